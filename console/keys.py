@@ -191,6 +191,14 @@ CALL: Final[list[BindingType]] = [
 LIVE: Final[list[BindingType]] = [
     bind("live.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     bind("live.pause", "p", "pause", "pause", show=True),
+    bind(
+        "live.keep",
+        "R",
+        "keep",
+        "rec. pause/resume",
+        show=True,
+        more="pause a call's recording, or resume it: asks why",
+    ),
 ]
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),

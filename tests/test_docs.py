@@ -138,7 +138,7 @@ def test_configuration_keys_exist() -> None:
 def _words() -> set[str]:
     """What else has an underscore: reasons, ends of calls, operations, metrics, fields of a decision over HTTP."""
     families = list(Metrics().registry.collect())
-    metrics = {each.name + ("_total" if each.type == "counter" else "") for each in families}
+    metrics = {each.name + {"counter": "_total", "info": "_info"}.get(each.type, "") for each in families}
     return {*Reason, *ENDS, *OPERATIONS, *metrics, *Decide.__struct_fields__, *Decided.__struct_fields__}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
@@ -14,12 +14,14 @@ from console import keys, words
 from console.messages import LinkChanged
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
+from console.widgets.ask import Ask, Field, Told
 from console.widgets.chart import Hour
 from console.widgets.compared import fits
 from console.widgets.filter import FilterLine
 from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 from gate.core.showing import clean
+from gate.operations.calls.pausing import CallsPause, CallsResume
 
 NO_CALL = "No call at the moment."
 WARNINGS = 2
@@ -59,7 +61,8 @@ class Mode(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.LIVE
     HELP_TEXT = (
         "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "
-        "customer are (left, right) while the call is recorded. p stops the picture; the gate goes on."
+        "customer are (left, right) while the call is recorded. p stops the picture; the gate goes on. R pauses the "
+        "recording of a call, for a reason that the log keeps, or resumes it. Nobody can listen in."
     )
     DEFAULT_CSS = """
     Mode #live-body { height: 1fr; }
@@ -123,6 +126,9 @@ class Mode(ModeScreen):
         text = f"{words.many(self._in_hand, 'call')} in hand"
         if self._text:
             text += f", {self.query_one(LocalTable).total} shown: {self._text}"
+        for call in self._said.get("calls") or ():
+            if call.get("paused"):
+                text += f" · {words.caller(call)[0]} paused by {words.text(call.get('paused_by'))[0]}"
         trunks = self._said.get("trunks") or ()
         down = [each["name"] for each in trunks if each["up"] is False]
         for what in ("trunk", "recorder"):
@@ -182,6 +188,38 @@ class Mode(ModeScreen):
         """Stop the picture, or go on."""
         self.paused = not self.paused
         self.told(self._said)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may."""
+        return None if action == "keep" and not self.feed.session.may("calls_pause") else True
+
+    @work
+    async def action_keep(self) -> None:
+        """Pause the recording of the call, or resume it."""
+        row = self.query_one(LocalTable).row
+        if row is None:
+            return
+        resume, agent = bool(row.get("paused")), row.get("paused_by") == "agent"
+        if agent or not row.get("recorded"):
+            why = "The agent has paused it, and resumes it." if agent else "Nothing of this call is recorded now."
+            self.notify(why, severity="warning", timeout=6, markup=False)
+            return
+        request, call_id = CallsResume if resume else CallsPause, str(row["call_id"])
+
+        async def send(told: Told) -> Any:
+            return await self.feed.ask(request(call_id=call_id, why=told["why"]))
+
+        word = "Resume" if resume else "Pause"
+        ask = Ask(
+            f"{word} the recording of this call?",
+            [Field("why", "Why", hint="kept in the log: e.g. a bank card is read out")],
+            said=f"{words.caller(row)[0]} to {words.number(row.get('to') or '')[0]}. "
+            + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
+            act=word,
+            send=send,
+        )
+        if await self.app.push_screen_wait(ask) is not None:
+            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row)[0]}")
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
         """The call's details."""

@@ -30,6 +30,7 @@ ORDER: Final[Mapping[str, Sequence[str]]] = {
     "admin": ("attention", "register", "request", "waits", "sweep", "calls", "jump"),
     "compliance": ("request", "waits", "attention", "sweep", "register", "jump", "calls"),
     "auditor": ("attention", "waits", "request", "jump", "calls", "register", "sweep"),
+    "manager": ("attention", "calls", "jump", "register", "sweep", "request", "waits"),
     "viewer": ("attention", "calls", "register", "sweep", "request", "waits", "jump"),
 }
 """What comes first, by role."""

@@ -16,11 +16,12 @@ from gate.core.finding import sought
 from gate.core.screening import Reason
 from gate.core.showing import LONDON
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
+from gate.operations.calls.pausing import CallsPause, CallsResume
 
 REASONS = click.Choice([each.value for each in Reason])
 
 
-@click.group("calls", short_help="Attempts and calls: list, show, reasons.")
+@click.group("calls", short_help="Attempts and calls: list, show, reasons, pause, resume.")
 def command() -> None:
     """Every attempt to call, allowed or refused, with the decision and what followed."""
 
@@ -111,3 +112,27 @@ def reasons(view: View, since: datetime, until: datetime | None, claimed_by: str
         counts = gate.ask(CallsReasons(since=since, until=until, claimed_by=claimed_by))
     columns = [("claimed_by", "Caller"), ("verdict", "Verdict"), ("reason", "Reason"), ("attempts", "Attempts")]
     view.rows(counts, "items", columns, none="There was no attempt.")
+
+
+_WHY = click.option("--reason", "why", required=True, help="Why; kept in the log.")
+
+
+@make("pause", group=command, example='dialgate calls pause 6f2c9e… --reason "the customer gives a bank card"')
+@click.argument("call_id")
+@_WHY
+def pause(view: View, call_id: str, why: str) -> None:
+    """Keep nothing of a call that goes on: silence in the recording, until `resume` or the end of the call.
+
+    It can be paused once the announcement is over and it is recorded. The agent's resume code ends the pause, too.
+    """
+    with reach(view.config) as gate:
+        view.data(gate.ask(CallsPause(call_id=call_id, why=why)))
+
+
+@make("resume", group=command, example='dialgate calls resume 6f2c9e… --reason "the card is paid"')
+@click.argument("call_id")
+@_WHY
+def resume(view: View, call_id: str, why: str) -> None:
+    """Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes."""
+    with reach(view.config) as gate:
+        view.data(gate.ask(CallsResume(call_id=call_id, why=why)))

@@ -55,7 +55,7 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
 
 
 def _roles(roles: Roles) -> Iterator[Fault]:
-    for role in ("admin", "compliance", "auditor", "viewer"):
+    for role in ("admin", "compliance", "auditor", "manager", "viewer"):
         accounts: tuple[str, ...] = getattr(roles, role)
         for index, account in enumerate(accounts):
             if not _ACCOUNT.fullmatch(account.removeprefix("@")):

@@ -17,6 +17,7 @@ class Roles(Section, frozen=True):
     """Registers, own lists, requests, holds, sweeps."""
     auditor: tuple[str, ...] = ()
     """Reads everything, takes recordings, verifies the log; changes nothing."""
+    manager: tuple[str, ...] = ()
     viewer: tuple[str, ...] = ()
     """Sees what happens, never a number in full."""
     dual_control: Literal["auto", "on", "off"] = "auto"

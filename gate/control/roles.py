@@ -21,7 +21,7 @@ from gate.core.masking import blunted
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import exists, names_of
 from gate.operations.catalogue import OPERATIONS
-from gate.operations.operation import ADMIN, ROLES, VIEWER, Request, operation_of
+from gate.operations.operation import ADMIN, READERS, ROLES, Request, operation_of
 
 R = TypeVar("R", bound=Request[Any])
 FRESH_SECONDS: Final = 10.0
@@ -80,16 +80,16 @@ def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
 
 
 def eyes(roles: frozenset[str], request: R) -> R:
-    """A request as this account may ask it: who is a viewer and no more sees numbers in part, and asks in part: a
-    number is looked for by no more of it than is shown.
+    """A request as this account may ask it: who is a manager or a viewer and no more sees numbers in part, and asks in
+    part: a number is looked for by no more of it than is shown.
 
     Raises ``UsageError`` where a number and a text are given, of which one would have to be left out.
     """
-    if not operation_of(request).masks or not roles <= {VIEWER}:
+    if not operation_of(request).masks or not roles.isdisjoint(READERS):
         return request
     number, text = (getattr(request, name, None) for name in ("number", "text"))
     if number and text:
-        raise UsageError("a viewer looks for a number or a text, not both", hint="leave one out")
+        raise UsageError("who sees numbers in part looks for a number or a text, not both", hint="leave one out")
     if number:
         return replace(request, masked=True, number=None, text=blunted(number))
     return replace(request, masked=True, **({"text": _blunted(text)} if text else {}))

@@ -8,7 +8,7 @@
 - ``repairs``     what a spreadsheet did to a number, and the repair to propose
 - ``dial_plan``  what a phone system dials -> a number in full: outside line, home area code
 - ``presenting``  which of the firm's own numbers a call shows, where its PBX asks for one
-- ``masking``     numbers hidden in part, wherever they stand in what is shown
+- ``masking``     numbers hidden in part, wherever they stand in what is shown; ``grouping``: as people write them
 - ``cells``       CSV out and in: cells that no spreadsheet takes for a formula
 - ``showing``     texts on one line without control characters, names for telephones, times of London
 - ``hours``       calling hours and public holidays; ``holiday_table``: those of the years around ours
@@ -17,7 +17,7 @@
 - ``own_lists``   what the firm's own lists say: consents that hold, and whose word is the last
 - ``record``      decisions on their way into the evidence
 - ``call_words``  states, events and commands of a call
-- ``calls``       the life of a call: events in, commands out, one transition table
+- ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
 - ``calls_in``    the life of a call in, likewise
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls
 - ``retention``   terms, holds, and what is due for erasure

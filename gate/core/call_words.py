@@ -1,4 +1,5 @@
-"""The words in which a call's life is told: its states, the events that reach it, the commands it gives."""
+"""The words in which a call's life is told: its states, the events that reach it, the commands it gives, what is known
+of it."""
 
 from __future__ import annotations
 
@@ -141,6 +142,16 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """Somebody who does not take part in the call has asked: nothing is kept from now on, or it is again."""
+
+    pause: bool
+    by: str
+    """The account, as the log has it: ``user:mo(1004)``."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoodbyeOver:
     """The goodbye has played, or there was none to play."""
 
@@ -171,6 +182,7 @@ Event = (
     | AnnouncementOver
     | Committed
     | Digit
+    | PauseAsked
     | GoodbyeOver
     | Stop
     | RecordingDone
@@ -217,3 +229,44 @@ class Do(StrEnum):
     CLOSE_RECORDING = "close recording"
     FINISH = "finish"
     """Keep how it ended and let go of everything."""
+
+
+# --- the call ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about calls."""
+
+    record: bool = True
+    go_on_unrecorded: bool = False
+    """The recorder fails: go on with a leaf that says so, instead of hanging up politely."""
+    opt_out_digit: str = "9"
+    pause_code: str = "*5"
+    resume_code: str = "*6"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call, as far as the rules need to know it."""
+
+    state: State = State.SCREENING
+    emergency: bool = False
+    """It goes the emergency route (LAW 3.5)."""
+    recorder_open: bool = False
+    """The recorder holds taps for this call: it must be closed."""
+    recording: bool = False
+    """Audio is being kept."""
+    paused: bool = False
+    asked_by: str = ""
+    """Who has paused it, or resumed it last, where that was not the agent; ``why`` they said."""
+    why: str = ""
+    announced: bool = False
+    """The announcement has played to its end."""
+    connected: bool = False
+    objected: bool = False
+    keys: str = ""
+    """The caller's last keys, as many as the longest code has."""
+    ended_by: str = ""
+    cause: str = ""
+    code: int = 0

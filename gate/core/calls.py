@@ -30,6 +30,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -37,41 +38,13 @@ from gate.core.call_words import (
     State,
     Stop,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the configuration says about calls."""
-
-    record: bool = True
-    go_on_unrecorded: bool = False
-    """The recorder fails: go on with a leaf that says so, instead of hanging up politely."""
-    opt_out_digit: str = "9"
-    pause_code: str = "*5"
-    resume_code: str = "*6"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call, as far as the rules need to know it."""
-
-    state: State = State.SCREENING
-    emergency: bool = False
-    """It goes the emergency route (LAW 3.5)."""
-    recorder_open: bool = False
-    """The recorder holds taps for this call: it must be closed."""
-    recording: bool = False
-    """Audio is being kept."""
-    paused: bool = False
-    announced: bool = False
-    """The announcement has played to its end."""
-    connected: bool = False
-    objected: bool = False
-    keys: str = ""
-    """The caller's last keys, as many as the longest code has."""
-    ended_by: str = ""
-    cause: str = ""
-    code: int = 0
+from gate.core.call_words import (
+    Call as Call,
+)
+from gate.core.call_words import (
+    Policy as Policy,
+)
+from gate.core.pauses import code_typed, pause_asked
 
 
 class UnexpectedEvent(ValueError):
@@ -245,13 +218,7 @@ def _digit(call: Call, event: Digit, policy: Policy) -> Step:
         return replace(call, objected=True), [Do.OBJECT]
     if event.side != "caller":
         return call, []
-    keys = (call.keys + event.digit)[-max(len(policy.pause_code), len(policy.resume_code)) :]
-    call = replace(call, keys=keys)
-    if call.recording and not call.paused and keys.endswith(policy.pause_code):
-        return replace(call, paused=True, keys=""), [Do.PAUSE]
-    if call.recording and call.paused and keys.endswith(policy.resume_code):
-        return replace(call, paused=False, keys=""), [Do.RESUME]
-    return call, []
+    return code_typed(call, event.digit, policy)
 
 
 def _goodbye_over(call: Call, _event: Event, _policy: Policy) -> Step:
@@ -302,6 +269,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.COMMITTING, Digit): Transition(_digit, (s.COMMITTING,)),
         (s.COMMITTING, RecorderFailed): Transition(_recorder_lost, (s.COMMITTING, s.GOODBYE)),
         (s.TALKING, Digit): Transition(_digit, (s.TALKING,)),
+        (s.TALKING, PauseAsked): Transition(pause_asked, (s.TALKING,)),
         (s.TALKING, RecorderFailed): Transition(_recorder_lost, (s.TALKING, s.GOODBYE)),
         (s.TALKING, CallerLeft): Transition(_caller_left, (s.GOODBYE, s.ENDED)),
         (s.GOODBYE, Digit): Transition(_digit, (s.GOODBYE,)),
@@ -323,10 +291,12 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         table[state, Failed] = Transition(_broken, ends)
         table[state, EvidenceFailed] = Transition(_evidence_failed, (state, s.GOODBYE))
     late: tuple[tuple[tuple[State, ...], tuple[type[Event], ...]], ...] = (
+        # No pause hides the announcement.
+        ((s.SCREENING, s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING), (PauseAsked,)),
         ((s.DIALLING, s.RINGING), (Digit,)),
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
         ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
-        ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed, CallerLeft)),
+        ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed, CallerLeft, PauseAsked)),
         (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
         ((s.ENDED,), (Decided, RecordingDone, Digit)),
     )

@@ -27,6 +27,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -35,6 +36,7 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls import Call, Policy, UnexpectedEvent
+from gate.core.pauses import code_typed, pause_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +236,13 @@ def _code(call: CallIn, event: Digit, policy: Policy) -> Step:
     """The agent's keys: pause and resume."""
     if event.side != "callee":
         return call, []
-    keys = (call.keys + event.digit)[-max(len(policy.pause_code), len(policy.resume_code)) :]
-    call = replace(call, keys=keys)
-    if call.recording and not call.paused and keys.endswith(policy.pause_code):
-        return replace(call, paused=True, keys=""), [Do.PAUSE]
-    if call.recording and call.paused and keys.endswith(policy.resume_code):
-        return replace(call, paused=False, keys=""), [Do.RESUME]
-    return call, []
+    after, commands = code_typed(call, event.digit, policy)
+    return after, [*commands]
+
+
+def _pause_asked(call: CallIn, event: PauseAsked, policy: Policy) -> Step:
+    after, commands = pause_asked(call, event, policy)
+    return after, [*commands]
 
 
 def _hung_up(call: CallIn, event: HungUp, _policy: Policy) -> Step:
@@ -298,6 +300,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
         (s.RINGING, Failed): _nobody,
         (s.COMMITTING, Committed): _committed,
         (s.TALKING, Digit): _code,
+        (s.TALKING, PauseAsked): _pause_asked,
         (s.CLOSING, RecordingDone): _recording_done,
         (s.GOODBYE, RecordingDone): _recording_done_early,
     }
@@ -315,7 +318,18 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
     for state in (s.GOODBYE, *ends):
         table[state, RecorderOpened] = _recorder_opened_late
     late: tuple[type[InEvent], ...] = (
-        *(Acknowledged, ObjectionKept, KeyTimeOver, AnnouncementOver, Committed, Answered, Ringing, Digit, Decided),
+        *(
+            Acknowledged,
+            ObjectionKept,
+            KeyTimeOver,
+            AnnouncementOver,
+            Committed,
+            Answered,
+            Ringing,
+            Digit,
+            PauseAsked,
+            Decided,
+        ),
         *(EvidenceFailed, RecorderFailed, RecordingDone, GoodbyeOver, Failed, HungUp, Stop),
     )
     # What was asked of other rooms may be answered after the call has moved on.
@@ -324,6 +338,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
             table.setdefault((state, event), _stay)
     early: tuple[type[InEvent], ...] = (
         Digit,
+        PauseAsked,
         Ringing,
         RecordingDone,
         AnnouncementOver,

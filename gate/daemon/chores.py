@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from gate.errors import GateError, RefusedError
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.importer import prune
+from gate.store import search
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -53,6 +57,19 @@ def sweep(folder: DataFolder, metrics: Metrics) -> None:
             metrics.retention_waits.set(1)
         raise
     metrics.retention_waits.set(0)
+
+
+def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    """Set the gauges of what changes slowly: limits in use, registers, the newest checkpoint, the disk."""
+    with suppress(GateError):  # a line that does not answer shows in everything else
+        metrics.usage(usage())
+    metrics.registers(folder.registers.status(folder.today()))
+    if checkpoint := folder.read(search.log_now)["checkpoint"]:
+        age = folder.clock.now() - datetime.fromisoformat(checkpoint["at"])
+        metrics.checkpoint_age.set(age.total_seconds())
+    disk = shutil.disk_usage(folder.config.data)
+    metrics.disk.set(disk.total)
+    metrics.disk_free.set(disk.free)
 
 
 def delete_superseded(folder: DataFolder) -> None:

@@ -27,10 +27,11 @@ from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.allowances import jumps
+from gate.core.call_words import PauseAsked
 from gate.core.hours import public_holidays
 from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import CheckpointPost
-from gate.daemon.chores import chore, delete_superseded, sweep, watch_requests
+from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
 from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recording import wait_for_recorder
@@ -66,9 +67,7 @@ log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
-
 DAY_SECONDS = 86400.0
-
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
@@ -79,7 +78,9 @@ class GateProcess:
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config = config
-        gate = RunningGate(self._obstacle, self._keep, self._live, self._now, self._warnings)
+        gate = RunningGate(
+            self._obstacle, self._keep, self._live, self._now, lambda: list(self._line.warnings()), self._pause
+        )
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
@@ -223,6 +224,9 @@ class GateProcess:
         """The calls in hand."""
         return self._at_the_line(lambda: self._call_manager.live(self._folder.clock.now()))
 
+    def _pause(self, call_id: str, asked: PauseAsked) -> str:
+        return str(self._at_the_line(lambda: self._call_manager.pause(call_id, asked)))
+
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
         return {"line": self._passed_over(), "usage": self._usage(), "trunks": self._trunks()}
@@ -230,10 +234,6 @@ class GateProcess:
     def _trunks(self) -> list[dict[str, Any]]:
         """What is known of each carrier; from any thread."""
         return [asdict(each) for each in self._line.trunks()]
-
-    def _warnings(self) -> list[str]:
-        """Of the line."""
-        return list(self._line.warnings())
 
     def _passed_over(self) -> dict[str, int]:
         """What the line and the media relay have dropped or refused since the start, by kind; from any thread."""
@@ -363,7 +363,7 @@ class GateProcess:
         folder.contacts.background = True
         chores = [
             chore(self._gauge, "gauges_not_set", every=1.0),
-            chore(self._measure, "usage_not_measured", every=10.0, first=10.0),
+            chore(partial(measure, folder, metrics, self._usage), "not_measured", every=10.0),
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
@@ -387,10 +387,6 @@ class GateProcess:
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
         self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
         self._legs.sync()
-
-    def _measure(self) -> None:
-        with suppress(GateError):  # a line that does not answer shows in everything else
-            self._metrics.usage(self._usage())
 
 
 def _tell(chores: asyncio.Future[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.backup import backup
-from gate.operations.calls import calls, recordings, screening
+from gate.operations.calls import calls, pausing, recordings, screening
 from gate.operations.contacts import crm_import, forecast, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
@@ -48,6 +48,7 @@ _MODULES: Final = (
     objections,
     opening,
     pages,
+    pausing,
     proposals,
     proving,
     recipients,

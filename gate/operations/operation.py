@@ -37,13 +37,15 @@ Note = Annotated[str, msgspec.Meta(max_length=4000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 """Rows of a page at most."""
 
-ADMIN, COMPLIANCE, AUDITOR, VIEWER = "admin", "compliance", "auditor", "viewer"
-ROLES: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
+ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER = "admin", "compliance", "auditor", "manager", "viewer"
+ROLES: Final = (ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER)
 """From the one that may do most."""
 EVERYBODY: Final = frozenset(ROLES)
 READERS: Final = frozenset({ADMIN, COMPLIANCE, AUDITOR})
 KEEPERS: Final = frozenset({ADMIN, COMPLIANCE})
 ADMINS: Final = frozenset({ADMIN})
+FLOOR: Final = frozenset({ADMIN, COMPLIANCE, MANAGER})
+"""Who may act on a call that goes on."""
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gate.core.call_words import PauseAsked
 from gate.core.screening import Reason
 from gate.ports import Fact
 
 
 def _no_obstacle() -> None:
     return None
+
+
+def _no_call(_call_id: str, _asked: PauseAsked) -> str:
+    return "no gate runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class RunningGate:
     """What it counts, for ``status``: ``line``, ``usage`` and ``trunks``."""
     warnings: Callable[[], list[str]] = list
     """What somebody must see to on the line, a sentence each."""
+    pause: Callable[[str, PauseAsked], str] = _no_call
+    """Pauses or resumes the recording of a call in hand; says why it cannot be, nothing where it is done."""
 
 
 NO_GATE: Final = RunningGate()

@@ -299,9 +299,11 @@ class CallEffects:
         self._note_recording(session, "recording_resumed")
 
     def _note_recording(self, session: CallSession, kind: str) -> None:
-        now = self._clock.now()
+        call, now = session.call, self._clock.now()
+        why = {"why": call.why} if call.asked_by else {}
+        actor = call.asked_by or session.actor
         self._retry_queue.keep(
-            session.fact(kind, now, subject=session.recording_id, actor=session.actor, call_id=session.id)
+            session.fact(kind, now, subject=session.recording_id, actor=actor, call_id=session.id, **why)
         )
 
     def _object(self, session: CallSession) -> None:

@@ -24,11 +24,13 @@ from gate.core.call_words import (
     EvidenceFailed,
     Failed,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     Ringing,
     Stop,
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent
+from gate.core.pauses import why_not_paused
 from gate.core.screening import Decision, Reason, Verdict
 from gate.core.terms import UNPROVEN
 from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
@@ -71,8 +73,7 @@ class CallManager:
         mend: Callable[[str], None],
         used: Mapping[str, Used] | None = None,
     ) -> None:
-        """``mend(recording_id)`` closes in the log what the recorder could not close; from any thread. ``used``: what
-        accounts and PBXs have used today, before this start."""
+        """``mend(recording_id)`` closes in the log what the recorder could not; ``used``: today, of their limits."""
         self._line = line
         self._loop = loop
         self._media = media
@@ -115,7 +116,7 @@ class CallManager:
         obstacle = self._obstacle(incoming, now)
         if obstacle is not None and not self._worth_a_leaf(incoming, obstacle, now):
             decision = screening.refusal(obstacle, incoming.attempt)
-            self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
+            self._metrics.decided(incoming.attempt.claimed_by, decision.verdict.value, decision.reason.value)
             self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
             return
         self._sessions[session.id] = session
@@ -155,14 +156,13 @@ class CallManager:
     def shed(self, claimed_by: str) -> None:
         """The line could not carry another call in time, and has refused it: counted, for a leaf each would make it
         later still."""
-        self._metrics.attempts.labels(Verdict.BLOCK.value, Reason.TOO_MANY_CALLS.value).inc()
+        self._metrics.decided(claimed_by, Verdict.BLOCK.value, Reason.TOO_MANY_CALLS.value)
         self._refusals.shed(claimed_by)
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
         """What a caller who has proven who they are claims of the call does not count for those in need."""
-        if incoming.problem in ("", Reason.CLAIM_REFUSED):
-            return self._screener.emergency(incoming.attempt)
-        return None
+        proven = incoming.problem in ("", Reason.CLAIM_REFUSED)
+        return self._screener.emergency(incoming.attempt) if proven else None
 
     def _help(self, session: CallSession, decision: Decision) -> None:
         """LAW 3.5: past every limit, and out before anything is written."""
@@ -171,7 +171,7 @@ class CallManager:
         self._calls_in.helped(session.presentation, session.asked_at)
         self._tell(session, Emergency())
         self._metrics.calls.set(len(self._sessions))
-        self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
+        self._metrics.decided(session.actor, decision.verdict.value, decision.reason.value)
         log.warning("emergency_call", call=session.id, by=session.actor)
 
     def withdrawn(self, call_id: str) -> None:
@@ -231,7 +231,7 @@ class CallManager:
 
     def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
         """A key, seen in RTP."""
-        self._loop.post(lambda: self._tell_id(call_id, Digit(side, digit)))
+        self._loop.post(lambda: self.digit(call_id, side, digit))
 
     def recorder_failed(self, call_id: str, message: str) -> None:
         """One recording cannot go on."""
@@ -243,9 +243,8 @@ class CallManager:
 
     def _recorder_away(self) -> None:
         log.error("recorder_away", calls=len(self._sessions))
-        for session in list(self._sessions.values()):
-            if session.call.recorder_open:
-                self._tell(session, RecorderFailed("recorder_away"))
+        for session in [each for each in self._sessions.values() if each.call.recorder_open]:
+            self._tell(session, RecorderFailed("recorder_away"))
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -326,16 +325,14 @@ class CallManager:
             self._tell(session, EvidenceFailed())
             return
         session.decision = decision
-        if decision.allowed and self._retry_queue.behind:
-            # An objection may be among what could not be kept: the decision was made without it.
+        if decision.allowed and self._retry_queue.behind:  # perhaps an objection is, of which the decision knew nothing
             self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
         self._usage.decided(session, decision, self._clock.now())
-        self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
-        log.info(
-            "decided", call=session.id, by=session.actor, verdict=decision.verdict.value, reason=decision.reason.value
-        )
+        verdict, reason = decision.verdict.value, decision.reason.value
+        self._metrics.decided(session.actor, verdict, reason)
+        log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)
         self._tell(session, Decided(decision.allowed))
 
     def _tell_id(self, call_id: str, event: InEvent) -> None:
@@ -378,18 +375,21 @@ class CallManager:
         self._usage.over(session, self._clock.now())
         self._metrics.ended.labels(session.call.ended_by, session.call.cause).inc()
         if session.decision is not None and session.decision.allowed:
-            log.info(
-                "ended",
-                call=session.id,
-                by=session.call.ended_by,
-                cause=session.call.cause,
-                bridged=session.call.connected,
-            )
+            call = session.call
+            log.info("ended", call=session.id, by=call.ended_by, cause=call.cause, bridged=call.connected)
         self._metrics.calls.set(len(self._sessions))
         self._metrics.evidence_behind.set(self._retry_queue.behind)
         self._check_drained()
 
     # --- for the console and the command line -----------------------------------------------------------------------
+
+    def pause(self, call_id: str, asked: PauseAsked) -> str:
+        """Pause or resume a recording. Why that cannot be; empty where it is done. Line thread only."""
+        if (session := self._sessions.get(call_id)) is None:
+            return "it is not in hand"
+        why_not = why_not_paused(session.call, pause=asked.pause)
+        self._tell(session, asked)
+        return why_not
 
     def usage(self, now: datetime) -> list[dict[str, Any]]:
         """What each account and PBX uses of what it may. Line thread only."""

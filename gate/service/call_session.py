@@ -123,6 +123,7 @@ class CallSession:
             "state": self.call.state.value,
             "recording": self.call.recording,
             "paused": self.call.paused,
+            "paused_by": (self.call.asked_by or "agent") if self.call.paused else "",
             "seconds": round((now - self.asked_at) / timedelta(seconds=1), 1),
         }
 

@@ -118,6 +118,7 @@ class LiveView:
             "announcement": call["announcement"],
             "recorded": call["recording"],
             "paused": call["paused"],
+            "paused_by": call["paused_by"],
             "levels": {"caller": caller, "callee": callee},
             "seconds": call["seconds"],
         }

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from gate.core.terms import UNPROVEN
 
 _LINE = {
     "dropped": "Datagrams dropped because the line did not keep up",
@@ -31,10 +43,37 @@ class Metrics:
     """What the gate counts. Labels hold reason codes, causes and names of trunks, never numbers or names of people."""
 
     def __init__(self) -> None:
+        # No second series for each counter and histogram, of its birth: nobody asks for it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self.attempts = Counter(
+        ProcessCollector(registry=self.registry)
+        Info("dialgate_build", "Versions that run", registry=self.registry).info(
+            {"version": version("dialgate"), "python": platform.python_version()}
+        )
+        self._attempts = Counter(
             "dialgate_attempts", "Call attempts by verdict and reason", ["verdict", "reason"], registry=self.registry
         )
+        self._decisions = Counter(
+            "dialgate_decisions",
+            "Decisions by the way in which they were asked for: phone, pbx, stranger (SIP), http",
+            ["way", "verdict"],
+            registry=self.registry,
+        )
+        self._register_days = Gauge(
+            "dialgate_register_days_left",
+            "Days for which a register still supports marketing calls; below 0: none",
+            ["register"],
+            registry=self.registry,
+        )
+        self.checkpoint_age = Gauge(
+            "dialgate_checkpoint_age_seconds",
+            "Age of the newest signed checkpoint; the log is signed while it grows",
+            registry=self.registry,
+        )
+        self.disk_free = Gauge(
+            "dialgate_disk_free_bytes", "Room for the data folder that is left", registry=self.registry
+        )
+        self.disk = Gauge("dialgate_disk_bytes", "Size of the disk of the data folder", registry=self.registry)
         self._asked = Counter(
             "dialgate_asked",
             "Answers to phone systems that asked by HTTP; a call that then comes is an attempt, once",
@@ -99,6 +138,18 @@ class Metrics:
         }
         self._line_before: dict[str, int] = {}
 
+    def decided(self, claimed_by: str, verdict: str, reason: str) -> None:
+        """An attempt to call, by SIP, was decided."""
+        self._attempts.labels(verdict, reason).inc()
+        way = "stranger" if claimed_by in ("", UNPROVEN) else "pbx" if claimed_by.startswith("trunk:") else "phone"
+        self._decisions.labels(way, verdict).inc()
+
+    def registers(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What is left of each register: rows of ``RegisterLibrary.status``."""
+        for row in rows:
+            left = row["days_left"] if row["state"] == "ok" else None
+            self._register_days.labels(row["name"]).set(-1 if left is None else left)
+
     def usage(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """What accounts and PBXs use of what they may: rows of ``Usage``."""
         for used, limit in _USAGE.items():
@@ -109,6 +160,7 @@ class Metrics:
     def asked(self, verdict: str, reason: str) -> None:
         """A phone system that asked by HTTP was answered."""
         self._asked.labels(verdict, reason).inc()
+        self._decisions.labels("http", verdict).inc()
 
     def trunk(self, name: str, up: bool | None) -> None:
         """Whether a carrier answers; None: nobody asks it, or it has not answered yet."""

@@ -252,6 +252,7 @@ class Day:
                     "announcement": notice,
                     "recording": talking,
                     "paused": False,
+                    "paused_by": "",
                     "seconds": ago,
                     "levels": [88, 61] if talking and agent == "account:alice" else [21, 104] if talking else [0, 0],
                 }

@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry
 from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
+from gate.core.call_words import PauseAsked
 from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller, Request, operation_of
 from gate.operations.running_gate import RunningGate
@@ -70,6 +71,8 @@ class Served:
         self.config = load(write_config(folder, VALID), secrets=False)
         self.slow: Callable[[str], None] = lambda op: None
         """Called with each operation's name before the desk is asked: a test may wait in it."""
+        self.pause: Callable[[str, PauseAsked], str] = lambda call_id, asked: "no call is real"
+        """What is made of a wish to pause a recording."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._prepare([*day["facts"], *more])
         self._stack = ExitStack()
@@ -101,7 +104,7 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        house = DataFolder(self.config, self._stack, self.clock, RunningGate(calls=self._live))
+        house = DataFolder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
         if self._salts is not None:
             house.store._salts = self._salts
         house.contacts.background = True
@@ -152,6 +155,9 @@ class Served:
 
     def _live(self) -> list[dict[str, Any]]:
         return [dict(call) for call in self.calls]
+
+    def _pause(self, call_id: str, asked: PauseAsked) -> str:
+        return self.pause(call_id, asked)
 
     def rows(self, op: str, **wanted: Any) -> list[Mapping[str, Any]]:
         """What an operation was asked with; where values are named, by the questions that have them: two questions

@@ -13,11 +13,14 @@ from textual import events
 from textual.widgets import Input
 
 from console import keys
+from console.feed import Session
 from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.theme import THEMES
 from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
+from gate.core.call_words import PauseAsked
+from gate.core.grouping import grouped
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, undone, until
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE
@@ -50,6 +53,45 @@ async def test_live_says_what_somebody_must_see_to_for_as_long_as_it_is_so(serve
         served.config = msgspec.structs.replace(served.config, firm=firm)
         served.clock.time += timedelta(days=1)
         await until(pilot, lambda: "ATTENTION" not in screen_text(app))
+
+
+async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: Served) -> None:
+    asked: list[tuple[str, PauseAsked]] = []
+
+    def pause(call_id: str, wanted: PauseAsked) -> str:
+        asked.append((call_id, wanted))
+        for call in served.calls:
+            if call["call_id"] == call_id:
+                call.update(paused=wanted.pause, paused_by=wanted.by if wanted.pause else "")
+        return ""
+
+    served.pause = pause
+    app = app_of(served)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, shows(pilot, "4 calls in hand", "alice"))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "Pause the recording of this call?", "Nothing is kept until"))
+        await typed(pilot, "")
+        await until(pilot, shows(pilot, "Why: is needed."))
+        await typed(pilot, "a card")
+        await until(pilot, shows(pilot, "Paused: alice", "alice paused by user:"))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "Resume the recording of this call?"))
+        await typed(pilot, "paid")
+        await until(pilot, shows(pilot, "Resumed: alice"))
+        served.calls[0].update(paused=True, paused_by="agent")
+        await until(pilot, shows(pilot, "alice paused by agent"))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "The agent has paused it, and resumes it."))
+        await pilot.press("G", "R")
+        await until(pilot, shows(pilot, "Nothing of this call is recorded now."))
+        app.feed.session = Session("user:vic(1004)", "viewer", frozenset({"status", "watch"}))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "An account that is viewer may not"))
+    assert [(call_id == served.calls[0]["call_id"], each.pause, each.why) for call_id, each in asked] == [
+        (True, True, "a card"),
+        (True, False, "paid"),
+    ]
 
 
 async def test_a_mode_that_comes_back_has_the_theme_and_the_size_of_now(shared: Served) -> None:
@@ -123,7 +165,7 @@ async def test_a_number_is_shown_when_asked_for_and_the_log_keeps_it(served: Ser
         await pilot.press("4")
         await until(pilot, lambda: table(app).complete)
         assert "****" in str(table(app).row["number"]).replace(" ", "")
-        number = served.calls[-1]["number"]
+        number = grouped(served.calls[-1]["number"])
         assert number not in screen_text(app)
         await pilot.press("u")
         await until(pilot, shows(pilot, "Show this number in full?"))

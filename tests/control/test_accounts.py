@@ -19,7 +19,7 @@ from gate.config.write import amend
 from gate.control.client import ControlClient
 from gate.errors import GateError, RefusedError
 from gate.operations.catalogue import OPERATIONS
-from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, VIEWER
+from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, MANAGER, VIEWER
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.commands import dialgate
 from tests.support.gatehouse import Gatehouse
@@ -96,6 +96,7 @@ def asked() -> Iterator[Asked]:
         ADMIN: ("phones", "admins"),
         COMPLIANCE: ("phones",),
         AUDITOR: ("phones", "auditors"),
+        MANAGER: ("phones",),
         VIEWER: ("phones",),
         "both": ("phones", "auditors"),
         "stranger": ("phones",),
@@ -112,6 +113,7 @@ def asked() -> Iterator[Asked]:
                 ADMIN: ["root", f"@{names['@admins']}"],
                 COMPLIANCE: [names[COMPLIANCE], names["both"]],
                 AUDITOR: [f"@{names['@auditors']}"],
+                MANAGER: [names[MANAGER]],
                 VIEWER: [names[VIEWER]],
             }
             recorded(gate, "rec-1")
@@ -133,7 +135,7 @@ def asked() -> Iterator[Asked]:
         shutil.rmtree(place)
 
 
-@pytest.mark.parametrize("role", [ADMIN, COMPLIANCE, AUDITOR, VIEWER])
+@pytest.mark.parametrize("role", [ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER])
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_each_role_is_let_do_what_is_its_own_and_nothing_else(op: str, role: str, asked: Asked) -> None:
     refused = asked.told[role][op] == "not_permitted"
@@ -196,17 +198,18 @@ def test_a_session_says_who_one_is_to_the_gate(asked: Asked) -> None:
 
 
 @pytest.mark.deep
-def test_a_viewer_sees_no_number_in_full_whatever_it_asks(asked: Asked) -> None:
+def test_neither_viewer_nor_manager_sees_a_number_in_full_whatever_it_asks(asked: Asked) -> None:
     def looks() -> list[Any]:
         client = asked.gate.client
         page = client.call("calls_list", masked=False)
         shown = client.call("calls_show", call_id=page["items"][0]["call_id"], masked=False)
         return [page, shown, client.call("status", masked=False)]
 
-    told = as_account(asked.names[VIEWER], looks)
-    assert told[0]["items"][0]["number"] == "+44 20 79** **23"
-    assert "0123" not in str([told[0]["items"][0]["raw"], told[1]["facts"][0]["body"]["number"]])
-    assert "+442079460123" not in str(told)
+    for role in (VIEWER, MANAGER):
+        told = as_account(asked.names[role], looks)
+        assert told[0]["items"][0]["number"] == "+44 20 79** **23"
+        assert "0123" not in str([told[0]["items"][0]["raw"], told[1]["facts"][0]["body"]["number"]])
+        assert "+442079460123" not in str(told)
     assert "+442079460123" in str(as_account(asked.names[AUDITOR], lambda: asked.gate.client.call("calls_list")))
 
 

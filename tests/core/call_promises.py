@@ -24,6 +24,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -81,7 +82,8 @@ class Conversation:
         self.done: list[Do] = []
         self._typed = ""
         """The caller's keys since the last code was taken."""
-        self._paused = False
+        self._paused = ""
+        """By whom: ``agent``, ``desk``."""
         self._open = 0
         """Recorders that were opened and not told to close."""
         self._closing = False
@@ -217,7 +219,8 @@ class Conversation:
             assert not {Do.CONNECT, Do.ANNOUNCE, Do.COMMIT, Do.START_RECORDING} & set(commands)
 
     def _check_digit(self, before: State, event: Event, commands: list[Do]) -> None:
-        """The callee's objection is kept at once, once; the agent's codes hold while audio is kept, nobody else's."""
+        """The callee's objection is kept at once, once; the agent's codes hold while audio is kept; nobody else
+        resumes what the agent has paused."""
         heard = before in ANSWERED or before in (State.GOODBYE, State.CLOSING)
         first = event == Digit("callee", "9") and heard and Do.OBJECT not in self.done[: len(self.done) - len(commands)]
         assert (Do.OBJECT in commands) is first
@@ -227,9 +230,15 @@ class Conversation:
         if isinstance(event, Digit) and event.side == "caller" and before in (State.COMMITTING, State.TALKING):
             self._typed += event.digit
             kept = Do.START_RECORDING in self.done and self._open > 0
-            if kept and self._typed.endswith(policy.resume_code if self._paused else policy.pause_code):
-                codes = [Do.RESUME if self._paused else Do.PAUSE]
-                self._paused, self._typed = not self._paused, ""
+            if kept and self._paused != "agent" and self._typed.endswith(policy.pause_code):
+                codes, self._paused, self._typed = [Do.PAUSE], "agent", ""
+            elif kept and self._paused and self._typed.endswith(policy.resume_code):
+                codes, self._paused, self._typed = [Do.RESUME], "", ""
+        if isinstance(event, PauseAsked) and before is State.TALKING:
+            kept = Do.START_RECORDING in self.done and self._open > 0
+            if kept and self._paused == ("" if event.pause else "desk"):
+                codes = [Do.PAUSE if event.pause else Do.RESUME]
+                self._paused, self._typed = "desk" if event.pause else "", ""
         assert [each for each in commands if each in (Do.PAUSE, Do.RESUME)] == codes, f"typed {self._typed}"
 
     def _check_end(self, before: State, event: Event, commands: list[Do]) -> None:
@@ -283,7 +292,7 @@ class Conversation:
         recording = self.state is State.TALKING and Do.START_RECORDING in self.done and self._open > 0
         assert call.recording is recording
         if self.state is State.TALKING:
-            assert call.paused is (recording and self._paused)
+            assert call.paused is (recording and bool(self._paused))
 
     def _first_cause(self) -> tuple[str, str, int]:
         """Who ended it, why, and with which code of the trunk's, from the first event that did."""

@@ -24,6 +24,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -56,6 +57,8 @@ EVENTS = [
     Digit("caller", "*"),
     Digit("caller", "5"),
     Digit("caller", "6"),
+    PauseAsked(True, "user:mo(1004)", "card"),
+    PauseAsked(False, "user:mo(1004)", "paid"),
     GoodbyeOver(),
     Stop("time_limit"),
     Stop("internal_error"),
@@ -154,6 +157,29 @@ def test_only_the_agents_code_pauses_and_only_resume_or_the_end_ends_it() -> Non
     assert not call.paused and done[-2:] == [Do.PAUSE, Do.RESUME]
 
 
+PAUSE, RESUME = PauseAsked(True, "user:mo(1004)", "card"), PauseAsked(False, "user:mo(1004)", "paid")
+
+
+def test_who_does_not_hear_the_call_pauses_it_and_resumes_that_alone() -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    call, done = converse(*talk, PAUSE, PAUSE, RESUME, RESUME)
+    assert not call.paused and done[-2:] == [Do.PAUSE, Do.RESUME]
+    call, done = converse(*talk, *(Digit("caller", key) for key in "*5"), RESUME)
+    assert call.paused and done[-1] is Do.PAUSE, "the agent's pause may be for card data"
+    call, done = converse(*talk, PAUSE, *(Digit("caller", key) for key in "*5"), RESUME)
+    assert call.paused and not call.asked_by and Do.RESUME not in done
+    call, done = converse(*talk, PAUSE, *(Digit("caller", key) for key in "*6"))
+    assert not call.paused and done[-1] is Do.RESUME, "the agent hears what is said"
+
+
+def test_no_pause_hides_the_announcement() -> None:
+    way = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True))
+    for steps in range(len(way) + 1):
+        call, done = converse(*way[:steps], PAUSE)
+        assert not call.paused and Do.PAUSE not in done
+    assert Do.START_RECORDING in converse(*way, PAUSE, Committed())[1]
+
+
 @pytest.mark.parametrize("policy", POLICIES[:2])
 def test_a_recorder_that_dies_in_talk(policy: Policy) -> None:
     talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
@@ -198,7 +224,7 @@ announced; before the recorder is open there is nothing to close, and afterwards
 @pytest.mark.deep
 def test_every_state_and_edge_of_the_table_is_reached() -> None:
     seen: set[Edge] = set()
-    walk(1500, seen=seen.add)
+    walk(2200, seen=seen.add)
     table = {(source, event.__name__, to) for (source, event), cell in TABLE.items() for to in cell.leads_to}
     assert table - seen == NEVER
     of_calls_in = {State.ANSWERING, State.LISTENING, State.OBJECTING}

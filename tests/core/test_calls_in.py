@@ -19,6 +19,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -118,3 +119,5 @@ def test_a_phones_key_takes_no_objection_and_pauses_the_recording() -> None:
     call, _ = handle(call, Digit("callee", "*"), Policy())
     call, commands = handle(call, Digit("callee", "5"), Policy())
     assert commands == [Do.PAUSE] and call.paused
+    call, none = handle(call, PauseAsked(False, "user:mo(1004)", "paid"), Policy())
+    assert none == [] and call.paused

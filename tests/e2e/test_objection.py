@@ -1,4 +1,4 @@
-"""Keys that matter: the callee's 9 ("do not call me again"), the agent's *5 and *6 (card data)."""
+"""Keys that matter: the callee's 9 ("do not call me again"), the agent's *5 and *6 (card data); pauses by command."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse, running
-from tests.support.phones import Phones, Talk
+from gate import g711
+from gate.errors import UsageError
+from tests.support.audio import Samples, read_wav, share, tone
+from tests.support.gatehouse import Gatehouse, dialgate, running
+from tests.support.phones import FRAME, Audio, Phones, Talk
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
-EARLY, LATE, PAUSED = "01134960500", "01134960501", "01134960502"
+EARLY, LATE, PAUSED, BY_COMMAND = "01134960500", "01134960501", "01134960502", "01134960503"
 """A number for each test: a call that was answered and not bridged may not be made again for three days."""
 
 
@@ -205,3 +208,54 @@ def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
         assert house.stop() == 0
     finally:
         house.stop()
+
+
+def tone_of(hertz: float) -> Audio:
+    sound = g711.ulaw_encode(tone(hertz, 1.0))
+    return lambda number: sound[number % 50 * FRAME :][:FRAME]
+
+
+def test_the_floor_manager_pauses_a_call_and_silence_stands_in_its_place(gate: Gatehouse, tmp_path: Path) -> None:
+    agent, customer = 1000.0, 600.0
+    far = Phones(port=gate.trunk_port, audio=lambda _: tone_of(customer))
+    with far, Phones(to=gate.address, audio=lambda _: tone_of(agent)) as near:
+        talk = near.dial(BY_COMMAND)
+        (call,) = gate.wait(lambda: in_state(gate, "announcing"), PATIENCE, "nothing is announced")
+        with pytest.raises(UsageError, match="nothing of it is recorded now"):
+            gate.client.call("calls_pause", call_id=call["call_id"], why="too early")
+        near.wait([talk], "up", PATIENCE)
+        gate.wait(lambda: in_state(gate, "talking"), PATIENCE, "they do not talk")
+        time.sleep(1.2)
+        command = ("calls", "pause", call["call_id"], "--reason", "a bank card")
+        assert dialgate(*command, config=gate.config) == {"call_id": call["call_id"], "paused": True}
+        (shown,) = in_state(gate, "talking")
+        assert shown["paused"] and shown["paused_by"].startswith("user:")
+        time.sleep(1.2)
+        gate.client.call("calls_resume", call_id=call["call_id"], why="paid")
+        time.sleep(1.2)
+        gate.client.call("calls_pause", call_id=call["call_id"], why="another card")
+        gate.wait(lambda: len(facts(gate, "recording_paused")) >= 2, PATIENCE, "the pause is not kept")
+        near.hang_up(talk)
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+    kept = [fact for kind in ("paused", "resumed") for fact in facts(gate, f"recording_{kind}")]
+    kept = [(fact["actor"][:5], fact["why"]) for fact in kept if fact["call_id"] == call["call_id"]]
+    assert kept == [("user:", "a bank card"), ("user:", "another card"), ("user:", "paid")]
+    (row,) = gate.rows("SELECT * FROM recordings WHERE call_id = ?", call["call_id"])
+    (first, last) = json.loads(row["gaps"])
+    assert last[1] == pytest.approx(row["seconds"], abs=0.01), "the end of the call ends it"
+    report = gate.export(row["recording_id"], tmp_path / "call.wav")
+    sound, rate = read_wav(tmp_path / "call.wav")
+    begins = sound.shape[0] / rate - row["seconds"]
+    for side, hertz in ((0, agent), (1, customer)):
+        heard = sound[:, side]
+
+        def part(start: float, end: float, heard: Samples = heard) -> Samples:
+            return heard[round((begins + start) * rate) : round((begins + end) * rate)]
+
+        assert not part(first[0] + 0.15, first[1] - 0.15).any(), report
+        for start, end in ((0.3, first[0] - 0.1), (first[1] + 0.2, last[0] - 0.1)):
+            assert share(part(start, end), hertz, rate) > 0.9
+
+
+def in_state(gate: Gatehouse, state: str) -> list[dict[str, Any]]:
+    return [call for call in gate.client.call("status")["calls"] if call["state"] == state]

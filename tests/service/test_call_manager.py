@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.core.call_words import Committed
+from gate.core.call_words import Committed, PauseAsked
 from gate.core.calls import Policy
 from gate.errors import StoreError
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
@@ -210,6 +210,29 @@ def test_pause_and_resume_are_the_agents_and_are_kept(play: Play) -> None:
     play.settle()
     assert play.told() == ["pause", "resume"]
     assert play.kinds()[-2:] == ["recording_paused", "recording_resumed"]
+
+
+def test_a_pause_that_was_asked_for_is_kept_with_who_and_why(play: Play) -> None:
+    manager, mo = play.call_manager, "user:mo(1004)"
+    assert manager.pause("call", PauseAsked(True, mo, "early")) == "it is not in hand"
+    play.talk()
+    play.told()
+    assert manager.pause("call", PauseAsked(True, mo, "card")) == ""
+    assert manager.live(play.clock.now())[0]["paused_by"] == mo
+    assert manager.pause("call", PauseAsked(True, mo, "again")) == "its recording is paused already"
+    assert manager.pause("call", PauseAsked(False, mo, "paid")) == ""
+    for key in "*5":
+        manager.recorder_digit("call", "caller", key)
+    play.settle()
+    assert "the agent has paused it" in manager.pause("call", PauseAsked(False, mo, "go on"))
+    play.settle()
+    assert play.told() == ["pause", "resume", "pause"]
+    rows = play.store.call(lambda tx: tx.query("SELECT kind, actor, body FROM facts ORDER BY leaf_index"))[-3:]
+    assert [(row["kind"], row["actor"], json.loads(row["body"]).get("why")) for row in rows] == [
+        ("recording_paused", mo, "card"),
+        ("recording_resumed", mo, "paid"),
+        ("recording_paused", "account:alice", None),
+    ]
 
 
 def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play) -> None:

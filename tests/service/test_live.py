@@ -27,6 +27,7 @@ CALL = {
     "announcement": "played",
     "recording": True,
     "paused": False,
+    "paused_by": "",
     "seconds": 12.5,
 }
 
@@ -80,6 +81,7 @@ def test_a_call_is_shown_with_its_number_hidden_and_its_levels(watched: Watched)
         "announcement": "played",
         "recorded": True,
         "paused": False,
+        "paused_by": "",
         "levels": {"caller": 70, "callee": 3},
         "seconds": 12.5,
     }

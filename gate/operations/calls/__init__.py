@@ -3,5 +3,6 @@
 - ``screening``   may this number be dialled: checks, and decisions for phone systems that dial by themselves
 - ``calls``       attempts found and shown, a number in full
 - ``recordings``  recordings listed, handed out, verified
+- ``pausing``     the recording of a call that goes on, paused and resumed
 - ``rows``        a call, a recording, a fact as they are answered
 """

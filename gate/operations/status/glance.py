@@ -34,6 +34,8 @@ class CallInHand(Response, frozen=True, kw_only=True):
     state: str
     recording: bool
     paused: bool
+    paused_by: str
+    """``agent``, or the account that asked for the pause; empty where it is not paused."""
     seconds: float
     """Since it was asked for."""
 
