@@ -15,7 +15,7 @@
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
 - ``backup``, ``restoring`` (restore): sets of files with their digests (``backup_sets``)
 - ``memory``    the second place that outlives a restore
-- ``manual``    the pages of ``gate.manual``
+- ``manual``    the pages of ``gate.manual``; ``man_pages``: those for man(1)
 - ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts
 - ``report``    a month in figures, or the record of processing, as one page
 - ``rotation``  recordings given to another key, for ``keys``

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gate.cli.output import complain, complain_as_json
+from gate.cli.output import complain
 from gate.errors import GateError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
     "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
-    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons."),
+    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume."),
     "receipt": ("gate.cli.receipt", "What a callee's receipt says, by its code."),
     "receipts": ("gate.cli.receipts", "The page of receipts that the firm hosts: publish."),
     "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
@@ -92,10 +92,13 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
     try:
         code = run(arguments, *rest, **{**extra, "standalone_mode": False})
         sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        if json:
-            complain_as_json(error.format_message(), "", error.exit_code)
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context else ""
+        complain((UsageError if error.exit_code == 2 else GateError)(error.format_message(), hint=hint), json=json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("dialgate: interrupted", err=True)

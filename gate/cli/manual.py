@@ -6,12 +6,15 @@ import difflib
 import os
 import re
 import sys
+from pathlib import Path
+from typing import cast
 
 import click
 from rich.console import Console
 from rich.markdown import Markdown
 
 from gate import manual
+from gate.cli import man_pages
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.errors import UsageError
@@ -21,14 +24,24 @@ from gate.errors import UsageError
     "manual",
     config=False,
     example="dialgate manual\ndialgate manual retention\ndialgate manual reason-codes > reason-codes.md\n"
-    "dialgate manual grafana.json > dialgate.json",
+    "dialgate manual grafana.json > dialgate.json\ndialgate manual --man /usr/local/share/man/man1",
 )
 @click.argument("page", required=False, metavar="[PAGE]")
-def command(view: View, page: str | None) -> None:
+@click.option(
+    "--man",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write pages for man(1) into FOLDER, one for each command: what --help says.",
+)
+def command(view: View, page: str | None, man: Path | None) -> None:
     """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown.
 
     grafana.json (a dashboard) and alerts.yml (rules for Prometheus) are written as they are.
     """
+    if man is not None:
+        written = man_pages.write(cast(click.Group, click.get_current_context().find_root().command), man)
+        view.data({"written": [str(path) for path in written]}, text=lambda told: told["written"])
+        return
     listed = manual.pages()
     if page is None:
         rows = [each._asdict() for each in listed]

@@ -26,7 +26,7 @@ from gate.cli.recordings import open_taken, sealed_file, who
 from gate.cli.request_pack import held_of, recordings_in, write_pack
 from gate.config import origins
 from gate.control.client import ControlClient
-from gate.errors import StoppedError, UsageError
+from gate.errors import StoppedError, UsageError, VaultError
 from gate.exports.audio import export_wav
 from gate.exports.envelope import read_envelope
 from gate.exports.letter_proof import page
@@ -148,11 +148,15 @@ class KeyOpener:
         self._privates = []
 
     def envelope(self, recording_id: str, purpose: str) -> Envelope:
-        """The curve in the sealed trailer; no audio is read."""
+        """The curve in the sealed trailer, empty where there is none; no audio is read."""
         privates, taken = self._taken(recording_id, purpose)
         wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
         with sealed_file(self._view, recording_id, Path(taken.path)) as path:
-            found = read_envelope(open_trailer(path, wraps, privates, recording_id=recording_id))
+            trailer = open_trailer(path, wraps, privates, recording_id=recording_id)
+        try:
+            found = read_envelope(trailer)
+        except VaultError:  # of a recorder that drew none, or was cut off: it can be heard all the same
+            return Envelope(float(trailer.get("seconds") or 0.0), b"", b"", (), _announced(taken))
         return Envelope(found.seconds, found.caller, found.callee, found.gaps, _announced(taken))
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
