@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -139,16 +139,9 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         said = sought(event.value, today()).said if event.value.strip() else ""
         self.query_one("#said", Static).update(said or _HOW)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Look for it."""
+    def key_enter(self, event: events.Key) -> None:
+        """Look for it, from the choice too. The key ends here: the list that is below by then would open its row."""
         event.stop()
-        self._find()
-
-    def key_enter(self) -> None:
-        """On the choice too."""
-        self._find()
-
-    def _find(self) -> None:
         line = " ".join(self.query_one(Line).value.split())
         if line:
             self.dismiss((self.query_one(Choice).value, line))

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Static
 
+from console import keys
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.line import Line
 from console.widgets.report import Report, Section
@@ -75,6 +77,7 @@ class DangerDialog(Dialog[str | None]):
     """See the module."""
 
     AUTO_FOCUS = "#dialog-cancel"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DIALOG, Binding("enter", "enter", show=False, priority=True)]
     DEFAULT_CSS = f"""
     DangerDialog {{ {DIALOG_CSS} }}
     DangerDialog > Vertical {{ width: 74; max-width: 98%; height: auto; max-height: 96%; background: $surface;
@@ -147,13 +150,20 @@ class DangerDialog(Dialog[str | None]):
         event.stop()
         self._ready()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """On to the next field; behind the last one it is done, where the phrase and a reason stand there."""
-        event.stop()
+    def action_enter(self) -> None:
+        """On to the next field, at once: what is typed next is its. Behind the last one it is done, when the letters
+        that it was sent are in it."""
         fields = list(self.query(Line))
-        if event.input is not fields[-1]:
-            self.focus_next("Line")
-        elif not self.query_one("#danger-do", Button).disabled:
+        if isinstance(self.focused, Button):
+            self.focused.press()
+        elif self.focused in fields[:-1]:
+            self.set_focus(fields[-1])
+        elif self.focused is not None:
+            self.focused.call_later(self._at_the_end)
+
+    def _at_the_end(self) -> None:
+        """Where the phrase and a reason stand there."""
+        if not self.query_one("#danger-do", Button).disabled:
             self._begin()
         elif self._plan is not None and not self._plan.nothing:
             typed = self.query_one("#danger-phrase", Line).value.strip() == self._plan.phrase

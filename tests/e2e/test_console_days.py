@@ -1,0 +1,332 @@
+"""A day of each role in the console, in tmux at one real gate, under an account of its own, counted in keys; nothing of
+it needs the command line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gate.config.write import amend
+from gate.core.showing import LONDON
+from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, MANAGER
+from gate.vault.keyfile import generate, save_private
+from tests.support.accounts import NEEDS_ROOT, accounts
+from tests.support.commands import PROGRAM
+from tests.support.gatehouse import ROOT, Gatehouse, dialgate
+from tests.support.keeping import plant
+from tests.support.phones import Phones
+from tests.support.requesting import key_of, opened, sound
+from tests.support.tmux import Tmux, need_tmux
+from tests.support.waiting import PATIENCE
+
+pytestmark = [
+    NEEDS_ROOT,
+    pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not here: no console under another account"),
+]
+PERSON, DUE, LIVE = "+442079460123", "+441632960111", "01134960520"
+"""Whom the call of yesterday was to, the call that is erased, the call that goes on."""
+SECRET = "a passphrase of the auditor"
+_READS = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+"""So that an account can run a program that lies where it may not look."""
+
+
+class Counted(Tmux):
+    """Counts what a person presses: each key, and each text that is typed as one."""
+
+    pressed = 0
+
+    def press(self, *keys: str) -> None:
+        self.pressed += len(keys)
+        super().press(*keys)
+
+    def write(self, text: str, *then: str) -> None:
+        self.pressed += 1
+        super().write(text, *then)
+
+    def fill(self, *values: str) -> None:
+        """The fields of a dialog, one after the other; an empty one is passed by."""
+        for value in values:
+            self.write(value, "Enter") if value else self.press("Enter")
+
+    def instead(self, old: str, new: str) -> None:
+        """Another value in the field that the cursor is in."""
+        self.press("C-u")
+        self.wait(gone=old)
+        self.fill(new)
+
+    def act(self, most: int, since: int) -> None:
+        """What began after ``since`` keys took no more than ``most``."""
+        assert self.pressed - since <= most, f"{self.pressed - since} keys\n{self.text}"
+
+
+@dataclass(frozen=True)
+class House:
+    """The gate, and its accounts by role."""
+
+    gate: Gatehouse
+    place: Path
+    names: Mapping[str, str]
+
+    def console(self, role: str) -> Counted:
+        """The console as somebody of this role has it, with a key that opens recordings."""
+        name = self.names[role]
+        become = ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", *_READS, "--"]
+        command = [*become, *PROGRAM, "console", "-c", str(self.gate.config), "-k", "own.key"]
+        folder = self.place / role
+        if not folder.exists():
+            folder.mkdir()
+            shutil.copy(self.gate.folder / "keys" / "first.key", folder / "own.key")
+            for path in (folder, folder / "own.key"):
+                shutil.chown(path, name)
+        return Counted(command, cwd=folder, PYTHONPATH=str(ROOT), HOME=str(folder))
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    need_tmux()
+    place = Path(tempfile.mkdtemp(prefix="dialgate-days-"))
+    place.chmod(0o755)
+    try:
+        with accounts(dict.fromkeys((ADMIN, COMPLIANCE, AUDITOR, MANAGER), ("desk",))) as names:
+            gate = Gatehouse(place / "gate", announcement=0.6)
+            gate.folder.chmod(0o755)
+            gate.add_pbx()
+            now = datetime.now(UTC)
+            with opened(gate.folder) as data:
+                recipient, folder = key_of(gate.folder).recipient, data.config.data / "recordings"
+                for name, number, ago in (("yesterday", PERSON, 1), ("long-ago", DUE, 400)):
+                    plant(
+                        data.store, data.keys, folder, recipient, name, now - timedelta(days=ago), number, sound=sound()
+                    )
+            private, auditor = generate("Auditor", "auditor", SECRET, now)
+            save_private(place / "auditor.key", private)
+            (place / "auditor.recipient").write_text(auditor.to_text())
+            (place / "heard").touch()
+            (place / "heard").chmod(0o666)
+            roles = {role: [names[role]] for role in (ADMIN, COMPLIANCE, AUDITOR, MANAGER)}
+            amend(
+                gate.config,
+                {
+                    "control": {"socket": str(place / "run" / "gate.sock"), "group": names["@desk"]},
+                    "roles": roles,
+                    "console": {"player": f"dd of={place / 'heard'} conv=notrunc status=none"},
+                },
+            )
+            gate.config.chmod(0o644)
+            gate.socket = place / "run" / "gate.sock"
+            try:
+                gate.start()
+                words = ("--exports-only", "--purpose", "regulator")
+                dialgate("key", "add", str(place / "auditor.recipient"), *words, config=gate.config)
+                yield House(gate, place, names)
+                gate.verified()
+            finally:
+                gate.stop()
+    finally:
+        shutil.rmtree(place)
+
+
+def secret(house: House) -> str:
+    return (house.gate.folder / "keys" / "first.passphrase").read_text().strip()
+
+
+def by(house: House, kind: str, role: str) -> list[dict[str, object]]:
+    """Facts of a kind that this role's account has made."""
+    rows = house.gate.rows("SELECT actor, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+    return [row for row in rows if row["actor"].startswith(f"user:{house.names[role]}(")]
+
+
+def heard_yesterdays_call(house: House, screen: Counted) -> None:
+    """From today to the sound, eight keys at most, beside the words that are typed."""
+    began = screen.pressed
+    screen.press("F")
+    screen.wait("A day, a time")
+    screen.fill("yesterday")
+    screen.wait("[calls]", "020 79** **23")
+    screen.press("Enter")
+    screen.wait("Call call-yesterday")
+    screen.press("o")
+    screen.wait("Recording yesterday")
+    screen.press("p")
+    screen.wait("Passphrase of the key")
+    screen.fill("complaint 17", secret(house))
+    screen.wait("announcement", "pauses: 0, length")
+    screen.wait("Played to its end")
+    typed = 3
+    screen.act(8 + typed, began)
+
+
+def opened_request(screen: Counted, asks: str, number: str) -> str:
+    """A request of a person who is known, opened and searched for; its reference."""
+    screen.press("7")
+    screen.wait("[board]")
+    screen.press("n")
+    screen.wait("erasure", "restriction", "complaint")
+    screen.press(*["j"] * ("access", "erasure").index(asks), "Enter")
+    screen.wait("email", "in person")
+    screen.press("j", "Enter")
+    screen.wait("Who asks", "E-mail or postal address")
+    screen.fill("Pat Person", "pat@example.org", number, "", "", "")
+    found = re.search(r"Request (DSR-\d{4}-\d{4})", screen.wait("Request DSR-", "What may be done now"))
+    assert found
+    screen.press("v")
+    screen.wait("What was checked")
+    screen.fill("passport seen in person", "", "")
+    screen.wait("passport seen in person", gone="What was checked")
+    screen.press("s")
+    screen.wait("More numbers of theirs")
+    screen.fill("", "", "")
+    screen.wait("found 1 call")
+    screen.press("Escape")
+    screen.wait(f"Request {found[1]}")
+    return found[1]
+
+
+def test_the_admins_day(house: House) -> None:
+    with house.console(ADMIN) as screen:
+        screen.wait("Today", "SWEEP WAITS")
+        heard_yesterdays_call(house, screen)
+        began = screen.pressed
+        screen.press("6")
+        screen.wait("[calendar]")
+        screen.press("s")
+        screen.wait("Type: erase 1")
+        screen.fill("erase 1", "the term is over")
+        screen.wait("1 recording erased")
+        screen.act(8, began)
+    assert by(house, "exported", ADMIN)
+    heard = (house.place / "heard").read_bytes()
+    assert len(heard) > 8000 and any(heard)
+    (row,) = house.gate.rows("SELECT state FROM recordings WHERE recording_id = 'long-ago'")
+    assert row["state"] == "erased"
+
+
+def test_the_compliance_officers_day(house: House) -> None:
+    with house.console(COMPLIANCE) as screen:
+        screen.wait("Today", "none")
+        began = screen.pressed
+        reference = opened_request(screen, "access", "020 7946 0123")
+        screen.press("+")
+        screen.wait("A remark for the letter", "Grant")
+        screen.fill("", "")
+        screen.wait("make the pack", gone="A remark for the letter")
+        screen.press("f")
+        screen.wait("Passphrase")
+        screen.fill(secret(house))
+        screen.wait(f"Pack of {reference}")
+        screen.fill("")
+        screen.wait("The pack is written", "Shown only now")
+        screen.press("Tab", "Enter")
+        screen.wait(f"Request {reference}", gone="Shown only now")
+        screen.press("l")
+        screen.wait("which letter?", "response")
+        screen.press("Enter")
+        print(screen.wait(f"{reference}: "))
+        screen.press("S")
+        print(screen.wait("Save as .txt, .html and .eml"))
+        screen.fill("")
+        screen.wait("Written:")
+        screen.press("Escape")
+        screen.wait(f"Request {reference}")
+        screen.press("t")
+        screen.wait("The day it happened")
+        screen.fill("")
+        screen.wait(f"Request {reference}: done", gone="The day it happened")
+        print("access", screen.pressed - began)
+        screen.press("Escape")
+        began = screen.pressed
+        reference = opened_request(screen, "erasure", "020 7946 0123")
+        screen.press("-")
+        screen.wait("legal claims", "rights of others")
+        screen.press("j", "Enter")
+        screen.wait("Reasons, in words")
+        screen.fill("your claim is not settled", "")
+        screen.wait(f"{reference}: refusal (1 of 2", "To")
+        screen.press("S")
+        screen.wait("Save as .txt, .html and .eml")
+        screen.fill("")
+        screen.wait("Written:")
+        screen.press("Escape")
+        for key, fields in (("t", ("",)), ("T", ("IC-301234-X9Y8", "", ""))):
+            screen.wait(f"Request {reference}", gone="The day it happened")
+            screen.press(key)
+            screen.wait("The day it happened")
+            screen.fill(*fields)
+        screen.wait("closed", gone="The day it happened")
+        print("refusal", screen.pressed - began)
+
+
+def test_the_auditors_day(house: House) -> None:
+    today = datetime.now(LONDON)
+    with house.console(AUDITOR) as screen:
+        screen.wait("Today")
+        heard_yesterdays_call(house, screen)
+        began = screen.pressed
+        screen.press("8")
+        screen.wait("[leaves]")
+        screen.press("v")
+        screen.wait("Verify the log?")
+        screen.fill("")
+        screen.wait("Verification", "holds")
+        screen.press("Escape")
+        screen.wait("[leaves]")
+        screen.act(5, began)
+        began = screen.pressed
+        screen.press("e")
+        screen.wait("Whom is the bundle for?", "Auditor")
+        screen.press("Enter")
+        screen.wait("Export a bundle", "For Auditor")
+        month = today.replace(day=1) - timedelta(days=1)
+        screen.press("BTab", "BTab")
+        screen.instead(f"01/{month:%m/%Y}", f"{today - timedelta(days=2):%d/%m/%Y}")
+        screen.instead(f"{month:%d/%m/%Y}", f"{today:%d/%m/%Y}")
+        screen.fill("annual audit", "", "")
+        screen.wait("Written:", "recordings: 1 of 1")
+        print("bundle", screen.pressed - began)
+        began = screen.pressed
+        screen.press("R")
+        screen.wait("the figures of a month")
+        screen.press("Enter")
+        screen.wait("The figures of a month")
+        screen.instead(f"{month:%m/%Y}", f"{today:%m/%Y}")
+        screen.fill("")
+        screen.wait("Written:", "Attempts")
+        print("month", screen.pressed - began)
+
+
+def test_the_floor_managers_day(house: House) -> None:
+    with house.console(MANAGER) as screen, Phones(port=house.gate.trunk_port):
+        screen.wait("Today")
+        with Phones(to=house.gate.address) as near:
+            near.wait([near.dial(LIVE)], "up", PATIENCE)
+            screen.press("1")
+            screen.wait("1 call in hand", "talking", "0113 4** **20", "rec ")
+            began = screen.pressed
+            screen.press("R")
+            screen.wait("Pause the recording of this call?")
+            screen.fill("a bank card is read out")
+            print(screen.wait("paused by user:"))
+            screen.press("R")
+            screen.wait("Resume the recording of this call?")
+            screen.fill("paid")
+            screen.wait("rec ", gone="paused by")
+            screen.act(6, began)
+        screen.wait("0 calls in hand")
+        screen.press("F")
+        screen.wait("A day, a time")
+        screen.fill("yesterday")
+        screen.wait("[calls]", "020 79** **23")
+        screen.press("Enter")
+        screen.wait("Call call-yesterday")
+        screen.press("o")
+        screen.wait("Recording yesterday")
+        screen.press("p")
+        screen.wait("An account that is manager may not")
+    assert len(by(house, "recording_paused", MANAGER)) == len(by(house, "recording_resumed", MANAGER)) == 1
