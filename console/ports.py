@@ -42,6 +42,8 @@ class Listening(threading.Event):
         self.speed = 1.0
         self.wanted = False
         """It goes on elsewhere, and does not end."""
+        self.keys: Sequence[tuple[float, str]] = ()
+        """Keys that were pressed, in seconds from the recording's beginning: known soon after it begins to play."""
 
     def again(self, start: float, speed: float) -> None:
         """Go on from there."""

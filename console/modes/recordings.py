@@ -34,6 +34,8 @@ from gate.operations.calls.calls import CallsShow
 from gate.operations.retention.holds import HoldList
 
 T = TypeVar("T")
+LISTEN_IN = 1.0
+"""Seconds before a key from which it is played."""
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
 
 
@@ -280,6 +282,7 @@ class RecordingDetail(DetailScreen):
     def _move(self) -> None:
         wave, at = self.query_one(Wave), self._at
         if at is not None and self._playing is not None and wave.envelope is not None:
+            wave.keys = self._playing.keys
             wave.play_at(wave.begins + at, self._playing.speed)
 
     def _play_from(self, start: float, speed: float = 0.0) -> None:
@@ -299,11 +302,12 @@ class RecordingDetail(DetailScreen):
             self._play_from(at, SPEEDS[max(0, min(place, len(SPEEDS) - 1))])
 
     def action_mark(self, by: int) -> None:
-        """To the next mark, or the one before: the end of the announcement, the end of a pause."""
+        """To the next mark, or the one before: the end of the announcement, the end of a pause, a key."""
         wave, at = self.query_one(Wave), self._at
         if at is None or wave.envelope is None:
             return
-        marks = sorted({0.0, 0.0 - wave.begins, *(end - wave.begins for _, end in wave.envelope.gaps)})
+        places = [0.0, *(end for _, end in wave.envelope.gaps), *(pressed - LISTEN_IN for pressed, _ in wave.keys)]
+        marks = sorted({0.0, *(place - wave.begins for place in places if place - wave.begins > 0)})
         near = [mark for mark in marks if (mark > at + 0.5 if by > 0 else mark < at - 2.0)]
         if near:
             self._play_from(near[0] if by > 0 else near[-1])

@@ -155,14 +155,23 @@ class DangerDialog(Dialog[str | None]):
         that it was sent are in it."""
         fields = list(self.query(Line))
         if isinstance(self.focused, Button):
-            self.focused.press()
+            # Behind the letters before it, which come from the button to the dialog.
+            self.focused.call_later(self.call_later, self._on_button, self.focused)
         elif self.focused in fields[:-1]:
             self.set_focus(fields[-1])
         elif self.focused is not None:
             self.focused.call_later(self._at_the_end)
 
+    def _on_button(self, button: Button) -> None:
+        """Pressed, unless the letters before the Enter have gone into the phrase."""
+        if self.focused is button:
+            button.press()
+        else:
+            self.action_enter()
+
     def _at_the_end(self) -> None:
         """Where the phrase and a reason stand there."""
+        self._ready()
         if not self.query_one("#danger-do", Button).disabled:
             self._begin()
         elif self._plan is not None and not self._plan.nothing:
@@ -170,12 +179,13 @@ class DangerDialog(Dialog[str | None]):
             self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed while a button has the keys is the phrase."""
+        """What is typed while a button has the keys is the phrase; so is what was on its way to the button then."""
         phrase = self.query_one("#danger-phrase", Line)
-        if event.is_printable and event.character and isinstance(self.focused, Button) and not phrase.disabled:
+        buttons = isinstance(self.focused, Button) or self.focused is phrase
+        if event.is_printable and event.character and buttons and not phrase.disabled:
             event.stop()
             event.prevent_default()
-            phrase.focus()
+            self.set_focus(phrase)  # at once: an Enter that comes next is not Cancel's
             phrase.insert_text_at_cursor(event.character)
 
     def _ready(self) -> None:

@@ -1,7 +1,8 @@
-"""Both sides of a recording as a waveform: the agent above, the customer below, pauses and the announcement marked."""
+"""Both sides of a recording as a waveform: agent above, customer below; announcement, pauses, keys marked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -16,7 +17,7 @@ LINES = 3
 FULL = 127
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LABEL = 9
-PAUSE, NOTICE = "░", "▒"
+PAUSE, NOTICE, KEY = "░", "▒", "◆"
 
 
 def peaks(levels: bytes, start: float, end: float, seconds: float, width: int) -> list[int]:
@@ -56,6 +57,8 @@ class Wave(Widget):
         self.envelope: Envelope | None = None
         self.at: float | None = None
         self.speed = 1.0
+        self.keys: Sequence[tuple[float, str]] = ()
+        """Keys that were pressed: when, and which."""
 
     def show(self, envelope: Envelope) -> None:
         """Draw this one."""
@@ -95,6 +98,8 @@ class Wave(Widget):
         whole.append(" " * _LABEL)
         whole.append(f"{NOTICE} announcement  ", self._of("notice"))
         whole.append(f"{PAUSE} pause: nothing kept  ", self._of("pause"))
+        keys = f"{KEY} keys: {''.join(key for _, key in self.keys[:12])}  " if self.keys else ""
+        whole.append(keys, self._of("notice"))
         whole.append(f"pauses: {len(envelope.gaps)}, length: {words.length(envelope.seconds)[0]}", self._of("axis"))
         if self.at is not None:
             sign = "-" if self.at < 0 else ""
@@ -125,6 +130,8 @@ class Wave(Widget):
             shown = ("-" if at < -0.5 else "") + words.length(abs(at))[0]
             place = min(width - len(shown), max(0, round((width - 1) * part / 4) - (len(shown) if part == 4 else 0)))
             marks[place : place + len(shown)] = shown
+        for at, _ in self.keys:
+            marks[max(0, min(width - 1, int((at - begins) / (ends - begins) * width)))] = KEY
         if self.at is not None:
             place = int((self.at - begins) / (ends - begins) * width)
             marks[max(0, min(width - 1, place))] = "▲"

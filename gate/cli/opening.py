@@ -12,8 +12,10 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -26,7 +28,9 @@ from gate.cli.recordings import open_taken, sealed_file, who
 from gate.cli.request_pack import held_of, recordings_in, write_pack
 from gate.config import origins
 from gate.control.client import ControlClient
-from gate.errors import StoppedError, UsageError, VaultError
+from gate.core.frames import MapFrame, PacketFrame, decode
+from gate.core.rtp import SIDES, is_key_press, parse
+from gate.errors import GateError, StoppedError, UsageError, VaultError
 from gate.exports.audio import export_wav
 from gate.exports.envelope import read_envelope
 from gate.exports.letter_proof import page
@@ -34,6 +38,7 @@ from gate.exports.playing import PlayStopped, play, player
 from gate.exports.report import month_page, record_page
 from gate.handed_over_file import open_file
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
+from gate.recorder.keys import KeyListener
 from gate.vault.keyfile import change_passphrase, load_private
 from gate.vault.opening import open_trailer
 
@@ -174,6 +179,12 @@ class KeyOpener:
         """Through a pipe into a player."""
         player(self._player)  # before the leaf: what cannot be played is not taken
         privates, taken = self._taken(recording_id, purpose)
+
+        def mark() -> None:
+            with suppress(GateError):  # what is heard says the same, and why
+                stop.keys = pressed(open_taken(self._view, recording_id, taken, privates)[0])
+
+        threading.Thread(target=mark, name="console-keys", daemon=True).start()  # it is heard at once meanwhile
         while True:
             chunks, announcement = open_taken(self._view, recording_id, taken, privates)
             try:
@@ -238,6 +249,25 @@ class KeyOpener:
         privates = list(self._privates)
         taken = self._client.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
         return privates, taken
+
+
+def pressed(chunks: Iterable[bytes]) -> list[tuple[float, str]]:
+    """The keys in a recording's clear chunks: seconds from its beginning, and which. Raises ``FrameError``, and what
+    reading ``chunks`` raises."""
+    listeners = {side: KeyListener() for side in SIDES}
+    types = dict.fromkeys(SIDES, frozenset[int]())
+    found: list[tuple[float, str]] = []
+    for frame in chain.from_iterable(map(decode, chunks)):
+        if isinstance(frame, MapFrame):
+            for side in SIDES:
+                names = frame.payloads.get(side, {})
+                types[side] = frozenset(number for number, name in names.items() if is_key_press(name))
+        elif isinstance(frame, PacketFrame) and len(frame.rtp) > 1 and frame.rtp[1] & 0x7F in types[frame.side]:
+            packet = parse(frame.rtp)
+            digit = listeners[frame.side].hear(packet, frame.offset * 1000)[0] if packet else ""
+            if digit:
+                found.append((frame.offset / 1e6, digit))
+    return found
 
 
 def _announced(taken: RecordingTaken) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from console.ports import Listening
-from gate.cli.opening import KeyOpener, OutputFiles
+from gate.cli.opening import KeyOpener, OutputFiles, pressed
 from gate.cli.output import View
+from gate.core.frames import encode_map, encode_packet
 from gate.errors import StoppedError, UsageError
 from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase
@@ -129,6 +131,18 @@ def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: Gatehouse) -> Non
     with pytest.raises(ExportError, match="not installed"):
         mute.play(recording(gate), "complaint 17", Listening(), lambda *_: None)
     assert len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'")) == before
+
+
+def test_a_key_is_one_mark_where_it_was_pressed() -> None:
+    def rtp(sequence: int, kind: int, stamp: int, payload: bytes) -> bytes:
+        return struct.pack("!BBHII", 0x80, kind, sequence, stamp, 7) + payload
+
+    chunk = encode_map(0, {"caller": {0: "PCMU/8000", 96: "telephone-event/8000"}, "callee": {0: "PCMU/8000"}})
+    for n, event in enumerate([10, 10, 10, 5, 5]):  # * and 5, each over several packets of one time
+        key = bytes((event, 10, 0, 160))
+        chunk += encode_packet("caller", 2_000_000 + 20_000 * n, rtp(n, 96, event, key))
+    chunk += encode_packet("callee", 2_500_000, rtp(1, 101, 1, bytes((9, 10, 0, 160))))  # not telephone-event
+    assert pressed([chunk]) == [(2.0, "*"), (2.06, "5")]
 
 
 def test_a_pack_is_written_with_the_key_that_is_open_and_told_to_the_gate(gate: Gatehouse, tmp_path: Path) -> None:

@@ -128,6 +128,12 @@ async def test_from_a_call_to_its_recording_and_back_by_a_key(shared: Served, tm
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: len(opener.heard) == 3)
         assert opener.heard[2] == (8.4, 1.25), "behind the announcement"
+        await until(pilot, shows(pilot, "keys: 9", "◆"))
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: len(opener.heard) == 4)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: len(opener.heard) == 5)
+        assert [start for start, _ in opener.heard[3:]] == [8.4 + 52.5, 8.4 + 69.0], "a pause's end, before a key"
         assert len([each for each in opener.asked if each[0] == "play"]) == 1, "taken once"
         await pilot.press("p")
         await until(pilot, shows(pilot, "Stopped"))
