@@ -226,6 +226,7 @@ def test_an_auditor_opens_a_recording_with_a_key_of_their_own_and_without_the_ga
             shutil.chown(path, asked.names[AUDITOR])
 
         def export() -> list[Any]:
+            tempfile.tempdir = str(mine)  # the one of whoever runs the tests may be theirs alone
             done = dialgate(
                 *("recording", "export", "rec-1", "-k", str(mine / "first.key"), "-o", str(mine / "out.wav")),
                 *("--purpose", "a check", "--passphrase-file", str(mine / "first.passphrase")),
