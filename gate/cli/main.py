@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("gate.cli.backup", "Data and configuration into one set, wrapped keys into another."),
     "restore": ("gate.cli.restoring", "A backup put back whole, and what was erased since erased again."),
     "config": ("gate.cli.settings", "The configuration: show."),
+    "edge": ("gate.cli.edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),
 }

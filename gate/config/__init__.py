@@ -11,7 +11,7 @@
 - ``drop``      the rules of the folder in which register files land
 - ``asking``    the rules of who may ask the gate: control, tokens, roles
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
-- ``streams``   the same of SIP over TCP and TLS
+- ``streams``   the same of SIP over TCP and TLS; ``edge``: an edge in front of the gate, section and rules
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``)
@@ -28,6 +28,7 @@ from gate.config.calls_in import CallIn as CallIn
 from gate.config.calls_in import CallsIn as CallsIn
 from gate.config.carriers import Emergency as Emergency
 from gate.config.carriers import Trunk as Trunk
+from gate.config.edge import Edge as Edge
 from gate.config.load import load as load
 from gate.config.office import Authority as Authority
 from gate.config.office import Letters as Letters

@@ -19,6 +19,7 @@ from gate.config.calls_in import calls_in_faults
 from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
+from gate.config.edge import edge_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.mail import (
@@ -72,6 +73,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
     if sip := get("sip", Sip):
         found += _sip(sip)
     found += trunks(readable, base)
+    found += edge_faults(readable, sip)
     if media := get("media", MediaConfig):
         found += _media(media, get("limits", Limits), sip)
     if announcement := get("announcement", Announcement):

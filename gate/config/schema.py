@@ -11,6 +11,7 @@ from typing import Literal
 
 from gate.config.calls_in import CallIn, CallsIn
 from gate.config.carriers import Emergency, Trunk
+from gate.config.edge import Edge
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 
@@ -82,8 +83,7 @@ class Sip(Section, frozen=True):
     dead_peer_seconds: int = 60
     """A call whose RTP has stopped both ways for this long, and whose peers do not answer either, is ended."""
     session_seconds: int = 1800
-    """How long a session holds without a refresh (RFC 4028), with peers that know session timers; 0: none is asked
-    for."""
+    """How long a session holds without a refresh (RFC 4028), where the peer knows timers; 0: none is asked for."""
     refusal: int = 603
     """The SIP code that refuses a call of an account that names none, and of whoever the gate does not know."""
 
@@ -120,6 +120,8 @@ class Account(Section, frozen=True):
     """Digits of an outside line that are cut off where a number begins with them: ``9``; empty: none."""
     area_code: str = ""
     """Home area code, ``01632``, which local numbers get; empty: they are refused."""
+    srtp: Literal["", "required"] = ""
+    """``required``: its calls are carried by the edge alone, where the phone's audio and signalling are encrypted."""
 
 
 class Pbx(Section, frozen=True):
@@ -279,8 +281,7 @@ class Retention(Section, frozen=True):
     """Calendar months from the call; the recording is erased by the end of the day they come to."""
     classes: tuple[str, ...] = ()
     """What is kept for years instead, each ``CLASS=YEARS``, a space, and why: ``topic:pensions=5 FCA``,
-    ``purpose:service=2``, ``account:alice=7``, ``trunk:pbx1=7``. The longest that fits counts, never
-    less than ``months``."""
+    ``purpose:service=2``, ``account:alice=7``, ``trunk:pbx1=7``. The longest counts, never less than ``months``."""
     calls_months: int = 24
     """How long a call record says who was called; with a recording that is kept for longer, as long as that."""
     refused_months: int = 12
@@ -327,8 +328,7 @@ class Control(Section, frozen=True):
     lookups_an_hour: int = 300
     """Look-ups by number of one account within an hour; more are a leaf and a warning."""
     connections: int = 200
-    """Connections to ``http``, and to the socket, at once. Where there are more, those that ask nothing are closed, the
-    oldest first."""
+    """Connections to ``http``, and to the socket, at once; beyond it idle ones are closed, the oldest first."""
     connections_each: int = 50
     """Of one address (all of loopback is one), or one account on the socket."""
 
@@ -361,6 +361,7 @@ class Config(Section, frozen=True):
     dial_prefix: tuple[DialPrefix, ...] = ()
     purpose_header: PurposeHeader = PurposeHeader()
     emergency: Emergency = Emergency()
+    edge: Edge = Edge()
     storage: Storage = Storage()
     sip: Sip = Sip()
     media: MediaConfig = MediaConfig()

@@ -16,6 +16,7 @@ How a call comes in and goes out::
 - ``multipart``         bodies of several parts: the SDP among them
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
 - ``ingress``           every datagram, from size check to sippy; nothing passes an exception
+- ``edge``              what comes by the edge in front of the gate: whose it is, and the way back
 - ``admission``         what a new INVITE must be, and what the call manager is told of it
 - ``purpose_claims``    what a call says it is for: prefixes, the purpose header
 - ``overload``          how late the line is, and when new calls are refused for it
@@ -46,6 +47,6 @@ How a call comes in and goes out::
 - ``trunk_flow``        the connection to a carrier by TCP or TLS
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
-Not here, on purpose: SRTP, 100rel towards callers, transfers (REFER is declined: it would dial a number that nobody
-screened).
+Not here, on purpose: SRTP (the edge has it), 100rel towards callers, transfers (REFER is declined: it would dial a
+number that nobody screened).
 """

@@ -15,12 +15,12 @@ import structlog
 from gate.sip import sdp
 from gate.sip.bridge import Bridge
 from gate.sip.calls_in import Ringable
-from gate.sip.header_fields import usable_uri, user_of
+from gate.sip.header_fields import split_list, usable_uri, user_of
 from gate.sip.identity import ALLOW, LOOP_HEADER
 from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending
 from gate.sip.routes import Route
-from gate.sip.sippy_adapter.classes import CCEventTry, MsgBody, SipCallId, SipGenericHF, SipHeader, SipURL
+from gate.sip.sippy_adapter.classes import CCEventTry, MsgBody, SipCallId, SipGenericHF, SipHeader, SipRoute, SipURL
 from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:
@@ -44,11 +44,15 @@ class _Ring(CCEventTry):  # type: ignore[misc]  # sippy has no types
     """The INVITE to a phone: its own Contact in the Request-URI, where the phone has registered one."""
 
     uri = ""
+    path = ""
     mark = ""
 
     def onUacSetupComplete(self, uac: Any) -> None:
         if self.uri:
             uac.rTarget = SipURL(self.uri)
+        uac.routes = [SipRoute(each) for each in split_list(self.path) if each]
+        for each in uac.routes:
+            each.parse()
         self.extra_headers = [
             SipHeader(name="allow", body=SipGenericHF(ALLOW, "allow")),
             SipHeader(name=LOOP_HEADER, body=SipGenericHF(self.mark, LOOP_HEADER)),
@@ -72,8 +76,7 @@ class CallInBridge(Bridge):
     def _callee_at(self, route: Route) -> Leg:
         phone = self._phone
         who, flow = (phone.who, phone.flow) if phone else ("", None)
-        secure = flow is not None and flow.transport == "tls"
-        peer = DialogPeer(who, {route.address[0]}, networks=route.networks, secure=secure)
+        peer = DialogPeer(who, {route.address[0]}, networks=route.networks, secure=phone is not None and phone.secure)
         return Leg(self.engine.transactions, self.safely(self.on_callee), peer, route.address, flow=flow)
 
     # --- the caller is answered ---------------------------------------------------------------------------------------
@@ -174,7 +177,7 @@ class CallInBridge(Bridge):
         known = self.calling.number and not self.calling.withheld
         shown, name = (self.calling.number, None) if known else ("anonymous", "Anonymous")
         invite = _Ring((sip_call_id, shown, user_of(phone.uri) or self.calling.own, body, None, name))
-        invite.uri = phone.uri
+        invite.uri, invite.path = phone.uri, phone.path
         invite.mark = self.engine.loops.mark(self.id, str(sip_call_id))
         leg.hops = invite.max_forwards = max(0, self._hops - 1)
         leg.good_local = body.getCopy()

@@ -47,6 +47,10 @@ class Ringable:
     """Of the INVITE; empty: the own number at the address."""
     flow: Endpoint | None = None
     """The phone's connection; None for UDP."""
+    path: str = ""
+    """What the INVITE has to pass, where the phone has registered by the edge."""
+    secure: bool = False
+    """It has registered over TLS."""
 
 
 class CallsIn:
@@ -58,6 +62,7 @@ class CallsIn:
         self._of = {each.number: each for each in config.call_in}
         self._pbxs = {pbx.name: pbx for pbx in config.pbx}
         self._accounts = {account.username for account in config.account}
+        self._encrypted = {account.username for account in config.account if account.srtp == "required"}
         self._trunks = {trunk.name: trunk for trunk in config.trunk}
 
     def carrier(self, source: Address, endpoint: Endpoint) -> Route | None:
@@ -157,9 +162,14 @@ class CallsIn:
                 found.append(Ringable(who, split_address(self._pbxs[name].calls_to), ""))
                 continue
             for binding in reversed(self._registrar.bindings(name)):
-                flow = binding.endpoint if binding.endpoint is not None and binding.endpoint.reliable else None
+                way = binding.endpoint or Endpoint()
+                flow = way if way.reliable else None
+                by_edge = way.hop(binding.source) != binding.source
+                if name in self._encrypted and not (by_edge and way.secure):
+                    continue  # nothing but the edge encrypts its audio
                 if flow is None or flow.way() is not None:
-                    found.append(Ringable(who, binding.source, binding.contact, flow))
+                    at = way.hop(binding.source)
+                    found.append(Ringable(who, at, binding.contact, flow, binding.path, way.secure))
         carriers = {route.address for route in self._engine.trunks.routes + self._engine.trunks.emergency}
         return [each for each in found if each.flow is not None or (each.address not in carriers and each.address[1])]
 

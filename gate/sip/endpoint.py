@@ -18,6 +18,10 @@ class Endpoint:
     """Where answers leave, and requests to the same peer."""
 
     transport = "udp"
+    secure = False
+    """Whoever sends by it does so over TLS."""
+    encrypted = False
+    """So is the audio (SRTP), by the word of the edge."""
     reliable = False
     """What is sent arrives, in order, or the peer is gone: nothing is sent twice (RFC 3261 17)."""
     fails_at_once = False
@@ -38,6 +42,10 @@ class Endpoint:
     def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
         """Send now, or as soon as that can be done."""
         raise NotImplementedError
+
+    def hop(self, source: Address) -> Address:
+        """Where something for ``source`` is sent: there, or to the edge that it came by."""
+        return source
 
     def belonging_to(self, claimed_by: str, back: Address | None = None) -> Endpoint:
         """This way to a caller (``account:NAME``, ``trunk:NAME``), who may come by another connection later; ``back``:

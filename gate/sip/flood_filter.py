@@ -55,6 +55,8 @@ class FloodFilter:
         self._held: _Held = {}
         self._all: _Held = {}
         self._connects: _Held = {}
+        self.edge: Address | None = None
+        """The edge in front of the gate: what it hands on is judged by whose it is, once that is read."""
         self.dropped = 0
         """Datagrams that were not let through."""
 
@@ -79,7 +81,7 @@ class FloodFilter:
         """One datagram of so many bytes from ``source`` (host of IPv6 in brackets). A long one of somebody who has not
         proven anything counts as several: reading it takes as long."""
         host = source[0]
-        if self.trusts(host):
+        if source == self.edge or self.trusts(host):
             return True
         now = self._monotonic()
         if len(self._held) > MAX_KEPT:

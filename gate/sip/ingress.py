@@ -24,6 +24,7 @@ from gate.sip.admission import (
     number_of,
 )
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
+from gate.sip.edge import EdgeDoor, srtp_fault
 from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
@@ -60,6 +61,7 @@ class Ingress:
         self.foreign = 0
         """Requests inside a call from an address that is not that side's."""
         self._claims = PurposeClaims(engine.config)
+        self._edge = EdgeDoor(engine.config, engine.flood_filter)
         self._methods: dict[str, Callable[[SipMessage, Address, Endpoint], None]] = {
             "INVITE": self._invite,
             "CANCEL": self._cancel,
@@ -83,6 +85,9 @@ class Ingress:
                 else:
                     self.engine.orphans.takes(request, source, endpoint)
                 return
+            if (speaker := self._edge.speaker(request, source, endpoint, len(data))) is None:
+                return
+            source, endpoint = speaker
         except BadMessage as bad:
             bad.code, bad.phrase = fault or (bad.code, bad.phrase)
             self._bad(bad, source, endpoint)
@@ -178,8 +183,6 @@ class Ingress:
             return
         self.reply(request, source, endpoint, 401, "Unauthorized", self.auth.challenges(request, source, stale))
 
-    # --- faults -----------------------------------------------------------------------------------------------------
-
     def _bad(self, bad: BadMessage, source: Address, endpoint: Endpoint) -> None:
         request = bad.message
         if request is None or request.method in ("", "ACK") or not self._may_answer(source, endpoint):
@@ -187,8 +190,7 @@ class Ingress:
         self._fault(request, source, endpoint, (bad.code, bad.phrase, []))
 
     def _internal(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        """The answer to a request that the gate failed on: a new INVITE is refused, so that no PBX tries another
-        way."""
+        """What a request gets that the gate failed on: an INVITE its refusal, so that no PBX tries another way."""
         if request.method == "ACK":
             return
         try:
@@ -249,12 +251,10 @@ class Ingress:
     def _from_peer(
         self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint
     ) -> bool:
-        """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
-        counted."""
-        host = source[0]
-        if peer.secure and endpoint.transport != "tls":
+        """The request comes from this side of the call (``has``: its hosts); else it is answered here, and counted."""
+        if peer.secure and not endpoint.secure:
             return self._is_foreign(request, source, endpoint)
-        if has(host) or self.auth.proven.at(peer.claimed_by, host):
+        if has(source[0]) or self.auth.proven.at(peer.claimed_by, source[0]):
             return True
         pbx = self._pbx(source, endpoint)
         if pbx is not None and pbx.claimed_by == peer.claimed_by:
@@ -271,9 +271,8 @@ class Ingress:
     def _is_foreign(self, request: SipMessage, source: Address, endpoint: Endpoint, *, wrong: bool = False) -> bool:
         """A request that is not from that side of the call: counted, and refused."""
         self.foreign += 1
-        if request.method != "ACK" and self.rate_limit.allow(
-            source, RequestKind.PASSWORD if wrong else RequestKind.OTHER
-        ):
+        kind = RequestKind.PASSWORD if wrong else RequestKind.OTHER
+        if request.method != "ACK" and self.rate_limit.allow(source, kind):
             self.reply(request, source, endpoint, 403, "Forbidden")
         return False
 
@@ -340,7 +339,8 @@ class Ingress:
         verdict, caller = self._check(request, source, endpoint)
         if caller is None and verdict is AuthResult.CHALLENGE:
             caller = self._pbx(source, endpoint)
-        if (fault := invite_fault(request)) and not self._spared(request, caller, fault[0]):
+        fault = invite_fault(request) or srtp_fault(caller, endpoint)
+        if fault and not self._spared(request, caller, fault[0]):
             if caller is not None or self._may_answer(source, endpoint):
                 self._fault(request, source, endpoint, fault, caller)
             return
@@ -357,8 +357,8 @@ class Ingress:
         self._ask(request, source, endpoint, caller, looped)
 
     def _spared(self, request: SipMessage, caller: ProvenCaller | None, code: int) -> bool:
-        """A session timer that is too short holds no call for help back: there is none in it."""
-        return code == 422 and self.engine.for_help(number_of(request, caller))
+        """A session timer that is too short, or audio in clear, holds no call for help back."""
+        return code in (422, 488) and self.engine.for_help(number_of(request, caller))
 
     def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for

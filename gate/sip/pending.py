@@ -38,7 +38,7 @@ class Pending:
 
     def peer(self) -> DialogPeer:
         """The caller, as a side of the call."""
-        return DialogPeer(self.claimed_by, {self.source[0]}, secure=self.endpoint.transport == "tls")
+        return DialogPeer(self.claimed_by, {self.source[0]}, secure=self.endpoint.secure)
 
 
 class PendingCalls:

@@ -34,6 +34,8 @@ class Binding:
     """Where it has registered from: it is rung there, whatever its Contact says."""
     endpoint: Endpoint | None = None
     """The way by which it did."""
+    path: str = ""
+    """What requests to it have to pass (RFC 3327), by the word of the edge; as a Route."""
 
 
 class Registrar:
@@ -75,17 +77,20 @@ class Registrar:
         if len(set(bindings) | {uri for uri, seconds in wanted.items() if seconds}) > MAX_BINDINGS:
             return 403, "Too Many Contacts", []
         now = self._monotonic()
+        by_edge = endpoint is not None and endpoint.hop(source) != source
+        path = ", ".join(request.all("path")) if by_edge else ""
         for uri, seconds in wanted.items():
             bindings.pop(uri, None)
             if seconds:
-                bindings[uri] = Binding(uri, now + seconds, request.call_id, request.cseq, source, endpoint)
+                bindings[uri] = Binding(uri, now + seconds, request.call_id, request.cseq, source, endpoint, path)
         return (
             200,
             "OK",
             [
                 ("Contact", f"<{binding.contact}>;expires={max(1, round(binding.until - now))}")
                 for binding in bindings.values()
-            ],
+            ]
+            + ([("Path", path)] if path else []),
         )
 
     def bindings(self, username: str) -> list[Binding]:

@@ -44,7 +44,7 @@ def of(bridge: Bridge) -> dict[str, Any]:
         pending = bridge.pending
         legs["caller"] = {
             "asked": _asked(pending.request),
-            "from": list(pending.source),
+            "from": list(pending.endpoint.hop(pending.source)),
             **_way(pending.endpoint),
             "tag": bridge.caller.lTag,
             "refusal": bridge.refusal("gate_interrupted")[0],

@@ -52,7 +52,7 @@ class StreamEndpoint(Endpoint):
         back: Address | None = None,
     ) -> None:  # fmt: skip
         self.owner = owner
-        self.transport = transport
+        self.transport, self.secure = transport, transport == "tls"
         self.address = address
         self.connection = connection
         self.claimed_by = claimed_by

@@ -47,12 +47,13 @@ class Baresip:
 
     def __init__(
         self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float,
-        *, transport: str = "udp", trusted: Path | None = None, answers: bool = False,
+        *, transport: str = "udp", trusted: Path | None = None, answers: bool = False, srtp: bool = False,
     ) -> None:  # fmt: skip
-        """``trusted``: the gate's certificate, for TLS. ``answers``: it answers what comes in."""
+        """``trusted``: the gate's certificate, for TLS. ``answers``: it answers what comes in. ``srtp``: its audio is
+        encrypted by SDES, or there is none."""
         self.folder, self.server = folder, f"{server[0]}:{server[1]}"
         by = "" if transport == "udp" else f";transport={transport}"
-        rates = [*_RATES, *([f"sip_cafile {trusted}"] if trusted else [])]
+        rates = [*_RATES, *([f"sip_cafile {trusted}"] if trusted else []), *(["module srtp.so"] if srtp else [])]
         folder.mkdir(parents=True, exist_ok=True)
         write_wav(folder / "tone.wav", tone(frequency, 60.0))
         port = random.randrange(29000, 31000, 20)
@@ -61,7 +62,8 @@ class Baresip:
         )
         (folder / "accounts").write_text(
             f"<sip:{user}@{self.server}{by}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU"
-            + (";answermode=auto\n" if answers else "\n")
+            + (";answermode=auto" if answers else "")
+            + (";mediaenc=srtp-mand\n" if srtp else "\n")
         )
         (folder / "contacts").touch()
         self.process: subprocess.Popen[bytes] | None = None

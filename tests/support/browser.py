@@ -27,12 +27,13 @@ def required() -> None:
 
 @contextmanager
 def chromium(
-    *, downloads: Path | None = None, offline: bool = False, loopback: bool = False, size: str = "1200,900"
-) -> Iterator[Any]:
+    *, downloads: Path | None = None, offline: bool = False, loopback: bool = False, size: str = "1200,900",
+    more: tuple[str, ...] = (),
+) -> Iterator[Any]:  # fmt: skip
     """A browser (``selenium.webdriver.Chrome``) with a profile of its own; ``downloads`` is where it saves files.
 
     ``offline``: no name resolves and no proxy answers, so that whatever is asked of the network fails; ``loopback``:
-    but for 127.0.0.1. Console lines and requests are kept: ``console_of``, ``requests_of``.
+    but for 127.0.0.1. ``more``: further flags. Console lines and requests are kept: ``console_of``, ``requests_of``.
     """
     required()
     from selenium import webdriver
@@ -41,7 +42,7 @@ def chromium(
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"]
-    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio"]
+    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio", *more]
     if offline:
         rules = "MAP * ~NOTFOUND" + (", EXCLUDE 127.0.0.1" if loopback else "")
         flags += [f"--host-resolver-rules={rules}", "--proxy-server=127.0.0.1:9"]

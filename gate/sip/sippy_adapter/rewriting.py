@@ -52,13 +52,15 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
         if hop is not None:
             port = f":{hop.port}" if hop.port else ""
             lines.append(f"Via: SIP/2.0/{hop.transport} {hop.host}{port}{_line(hop.params)}")
+    first = _first_hop(message)
     for name, value in message.headers:
         if name == "via" or name not in _PASSED or (message.code >= 300 and name in _TARGETS):
             continue
         if name in _ADDRESSES:
             members = split_list(value)
             lines.extend(
-                f"{name}: {_address(_line(each), by)}" for each in (members if name in _TARGETS else members[:1])
+                f"{name}: {_address(_line(each), by if name != 'record-route' or each is first else '')}"
+                for each in (members if name in _TARGETS else members[:1])
             )
         elif name == "cseq":
             lines.append(f"cseq: {message.cseq} {message.cseq_method}")
@@ -67,6 +69,13 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
     body = body_of(message)
     lines.append(f"content-length: {len(body)}\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
+
+
+def _first_hop(message: SipMessage) -> str:
+    """The proxy that our requests in the dialog go to first: how it is reached is known. Those behind it are reached as
+    they say (RFC 3261 12.1)."""
+    routes = [each for value in message.all("record-route") for each in split_list(value)]
+    return (routes[0] if message.method else routes[-1]) if routes else ""
 
 
 def reachable(message: SipMessage, source: Address) -> None:

@@ -74,11 +74,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def feed(self, message: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
-        self.nat_traversal = not check1918(source[0])
+        at = endpoint.hop(source)
+        self.nat_traversal = at == source and not check1918(at[0])
         try:
             self._came_by = endpoint
             self.handleIncoming(
-                rewrite(message, endpoint.transport), Remote_address(source, endpoint.transport), endpoint, MonoTime()
+                rewrite(message, endpoint.transport), Remote_address(at, endpoint.transport), endpoint, MonoTime()
             )
         finally:
             self._release(0)

@@ -1,0 +1,98 @@
+"""Requests that come by the edge (Kamailio) in front of the gate: whose they are, and the way back.
+
+The edge says in a header what it sees of the phone: ``203.0.113.9:51324;transport=wss;media=dtls``. It takes such a
+header away from what comes from outside, and puts its own in; so there is exactly one, and it is believed from the
+edge's configured address alone. That address is the source from then on: of guesses, floods, registrations, and of who
+may speak in a call. Audio is the edge's own, plain RTP from its address: a body that names another one has not gone
+through its media relay, and is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+
+from gate.config import Config
+from gate.sip.auth import ProvenCaller
+from gate.sip.endpoint import Endpoint
+from gate.sip.flood_filter import FloodFilter
+from gate.sip.message import Address, BadMessage, SipMessage, body_of
+from gate.sip.peers import plain
+from gate.sip.udp import split_address
+
+CLIENT_HEADER = "x-dialgate-client"
+_CLIENT = re.compile(
+    r"(\[[0-9a-fA-F:.]{2,45}\]|[0-9.]{7,15}):([0-9]{1,5});transport=(udp|tcp|tls|ws|wss);media=(none|rtp|sdes|dtls)"
+).fullmatch
+_CONNECTION = re.compile(rb"^c=\S+\s+\S+\s+([^\s/]*)", re.MULTILINE)
+_NOWHERE = (b"0.0.0.0", b"::")  # "on hold" in SDP (RFC 2543)
+
+
+class EdgeEndpoint(Endpoint):
+    """The way to one phone, through the edge."""
+
+    def __init__(self, inner: Endpoint, edge: Address, transport: str, media: str) -> None:
+        self._inner = inner
+        self._edge = edge
+        self.address = inner.address
+        self.secure = transport in ("tls", "wss")
+        self.encrypted = self.secure and media in ("sdes", "dtls")
+
+    def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
+        """To the edge: it knows the way on."""
+        self._inner.send_to(data, self._edge)
+
+    def hop(self, source: Address) -> Address:
+        """The edge's own address."""
+        return self._edge
+
+
+class EdgeDoor:
+    """Tells what the edge hands on from what comes by itself."""
+
+    def __init__(self, config: Config, flood_filter: FloodFilter) -> None:
+        self._flood_filter = flood_filter
+        self._edge: Address | None = None
+        if config.edge.address:
+            host, port = split_address(config.edge.address)
+            self._edge = (plain(host), port)
+        flood_filter.edge = self._edge
+
+    def speaker(
+        self, request: SipMessage, source: Address, endpoint: Endpoint, size: int
+    ) -> tuple[Address, Endpoint] | None:
+        """Who asks, and the way back to them; None where it is one of a flood.
+
+        Raises:
+            BadMessage: the edge does not say whose request it is, or its audio is not the edge's.
+        """
+        if source != self._edge or endpoint.transport != "udp":
+            return source, endpoint
+        told = request.all(CLIENT_HEADER)
+        if not told and request.method == "OPTIONS":  # its own question, whether we are there
+            return source, endpoint
+        read = _CLIENT(told[0]) if len(told) == 1 else None
+        client = _address(read[1], int(read[2])) if read else None
+        if read is None or client is None:
+            raise BadMessage("the edge does not say whose this is", message=request, phrase="Whose Request Is This")
+        if not self._flood_filter.lets(client, size):
+            return None
+        own = source[0].strip("[]").encode()
+        if any(host not in (own, *_NOWHERE) for host in _CONNECTION.findall(body_of(request))):
+            raise BadMessage("not the edge's audio", message=request, code=488, phrase="Not Through The Media Relay")
+        return client, EdgeEndpoint(endpoint, source, read[3], read[4])
+
+
+def srtp_fault(caller: ProvenCaller | None, endpoint: Endpoint) -> tuple[int, str, list[tuple[str, str]]] | None:
+    """488 for a call of an account whose audio has to be encrypted on its way from the phone, and is not."""
+    if caller is None or getattr(caller.who, "srtp", "") != "required" or endpoint.encrypted:
+        return None
+    return 488, "Encrypted Audio Required", []
+
+
+def _address(host: str, port: int) -> Address | None:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    return (plain(host), port) if 0 < port < 65536 else None

@@ -1,0 +1,172 @@
+"""An edge in front of a whole gate: Kamailio 6.0 and rtpengine 12.5, as ``dialgate edge config`` writes them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import baresip, browser, edge
+from tests.support.audio import windows
+from tests.support.baresip import Baresip
+from tests.support.edge import Edge
+from tests.support.gatehouse import LISTED, ROOT, UNLISTED, Gatehouse
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_peer import Heard, Phone, sdp
+from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
+
+pytestmark = pytest.mark.peer
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """One edge and one gate for all of these."""
+    edge.required()
+    gate = Gatehouse(tmp_path_factory.mktemp("edge") / "gate", announcement=0.5)
+    gate.set("calling", redial_hours=0)
+    made = Edge(gate)
+    gate.start()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        gate.stop()
+
+
+def dial(front: Edge, phone: Phone, number: str, *headers: str, method: str = "INVITE") -> Heard:
+    """Alice's request through the edge, by UDP; the final answer to it."""
+    dialog = phone.new_dialog(number)
+    dialog.remote = dialog.local.partition(";")[0] if method == "REGISTER" else dialog.remote
+    body = sdp() if method == "INVITE" else ""
+    phone.send(phone.request(method, dialog, body=body, headers=headers))
+    asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
+    dialog.cseq += 1
+    line = authorization(asked, "alice", front.gate.password(), method, dialog.target)
+    phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}"
+    phone.send(phone.request(method, dialog, body=body, headers=(line, *headers), branch=phone.branch))
+    while (heard := phone.recv()).code < 200 or heard.get("CSeq") != f"2 {method}":
+        pass
+    return heard
+
+
+def test_kamailio_takes_the_configuration(front: Edge) -> None:
+    done = subprocess.run(["kamailio", "-c", "-f", front.write()], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "ERROR" not in done.stderr
+
+
+def test_a_phone_over_tls_registers_and_calls_with_srtp(front: Edge, tmp_path: Path) -> None:
+    baresip.required()
+    gate = front.gate
+    with Uas("--tone", "600", "--hangup-after", "2", port=gate.trunk_port) as far:
+        phone = Baresip(
+            tmp_path / "phone", front.at("tls"), "alice", gate.password(), 1000, transport="tls", trusted=front.pem,
+            srtp=True,
+        )  # fmt: skip
+        phone.call(UNLISTED, 20)
+        phone.wait("200 OK.*binding", PATIENCE)
+        phone.wait("Call established", PATIENCE)
+        shown = far.wait("call", PATIENCE)
+        phone.wait("session closed", PATIENCE)
+        phone.end()
+    assert "SRTP is Enabled" in phone.said
+    assert [hertz for _, hertz, share in shown["heard"] if hertz == 1000 and share > 0.9][4:], shown
+    assert [hertz for hertz in windows(phone.heard()) if hertz and abs(hertz - 600) < 15][4:]
+
+
+def test_a_listed_number_is_refused_with_the_gates_own_code(front: Edge) -> None:
+    with Phone(front.at("udp")) as phone:
+        heard = dial(front, phone, LISTED)
+        assert heard.start == "SIP/2.0 603 Declined: on the TPS"
+        assert heard.get("X-Dialgate-Reason") == "listed_tps"
+        phone.ack(heard)
+        (row,) = front.gate.rows("SELECT source FROM calls WHERE verdict = 'block' ORDER BY leaf_index DESC LIMIT 1")
+        assert row["source"] == phone.address
+
+
+@pytest.mark.parametrize("name", ["X-Dialgate-Client", "x-dialgate-client ", "X-DIALGATE-CLIENT"])
+def test_whose_a_request_is_cannot_be_said_from_outside(front: Edge, name: str) -> None:
+    with Phone(front.at("udp")) as phone:
+        forged = f"{name}: 203.0.113.77:5060;transport=wss;media=dtls"
+        phone.ack(dial(front, phone, LISTED, forged, "Route: <sip:192.0.2.66;lr>"))
+        (row,) = front.gate.rows("SELECT source FROM calls WHERE verdict = 'block' ORDER BY leaf_index DESC LIMIT 1")
+        assert row["source"] == phone.address
+
+
+def test_a_path_of_the_phones_own_is_taken_away(front: Edge) -> None:
+    with Phone(front.at("udp")) as phone:
+        heard = dial(front, phone, "alice", "Path: <sip:192.0.2.66;lr>", method="REGISTER")
+        assert heard.code == 200
+        assert "192.0.2.66" not in heard.get("Path")
+        assert f"received=sip:{phone.address}" in heard.get("Path")
+
+
+def test_a_browser_with_opus_alone_calls_over_wss_with_dtls(front: Edge) -> None:
+    flags = ("--ignore-certificate-errors", "--allow-loopback-in-peer-connection")
+    with (
+        Uas("--tone", "600", "--hangup-after", "3", port=front.gate.trunk_port) as far,
+        browser.chromium(more=flags) as page,
+    ):
+        page.get((ROOT / "tests/support/webphone.html").as_uri())
+        settings = {"url": f"wss://127.0.0.1:{front.ports['wss']}", "user": "alice", "number": UNLISTED}
+        page.execute_script("begin(arguments[0])", settings | {"password": front.gate.password()})
+        try:
+            shown = far.wait("call", PATIENCE)
+        finally:
+            found = page.execute_async_script("measured().then(arguments[0])")
+            print(found)
+    assert "PCMA/" not in found["offered"] and "PCMU/" not in found["offered"]
+    assert (found["dtls"], found["codec"]) == ("connected", "audio/opus")
+    assert found["packets"] > 50 and found["energy"] > 0.01
+    assert shown["codec"] == "PCMA"
+    assert [hertz for _, hertz, share in shown["heard"] if hertz and abs(hertz - 1000) < 15 and share > 0.9][4:], shown
+
+
+def test_a_gate_that_is_killed_among_set_ups_sets_no_call_up_twice(front: Edge) -> None:
+    gate = front.gate
+    numbers = [f"0113496{n:04d}" for n in range(300, 312)]
+    phones = [Phone(front.at("udp")) for _ in numbers]
+    with Uas("--no-answer", port=gate.trunk_port) as far:
+        for phone, number in zip(phones, numbers, strict=True):
+            phone.dial(number)
+            refused = phone.recv(only="401")
+            phone.ack(refused)
+            dialog, asked = phone.dialog, challenge(refused.get("WWW-Authenticate"))
+            dialog.remote, dialog.cseq = f"<{dialog.target}>", 2
+            line = authorization(asked, "alice", gate.password(), "INVITE", dialog.target)
+            phone.send(phone.request("INVITE", dialog, body=sdp(), headers=(line,)))
+            if number == numbers[7]:
+                far.wait("invite", PATIENCE, count=5)
+                break
+        gate.kill()
+        for phone, number in list(zip(phones, numbers, strict=True))[8:]:
+            phone.dial(number)
+        gate.start()
+        codes = [_final(phone) for phone in phones]
+        rung = Counter(invite["user"] for invite in far.invites)
+    for phone in phones:
+        phone.sock.close()
+    assert rung and set(rung.values()) == {1}, (rung, codes)
+    assert set(codes) <= {401, 480, 503, 603}, codes
+
+    with Phone(front.at("udp")) as phone:  # and the edge has found it again
+
+        def answered() -> bool:
+            phone.drain()
+            phone.send(phone.request("INVITE", phone.new_dialog(LISTED), body=sdp()))
+            while (heard := phone.recv()).code < 200:
+                pass
+            return heard.code == 401
+
+        gate.wait(answered, PATIENCE, "the edge does not find the gate")
+
+
+def _final(phone: Phone) -> int:
+    while (heard := phone.recv()).code < 200 or (heard.get("CSeq").startswith("1 ") and phone.dialog.cseq == 2):
+        pass
+    return heard.code

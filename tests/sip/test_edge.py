@@ -1,0 +1,149 @@
+"""What the gate believes of an edge in front of it: whose a request is, from the edge's own address alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from gate.config import Account, CallIn, Edge
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_line import PRESENTED, RunningLine, config_for
+from tests.support.sip_peer import Heard, Peer, Phone, sdp
+
+ACCOUNTS = (Account("alice", "x", PRESENTED), Account("bob", "x", PRESENTED, srtp="required"))
+PHONE, OTHER = "203.0.113.7:5060", "203.0.113.8:5060"
+
+
+def client(address: str = PHONE, transport: str = "tls", media: str = "sdes") -> str:
+    """The header that the edge puts in."""
+    return f"X-Dialgate-Client: {address};transport={transport};media={media}"
+
+
+class Behind:
+    """A line, the edge in front of it, and the carrier behind."""
+
+    def __init__(self) -> None:
+        self.edge, self.carrier = Phone(("127.0.0.1", 9)), Phone(("127.0.0.1", 9))
+        config = config_for(self.carrier.address, pbx=False, accounts=ACCOUNTS)
+        calls = (CallIn(PRESENTED, ("account:alice", "account:bob")),)
+        self.running = RunningLine(msgspec.structs.replace(config, edge=Edge(address=self.edge.address), call_in=calls))
+
+    def ask(
+        self, method: str, *headers: str, by: Peer | None = None, name: str = "alice", right: bool = True,
+        body: str = "",
+    ) -> Heard:  # fmt: skip
+        """A request and, where it is challenged, the same with credentials; returns the final answer to it."""
+        by = by or self.edge
+        by.to = self.running.address
+        by.drain()
+        dialog = by.new_dialog("02079460000" if method == "INVITE" else name, name=name)
+        if method == "REGISTER":
+            dialog.target = "sip:gate.invalid"
+        heard = self._final(by, by.request(method, dialog, headers=headers, body=body))
+        if heard.code == 401:
+            dialog.cseq += 1
+            asked = challenge(heard.get("WWW-Authenticate"))
+            line = authorization(asked, name, "secret" if right else "wrong", method, dialog.target)
+            heard = self._final(by, by.request(method, dialog, headers=(line, *headers), body=body))
+        return heard
+
+    @staticmethod
+    def _final(by: Peer, request: str) -> Heard:
+        by.send(request)
+        while (heard := by.recv()).code < 200:
+            pass
+        return heard
+
+    def let_through(self) -> str:
+        """The source of the call that was let through last."""
+        self.running.call_manager.wait("incoming", count=len(self.running.call_manager.incomings) or 1)
+        return self.running.call_manager.incomings[-1].source
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[Behind]:
+    made = Behind()
+    made.running.call_manager.refused["*"] = "listed_tps"
+    with made.running:
+        yield made
+    made.edge.sock.close()
+    made.carrier.sock.close()
+
+
+def test_the_edge_says_whose_a_call_is_and_nobody_else_does(behind: Behind) -> None:
+    assert behind.ask("INVITE", client(), body=sdp()).code == 603
+    assert behind.let_through() == PHONE
+    with Phone(behind.running.address) as stranger:
+        assert behind.ask("INVITE", client(), by=stranger, body=sdp()).code == 603
+        assert behind.let_through() == stranger.address
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        (client(), client(OTHER)),
+        ("X-Dialgate-Client: 203.0.113.7",),
+        ("X-Dialgate-Client: 999.1.1.1:5;transport=tls;media=rtp",),
+        ("X-Dialgate-Client: 203.0.113.7:5060;transport=tls;media=sdes;more",),
+    ],
+)
+def test_a_request_that_the_edge_does_not_name_is_refused(behind: Behind, headers: tuple[str, ...]) -> None:
+    asked = len(behind.running.call_manager.incomings)
+    heard = behind.ask("INVITE", *headers, body=sdp())
+    assert (heard.code, heard.start[12:]) == (400, "Whose Request Is This")
+    assert len(behind.running.call_manager.incomings) == asked
+
+
+def test_the_edge_itself_may_ask_whether_the_gate_is_there(behind: Behind) -> None:
+    assert behind.ask("OPTIONS").code == 200
+
+
+def test_audio_that_is_not_the_edges_is_refused(behind: Behind) -> None:
+    heard = behind.ask("INVITE", client(), body=sdp().replace("c=IN IP4 127.0.0.1", "c=IN IP4 203.0.113.7"))
+    assert (heard.code, heard.start[12:]) == (488, "Not Through The Media Relay")
+
+
+@pytest.mark.parametrize(("transport", "media", "code"), [
+    ("tls", "sdes", 603), ("wss", "dtls", 603), ("tls", "rtp", 488), ("udp", "sdes", 488), ("ws", "dtls", 488),
+])  # fmt: skip
+def test_an_account_with_srtp_is_carried_where_its_leg_is_encrypted(
+    behind: Behind, transport: str, media: str, code: int
+) -> None:
+    assert behind.ask("INVITE", client(transport=transport, media=media), name="bob", body=sdp()).code == code
+
+
+def test_an_account_with_srtp_is_not_carried_past_the_edge(behind: Behind) -> None:
+    with Phone(behind.running.address) as phone:
+        heard = behind.ask("INVITE", client(), by=phone, name="bob", body=sdp())
+        assert (heard.code, heard.start[12:]) == (488, "Encrypted Audio Required")
+
+
+def test_guesses_lock_the_phone_that_guesses_and_no_other(behind: Behind) -> None:
+    for port in range(5001, 5006):  # so many answers has one port
+        assert behind.ask("REGISTER", client(f"203.0.113.66:{port}"), right=False).code == 403
+    assert behind.ask("REGISTER", client("203.0.113.66:5006")).code == 403
+    assert behind.ask("REGISTER", client(OTHER)).code == 200
+
+
+def test_a_phone_is_rung_by_the_path_that_it_has_registered_by(behind: Behind) -> None:
+    path = f"<sip:{behind.edge.address};lr;received=sip:{PHONE}>"
+    heard = behind.ask("REGISTER", client(), f"Path: {path}")
+    assert (heard.code, heard.get("Path")) == (200, path)
+    assert behind.ask("REGISTER", client(OTHER, "udp", "none"), f"Path: {path}", name="bob").code == 200
+    # Bob's audio has to be encrypted, and his phone has no TLS: he is not rung.
+    ringable = behind.running.call(lambda: behind.running.line._running().calls_in.ringable(PRESENTED))
+    assert {each.who for each in ringable} == {"account:alice"}
+    behind.carrier.to = behind.running.address
+    behind.carrier.dial("0" + PRESENTED[3:], sender="<sip:+447700900123@carrier.invalid>")
+    behind.carrier.ack(behind.carrier.recv(only="200"))
+    rung = behind.edge.recv(only="INVITE")
+    assert sorted(rung.get("Route").strip("<>").split(";")) == sorted(path.strip("<>").split(";"))
+    assert rung.start.split()[1].startswith("sip:alice@")
+
+
+def test_a_path_is_believed_from_the_edge_alone(behind: Behind) -> None:
+    with Phone(behind.running.address) as phone:
+        assert not behind.ask("REGISTER", "Path: <sip:192.0.2.66;lr>", by=phone).get("Path")
