@@ -31,7 +31,7 @@ def files(config: Config, home: str = HOME) -> dict[str, str]:
         missing = "edge.public" if edge.address else "edge.address"
         raise ConfigError(
             f"{missing} is not set: there is no edge to configure",
-            hint='set [edge] address = "192.0.2.5:5080" (towards the gate) and public = "203.0.113.5" (towards phones)',
+            hint='set [edge] address = "10.0.0.5:5080" (towards the gate) and public = "203.0.113.5" (towards phones)',
         )
     inner_host, _, inner_port = edge.address.rpartition(":")
     gate = edge.gate or config.sip.listen

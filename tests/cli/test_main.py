@@ -25,6 +25,7 @@ DESIGNED = {
     "serve": set(),
     "status": set(),
     "check": set(),
+    "edge": {"config"},
     "screen": set(),
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},
