@@ -15,7 +15,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
 - ``gate.store`` (evidence) and ``gate.vault`` (keys, sealed recordings), blind to each other
 - above them, blind to each other: ``sip`` and ``media`` (the only packages that know sippy and rtp.io), ``recorder``,
-  ``registers``, ``audit``, ``exports``, ``softphone``
+  ``registers``, ``audit``, ``exports``, ``edge``, ``softphone``
 - ``gate.service``   the call path
 - ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line

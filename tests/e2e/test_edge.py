@@ -12,10 +12,13 @@ import pytest
 from tests.support import baresip, browser, edge
 from tests.support.audio import windows
 from tests.support.baresip import Baresip
+from tests.support.calls_in import CALLER, OWN, taking_calls
 from tests.support.edge import Edge
-from tests.support.gatehouse import LISTED, ROOT, UNLISTED, Gatehouse
+from tests.support.gatehouse import LISTED, ROOT, UNLISTED
+from tests.support.phones import Phones
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Heard, Phone, sdp
+from tests.support.sip_stream import StreamPhone, trusting
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.peer
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """One edge and one gate for all of these."""
     edge.required()
-    gate = Gatehouse(tmp_path_factory.mktemp("edge") / "gate", announcement=0.5)
+    gate = taking_calls(tmp_path_factory.mktemp("edge") / "gate", to=["account:alice"])
     gate.set("calling", redial_hours=0)
     made = Edge(gate)
     gate.start()
@@ -63,7 +66,7 @@ def test_kamailio_takes_the_configuration(front: Edge) -> None:
 def test_a_phone_over_tls_registers_and_calls_with_srtp(front: Edge, tmp_path: Path) -> None:
     baresip.required()
     gate = front.gate
-    with Uas("--tone", "600", "--hangup-after", "2", port=gate.trunk_port) as far:
+    with Uas("--tone", "600", "--hangup-after", "3", port=gate.trunk_port) as far:
         phone = Baresip(
             tmp_path / "phone", front.at("tls"), "alice", gate.password(), 1000, transport="tls", trusted=front.pem,
             srtp=True,
@@ -106,6 +109,19 @@ def test_a_path_of_the_phones_own_is_taken_away(front: Edge) -> None:
         assert heard.code == 200
         assert "192.0.2.66" not in heard.get("Path")
         assert f"received=sip:{phone.address}" in heard.get("Path")
+
+
+def test_a_phone_over_tls_is_rung_with_srtp(front: Edge) -> None:
+    phone = StreamPhone(front.at("tls"), trusting(front.pem), name="127.0.0.1")
+    assert dial(front, phone, "alice", method="REGISTER").code == 200
+    with Phones(to=front.gate.address, port=front.gate.trunk_port, name=CALLER) as trunk:
+        trunk.dial("0" + OWN[3:])
+        rung = phone.recv(only="INVITE")
+        phone.send(phone.answer(rung, 486, "Busy Here", tag="busy"))
+        phone.recv(only="ACK")
+    phone.sock.close()
+    assert " RTP/SAVP " in rung.body and "AES_CM_128_HMAC_SHA1_80" in rung.body
+    assert "NULL_" not in rung.body, "no encryption, under its name"
 
 
 def test_a_browser_with_opus_alone_calls_over_wss_with_dtls(front: Edge) -> None:
