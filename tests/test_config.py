@@ -158,6 +158,8 @@ def test_a_short_token_is_refused(tmp_path: Path) -> None:
     [
         (TOKEN.replace("dialler", "A B"), "is not a name"),
         (TOKEN + "metrics = true\n", "one token is for metrics, another for decisions"),
+        (TOKEN + "calls_a_minute = 0\n", "0 would allow none; at least 1"),
+        (TOKEN + 'account = "nobody"\n', '"nobody" is no account and no PBX of this file'),
         (TOKEN.replace('purposes = ["marketing"]\n', ""), "what may calls be for"),
         (TOKEN.replace('["marketing"]', '["marketing", "marketing"]'), "is there twice"),
         (TOKEN + TOKEN, "holds the same token"),

@@ -28,6 +28,8 @@ from gate.config.calls_in import CallIn as CallIn
 from gate.config.calls_in import CallsIn as CallsIn
 from gate.config.carriers import Emergency as Emergency
 from gate.config.carriers import Trunk as Trunk
+from gate.config.control import Control as Control
+from gate.config.control import Token as Token
 from gate.config.edge import Edge as Edge
 from gate.config.load import load as load
 from gate.config.office import Authority as Authority
@@ -47,7 +49,6 @@ from gate.config.schema import Account as Account
 from gate.config.schema import Announcement as Announcement
 from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
-from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
 from gate.config.schema import Firm as Firm
 from gate.config.schema import Limits as Limits
@@ -59,6 +60,5 @@ from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
-from gate.config.schema import Token as Token
 from gate.config.secrets import read_secret as read_secret
 from gate.config.section import Section as Section

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from gate.config.addresses import host_port
+from gate.config.control import Control
 from gate.config.faults import Fault, Readable, at_least, duplicates, unprintable
 from gate.config.office import Roles
-from gate.config.schema import Control
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
 """Names of accounts and groups, as ``useradd`` and directories have them."""
@@ -40,6 +40,8 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
     tokens = readable.arrays.get("token", {})
     if control.http and not tokens:
         yield Fault(("control", "http"), "nobody may ask there: add a [[token]]")
+    callers = {each.username for each in readable.arrays.get("account", {}).values()}
+    callers |= {each.name for each in readable.arrays.get("pbx", {}).values()}
     names: dict[str, int] = {}
     for index, token in tokens.items():
         if not _TOKEN.fullmatch(token.name):
@@ -52,6 +54,10 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
         if not token.metrics and not token.purposes:
             yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
         yield from duplicates(token.purposes, ("token", index, "purposes"))
+        if token.calls_a_minute < 1:
+            yield Fault(("token", index, "calls_a_minute"), f"{token.calls_a_minute} would allow none; at least 1")
+        if token.account and token.account not in callers:
+            yield Fault(("token", index, "account"), f'"{token.account}" is no account and no PBX of this file')
 
 
 def _roles(roles: Roles) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from gate.config.calls_in import CallIn, CallsIn
 from gate.config.carriers import Emergency, Trunk
+from gate.config.control import Control, Token
 from gate.config.edge import Edge
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
@@ -314,38 +315,6 @@ class Limits(Section, frozen=True):
     max_call_seconds: int = 7200
     drain_seconds: int = 30
     """TERM: how long running calls may go on before they get BYE."""
-
-
-class Control(Section, frozen=True):
-    """The control interface."""
-
-    socket: str = ""
-    """Unix socket; ``control.sock`` in the data folder where empty."""
-    group: str = ""
-    """Group of accounts that may open the socket (those that have a role); empty: the gate's own alone."""
-    http: str = ""
-    """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
-    lookups_an_hour: int = 300
-    """Look-ups by number of one account within an hour; more are a leaf and a warning."""
-    connections: int = 200
-    """Connections to ``http``, and to the socket, at once; beyond it idle ones are closed, the oldest first."""
-    connections_each: int = 50
-    """Of one address (all of loopback is one), or one account on the socket."""
-
-
-class Token(Section, frozen=True):
-    """Who may ask at ``control.http``, by a bearer token: for decisions, or for metrics."""
-
-    name: str
-    """Who holds it: part of the actor in the log, ``http:NAME@ADDRESS``."""
-    token_file: str
-    """File with the token on its first line, at least 16 characters, relative to the configuration file; or
-    ``env:NAME``."""
-    purposes: tuple[CallPurpose, ...] = ()
-    """What the calls may be for that it asks decisions of. Service calls are not screened against TPS and CTPS: give
-    that to nobody who need not have it."""
-    metrics: bool = False
-    """It reads ``GET /metrics``, and asks for no decision."""
 
 
 class Config(Section, frozen=True):

@@ -151,8 +151,11 @@ def endpoint_app(
             request = parsed("decide", await question(asked))
             assert isinstance(request, Decide)  # noqa: S101 - by its name
             token = asked[_HOLDER]
-            if request.purpose not in token.purposes:
-                request = msgspec.structs.replace(request, refused_claim=True)
+            request = msgspec.structs.replace(
+                request,
+                account=request.account or token.account,
+                refused_claim=request.refused_claim or request.purpose not in token.purposes,
+            )
             with answering(asked):
                 return told(asked, await decide(request, f"http:{token.name}@{asked.remote}"))
         except Late as error:

@@ -18,6 +18,7 @@ FEWEST_FOR_A_SHARE = 20
 FEWEST_LISTED = 20
 """Service calls of a day to listed numbers below which no share of them is told."""
 DAYS_BEFORE = 28
+_ENDLESS = 10**9
 JUMP = 2
 """How many times the share of the days before is told."""
 
@@ -31,6 +32,11 @@ class Allowance:
     seconds_a_day: int
     service_percent: int
     """Of the day's calls; 100: nobody is told."""
+
+
+def asking(a_minute: int) -> Allowance:
+    """Of who asks by HTTP before it dials: questions a minute. None of them is a call in hand, or talk."""
+    return Allowance(a_minute, _ENDLESS, _ENDLESS, 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,9 +26,8 @@ from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.allowances import jumps
-from gate.core.call_words import PauseAsked
 from gate.core.hours import public_holidays
-from gate.core.screening import Reason
+from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
@@ -47,7 +45,6 @@ from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
-from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
@@ -78,9 +75,8 @@ class GateProcess:
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config = config
-        gate = RunningGate(
-            self._obstacle, self._keep, self._live, self._now, lambda: list(self._line.warnings()), self._pause
-        )
+        self._at_line = AtLine()
+        gate = self._at_line.gate()
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
@@ -157,6 +153,7 @@ class GateProcess:
             used=used_today(self._folder),
         )
         self._recorder.events = call_manager
+        self._at_line.bind(line, call_manager, self._media, self._folder.clock)
         line.bind(call_manager)
         line.recall(proven_lately(self._folder))
         line.open()
@@ -166,7 +163,7 @@ class GateProcess:
     def _view(self) -> Any:
         """What can be watched."""
         view = LiveView(
-            calls=self._live,
+            calls=self._at_line.calls,
             read=self._folder.read,
             registers=self._folder.registers,
             clock=self._folder.clock,
@@ -174,9 +171,9 @@ class GateProcess:
             up=lambda: {
                 "trunk_up": self._line.trunk_up,
                 "recorder_up": self._recorder.available(),
-                "trunks": self._trunks(),
+                "trunks": self._at_line.trunks(),
             },
-            warnings=lambda: [*reminders(self._config, self._folder.today()), *jumps(self._usage())],
+            warnings=lambda: [*reminders(self._config, self._folder.today()), *jumps(self._at_line.usage())],
         )
         self._recorder.on_levels = view.take_levels
         return view
@@ -219,49 +216,6 @@ class GateProcess:
                 time.sleep(1.0)
 
         threading.Thread(target=work, name="mend", daemon=True).start()
-
-    def _live(self) -> list[dict[str, Any]]:
-        """The calls in hand."""
-        return self._at_the_line(lambda: self._call_manager.live(self._folder.clock.now()))
-
-    def _pause(self, call_id: str, asked: PauseAsked) -> str:
-        return str(self._at_the_line(lambda: self._call_manager.pause(call_id, asked)))
-
-    def _now(self) -> dict[str, Any]:
-        """What ``status`` says of a running gate."""
-        return {"line": self._passed_over(), "usage": self._usage(), "trunks": self._trunks()}
-
-    def _trunks(self) -> list[dict[str, Any]]:
-        """What is known of each carrier; from any thread."""
-        return [asdict(each) for each in self._line.trunks()]
-
-    def _passed_over(self) -> dict[str, int]:
-        """What the line and the media relay have dropped or refused since the start, by kind; from any thread."""
-        strangers = self._media.room.strangers if self._media.room else 0
-        return {**self._line.counts(), "foreign_audio": strangers}
-
-    def _usage(self) -> list[dict[str, Any]]:
-        return self._at_the_line(lambda: self._call_manager.usage(self._folder.clock.now()))
-
-    def _obstacle(self) -> Reason | None:
-        """What forbids every call now; a line that does not answer lets nobody be called."""
-        try:
-            found: Reason | None = self._at_the_line(lambda: self._call_manager.obstacle)
-        except GateError:
-            return Reason.EVIDENCE_UNAVAILABLE
-        return found
-
-    def _keep(self, fact: Fact) -> None:
-        self._call_manager.keep(fact)
-
-    def _at_the_line(self, ask: Callable[[], T]) -> T:
-        """What is asked on the line thread. Raises ``GateError`` where it does not answer."""
-        answer: queue.SimpleQueue[T] = queue.SimpleQueue()
-        self._line.post(lambda: answer.put(ask()))
-        try:
-            return answer.get(timeout=2.0)
-        except queue.Empty:
-            raise GateError("the line does not answer", hint="see the gate's log") from None
 
     def run(self) -> int:
         """Run the gate, from the first datagram to the last checkpoint."""
@@ -363,7 +317,7 @@ class GateProcess:
         folder.contacts.background = True
         chores = [
             chore(self._gauge, "gauges_not_set", every=1.0),
-            chore(partial(measure, folder, metrics, self._usage), "not_measured", every=10.0),
+            chore(partial(measure, folder, metrics, self._at_line.usage), "not_measured", every=10.0),
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
@@ -383,7 +337,7 @@ class GateProcess:
             self._metrics.trunk(trunk.name, trunk.up)
         self._metrics.connections.set(self._line.connections)
         self._metrics.recorder_up.set(self._recorder.available())
-        self._metrics.line(self._passed_over())
+        self._metrics.line(self._at_line.passed_over())
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
         self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
         self._legs.sync()

@@ -19,6 +19,10 @@ def _no_call(_call_id: str, _asked: PauseAsked) -> str:
     return "no gate runs"
 
 
+def _no_limit(_asked_by: str) -> tuple[None, bool]:
+    return None, True
+
+
 @dataclass(frozen=True, slots=True)
 class RunningGate:
     """As it stands: no gate runs, and the data folder is opened by a command."""
@@ -35,6 +39,9 @@ class RunningGate:
     """What somebody must see to on the line, a sentence each."""
     pause: Callable[[str, PauseAsked], str] = _no_call
     """Pauses or resumes the recording of a call in hand; says why it cannot be, nothing where it is done."""
+    question: Callable[[str], tuple[Reason | None, bool]] = _no_limit
+    """Why ``http:NAME`` may ask no more in this minute, and whether that refusal has a leaf; asked once
+    for each question, for it counts them."""
 
 
 NO_GATE: Final = RunningGate()

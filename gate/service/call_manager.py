@@ -14,7 +14,7 @@ import structlog
 
 from gate.clock import Clock
 from gate.core import calls, screening
-from gate.core.allowances import LIMITS, Used
+from gate.core.allowances import Used
 from gate.core.call_words import (
     Answered,
     CallerLeft,
@@ -32,13 +32,13 @@ from gate.core.call_words import (
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent
 from gate.core.pauses import why_not_paused
 from gate.core.screening import Decision, Reason, Verdict
-from gate.core.terms import UNPROVEN
 from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
 from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
 from gate.service.calls_in import CallInEffects, CallsIn, step
 from gate.service.metrics import Metrics
+from gate.service.obstacles import Obstacles
 from gate.service.receipts import Receipts
 from gate.service.refusal_counts import RefusalCounts
 from gate.service.retry_queue import RetryQueue
@@ -87,6 +87,7 @@ class CallManager:
         self._retry_queue = RetryQueue(store, loop, self._check_drained)
         self._refusals = RefusalCounts(self._retry_queue, clock, loop)
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
+        self._obstacles = Obstacles(settings, media, recorder, self._retry_queue, self._refusals, self._usage)
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, loop, media, self._retry_queue, clock, new_id)
@@ -113,8 +114,8 @@ class CallManager:
         if emergency is not None:
             self._help(session, emergency)
             return
-        obstacle = self._obstacle(incoming, now)
-        if obstacle is not None and not self._worth_a_leaf(incoming, obstacle, now):
+        obstacle = self._obstacles.to_call(incoming, len(self._sessions), now)
+        if obstacle is not None and not self._obstacles.worth_a_leaf(incoming, obstacle, now):
             decision = screening.refusal(obstacle, incoming.attempt)
             self._metrics.decided(incoming.attempt.claimed_by, decision.verdict.value, decision.reason.value)
             self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
@@ -125,8 +126,9 @@ class CallManager:
 
         def work(tx: StoreTransaction) -> Decision:
             decision = self._screener.decide(
-                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle, origin=session.origin
-            )
+                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle, origin=session.origin,
+                asked_before=self._metrics.asked_before.inc,
+            )  # fmt: skip
             session.decision_leaf = tx.frontier.size - 1
             return decision
 
@@ -264,6 +266,7 @@ class CallManager:
         ``drained`` is called when the last one is over and its facts are kept: while there is no room for them, never.
         """
         self._drained = drained
+        self._obstacles.stopping = True
         self._loop.after(seconds, lambda: self.stop_all("gate_stopping"))
         self._check_drained()
 
@@ -286,35 +289,15 @@ class CallManager:
     def obstacle(self) -> Reason | None:
         """What forbids every call now, whoever dials it. Line thread only: there, what the store said so far is
         known."""
-        if self._drained is not None:
-            return Reason.GATE_STOPPING
-        if self._retry_queue.behind:
-            return Reason.EVIDENCE_UNAVAILABLE
-        return None
+        return self._obstacles.to_all
+
+    def question(self, asked_by: str) -> tuple[Reason | None, bool]:
+        """As ``Obstacles.to_question``, now. Line thread only."""
+        return self._obstacles.to_question(asked_by, self._clock.now())
 
     def keep(self, fact: Fact) -> None:
         """Keep a fact as soon as there is room; from any thread."""
         self._loop.post(lambda: self._retry_queue.keep(fact))
-
-    def _obstacle(self, incoming: Incoming, now: datetime) -> Reason | None:
-        """What on the gate's own side forbids the call, whatever the lists say."""
-        if incoming.problem:
-            return Reason(incoming.problem)
-        if (obstacle := self.obstacle) is not None:
-            return obstacle
-        if len(self._sessions) >= self._settings.max_calls:
-            return Reason.TOO_MANY_CALLS
-        if not self._media.playable(incoming.codecs):
-            return Reason.ANNOUNCEMENT_UNAVAILABLE
-        if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
-            return Reason.RECORDER_UNAVAILABLE
-        return self._usage.ask(incoming.attempt.claimed_by, now)
-
-    def _worth_a_leaf(self, incoming: Incoming, obstacle: Reason, now: datetime) -> bool:
-        """False for a refusal that is counted instead: nobody fills the log with them."""
-        if obstacle is Reason.NOT_AUTHENTICATED or incoming.attempt.claimed_by == UNPROVEN:
-            return self._refusals.stranger(incoming.source, now)
-        return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())

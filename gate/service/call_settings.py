@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gate.config import Account, Config, Pbx
-from gate.core.allowances import Allowance
+from gate.core.allowances import Allowance, asking
 from gate.core.calls import Policy
 from gate.core.receipts import Caller
 from gate.core.showing import shown_name
@@ -32,7 +32,7 @@ class CallSettings:
     """The own number that emergency calls show; the caller's where empty."""
 
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
-    """By ``account:NAME`` and ``trunk:NAME``."""
+    """By ``account:NAME`` and ``trunk:NAME``; of who asks by HTTP by ``http:NAME``."""
     receipts: ReceiptSettings | None = None
     """None: callees are told no code."""
 
@@ -76,7 +76,8 @@ class CallSettings:
             calls_in_at_once=config.calls_in.at_once,
             heard_in=heard_in or {},
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
-            | {f"trunk:{each.name}": _allowance(each) for each in config.pbx},
+            | {f"trunk:{each.name}": _allowance(each) for each in config.pbx}
+            | {f"http:{each.name}": asking(each.calls_a_minute) for each in config.token if each.purposes},
             receipts=_receipts(config) if config.announcement.receipt else None,
         )
 

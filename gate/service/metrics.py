@@ -80,6 +80,10 @@ class Metrics:
             ["verdict", "reason"],
             registry=self.registry,
         )
+        self.asked_before = Counter(
+            "dialgate_attempts_asked_before", "Attempts that a phone system had asked about by HTTP before it dialled",
+            registry=self.registry,
+        )  # fmt: skip
         self.calls = Gauge("dialgate_calls", "Calls that are not over yet", registry=self.registry)
         self.ended = Counter(
             "dialgate_calls_ended", "Calls ended, by side and cause", ["by", "cause"], registry=self.registry

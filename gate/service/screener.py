@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from gate.core.terms import UNPROVEN
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.service.trust import Trust
+from gate.store.questions import question_of
 from gate.store.transaction import StoreTransaction
 
 
@@ -70,8 +71,12 @@ class Screener:
         call_id: str,
         origin: Mapping[str, object],
         obstacle: Reason | None = None,
+        asked_before: Callable[[], None] | None = None,
     ) -> Decision:
         """The decision for an attempt, kept with its leaf.
+
+        Where a phone system has asked about this call before it dialled, the decision is made anew, and names the
+        question: both are one attempt. ``asked_before`` is then called; None: this is the question itself.
 
         ``origin`` (``source``, ``codecs``, …) is kept with it. ``obstacle`` is what stands in the way on the gate's own
         side (recorder away, stopping, …): it turns an allowed call into a refused one, and never the other way round. A
@@ -84,5 +89,8 @@ class Screener:
             if obstacle is not None and decision.allowed:
                 decision = screening.refusal(obstacle, attempt, after=decision)
         body = screening.decision_body(decision, attempt) | dict(origin)
+        if asked_before is not None and (question := question_of(tx, decision.number, attempt.claimed_by, now)):
+            body["question"] = question
+            asked_before()
         tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
         return decision

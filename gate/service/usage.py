@@ -58,7 +58,8 @@ class _Caller:
 
 
 class Usage:
-    """Of all accounts and PBXs of the configuration, by ``account:NAME`` and ``trunk:NAME``. Line thread."""
+    """Of all accounts and PBXs of the configuration, by ``account:NAME`` and ``trunk:NAME``, and of the questions of
+    tokens, by ``http:NAME``. Line thread."""
 
     def __init__(
         self, allowances: Mapping[str, Allowance], keep: Callable[[Fact], None], used: Mapping[str, Used], now: datetime

@@ -34,10 +34,11 @@ def call_of(kind: str, subject: str, body: Mapping[str, Any]) -> str | None:
 
 _DECISION = ("number", "raw", "presentation", "purpose", "topic", "claimed_by", "source")
 _GROUNDS = ("verdict", "reason", "consent_id", "objection_id")
+_SAME = ("question", "sip_call_id")
 
 
 def _decision(fact: LogEntry) -> Columns:
-    told = texts(fact.body, *_DECISION, *_GROUNDS)
+    told = texts(fact.body, *_DECISION, *_GROUNDS, *_SAME)
     return {"leaf_index": fact.leaf_index, "at": fact.at, **told, "listed_service": _listed_service(fact.body)}
 
 
@@ -104,8 +105,8 @@ CALLS = Table(
     },
     own=CALL_KINDS,
     by_call=True,
-    personal=("number", "raw"),
-    later=frozenset({"listed_service"}),
+    personal=("number", "raw", "sip_call_id"),
+    later=frozenset({"listed_service", "question"}),
 )
 
 

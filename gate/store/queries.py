@@ -16,6 +16,7 @@ from gate.core.evidence import stamp
 from gate.core.numbers import beginning_of
 from gate.errors import UsageError
 from gate.store.paging import LIMIT
+from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
 
 
@@ -123,7 +124,7 @@ def open_calls(tx: Source) -> list[Row]:
 def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
     """Attempts from ``since`` on, by reason code; calls in are none."""
     rows = tx.query(
-        "SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? AND reason IS NOT 'call_in'"
+        f"SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? AND {IS_ATTEMPT}"  # noqa: S608
         " GROUP BY reason",
         [stamp(since)],
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gate.errors import StoreError
 from gate.store.contact_table import SCHEMA as CONTACTS
+from gate.store.questions import SCHEMA as QUESTIONS
 from gate.store.receipt_table import SCHEMA as RECEIPTS
 from gate.store.request_table import PARTLY_DONE
 from gate.store.request_table import SCHEMA as REQUESTS
@@ -314,6 +315,11 @@ def m016_calls_and_recordings_by_length(db: Runs) -> None:
     _run(db, LENGTHS)
 
 
+def m017_questions_and_call_ids(db: Runs) -> None:
+    """A question and the call that came of it are one attempt; calls are found by the Call-ID of their INVITE."""
+    _run(db, QUESTIONS)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -338,6 +344,7 @@ STEPS: Final = (
     m014_receipts,
     m015_the_ends_of_consents,
     m016_calls_and_recordings_by_length,
+    m017_questions_and_call_ids,
 )
 """Every change of the tables, in order."""
 

@@ -204,8 +204,11 @@ def test_questions_are_counted_apart_from_the_calls_that_follow(gate: Gatehouse)
         'dialgate_asked_total{reason="listed_tps",verdict="block"} 1.0',
         'dialgate_asked_total{reason="not_listed",verdict="allow"} 1.0',
         'dialgate_attempts_total{reason="not_listed",verdict="allow"} 1.0',
+        "dialgate_attempts_asked_before_total 1.0",
     ):
         assert line in lines
+    named = gate.rows("SELECT asked.reason FROM calls JOIN calls AS asked ON asked.call_id = calls.question")
+    assert named == [{"reason": "not_listed"}]
     assert not [line for line in lines if line.startswith("dialgate_attempts_total") and "listed_tps" in line]
 
 

@@ -48,6 +48,8 @@ def test_the_life_of_a_call(store):
         "reason": "not_listed",
         "consent_id": None,
         "objection_id": None,
+        "question": None,
+        "sip_call_id": None,
         "listed_service": None,
         "answered_at": "2026-03-02T09:00:05.000000Z",
         "codec": "PCMU",

@@ -49,7 +49,8 @@ def before_listed_service(monkeypatch):
     old = CALLS.derive["decision"]
 
     def derive(fact):
-        return {name: value for name, value in old(fact).items() if name != "listed_service"}
+        newer = ("listed_service", "question", "sip_call_id")
+        return {name: value for name, value in old(fact).items() if name not in newer}
 
     table = dataclasses.replace(CALLS, derive=CALLS.derive | {"decision": derive})
     monkeypatch.setitem(TOUCHED, "decision", ((table, derive),))
@@ -200,6 +201,20 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, mo
             opened(path)
         assert "run that version" in told.value.hint
     assert path.read_bytes() == before
+
+
+def test_calls_kept_before_are_found_by_their_call_id(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:14])
+    before_listed_service(monkeypatch)
+    store = open_store(tmp_path)
+    put(store, decision("a", sip_call_id="a@pbx"), decision("gone", sip_call_id="b@pbx"), decision("none"))
+    store.call(lambda tx: erase_facts(tx, [1], subject="r", at=START, actor="x", receipt={}))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    rows = store.call(lambda tx: tx.query("SELECT call_id, sip_call_id FROM calls"))
+    assert {row["call_id"]: row["sip_call_id"] for row in rows} == {"a": "a@pbx", "gone": None, "none": None}
+    store.close()
 
 
 def test_every_table_of_ours_is_strict(tmp_path):

@@ -26,6 +26,7 @@ from gate.operations.operation import (
 )
 from gate.operations.parsing import number_of
 from gate.store import queries, search
+from gate.store.questions import IS_ATTEMPT
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -119,11 +120,11 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
 
 # --- counted -------------------------------------------------------------------------------------------------------
 
-_BY_REASON: Final = """
+_BY_REASON: Final = f"""
 SELECT claimed_by, verdict, reason, count(*) AS attempts FROM calls
-WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?) AND reason IS NOT 'call_in'
+WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?) AND {IS_ATTEMPT}
 GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by, reason
-"""
+"""  # noqa: S608 - the code's own
 
 
 class ReasonCount(Response, frozen=True, kw_only=True):

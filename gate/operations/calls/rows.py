@@ -45,6 +45,8 @@ class CallRow(Response, frozen=True, kw_only=True):
     seconds: float | None
     bridged: bool | None
     """False: the parties never heard each other."""
+    question: str | None = None
+    """The decision that a phone system had asked for by HTTP before it dialled: both are one attempt."""
     state: str
     """``refused``, ``asked``, ``dialling``, ``answered``, ``talking``, ``ended``."""
 

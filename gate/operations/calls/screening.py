@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gate.core.kinds import cost
 from gate.core.numbers import NumberRefused, parse
 from gate.core.screening import Attempt, Decision, Purpose, Reason, Topic, decision_body
-from gate.errors import UsageError
+from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation
 from gate.ports import Fact
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-_ASKED = {"source": "ask"}
-"""Origin of a decision for a phone system that dials by itself."""
+Origin = dict[str, str]
+"""Of a question: ``source`` is ``ask``, ``asked_by`` the token and the address, whatever account the call is for."""
 
 
 class RegisterSaid(Response, frozen=True, kw_only=True):
@@ -105,29 +105,37 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         purpose, topic = Purpose.MARKETING, Topic.GENERAL
     attempt = _attempt(folder, asked.number, purpose, topic, asked.account, caller.actor)
     decision_id = folder.new_id()
+    origin = {"source": "ask", "asked_by": caller.actor}
     if (help_needed := folder.screener.emergency(attempt)) is not None:
-        _keep_call_for_help(folder, help_needed, attempt, decision_id)
+        _keep_call_for_help(folder, help_needed, attempt, decision_id, origin)
         return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
     claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
-    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle() or claim)
+    limit, leaf = folder.gate.question(caller.actor.partition("@")[0])
+    if limit is not None and not leaf:  # nobody fills the log: it is counted
+        raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
+    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle() or limit or claim, origin)
     if decision.allowed and (obstacle := folder.gate.obstacle()):
         # It was made without what the line still has to tell: another leaf takes it back.
         decision_id = folder.new_id()
-        decision = _logged(folder, attempt, now, decision_id, obstacle)
+        decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
     return Decided(**_verdict(folder, decision, now), decision_id=decision_id)
 
 
-def _logged(folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None) -> Decision:
+def _logged(
+    folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None, origin: Origin
+) -> Decision:
     decision: Decision = folder.store.call(
-        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=_ASKED, obstacle=obstacle)
+        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle)
     )
     return decision
 
 
-def _keep_call_for_help(folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str) -> None:
+def _keep_call_for_help(
+    folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str, origin: Origin
+) -> None:
     """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room. Without a line to wait for
     that, what cannot be kept is told in the gate's own log."""
-    body = decision_body(decision, attempt) | _ASKED
+    body = decision_body(decision, attempt) | origin
     fact = Fact(kind="decision", subject=decision_id, at=folder.clock.now(), actor=attempt.claimed_by, body=body)
     if folder.gate.keep is not None:
         folder.gate.keep(fact)

@@ -1,0 +1,97 @@
+"""What others ask of the line: the question is put on its thread, and the answer waited for."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gate.core.call_words import PauseAsked
+from gate.core.screening import Reason
+from gate.errors import GateError
+from gate.operations.running_gate import RunningGate
+from gate.ports import Fact
+
+if TYPE_CHECKING:
+    from gate.clock import Clock
+    from gate.daemon.placeholders import LateMedia
+    from gate.service.call_manager import CallManager
+    from gate.sip.line import SipLine
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 2.0
+
+
+class AtLine:
+    """From any thread. Nothing may be asked before ``bind``."""
+
+    _line: SipLine
+    _call_manager: CallManager
+    _media: LateMedia
+    _clock: Clock
+
+    def bind(self, line: SipLine, call_manager: CallManager, media: LateMedia, clock: Clock) -> None:
+        """The line is there, and who is told what it says."""
+        self._line, self._call_manager, self._media, self._clock = line, call_manager, media, clock
+
+    def gate(self) -> RunningGate:
+        """The same for operations."""
+        return RunningGate(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """What is asked on the line thread. Raises ``GateError`` where it does not answer."""
+        answer: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self._line.post(lambda: answer.put(question()))
+        try:
+            return answer.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise GateError("the line does not answer", hint="see the gate's log") from None
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls in hand."""
+        return self.ask(lambda: self._call_manager.live(self._clock.now()))
+
+    def usage(self) -> list[dict[str, Any]]:
+        """What each account and PBX uses of what it may."""
+        return self.ask(lambda: self._call_manager.usage(self._clock.now()))
+
+    def obstacle(self) -> Reason | None:
+        """What forbids every call now; a line that does not answer lets nobody be called."""
+        try:
+            return self.ask(lambda: self._call_manager.obstacle)
+        except GateError:
+            return Reason.EVIDENCE_UNAVAILABLE
+
+    def question(self, asked_by: str) -> tuple[Reason | None, bool]:
+        """As ``Obstacles.to_question``; a line that does not answer lets nobody be called."""
+        try:
+            return self.ask(lambda: self._call_manager.question(asked_by))
+        except GateError:
+            return Reason.EVIDENCE_UNAVAILABLE, True
+
+    def pause(self, call_id: str, asked: PauseAsked) -> str:
+        """As ``CallManager.pause``."""
+        return str(self.ask(lambda: self._call_manager.pause(call_id, asked)))
+
+    def keep(self, fact: Fact) -> None:
+        """Keep a fact as soon as there is room."""
+        self._call_manager.keep(fact)
+
+    def now(self) -> dict[str, Any]:
+        """What ``status`` says of a running gate."""
+        return {"line": self.passed_over(), "usage": self.usage(), "trunks": self.trunks()}
+
+    def trunks(self) -> list[dict[str, Any]]:
+        """What is known of each carrier."""
+        return [asdict(each) for each in self._line.trunks()]
+
+    def warnings(self) -> list[str]:
+        """Of the line."""
+        return list(self._line.warnings())
+
+    def passed_over(self) -> dict[str, int]:
+        """What the line and the media relay have dropped or refused since the start, by kind."""
+        strangers = self._media.room.strangers if self._media.room else 0
+        return {**self._line.counts(), "foreign_audio": strangers}

@@ -1,0 +1,71 @@
+"""What on the gate's own side stands in the way of a call, and which of these refusals is worth a leaf. Line thread."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gate.core.allowances import LIMITS
+from gate.core.screening import Reason
+from gate.core.terms import UNPROVEN
+from gate.ports import Incoming, Media, Recorder
+from gate.service.call_settings import CallSettings
+from gate.service.refusal_counts import RefusalCounts
+from gate.service.retry_queue import RetryQueue
+from gate.service.usage import Usage
+
+
+class Obstacles:
+    """Looked at for every call that is asked for."""
+
+    def __init__(
+        self,
+        settings: CallSettings,
+        media: Media,
+        recorder: Recorder,
+        retry_queue: RetryQueue,
+        refusals: RefusalCounts,
+        usage: Usage,
+    ) -> None:
+        self.stopping = False
+        """No new calls any more."""
+        self._settings = settings
+        self._media = media
+        self._recorder = recorder
+        self._retry_queue = retry_queue
+        self._refusals = refusals
+        self._usage = usage
+
+    @property
+    def to_all(self) -> Reason | None:
+        """What forbids every call now, whoever dials it: what the store said so far is known here."""
+        if self.stopping:
+            return Reason.GATE_STOPPING
+        if self._retry_queue.behind:
+            return Reason.EVIDENCE_UNAVAILABLE
+        return None
+
+    def to_call(self, incoming: Incoming, calls: int, now: datetime) -> Reason | None:
+        """What forbids this call, whatever the lists say; ``calls`` are in hand."""
+        if incoming.problem:
+            return Reason(incoming.problem)
+        if (obstacle := self.to_all) is not None:
+            return obstacle
+        if calls >= self._settings.max_calls:
+            return Reason.TOO_MANY_CALLS
+        if not self._media.playable(incoming.codecs):
+            return Reason.ANNOUNCEMENT_UNAVAILABLE
+        if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
+            return Reason.RECORDER_UNAVAILABLE
+        return self._usage.ask(incoming.attempt.claimed_by, now)
+
+    def to_question(self, asked_by: str, now: datetime) -> tuple[Reason | None, bool]:
+        """Why a phone system may ask no more by HTTP (``http:NAME``), and whether that refusal has a leaf. Questions
+        count among those of the token alone: the call that comes of one is its account's."""
+        reason = self._usage.ask(asked_by, now)
+        return reason, reason is None or self._refusals.over_limit(asked_by, now)
+
+    def worth_a_leaf(self, incoming: Incoming, obstacle: Reason, now: datetime) -> bool:
+        """False for a refusal that is counted instead: nobody fills the log with them."""
+        if obstacle is Reason.NOT_AUTHENTICATED or incoming.attempt.claimed_by == UNPROVEN:
+            return self._refusals.stranger(incoming.source, now)
+        return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)

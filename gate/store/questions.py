@@ -1,0 +1,43 @@
+"""A phone system's question and the call that came of it: two decisions, one attempt.
+
+The call's decision names the question (``calls.question``). Where attempts are counted, a question that a call names
+is not: what became of the call counts, also where it was refused after the question was not.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from gate.core.evidence import stamp
+
+if TYPE_CHECKING:
+    from gate.store.queries import Source
+
+ONE_ATTEMPT: Final = timedelta(seconds=60)
+"""How long after its question a call may come and still be the one that was asked about."""
+IS_ATTEMPT: Final = (
+    "reason IS NOT 'call_in' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = calls.call_id)"
+)
+"""Condition on a row of ``calls``: it counts as an attempt."""
+SCHEMA: Final = """
+ALTER TABLE calls ADD COLUMN question TEXT;
+ALTER TABLE calls ADD COLUMN sip_call_id TEXT;
+UPDATE calls SET sip_call_id = (SELECT json_extract(body, '$.sip_call_id') FROM facts
+    WHERE leaf_index = calls.leaf_index AND body IS NOT NULL);
+CREATE INDEX calls_question ON calls (question) WHERE question IS NOT NULL;
+CREATE INDEX calls_sip ON calls (sip_call_id) WHERE sip_call_id IS NOT NULL;
+"""
+"""Of a migration: the columns by which both are found."""
+_QUESTION = (
+    "SELECT call_id FROM calls AS asked INDEXED BY calls_number WHERE number = ? AND at >= ? AND source = 'ask'"
+    " AND claimed_by = ? AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"
+    " ORDER BY at DESC LIMIT 1"
+)
+
+
+def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str | None:
+    """The newest question of an account or PBX about this number (E.164) that no call has come of yet; None where there
+    is none in ``ONE_ATTEMPT``."""
+    rows = tx.query(_QUESTION, [number, stamp(now - ONE_ATTEMPT), claimed_by])
+    return rows[0]["call_id"] if rows else None
