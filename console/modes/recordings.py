@@ -344,6 +344,7 @@ def _known(row: Row) -> Section:
     ]
     if row.get("interrupted"):
         pairs.insert(1, ("Cut off", words.text(row.get("cause"), BAD)))
+    pairs += [("From elsewhere", words.text(f"found by {row['bound_by']}"))] if row.get("bound_by") else []
     if row.get("erased_at"):
         pairs.insert(1, ("Erased", words.moment(row.get("erased_at"))))
     return Section("", pairs)
@@ -353,6 +354,7 @@ def _call(answer: Any) -> list[Section]:
     if not answer:
         return []
     call = answer["call"]
+    cut = ("not to its end" if call.get("answered_at") else "not by the gate", WARN)
     return [
         Section(
             "Call",
@@ -361,7 +363,7 @@ def _call(answer: Any) -> list[Section]:
                 ("By", words.text(call.get("claimed_by"))),
                 ("Number", words.called(call)),
                 ("Reason", words.reason(call.get("reason"))),
-                ("Notice", ("to its end", OK) if call.get("announced") else ("not to its end", WARN)),
+                ("Notice", ("to its end", OK) if call.get("announced") else cut),
             ],
         )
     ]

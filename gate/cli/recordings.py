@@ -21,6 +21,7 @@ from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
+from gate.cli.recording_ingest import add_to
 from gate.clock import SystemClock
 from gate.core.finding import sought
 from gate.core.showing import LONDON
@@ -37,7 +38,7 @@ from gate.operations.calls.rows import FactRow
 from gate.vault.opening import open_recording
 
 
-@click.group("recording", short_help="Sealed recordings: list, export, verify.")
+@click.group("recording", short_help="Sealed recordings: list, export, verify, ingest.")
 def command() -> None:
     """Recordings of calls, sealed while they arrived: the gate cannot open them, only the holder of a key can."""
 
@@ -138,6 +139,9 @@ def verify(view: View, recording_id: str | None) -> None:
     if bad:
         say(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
         sys.exit(1)
+
+
+add_to(command)
 
 
 def open_to_wav(

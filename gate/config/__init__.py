@@ -31,6 +31,7 @@ from gate.config.carriers import Trunk as Trunk
 from gate.config.control import Control as Control
 from gate.config.control import Token as Token
 from gate.config.edge import Edge as Edge
+from gate.config.ingest import Ingest as Ingest
 from gate.config.load import load as load
 from gate.config.office import Authority as Authority
 from gate.config.office import Letters as Letters

@@ -51,7 +51,9 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
             yield Fault(("token", index, "name"), f'"{token.name}" is there twice, as token[{other}] too')
         if token.metrics and token.purposes:
             yield Fault(("token", index, "metrics"), "one token is for metrics, another for decisions: make two")
-        if not token.metrics and not token.purposes:
+        if token.recordings and (token.metrics or token.purposes):
+            yield Fault(("token", index, "recordings"), "a token for recordings is for nothing else: make two")
+        if not token.metrics and not token.purposes and not token.recordings:
             yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
         yield from duplicates(token.purposes, ("token", index, "purposes"))
         if token.calls_a_minute < 1:

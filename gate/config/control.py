@@ -41,3 +41,5 @@ class Token(Section, frozen=True):
     """Decisions that it may ask for in any minute."""
     metrics: bool = False
     """It reads ``GET /metrics``, and asks for no decision."""
+    recordings: bool = False
+    """It hands in recordings, ``PUT /v1/recording``, and does nothing else."""

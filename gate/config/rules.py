@@ -21,6 +21,7 @@ from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.edge import edge_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
+from gate.config.ingest import ingest
 from gate.config.lines import Key
 from gate.config.mail import (
     authority_faults,
@@ -91,6 +92,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
     if limits := get("limits", Limits):
         found += _limits(limits)
     found += asking(readable)
+    found += ingest(readable)
     if letters := get("letters", Letters):
         found += letters_faults(letters, base)
     if requests := get("requests", Requests):

@@ -13,6 +13,7 @@ from gate.config.calls_in import CallIn, CallsIn
 from gate.config.carriers import Emergency, Trunk
 from gate.config.control import Control, Token
 from gate.config.edge import Edge
+from gate.config.ingest import Ingest
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 
@@ -343,6 +344,7 @@ class Config(Section, frozen=True):
     limits: Limits = Limits()
     control: Control = Control()
     token: tuple[Token, ...] = ()
+    ingest: Ingest = Ingest()
     requests: Requests = Requests()
     authority: Authority = Authority()
     privacy: Privacy = Privacy()

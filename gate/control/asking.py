@@ -41,7 +41,7 @@ async def question(asked: web.Request) -> dict[str, Any]:
 
     No message of it has a value in it: it may be a number.
     """
-    fields: dict[str, Any] = _pairs(asked.raw_path.partition("?")[2])
+    fields: dict[str, Any] = pairs(asked.raw_path.partition("?")[2])
     if asked.method == "POST":
         more = _read(await raw_body(asked), asked.content_type)
         if fields.keys() & more.keys():
@@ -86,7 +86,7 @@ def _form(asked: web.Request) -> Form:
     if chosen is not None:
         return chosen
     try:
-        said = _pairs(asked.raw_path.partition("?")[2]).get("format")
+        said = pairs(asked.raw_path.partition("?")[2]).get("format")
     except UsageError:
         said = None
     if said in list(Form):
@@ -119,7 +119,7 @@ def _read(raw: bytes, kind: str) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UsageError("the request is not UTF-8 text", hint="send UTF-8") from None
     if kind == "application/x-www-form-urlencoded":
-        return _pairs(text)
+        return pairs(text)
     if kind == "text/plain" and len(text.splitlines()) == 1:
         return {"number": text}
     raise UsageError(
@@ -127,7 +127,7 @@ def _read(raw: bytes, kind: str) -> dict[str, Any]:
     )
 
 
-def _pairs(text: str) -> dict[str, Any]:
+def pairs(text: str) -> dict[str, Any]:
     """The fields of a query string or a form. A number's ``+`` may come as it is: where it stands, a space cannot be
     meant."""
     if not text:

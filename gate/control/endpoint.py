@@ -1,11 +1,12 @@
-"""The TCP door for phone systems: ``/v1/decision`` (GET, POST), ``GET /metrics``, ``GET /healthz``.
+"""The TCP door for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/healthz``.
 
-A token on everything but the health check, as bearer or as the password of its name: one for metrics, another for
-decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that looks only at the verdict
-is safe whatever goes wrong: every answer carries one, wrong methods and paths included (but for metrics and health),
-and it is ``block`` unless the gate decided otherwise. How questions and answers look is in ``asking``. Browsers are
-kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an
-attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
+A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
+recordings, another for decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that
+looks only at the verdict is safe whatever goes wrong: every answer carries one, wrong methods and paths included (but
+for metrics, health and recordings), and it is ``block`` unless the gate decided otherwise. How questions and answers
+look is in ``asking``. Browsers are kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host``
+that is not loopback (a page of an attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow
+ones are closed (``bounds``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from gate.control.asking import SAID, question, refused, told
 from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
+from gate.control.taking import RECORDING, Taking
 from gate.control.wire import answer
 from gate.control.work import Workers
 from gate.core.screening import Reason
@@ -99,9 +101,11 @@ def endpoint_app(
     loopback = ip_address(host).is_loopback
     # Asked without a token: threads of its own, so that asking often takes none from the decisions.
     checkers = Workers("health", threads=1, most=8)
+    taking = Taking(carry_out)
 
     async def close(_: web.Application) -> None:
         checkers.close()
+        taking.close()
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -122,7 +126,7 @@ def endpoint_app(
             response = _refused(request, 401, wrong, Reason.NOT_AUTHENTICATED)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
-        if token.metrics != (request.path == "/metrics"):
+        if token.metrics != (request.path == "/metrics") or token.recordings != (request.path == RECORDING):
             wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
             return _refused(request, 403, wrong)
         request[_HOLDER] = token
@@ -167,6 +171,11 @@ def endpoint_app(
         except GateError as error:
             return _refused(asked, status(error), error)
 
+    async def recording(asked: web.Request) -> web.StreamResponse:
+        if stop.is_set():
+            return _refused(asked, 503, ControlError("the gate is stopping"))
+        return await taking.take(asked, f"http:{asked[_HOLDER].name}@{asked.remote}")
+
     async def expected(asked: web.Request) -> web.StreamResponse | None:
         """The library answers an ``Expect`` that it does not know before anybody looks at the token, with what came."""
         if asked.headers.get("Expect", "").lower() != "100-continue":
@@ -204,6 +213,7 @@ def endpoint_app(
     app.router.add_post("/v1/decision", decision, expect_handler=expected)
     # A HEAD says no verdict.
     app.router.add_get("/v1/decision", decision, allow_head=False, expect_handler=expected)
+    app.router.add_put(RECORDING, recording, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/healthz", health)
     app.on_cleanup.append(close)
@@ -244,6 +254,6 @@ def _is_loopback(host: str) -> bool:
 
 def _refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
     """A block; to who asked for something else that there is, the error alone."""
-    if asked.path in ("/metrics", "/healthz"):
+    if asked.path in ("/metrics", "/healthz", RECORDING):
         return answer(fault(error), code)
     return refused(asked, code, error, reason)

@@ -76,6 +76,8 @@ class Reason(StrEnum):
     GATE_STOPPING = "gate_stopping"
     NOT_AUTHENTICATED = "not_authenticated"
     CLAIM_REFUSED = "claim_refused"
+    NOT_ASKED = "not_asked"
+    """The call was made without the gate, which learnt of it by its recording."""
     INTERNAL_ERROR = "internal_error"
     NOT_LISTED = "not_listed"
     CONSENTED = "consented"

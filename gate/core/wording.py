@@ -58,6 +58,7 @@ _SENTENCES: Final = {
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
     Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from this phone: dial the number alone, "
     "or ask for it to be allowed.",
+    Reason.NOT_ASKED: "This call was made without asking the gate: tell whoever runs the phone system.",
     Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
     Reason.NOT_LISTED: "This number is on neither register and nobody has objected: you may call.",
     Reason.CONSENTED: "They have agreed to our calls: you may call.",

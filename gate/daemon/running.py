@@ -31,6 +31,7 @@ from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
+from gate.daemon.handed_in import watch_recordings
 from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer
@@ -120,6 +121,7 @@ class GateProcess:
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(folder.store, folder.keyring())  # nor by a key from which it was taken
+        _ = folder.ingests  # what was begun of a recording from elsewhere is undone, before anybody reads
         folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
         note_editions(folder)
@@ -326,6 +328,7 @@ class GateProcess:
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
             watch_requests(folder, metrics),
             watch(folder),
+            watch_recordings(folder),
         ]
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)

@@ -10,6 +10,7 @@ from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.backup import backup
 from gate.operations.calls import calls, pausing, recordings, screening
 from gate.operations.contacts import crm_import, forecast, forgetting, pages, rescreening, screening_log
+from gate.operations.ingest import ingesting
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
 from gate.operations.memory import memory
@@ -38,6 +39,7 @@ _MODULES: Final = (
     holds,
     importing,
     in_force,
+    ingesting,
     leaves,
     letters,
     listing,

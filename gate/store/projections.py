@@ -114,8 +114,9 @@ CALLS = Table(
 
 
 def _recording_opened(fact: LogEntry) -> Columns:
-    names = ("call_id", "path", "key_id", "recipients", "purpose")
-    return {"leaf_index": fact.leaf_index, "opened_at": fact.at, **texts(fact.body, *names)}
+    names = ("call_id", "path", "key_id", "recipients", "purpose", "source_sha256", "bound_by")
+    # One from elsewhere began before it was handed in: its months count from then.
+    return {"leaf_index": fact.leaf_index, "opened_at": when(fact, "began_at"), **texts(fact.body, *names)}
 
 
 def _recording_closed(fact: LogEntry) -> Columns:
@@ -148,6 +149,7 @@ RECORDINGS = Table(
         "recording_erasing": _recording_erasing,
         "recording_erased": _recording_erased,
     },
+    later=frozenset({"source_sha256", "bound_by"}),
 )
 
 

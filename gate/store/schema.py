@@ -225,6 +225,12 @@ CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT 
 CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
 """
 
+INGESTED: Final = """
+ALTER TABLE recordings ADD COLUMN source_sha256 TEXT;
+ALTER TABLE recordings ADD COLUMN bound_by TEXT;
+CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL;
+"""
+
 
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
@@ -320,6 +326,11 @@ def m017_questions_and_call_ids(db: Runs) -> None:
     _run(db, QUESTIONS)
 
 
+def m018_recordings_from_elsewhere(db: Runs) -> None:
+    """What was handed in, and how its call was found."""
+    _run(db, INGESTED)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -345,6 +356,7 @@ STEPS: Final = (
     m015_the_ends_of_consents,
     m016_calls_and_recordings_by_length,
     m017_questions_and_call_ids,
+    m018_recordings_from_elsewhere,
 )
 """Every change of the tables, in order."""
 

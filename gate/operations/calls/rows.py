@@ -68,6 +68,8 @@ class RecordingRow(Response, frozen=True, kw_only=True):
     size: int | None
     seconds: float | None
     chunks: int | None
+    bound_by: str | None = None
+    """Of one from elsewhere, how its call was found; None: the gate recorded it."""
     packets: dict[str, int] | None
     gaps: list[tuple[float, float]] | None
     """Pauses, from and to, in seconds from its beginning."""

@@ -1,0 +1,10 @@
+"""Recordings that come from elsewhere: a phone system that keeps its own media hands in what it recorded.
+
+Map, in the order in which a file passes:
+
+- ``binding``    which of the gate's decisions it belongs to
+- ``sealing``    its audio as the sealed file that the gate's own recorder would have written
+- ``ingesting``  the steps, each durable before the next, and how the next start finishes or undoes them
+- ``clear``      the clear file removed, which is the last step
+- ``folder``     files of a folder, whose names say which calls they are of (``gate.core.recording_names``)
+"""

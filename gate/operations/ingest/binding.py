@@ -1,0 +1,54 @@
+"""Which of the gate's decisions a recording from elsewhere belongs to.
+
+By the Call-ID of the INVITE, by the id of a decision that was asked for by HTTP, or by number and time: then it is the
+newest decision on that number in ``WITHIN`` before the recording began. An allowed one goes before a refused one. A
+recording of a call that was refused is kept all the same: it is the evidence that somebody dialled against the answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gate.core.evidence import stamp
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.store.queries import Source
+
+WITHIN: Final = timedelta(minutes=5)
+"""How long before its recording a call was decided, at most: it rang meanwhile."""
+AHEAD: Final = timedelta(seconds=5)
+"""How far the phone system's clock may be behind the gate's."""
+_COLUMNS = "call_id, at, number, verdict, reason, recording_id"
+_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ? AND reason IS NOT 'call_in'"  # noqa: S608 - the code's own
+_BY_SIP = (
+    f"SELECT {_COLUMNS} FROM calls WHERE sip_call_id = ? AND reason IS NOT 'call_in'"  # noqa: S608 - the code's own
+    " ORDER BY verdict = 'allow' DESC, at DESC LIMIT 1"
+)
+_BY_NUMBER = (
+    f"SELECT {_COLUMNS} FROM calls INDEXED BY calls_number WHERE number = ? AND at >= ? AND at <= ?"  # noqa: S608
+    " AND reason NOT IN ('call_in', 'not_asked')"
+    " AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = calls.call_id)"
+    " ORDER BY verdict = 'allow' DESC, recording_id IS NULL DESC, at DESC LIMIT 1"
+)
+
+
+class Bound(NamedTuple):
+    """A decision, and how it was found."""
+
+    row: Row
+    by: str
+    """``call_id``, ``decision`` or ``number``."""
+
+
+def bound_to(tx: Source, call_id: str, number: str, at: datetime | None) -> Bound | None:
+    """The decision that a recording belongs to; ``number`` in E.164. None where the gate made none."""
+    if call_id:
+        for sql, by in ((_BY_SIP, "call_id"), (_BY_ID, "decision")):
+            if rows := tx.query(sql, [call_id]):
+                return Bound(rows[0], by)
+        return None
+    if number and at is not None and (rows := tx.query(_BY_NUMBER, [number, stamp(at - WITHIN), stamp(at + AHEAD)])):
+        return Bound(rows[0], "number")
+    return None

@@ -1,0 +1,253 @@
+"""A recording from elsewhere goes in: sealed like the gate's own, with its leaves, and then its clear file may go.
+
+The steps, each durable before the next::
+
+    a mark in the folder of recordings
+    the sealed file            (undone where the mark has no recording in the log: file and key go)
+    its key, wrapped
+    the leaves, in one transaction: from here on it is a recording, and the mark says nothing any more
+    the mark goes; the answer; whoever handed the file in removes it (``clear``)
+
+So a gate that is killed loses nothing, for the clear file is still there, and seals nothing twice: the same bytes for
+the same call are answered with the recording that they are already.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import msgspec
+import structlog
+
+from gate.core.evidence import stamp
+from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.errors import RefusedError, UsageError
+from gate.operations.ingest.binding import AHEAD, Bound, bound_to
+from gate.operations.ingest.clear import sync
+from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
+from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
+from gate.operations.parsing import number_of
+from gate.ports import Fact, RecordingClosed
+from gate.service.reconcile import closing_body
+from gate.vault.sealer import Seal, sealer
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.store.transaction import StoreTransaction
+
+LARGEST: Final = 512 << 20
+"""Bytes of a file: more than four hours of 16-bit stereo at 8,000 Hz."""
+MARK: Final = ".ingest-"
+"""``.ingest-DAY-ID`` in the folder of recordings: a sealed file is being made that the log does not know yet."""
+FROM: Final = "ingest"
+_DAY = len("2026-11-29")
+
+log = structlog.get_logger("ingest")
+
+
+class RecordingIngested(Response, frozen=True, kw_only=True):
+    """A recording from elsewhere is sealed, and its clear file may be removed."""
+
+    recording_id: str
+    call_id: str
+    """Of the decision that it belongs to; of one that belongs to none, that of the attempt that was noted for it."""
+    already: bool
+    """It had been sealed before: nothing was done."""
+    bound_by: str
+    """``call_id``, ``decision``, ``number``, or ``nothing``."""
+    refused: str
+    """The reason code, where the gate had refused this call, or was never asked (``not_asked``); else empty."""
+    seconds: float
+
+
+class RecordingIngest(Request[RecordingIngested], frozen=True, kw_only=True):
+    """Seal a recording that another system made: a WAV file that was handed over (``gate.control.files``)."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    """What the caller calls it: not kept, and not opened."""
+    file: Line = ""
+    """Its ticket."""
+    call_id: Line = ""
+    """Of its call: the Call-ID of the INVITE, or the id of a decision that was asked for."""
+    number: Line = ""
+    """What was dialled, in any spelling, where no ``call_id`` is known."""
+    at: Moment | None = None
+    """When the recording began; with a ``call_id`` alone it is the time of the decision."""
+    swap: bool = False
+    """The first channel is the customer's."""
+
+
+@operation(RecordingIngest, "recording_ingest", roles=ADMINS, file=LARGEST)
+def recording_ingest(folder: DataFolder, asked: RecordingIngest, caller: Caller) -> RecordingIngested:
+    """Seal a recording that another system made, and bind it to the decision on its call.
+
+    Raises ``UsageError`` where it is no WAV that is taken, and ``RefusedError``: ``no_such_call`` (and
+    ``ingest.unbound`` is not ``keep``), ``recorded_already``. Then nothing is kept.
+    """
+    if not asked.call_id and not (asked.number and asked.at):
+        raise UsageError("whose call is it?", hint="say its Call-ID, or the number and when the recording began")
+    if asked.at is not None and asked.at > folder.clock.now() + AHEAD:
+        raise UsageError("this recording begins in the future", hint="compare the clocks of both machines")
+    number = "" if asked.call_id else number_of(asked.number)
+    return folder.ingests.take(_Given(asked, number, sound_of(caller.opened), caller))
+
+
+class _Given(NamedTuple):
+    """What was handed in."""
+
+    asked: RecordingIngest
+    number: str
+    sound: Sound
+    caller: Caller
+
+
+class Ingests:
+    """One at a time; blocking."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        """Undoes what an earlier run left half done. Raises ``GateError``, ``OSError``."""
+        self._folder = folder
+        self._recordings = folder.config.data / "recordings"
+        self._lock = threading.Lock()
+        self._seal = sealer(folder.config.data / "recipients", two_person=folder.config.recording.two_person)
+        for mark in self._recordings.glob(f"{MARK}*"):
+            self._finish(mark)
+
+    def take(self, given: _Given) -> RecordingIngested:
+        """The steps. Raises ``GateError``; then nothing is kept."""
+        with self._lock:
+            found = self._folder.store.call(lambda tx: self._look(tx, given))
+            if isinstance(found, RecordingIngested):
+                return found
+            return self._sealed(given)
+
+    def _sealed(self, given: _Given) -> RecordingIngested:
+        folder, recording_id = self._folder, self._folder.new_id()
+        self._room()
+        now = folder.clock.now()
+        seal = self._seal(recording_id, {"recording_id": recording_id, "opened": now.isoformat(), "from": FROM})
+        mark = self._recordings / f"{MARK}{now.date().isoformat()}-{recording_id}"
+        path = _path(mark)
+        self._recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            sync(self._recordings)
+            began = (given.asked.at or now).isoformat()
+            closed = seal_wav(
+                given.caller.opened, given.sound, seal, self._recordings / path, recording_id, began,
+                swap=given.asked.swap,
+            )  # fmt: skip
+            if given.caller.opened.changed:
+                raise UsageError("the file was written to while it was sealed", hint="hand it in when it is complete")
+            self._keep_key(recording_id, seal)
+            answer: RecordingIngested = folder.store.call(lambda tx: self._noted(tx, given, seal, path, closed))
+        finally:
+            self._finish(mark)
+        return answer
+
+    def _look(self, tx: StoreTransaction, given: _Given) -> RecordingIngested | Bound | None:
+        """The recording that these bytes are already, or the decision that they belong to. Raises ``RefusedError``."""
+        asked, sound = given.asked, given.sound
+        bound = bound_to(tx, asked.call_id, given.number, asked.at)
+        for row in tx.query("SELECT * FROM recordings WHERE source_sha256 = ?", [sound.sha256]):
+            same = row["opened_at"] == stamp(asked.at) if asked.at else bound and row["call_id"] == bound.row["call_id"]
+            if same:
+                return RecordingIngested(
+                    recording_id=row["recording_id"], call_id=row["call_id"], already=True,
+                    bound_by=row["bound_by"] or "", refused=_refused(tx, row["call_id"]), seconds=row["seconds"] or 0.0,
+                )  # fmt: skip
+        if bound is not None and bound.row["recording_id"]:
+            raise RefusedError(
+                "this call has another recording already", reason="recorded_already",
+                hint="dialgate calls show ID; a call has one recording",
+            )  # fmt: skip
+        if bound is None and (asked.call_id or self._folder.config.ingest.unbound == "refuse"):
+            raise RefusedError(
+                "the gate made no decision on this call", reason="no_such_call",
+                hint="see its Call-ID, or number and time; ingest.unbound = \"keep\" seals it as not asked for",
+            )  # fmt: skip
+        return bound
+
+    def _noted(
+        self, tx: StoreTransaction, given: _Given, seal: Seal, path: str, closed: RecordingClosed
+    ) -> RecordingIngested:
+        """The leaves. Looked at again: it may have changed since."""
+        folder, actor = self._folder, given.caller.actor
+        found = self._look(tx, given)
+        if isinstance(found, RecordingIngested):
+            return found
+        now, recording_id = folder.clock.now(), closed.recording_id
+        call_id, by = (found.row["call_id"], found.by) if found else (self._not_asked(tx, given, now), "nothing")
+        began = given.asked.at or (datetime.fromisoformat(found.row["at"]) if found else now)
+        body: dict[str, Any] = {
+            "call_id": call_id, "key_id": seal.key_id, "path": path,
+            "recipients": [recipient for recipient, _ in seal.wraps], "commitments": dict(seal.commitments),
+            "purpose": folder.config.recording.purpose, "from": FROM, "began_at": began.isoformat(), "bound_by": by,
+            "source_sha256": given.sound.sha256, "codec": given.sound.wav.codec, "rate": given.sound.wav.rate,
+            "channels": given.sound.wav.channels,
+        }  # fmt: skip
+        tx.append(Fact("recording_opened", recording_id, now, actor, body))
+        tx.append(Fact("recording_closed", recording_id, now, actor, {"call_id": call_id, **closing_body(closed)}))
+        refused = _refused(tx, call_id)
+        if refused:
+            against = {"call_id": call_id, "recording_id": recording_id, "reason": refused}
+            tx.append(Fact("called_against_refusal", recording_id, now, actor, against))
+            log.error("called_against_refusal", call=call_id, recording=recording_id, reason=refused)
+        return RecordingIngested(
+            recording_id=recording_id, call_id=call_id, already=False, bound_by=by, refused=refused,
+            seconds=closed.seconds,
+        )  # fmt: skip
+
+    def _not_asked(self, tx: StoreTransaction, given: _Given, now: datetime) -> str:
+        """The call was made without the gate: an attempt is noted, so that the recording is found by its number, goes
+        with an erasure, and counts for what it is."""
+        call_id, firm = self._folder.new_id(), self._folder.config.firm
+        attempt = Attempt(
+            given.number, Purpose.MARKETING, Topic.GENERAL, firm.numbers[0], False, given.caller.actor, "request"
+        )
+        began = given.asked.at or now
+        self._folder.screener.decide(
+            tx, attempt, now, call_id=call_id, obstacle=Reason.NOT_ASKED,
+            origin={"source": FROM, "began_at": began.isoformat()},
+        )  # fmt: skip
+        return call_id
+
+    def _room(self) -> None:
+        self._recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = os.statvfs(self._recordings)
+        if status.f_bavail * status.f_frsize < self._folder.config.recording.min_free_mb << 20:
+            raise RefusedError("the disk is nearly full", reason="no_room", hint="make room in the recordings folder")
+
+    def _keep_key(self, recording_id: str, seal: Seal) -> None:
+        kept: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._folder.keys.put(recording_id, seal.key_id, seal.wraps, kept.put)
+        if (error := kept.get()) is not None:
+            raise error
+
+    def _finish(self, mark: Path) -> None:
+        """The mark goes; before it, what it stands for, unless the log knows that recording."""
+        recording_id = mark.name[len(MARK) + _DAY + 1 :]
+        known = self._folder.store.call(
+            lambda tx: tx.query("SELECT 1 FROM recordings WHERE recording_id = ?", [recording_id])
+        )
+        if not known:
+            (self._recordings / _path(mark)).unlink(missing_ok=True)
+            self._folder.keys.shred([recording_id])
+        mark.unlink(missing_ok=True)
+
+
+def _path(mark: Path) -> str:
+    """Of the sealed file, relative to the folder of recordings."""
+    day, recording_id = mark.name[len(MARK) :][:_DAY], mark.name[len(MARK) + _DAY + 1 :]
+    return f"{day.replace('-', '/')}/{recording_id}.dgr"
+
+
+def _refused(tx: StoreTransaction, call_id: str) -> str:
+    """The reason why this call was refused; empty where it was not."""
+    rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
+    return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""

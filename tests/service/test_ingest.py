@@ -1,0 +1,264 @@
+"""Recordings from elsewhere: bound to a decision, sealed as the gate's own are, and nothing left in clear."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.showing import LONDON
+from gate.errors import RefusedError, UsageError
+from gate.handed_over_file import HandedOverFile, open_file
+from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify
+from gate.operations.data_folder import DataFolder
+from gate.operations.ingest.clear import SEALED, NotRemoved, remove
+from gate.operations.ingest.folder import IngestFolder, Outcome
+from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
+from gate.operations.operation import Caller
+from gate.ports import Fact
+from gate.store import queries
+from tests.support.asking import Asking
+from tests.support.audio import tone
+from tests.support.commands import dialgate
+from tests.support.example import make_example
+from tests.support.wavs import wav
+
+NUMBER, LISTED = "+442079460123", "+442079460101"
+SIP = "6f2c-11@192.0.2.7"
+
+
+class House:
+    """A data folder, a phone system's folder, and decisions of the gate."""
+
+    def __init__(self, folder: DataFolder, drop: Path) -> None:
+        self.folder = folder
+        self.drop = drop
+        drop.mkdir()
+        self.gate = Asking(folder, "uid:0")
+        self.watched = IngestFolder(drop, folder.config.ingest)
+
+    def decide(self, call_id: str, number: str = NUMBER, sip_call_id: str = "") -> Any:
+        attempt = Attempt(
+            number, Purpose.MARKETING, Topic.GENERAL, self.folder.config.firm.numbers[0], False, "trunk:pbx1"
+        )
+        now, screener = self.folder.clock.now(), self.folder.screener
+        origin = {"source": "192.0.2.7:5060", "sip_call_id": sip_call_id}
+        return self.folder.store.call(lambda tx: screener.decide(tx, attempt, now, call_id=call_id, origin=origin))
+
+    def put(self, name: str, data: bytes, **note: Any) -> Path:
+        path = self.drop / name
+        path.write_bytes(data)
+        if note:
+            path.with_name(name + ".json").write_text(json.dumps(note))
+        return path
+
+    def ask(self, asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
+        return recording_ingest(self.folder, asked, Caller("gate:ingest", file=file))
+
+    def ingest(self, path: Path, **fields: Any) -> RecordingIngested:
+        with open_file(path) as file:
+            return self.ask(RecordingIngest(path=path.name, **fields), file)
+
+    def look(self) -> list[Outcome]:
+        return list(self.watched.look(time.monotonic(), self.ask, settle=0.0))
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return list(self.folder.store.call(lambda tx: tx.query(sql)))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    make_example(tmp_path / "gate")
+    with ExitStack() as stack:
+        yield House(DataFolder(load(tmp_path / "gate" / "config.toml"), stack), tmp_path / "drop")
+
+
+def sound(seconds: float = 1.0, hz: float = 440.0) -> bytes:
+    return wav(tone(hz, seconds), tone(2 * hz, seconds))
+
+
+def test_it_is_sealed_bound_by_call_id_and_the_clear_file_goes(house: House) -> None:
+    house.decide("call-1", sip_call_id=SIP)
+    house.put(f"{SIP}.wav", sound())
+    (outcome,) = house.look()
+    assert outcome.why == ""
+    assert outcome.sealed is not None
+    assert (outcome.sealed.call_id, outcome.sealed.bound_by, outcome.sealed.refused) == ("call-1", "call_id", "")
+    assert list(house.drop.iterdir()) == []
+    (row,) = house.gate.ask(RecordingList()).items
+    assert (row.call_id, row.number, row.state, row.seconds) == ("call-1", NUMBER, "closed", 1.0)
+    assert house.gate.ask(RecordingVerify()).items[0].ok
+    taken = house.gate.ask(RecordingTake(recording_id=row.recording_id, purpose="test"))
+    assert taken.wraps
+    assert [fact.kind for fact in taken.facts] == ["decision", "recording_opened", "recording_closed", "exported"]
+    assert list((house.folder.config.data / "recordings").glob(".ingest-*")) == []
+
+
+def test_by_number_and_time_the_newest_decision_counts(house: House) -> None:
+    house.decide("older")
+    house.decide("newer")
+    at = house.folder.clock.now() + timedelta(seconds=1)
+    found = house.ingest(house.put("a.wav", sound()), number="020 7946 0123", at=at)
+    assert (found.call_id, found.bound_by) == ("newer", "number")
+    assert house.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    again = house.ingest(house.put("b.wav", sound()), number="020 7946 0123", at=at)
+    assert again.already
+    assert again.recording_id == found.recording_id
+    other = house.ingest(house.put("c.wav", sound(hz=500)), number="020 7946 0123", at=at)
+    assert other.call_id == "older"
+
+
+def test_a_name_says_number_and_time(house: House) -> None:
+    house.decide("call")
+    local = house.folder.clock.now().astimezone(LONDON)
+    house.put(f"out-02079460123-1001-{local:%Y%m%d-%H%M%S}-1783.12.wav", sound())
+    (outcome,) = house.look()
+    assert outcome.sealed is not None, outcome.why
+    assert outcome.sealed.call_id == "call"
+
+
+def test_what_the_gate_never_decided_is_refused_and_stays(house: House) -> None:
+    path = house.put("unknown@pbx.wav", sound())
+    (outcome,) = house.look()
+    assert outcome.sealed is None
+    assert "no decision" in outcome.why
+    assert path.exists()
+    assert house.look() == [], "it is not tried again at once"
+    assert house.watched.warnings() == [f"Recordings in clear, not sealed: 1: {outcome.why}"]
+    assert house.rows("SELECT 1 FROM recordings") == []
+    assert list((house.folder.config.data / "recordings").rglob("*.dgr")) == []
+
+
+def test_by_choice_it_is_kept_as_a_call_that_was_not_asked_about(tmp_path: Path) -> None:
+    config = make_example(tmp_path / "gate") / "config.toml"
+    config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
+    with ExitStack() as stack:
+        house = House(DataFolder(load(config), stack), tmp_path / "drop")
+        at = house.folder.clock.now()
+        for name, number, reason in (("a", NUMBER, "not_asked"), ("b", LISTED, "listed_tps")):
+            found = house.ingest(house.put(f"{name}.wav", sound(hz=300 + len(number))), number=number, at=at)
+            assert (found.bound_by, found.refused) == ("nothing", reason)
+            (call,) = [row for row in house.rows("SELECT * FROM calls") if row["call_id"] == found.call_id]
+            assert (call["number"], call["reason"], call["recording_id"]) == (number, reason, found.recording_id)
+            at += timedelta(seconds=1)
+        assert house.ingest(house.put("again.wav", sound(hz=313)), number=LISTED, at=at - timedelta(seconds=1)).already
+        since = at - timedelta(hours=1)
+        counted = house.folder.store.call(lambda tx: queries.counts_by_reason(tx, since))
+        assert counted == {"not_asked": 1, "listed_tps": 1}
+
+
+def test_a_call_against_a_refusal_is_evidence_of_it(house: House) -> None:
+    assert not house.decide("refused", LISTED, SIP).allowed
+    found = house.ingest(house.put("a.wav", sound()), call_id=SIP)
+    assert (found.call_id, found.refused) == ("refused", "listed_tps")
+    assert house.rows("SELECT kind FROM facts WHERE kind = 'called_against_refusal'")
+
+
+def test_a_call_has_one_recording(house: House) -> None:
+    house.decide("call", sip_call_id=SIP)
+    first = house.ingest(house.put("a.wav", sound()), call_id=SIP)
+    assert house.ingest(house.put("a.wav", sound()), call_id="call").recording_id == first.recording_id
+    with pytest.raises(RefusedError) as refused:
+        house.ingest(house.put("b.wav", sound(hz=600)), call_id=SIP)
+    assert refused.value.reason == "recorded_already"
+
+
+def test_what_is_erased_does_not_come_back(house: House) -> None:
+    house.decide("call", sip_call_id=SIP)
+    first = house.ingest(house.put("a.wav", sound()), call_id=SIP)
+    now = house.folder.clock.now()
+    for kind in ("recording_erasing", "recording_erased"):
+        body = {"call_id": "call", "basis": "test"}
+        house.folder.store.call(
+            lambda tx, kind=kind, body=body: tx.append(Fact(kind, first.recording_id, now, "x", body))
+        )
+    assert house.ingest(house.put("a.wav", sound()), call_id=SIP).already
+    assert len(house.rows("SELECT 1 FROM recordings")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({}, "whose call is it"),
+        ({"number": NUMBER}, "whose call is it"),
+        ({"number": "no number", "at": "now"}, "not a number"),
+        ({"number": NUMBER, "at": "later"}, "in the future"),
+    ],
+)
+def test_whose_it_is_must_be_said(house: House, fields: dict[str, Any], why: str) -> None:
+    now = house.folder.clock.now()
+    times = {"now": now, "later": now + timedelta(minutes=1)}
+    asked = {name: times.get(value, value) for name, value in fields.items()}
+    with pytest.raises(UsageError, match=why):
+        house.ingest(house.put("a.wav", sound()), **asked)
+
+
+def test_a_file_that_somebody_still_writes_to_is_not_taken(house: House) -> None:
+    house.decide("call", sip_call_id=SIP)
+    path = house.put(f"{SIP}.wav", sound())
+
+    def ask(asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
+        with path.open("ab") as more:
+            more.write(b"more")
+        return house.ask(asked, file)
+
+    (outcome,) = house.watched.look(time.monotonic(), ask, settle=0.0)
+    assert "written to" in outcome.why
+    assert path.exists()
+    assert house.rows("SELECT 1 FROM recordings") == []
+    assert list((house.folder.config.data / "recordings").rglob("*.dgr")) == []
+    assert list(house.watched.look(time.monotonic(), house.ask, settle=60.0)) == [], "it has not settled"
+
+
+def test_another_file_of_the_same_name_is_not_removed(house: House) -> None:
+    path = house.put("a.wav", sound())
+    with open_file(path) as file:
+        path.unlink()
+        path.write_bytes(b"another")
+        with pytest.raises(NotRemoved, match="replaced"):
+            remove(path, file)
+    assert path.read_bytes() == b"another"
+
+
+def test_what_was_sealed_and_not_yet_removed_goes_at_the_next_look(house: House) -> None:
+    house.put(f"{SEALED}old.wav", sound())
+    house.put("old.wav.json", b"{}")
+    assert house.look() == []
+    assert list(house.drop.iterdir()) == []
+
+
+def test_notes_beside_files(house: House) -> None:
+    house.decide("call")
+    at = house.folder.clock.now().isoformat()
+    house.put("x.wav", sound(), number=NUMBER, at=at, swap=True)
+    house.put("y.wav", sound(hz=700), colour="red")
+    first, second = house.look()
+    assert first.sealed is not None
+    assert first.sealed.call_id == "call"
+    assert "not understood" in second.why
+    assert sorted(path.name for path in house.drop.iterdir()) == ["y.wav", "y.wav.json"]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    config = make_example(tmp_path / "gate") / "config.toml"
+    with ExitStack() as stack:
+        House(DataFolder(load(config), stack), tmp_path / "drop").decide("call", sip_call_id=SIP)
+    path = tmp_path / "drop" / "a.wav"
+    path.write_bytes(sound())
+    (tmp_path / "drop" / "other@pbx.wav").write_bytes(sound(hz=900))
+    done = dialgate("recording", "ingest", str(path), "--call-id", SIP, "-c", str(config), "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["items"][0]["call_id"] == "call"
+    assert not path.exists()
+    left = dialgate("recording", "ingest", str(tmp_path / "drop"), "-c", str(config))
+    assert left.code == 1
+    assert "still there in clear" in left.err
+    assert (tmp_path / "drop" / "other@pbx.wav").exists()
