@@ -42,7 +42,6 @@ class Timer(Protocol):
 
     def cancel(self) -> None:
         """Stop it; nothing happens where it has fired."""
-        ...
 
 
 class Loop(Protocol):
@@ -152,6 +151,10 @@ class Line(Protocol):
         """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
         ``early``: the caller may hear what comes from the far end before it has answered; else it rings by itself."""
         ...
+
+    def redirect(self, call_id: str, number: str) -> bool:
+        """302 with the addresses of the trunks in place of letting the call through; False where there is none, which
+        ``failed`` has told."""
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the emergency route, under whatever load; its refusals pass as they are, so that a
@@ -395,6 +398,3 @@ class Recorder(Protocol):
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
         """Seal the last chunk. Where ``start`` never came there is no file, and the result is None without an error."""
         ...
-
-
-# --- vault --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from gate.config.write import document, write_new
 from gate.errors import ConfigError, UsageError
 from tests.support.settings import VALID, secret, write
 
+PBX = '[[pbx]]\nname = "keeps"\naddresses = ["192.0.2.99"]\npresentation = "+442079460000"\n'
 TOKEN = '[[token]]\nname = "dialler"\ntoken_file = "token"\npurposes = ["marketing"]\n'
 
 
@@ -160,6 +161,12 @@ def test_a_short_token_is_refused(tmp_path: Path) -> None:
         (TOKEN + "metrics = true\n", "one token is for metrics, another for decisions"),
         (TOKEN + "calls_a_minute = 0\n", "0 would allow none; at least 1"),
         (TOKEN + 'account = "nobody"\n', '"nobody" is no account and no PBX of this file'),
+        (TOKEN + "recordings = true\n", "a token for recordings is for nothing else"),
+        ('[ingest]\nnames = ["{number}.wav"]\n', '"{number}.wav" says neither {call_id}'),
+        ("[ingest]\nsettle_seconds = 0\n", "0 is too small"),
+        (PBX + 'mode = "redirect"\nannounced_by = "the PBX"\n', "say who records"),
+        (PBX + 'mode = "redirect"\nrecorded_by = "the PBX"\n', "say who tells the callee"),
+        (PBX + 'announced_by = "the PBX"\n', "here the gate does it"),
         (TOKEN.replace('purposes = ["marketing"]\n', ""), "what may calls be for"),
         (TOKEN.replace('["marketing"]', '["marketing", "marketing"]'), "is there twice"),
         (TOKEN + TOKEN, "holds the same token"),

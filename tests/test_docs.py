@@ -26,6 +26,7 @@ from gate.core.call_words import ENDS
 from gate.core.screening import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
+from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page
@@ -135,11 +136,17 @@ def test_configuration_keys_exist() -> None:
     assert seen
 
 
+REFUSALS = ("no_such_call", "recorded_already")
+"""Of recordings that are handed in."""
+
+
 def _words() -> set[str]:
     """What else has an underscore: reasons, ends of calls, operations, metrics, fields of a decision over HTTP."""
     families = list(Metrics().registry.collect())
     metrics = {each.name + {"counter": "_total", "info": "_info"}.get(each.type, "") for each in families}
-    return {*Reason, *ENDS, *OPERATIONS, *metrics, *Decide.__struct_fields__, *Decided.__struct_fields__}
+    structs = (Decide, Decided, RecordingIngest, RecordingIngested)
+    fields = {name for each in structs for name in each.__struct_fields__}
+    return {*Reason, *ENDS, *OPERATIONS, *metrics, *fields, *REFUSALS, "recording_opened", "called_against_refusal"}
 
 
 def test_configuration_in_code_blocks_has_keys_that_exist() -> None:

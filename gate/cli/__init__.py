@@ -8,8 +8,8 @@
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
-  ``recordings``, ``retention``, ``hold``, ``keys``, ``proposals``, ``audit``,
-  ``settings`` (config), ``edge``, ``console`` (``console_start``; ``opening``: recordings, there), ``demo``
+  ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``, ``proposals``,
+  ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``; ``opening``: recordings, there), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``

@@ -52,6 +52,11 @@ def lines(answer: Row) -> Iterator[str]:
             f"{each['service_percent_today']} % of {each['calls_today']:,} calls service, "
             f"{each['listed_service_today']:,} of them to numbers that are listed or have objected"
         )
+    for each in answer.get("redirects", ()):
+        yield (
+            f"calls of {each['name']} are redirected, not carried: "
+            f"announced by {each['announced_by']}; recorded by {each['recorded_by']}"
+        )
     hour = answer["last_hour"]
     yield f"last hour: {_counted(sum(hour.values()), hour)}"
     for row in answer["registers"]:

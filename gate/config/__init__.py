@@ -9,7 +9,8 @@
 - ``trunks``    the rules of the carriers
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
-- ``asking``    the rules of who may ask the gate: control, tokens, roles
+- ``control``   the sections of the gate's doors: socket, HTTP, tokens; ``asking``: the rules of who may ask there
+- ``ingest``    recordings from elsewhere: the section, and its rules
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
 - ``streams``   the same of SIP over TCP and TLS; ``edge``: an edge in front of the gate, section and rules
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours

@@ -92,6 +92,7 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
             if fault:
                 found.append(Fault((*key, "addresses", place), fault))
             taken.setdefault(address, pbx.name)
+        found += _redirected(pbx, key)
         found += _presented(pbx, firm, key)
         found += _may_present(pbx, firm, key)
     return found
@@ -115,6 +116,20 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
     yield from unprintable(caller, key, "display_name")
     if len(caller.display_name) > LONGEST_NAME:
         yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")
+
+
+def _redirected(pbx: Pbx, key: Key) -> Iterator[Fault]:
+    """The gate hands calls over unannounced and unrecorded only where somebody has said who does that."""
+    for name, does in (
+        ("announced_by", "tells the callee who calls and that it is recorded"),
+        ("recorded_by", "records"),
+    ):
+        said = getattr(pbx, name)
+        if pbx.mode == "redirect" and not said.strip():
+            yield Fault((*key, name), f"is missing: with redirect the gate does not do it; say who {does}")
+        elif pbx.mode != "redirect" and said:
+            yield Fault((*key, name), 'is for mode = "redirect" alone: here the gate does it')
+    yield from unprintable(pbx, key, "announced_by", "recorded_by")
 
 
 def _may_present(pbx: Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:

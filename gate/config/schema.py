@@ -136,6 +136,13 @@ class Pbx(Section, frozen=True):
     """The own number that its calls show, E.164; required."""
     certificate: str = ""
     """PEM file with the certificate that it shows over TLS, in place of an address: from wherever it comes."""
+    mode: Literal["relay", "redirect"] = "relay"
+    """``redirect``: it keeps its own media. A call that may be dialled is answered 302 with the trunk's address; the
+    gate neither announces nor records it, so who does must be said. Emergency calls are relayed all the same."""
+    announced_by: str = ""
+    """Who tells the callee what the announcement would, of a PBX with ``redirect``; kept with each decision."""
+    recorded_by: str = ""
+    """Who records its calls, or why nobody does."""
     calls_to: str = ""
     """Where calls in go that are for it: ``address:port``, UDP, one of its ``addresses``. Empty: none go there."""
     may_present: tuple[str, ...] = ()

@@ -12,6 +12,7 @@
 - ``watchers``   those who watch: one look serves all; ``watching`` is their client
 - ``bounds``     how many connections a listener takes, from whom, for how long
 - ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision``, ``GET /metrics``, ``GET /healthz``
+- ``taking``     ``PUT /v1/recording``: what a phone system recorded
 - ``asking``     its questions and answers: JSON, form, plain text
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes

@@ -76,7 +76,8 @@ async def _received(asked: web.Request) -> HandedOverFile:
             size += len(piece)
             if size > LARGEST:
                 raise UsageError(f"the recording is larger than {LARGEST:,} bytes", hint="hand it in with the command")
-            os.write(descriptor, piece)
+            while piece:
+                piece = piece[os.write(descriptor, piece) :]
     except BaseException as error:
         os.close(descriptor)
         if isinstance(error, TimeoutError):

@@ -30,6 +30,7 @@
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``receipts``    the callee's receipt: its code, and what it says
 - ``rtp``         RTP packets and the key presses in them
+- ``wav_format``  the beginning of a WAV file; ``recording_names``: what its name says of its call
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
 

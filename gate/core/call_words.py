@@ -48,6 +48,7 @@ ENDS = {
     "no_sdp": "the caller asked for an offer, and acknowledged it without an answer",
     "session_expired": "the session timer that a peer had agreed on ran out without a refresh",
     "callee_on_hold": "the callee held for longer than the announcement waits",
+    "redirected": "the PBX keeps its media, and was sent to the carrier",
     "media_failed": "the media relay did not do what it was told",
 }
 """Causes of an end that line (``HungUp.cause``) and media tell, and what happened."""

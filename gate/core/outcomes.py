@@ -7,8 +7,8 @@ from typing import Any
 
 
 def outcome(call: Mapping[str, Any]) -> str:
-    """From a call's row (``reason``, ``state``, ``bridged``, ``answered_at``, ``seconds``): ``answered, 3 min 5 s``;
-    of a call in ``a call to us: answered, …``."""
+    """From a call's row (``reason``, ``state``, ``cause``, ``bridged``, ``answered_at``, ``seconds``): ``answered,
+    3 min 5 s``; of a call in ``a call to us: answered, …``."""
     said = _outcome(call)
     return f"a call to us: {said}" if call.get("reason") == "call_in" else said
 
@@ -17,7 +17,7 @@ def _outcome(call: Mapping[str, Any]) -> str:
     state = call["state"]
     if state == "refused":
         return "not dialled"
-    if state == "asked":
+    if state == "asked" or call.get("cause") == "redirected":
         return "allowed to the phone system, which dials by itself"
     if state != "ended":
         return "in progress"

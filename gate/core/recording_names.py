@@ -21,6 +21,8 @@ _PLACES = {
     "{call_id}": r"(?P<call_id>[^/]{1,200}?)",
     "*": r"[^/]*?",
 }
+WILDCARDS = 3
+"""Of one pattern: what a name of 255 characters is compared with stays small."""
 _PARTS = re.compile(r"(\{number\}|\{date\}|\{time\}|\{call_id\}|\*)")
 
 
@@ -47,6 +49,8 @@ def told_by(name: str, patterns: Sequence[str]) -> Told | None:
 def fault_of(pattern: str) -> str:
     """Why no call is found by names of this pattern; empty where one is."""
     parts = _PARTS.findall(pattern)
+    if parts.count("*") > WILDCARDS:
+        return f"has more than {WILDCARDS} times *"
     if len(set(parts) - {"*"}) != len([each for each in parts if each != "*"]):
         return "names a place twice"
     if "{call_id}" in parts or {"{number}", "{date}", "{time}"} <= set(parts):

@@ -39,8 +39,6 @@ from gate.vault.keystore import KeyStoreDb
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
     from gate.operations.contacts.rescreening import Contacts
-    from gate.operations.ingest.folder import IngestFolder
-    from gate.operations.ingest.ingesting import Ingests
     from gate.operations.operation import Operation
     from gate.operations.proposals import Proposals
     from gate.operations.requests.erasing import RequestEraser
@@ -158,21 +156,6 @@ class DataFolder:
         from gate.operations.requests.erasing import RequestEraser
 
         return RequestEraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
-
-    @cached_property
-    def ingests(self) -> Ingests:
-        """Recordings from elsewhere; made once before anybody asks, as it undoes what an earlier run left."""
-        from gate.operations.ingest.ingesting import Ingests
-
-        return Ingests(self)
-
-    @cached_property
-    def ingest_folder(self) -> IngestFolder:
-        """The watched folder of recordings from elsewhere."""
-        from gate.operations.ingest.folder import IngestFolder
-
-        section = self.config.ingest
-        return IngestFolder(self.config.path(section.folder) if section.folder else None, section)
 
     @cached_property
     def guesses(self) -> Guesses:

@@ -5,6 +5,7 @@
 - ``calls_in``        calls in: which are taken, and what the rules of one command
 - ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
 - ``refusal_counts``  refusals that cannot each have a leaf: counted
+- ``obstacles``       what on the gate's own side stands in the way of a call
 - ``usage``           what each account and PBX uses of what it may
 - ``screener``        a decision, made inside the store's transaction so that what it reads is what it commits
 - ``retry_queue``     facts that must not be lost: stored now, or tried again until there is space

@@ -19,6 +19,7 @@ from gate.core.call_words import (
     Committed,
     Do,
     EvidenceFailed,
+    Failed,
     GoodbyeOver,
     RecorderFailed,
     RecorderOpened,
@@ -46,11 +47,7 @@ GRACE_SECONDS = 5.0
 _CAUSES: Mapping[str, Reason] = {
     each.value: each for each in (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.INTERNAL_ERROR)
 }
-
-
-def _without_decision(cause: str) -> Reason:
-    """Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
-    return _CAUSES.get(cause, Reason.INTERNAL_ERROR)
+"""Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
 
 
 class CallEffects:
@@ -119,11 +116,17 @@ class CallEffects:
     def _refuse(self, session: CallSession) -> None:
         decision = session.decision
         if decision is None or decision.allowed:
-            decision = screening.refusal(_without_decision(session.call.cause), session.incoming.attempt)
+            decision = screening.refusal(
+                _CAUSES.get(session.call.cause, Reason.INTERNAL_ERROR), session.incoming.attempt
+            )
         self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
         self._let_go(session)
 
     def _invite(self, session: CallSession) -> None:
+        if session.actor in self._settings.redirected:
+            if self._line.redirect(session.id, session.number):
+                self._tell(session, Failed(302, "redirected"))
+            return
         early = self._settings.hears_early(session.incoming.attempt.purpose)
         self._line.invite(session.id, session.number, session.presentation, session.display_name, early=early)
 

@@ -126,7 +126,8 @@ class CallManager:
 
         def work(tx: StoreTransaction) -> Decision:
             decision = self._screener.decide(
-                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle, origin=session.origin,
+                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle,
+                origin=session.origin | self._settings.redirects(session.actor),
                 asked_before=self._metrics.asked_before.inc,
             )  # fmt: skip
             session.decision_leaf = tx.frontier.size - 1

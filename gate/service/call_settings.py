@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gate.config import Account, Config, Pbx
 from gate.core.allowances import Allowance, asking
@@ -36,6 +37,8 @@ class CallSettings:
     receipts: ReceiptSettings | None = None
     """None: callees are told no code."""
 
+    redirected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """PBXs that keep their media, by ``trunk:NAME``: ``announced_by`` and ``recorded_by``, as the firm says."""
     calls_in_at_once: int = 100
     heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
@@ -46,6 +49,11 @@ class CallSettings:
         number = incoming.attempt.presentation
         name = shown_name(incoming.display_name) or shown_name(self.trading_name)
         return (self.emergency_presentation or number) if emergency else number, name
+
+    def redirects(self, claimed_by: str) -> dict[str, Any]:
+        """What is kept with the decision of a call that the gate hands over: who announces and who records it."""
+        said = self.redirected.get(claimed_by)
+        return {"redirect": dict(said)} if said is not None else {}
 
     def hears_early(self, purpose: Purpose) -> bool:
         """True where the caller of such a call may hear the far end before it has answered."""
@@ -78,6 +86,11 @@ class CallSettings:
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx}
             | {f"http:{each.name}": asking(each.calls_a_minute) for each in config.token if each.purposes},
+            redirected={
+                f"trunk:{each.name}": {"announced_by": each.announced_by, "recorded_by": each.recorded_by}
+                for each in config.pbx
+                if each.mode == "redirect"
+            },
             receipts=_receipts(config) if config.announcement.receipt else None,
         )
 

@@ -52,11 +52,14 @@ class Obstacles:
             return obstacle
         if calls >= self._settings.max_calls:
             return Reason.TOO_MANY_CALLS
+        claimed_by = incoming.attempt.claimed_by
+        if claimed_by in self._settings.redirected:  # nothing of it is announced or recorded here
+            return self._usage.ask(claimed_by, now)
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
-        return self._usage.ask(incoming.attempt.claimed_by, now)
+        return self._usage.ask(claimed_by, now)
 
     def to_question(self, asked_by: str, now: datetime) -> tuple[Reason | None, bool]:
         """Why a phone system may ask no more by HTTP (``http:NAME``), and whether that refusal has a leaf. Questions

@@ -27,7 +27,7 @@ from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
-from gate.sip.routes import Route, Trunks
+from gate.sip.routes import Route, Trunks, contacts
 from gate.sip.sippy_adapter.classes import SipConf, Timeout
 from gate.sip.sippy_adapter.leg import Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
@@ -202,11 +202,31 @@ class Engine:
         if pending is None:
             return
         routes = self.trunks.for_help() if emergency else self.trunks.for_call(number, pending.claimed_by)
-        if not routes:  # the configuration's rules leave one for every call
-            self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
-            self.events.failed(call_id, pending.refusal, "no_trunk")
+        if not routes:
+            self._no_trunk(pending)
             return
         self._admit(Bridge(self, pending, number, presentation, display_name, routes, early=early), pending)
+
+    def redirect(self, call_id: str, number: str) -> bool:
+        """302 to a PBX that keeps its media: the trunks in order of preference, each with the number in its form. False
+        where none takes the call; it is refused then."""
+        pending = self.ingress.pending.take(call_id)
+        if pending is None:  # withdrawn
+            return False
+        routes = self.trunks.for_call(number, pending.claimed_by)
+        if not routes:
+            self._no_trunk(pending)
+            return False
+        headers = [("Contact", contacts(routes, number)), ("X-Dialgate-Decision", call_id)]
+        self.ingress.reply(
+            pending.request, pending.source, pending.endpoint, 302, "Moved Temporarily", headers, keep=True
+        )
+        return True
+
+    def _no_trunk(self, pending: Pending) -> None:
+        """The configuration's rules leave one for every call."""
+        self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
+        self.events.failed(pending.call_id, pending.refusal, "no_trunk")
 
     def answer(self, call_id: str) -> None:
         """Answer the caller of a call in."""

@@ -189,6 +189,10 @@ class SipLine:
         engine = self._running()
         engine.invite(call_id, number, presentation, display_name, early=early)
 
+    def redirect(self, call_id: str, number: str) -> bool:
+        """302 with the addresses of the trunks."""
+        return self._running().redirect(call_id, number)
+
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the emergency route."""
         engine = self._running()

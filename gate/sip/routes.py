@@ -4,7 +4,7 @@ the emergency route where there is one."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from ipaddress import IPv4Network, IPv6Network
@@ -123,6 +123,18 @@ class Trunks:
     def _draw(self, weight: int) -> float:
         """Sorted by these, the first is each with a chance of its share of the weights (Efraimidis and Spirakis)."""
         return self._random.expovariate(weight)
+
+
+def contacts(routes: Sequence[Route], number: str) -> str:
+    """The Contact of a 302: each route with the number in its form, the first preferred (RFC 3261 20.10)."""
+    found = dict.fromkeys(_contact(route, number) for route in routes)
+    return ", ".join(f"{uri};q={1 - 0.1 * place:.1f}" for place, uri in enumerate(list(found)[:9]))
+
+
+def _contact(route: Route, number: str) -> str:
+    host, port = route.address
+    transport = "" if route.transport == "udp" else f";transport={route.transport}"
+    return f"<sip:{route.form.number(number)}@{host}:{port}{transport}>"
 
 
 def _of(trunk: Trunk, password: str) -> Route:

@@ -7,7 +7,8 @@
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
 - ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs,
                    ``recording_search`` recordings, ``sorting``: either by a column,
-                   ``tally`` counts attempts by minute and reason, ``figures`` a month
+                   ``tally`` counts attempts by minute and reason, ``figures`` a month;
+                   ``questions``: a question and its call are one of them
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
 - ``proving``      facts as they lie in the tree, for proofs

@@ -225,12 +225,6 @@ CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT 
 CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
 """
 
-INGESTED: Final = """
-ALTER TABLE recordings ADD COLUMN source_sha256 TEXT;
-ALTER TABLE recordings ADD COLUMN bound_by TEXT;
-CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL;
-"""
-
 
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
@@ -328,7 +322,9 @@ def m017_questions_and_call_ids(db: Runs) -> None:
 
 def m018_recordings_from_elsewhere(db: Runs) -> None:
     """What was handed in, and how its call was found."""
-    _run(db, INGESTED)
+    for name in ("source_sha256", "bound_by"):
+        _run(db, f"ALTER TABLE recordings ADD COLUMN {name} TEXT")
+    _run(db, "CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL")
 
 
 def _run(db: Runs, *scripts: str) -> None:

@@ -36,4 +36,5 @@ def test_what_a_name_says(name: str, told: Told | None) -> None:
 def test_patterns_that_find_no_call() -> None:
     assert [fault_of(each) for each in NAMES] == ["", ""]
     assert "neither" in fault_of("{number}-{date}.wav")
+    assert "more than 3" in fault_of("*-*-*-*-{call_id}.wav")
     assert "twice" in fault_of("{call_id}{call_id}.wav")

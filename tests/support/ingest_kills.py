@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -41,14 +42,14 @@ def run(config: str, drop: str, step: int) -> int:
         return trace
 
     with ExitStack() as stack:
-        data = DataFolder(load(config), stack)
+        data = DataFolder(load(Path(config)), stack)
 
         def ask(asked: ingesting.RecordingIngest, file: HandedOverFile) -> ingesting.RecordingIngested:
             return ingesting.recording_ingest(data, asked, Caller("gate:ingest", file=file))
 
         section = data.config.ingest
         sys.settrace(trace)
-        _ = data.ingests
+        ingesting.ingests_of(data)
         for outcome in folder.IngestFolder(data.config.path(drop), section).look(time.monotonic(), ask, settle=0.0):
             assert not outcome.why, outcome.why
         sys.settrace(None)

@@ -108,6 +108,10 @@ class Stage:
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         self.told.append(f"invite {number} as {presentation} {display_name}")
 
+    def redirect(self, call_id: str, number: str) -> bool:
+        self.told.append(f"redirect {number}")
+        return True
+
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         self.told.append(f"invite emergency {number} as {presentation} {display_name}")
 

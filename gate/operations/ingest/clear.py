@@ -44,7 +44,7 @@ def remove(path: Path, file: HandedOverFile) -> None:
         path.rename(sealed)
         sync(path.parent)
         path.with_name(path.name + BESIDE).unlink(missing_ok=True)
-        _wipe(sealed)
+        _wipe(sealed, (seen.st_dev, seen.st_ino))
     except OSError as error:
         raise NotRemoved(
             f"{path.name} is sealed, and cannot be removed: {error.strerror}", hint="remove it: it is audio in clear"
@@ -67,11 +67,13 @@ def go_on(folder: Path) -> int:
     return count
 
 
-def _wipe(path: Path) -> None:
+def _wipe(path: Path, only: tuple[int, int] | None = None) -> None:
+    """``only``: device and inode of the one that may be overwritten."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         seen = os.fstat(descriptor)
-        left = seen.st_size if stat.S_ISREG(seen.st_mode) else 0
+        overwritten = stat.S_ISREG(seen.st_mode) and only in (None, (seen.st_dev, seen.st_ino))
+        left = seen.st_size if overwritten else 0
         while left > 0:
             left -= os.write(descriptor, _ZEROS[:left])
         os.fsync(descriptor)

@@ -7,12 +7,14 @@ what it is. It is tried again when it has changed, and each ``AGAIN`` seconds.
 
 from __future__ import annotations
 
+import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -23,6 +25,9 @@ from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.ingest.clear import BESIDE, NotRemoved, go_on, removable, remove
 from gate.operations.ingest.ingesting import LARGEST, RecordingIngest, RecordingIngested
 from gate.operations.operation import Moment
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
 
 AGAIN: Final = 600.0
 MOST: Final = 50
@@ -57,8 +62,8 @@ def hand_in(path: Path, told: Told, swap: bool, ask: Ask) -> RecordingIngested:
     """Seal one file, and then remove it. Raises ``GateError``; ``NotRemoved`` where it is sealed and still there."""
     with open_file(path, LARGEST) as file:
         asked = RecordingIngest(path=str(path)[-4096:], call_id=told.call_id, number=told.number, at=told.at, swap=swap)
-        # The asking side closes the file that it is given: a descriptor of its own, on the same file.
-        with open_file(f"/proc/self/fd/{file.fileno()}", LARGEST) as given:
+        # Whoever asks closes the file that it is given: another descriptor, of the same open file.
+        with HandedOverFile(os.dup(file.fileno()), str(path), LARGEST) as given:
             sealed = ask(asked, given)
         remove(path, file)
     return sealed
@@ -79,6 +84,18 @@ def note_of(path: Path, section: Ingest) -> tuple[Told, bool]:
     if (told := told_by(path.name, section.names)) is None:
         raise UsageError("its name says of no call", hint='see ingest.names, or write NAME.json: {"call_id": "…"}')
     return told, section.swap
+
+
+_WATCHED: Final[WeakKeyDictionary[DataFolder, IngestFolder]] = WeakKeyDictionary()
+
+
+def watched_by(data: DataFolder) -> IngestFolder:
+    """The folder that a gate watches, by its configuration."""
+    if (known := _WATCHED.get(data)) is None:
+        section = data.config.ingest
+        path = data.config.path(section.folder) if section.folder else None
+        known = _WATCHED[data] = IngestFolder(path, section)
+    return known
 
 
 class IngestFolder:

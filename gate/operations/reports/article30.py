@@ -121,6 +121,18 @@ def _activities(config: Config) -> list[Activity]:
         )
     found += [
         _activity(
+            f"Calls that {each.name} carries by itself",
+            f"screened here, and then redirected to the carrier. Announced by: {each.announced_by}. Recorded by: "
+            f"{each.recorded_by}",
+            "people who are called, and the firm's own callers",
+            "what that system keeps of the call; the gate has its decision alone",
+            "evidence of calls",
+        )
+        for each in config.pbx
+        if each.mode == "redirect"
+    ]
+    found += [
+        _activity(
             "Contact lists",
             "to tell before a call which numbers may be dialled",
             "people on the firm's own lists",

@@ -10,6 +10,7 @@ from gate.config import authority_due, reminders
 from gate.converting import convert
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
+from gate.operations.ingest.folder import watched_by
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
@@ -87,6 +88,14 @@ class Evidence(Response, frozen=True):
     """Age of the oldest entry over which no checkpoint is signed."""
 
 
+class Redirect(Response, frozen=True):
+    """A PBX that keeps its media, and what the firm says of its calls."""
+
+    name: str
+    announced_by: str
+    recorded_by: str
+
+
 class GateStatus(Response, frozen=True, kw_only=True):
     """The gate at a glance."""
 
@@ -107,6 +116,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """Of a running gate."""
     trunks: list[TrunkHealth]
     """Of a running gate."""
+    redirects: list[Redirect]
+    """PBXs whose calls the gate neither announces nor records."""
 
 
 class Status(Request[GateStatus], frozen=True):
@@ -137,6 +148,11 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         line=counts.get("line", {}),
         usage=convert(counts.get("usage", []), list[Usage]),
         trunks=convert(counts.get("trunks", []), list[TrunkHealth]),
+        redirects=[
+            Redirect(each.name, each.announced_by, each.recorded_by)
+            for each in folder.config.pbx
+            if each.mode == "redirect"
+        ],
     )
 
 
@@ -154,7 +170,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
-        *folder.ingest_folder.warnings(),
+        *watched_by(folder).warnings(),
         *folder.gate.warnings(),
     ]
 
