@@ -33,6 +33,7 @@ _LONG = {
     "sip/test_pjsip.py": 50.0,
     "sip/test_scenarios.py": 45.0,
     "e2e/test_scenarios.py": 60.0,
+    "e2e/test_calls_in.py": 100.0,
 }
 """Files that take longer than their folder and the number of their tests lead one to expect, in seconds."""
 
