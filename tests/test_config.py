@@ -391,3 +391,23 @@ def test_any_bytes_are_a_configuration_or_one_error(content: bytes, tmp_path: Pa
     path.write_bytes(content)
     with pytest.raises(ConfigError):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("session_seconds = 60", "60 is too short; -1 for that of sip, 0 for none, or at least 90"),
+        ("session_seconds = -5", "-5 is too short"),
+        ("session_seconds = 0", ""),
+        ('codecs = ["PCMA", "PCMA"]', "codecs"),
+        ('codecs = ["opus"]', "codecs"),
+        ('codecs = ["G722", "PCMA"]', ""),
+    ],
+)
+def test_codecs_and_session_timer_of_a_trunk(tmp_path: Path, line: str, fault: str) -> None:
+    text = VALID.replace("[trunk]\n", f"[trunk]\n{line}\n")
+    assert text != VALID
+    if fault:
+        assert fault in "\n".join(faults(tmp_path, text))
+    else:
+        load(write(tmp_path, text), secrets=False)

@@ -54,6 +54,11 @@ class Trunk(Section, frozen=True):
     Remote-Party-ID. It is in From in any case."""
     digest: Literal["both", "sha-256", "md5"] = "both"
     """Which of its challenges are answered; ``both``: the first that it offers (RFC 8760)."""
+    codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ()
+    """Speech codecs that it is offered, the one that it likes best first; empty: whatever the caller offers. It gets no
+    call that offers none of them."""
+    session_seconds: int = -1
+    """As ``sip.session_seconds``, with this carrier; -1: that."""
 
 
 class Emergency(Section, frozen=True):

@@ -66,6 +66,10 @@ def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
     if trunk.from_domain and (fault := host_port(f"{trunk.from_domain}:5060", literal=False)):
         yield Fault((*key, "from_domain"), f'"{trunk.from_domain}" is no host; write "sip.carrier.example"')
     yield from duplicates(trunk.identity, (*key, "identity"))
+    yield from duplicates(trunk.codecs, (*key, "codecs"))
+    if trunk.session_seconds not in (-1, 0) and trunk.session_seconds < 90:
+        too_short = f"{trunk.session_seconds} is too short; -1 for that of sip, 0 for none, or at least 90"
+        yield Fault((*key, "session_seconds"), too_short)
 
 
 def _secure(trunk: Trunk, key: Key, base: Path) -> Iterator[Fault]:

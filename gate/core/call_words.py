@@ -49,6 +49,8 @@ ENDS = {
     "session_expired": "the session timer that a peer had agreed on ran out without a refresh",
     "callee_on_hold": "the callee held for longer than the announcement waits",
     "redirected": "the PBX keeps its media, and was sent to the carrier",
+    "transferred": "the caller has transferred the callee to another number",
+    "transfer_failed": "the caller had hung up, and the number that the callee was transferred to was not reached",
     "media_failed": "the media relay did not do what it was told",
 }
 """Causes of an end that line (``HungUp.cause``) and media tell, and what happened."""
@@ -223,6 +225,8 @@ class Do(StrEnum):
     RESUME = "resume"
     OBJECT = "object"
     """Keep the callee's objection."""
+    OBJECT_OTHER = "object other"
+    """Of a transfer: keep the objection of whoever was called before."""
     STOP_PLAYING = "stop playing"
     SAY_GOODBYE = "say goodbye"
     HANG_UP = "hang up"
@@ -266,6 +270,9 @@ class Call:
     """The announcement has played to its end."""
     connected: bool = False
     objected: bool = False
+    passed_on: bool = False
+    """A transfer: the caller has been called, too, by the call before."""
+    caller_objected: bool = False
     keys: str = ""
     """The caller's last keys, as many as the longest code has."""
     ended_by: str = ""

@@ -218,6 +218,10 @@ def _digit(call: Call, event: Digit, policy: Policy) -> Step:
         return replace(call, objected=True), [Do.OBJECT]
     if event.side != "caller":
         return call, []
+    if call.passed_on:  # no agent: their number is one that can object, and the agent's codes are not theirs
+        if event.digit != policy.opt_out_digit or call.caller_objected:
+            return call, []
+        return replace(call, caller_objected=True), [Do.OBJECT_OTHER]
     return code_typed(call, event.digit, policy)
 
 

@@ -1,7 +1,7 @@
 """Audio: the media relay, and the announcement. The only package that knows rtp.io.
 
 - ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
-- ``relayed_call``  what the relay knows of one call
+- ``relayed_call``  what the relay knows of one call, and a party that goes over to another
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened
 - ``packet_filter``      whose packets a port takes: a filter in the kernel
 - ``voice``      what plays a prompt to a party: sessions that one call after another uses

@@ -20,7 +20,7 @@ from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.prompts_in import NONE, PromptsIn
 from gate.media.proxy import Proxy, capacity, speakable
-from gate.media.relayed_call import RelayedCall, Side
+from gate.media.relayed_call import RelayedCall, Side, join_taken, sides_at
 from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
 from gate.media.worker import Job, asked
@@ -128,7 +128,7 @@ class RtpIoMedia:
         playing, call.playing = call.playing, None  # which knows the call: a cycle
         if playing:
             playing.end()
-        parties = [side.party for side in call.sides.values()]
+        parties = call.own
 
         def job() -> Job[int]:
             refused = sum(party.refused() for party in parties)
@@ -167,7 +167,7 @@ class RtpIoMedia:
             if body.getType() != "application/sdp":
                 raise sdp.UnusableSdpError(f"a body of type {body.getType()}, not application/sdp")
             audio = sdp.narrow(body.content)
-            sides = call.sides or self._sides(audio.family if name == "caller" else "")
+            sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
             address, learns = expected(audio, signalled, phone=phone)
         except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
@@ -177,11 +177,14 @@ class RtpIoMedia:
         side, other = sides[name], sides["callee" if name == "caller" else "caller"]
         before = side.audio, side.learns
         side.audio, side.learns = audio, learns
+        borrowed = call.lender is not None and name == "caller"
 
         def job() -> Job[int]:
-            if not side.party.made:
-                yield from make(side.party, other.party)
-            if not audio.nowhere:
+            if missing := [each for each in (side.party, other.party) if not each.made]:
+                yield from make(*missing)
+            if borrowed:
+                other.party.hear(side.party.inner)
+            elif not audio.nowhere:
                 yield from side.party.face(address, audio.port, learns=learns)
             return other.party.port
 
@@ -193,23 +196,13 @@ class RtpIoMedia:
             sdp.anchor(body.content, audio, other.facing.family, other.facing.named, port)
             body.content.o_header = sdp.origin(side, body.content.o_header)
             body.needs_update = False
-            if not (audio.nowhere or learns):
+            if not (audio.nowhere or learns or borrowed):
                 self._settle(call_id, call, side)
             if name == call.played_to and call.playing:
                 (call.playing.resume if audio.hears else call.playing.hold)()
             done(body)
 
         self._proxy.run(call, job(), anchored)
-
-    def _sides(self, caller_family: str) -> dict[str, Side]:
-        """Where the INVITE had no SDP, the caller's family is not known before its ACK: the first that is configured
-        is taken for it."""
-        towards_caller = self._addresses.facing(caller_family or next(iter(self._addresses.by_family)))
-        towards_callee = self._addresses.facing(self._addresses.trunk_family)
-        return {
-            "caller": Side(Party(towards_caller.bound), towards_caller),
-            "callee": Side(Party(towards_callee.bound), towards_callee),
-        }
 
     # --- who hears whom ---------------------------------------------------------------------------------------------
 
@@ -218,8 +211,32 @@ class RtpIoMedia:
         self._direct(call_id, lambda caller, callee: (0, caller.inner))
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
-        """Let the parties hear each other; ``done(False)`` where that could not be."""
+        """Let the parties hear each other; ``done(False)`` where that could not be. Of a transfer this takes the party
+        over, whose other call is closed then."""
+        call = self._calls.get(call_id)
+        if call is not None and call.lender is not None:
+            call.take_over()
+            join_taken(call, self._proxy, done)
+            return
         self._direct(call_id, lambda caller, callee: (callee.inner, caller.inner), done)
+
+    def transfer(self, call_id: str, from_call: str) -> bool:
+        """Make room for a call whose caller is another one's callee, see ``ports.MediaRelay``."""
+        self.close(call_id)
+        lender, call = self._calls.get(from_call), RelayedCall("", phone=False)
+        if lender is None or not call.borrow(lender, self._addresses.facing(self._addresses.trunk_family)):
+            return False
+        self._calls[call_id] = call
+        return True
+
+    def take_over(self, call_id: str, from_call: str, done: Callable[[bool], None]) -> None:
+        """Put another call's callee in the place of this one's caller, see ``ports.MediaRelay``."""
+        call, lender = self._calls.get(call_id), self._calls.get(from_call)
+        if call is None or lender is None or call.parties is None or lender.parties is None or lender is call:
+            self._loop.post(lambda: done(False))
+            return
+        gone, call.sides["caller"] = call.sides["caller"].party, lender.sides.pop("callee")
+        join_taken(call, self._proxy, done, gone)
 
     def shut(self, call_id: str) -> None:
         """Let neither party hear the other."""
@@ -236,11 +253,11 @@ class RtpIoMedia:
         if call is None or found is None:
             self._loop.post(lambda: done(False))
             return
-        caller, callee = found
+        (caller, callee), borrowed = found, call.lender is not None
 
         def job() -> Job[bool]:
             from_caller, from_callee = where(caller, callee)
-            yield from asked(caller.send(from_caller), callee.send(from_callee))
+            yield from asked(*([] if borrowed else [caller.send(from_caller)]), callee.send(from_callee))
             return True
 
         self._proxy.run(call, job(), lambda ok: done(bool(ok)))
@@ -299,14 +316,7 @@ class RtpIoMedia:
         if call is None or found is None:
             self._loop.post(lambda: done(None))
             return
-        caller, callee = found
-
-        def job() -> Job[tuple[int, int]]:
-            to_caller, to_callee = caller.copy(caller_port), callee.copy(callee_port)
-            answers = yield from asked(*to_caller, *to_callee)
-            return int(answers[len(to_caller) - 1][0]), int(answers[-1][0])
-
-        self._proxy.run(call, job(), done)
+        self._proxy.run(call, call.tap(caller_port, callee_port, done), done)
 
     def late(self) -> float:
         """Seconds that the oldest command to RTPProxy has waited for its answer."""
@@ -338,9 +348,7 @@ class RtpIoMedia:
     def _parties(self, call_id: str) -> tuple[Party, Party] | None:
         """Caller and callee, once either has told its SDP."""
         call = self._calls.get(call_id)
-        if call is None or not call.sides:
-            return None
-        return call.sides["caller"].party, call.sides["callee"].party
+        return call.parties if call is not None else None
 
     def _play(
         self, call_id: str, name: str, codec: str, seconds: float, done: Callable[[ports.Played], None], *,
@@ -359,7 +367,7 @@ class RtpIoMedia:
             self._loop,
             self._players,
             *(found if to == "callee" else found[::-1]),
-            Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
+            Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips and not call.lender),
             done,
             patience=self._hold_seconds,
             told=lambda: not side.learns,

@@ -136,6 +136,8 @@ class Calls:
 
     def _listen(self, recording: LiveRecording, message: m.Listen) -> None:
         for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
+            if not source:  # as before, or none yet
+                continue
             if not side.tap.source:
                 self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
             side.tap.take_from(source)

@@ -33,7 +33,8 @@ class OpenRecording(RecorderMessage, frozen=True):
 
 
 class Listen(RecorderMessage, frozen=True):
-    """Take what comes from these ports of loopback, of the caller's copy and of the callee's, and nothing else."""
+    """Take what comes from these ports of loopback, of the caller's copy and of the callee's, and nothing else.
+    0: as before."""
 
     call_id: str
     caller_from: int

@@ -35,6 +35,7 @@ from gate.service.call_settings import CallSettings
 from gate.service.receipts import Receipts
 from gate.service.reconcile import closing_body
 from gate.service.retry_queue import RetryQueue
+from gate.service.transfers import came_from
 from gate.vault.keystore import KeyStoreDb
 
 log = structlog.get_logger()
@@ -101,6 +102,7 @@ class CallEffects:
             Do.PAUSE: self._pause,
             Do.RESUME: self._resume,
             Do.OBJECT: self._object,
+            Do.OBJECT_OTHER: lambda it: retry_queue.keep(self._objection(it, "caller", it.other_number, "keypad")),
             Do.STOP_PLAYING: self._stop_playing,
             Do.SAY_GOODBYE: self._say_goodbye,
             Do.HANG_UP: self._hang_up,
@@ -262,6 +264,7 @@ class CallEffects:
                     purpose=self._settings.recording_purpose,
                 )
             )
+        facts += came_from(session, self._clock)
         facts.append(session.fact("connected", now, recorded=recorded, trunk=session.trunk))
         return facts
 
@@ -283,11 +286,9 @@ class CallEffects:
         session.connected_at = self._clock.now()
         self._media.join(session.id, joined)
         self._line.connect(session.id)
-        if session.call.emergency:
-            return
-        session.timers.append(
-            self._loop.after(self._settings.max_call_seconds, lambda: self._tell(session, Stop("time_limit")))
-        )
+        if not session.call.emergency:
+            seconds = self._settings.max_call_seconds
+            session.timers.append(self._loop.after(seconds, lambda: self._tell(session, Stop("time_limit"))))
 
     def _note_unrecorded(self, session: CallSession) -> None:
         why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
@@ -364,8 +365,7 @@ class CallEffects:
         self._tell(session, RecordingDone())
 
     def _note_closing(self, session: CallSession) -> None:
-        """How the recording ended, once the log says that there is one and the recorder is done with it: either may
-        come first, where a party hangs up while the connection is being made durable."""
+        """How the recording ended, once the log says that there is one and the recorder is done: in either order."""
         if not (session.recording_noted and session.recorder_done):
             return
         if session.not_closed is None:

@@ -43,6 +43,7 @@ from gate.service.receipts import Receipts
 from gate.service.refusal_counts import RefusalCounts
 from gate.service.retry_queue import RetryQueue
 from gate.service.screener import Screener
+from gate.service.transfers import Transfers
 from gate.service.usage import Usage
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -92,6 +93,7 @@ class CallManager:
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, loop, media, self._retry_queue, clock, new_id)
         self._calls_in = CallsIn(settings, recorder, line)
+        self._transfers = Transfers(line, loop, recorder, self._retry_queue, clock)
 
         def effects(kind: type[E]) -> E:
             return kind(
@@ -105,12 +107,13 @@ class CallManager:
 
     # --- what the line says (ports.LineEvents) ----------------------------------------------------------------------
 
-    def incoming(self, incoming: Incoming) -> None:
+    def incoming(self, incoming: Incoming, transfer_of: CallSession | None = None) -> None:
         """A new attempt: screened and made durable on the store thread, then refused or let through."""
         now = self._clock.now()
-        emergency = self._emergency(incoming)
+        emergency = self._emergency(incoming) if transfer_of is None else None
         number, name = self._settings.shown(incoming, emergency=emergency is not None)
         session = CallSession(incoming, now, self._new_id(), presentation=number, display_name=name)
+        session.passed_on_from(transfer_of)
         if emergency is not None:
             self._help(session, emergency)
             return
@@ -137,6 +140,17 @@ class CallManager:
             self._loop.post(lambda: self._decided(session, decision, error))
 
         self._store.submit(work, done)
+
+    def transferring(self, incoming: Incoming, from_call: str) -> None:
+        """The callee of a talk is to be connected with another number: a new attempt of the same caller's."""
+        if session := self._sessions.get(from_call):
+            self.incoming(self._transfers.attempt(incoming, session, self._emergency), session)
+        else:
+            self._line.refuse(incoming.call_id, Reason.INTERNAL_ERROR.value, "", "The call is over.")
+
+    def joining(self, call_id: str, from_call: str) -> None:
+        """The callees of two talks of one caller are to be connected."""
+        self._transfers.join(self._sessions.get(call_id), self._sessions.get(from_call), call_id, from_call)
 
     def calling_in(self, calling: CallingIn) -> None:
         """Somebody calls one of our numbers: answered, and nothing more before that is acknowledged."""

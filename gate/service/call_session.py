@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,6 +49,10 @@ class CallSession:
     payloads: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     decision_leaf: int | None = None
     """Index of the decision's leaf."""
+    transfer_of: CallSession | None = None
+    """The talk whose callee is the caller of this call, once it is connected."""
+    other_number: str = ""
+    """Of a call whose caller was called, too: their number."""
     receipt_made: bool = False
     caller_left_at: datetime | None = None
     """The talk has ended, and the callee is told the code of a receipt."""
@@ -100,7 +104,14 @@ class CallSession:
             "sip_call_id": incoming.sip_call_id,
             "presentation": self.presentation,
             "display_name": self.display_name,
+            **({"transfer_of": self.transfer_of.id} if self.transfer_of else {}),
         }
+
+    def passed_on_from(self, talk: CallSession | None) -> None:
+        """This call is a transfer of ``talk``."""
+        if talk is not None:
+            self.transfer_of, self.other_number = talk, talk.number
+            self.call = replace(self.call, passed_on=True)
 
     def picked_up(self, codec: str, trunk: str, now: datetime) -> None:
         """The callee has answered; of a call in, the phone of ``trunk``: an account's or a PBX's."""

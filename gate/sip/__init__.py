@@ -17,6 +17,7 @@ How a call comes in and goes out::
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
 - ``ingress``           every datagram, from size check to sippy; nothing passes an exception
 - ``edge``              what comes by the edge in front of the gate: whose it is, and the way back
+- ``in_dialog``         requests inside a call: from that side of it, or refused
 - ``admission``         what a new INVITE must be, and what the call manager is told of it
 - ``purpose_claims``    what a call says it is for: prefixes, the purpose header
 - ``overload``          how late the line is, and when new calls are refused for it
@@ -46,7 +47,8 @@ How a call comes in and goes out::
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
 - ``trunk_flow``        the connection to a carrier by TCP or TLS
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
+- ``transfers``         REFER: who may pass on whom; ``refer_to`` (what is asked), ``transfer_bridge`` (the call that
+                        follows), ``pass_on`` (a leg that goes from one call to another)
 
-Not here, on purpose: SRTP (the edge has it), 100rel towards callers, transfers (REFER is declined: it would dial a
-number that nobody screened).
+Not here, on purpose: SRTP (the edge has it), 100rel towards callers.
 """

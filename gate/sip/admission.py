@@ -18,7 +18,7 @@ from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.session_timers import OPTION, longer
 from gate.sip.sippy_adapter.rewriting import parsable
 
-ALLOWED = [("Allow", identity.ALLOW + ", REGISTER"), ("Supported", OPTION)]
+ALLOWED = [("Allow", f"{identity.ALLOW}, {identity.REFER}, REGISTER"), ("Supported", OPTION)]
 SDP_ONLY = [("Accept", "application/sdp, multipart/mixed")]
 SUPPORTED = frozenset({OPTION})
 """Options that a request may require (RFC 3261 20.32)."""

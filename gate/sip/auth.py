@@ -147,6 +147,12 @@ class Authenticator:
         """The PBX of this name, which has shown its certificate."""
         return ProvenCaller(f"trunk:{name}", self._pbxs[name])
 
+    def named(self, claimed_by: str) -> ProvenCaller | None:
+        """Whoever has proven before to be this account or PBX."""
+        kind, _, name = claimed_by.partition(":")
+        who = self._pbxs.get(name) if kind == "trunk" else self._accounts.get(name)
+        return ProvenCaller(claimed_by, who) if who else None
+
     def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
         nonce = self._nonces.make(source[0])

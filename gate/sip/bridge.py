@@ -19,8 +19,9 @@ import structlog
 from gate.sip import sdp, stored_dialogs
 from gate.sip.after_talk import stays
 from gate.sip.delayed_offer import DelayedOffer
-from gate.sip.dtmf import digits_of
+from gate.sip.dtmf import told
 from gate.sip.failure_mapping import UNAVAILABLE
+from gate.sip.identity import REFER
 from gate.sip.liveness import LivenessCheck
 from gate.sip.offer_answer import OfferAnswer
 from gate.sip.peers import DialogPeer
@@ -85,6 +86,7 @@ class Bridge:
             engine.transactions, self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
+        self.caller.allow += f", {REFER}" if pending.claimed_by else ""
         self.callee = self._callee_at(self.route)
         self.failover = TrunkFailover(self, routes)
         self.offer_answer, self.delayed_offer = OfferAnswer(self), DelayedOffer(self)
@@ -101,6 +103,11 @@ class Bridge:
         """Go on at another trunk: nothing of the one before has rung."""
         self.route, self.rang, self.callee = route, False, self._callee_at(route)
         self.offer_answer.attend("callee")
+
+    def session_seconds(self, side: str) -> int:
+        """The session timer that this side is asked for; 0: none."""
+        own = self.route.form.session_seconds if side == "callee" else -1
+        return self.engine.config.sip.session_seconds if own < 0 else own
 
     def later(self, seconds: float, step: Callable[[], None]) -> None:
         """``step`` after ``seconds``, unless the callee has answered or the call is over."""
@@ -129,13 +136,13 @@ class Bridge:
         """What the caller does."""
         if isinstance(event, CCEventTry):
             self._dial(event)
-        elif isinstance(event, CCEventDisconnect) and not stays(self):
+        elif isinstance(event, CCEventDisconnect) and not (self.engine.transfers.stays(self) or stays(self)):
             lost = "call_unknown" if self.caller.lost else "hung_up"
             self.hung_up("caller", "cancelled" if self.phase == "dialling" else lost)
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("caller", event)
         elif isinstance(event, CCEventInfo):
-            self._info("caller", event)
+            told(self, "caller", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
             self.offer_answer.replied("caller", event)
 
@@ -176,7 +183,7 @@ class Bridge:
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("callee", event)
         elif isinstance(event, CCEventInfo):
-            self._info("callee", event)
+            told(self, "callee", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
             self.offer_answer.replied("callee", event)
 
@@ -359,6 +366,7 @@ class Bridge:
         else:
             guarded("end of a leg", self.caller.end)(*answer, text, retry_after)
         guarded("end of a leg", self.callee.end)(*answer, text)
+        guarded("end of a transfer", self.engine.transfers.ended)(self)
         if tell is not None:
             guarded("news of an end", tell)()
         guarded("end of media", self.engine.relay.close)(self.id)
@@ -375,18 +383,6 @@ class Bridge:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-    # --- while it runs -----------------------------------------------------------------------------------------------
-
-    def _info(self, side: str, event: Any) -> None:
-        body = event.getData()
-        if body is None:
-            return
-        for digit in digits_of(body.getType(), str(body)):
-            self.engine.events.digit(self.id, side, digit)
-        other = self.callee if side == "caller" else self.caller
-        if self.phase == "connected" and other.can_update():
-            other.recvEvent(CCEventInfo(body))
 
 
 def _settled(body: Any) -> Any:

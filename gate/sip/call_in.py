@@ -79,6 +79,13 @@ class CallInBridge(Bridge):
         peer = DialogPeer(who, {route.address[0]}, networks=route.networks, secure=phone is not None and phone.secure)
         return Leg(self.engine.transactions, self.safely(self.on_callee), peer, route.address, flow=flow)
 
+    def session_seconds(self, side: str) -> int:
+        """The carrier is the caller here."""
+        calling = self.pending.calling
+        route = self.engine.trunks.named(calling.trunk) if calling is not None and side == "caller" else None
+        own = route.form.session_seconds if route is not None else -1
+        return self.engine.config.sip.session_seconds if own < 0 else own
+
     # --- the caller is answered ---------------------------------------------------------------------------------------
 
     def _dial(self, event: Any) -> None:

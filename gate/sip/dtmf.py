@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from gate.sip.header_fields import whole
+from gate.sip.sippy_adapter.classes import CCEventInfo
+
+if TYPE_CHECKING:
+    from gate.sip.bridge import Bridge
 
 _KEYS = "0123456789*#ABCD"
 MAX_BODY = 1024
@@ -22,3 +28,15 @@ def digits_of(content_type: str, body: str) -> list[str]:
     if event is not None:
         return [_KEYS[event]] if event < len(_KEYS) else []
     return [text] if len(text) == 1 and text in _KEYS else []
+
+
+def told(bridge: Bridge, side: str, event: Any) -> None:
+    """An INFO from one side of a call: its keys are told, and it goes on to the other side of a talk."""
+    body = event.getData()
+    if body is None:
+        return
+    for digit in digits_of(body.getType(), str(body)):
+        bridge.engine.events.digit(bridge.id, side, digit)
+    other = bridge.callee if side == "caller" else bridge.caller
+    if bridge.phase == "connected" and other.can_update():
+        other.recvEvent(CCEventInfo(body))

@@ -36,6 +36,7 @@ from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import TrunkStatus
 from gate.sip.streams import Streams
+from gate.sip.transfers import Transfers
 from gate.sip.trunk import TrunkMonitor
 from gate.sip.trunk_flow import TrunkFlow
 from gate.sip.udp import Transport
@@ -105,6 +106,7 @@ class Engine:
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
         self.forks = Forks(self)
+        self.transfers = Transfers(self)
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
@@ -204,6 +206,8 @@ class Engine:
         routes = self.trunks.for_help() if emergency else self.trunks.for_call(number, pending.claimed_by)
         if not routes:
             self._no_trunk(pending)
+            return
+        if self.transfers.begins(pending, number, presentation, display_name, routes):
             return
         self._admit(Bridge(self, pending, number, presentation, display_name, routes, early=early), pending)
 
@@ -343,7 +347,7 @@ class Engine:
         for bridge in self.bridges.values():
             hosts |= bridge.caller.peer.hosts | bridge.callee.peer.hosts
         self.flood_filter.know(frozenset().union(*(self.hosts_at(each) for each in self._routes())), proven, hosts)
-        foreign = self.ingress.foreign + self.transactions.foreign
+        foreign = self.ingress.inside.foreign + self.transactions.foreign
         if foreign > self._foreign:
             _log.warning(
                 "not_from_that_side",
@@ -363,7 +367,7 @@ class Engine:
             "shed": self.overload.shed,
             "unanswered": self.ingress.rate_limit.dropped + self.flood_filter.dropped,
             "guesses": lockout.wrong + lockout.locked,
-            "foreign": self.ingress.foreign + self.transactions.foreign,
+            "foreign": self.ingress.inside.foreign + self.transactions.foreign,
             "passed_over": self.passed_over,
         }
 

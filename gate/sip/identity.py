@@ -100,5 +100,7 @@ def headers_for_trunk(ua: Any, mark: str, identity: Sequence[str] = ("pai",)) ->
 
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+REFER = "REFER"
+"""Beside it, for callers."""
 LOOP_HEADER = "x-dialgate-hop"
 """Carries the mark of one call (``gate.sip.loop_detection``): an INVITE that comes back with it is a loop."""

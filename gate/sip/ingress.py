@@ -19,7 +19,6 @@ from gate.sip.admission import (
     SDP_ONLY,
     attempt_of,
     extension_fault,
-    in_dialog_fault,
     invite_fault,
     number_of,
 )
@@ -28,10 +27,10 @@ from gate.sip.edge import EdgeDoor, srtp_fault
 from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
+from gate.sip.in_dialog import InDialog
 from gate.sip.loop_detection import passed_through
 from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, parse
 from gate.sip.multipart import unpack
-from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RateLimit, RequestKind
@@ -58,8 +57,7 @@ class Ingress:
         self.responses = ResponseCache()
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
         self.rate_limit = RateLimit(self._known, self.auth.proven.at)
-        self.foreign = 0
-        """Requests inside a call from an address that is not that side's."""
+        self.inside = InDialog(self)
         self._claims = PurposeClaims(engine.config)
         self._edge = EdgeDoor(engine.config, engine.flood_filter)
         self._methods: dict[str, Callable[[SipMessage, Address, Endpoint], None]] = {
@@ -129,7 +127,8 @@ class Ingress:
         self.responses.trim()
         slow, lost = self.pending.due()
         for pending in slow:
-            self.reply(pending.request, pending.source, pending.endpoint, 100, "Trying")
+            if pending.request.method == "INVITE":  # no other gets one (RFC 4320 4.1)
+                self.reply(pending.request, pending.source, pending.endpoint, 100, "Trying")
         for pending in lost:
             self.pending.take(pending.call_id)
             _log.error("no decision came; refused", call_id=pending.call_id)
@@ -138,7 +137,7 @@ class Ingress:
 
     def _refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
         """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
-        known = caller or self._pbx(source, endpoint)
+        known = caller or self.pbx(source, endpoint)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
     def _fault(
@@ -154,9 +153,7 @@ class Ingress:
         else:
             self.reply(request, source, endpoint, code, phrase, headers)
 
-    def _check(
-        self, request: SipMessage, source: Address, endpoint: Endpoint
-    ) -> tuple[AuthResult, ProvenCaller | None]:
+    def check(self, request: SipMessage, source: Address, endpoint: Endpoint) -> tuple[AuthResult, ProvenCaller | None]:
         """What its credentials are worth; where they were right is known from now on."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
@@ -164,28 +161,28 @@ class Ingress:
             endpoint.proven(caller.claimed_by)
         return verdict, caller
 
-    def _pbx(self, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
+    def pbx(self, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
         """The PBX that speaks: by the certificate that it has shown, or by its address."""
         return self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else self.auth.pbx_at(source)
 
-    def _may_answer(self, source: Address, endpoint: Endpoint) -> bool:
+    def may_answer(self, source: Address, endpoint: Endpoint) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
-        return self._pbx(source, endpoint) is not None or self.rate_limit.allow(source)
+        return self.pbx(source, endpoint) is not None or self.rate_limit.allow(source)
 
     def _known(self, source: Address) -> bool:
         """An account has proven itself at this very address; or the carrier is there."""
         return bool(self.auth.proven.account_at(source)) or self.engine.of_the_trunk(source[0])
 
-    def _challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
+    def challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
         """401, as often as the rate limit allows."""
         account = f"account:{user_of(uri_of(request.get('from') or ''))}"
-        if self._pbx(source, endpoint) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
+        if self.pbx(source, endpoint) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
             return
         self.reply(request, source, endpoint, 401, "Unauthorized", self.auth.challenges(request, source, stale))
 
     def _bad(self, bad: BadMessage, source: Address, endpoint: Endpoint) -> None:
         request = bad.message
-        if request is None or request.method in ("", "ACK") or not self._may_answer(source, endpoint):
+        if request is None or request.method in ("", "ACK") or not self.may_answer(source, endpoint):
             return
         self._fault(request, source, endpoint, (bad.code, bad.phrase, []))
 
@@ -207,81 +204,38 @@ class Ingress:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _request(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        if endpoint.reliable and (pbx := self._pbx(source, endpoint)) is not None:
+        if endpoint.reliable and (pbx := self.pbx(source, endpoint)) is not None:
             endpoint.proven(pbx.claimed_by)
         if request.method == "ACK":
             leg = self.engine.transactions.leg_of(request)
             if (
                 leg is not None
                 and parsable(request)
-                and self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint)
+                and self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint)
             ):
                 self.engine.transactions.feed(request, source, endpoint)
         elif request.to_tag and request.method != "CANCEL":
-            self._in_dialog(request, source, endpoint)
+            self.inside.take(request, source, endpoint)
         elif handler := self._methods.get(request.method):
             fault = extension_fault(request) if request.method in ("OPTIONS", "REGISTER") else None
             if fault is None:
                 handler(request, source, endpoint)
-            elif self._may_answer(source, endpoint):
+            elif self.may_answer(source, endpoint):
                 self.reply(request, source, endpoint, *fault)
-        elif self._may_answer(source, endpoint):
-            if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
+        elif self.may_answer(source, endpoint):
+            if request.method in ("BYE", "INFO", "UPDATE", "PRACK", "REFER"):
                 self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
             elif request.method in KNOWN:
                 self.reply(request, source, endpoint, 405, "Method Not Allowed", ALLOWED)
             else:
                 self.reply(request, source, endpoint, 501, "Not Implemented", ALLOWED)
 
-    def _in_dialog(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        leg = self.engine.transactions.leg_of(request)
-        if leg is None:
-            if self._may_answer(source, endpoint):
-                self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
-            return
-        if not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
-            return
-        if leg.flow is not None and leg.peer.claimed_by and endpoint.reliable:  # it may have a new connection
-            leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
-        if fault := in_dialog_fault(request):
-            self.reply(request, source, endpoint, *fault)
-        else:
-            self.engine.transactions.feed(request, source, endpoint)
-
-    def _from_peer(
-        self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint
-    ) -> bool:
-        """The request comes from this side of the call (``has``: its hosts); else it is answered here, and counted."""
-        if peer.secure and not endpoint.secure:
-            return self._is_foreign(request, source, endpoint)
-        if has(source[0]) or self.auth.proven.at(peer.claimed_by, source[0]):
-            return True
-        pbx = self._pbx(source, endpoint)
-        if pbx is not None and pbx.claimed_by == peer.claimed_by:
-            return True
-        verdict, caller = self._check(request, source, endpoint)
-        if caller is not None and caller.claimed_by == peer.claimed_by:
-            return True
-        if verdict is AuthResult.STALE and request.method != "ACK" and peer.claimed_by.startswith("account:"):
-            self.foreign += 1
-            self._challenge(request, source, endpoint, stale=True)
-            return False
-        return self._is_foreign(request, source, endpoint, wrong=verdict is AuthResult.WRONG)
-
-    def _is_foreign(self, request: SipMessage, source: Address, endpoint: Endpoint, *, wrong: bool = False) -> bool:
-        """A request that is not from that side of the call: counted, and refused."""
-        self.foreign += 1
-        kind = RequestKind.PASSWORD if wrong else RequestKind.OTHER
-        if request.method != "ACK" and self.rate_limit.allow(source, kind):
-            self.reply(request, source, endpoint, 403, "Forbidden")
-        return False
-
     def _cancel(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         pending = self.pending.find(request.key)
         leg = self.engine.transactions.leg_of(request) if pending is None else None
         if pending is not None:
             peer = pending.peer()
-            if not self._from_peer(peer, peer.has, request, source, endpoint):
+            if not self.inside.from_peer(peer, peer.has, request, source, endpoint):
                 return
             self.pending.take(pending.call_id)
             self.reply(request, source, endpoint, 200, "OK")
@@ -290,25 +244,25 @@ class Ingress:
         elif self.responses.find(request.key):
             self.reply(request, source, endpoint, 200, "OK")
         elif leg is not None:
-            if not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
+            if not self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
                 return
             if parsable(request):
                 self.engine.transactions.feed(request, source, endpoint)
-        elif self._may_answer(source, endpoint):
+        elif self.may_answer(source, endpoint):
             self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
 
     def _options(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        if self._may_answer(source, endpoint):
+        if self.may_answer(source, endpoint):
             self.reply(request, source, endpoint, 200, "OK", ALLOWED + SDP_ONLY)
 
     def _register(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         if kept := self.responses.find(request.key):
             endpoint.send_to(*kept)
             return
-        verdict, caller = self._check(request, source, endpoint)
+        verdict, caller = self.check(request, source, endpoint)
         if caller is None:
             if verdict is not AuthResult.WRONG:
-                self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+                self.challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
             elif self.rate_limit.allow(source, RequestKind.PASSWORD):
                 self.reply(request, source, endpoint, 403, "Forbidden", keep=True)
             return
@@ -336,12 +290,12 @@ class Ingress:
                 self.engine.transactions.feed(request, source, endpoint)
             return
         looped = self.engine.loops.back(request)
-        verdict, caller = self._check(request, source, endpoint)
+        verdict, caller = self.check(request, source, endpoint)
         if caller is None and verdict is AuthResult.CHALLENGE:
-            caller = self._pbx(source, endpoint)
+            caller = self.pbx(source, endpoint)
         fault = invite_fault(request) or srtp_fault(caller, endpoint)
         if fault and not self._spared(request, caller, fault[0]):
-            if caller is not None or self._may_answer(source, endpoint):
+            if caller is not None or self.may_answer(source, endpoint):
                 self._fault(request, source, endpoint, fault, caller)
             return
         if caller is None and verdict is not AuthResult.WRONG and not looped:
@@ -370,7 +324,7 @@ class Ingress:
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """An unknown caller: a carrier may call in; anybody else is challenged."""
         if verdict is not AuthResult.CHALLENGE or not self.engine.calls_in.took(request, source, endpoint):
-            self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+            self.challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
 
     def _ask(
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool

@@ -220,6 +220,10 @@ class SipLine:
         if bridge := self._running().bridges.get(call_id):
             bridge.connect()
 
+    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+        """Join the callees of two calls, or refuse to."""
+        self._running().transfers.take_over(call_id, from_call, kept=kept)
+
     def hang_up(self, call_id: str, reason: str) -> None:
         """End both legs, whatever state they are in; an undecided call is refused."""
         engine = self._running()

@@ -64,7 +64,8 @@ class OfferAnswer:
                 self._refuse(source, 491, "Request Pending")
             return
         body = event.getData()
-        if not bridge.route.emergency and (text := sdp.cut(str(body))) != str(body):
+        taken = frozenset(bridge.route.form.codecs) if side == "caller" else sdp.KEPT
+        if not bridge.route.emergency and (text := sdp.cut(str(body), taken or sdp.KEPT)) != str(body):
             if not text:
                 if wants_answer:
                     self._refuse(source, 488, "Not Acceptable Here")

@@ -89,7 +89,7 @@ class OrphanedDialogs:
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         if "dialog" in leg:
-            route = self._route(leg) if side != "caller" else None
+            route = self._route(leg) if side != "caller" or "trunk" in leg else None
             self._bye(leg["dialog"], done, route)
         elif "invite" in leg:
             self._cancel(leg, done)

@@ -51,6 +51,9 @@ class PendingCalls:
         self._by_key: dict[TransactionKey, Pending] = {}
         self._attempts: dict[Attempted, Pending] = {}
 
+    def __contains__(self, call_id: object) -> bool:
+        return call_id in self._by_id
+
     def __len__(self) -> int:
         return len(self._by_id)
 

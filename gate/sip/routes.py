@@ -28,6 +28,10 @@ class OutgoingForm:
     identity: tuple[str, ...] = ("pai",)
     digests: tuple[str | None, ...] | None = None
     """Algorithms of the challenges that are answered; None: any."""
+    codecs: tuple[str, ...] = ()
+    """Speech codecs that are offered, in this order; empty: any."""
+    session_seconds: int = -1
+    """Session timer that is asked for; -1: that of ``[sip]``."""
 
     def number(self, e164: str) -> str:
         """A number as the trunk takes it; one for help stays as it is dialled."""
@@ -141,7 +145,10 @@ def _of(trunk: Trunk, password: str) -> Route:
     return Route(
         split_address(trunk.address), trunk.username, password, networks(trunk.addresses),
         name=trunk.name, transport=trunk.transport, silent_seconds=trunk.silent_seconds,
-        form=OutgoingForm(trunk.number_format, trunk.from_domain, trunk.identity, _DIGESTS[trunk.digest]),
+        form=OutgoingForm(
+            trunk.number_format, trunk.from_domain, trunk.identity, _DIGESTS[trunk.digest], trunk.codecs,
+            trunk.session_seconds,
+        ),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ here."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gate.sip.header_fields import whole
 
@@ -104,6 +104,24 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
     return "\r\n".join(lines) + "\r\n" if gone else body
 
 
+def preferring(body: str, names: Sequence[str]) -> str:
+    """``body`` with these speech codecs alone, in this order; empty where it has none of them."""
+    left = cut(body, frozenset(names))
+    ranks = {
+        number: names.index(codec)
+        for number, name in payload_map(left).items()
+        if (codec := name.partition("/")[0]) in names
+    }
+
+    def ranked(line: str) -> str:
+        if not line.startswith("m=audio"):
+            return line
+        head, types = line.split()[:3], line.split()[3:]
+        return " ".join([*head, *sorted(types, key=lambda kind: ranks.get(whole(kind, 3) or 0, len(names)))])
+
+    return "\r\n".join(map(ranked, left.splitlines())) + "\r\n" if left else ""
+
+
 def _sections(body: str) -> list[list[str]]:
     """Its lines: those of the session, then those of each stream."""
     parts: list[list[str]] = [[]]
@@ -127,6 +145,12 @@ def quieted(body: str) -> str:
     """``body`` with every stream inactive: nothing is sent either way (RFC 3264 6.1)."""
     session, *streams = ([line for line in part if line.strip() not in _DIRECTIONS] for part in _sections(body))
     return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=inactive"])]) + "\r\n"
+
+
+def resumed(body: str) -> str:
+    """``body`` with every stream both ways: off hold."""
+    session, *streams = ([line for line in part if line.strip() not in _DIRECTIONS] for part in _sections(body))
+    return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=sendrecv"])]) + "\r\n"
 
 
 def silent_answer(offer: str, address: str, address6: str = "") -> str:

@@ -150,8 +150,12 @@ class SessionTimers:
         """Keep the timer of the leg that ``side`` has now."""
         leg = self._leg(side)
         if not self._bridge.route.emergency:
-            leg.session.wanted = self._bridge.engine.config.sip.session_seconds
+            leg.session.wanted = self._bridge.session_seconds(side)
         leg.session.on_begin = lambda: self._begin(side)
+
+    def goes_on(self, side: str) -> None:
+        """That side has come from another call: what it has agreed on holds."""
+        self._begin(side)
 
     def left(self, side: str) -> None:
         """That side has gone: nothing is said to it any more."""

@@ -34,13 +34,15 @@ def of(bridge: Bridge) -> dict[str, Any]:
     for name, leg in (("caller", bridge.caller), ("callee", bridge.callee)):
         if leg.isConnected():
             legs[name] = {"dialog": confirmed(leg)}
+    if "caller" in legs and bridge.caller.trunk:
+        legs["caller"]["trunk"] = bridge.caller.trunk
     if "callee" in legs:
         legs["callee"] |= {"emergency": bridge.route.emergency, "trunk": bridge.route.name}
     elif bridge.callee.tr is not None and not bridge.callee.over:
         legs["callee"] = _invited(bridge.callee, bridge.route)
     for number, (leg, route) in enumerate(bridge.failover.given_up, 1):
         legs[f"{GIVEN_UP}{number}"] = _invited(leg, route)
-    if "caller" not in legs and not bridge.caller.over:
+    if "caller" not in legs and bridge.caller.state is not None and not bridge.caller.over:
         pending = bridge.pending
         legs["caller"] = {
             "asked": _asked(pending.request),

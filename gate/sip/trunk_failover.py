@@ -22,9 +22,10 @@ from weakref import ref
 
 import structlog
 
+from gate.sip import sdp
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.routes import OutgoingForm, Route
-from gate.sip.sippy_adapter.classes import CCEventTry, SipCallId
+from gate.sip.sippy_adapter.classes import CCEventTry, MsgBody, SipCallId
 from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:
@@ -89,9 +90,15 @@ class TrunkFailover:
         bridge = self._bridge()
         if bridge is None:
             return
-        leg, sip_call_id, body = bridge.callee, SipCallId(), self._offer.getCopy()
-        body.needs_update = False
         name, form = quotable(bridge.display_name), bridge.route.form
+        body = self._offered(bridge)
+        if body is None:
+            if self._left:
+                self._next(bridge, "no_codec")
+            else:
+                bridge.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
+            return
+        leg, sip_call_id = bridge.callee, SipCallId()
         number, shown = form.number(bridge.number), form.number(bridge.presentation)
         invite = _Try((sip_call_id, shown, number, body, None, name))
         invite.form, leg.auth_enalgs = form, form.digests
@@ -102,6 +109,17 @@ class TrunkFailover:
         leg.recvEvent(invite)
         if self._left:
             self._listen(bridge)
+
+    def _offered(self, bridge: Bridge) -> Any:
+        """What this trunk is offered; None where it takes none of the caller's codecs. A call for help is offered as
+        it came."""
+        body, codecs = self._offer.getCopy(), bridge.route.form.codecs
+        if codecs and not bridge.route.emergency:
+            text = sdp.preferring(str(body), codecs)
+            body = MsgBody(text) if text else None
+        if body is not None:
+            body.needs_update = False
+        return body
 
     # --- silence ------------------------------------------------------------------------------------------------------
 

@@ -5,42 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from gate import g711
 from tests.support import baresip
 from tests.support.audio import read_wav, share
 from tests.support.baresip import Baresip
 from tests.support.calls_in import CALLER, OWN, TONES, register, taking_calls
 from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate, free_port
-from tests.support.phones import FRAME, Audio, Phones, Talk
+from tests.support.phones import Phones, heard, is_tone, speaking
 from tests.support.sip_peer import Callee, Phone
 from tests.support.waiting import PATIENCE
 
 CUSTOMER, AGENT = 1700.0, 2100.0
-
-
-def speaking(frequency: float) -> Audio:
-    """A tone for ever, of whole waves in each frame: all are the same."""
-    assert frequency % (8000 / FRAME) == 0
-    samples = 8000 * np.sin(2 * np.pi * frequency / 8000 * np.arange(FRAME))
-    data = bytes(g711.ulaw_encode(samples.astype(np.int16)))
-    return lambda _: data
-
-
-@cache
-def is_tone(data: bytes, frequency: float) -> bool:
-    """Whether a frame of µ-law is mostly this tone."""
-    return bool(share(g711.ulaw_decode(data), frequency) > 0.7)
-
-
-def heard(talk: Talk, frequency: float, since: float = 0.0) -> float:
-    """Seconds of this tone that a party has heard."""
-    return sum(len(data) for at, data in list(talk.heard) if at >= since and is_tone(data, frequency)) / 8000
 
 
 def until(house: Gatehouse, true: object, what: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.gatehouse import Gatehouse
+from tests.support.phones import Phones
 from tests.support.sip_peer import Phone, sdp
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
@@ -196,3 +197,35 @@ def test_no_answer_and_a_trunk_that_asks_for_credentials(tmp_path: Path) -> None
 def test_a_lost_ack_ends_the_call_and_the_log_says_so(gate: Gatehouse) -> None:
     call = run(gate, "uac_never_acks", "uas_held_on", seconds=60)
     assert (call["ended_by"], call["cause"], call["state"]) == ("gate", "no_ack", "ended")
+
+
+def transferred(gate: Gatehouse, scenario: str, target: str, far: Phones) -> list[dict[str, Any]]:
+    """A caller's REFER to ``target``; the calls as the log has them once all is over."""
+    since = size(gate)
+    near = Sipp(
+        SCENARIOS / f"{scenario}.xml", remote=gate.address, timeout=PATIENCE, service="02079460123",
+        extra=("-key", "target", target),
+    ).result()  # fmt: skip
+    assert near.code == 0, near.errors + near.messages + gate.said()
+    for each in far.all():
+        far.hang_up(each)
+    return finished(gate, since)
+
+
+def test_a_caller_transfers_the_callee(gate: Gatehouse) -> None:
+    with Phones(port=gate.trunk_port) as far:
+        first, second = transferred(gate, "uac_refers", "02079460124", far)
+        one, two = far.all()
+    assert (first["number"], first["cause"], first["recorded"]) == (NUMBER, "transferred", 1)
+    assert (second["number"], second["bridged"], second["recorded"]) == ("+442079460124", 1, 1)
+    assert one.state == two.state == "over"
+    kinds = [row["kind"] for row in gate.rows("SELECT kind FROM facts WHERE call_id = ?", first["call_id"])]
+    assert kinds.count("transferred") == 1
+
+
+def test_a_listed_target_is_declined_and_the_call_goes_on(gate: Gatehouse) -> None:
+    with Phones(port=gate.trunk_port) as far:
+        first, second = transferred(gate, "uac_refers_in_vain", "02079460101", far)
+        assert len(far.all()) == 1
+    assert (first["ended_by"], first["cause"], first["bridged"]) == ("caller", "hung_up", 1)
+    assert (second["verdict"], second["reason"]) == ("block", "listed_tps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support import pjsip
 from tests.support.audio import read_wav, windows
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.phones import Phones, Talk, heard, is_tone, speaking
 from tests.support.pjsip import Pjsip
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -191,3 +193,104 @@ def test_peers_that_insist_on_session_timers_and_100rel_are_connected(gate: Gate
         phone.do("hang_up")
         carrier.wait("state", state="DISCONNECTED")
     gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), PATIENCE, "no end")
+
+
+FIRST, SECOND = "+442079460123", "+442079460124"
+TONES = {FIRST: 600.0, SECOND: 1400.0}
+
+
+def callees(gate: Gatehouse) -> Phones:
+    """Who is called, each with a tone of its own."""
+    return Phones(port=gate.trunk_port, audio=lambda number: speaking(TONES[number]), keep=True)
+
+
+def talks(gate: Gatehouse, far: Phones, count: int) -> list[Talk]:
+    """The callees, once so many are up."""
+    gate.wait(lambda: len(far.all()) == count, PATIENCE, "nobody is called")
+    return far.wait(far.all(), "up", PATIENCE)
+
+
+def until_heard(gate: Gatehouse, talk: Talk, frequency: float) -> None:
+    gate.wait(lambda: heard(talk, frequency) > 0.6, PATIENCE, f"{talk.number} does not hear {frequency}")
+
+
+def calls(gate: Gatehouse) -> list[dict[str, Any]]:
+    """Two calls, once both are over and their recordings closed."""
+
+    def over() -> list[dict[str, Any]]:
+        rows = gate.rows("SELECT * FROM calls ORDER BY leaf_index")
+        closed = gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL")
+        return rows if len(closed) == len(rows) == 2 and all(row["state"] == "ended" for row in rows) else []
+
+    return list(gate.wait(over, PATIENCE, "the calls do not end"))
+
+
+def kept(gate: Gatehouse, call: dict[str, Any], path: Path) -> np.ndarray:
+    """A call's recording, opened: caller and callee."""
+    gate.export(call["recording_id"], path)
+    samples, _ = read_wav(path)
+    return np.asarray(samples)
+
+
+def test_a_phone_transfers_a_callee_who_is_on_hold(gate: Gatehouse, tmp_path: Path) -> None:
+    """By the book: hold, REFER with the password. Each hears what is theirs, and each recording has it."""
+    with callees(gate) as far, phone_of(gate) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        phone.wait("state", state="CONFIRMED")
+        (first,) = talks(gate, far, 1)
+        until_heard(gate, first, AGENT)
+        phone.do("transfer", number=LISTED)
+        assert phone.wait("transfer", last=True)["code"] == 603
+        phone.do("hold")
+        phone.wait("media", active=False)
+        phone.do("transfer", number=SECOND)
+        phone.wait("state", state="DISCONNECTED")
+        assert phone.wait("transfer", last=True, code=200)
+        _, second = talks(gate, far, 2)
+        until_heard(gate, second, TONES[FIRST])
+        until_heard(gate, first, TONES[SECOND])
+        connected = next(at for at, data in second.heard if is_tone(data, TONES[FIRST]))
+        assert heard(second, AGENT) == 0.0
+        assert heard(second, NOTICE) - heard(second, NOTICE, connected) > 0.8
+        far.hang_up(second)
+    rows = gate.rows("SELECT * FROM calls WHERE verdict = 'block'")
+    assert [row["reason"] for row in rows] == ["listed_tps"]
+    gate.wait(lambda: first.state == "over", PATIENCE, "the other one is not hung up on")
+    one, two = (row for row in gate.rows("SELECT * FROM calls WHERE verdict = 'allow' ORDER BY leaf_index"))
+    gate.wait(
+        lambda: len(gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL")) == 2, PATIENCE, "not closed"
+    )
+    before, after = kept(gate, one, tmp_path / "one.wav"), kept(gate, two, tmp_path / "two.wav")
+    assert len(runs(before[:, 0], AGENT)) >= 2 and len(runs(before[:, 1], int(TONES[FIRST]))) >= 2
+    assert not runs(before[:, 1], int(TONES[SECOND]))
+    assert len(runs(after[:, 0], int(TONES[FIRST]))) >= 2 and len(runs(after[:, 1], int(TONES[SECOND]))) >= 2
+    assert not runs(after[:, 0], AGENT)
+
+
+def test_a_phone_joins_two_callees(gate: Gatehouse, tmp_path: Path) -> None:
+    """Attended: the first on hold, the second asked, then both joined; all of it is in the second recording."""
+    with callees(gate) as far, phone_of(gate) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        phone.wait("state", state="CONFIRMED")
+        (first,) = talks(gate, far, 1)
+        until_heard(gate, first, AGENT)
+        phone.do("hold")
+        phone.wait("media", active=False)
+        phone.do("dial", number=SECOND)
+        phone.wait("state", state="CONFIRMED", count=2)
+        _, second = talks(gate, far, 2)
+        until_heard(gate, second, AGENT)
+        phone.do("join")
+        phone.wait("state", state="DISCONNECTED", count=2)
+        until_heard(gate, second, TONES[FIRST])
+        until_heard(gate, first, TONES[SECOND])
+        far.hang_up(first)
+    one, two = calls(gate)
+    assert (one["cause"], two["ended_by"]) == ("transferred", "caller")
+    after = kept(gate, two, tmp_path / "two.wav")
+    assert len(runs(after[:, 0], AGENT)) >= 2 and len(runs(after[:, 0], int(TONES[FIRST]))) >= 2
+    kinds = [row["kind"] for row in gate.rows("SELECT kind FROM facts WHERE call_id = ?", one["call_id"])]
+    assert kinds.count("transferred") == 1
+    gate.verified()

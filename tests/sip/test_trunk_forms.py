@@ -8,7 +8,7 @@ from gate.sip.routes import OutgoingForm
 from tests.sip.test_trunk_failover import TwoTrunks, taken
 from tests.support.sip_call import Call
 from tests.support.sip_digest import challenge
-from tests.support.sip_peer import Heard
+from tests.support.sip_peer import Heard, sdp
 from tests.support.waiting import PATIENCE
 
 
@@ -109,3 +109,53 @@ def test_nothing_that_the_gate_sends_names_the_product() -> None:
         for heard in (call.callee.invite, answer, bye, done, there):
             assert heard.all("Server") == heard.all("User-Agent") == []
             assert b"sippy" not in heard.data.lower()
+
+
+def types(invite: Heard) -> list[str]:
+    """The payload types that are offered."""
+    (line,) = (each for each in invite.body.splitlines() if each.startswith("m=audio"))
+    return line.split()[3:]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "offered"),
+    [
+        ((), ["0", "8", "101"]),
+        (("PCMA", "PCMU"), ["8", "0", "101"]),
+        (("PCMA",), ["8", "101"]),
+        (("G722", "PCMU"), ["0", "101"]),
+    ],
+)
+def test_a_trunk_is_offered_its_codecs_in_its_order(codecs: tuple[str, ...], offered: list[str]) -> None:
+    invite = sent(codecs=codecs)
+    assert types(invite) == offered
+    assert ("PCMU" in invite.body) is ("0" in offered)
+
+
+def test_a_call_without_a_codec_of_the_trunks_is_488_and_another_codec_in_it_too() -> None:
+    with Call(trunk_options={"codecs": ("G722",)}) as call:
+        call.phone.dial()
+        assert call.phone.recv(only="488")
+        assert call.call_manager.wait("failed")[3] == "no_codec"
+        assert call.callee.quiet(0.1)
+    with Call(trunk_options={"codecs": ("PCMA",)}) as call:
+        call.set_up()
+        call.phone.send(call.phone.next("INVITE", body=sdp(43000)))
+        assert types(call.callee.fresh("INVITE")) == ["8", "101"]
+
+
+def test_a_trunk_without_a_codec_of_the_call_is_passed_over() -> None:
+    with TwoTrunks(first={"codecs": ("G722",)}) as two:
+        two.phone.dial()
+        assert taken(two.b)
+        assert two.a.quiet(0.1)
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(600, "600"), (0, ""), (-1, "1800")])
+def test_a_trunk_has_a_session_timer_of_its_own(seconds: int, asked: str) -> None:
+    with Call(trunk_options={"session_seconds": seconds}) as call:
+        call.phone.dial(headers=("Supported: timer",))
+        call.callee.ring()
+        assert call.callee.invite.get("Session-Expires") == asked
+        call.callee.pick_up()
+        assert call.phone.recv(only="200").get("Session-Expires").startswith("1800")

@@ -17,7 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
+import numpy as np
+
+from gate import g711
+from tests.support.audio import share
 from tests.support.sip_peer import Heard, read, sdp
 from tests.support.waiting import PATIENCE
 
@@ -70,6 +75,8 @@ class Talk:
     asked: Heard | None = None
     """The INVITE that came in."""
     peer: tuple[str, int] | None = None
+    held: bool = False
+    """It is on hold."""
     _sequence: int = 0
     _keys: list[tuple[bytes, bool]] = field(default_factory=list)
     _key_stamp: int = 0
@@ -210,7 +217,7 @@ class Phones:
                 talk.packets_in += 1
                 if talk.keep:
                     talk.heard.append((now, data[12:]))
-        if talk.peer is None or talk.state == "over" or self.silent:
+        if talk.peer is None or talk.state == "over" or self.silent or talk.held:
             return
         talk._sequence += 1
         stamp, kind = FRAME * talk._sequence, 0
@@ -280,6 +287,8 @@ class Phones:
                 self._answer(talk.asked, 487, "Request Terminated", source, tagged=talk.local)
                 self._over(talk, "them")
         elif heard.method == "INVITE" and talk and talk._last:
+            if talk.asked is not None and heard.get("CSeq") != talk.asked.get("CSeq"):
+                self._offered(talk, heard, source)
             self._sip_to(talk._last, source)
         elif heard.method == "OPTIONS":
             self._answer(heard, 200, "OK", source)
@@ -304,6 +313,13 @@ class Phones:
 
         if self._answers:
             self._after(self._answer_after, pick_up)
+
+    def _offered(self, talk: Talk, heard: Heard, source: tuple[str, int]) -> None:
+        """A re-INVITE: taken, and on hold it is quiet."""
+        talk.asked, talk.peer = heard, _media(heard.body)
+        talk.held = "a=sendonly" in heard.body or "a=inactive" in heard.body
+        body = sdp(talk.rtp.getsockname()[1], "recvonly" if talk.held else "sendrecv")
+        talk._last = self._answer(heard, 200, "OK", source, body=body)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -369,3 +385,22 @@ def _media(body: str) -> tuple[str, int]:
     port, address = re.search(r"m=audio (\d+)", body), re.search(r"c=IN IP4 (\S+)", body)
     assert port and address, body
     return address[1], int(port[1])
+
+
+def speaking(frequency: float) -> Audio:
+    """A tone for ever, of whole waves in each frame: all are the same."""
+    assert frequency % (8000 / FRAME) == 0
+    samples = 8000 * np.sin(2 * np.pi * frequency / 8000 * np.arange(FRAME))
+    data = bytes(g711.ulaw_encode(samples.astype(np.int16)))
+    return lambda _: data
+
+
+@cache
+def is_tone(data: bytes, frequency: float) -> bool:
+    """Whether a frame of µ-law is mostly this tone."""
+    return bool(share(g711.ulaw_decode(data), frequency) > 0.7)
+
+
+def heard(talk: Talk, frequency: float, since: float = 0.0) -> float:
+    """Seconds of this tone that a party has heard."""
+    return sum(len(data) for at, data in list(talk.heard) if at >= since and is_tone(data, frequency)) / 8000

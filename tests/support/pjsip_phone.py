@@ -4,7 +4,8 @@ It runs in a process of its own, since pjsua2 has threads and a memory of its ow
 ``registrar`` (``host:port``), ``user``, ``password`` (left out: no registration, as a PBX), ``tone`` (Hz that it says),
 ``heard`` (a WAV file of what it hears), ``answer`` (true: it takes calls), ``codec``, ``transport`` (``udp``, ``tcp``,
 ``tls`` with ``trusted``, a PEM file). Commands come one a line on
-standard input as JSON (``{"do": "dial", "number": "…"}``, ``hold``, ``resume``, ``keys``, ``hang_up``, ``quit``); what
+standard input as JSON (``{"do": "dial", "number": "…"}``, ``hold``, ``resume``, ``keys``, ``transfer``, ``join``,
+``hang_up``, ``quit``); what
 happens goes to standard output, one JSON object a line.
 """
 
@@ -52,6 +53,9 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.phone.over()
 
+    def onCallTransferStatus(self, prm: Any) -> None:
+        tell("transfer", code=int(prm.statusCode), last=bool(prm.finalNotify))
+
     def onCallMediaState(self, prm: Any) -> None:
         active = False
         info = self.getInfo()  # held: its media go when it goes
@@ -89,6 +93,8 @@ class Phone:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.call: Call | None = None
+        self.calls: list[Call] = []
+        """All that it has made, the first one first."""
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -159,6 +165,7 @@ class Phone:
         try:
             if order["do"] == "dial":
                 self.call = Call(self, self.account)
+                self.calls.append(self.call)
                 if order.get("without_offer"):
                     options.opt.flag |= pj.PJSUA_CALL_NO_SDP_OFFER
                 self.call.makeCall(f"sip:{order['number']}@{self.settings['registrar']}{self._by}", options)
@@ -171,6 +178,10 @@ class Phone:
                 self.call.reinvite(options)
             elif order["do"] == "keys":
                 self.call.dialDtmf(order["keys"])
+            elif order["do"] == "transfer":
+                self.call.xfer(f"sip:{order['number']}@{self.settings['registrar']}{self._by}", pj.CallOpParam())
+            elif order["do"] == "join":  # the callee of the first call with that of the last one
+                self.calls[0].xferReplaces(self.call, pj.CallOpParam())
             elif order["do"] == "hang_up":
                 self.call.hangup(options)
         except pj.Error as error:
@@ -183,6 +194,7 @@ class Phone:
         for _ in range(30):
             self.endpoint.libHandleEvents(10)
         self.call = None
+        self.calls.clear()
         self.account.shutdown()
         del self.account
         del self.sound

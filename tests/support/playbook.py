@@ -121,6 +121,9 @@ class Stage:
     def connect(self, call_id: str) -> None:
         self.told.append("connect")
 
+    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+        self.told.append(f"take {'over' if kept else 'nothing over'} from {from_call} to {call_id}")
+
     def hang_up(self, call_id: str, reason: str) -> None:
         self.told.append(f"hang up {reason}")
 

@@ -53,6 +53,15 @@ class PassThrough:
         self.ways.append(("join", call_id))
         self.later(lambda: done(True))
 
+    def transfer(self, call_id: str, from_call: str) -> bool:
+        self.opened.append(call_id)
+        self.ways.append((f"transfer of {from_call}", call_id))
+        return from_call not in self.closed
+
+    def take_over(self, call_id: str, from_call: str, done: Callable[[bool], None]) -> None:
+        self.ways.append((f"take over {from_call}", call_id))
+        self.later(lambda: done(True))
+
     def shut(self, call_id: str) -> None:
         self.ways.append(("shut", call_id))
 
@@ -102,6 +111,8 @@ class ScriptedCallManager:
     """Through which the calls were answered."""
     kept: list[Callable[[], None]] = field(default_factory=list)
     """Of each ``legs_ended``: what says that it is durable."""
+    keeps: bool = True
+    """Evidence can be kept."""
     early: bool = False
     """Its callers may hear the far end before it answers."""
 
@@ -145,6 +156,15 @@ class ScriptedCallManager:
             self.line.refuse(incoming.call_id, reason, "d-1", "This number is listed.")
         else:
             self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd", early=self.early)
+
+    def transferring(self, incoming: Incoming, from_call: str) -> None:
+        self._see("transferring", incoming.call_id, from_call)
+        self.incoming(incoming)
+
+    def joining(self, call_id: str, from_call: str) -> None:
+        self._see("joining", call_id, from_call)
+        assert self.line is not None
+        self.line.take_over(call_id, from_call, kept=self.keeps)
 
     def calling_in(self, calling: CallingIn) -> None:
         self.calling.append(calling)

@@ -8,6 +8,7 @@
 - ``leg``           its user agent: one dialog
 - ``refreshing``    what it does not know of sessions: UPDATE, session timers
 - ``reliable``      PRACK
+- ``targets``       where a peer is reached, once it has moved
 - ``identities``    headers that it has no class for
 - ``speedups``      what it does hundreds of times a call, made cheaper
 
@@ -15,7 +16,8 @@ Each module names the faults that it answers. ``tests/sip/test_sippy_upstream.py
 new version mends one; then its workaround can go. Handled outside this package:
 
 - three UDP workers reorder messages, and every send looks its address up: ``gate.sip.udp`` has sockets of its own
-- an INVITE without Contact raises, REFER and ``Also`` redirect a call: ``gate.sip.ingress`` answers 400 and 405
+- an INVITE without Contact raises, REFER and ``Also`` redirect a call: ``gate.sip.ingress`` answers
+  400, and REFER never reaches it (``gate.sip.transfers``)
 - a failed re-INVITE forgets our SDP: ``gate.sip.offer_answer`` puts the last good one back
 - a 407 to REGISTER is answered in the wrong header: ``gate.sip.trunk`` registers by itself
 """

@@ -13,6 +13,7 @@
 - a challenge that comes after the CANCEL is answered with a new INVITE: ``processChallenge``
 - an INVITE that is given up is sent again and again: ``give_up``
 - its late 200 gets a BYE before its ACK: ``recvResponse``
+- a Contact that changes inside a call is passed over: ``gate.sip.sippy_adapter.targets``
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect
+from sippy.MsgBody import MsgBody
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
+from sippy.SipContentType import SipContentType
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipReason import SipReason
@@ -31,8 +34,9 @@ from sippy.SipURL import SipURL
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.peers import DialogPeer
+from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.sippy_adapter.refreshing import AGENT, REFRESHES, RefreshingUA, told_in
+from gate.sip.sippy_adapter.refreshing import AGENT, REFRESHES, RefreshingUA, headers, told_in
 from gate.sip.sippy_adapter.reliable import acknowledge
 from gate.sip.sippy_adapter.transactions import Transactions
 
@@ -79,6 +83,8 @@ class Leg(RefreshingUA):
         self.peer = peer
         self.flow = flow
         """The connection that its requests leave by; None for UDP."""
+        self.trunk = ""
+        """On the caller's side: the trunk that it is at, where it came from another call."""
         self.local_ua = AGENT
         self.lContact = contact()
         self.useRefer = False
@@ -122,6 +128,8 @@ class Leg(RefreshingUA):
         method = req.getMethod()
         if method in REFRESHES and (self.state is None or self.can_update()):
             self.session.asked(told_in(req))
+        if method in REFRESHES and self.isConnected() and not self._is_late(req):
+            targets.refresh(self, req)
         if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
             return self._offer(req)
         if self.state is not None and not self.over and method == "UPDATE":
@@ -150,6 +158,8 @@ class Leg(RefreshingUA):
         if 200 <= code < 300:
             self.session.taken(told_in(resp))
         if self.isConnected():
+            if 200 <= code < 300:
+                targets.refresh(self, resp)
             self.lost = self.lost or code == 481
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
                 resp.setSCode(488, "Request Timeout")
@@ -179,9 +189,13 @@ class Leg(RefreshingUA):
         """True where an offer can be made to, or taken from, this peer now."""
         return self.state is not None and str(self.state) == "Connected"
 
+    def _is_late(self, req: Any) -> bool:
+        """A later request of the peer has come before it."""
+        return self.rCSeq is not None and bool(self.rCSeq >= req.getHFBody("cseq").getCSeqNum())
+
     def _offer(self, req: Any) -> Any:
         """A re-INVITE without SDP asks for an offer (RFC 3261 14.2): our last one. sippy takes it for a hold."""
-        if self.rCSeq is not None and self.rCSeq >= req.getHFBody("cseq").getCSeqNum():
+        if self._is_late(req):
             return (req.genResponse(500, "Server Internal Error", server=AGENT), None, None)
         self.rCSeq = req.getHFBody("cseq").getCSeqNum()
         self.uasResp = req.genResponse(100, "Trying", server=AGENT)
@@ -287,6 +301,18 @@ class Leg(RefreshingUA):
         """OPTIONS inside the dialog; ``on_answer(code)``, 408 where nothing came in 32 s."""
         request = self.genRequest("OPTIONS")
         self._send(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
+
+    def notify(self, fragment: str, event: str, state: str) -> None:
+        """NOTIFY with a piece of a SIP message (RFC 3420); its answer changes nothing."""
+        kind = SipContentType("message/sipfrag;version=2.0")
+        kind.parse()
+        said = headers([("event", event), ("subscription-state", state)])
+        self.send_plain(self.genRequest("NOTIFY", MsgBody(fragment, kind), extra_headers=said))
+
+    @property
+    def contact_line(self) -> str:
+        """Its Contact, as it is written."""
+        return str(self.lContact.localStr((self.flow or self.transactions.l4r.getServer(self.rAddr[0])).getSIPaddr()))
 
     # --- ends -------------------------------------------------------------------------------------------------------
 

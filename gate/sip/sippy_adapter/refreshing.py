@@ -13,6 +13,7 @@ from sippy.UA import UA
 from gate.sip.header_fields import split_list, whole
 from gate.sip.identity import ALLOW
 from gate.sip.session_timers import SessionTimer, Told, has_option, interval
+from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.reliable import OPTION, required
 
@@ -38,7 +39,8 @@ def _values(message: Any, name: str) -> list[str]:
     return [str(body) for body in message.getHFBodys(name)]
 
 
-def _headers(said: list[tuple[str, str]]) -> list[Any]:
+def headers(said: list[tuple[str, str]]) -> list[Any]:
+    """Headers that sippy has no class for."""
     return [SipHeader(name=name, body=SipGenericHF(value, name)) for name, value in said]
 
 
@@ -49,6 +51,8 @@ def _least(message: Any) -> int:
 class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     """The part of a leg (``gate.sip.sippy_adapter.leg``) that changes and refreshes its session."""
 
+    event_cb: Any = None
+    """Who gets its events (sippy's)."""
     rCSeq: Any = None
     """The peer's last CSeq number (sippy's)."""
     uasResp: Any = None
@@ -59,6 +63,8 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
         self.session = SessionTimer()
+        self.allow = ALLOW
+        """Methods that this peer may use in the call."""
         self.reliable = False
         """The peer takes no call whose provisional answers are not acknowledged."""
         self.acknowledged: dict[str | None, int] = {}
@@ -116,7 +122,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         if not 200 <= scode < 300:
             super().sendUasResponse(scode, reason, body, contacts, extra_headers, ack_wait)
             return
-        said = _headers([("allow", ALLOW), *self.session.answer_headers()])
+        said = headers([("allow", self.allow), *self.session.answer_headers()])
         super().sendUasResponse(scode, reason, body, contacts, [*(extra_headers or ()), *said], ack_wait)
         self.session.answered()
 
@@ -131,7 +137,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
             more = f", {OPTION}" if self.reliable and method == "INVITE" else ""
             said = self.session.request_headers()
             request.appendHeaders(
-                _headers([(name, value + (more if name == "supported" else "")) for name, value in said])
+                headers([(name, value + (more if name == "supported" else "")) for name, value in said])
             )
         return request
 
@@ -171,6 +177,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
             return
         if code < 300:
             self.session.taken(told_in(resp))
+            targets.refresh(self, resp)
         elif code in (401, 403, 405, 407, 501):  # it takes a re-INVITE, perhaps with credentials
             self.session.updates = False
             self.refresh(on_answer)

@@ -3,7 +3,7 @@
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
 ``gate.service.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
 it reads is what it commits) and the *control* thread (asyncio). A callback named ``done`` is called on the thread its
-docstring names; everything else is plain and blocking.
+docstring names; everything else is plain and blocking. The recorder's own are in ``gate.ports.recorder``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,23 @@ from typing import Any, Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.screening import Attempt
+from gate.ports.recorder import Recorder, RecorderEvents, RecordingClosed, RecordingOpened
+
+__all__ = [
+    "Fact",
+    "Incoming",
+    "Line",
+    "LineEvents",
+    "Loop",
+    "Media",
+    "MediaRelay",
+    "Played",
+    "Recorder",
+    "RecorderEvents",
+    "RecordingClosed",
+    "RecordingOpened",
+    "Timer",
+]
 
 # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -92,6 +109,17 @@ class LineEvents(Protocol):
 
     def nobody_answers(self, call_id: str, code: int) -> None:
         """A call in: no phone is left to ring; the caller is still there."""
+        ...
+
+    def transferring(self, incoming: Incoming, from_call: str) -> None:
+        """The caller of a talk asks to connect its callee with another number. Answer as for ``incoming``: what follows
+        is a call of its own, whose caller is the callee of ``from_call`` once it is connected; that call then ends
+        (``hung_up``, ``transferred``)."""
+        ...
+
+    def joining(self, call_id: str, from_call: str) -> None:
+        """The caller of two talks asks to connect the callee of ``from_call`` with that of ``call_id``. Answer with
+        ``Line.take_over``."""
         ...
 
     def shed(self, claimed_by: str) -> None:
@@ -177,6 +205,11 @@ class Line(Protocol):
         """Answer the caller: the parties are bridged."""
         ...
 
+    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+        """Put the callee of ``from_call`` in the place of the caller of ``call_id``, whose leg ends, and end
+        ``from_call``; ``kept`` false: the evidence could not be kept, and both go on as they were."""
+        ...
+
     def hang_up(self, call_id: str, reason: str) -> None:
         """End both legs, whatever state they are in; ``reason`` goes into the Reason header. A caller whose callee has
         picked up gets 200 and BYE, never a failure."""
@@ -214,6 +247,15 @@ class MediaRelay(Protocol):
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
         """As ``Media.join``."""
+        ...
+
+    def transfer(self, call_id: str, from_call: str) -> bool:
+        """Make room for a call whose caller will be the callee of another one, from ``join`` on; until then nothing is
+        changed there. False where that one is not there. The new call ends first where it does not come to that."""
+        ...
+
+    def take_over(self, call_id: str, from_call: str, done: Callable[[bool], None]) -> None:
+        """Put the callee of ``from_call`` in the place of this call's caller, and let the parties hear each other."""
         ...
 
     def shut(self, call_id: str) -> None:
@@ -290,111 +332,6 @@ class Media(Protocol):
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
     ) -> None:
         """Send a copy of each direction to these UDP ports on loopback. ``done`` gets the ports of loopback that they
-        come from, of the caller's copy and of the callee's; None where it could not be."""
-        ...
-
-
-# --- recorder -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingOpened:
-    """The recorder is ready for a call: its tap ports and the wrapped key, not yet one byte of audio."""
-
-    recording_id: str
-    caller_port: int
-    callee_port: int
-    key_id: str
-    """Random id of the data key; the wraps are kept under it."""
-    wraps: tuple[tuple[str, bytes], ...]
-    """(recipient id, HPKE ciphertext) for every recipient."""
-    path: str
-    """The sealed file, relative to the recordings folder."""
-    commitments: Mapping[str, str] = field(default_factory=dict)
-    """To the key, or its shares: what proves later that a wrap opens (``gate.vault.proof``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingClosed:
-    """A finished recording."""
-
-    recording_id: str
-    sha256: str
-    """Of the whole sealed file."""
-    size: int
-    seconds: float
-    chunks: int
-    packets: Mapping[str, int]
-    """caller, callee -> packets sealed."""
-    gaps: tuple[tuple[float, float], ...]
-    """(start, end) in seconds from the start: pauses."""
-    interrupted: bool
-    """True where it ended without being closed by the gate."""
-    cause: str = ""
-
-
-class RecorderEvents(Protocol):
-    """What the recorder tells; every call comes on the recorder client's thread: post it on."""
-
-    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
-        """A key pressed on this side, told by RFC 4733 events in its RTP."""
-        ...
-
-    def recorder_failed(self, call_id: str, message: str) -> None:
-        """This recording cannot go on (disk full and the like); what was sealed stays."""
-        ...
-
-    def recorder_away(self) -> None:
-        """The recorder process is gone; it is being started again."""
-        ...
-
-
-class Recorder(Protocol):
-    """The client of the recorder process. Callable from any thread; ``done(result, error)`` on the client's thread."""
-
-    def available(self) -> bool:
-        """True where a recording could be opened now (process up, disk not full)."""
-        ...
-
-    def open(
-        self,
-        call_id: str,
-        recording_id: str,
-        header: Mapping[str, Any],
-        done: Callable[[RecordingOpened | None, Exception | None], None],
-        *,
-        keep: bool = True,
-    ) -> None:
-        """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``.
-
-        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come.
-        """
-        ...
-
-    def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
-        """The ports of loopback that the copies come from: from these alone the taps take packets, and from nobody
-        before."""
-        ...
-
-    def start(
-        self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """Keep audio from now on. ``payloads`` as in ``LineEvents.media_changed``; ``events`` (the announcement: id,
-        version, started, ended, completed) go into the sealed file."""
-        ...
-
-    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
-        """The codec map changed in the middle of the call."""
-        ...
-
-    def pause(self, call_id: str) -> None:
-        """Keep nothing, keypad digits included, until ``resume``; the gap is marked."""
-        ...
-
-    def resume(self, call_id: str) -> None:
-        """Keep audio again."""
-        ...
-
-    def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """Seal the last chunk. Where ``start`` never came there is no file, and the result is None without an error."""
+        come from, of the caller's copy and of the callee's; None where it could not be. 0 for the caller's of a
+        transfer: its own comes in another ``done``, with 0 for the callee's, when the parties are joined."""
         ...

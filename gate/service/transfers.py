@@ -1,0 +1,82 @@
+"""Transfers, as the call manager sees them: what is asked, and what is kept of it. Line thread.
+
+A transfer to a number is a call of its own, with its own decision, announcement and recording; its decision says which
+talk it comes from (``transfer_of``), and ``transferred`` is kept with its connection: to whom that talk's callee went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from gate.clock import Clock
+from gate.core.call_words import State
+from gate.core.screening import Decision, Reason
+from gate.ports import Fact, Incoming, Line, Loop, Recorder
+from gate.service.call_session import CallSession
+from gate.service.retry_queue import RetryQueue
+
+log = structlog.get_logger()
+
+
+class Transfers:
+    """What is asked for talks that run."""
+
+    def __init__(self, line: Line, loop: Loop, recorder: Recorder, retry_queue: RetryQueue, clock: Clock) -> None:
+        self._line = line
+        self._loop = loop
+        self._recorder = recorder
+        self._retry_queue = retry_queue
+        self._clock = clock
+
+    def attempt(
+        self, incoming: Incoming, talk: CallSession, emergency: Callable[[Incoming], Decision | None]
+    ) -> Incoming:
+        """The attempt at the target: for what the talk is for, under the number and name that it shows. Those for help
+        are dialled, never transferred to."""
+        was, asked = talk.incoming.attempt, incoming.attempt
+        if asked.claimed_through in ("", "configuration"):
+            asked = replace(asked, purpose=was.purpose, topic=was.topic, claimed_through=was.claimed_through)
+        asked = replace(asked, presentation=was.presentation)
+        attempt = replace(incoming, attempt=asked, display_name=talk.incoming.display_name)
+        if emergency(attempt) is not None:
+            return replace(attempt, problem=Reason.DESTINATION_NOT_ALLOWED.value)
+        return attempt
+
+    def join(self, after: CallSession | None, talk: CallSession | None, call_id: str, from_call: str) -> None:
+        """Both callees are screened, announced and recorded: that they are joined is kept first."""
+        if after is None or talk is None or {after.call.state, talk.call.state} != {State.TALKING}:
+            self._line.take_over(call_id, from_call, kept=False)
+            return
+
+        def done(error: Exception | None) -> None:
+            kept = error is None and after.call.state is State.TALKING and talk.call.state is State.TALKING
+            if error is not None:
+                log.error("no_evidence_no_transfer", call=from_call, error=str(error))
+            if kept:
+                self._joined(after, talk)
+            self._line.take_over(call_id, from_call, kept=kept)
+
+        self._retry_queue.attempt([passed_on(talk, after, self._clock)], done)
+
+    def _joined(self, after: CallSession, talk: CallSession) -> None:
+        """The agent's keys are nobody's from here on: a pause for card data, which they alone could end, is over."""
+        if after.call.paused and not after.call.asked_by:
+            self._recorder.resume(after.id)
+            now, body = self._clock.now(), {"call_id": after.id}
+            self._retry_queue.keep(Fact("recording_resumed", after.recording_id, now, "gate", body))
+            after.call = replace(after.call, paused=False)
+        after.call = replace(after.call, passed_on=True, keys="")
+        after.other_number = talk.number
+
+
+def came_from(after: CallSession, clock: Clock) -> list[Fact]:
+    """What is kept with the connection of a transfer; nothing of another call."""
+    return [passed_on(after.transfer_of, after, clock)] if after.transfer_of is not None else []
+
+
+def passed_on(talk: CallSession, after: CallSession, clock: Clock) -> Fact:
+    """The callee of a talk goes over to another call."""
+    return talk.fact("transferred", clock.now(), actor=talk.actor, call_id=talk.id, to=after.id)

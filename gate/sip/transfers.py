@@ -1,0 +1,308 @@
+"""Transfers: REFER (RFC 3515) from the caller's side of a talk, carried out by the gate itself (RFC 5589).
+
+A transfer dials. So it is asked for as a call is: an account proves itself anew, the target is a new attempt with a
+decision of its own, and a refusal answers the REFER itself, upon which every phone keeps the call (after a 202 many
+hang up at once). A permitted one is dialled (``transfer_bridge``); the callee stays with the agent until the new
+one has heard the announcement and the evidence is kept, and goes over then. Whoever has hung up before that leaves the
+callee waiting, not lost. With ``Replaces`` (RFC 3891) the callees of two calls of the same account are joined: both are
+screened, announced and recorded already.
+
+Refused, and the call stays up: what comes from the carrier's side, targets elsewhere than here, emergency numbers (they
+are dialled, never transferred to), calls for help, a second transfer while one is under way.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.sip import pass_on
+from gate.sip.admission import attempt_of, extension_fault, number_of
+from gate.sip.auth import AuthResult, ProvenCaller
+from gate.sip.bridge import Bridge
+from gate.sip.call_in import CallInBridge
+from gate.sip.header_fields import host_of, uri_of
+from gate.sip.message import Address, SipMessage
+from gate.sip.peers import plain
+from gate.sip.pending import Pending
+from gate.sip.purpose_claims import PurposeClaims
+from gate.sip.rate_limit import RequestKind
+from gate.sip.refer_to import ReferTo, read
+from gate.sip.sippy_adapter.leg import Leg, reason
+from gate.sip.transfer_bridge import TransferBridge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gate.sip.endpoint import Endpoint
+    from gate.sip.engine import Engine
+    from gate.sip.routes import Route
+
+_log = structlog.get_logger("gate.sip")
+
+DECLINED = 603
+"""What refuses a transfer, whatever refuses the calls of this caller: RFC 3515 2.4.2 has it so, and of the codes of
+``refusal`` some end the call in which they are the answer (RFC 5057)."""
+FORBIDDEN = 403, "Forbidden"
+PENDING = 491, "Request Pending"
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One that is under way, from its REFER on."""
+
+    bridge: Bridge
+    """The talk whose callee is passed on."""
+    call_id: str
+    """The gate's id of the call that follows."""
+    cseq: int
+    """Of the REFER: the id of its subscription (RFC 3515 2.4.6)."""
+    tells: bool
+    """False where the transferor wants no NOTIFY (RFC 4488)."""
+    joins: Bridge | None = None
+    """The other call, where its callee is the target."""
+    after: TransferBridge | None = None
+    """The call that was dialled for it."""
+    left: bool = False
+    """The transferor has hung up."""
+    over: bool = False
+
+    def notify(self, code: int, phrase: str, *, last: bool = False) -> None:
+        """Tell the transferor how it goes (RFC 3515 2.4.4)."""
+        leg = self.bridge.caller
+        if self.tells and not self.left and leg.isConnected():
+            state = "terminated;reason=noresource" if last else "active;expires=300"
+            leg.notify(f"SIP/2.0 {code} {phrase}\r\n", f"refer;id={self.cseq}", state)
+
+    def failed(self, code: int, phrase: str) -> None:
+        """The new callee was not reached, or not kept: the talk goes on, or is over where nobody is left."""
+        if self.over:
+            return
+        self.over, self.after = True, None
+        self.notify(code, phrase, last=True)
+        if self.left:
+            self.bridge.hung_up("caller", "transfer_failed")
+
+    def done(self) -> None:
+        """The parties are joined: the transferor is told, and hung up on."""
+        self.over, self.after = True, None
+        self.notify(200, "OK", last=True)
+        self.bridge.hung_up("caller", "transferred")
+
+
+class Transfers:
+    """All that are under way."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._claims = PurposeClaims(engine.config)
+        self._by_call: dict[str, Transfer] = {}
+        """By the gate's id of the talk that is passed on."""
+
+    # --- the REFER ----------------------------------------------------------------------------------------------------
+
+    def takes(self, request: SipMessage, leg: Leg, source: Address, endpoint: Endpoint) -> bool:
+        """A REFER from the peer of a leg; True: it has its answer, or its way to one."""
+        ingress = self._engine.ingress
+        if kept := ingress.responses.find(request.key):
+            endpoint.send_to(*kept)
+            return True
+        if ingress.pending.find(request.key) is not None:
+            return True
+        bridge = next((each for each in self._engine.bridges.values() if leg is each.caller), None)
+        if bridge is None or not leg.peer.claimed_by or isinstance(bridge, CallInBridge):
+            ingress.reply(request, source, endpoint, *FORBIDDEN)
+            return True
+        caller = self._proven(request, leg, source, endpoint)
+        if caller is None:
+            return True
+        leg.on_request()
+        fault = extension_fault(request)
+        if fault is None and leg.rCSeq is not None and leg.rCSeq >= request.cseq:
+            fault = (500, "Server Internal Error", [])
+        if fault is None:
+            leg.rCSeq = request.cseq
+            target = read(request)
+            fault = (*self._fault(target, bridge, request, caller), []) if target else (400, "Bad Refer-To", [])
+            if target is not None and not fault[0]:
+                self._ask(Pending("", request, source, endpoint, caller.claimed_by, DECLINED), bridge, target, caller)
+                return True
+        ingress.reply(request, source, endpoint, *fault, keep=True)
+        return True
+
+    def _proven(self, request: SipMessage, leg: Leg, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
+        """Who asks: an account by its password, as for a call; None where that has its answer."""
+        ingress, claimed_by = self._engine.ingress, leg.peer.claimed_by
+        if not claimed_by.startswith("account:"):
+            return ingress.auth.named(claimed_by)
+        verdict, caller = ingress.check(request, source, endpoint)
+        if caller is not None and caller.claimed_by == claimed_by:
+            return caller
+        if verdict is not AuthResult.WRONG and caller is None:
+            ingress.challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+        elif ingress.rate_limit.allow(source, RequestKind.PASSWORD):
+            ingress.reply(request, source, endpoint, *FORBIDDEN)
+        return None
+
+    def _fault(self, target: ReferTo, bridge: Bridge, request: SipMessage, caller: ProvenCaller) -> tuple[int, str]:
+        """Why it is not even asked for; code 0 where it is."""
+        engine = self._engine
+        if bridge.route.emergency or not (target.replaces or self._is_here(target, bridge)):
+            return FORBIDDEN
+        if engine.for_help(number_of(_as_invite(request, target), caller)):
+            return 403, "Dial emergency numbers"
+        if bridge.phase != "connected" or bridge.delayed_offer.due or self._running(bridge.id):
+            return PENDING
+        if engine.ingress.pending.full or engine.overload.overloaded:
+            engine.overload.shed += 1
+            return 503, "Service Unavailable"
+        if target.replaces is None:
+            return 0, ""
+        other = self._named(target.replaces)
+        if other is None or other is bridge or other.pending.claimed_by != caller.claimed_by or other.route.emergency:
+            return FORBIDDEN
+        if other.phase != "connected" or other.delayed_offer.due or self._running(other.id):
+            return PENDING
+        return (0, "") if pass_on.fits(bridge, other) else (488, "Not Acceptable Here")
+
+    def _is_here(self, target: ReferTo, bridge: Bridge) -> bool:
+        """The target is at this gate: by the name that the caller's INVITE had for it, or by its address."""
+        invite = bridge.pending.request
+        names = {host_of(invite.uri), host_of(uri_of(invite.get("to") or "")), self._engine.config.sip.realm.lower()}
+        own = {plain(address[0]) for address in self._engine.transactions.l4r.addresses}
+        return (
+            not target.host or target.host in names or plain(target.host) in own | {bridge.pending.endpoint.address[0]}
+        )
+
+    def _named(self, replaces: tuple[str, str, str]) -> Bridge | None:
+        """The call whose caller's dialog this is; some phones have its tags the other way round."""
+        call_id, *tags = replaces
+        for bridge in self._engine.bridges.values():
+            leg = bridge.caller
+            if str(leg.cId) == call_id and leg.rUri is not None and {leg.lTag, leg.rUri.getTag()} == set(tags):
+                return None if isinstance(bridge, CallInBridge) else bridge
+        return None
+
+    def _running(self, call_id: str) -> bool:
+        """A transfer of this call, or one into it, is under way."""
+        found = [
+            self._by_call.get(call_id),
+            *(each for each in self._by_call.values() if each.joins is not None and each.joins.id == call_id),
+        ]
+        return any(each is not None and self._lives(each) for each in found)
+
+    def _lives(self, transfer: Transfer) -> bool:
+        return not transfer.over and (transfer.after is not None or transfer.call_id in self._engine.ingress.pending)
+
+    def _ask(self, pending: Pending, bridge: Bridge, target: ReferTo, caller: ProvenCaller) -> None:
+        """Have it decided."""
+        engine, request = self._engine, pending.request
+        pending.call_id = secrets.token_hex(16)
+        tells = (request.get("refer-sub") or "").strip().lower() != "false"
+        transfer = self._by_call[bridge.id] = Transfer(bridge, pending.call_id, request.cseq, tells)
+        engine.ingress.pending.add(pending)
+        try:
+            if target.replaces is not None:
+                transfer.joins = self._named(target.replaces)
+                assert transfer.joins is not None  # noqa: S101 - ``_fault`` has seen it
+                engine.events.joining(transfer.joins.id, bridge.id)
+                return
+            asked = attempt_of(
+                _as_invite(request, target), pending.source, caller, False, pending.call_id, self._claims,
+                engine.for_help,
+            )  # fmt: skip
+            engine.events.transferring(replace(asked, codecs=pass_on.codecs_of(bridge)), bridge.id)
+        except Exception:  # noqa: BLE001 - the call manager's fault must not leave the REFER without an answer
+            _log.exception("a transfer failed; refused", call_id=bridge.id)
+            if engine.ingress.pending.take(pending.call_id):
+                engine.ingress.refuse(pending, "internal_error", "", "The gate failed.")
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def begins(
+        self, pending: Pending, number: str, presentation: str, display_name: str, routes: Sequence[Route]
+    ) -> bool:
+        """Dial the target, now that it may be; False where what was let through is no transfer."""
+        transfer = next((each for each in self._by_call.values() if each.call_id == pending.call_id), None)
+        if transfer is None:
+            return False
+        engine = self._engine
+        first = transfer.bridge
+        if first.phase != "connected" or not engine.relay.transfer(pending.call_id, first.id):
+            engine.ingress.refuse(pending, "internal_error", "", "The call is over.")
+            engine.events.failed(pending.call_id, DECLINED, "cancelled")
+            return True
+        self._accept(transfer, pending)
+        after = transfer.after = TransferBridge(engine, pending, transfer, number, presentation, display_name, routes)
+        engine.bridges[after.id] = after
+        after.dial()
+        return True
+
+    def _accept(self, transfer: Transfer, pending: Pending) -> None:
+        """202, and that it is being tried (RFC 3515 2.4.4)."""
+        headers = [
+            ("Contact", transfer.bridge.caller.contact_line),
+            *([] if transfer.tells else [("Refer-Sub", "false")]),
+        ]
+        self._engine.ingress.reply(
+            pending.request, pending.source, pending.endpoint, 202, "Accepted", headers, keep=True
+        )
+        transfer.notify(100, "Trying")
+
+    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+        """Join the callees of two calls, now that it is durable; or refuse to, where it could not be made so."""
+        engine, transfer = self._engine, self._by_call.get(from_call)
+        pending = engine.ingress.pending.take(transfer.call_id) if transfer is not None else None
+        if transfer is None or pending is None:
+            return
+        first, other = transfer.bridge, transfer.joins
+        if (
+            not kept
+            or other is None
+            or other.phase != "connected"
+            or first.phase != "connected"
+            or not pass_on.fits(first, other)
+        ):
+            transfer.over = True
+            engine.ingress.refuse(pending, "internal_error" if kept else "evidence_unavailable", "", "")
+            return
+        self._accept(transfer, pending)
+
+        def joined(ok: bool) -> None:
+            if not ok:
+                other.hung_up("gate", "media_failed")
+
+        engine.relay.take_over(call_id, from_call, other.safely(joined))
+        gone = pass_on.leg(first, other)
+        gone.event_cb = None
+        gone.end(200, "OK", reason("transferred", 200))
+        transfer.done()
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def stays(self, bridge: Bridge) -> bool:
+        """The caller has hung up: True where the callee waits for whom it is being transferred to."""
+        transfer = self._by_call.get(bridge.id)
+        if transfer is None or transfer.after is None or not self._lives(transfer) or bridge.phase == "over":
+            return False
+        transfer.left = True
+        bridge.phase = "alone"
+        bridge.offer_answer.timers.left("caller")
+        bridge.keep_legs()
+        return True
+
+    def ended(self, bridge: Bridge) -> None:
+        """A call is over: so is its transfer."""
+        transfer = self._by_call.pop(bridge.id, None)
+        if transfer is not None and not transfer.over:
+            after, transfer.after, transfer.over = transfer.after, None, True
+            if after is not None:
+                after.hung_up("caller", "cancelled")
+
+
+def _as_invite(request: SipMessage, target: ReferTo) -> SipMessage:
+    """The INVITE that the transferor would have sent to the target."""
+    return replace(request, uri=target.uri, body=b"")
