@@ -93,13 +93,13 @@ class GateScreen(Screen[None]):
     def on_snapshot(self, message: Snapshot) -> None:
         """What the gate does now."""
         for line in self.query(StatusLine):
-            line.refresh()
+            line.look()
         self.told(message.said)
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """The gate went or came back."""
         for line in self.query(StatusLine):
-            line.refresh()
+            line.look()
         for table in self.query(RowsTable):
             table.old = self.feed.link.up is False
         self.refresh_bindings()

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from textual import events
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 
 class Line(Input):
     """Textual's own takes the first line of what is pasted, and says nothing of the others."""
+
+    virtual_size = Reactive(Size(0, 0))
+    """Textual's own lays the whole screen out with each key: what is typed makes the text longer, never the field."""
 
     def __init__(self, value: str = "", *, join: str = " ", **extra: Any) -> None:
         """``join``: what stands between lines that are pasted; a passphrase of several is refused."""

@@ -78,7 +78,7 @@ def _log(log: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class StatusLine(Widget):
-    """Reads the feed of its app; drawn anew once a second and when something is told."""
+    """Reads the feed of its app, once a second and when something is told; drawn anew where it says something else."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "status--mode",
@@ -105,17 +105,26 @@ class StatusLine(Widget):
         self.mode = mode
         self.said = ""
         """The lower line as plain text."""
+        self._drawn: list[tuple[str, str]] = []
 
     def on_mount(self) -> None:
         """The ages in it grow by themselves."""
-        self.set_interval(1.0, self.refresh)
+        self.set_interval(1.0, self.look)
+
+    def look(self) -> None:
+        """Draw what has changed. Behind a dialog the whole screen is drawn with it: nothing is for nothing."""
+        if self._pieces() != self._drawn:
+            self.refresh()
+
+    def _pieces(self) -> list[tuple[str, str]]:
+        feed, now, short = self.app.feed, self.app.feed.now(), self.content_size.width < 100
+        words.it_is(now)
+        return pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=short)
 
     def render(self) -> Text:
         """Both lines."""
-        feed, now = self.app.feed, self.app.feed.now()
-        words.it_is(now)
         width = self.content_size.width
-        told = pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=width < 100)
+        told = self._drawn = self._pieces()
         lower = Text(no_wrap=True, overflow="ellipsis")
         for place, (text, tone) in enumerate(told):
             piece = f"{' · ' if place else ''}{text}"

@@ -1,0 +1,67 @@
+"""How much is drawn: no more than what has changed. What is drawn for nothing is the time of a processor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+from textual.widgets import Input
+
+from console.widgets.status import StatusLine
+from tests.console.conftest import LARGE, SMALL, app_of, steps, until
+from tests.console.served import Served
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """What is laid out, and which status lines are drawn."""
+    done: dict[str, list[Any]] = {"laid out": [], "drawn": []}
+    layout, render = Screen._refresh_layout, StatusLine.render
+
+    def laid_out(self: Screen[Any], *rest: Any, **more: Any) -> None:
+        done["laid out"].append(self)
+        layout(self, *rest, **more)
+
+    def drawn(self: StatusLine) -> Any:
+        done["drawn"].append(self)
+        return render(self)
+
+    monkeypatch.setattr(Screen, "_refresh_layout", laid_out)
+    monkeypatch.setattr(StatusLine, "render", drawn)
+    return done
+
+
+async def test_a_key_in_a_form_lays_nothing_out(shared: Served, counted: dict[str, list[Any]]) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=LARGE) as pilot:
+        await steps("2", "shift+tab", "~9 rows", "a", then=("Who gave it",))(pilot)
+        field, typed = app.screen.focused, "0207946000" * 8
+        assert isinstance(field, Input)
+        counted["laid out"].clear()
+        await pilot.press(*typed, "backspace")
+        await pilot.pause()
+        assert field.value == typed[:-1]
+        assert counted["laid out"] == []
+        shown, _ = field.scroll_offset
+        assert shown > 0, "the end of a long text is in sight"
+        await pilot.press("home")
+        await until(pilot, lambda: field.scroll_offset.x == 0)
+
+
+async def test_a_status_line_that_says_the_same_is_not_drawn_again(
+    shared: Served, counted: dict[str, list[Any]]
+) -> None:
+    app, day = app_of(shared), shared.clock.time
+    async with app.run_test(size=SMALL) as pilot:
+        await steps()(pilot)
+        line = app.screen.query_one(StatusLine)
+        counted["drawn"].clear()
+        for _ in range(5):
+            line.look()
+            await pilot.pause()
+        assert line not in counted["drawn"]
+        app.feed.now = lambda: day + timedelta(seconds=42)
+        line.look()
+        await until(pilot, lambda: line in counted["drawn"] and "42 s" in line.said)
