@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in SOURCES}
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+@cache
+def imports(path: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
     """Each import that is carried out (not those for the type checker alone), and whether it is inside a function."""
 
     def walk(node: ast.AST, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
@@ -34,7 +36,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]
             else:
                 yield from walk(child, inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
 
-    yield from walk(tree, False)
+    return list(walk(ast.parse(path.read_text(encoding="utf-8")), False))
 
 
 def imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
@@ -50,8 +52,7 @@ def graph() -> dict[str, set[str]]:
     """Module -> the modules that it imports, wherever in it."""
     found = {}
     for name, path in MODULES.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found[name] = set().union(*(imported(statement) for statement, _ in imports(tree))) - {name}
+        found[name] = set().union(*(imported(statement) for statement, _ in imports(path))) - {name}
     return found
 
 
@@ -103,9 +104,6 @@ def test_circles_are_found(edges: dict[str, set[str]], expected: list[list[str]]
 
 def test_imports_stand_at_the_top() -> None:
     inside = [
-        f"{name}:{statement.lineno}"
-        for name, path in MODULES.items()
-        for statement, within in imports(ast.parse(path.read_text(encoding="utf-8")))
-        if within
+        f"{name}:{statement.lineno}" for name, path in MODULES.items() for statement, within in imports(path) if within
     ]
     assert len(inside) <= INSIDE, f"{len(inside)} imports inside functions:\n" + "\n".join(inside)

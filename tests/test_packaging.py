@@ -50,16 +50,20 @@ def imported(folder: str) -> Iterator[tuple[str, Path]]:
     """Top packages from outside that the files of a folder import; those of another part are left out."""
     inner = [ROOT / other for other in PARTS if other.startswith(f"{folder}/")]
     for path in sorted((ROOT / folder).rglob("*.py")):
-        if any(path.is_relative_to(each) for each in inner):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                names = [node.module]
-            for name in names:
-                top = name.partition(".")[0]
-                if top not in sys.stdlib_module_names and top not in ("gate", "console"):
-                    yield top, path
+        if not any(path.is_relative_to(each) for each in inner):
+            yield from ((top, path) for top in tops(path))
+
+
+@cache
+def tops(path: Path) -> frozenset[str]:
+    """Top packages from outside that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        found.update(name.partition(".")[0] for name in names)
+    return frozenset(found - sys.stdlib_module_names - {"gate", "console"})
 
 
 @cache

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -67,11 +69,25 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"record": False},
     {"record": False, "go_on_unrecorded": True},
 )
+ROWS: dict[State, list[tuple[type[Event], State | None, list[Event]]]] = {
+    state: [
+        (kind, cell.leads_to[0] if len(cell.leads_to) == 1 else None, list(events))
+        for kind, events in groupby(EVENTS, type)
+        if (cell := real.TABLE.get((state, kind)))
+    ]
+    for state in State
+}
+"""The table by its rows: which events may come in a state, and where they lead where that is one place."""
 WAY = (State.SCREENING, State.DIALLING, State.RINGING, *ANSWERED)
 CODES = (("caller", "*5"), ("caller", "*6"), ("caller", "***"), ("callee", "*5"))
 """Keys that somebody presses one after the other."""
 LONGEST = 18
 """Events before a call may end, at most."""
+
+
+@lru_cache(1 << 15)
+def _leads(call: Any, event: Event, policy: Any) -> State:
+    return real.handle(call, event, policy)[0].state
 
 
 class Steps:
@@ -98,9 +114,11 @@ class Steps:
         self.on: list[Event] = []
         self.aside: list[Event] = []
         self.out: list[Event] = []
-        for event in EVENTS:
-            if talk.may_come(type(event)):
-                target = real.handle(talk.call, event, talk.policy)[0].state
+        for kind, to, events in ROWS[talk.state]:
+            if not talk.may_come(kind):
+                continue
+            for event in events:
+                target = to or _leads(talk.call, event, talk.policy)
                 if target is talk.state:
                     self.aside.append(event)
                 elif target in WAY:

@@ -55,13 +55,13 @@ class StepQueue:
         self.count, self._text = 0, text
         with _deep():
             if way != "search":
-                self._walk(list(self.tree), 0, 0, lambda end: way == "match" or end == len(text))
+                self._walk(self.tree.data, 0, 0, lambda end: way == "match" or end == len(text))
                 return self.count
             at = 0
             while at <= len(text):
                 found: list[int] = []
                 self._groups.clear()
-                if self._walk(list(self.tree), 0, at, lambda end, found=found: found.append(end) or True):
+                if self._walk(self.tree.data, 0, at, lambda end, found=found: found.append(end) or True):
                     at = max(found[0], at + 1)
                 else:
                     at += 1
@@ -83,29 +83,29 @@ class StepQueue:
                     return False
             elif kind is sre.SUBPATTERN:
                 number, _, _, inner = value
-                return self._group(number, list(inner), nodes, index, at, then)
+                return self._group(number, inner.data, nodes, index, at, then)
             elif kind is sre.BRANCH:
                 rest = self._rest(nodes, index, then)
-                return any(self._walk(list(way), 0, at, rest) for way in value[1])
+                return any(self._walk(way.data, 0, at, rest) for way in value[1])
             elif kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
                 lowest, highest, inner = value
                 rest = self._rest(nodes, index, then)
-                return self._repeat(kind, int(lowest), int(highest), list(inner), at, rest)
+                return self._repeat(kind, int(lowest), int(highest), inner.data, at, rest)
             elif kind is sre.POSSESSIVE_REPEAT:
                 lowest, highest, inner = value
-                end = self._once(sre.MAX_REPEAT, int(lowest), int(highest), list(inner), at)
+                end = self._once(sre.MAX_REPEAT, int(lowest), int(highest), inner.data, at)
                 if end < 0:
                     return False
                 at = end
             elif kind is sre.ATOMIC_GROUP:
                 ends: list[int] = []
-                if not self._walk(list(value), 0, at, lambda end, ends=ends: ends.append(end) or True):  # type: ignore[misc]
+                if not self._walk(value.data, 0, at, lambda end, ends=ends: ends.append(end) or True):  # type: ignore[misc]
                     return False
                 at = ends[0]
             elif kind in (sre.ASSERT, sre.ASSERT_NOT):
                 direction, inner = value
                 start = at if direction > 0 else at - inner.getwidth()[0]
-                held = start >= 0 and self._walk(list(inner), 0, start, lambda _: True)
+                held = start >= 0 and self._walk(inner.data, 0, start, lambda _: True)
                 if held is (kind is sre.ASSERT_NOT):
                     return False
             elif kind is sre.GROUPREF:
@@ -232,10 +232,12 @@ class StepQueue:
 
     def _growth(self, lead: str, word: str, end: str, way: str, size: int) -> float:
         try:
-            one, two, four = (self.work(lead + word * many + end, way) for many in (size, 2 * size, 4 * size))
+            if (four := self.work(lead + word * 4 * size + end, way)) <= 8 * size:
+                return 0.0
+            one, two = (self.work(lead + word * many + end, way) for many in (size, 2 * size))
         except TooManySteps:
             return float("inf")
-        return (four - two) / max(1, two - one) / 2 if four > 8 * size else 0.0
+        return (four - two) / max(1, two - one) / 2
 
 
 _ONE = (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
