@@ -29,7 +29,7 @@ from tests.support.audio import tone
 from tests.support.commands import Done, dialgate
 from tests.support.evidence import decision
 from tests.support.settings import secret
-from tests.support.vault import PASSPHRASE, new_key
+from tests.support.vault import PASSPHRASE, close_again, new_key
 
 BEGAN = datetime(2026, 3, 2, 10, 0, 0, tzinfo=UTC)
 PERIOD = ("--from", "2026-03-02", "--to", "2026-03-02")
@@ -76,6 +76,8 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     """An example gate: a refused call and one of each of ``KINDS`` on the day of ``PERIOD``, and one the day after."""
     done = dialgate("init", str(folder / "gate"), "--example", "--json")
     assert done.code == 0, done.err
+    first = folder / "gate" / "keys" / "first"
+    close_again(first.with_suffix(".key"), first.with_suffix(".passphrase").read_text().strip())
     private, recipient = new_key("Auditor", "auditor")
     key, text = folder / "auditor.key", folder / "auditor.recipient"
     save_private(key, private)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import stat
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,17 @@ from hypothesis import strategies as st
 
 from gate.errors import UsageError, VaultError
 from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
-from gate.vault.keyfile import change_passphrase, generate, load_private, read_public, save_private
+from gate.vault.keyfile import PrivateKey, change_passphrase, generate, load_private, read_public, save_private
 from gate.vault.wrap import unwrap, wrap
-from tests.support.vault import NOW, PASSPHRASE, private_key
+from tests.support.vault import NOW, PASSPHRASE
 
 IDS = {"recording_id": "rec-1", "key_id": "key-1"}
+
+
+@cache
+def private_key(name: str = "Ada (compliance)", role: str = "compliance") -> PrivateKey:
+    """Closed as the gate closes one."""
+    return generate(name, role, PASSPHRASE, NOW)[0]
 
 
 @pytest.fixture
@@ -51,7 +58,8 @@ def test_the_file_says_whose_it_is_and_hides_the_rest(path: Path) -> None:
     fields = json.loads(path.read_text())
     assert list(fields) == ["dialgate", "version", "recipient", "kdf", "sealed", "sha256"]
     assert fields["recipient"]["name"] == "Ada (compliance)"
-    assert fields["kdf"]["name"] == "argon2id"
+    cost = {name: value for name, value in fields["kdf"].items() if name != "salt"}
+    assert cost == {"name": "argon2id", "iterations": 3, "lanes": 4, "memory_kib": 65536}, "RFC 9106, little memory"
     assert "recipient" not in repr(private_key().key)
     assert fields["sealed"] not in repr(private_key())
 
