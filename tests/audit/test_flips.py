@@ -63,6 +63,8 @@ def said(path: Path) -> list[object]:
         schema = [
             (*row[:3], re.sub(r"--[^\n]*", "", row[3] or ""))  # a comment in the SQL cannot matter either
             for row in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
+            if (row[0], row[2])
+            != ("index", "_sqlite_migrations")  # sqlite-utils' own: nothing asks for it, by name or else
         ]
         kept: dict[str, list[str]] = {}
         for cell in cells(path):
