@@ -106,6 +106,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "consent_withdraw": {"target": "c-1"},
         "calls_show": {"call_id": "k-1"},
         "recording_piece": {"recording_id": "r-1"},
+        "recording_ingest": {"path": str(tmp_path / "tps.txt")},
         "audit_leaf": {"index": 6},
         "report_month": {"month": "2026-11"},
         "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},

@@ -65,7 +65,8 @@ class SmallDesk:
         """As ``gate.control.messages.carry_out``."""
         operation = operation_of(request)
         if operation.running:  # it asks nothing of a data folder
-            return to_builtins(operation.handler(SimpleNamespace(operations=OPERATIONS), request, caller))
+            idle = SimpleNamespace(operations=OPERATIONS, gate=SimpleNamespace(pause=lambda call_id, asked: ""))
+            return to_builtins(operation.handler(idle, request, caller))
         fields: dict[str, Any] = {**structs.asdict(request), "actor": caller.actor}
         hide = fields.pop("masked", False)
         if operation.file:
@@ -491,7 +492,16 @@ class SmallDesk:
         self._note("status", actor=actor)
         if not self.hold.is_set():
             raise ConfigError("unwell")
-        nothing = {"calls": [], "last_hour": {}, "registers": [], "warnings": [], "line": {}, "usage": [], "trunks": []}
+        nothing = {
+            "calls": [],
+            "last_hour": {},
+            "registers": [],
+            "warnings": [],
+            "line": {},
+            "usage": [],
+            "trunks": [],
+            "redirects": [],
+        }
         evidence = {"rolled_back": "", "unsigned_seconds": 0}
         requests = {"open": 0, "warned": 0, "overdue": 0}
         return nothing | {"ok": True, "at": CALL["at"], "requests": requests, "evidence": evidence}
