@@ -212,8 +212,9 @@ def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
     return PackCall(
         call_id=call["call_id"],
         at=datetime.fromisoformat(call["at"]),
-        number=call["number"] or "",
-        decision=told(call["reason"]),
+        # Whom they were transferred to, and why that number could be called, is that person's own (Article 15(4)).
+        number="" if call["by_transfer"] else call["number"] or "",
+        decision="" if call["by_transfer"] else told(call["reason"]),
         purpose=f"{call['purpose']} call" if call["purpose"] else "",
         outcome=call["outcome"],
         recording=_recording(call, left_out),

@@ -45,6 +45,8 @@ class Recording:
     call_id: str = ""
     number: str = ""
     """E.164; empty where it is erased."""
+    joined: frozenset[str] = frozenset()
+    """Numbers of others who are heard in it: they were transferred to the call."""
     classes: frozenset[str] = frozenset()
     """Classes it belongs to, e.g. ``topic:pensions``, ``account:alice``."""
 
@@ -81,7 +83,7 @@ class Hold:
         return self.released_at is None
 
     def covers(self, recording: Recording) -> bool:
-        """It is put on this recording, on its call, or on its number."""
+        """It is put on this recording, on its call, or on the number of somebody in it."""
         return (self.target, self.value) in _targets(recording)
 
 
@@ -208,6 +210,7 @@ def _targets(recording: Recording) -> tuple[tuple[Target, str], ...]:
         (Target.RECORDING, recording.id),
         (Target.CALL, recording.call_id),
         (Target.NUMBER, recording.number),
+        *((Target.NUMBER, number) for number in sorted(recording.joined)),
     )
 
 

@@ -29,6 +29,8 @@ class Claims:
         """When the export began."""
         self._holds: dict[str, Mapping[str, Any]] = {}
         self._released: set[str] = set()
+        self._joined: set[str] = set()
+        """Calls to which somebody was transferred."""
         self._recipients: dict[str, rows.FactRow] = {}
         self._restricted: list[tuple[str, Mapping[str, Any]]] = []
         """Recording, and the values that a restriction on it may bear."""
@@ -42,6 +44,8 @@ class Claims:
             self._holds[fact.subject] = rows.body_of(fact)
         elif fact.kind == "hold_released":
             self._released.add(fact.subject)
+        elif fact.kind == "transferred":
+            self._joined.add(str(rows.body_of(fact).get("to")))
         elif fact.kind in _RECIPIENT:
             before = self._recipients.get(fact.subject)
             if before is None or before.leaf < fact.leaf:
@@ -93,6 +97,8 @@ class Claims:
                 str(body.get("target")), ""
             )
             bears = target and values[target] and body.get(target) == values[target]
+            # That of whoever was transferred to the call, too; their talk may be of another period than the bundle.
+            bears = bears or (target == "number" and values["call_id"] in self._joined)
             if body.get("kind") == "restriction" and hold not in self._released and bears:
                 return True
         return False

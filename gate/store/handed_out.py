@@ -10,6 +10,7 @@ from gate.store import requests
 from gate.store.erasure import KIND
 from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
+from gate.store.transfers import of_others, slices
 from gate.types import Row
 
 
@@ -62,7 +63,7 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
     that it was made with (``gate.store.slices``): also of calls that were refused, or not recorded.
     """
     facts: list[Row] = []
-    for part in requests.slices(sorted(set(leaves))):
+    for part in slices(sorted(set(leaves))):
         facts += tx.query(_LEAVES.format(", ".join("?" * len(part))), part)
     found = []
     for bundle in tx.query(_BUNDLES) if facts else []:
@@ -100,7 +101,7 @@ def emptied(course: Sequence[Row]) -> list[int]:
 
 def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:
     """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too."""
-    leaves = requests.call_leaves(tx, [*call_ids], numbers)
+    leaves = requests.call_leaves(tx, [*call_ids], numbers, of_others(tx, call_ids, numbers))
     if whole and numbers:
         entries = (
             requests.objections_of(tx, numbers),

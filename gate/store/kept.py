@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gate.core.evidence import stamp
+from gate.store import transfers
 from gate.store.queries import Page, Source, page_of, where_text
+from gate.store.transfers import SLICE, marks
 from gate.types import Row
-
-SLICE = 500
-"""Ids in one statement, at most."""
 
 _ROW = (
     "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at, r.erasing_basis,"
@@ -41,31 +40,41 @@ def oldest(tx: Source, before: datetime, after: tuple[str, str] | None = None, l
         " ORDER BY r.opened_at, r.recording_id LIMIT ?",
         [stamp(before), *(after or ("", "")), limit],
     )
+    rows = _with_joined(tx, rows)
     last = (rows[-1]["opened_at"], rows[-1]["recording_id"]) if len(rows) == limit else None
     return Next(rows, last)
 
 
 def these(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
     """The same rows of these recordings, those erased left out; at most ``SLICE`` ids."""
-    return tx.query(
-        f"{_ROW} WHERE r.erased_at IS NULL AND r.recording_id IN ({_marks(recording_ids)})", [*recording_ids]
+    rows = tx.query(
+        f"{_ROW} WHERE r.erased_at IS NULL AND r.recording_id IN ({marks(recording_ids)})", [*recording_ids]
     )
+    return _with_joined(tx, rows)
 
 
 def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[Row]:
     """The same rows of recordings whose erasure was decided and not yet finished, in the order of their ids."""
-    return tx.query(
+    rows = tx.query(
         f"{_ROW} WHERE r.erasing_at IS NOT NULL AND r.erased_at IS NULL AND r.recording_id > ?"
         " ORDER BY r.recording_id LIMIT ?",
         [after, limit],
     )
+    return _with_joined(tx, rows)
+
+
+def _with_joined(tx: Source, rows: list[Row]) -> list[Row]:
+    """With ``joined``: numbers of others who are heard in each, as they were transferred to its call."""
+    came = transfers.before(tx, {row["call_id"] for row in rows if row["call_id"]})
+    numbers = {call: [talk["number"] for talk in talks if talk["number"]] for call, talks in came.items()}
+    return [row | {"joined": numbers.get(row["call_id"], [])} for row in rows]
 
 
 def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
     """``recording_id``, ``call_id`` and ``key_id`` of those of these recordings that the log says are erased."""
     return tx.query(
         "SELECT recording_id, call_id, key_id FROM recordings"  # noqa: S608 - only marks are put in
-        f" WHERE erased_at IS NOT NULL AND recording_id IN ({_marks(recording_ids)})",
+        f" WHERE erased_at IS NOT NULL AND recording_id IN ({marks(recording_ids)})",
         [*recording_ids],
     )
 
@@ -73,17 +82,17 @@ def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
 def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
     """Those of these recordings that the log knows."""
     rows = tx.query(
-        f"SELECT recording_id FROM recordings WHERE recording_id IN ({_marks(recording_ids)})",  # noqa: S608 - marks
+        f"SELECT recording_id FROM recordings WHERE recording_id IN ({marks(recording_ids)})",  # noqa: S608 - marks
         [*recording_ids],
     )
     return {row["recording_id"] for row in rows}
 
 
 def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
-    """The holds in force that bear on any of these recordings, oldest first; at most ``SLICE`` ids."""
-    marks = _marks(recording_ids)
+    """The holds in force that bear on any of these recordings, or on somebody who was transferred to its call, oldest
+    first; at most ``SLICE`` ids."""
     parts = [
-        f"SELECT h.* FROM recordings AS r {join} WHERE r.recording_id IN ({marks})"  # noqa: S608 - only marks
+        f"SELECT h.* FROM recordings AS r {join} WHERE r.recording_id IN ({marks(recording_ids)})"  # noqa: S608 - only marks
         for join in (
             "JOIN holds AS h ON h.recording_id = r.recording_id AND h.target = 'recording' AND h.released_at IS NULL",
             "JOIN holds AS h ON h.call_id = r.call_id AND h.target = 'call' AND h.released_at IS NULL",
@@ -91,7 +100,16 @@ def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
             " JOIN holds AS h ON h.number = c.number AND h.target = 'number' AND h.released_at IS NULL",
         )
     ]
-    return tx.query(" UNION ".join(parts) + " ORDER BY leaf_index", [*recording_ids] * len(parts))
+    found = tx.query(" UNION ".join(parts) + " ORDER BY leaf_index", [*recording_ids] * len(parts))
+    calls = tx.query(
+        f"SELECT call_id FROM recordings WHERE call_id IS NOT NULL AND recording_id IN ({marks(recording_ids)})",  # noqa: S608
+        [*recording_ids],
+    )
+    came = transfers.before(tx, {row["call_id"] for row in calls}).values()
+    for part in transfers.slices({talk["number"] for talks in came for talk in talks if talk["number"]}):
+        on = f"target = 'number' AND released_at IS NULL AND number IN ({marks(part)})"
+        found += tx.query(f"SELECT * FROM holds WHERE {on}", part)  # noqa: S608 - only marks
+    return sorted({row["id"]: row for row in found}.values(), key=lambda row: int(row["leaf_index"]))
 
 
 def hold(tx: Source, hold_id: str) -> Row | None:
@@ -118,15 +136,16 @@ def holds_page(
 
 def covered(tx: Source, target: str, value: str) -> dict[str, int]:
     """How many recordings a hold on this would keep (``kept``), and how many it comes too late for (``gone``)."""
+    joined = sorted(transfers.joined_by(tx, [value])) if target == "number" else []
     where = {
         "recording": "r.recording_id = ?",
         "call": "r.call_id = ?",
-        "number": "r.call_id IN (SELECT call_id FROM calls WHERE number = ?)",
+        "number": "r.call_id IN (SELECT call_id FROM calls WHERE number = ? UNION SELECT value FROM json_each(?))",
     }[target]
     (row,) = tx.query(
         "SELECT count(*) AS everything, count(coalesce(r.erasing_at, r.erased_at)) AS gone"  # noqa: S608 - code's
         f" FROM recordings AS r WHERE {where}",
-        [value],
+        [value, json.dumps(joined)] if target == "number" else [value],
     )
     return {"kept": row["everything"] - row["gone"], "gone": row["gone"]}
 
@@ -152,7 +171,3 @@ def swept_until(tx: Source, day: str) -> str | None:
     )
     found: str | None = row["day"]
     return found
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

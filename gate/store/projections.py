@@ -74,6 +74,10 @@ def _call_objection(_fact: LogEntry) -> Columns:
     return {"objected": 1}
 
 
+def _transferred(fact: LogEntry) -> Columns:
+    return {"transferred_to": text(fact.body.get("to"))}
+
+
 def _ended(fact: LogEntry) -> Columns:
     body = fact.body
     bridged = body.get("bridged", bool(body["seconds"]) if "seconds" in body else None)
@@ -101,6 +105,7 @@ CALLS = Table(
         "unrecorded": _unrecorded,
         "recording_opened": _call_recording,
         "objection": _call_objection,
+        "transferred": _transferred,
         "ended": _ended,
     },
     own=CALL_KINDS,

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from gate.core.evidence import stamp
-from gate.store import contacts, erasure
+from gate.store import contacts, erasure, transfers
 from gate.store.queries import Page, Source, facts_of, page_of
 from gate.store.transaction import StoreTransaction
+from gate.store.transfers import marks, slices
 from gate.types import Row
 
 COUNTED: Final = 1000
 """Calls that are counted of somebody of whom nothing should be held; more are more than enough."""
-SLICE: Final = 500
-"""Ids in one statement, at most."""
 _CALL = (
     "SELECT c.call_id, c.at, c.number, c.verdict, c.reason, c.purpose, c.topic, c.state, c.seconds, c.bridged,"
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
@@ -152,7 +150,8 @@ def calls_of(
     limit: int = 1000,
 ) -> list[Row]:
     """Attempts to these numbers (None: to any) within a span, oldest first, each with its recording where it has one:
-    refused ones and those that were not recorded too, and those whose spelling was refused (``07700 900123 x5``)."""
+    refused ones and those that were not recorded too, and those whose spelling was refused (``07700 900123 x5``); and
+    calls to others to which somebody with one of these numbers was transferred."""
     times = {"c.at >= ?": since, "c.at < ?": until}
     conditions = [condition for condition, at in times.items() if at is not None]
     span = [stamp(at) for at in times.values() if at is not None]
@@ -160,12 +159,15 @@ def calls_of(
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return tx.query(f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*span, limit])
     rest = "".join(f" AND {condition}" for condition in conditions)
-    of_them = f"{_CALL} WHERE c.number IN ({_marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
+    of_them = f"{_CALL} WHERE c.number IN ({marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
     found = tx.query(of_them, [*numbers, *span, limit])
     written = _written(numbers)
     raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
     refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
-    return sorted([*found, *calls(tx, refused)], key=lambda row: (row["at"], row["call_id"]))[:limit]
+    more = {*refused, *transfers.joined_by(tx, numbers)}.difference(row["call_id"] for row in found)
+    first, last = (stamp(at) if at is not None else "" for at in (since, until))
+    found += [row for row in calls(tx, more) if first <= row["at"] and (not last or row["at"] < last)]
+    return sorted(found, key=lambda row: (row["at"], row["call_id"]))[:limit]
 
 
 def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict[str, int]:
@@ -185,7 +187,7 @@ def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
     """The same rows of these calls."""
     found: list[Row] = []
     for part in slices(call_ids):
-        found += tx.query(f"{_CALL} WHERE c.call_id IN ({_marks(part)})", part)
+        found += tx.query(f"{_CALL} WHERE c.call_id IN ({marks(part)})", part)
     return sorted(found, key=lambda row: (row["at"], row["call_id"]))
 
 
@@ -239,7 +241,7 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
         for part in slices(values):
             rows = tx.query(
                 f"SELECT * FROM holds WHERE target = '{target}' AND released_at IS NULL"  # noqa: S608 - the code's own
-                f" AND {among.format(_marks(part))}",
+                f" AND {among.format(marks(part))}",
                 part,
             )
             found |= {row["id"]: row for row in rows}
@@ -250,7 +252,7 @@ def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     """Those of these holds that have been released."""
     rows: list[Row] = []
     for part in slices(ids):
-        rows += tx.query(f"SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN ({_marks(part)})", part)  # noqa: S608
+        rows += tx.query(f"SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN ({marks(part)})", part)  # noqa: S608
     return [row["id"] for row in rows]
 
 
@@ -258,25 +260,39 @@ def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
 
 
 def erase_calls(
-    tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], *, request: str, at: datetime, actor: str
+    tx: StoreTransaction,
+    call_ids: Sequence[str],
+    numbers: Sequence[str],
+    *,
+    request: str,
+    at: datetime,
+    actor: str,
+    others: Collection[str] = (),
 ) -> int:
-    """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into.
-    Objections keep the person uncallable and are left as they are. Returns how many facts were emptied."""
-    return _erase(tx, call_leaves(tx, call_ids, numbers), request, "calls", at, actor)
+    """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into; of
+    ``others`` as ``call_leaves``. Objections keep the person uncallable and are left as they are. Returns how many
+    facts were emptied."""
+    return _erase(tx, call_leaves(tx, call_ids, numbers, others), request, "calls", at, actor)
 
 
-def call_leaves(tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str]) -> list[int]:
+def call_leaves(
+    tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], others: Collection[str] = ()
+) -> list[int]:
     """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
-    written into."""
+    written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written."""
     written = _written(numbers)
     leaves = []
     for part in slices(call_ids):
         rows = tx.query(
-            "SELECT leaf_index, kind, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
-            f" AND call_id IN ({_marks(part)}) AND kind NOT IN ('objection', 'hold')",
+            "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
+            f" AND call_id IN ({marks(part)}) AND kind NOT IN ('objection', 'hold')",
             part,
         )
-        leaves += [row["leaf_index"] for row in rows if row["kind"] in _WITH_CALL or written.search(row["body"])]
+        leaves += [
+            row["leaf_index"]
+            for row in rows
+            if (row["kind"] in _WITH_CALL and row["call_id"] not in others) or written.search(row["body"])
+        ]
     return leaves
 
 
@@ -289,7 +305,7 @@ def mentions(
     asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
     rows = tx.query(
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
-        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({_marks(_OF_CALLS)})"
+        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(_OF_CALLS)})"
         f" AND body IS NOT NULL AND ({asked})",
         [first, first + count, *_OF_CALLS, *patterns],
     )
@@ -361,7 +377,7 @@ def _erase(tx: StoreTransaction, leaves: Collection[int], request: str, what: st
 
 def _with_body(tx: StoreTransaction, leaves: Sequence[int]) -> list[int]:
     rows = tx.query(
-        f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({_marks(leaves)})",  # noqa: S608
+        f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({marks(leaves)})",  # noqa: S608
         leaves,
     )
     return [row["leaf_index"] for row in rows]
@@ -380,14 +396,3 @@ def _spelled(numbers: Sequence[str]) -> re.Pattern[str]:
 def _ending(numbers: Sequence[str], before: str) -> re.Pattern[str]:
     spelled = [f"{_APART}*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
     return re.compile("|".join(f"(?:{before}{each}(?![0-9]))" for each in spelled) or r"(?!)")
-
-
-def _marks(values: Collection[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def slices(values: Collection[Any]) -> Iterator[list[Any]]:
-    """As many at a time as go into one statement."""
-    iterator = iter(values)
-    while part := list(islice(iterator, SLICE)):
-        yield part

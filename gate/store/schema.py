@@ -19,6 +19,7 @@ from gate.store.questions import SCHEMA as QUESTIONS
 from gate.store.receipt_table import SCHEMA as RECEIPTS
 from gate.store.request_table import PARTLY_DONE
 from gate.store.request_table import SCHEMA as REQUESTS
+from gate.store.transfers import SCHEMA as TRANSFERS
 
 if TYPE_CHECKING:
     from sqlite_utils import Migrations
@@ -173,10 +174,6 @@ CREATE INDEX calls_claimed ON calls (claimed_by, at, call_id);
 CREATE INDEX facts_kind ON facts (kind);
 """
 
-FACTS_BY_ACTOR = """
-CREATE INDEX facts_actor ON facts (actor);
-"""
-
 MEMORY: Final = """
 CREATE TABLE memory (
     number INTEGER NOT NULL, -- one row: the journal's last entry,
@@ -196,13 +193,6 @@ CREATE INDEX requests_stopping ON requests
     (asks, numbers, reference, fulfilled_on, withdrawn_on, person_told_on, authority_told_on)
     WHERE numbers IS NOT NULL AND fulfilled_on IS NULL AND withdrawn_on IS NULL
     AND (person_told_on IS NULL OR authority_told_on IS NULL);
-"""
-
-CONSENT_SCOPE: Final = """
-ALTER TABLE consents ADD COLUMN topics TEXT;
-ALTER TABLE consents ADD COLUMN caller TEXT;
-ALTER TABLE consents ADD COLUMN evidence_kind TEXT;
-ALTER TABLE consents ADD COLUMN evidence_sha256 TEXT;
 """
 
 CONSENT_ENDS: Final = """
@@ -261,7 +251,7 @@ def m005_contacts(db: Runs) -> None:
 
 def m006_facts_by_actor(db: Runs) -> None:
     """An index for the log of what somebody did."""
-    _run(db, FACTS_BY_ACTOR)
+    _run(db, "CREATE INDEX facts_actor ON facts (actor)")
 
 
 def m007_references_of_erased_holds(db: Runs) -> None:
@@ -281,7 +271,8 @@ def m009_the_order_of_words(db: Runs) -> None:
 
 def m010_the_scope_of_consents(db: Runs) -> None:
     """What a consent was given for, to whom, and what proves it. One kept before was given for general calls."""
-    _run(db, CONSENT_SCOPE)
+    for name in ("topics", "caller", "evidence_kind", "evidence_sha256"):
+        _run(db, f"ALTER TABLE consents ADD COLUMN {name} TEXT")
 
 
 def m011_requests_partly_done(db: Runs) -> None:
@@ -327,6 +318,11 @@ def m018_recordings_from_elsewhere(db: Runs) -> None:
     _run(db, "CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL")
 
 
+def m019_transfers(db: Runs) -> None:
+    """To which call the callee of a talk went over."""
+    _run(db, TRANSFERS)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -353,6 +349,7 @@ STEPS: Final = (
     m016_calls_and_recordings_by_length,
     m017_questions_and_call_ids,
     m018_recordings_from_elsewhere,
+    m019_transfers,
 )
 """Every change of the tables, in order."""
 

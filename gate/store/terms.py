@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Final
 
 from gate.core.evidence import stamp
-from gate.store import contacts, erasure, requests
+from gate.store import contacts, erasure, requests, transfers
 from gate.store.queries import Source
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -49,8 +49,9 @@ def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, 
 
 
 def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, actor: str, what: str) -> tuple[int, int]:
-    """Empty the facts of these calls that name a number, but for calls that are held, that still have a recording, or
-    whose number somebody with an open request has. Returns how many calls went, and how many stay."""
+    """Empty the facts of these calls that name a number, but for calls that are held, that still have a recording or
+    whose callee is heard in that of another one, or whose number somebody with an open request has. Returns how many
+    calls went, and how many stay."""
     numbers = sorted({row["number"] for row in rows if row["number"]})
     ids = [row["call_id"] for row in rows]
     holds = requests.holds_of(tx, numbers, ids)
@@ -58,12 +59,17 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     kept_recordings = {hold["recording_id"] for hold in holds if hold["target"] == "recording"}
     kept_numbers = {hold["number"] for hold in holds if hold["target"] == "number"} | _asking(tx)
     states = {row["call_id"]: row for row in requests.calls(tx, ids)}
+    onward = {call: [each["call_id"] for each in rows] for call, rows in transfers.after(tx, ids).items()}
+    there = requests.calls(tx, {each for calls in onward.values() for each in calls})
+    recorded = {row["call_id"] for row in there if row["recording"] not in (None, "erased")}
+    heard = {call for call, calls in onward.items() if not recorded.isdisjoint(calls)}
     going = [
         call
         for call in ids
         if call in states
         and call not in kept_calls
         and states[call]["recording"] in (None, "erased")
+        and call not in heard
         and states[call]["recording_id"] not in kept_recordings
         and states[call]["number"] not in kept_numbers
     ]

@@ -11,6 +11,7 @@ import pytest
 
 from gate.core.screening import Attempt, Purpose, Topic
 from gate.ports import Incoming
+from gate.store import requests
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
 
 OTHER = "+442079460124"
@@ -150,6 +151,29 @@ def test_two_talks_are_joined_once_that_is_kept_and_a_pause_is_over(play: Play) 
     play.settle()
     rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind='objection'"))
     assert [json.loads(row["body"])["number"] for row in rows] == [NUMBER]
+
+
+def found(play: Play, number: str) -> list[str]:
+    """Calls that a request of this number finds."""
+    return [row["call_id"] for row in play.store.call(lambda tx: requests.calls_of(tx, [number]))]
+
+
+def test_a_request_of_either_callee_finds_the_call_in_which_both_are_heard(play: Play) -> None:
+    play.talk()
+    transfer(play, LISTED, "refused")
+    transfer(play, OTHER)
+    play.call_manager.answered("next", "PCMU", "second")
+    play.settle()
+    assert found(play, NUMBER) == ["call"], "not joined yet"
+    play.over("announcement")
+    assert (found(play, NUMBER), found(play, OTHER)) == (["call", "next"], ["next"])
+
+
+def test_a_request_finds_talks_that_were_joined(play: Play) -> None:
+    second_talk(play)
+    play.call_manager.joining("next", "call")
+    play.settle()
+    assert (found(play, NUMBER), found(play, OTHER)) == (["call", "next"], ["next"])
 
 
 def test_talks_are_not_joined_where_one_is_over_or_nothing_can_be_kept(play: Play) -> None:

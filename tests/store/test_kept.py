@@ -57,6 +57,7 @@ def test_oldest_first_by_key_without_the_erased_ones(store):
         "purpose": "marketing",
         "topic": "general",
         "claimed_by": "account:alice",
+        "joined": [],
     }
     some = store.call(lambda tx: kept.oldest(tx, START + timedelta(minutes=15)))
     assert ids(some.items) == ["rec-000000", "rec-000001"]

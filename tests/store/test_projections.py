@@ -59,6 +59,7 @@ def test_the_life_of_a_call(store):
         "recorded": 1,
         "unrecorded_why": None,
         "objected": None,
+        "transferred_to": None,
         "ended_at": "2026-03-02T09:00:41.000000Z",
         "ended_by": "callee",
         "cause": "hung_up",

@@ -92,6 +92,25 @@ def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp
     assert findings.faults == []
 
 
+def test_transfers_kept_before_are_known_by_their_calls(tmp_path, monkeypatch):
+    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("_transfers"))
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    monkeypatch.delitem(TOUCHED, "transferred")
+    store = open_store(tmp_path)
+    bodies = [{"call_id": "a", "to": to} for to in ("failed", "b")]
+    put(store, decision("a"), decision("b"), *(Fact("transferred", "a", START, "account:x", body) for body in bodies))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    rows = store.call(lambda tx: tx.query("SELECT call_id, transferred_to FROM calls ORDER BY call_id"))
+    assert [tuple(row.values()) for row in rows] == [("a", "b"), ("b", None)]
+    store.close()
+    findings = Findings()
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        check_derived(connection, CALLS, PEPPER, findings)
+    assert findings.faults == []
+
+
 def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:1])
     before_listed_service(monkeypatch)

@@ -35,6 +35,7 @@ from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.store import requests as book
+from gate.store import transfers
 from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -139,7 +140,7 @@ class RequestEraser:
     ) -> Plan:
         calls = book.calls_of(tx, numbers, limit=MOST) if whole and numbers else book.calls(tx, call_ids)
         held, held_lines = self._holds(tx, numbers, calls)
-        return Plan(request, request, numbers, whole, calls, held, held_lines)
+        return Plan(request, request, numbers, whole, calls, _others(tx, numbers, calls), held, held_lines)
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
@@ -213,22 +214,29 @@ class RequestEraser:
             later = book.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
         held, held_lines = self._holds(tx, lines, calls)
-        return Plan(row["id"], row["reference"], lines, whole, calls, held, held_lines)
+        others = _others(tx, lines, calls)
+        return Plan(row["id"], row["reference"], lines, whole, calls, others, held, held_lines)
 
     def _holds(self, tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
         """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
         held: dict[str, str] = {}
         held_lines: dict[str, str] = {}
         recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
-        for hold in book.holds_of(tx, lines, {each["call_id"] for each in calls}):
+        ids = {each["call_id"] for each in calls}
+        came = transfers.before(tx, ids)
+        inside = {each["call_id"]: [each, *came.get(each["call_id"], ())] for each in calls}
+        of_others = {each["number"] for call in came for each in inside[call] if each["number"]}.difference(lines)
+        held_others: dict[str, str] = {}
+        for hold in book.holds_of(tx, [*lines, *sorted(of_others)], ids):
             name = hold_of(hold).name
             if hold["target"] == "number":
-                held_lines.setdefault(hold["number"], name)
+                (held_others if hold["number"] in of_others else held_lines).setdefault(hold["number"], name)
             else:
                 held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
         for each in calls:
             unread = next(iter(held_lines.values()), "") if not each["number"] else ""
-            if name := held_lines.get(each["number"], unread):  # no number: its spelling was refused
+            names = (held_lines.get(one["number"]) or held_others.get(one["number"]) for one in inside[each["call_id"]])
+            if name := next(filter(None, names), unread):  # no number: its spelling was refused
                 held.setdefault(each["call_id"], name)
         return held, held_lines
 
@@ -285,7 +293,7 @@ class RequestEraser:
         self._hold(tx, plan, calls)
         going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
         now = self._clock.now()
-        return book.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
+        return book.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor, others=plan.others)
 
     def _hold(self, tx: StoreTransaction, plan: Plan, calls: list[Row]) -> bool:
         """Note what has been put on hold since the plan was made; True where a number was."""
@@ -360,6 +368,10 @@ class RequestEraser:
         lines = plan.free_lines
         known = {each["reference"] for each in book.of_numbers(tx, lines) if each["id"] in open_}
         return sorted(known | plan.open_requests)
+
+
+def _others(tx: StoreTransaction, lines: list[str], calls: list[Row]) -> set[str]:
+    return transfers.of_others(tx, {each["call_id"] for each in calls}, lines)
 
 
 def _again(row: Row) -> bool:

@@ -22,6 +22,9 @@ class Plan:
     whole: bool
     """All of the person, not only some calls."""
     calls: list[Row]
+    others: set[str] = field(default_factory=set)
+    """Calls of them to somebody else, to which the person was transferred: their recordings go, and of what the log
+    says what is about the person."""
     held: dict[str, str] = field(default_factory=dict)
     """Call -> name of the hold that keeps it."""
     held_lines: dict[str, str] = field(default_factory=dict)

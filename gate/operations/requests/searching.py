@@ -24,6 +24,7 @@ from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import READY, allowed, amend, day_of, load, numbers_of, shown, take, told_of
 from gate.operations.retention.erasing import hold_of
 from gate.store import requests as book
+from gate.store import transfers
 from gate.store.handed_out import statements_beside
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -63,7 +64,9 @@ class HeldCall(Response, frozen=True):
     recorded_seconds: float | None
     erased_at: str | None
     outcome: str
-    """In words."""
+    """In words; of a recording in which somebody else was called, or was transferred to the call, that too."""
+    by_transfer: bool
+    """Somebody else was called, and the person was transferred to the call: its number and decision are theirs."""
 
 
 class HeldObjection(Response, frozen=True):
@@ -171,17 +174,20 @@ class Found(Response, frozen=True, kw_only=True):
 
 def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
     lines = row["numbers"]
+    shown = _calls(tx, lines, found)
     holds = book.holds_of(tx, lines, [each["call_id"] for each in found])
     others = [each for each in book.of_numbers(tx, lines) if each["id"] != row["id"]] if lines else []
     objections, consents = book.objections_of(tx, lines), book.consents_of(tx, lines)
     return {
         "reference": row["reference"],
         "lines": lines,
-        "calls": _calls(found),
+        "calls": shown,
         "objections": objections,
         "consents": consents,
         "statements": statements_beside(
-            tx, {each["call_id"] for each in found}, {each["id"] for each in (*objections, *consents)}
+            tx,
+            {each["call_id"] for each in shown if not each["by_transfer"]},
+            {each["id"] for each in (*objections, *consents)},
         ),
         "contacts": book.contacts_of(tx, lines),
         "holds": [
@@ -192,8 +198,18 @@ def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
     }
 
 
-def _calls(found: list[Row]) -> list[Row]:
-    return [each | {"outcome": outcome(each)} for each in found]
+def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[Row]) -> list[Row]:
+    ids = [each["call_id"] for each in found]
+    came, theirs = transfers.before(tx, ids), transfers.of_others(tx, ids, lines)
+    calls = []
+    for each in found:
+        by_transfer = each["call_id"] in theirs
+        talks = came.get(each["call_id"], ())
+        shared = by_transfer or any(talk["number"] not in lines for talk in talks)
+        said = f"after a transfer: {outcome(each)}" if by_transfer else outcome(each)
+        said += "; another person is heard in it" if shared else ""
+        calls.append(each | {"outcome": said, "by_transfer": by_transfer})
+    return calls
 
 
 # --- the search ---------------------------------------------------------------------------------------------------
@@ -237,7 +253,8 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         span = given if any(given) else _own_span(row, skip=asked.everything or bool(asked.calls))
         if asked.calls:
             found = _chosen(tx, asked.calls)
-            chosen = [each["number"] for each in found if each["number"]]
+            theirs = transfers.of_others(tx, asked.calls, known)
+            chosen = [each["number"] for each in found if each["number"] and each["call_id"] not in theirs]
         elif known:
             found = book.calls_of(tx, known, *span, limit=MOST + 1)
         elif any(span):
@@ -256,7 +273,12 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         outside = [] if whole else _outside(tx, row["numbers"], set(ids))
         event = events.Searched(day, len(found), sum(len(held[name]) for name in ENTRIES), len(outside))
         take(folder, tx, row, before, event, caller.actor, whole=whole, calls=ids)
-        shown = {"candidates": False, "whole": whole, "found": len(found), "outside": _calls(outside[:CANDIDATES])}
+        shown = {
+            "candidates": False,
+            "whole": whole,
+            "found": len(found),
+            "outside": _calls(tx, row["numbers"], outside[:CANDIDATES]),
+        }
         return convert(held | shown, Found)
 
     answer: Found = folder.store.call(work)
@@ -296,7 +318,7 @@ def _candidates(
         reference=row["reference"],
         candidates=True,
         more=len(found) > CANDIDATES,
-        calls=convert(_calls(found[:CANDIDATES]), list[HeldCall]),
+        calls=convert(_calls(tx, (), found[:CANDIDATES]), list[HeldCall]),
     )
 
 

@@ -203,6 +203,7 @@ def recording_of(row: Row) -> Recording:
         at=datetime.fromisoformat(row["at"] or row["opened_at"]),
         call_id=row["call_id"] or "",
         number=row["number"] or "",
+        joined=frozenset(row["joined"]),
         classes=frozenset(classes),
     )
 

@@ -1,0 +1,102 @@
+"""Who else is heard in a call: the callees of talks that were transferred to it, or joined with it.
+
+``transferred_to`` of a talk is the call that its callee went over to, and they may have gone on from there. So a person
+is a party to calls of other numbers, and a call has parties besides the number that was called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from gate.store.queries import Source
+from gate.types import Row
+
+SLICE: Final = 500
+"""Ids in one statement, at most."""
+SCHEMA: Final = """
+ALTER TABLE calls ADD COLUMN transferred_to TEXT;
+UPDATE calls SET transferred_to = (SELECT json_extract(body, '$.to') FROM facts WHERE facts.call_id = calls.call_id
+    AND kind = 'transferred' AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT 1)
+    WHERE call_id IN (SELECT call_id FROM facts WHERE kind = 'transferred');
+CREATE INDEX calls_transferred ON calls (transferred_to) WHERE transferred_to IS NOT NULL;
+"""
+"""Of a migration: by what both are found."""
+_BEFORE: Final = "SELECT transferred_to AS place, call_id, number FROM calls WHERE transferred_to IN ({})"
+_AFTER: Final = (
+    "SELECT talk.call_id AS place, onward.call_id, onward.number FROM calls AS talk"
+    " JOIN calls AS onward ON onward.call_id = talk.transferred_to WHERE talk.call_id IN ({})"
+)
+
+
+def before(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Of each of these calls the talks whose callees came to it: ``call_id`` and ``number`` (None where erased). Calls
+    to which nobody came are left out."""
+    return _walk(tx, call_ids, _BEFORE)
+
+
+def after(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Of each of these talks the calls that its callee went over to, in the same way."""
+    return _walk(tx, call_ids, _AFTER)
+
+
+def joined_by(tx: Source, numbers: Collection[str]) -> set[str]:
+    """Calls to which somebody with one of these numbers was transferred."""
+    talks: list[str] = []
+    for part in slices(numbers):
+        rows = tx.query(
+            f"SELECT call_id FROM calls WHERE number IN ({marks(part)}) AND transferred_to IS NOT NULL",  # noqa: S608
+            part,
+        )
+        talks += [row["call_id"] for row in rows]
+    return {row["call_id"] for rows in after(tx, talks).values() for row in rows}
+
+
+def of_others(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -> set[str]:
+    """Those of these calls of a person that are to somebody else: the person, known by these numbers or by another one
+    of these calls, was transferred to them."""
+    ids = set(call_ids)
+    came = before(tx, ids)
+    called: dict[str, str | None] = {}
+    for part in slices(came):
+        rows = tx.query(f"SELECT call_id, number FROM calls WHERE call_id IN ({marks(part)})", part)  # noqa: S608
+        called |= {row["call_id"]: row["number"] for row in rows}
+    return {
+        call
+        for call, talks in came.items()
+        if called.get(call)
+        and called[call] not in numbers
+        and any(talk["call_id"] in ids or talk["number"] in numbers for talk in talks)
+    }
+
+
+def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Row]]:
+    """What is reached from each, over as many transfers as there were."""
+    ways = {each: {each} for each in starts}
+    found: dict[str, list[Row]] = {}
+    places = set(ways)
+    while places:
+        rows = [row for part in slices(sorted(places)) for row in tx.query(sql.format(marks(part)), part)]
+        places = set()
+        for row in rows:
+            known = ways.setdefault(row["call_id"], set())
+            fresh = ways[row["place"]] - known
+            for start in fresh:
+                found.setdefault(start, []).append({"call_id": row["call_id"], "number": row["number"]})
+            if fresh:
+                known |= fresh
+                places.add(row["call_id"])
+    return found
+
+
+def marks(values: Collection[Any]) -> str:
+    """As many question marks."""
+    return ", ".join("?" * len(values))
+
+
+def slices(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """As many at a time as go into one statement."""
+    iterator = iter(values)
+    while part := list(islice(iterator, SLICE)):
+        yield part

@@ -1,0 +1,177 @@
+"""Requests of people whose call was transferred: the talk before, and the call in whose recording they are heard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.cli.request_pack import contents_of
+from gate.errors import RefusedError
+from gate.operations.data_folder import DataFolder
+from gate.operations.requests.telling import to_tell_of_restriction
+from gate.ports import Fact
+from gate.store import kept, queries, terms, transfers
+from tests.support.asking import ByName
+from tests.support.example import make_example
+from tests.support.keeping import plant
+from tests.support.requesting import ANN, OTHER, PERSON, START, key_of, opened
+
+THIRD = "+447700900777"
+CALLED = {"first": PERSON, "next": OTHER, "last": THIRD}
+"""Recordings of talks that were transferred, one to the other: a chain."""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("transfers") / "gate"
+    make_example(folder)
+    private = key_of(folder)
+    with opened(folder) as house:
+        place = house.config.data / "recordings"
+        # The first transfer is blind, its decision names the talk; the second joins two talks.
+        for n, (name, number) in enumerate(CALLED.items()):
+            of = {"transfer_of": "call-first"} if name == "next" else {}
+            at = START + timedelta(minutes=n)
+            plant(house.store, house.keys, place, private.recipient, name, at, number, **of)
+        plant(house.store, house.keys, place, private.recipient, "alone", START, THIRD)
+        for talk, to in (("call-first", "call-next"), ("call-next", "call-last")):
+            body = {"call_id": talk, "to": to}
+            house.store.call(lambda tx, talk=talk, body=body: tx.append(Fact("transferred", talk, START, ANN, body)))
+    return folder
+
+
+@pytest.fixture
+def house(original: Path, tmp_path: Path) -> Iterator[DataFolder]:
+    shutil.copytree(original, tmp_path / "gate")
+    with opened(tmp_path / "gate") as house:
+        yield house
+
+
+def found(house: DataFolder, number: str, asks: str = "access", **search: Any) -> tuple[str, dict[str, Any]]:
+    """A request by somebody with this number, searched for; its reference and the answer."""
+    desk = ByName(house)
+    reference = desk.request_open(
+        asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[number], actor=ANN
+    )["reference"]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    return reference, desk.request_search(request=reference, actor=ANN, **search)
+
+
+def granted(house: DataFolder, number: str, asks: str) -> str:
+    reference, _ = found(house, number, asks)
+    ByName(house).request_decide(request=reference, grant=True, actor=ANN)
+    return reference
+
+
+def erased(house: DataFolder, number: str) -> dict[str, Any]:
+    reference = granted(house, number, "erasure")
+    return dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
+
+
+def states(house: DataFolder) -> dict[str, str]:
+    rows = house.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+    return {row["recording_id"]: row["state"] for row in rows}
+
+
+def numbers(house: DataFolder) -> dict[str, str | None]:
+    rows = house.store.call(lambda tx: tx.query("SELECT call_id, number FROM calls"))
+    return {row["call_id"].removeprefix("call-"): row["number"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("number", "calls"),
+    [(PERSON, ["first", "next", "last"]), (OTHER, ["next", "last"]), (THIRD, ["alone", "last"])],
+)
+def test_a_search_finds_every_recording_in_which_somebody_is_heard(
+    house: DataFolder, number: str, calls: list[str]
+) -> None:
+    _, answer = found(house, number)
+    assert [each["recording_id"] for each in answer["calls"]] == calls
+    by_transfer = [each["recording_id"] for each in answer["calls"] if each["by_transfer"]]
+    assert by_transfer == [name for name in calls if CALLED.get(name, THIRD) != number]
+    shared = [each["recording_id"] for each in answer["calls"] if "another person is heard in it" in each["outcome"]]
+    assert shared == [name for name in calls if name in ("next", "last")]
+    assert answer["whole"] and answer["outside"] == []
+
+
+def test_a_span_counts_for_the_call_after_a_transfer_too(house: DataFolder) -> None:
+    at = START + timedelta(minutes=1)
+    _, answer = found(house, PERSON, since=at.isoformat(), until=(at + timedelta(seconds=1)).isoformat())
+    assert [each["recording_id"] for each in answer["calls"]] == ["next"]
+    assert [each["recording_id"] for each in answer["outside"]] == ["first", "last"]
+
+
+def test_what_is_chosen_makes_no_number_of_another_the_persons(house: DataFolder) -> None:
+    reference, _ = found(house, PERSON, calls=["call-first", "call-next"])
+    assert ByName(house).request_show(request=reference, actor=ANN)["lines"] == [PERSON]
+
+
+def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(house: DataFolder) -> None:
+    desk = ByName(house)
+    theirs = granted(house, OTHER, "rectification")
+    desk.request_rectify(request=theirs, records=["next"], statement="My name is Olly Other.", actor=ANN)
+    reference = granted(house, PERSON, "access")
+    held = desk.request_contents(request=reference, actor=ANN)
+    contents = contents_of(house.config, held, {}, date(2026, 3, 2))
+    assert [call.number for call in contents.calls] == [PERSON, "", ""]
+    assert [bool(call.decision) for call in contents.calls] == [True, False, False]
+    assert contents.calls[1].recording.startswith("in this file")
+    assert contents.calls[1].outcome == "after a transfer: answered, 1 s; another person is heard in it"
+    assert "Olly" not in repr(contents) and OTHER not in repr(contents)
+
+
+def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(house: DataFolder) -> None:
+    done = erased(house, PERSON)
+    assert (done["calls"], done["recordings"]) == (3, 3)
+    assert states(house) == {"first": "erased", "next": "erased", "last": "erased", "alone": "closed"}
+    assert numbers(house) == {"first": None, "next": OTHER, "last": THIRD, "alone": THIRD}
+    calls = [f"call-{name}" for name in CALLED]
+    assert house.store.call(lambda tx: transfers.of_others(tx, calls, [PERSON])) == {*calls[1:]}, "told apart after it"
+    _, answer = found(house, OTHER)
+    assert [(each["recording_id"], each["recording"]) for each in answer["calls"]] == [
+        ("next", "erased"), ("last", "erased"),
+    ]  # fmt: skip
+    assert ByName(house).check(number=OTHER, actor=ANN)["reason"] != "objected"
+    report = house.log.verify()
+    assert report.ok, report.first_fault
+
+
+@pytest.mark.parametrize(("held", "asks"), [(PERSON, OTHER), (OTHER, PERSON)])
+def test_a_hold_on_either_keeps_what_both_are_heard_in(house: DataFolder, held: str, asks: str) -> None:
+    hold = ByName(house).hold_add(number=held, reason="a claim", reference="claim 1", actor=ANN)
+    assert hold["kept"] == (3 if held == PERSON else 2)
+    done = erased(house, asks)
+    assert (states(house)["next"], states(house)["last"]) == ("closed", "closed")
+    assert states(house)["first"] == ("closed" if held == PERSON else "erased")
+    assert (done["held_calls"], done["held_by"]) == (2, [f"hold claim 1 ({hold['id']})"])
+
+
+def test_a_restriction_closes_what_they_are_heard_in(house: DataFolder) -> None:
+    exported = {"call_id": "call-last", "bundle": "bundle-1", "recipient": "regulator", "purpose": "asked"}
+    house.store.call(lambda tx: tx.append(Fact("exported", "last", START, ANN, exported)))
+    granted(house, PERSON, "restriction")
+    for name in CALLED:
+        with pytest.raises(RefusedError) as refused:
+            ByName(house).recording_take(recording_id=name, purpose="a complaint", actor=ANN)
+        assert refused.value.reason == "restricted"
+    told = house.store.call(lambda tx: to_tell_of_restriction(tx, [PERSON]))
+    assert [each["recording"] for each in told["regulator"]] == ["last"]
+    assert house.store.call(lambda tx: kept.holds_on(tx, ["alone"])) == []
+
+
+def test_a_record_stays_while_its_callee_is_heard_in_another_recording(house: DataFolder) -> None:
+    ByName(house).hold_add(recording_id="last", reason="a claim", reference="claim 1", actor=ANN)
+    facts = [
+        Fact(kind, "first", START, ANN, {"call_id": "call-first", "basis": "retention"})
+        for kind in ("recording_erasing", "recording_erased")
+    ]
+    house.store.call(lambda tx: [tx.append(fact) for fact in facts])
+    rows = [{"call_id": "call-first", "number": PERSON}]
+    went = house.store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
+    assert went == (0, 1)
+    assert house.store.call(lambda tx: queries.call(tx, "call-first"))["call"]["number"] == PERSON
