@@ -108,6 +108,7 @@ async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], 
     counts = [
         ("Calls", (f"{answer.calls:,}, emptied in the log", PLAIN)),
         ("Recordings", (f"{answer.recordings:,}, keys and files destroyed", PLAIN)),
+        *([("Shared", (f"{answer.shared:,}: another person is heard in them", WARN))] if answer.shared else []),
         ("That is", (whole, PLAIN)),
         ("Kept", (f"{answer.held_calls:,} calls", WARN if answer.held_calls else DIM)),
     ]

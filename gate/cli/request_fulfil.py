@@ -146,6 +146,8 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
 def _plan(plan: Carried) -> Iterator[str]:
     scope = "all that is held in connection with the numbers" if plan.whole else "only the calls that were found"
     yield f"To be erased: {many(plan.calls, 'call')}, {many(plan.recordings, 'recording')}; {scope}."
+    if plan.shared:
+        yield f"Another person is heard in {many(plan.shared, 'recording')} of these."
     if plan.held_calls:
         yield f"Kept: {many(plan.held_calls, 'call')}."
     for name in plan.held_by:

@@ -71,6 +71,12 @@ def of_others(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -
     }
 
 
+def shared(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -> set[str]:
+    """Those of these calls of a person, known by these numbers, in which somebody else is heard, too."""
+    came, theirs = before(tx, call_ids), of_others(tx, call_ids, numbers)
+    return theirs | {call for call, talks in came.items() if any(talk["number"] not in numbers for talk in talks)}
+
+
 def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Row]]:
     """What is reached from each, over as many transfers as there were."""
     ways = {each: {each} for each in starts}

@@ -163,6 +163,7 @@ def test_the_receipt_names_nobody(house: DataFolder) -> None:
     assert receipt["body"] == {
         "calls": 5,
         "recordings": 3,
+        "shared": 0,
         "facts": receipt["body"]["facts"],
         "whole": True,
         "tell": {},

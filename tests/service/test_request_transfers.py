@@ -17,6 +17,7 @@ from gate.operations.requests.telling import to_tell_of_restriction
 from gate.ports import Fact
 from gate.store import kept, queries, terms, transfers
 from tests.support.asking import ByName
+from tests.support.commands import dialgate
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.requesting import ANN, OTHER, PERSON, START, key_of, opened
@@ -46,9 +47,14 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(original: Path, tmp_path: Path) -> Iterator[DataFolder]:
+def copy(original: Path, tmp_path: Path) -> Path:
     shutil.copytree(original, tmp_path / "gate")
-    with opened(tmp_path / "gate") as house:
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def house(copy: Path) -> Iterator[DataFolder]:
+    with opened(copy) as house:
         yield house
 
 
@@ -99,6 +105,20 @@ def test_a_search_finds_every_recording_in_which_somebody_is_heard(
     assert answer["whole"] and answer["outside"] == []
 
 
+def test_whoever_handles_it_is_told_that_another_person_is_heard(copy: Path, tmp_path: Path) -> None:
+    config = ("-c", str(copy / "config.toml"))
+    with opened(copy) as house:
+        reference, _ = found(house, PERSON, "erasure")
+    said = dialgate("request", "search", reference, *config)
+    print(said.out, said.err)
+    assert sum("another person is heard in it" in line for line in said.out.splitlines()) == 2
+    assert dialgate("request", "decide", reference, "--grant", *config).code == 0
+    asked = dialgate("request", "fulfil", reference, "--letters", str(tmp_path / "letters"), *config)
+    print(asked.out, asked.err)
+    assert "To be erased: 3 calls, 3 recordings" in asked.err
+    assert "Another person is heard in 2 recordings of these." in asked.err
+
+
 def test_a_span_counts_for_the_call_after_a_transfer_too(house: DataFolder) -> None:
     at = START + timedelta(minutes=1)
     _, answer = found(house, PERSON, since=at.isoformat(), until=(at + timedelta(seconds=1)).isoformat())
@@ -121,13 +141,13 @@ def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(house: D
     assert [call.number for call in contents.calls] == [PERSON, "", ""]
     assert [bool(call.decision) for call in contents.calls] == [True, False, False]
     assert contents.calls[1].recording.startswith("in this file")
-    assert contents.calls[1].outcome == "after a transfer: answered, 1 s; another person is heard in it"
+    assert contents.calls[1].outcome == "after a transfer: answered, 1 s (another person is heard in it)"
     assert "Olly" not in repr(contents) and OTHER not in repr(contents)
 
 
 def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(house: DataFolder) -> None:
     done = erased(house, PERSON)
-    assert (done["calls"], done["recordings"]) == (3, 3)
+    assert (done["calls"], done["recordings"], done["shared"]) == (3, 3, 2)
     assert states(house) == {"first": "erased", "next": "erased", "last": "erased", "alone": "closed"}
     assert numbers(house) == {"first": None, "next": OTHER, "last": THIRD, "alone": THIRD}
     calls = [f"call-{name}" for name in CALLED]

@@ -15,6 +15,7 @@ from gate.core.requests import UnexpectedEvent, handle, opened
 from gate.operations.requests.facts import KINDS, body_of, replay
 from gate.ports import Fact
 from gate.store import requests as book
+from gate.store import transfers
 from tests.support.evidence import START, a_call, decision, put
 
 PERSON, OTHER = "+447700900123", "+442079460555"
@@ -213,6 +214,8 @@ def test_searches_use_indexes(store):
         book.calls_of(planned, [PERSON], START, START)
         book.calls_of(planned, None, START, START)
         book.calls(planned, ["a"])
+        transfers.shared(planned, ["a"], [PERSON])
+        transfers.after(planned, ["a"])
         book.objections_of(planned, [PERSON])
         book.consents_of(planned, [PERSON])
         book.holds_of(planned, [PERSON], ["a"])

@@ -140,7 +140,7 @@ class RequestEraser:
     ) -> Plan:
         calls = book.calls_of(tx, numbers, limit=MOST) if whole and numbers else book.calls(tx, call_ids)
         held, held_lines = self._holds(tx, numbers, calls)
-        return Plan(request, request, numbers, whole, calls, _others(tx, numbers, calls), held, held_lines)
+        return Plan(request, request, numbers, whole, calls, *_company(tx, numbers, calls), held, held_lines)
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
@@ -214,8 +214,8 @@ class RequestEraser:
             later = book.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
         held, held_lines = self._holds(tx, lines, calls)
-        others = _others(tx, lines, calls)
-        return Plan(row["id"], row["reference"], lines, whole, calls, others, held, held_lines)
+        company = _company(tx, lines, calls)
+        return Plan(row["id"], row["reference"], lines, whole, calls, *company, held, held_lines)
 
     def _holds(self, tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
         """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
@@ -346,6 +346,7 @@ class RequestEraser:
         body: dict[str, Any] = {
             "calls": len(plan.going),
             "recordings": sum(each["recording"] == "erased" for each in calls),
+            "shared": sum(each["recording"] == "erased" and each["call_id"] in plan.shared for each in calls),
             "facts": facts,
             "whole": plan.whole,
             "held_back": sum(each["recording"] not in GONE for each in calls),
@@ -370,8 +371,10 @@ class RequestEraser:
         return sorted(known | plan.open_requests)
 
 
-def _others(tx: StoreTransaction, lines: list[str], calls: list[Row]) -> set[str]:
-    return transfers.of_others(tx, {each["call_id"] for each in calls}, lines)
+def _company(tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[set[str], set[str]]:
+    """Calls of a person that are to others, and those in which another person is heard."""
+    ids = [each["call_id"] for each in calls]
+    return transfers.of_others(tx, ids, lines), transfers.shared(tx, ids, lines)
 
 
 def _again(row: Row) -> bool:

@@ -19,6 +19,8 @@ class Carried(MayWait, frozen=True, kw_only=True):
     dry_run: bool
     calls: int
     recordings: int
+    shared: int = 0
+    """Recordings of them in which another person is heard."""
     whole: bool
     """All of the person, not only some calls."""
     held_calls: int

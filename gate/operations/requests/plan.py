@@ -25,6 +25,8 @@ class Plan:
     others: set[str] = field(default_factory=set)
     """Calls of them to somebody else, to which the person was transferred: their recordings go, and of what the log
     says what is about the person."""
+    shared: set[str] = field(default_factory=set)
+    """Calls in whose recordings another person is heard."""
     held: dict[str, str] = field(default_factory=dict)
     """Call -> name of the hold that keeps it."""
     held_lines: dict[str, str] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class Plan:
     @property
     def standing(self) -> list[str]:
         """Those of them that nothing holds."""
-        return [each["recording_id"] for each in self.calls if each["recording"] not in GONE and not self._kept(each)]
+        return [each["recording_id"] for each in self.calls if self._stands(each)]
 
     @property
     def free_lines(self) -> list[str]:
@@ -71,6 +73,7 @@ class Plan:
         return {
             "calls": len(self.going),
             "recordings": len(self.standing),
+            "shared": sum(each["call_id"] in self.shared and self._stands(each) for each in self.calls),
             "whole": self.whole,
             "held_calls": len(self.held),
             "held_by": self.held_by,
@@ -117,5 +120,5 @@ class Plan:
             return True  # its words alone say whose it is
         return record["call_id"] in {each["call_id"] for each in self.calls}
 
-    def _kept(self, call: Row) -> bool:
-        return call["call_id"] in self.held
+    def _stands(self, call: Row) -> bool:
+        return call["recording"] not in GONE and call["call_id"] not in self.held

@@ -200,14 +200,12 @@ def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
 
 def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[Row]) -> list[Row]:
     ids = [each["call_id"] for each in found]
-    came, theirs = transfers.before(tx, ids), transfers.of_others(tx, ids, lines)
+    theirs, shared = transfers.of_others(tx, ids, lines), transfers.shared(tx, ids, lines)
     calls = []
     for each in found:
         by_transfer = each["call_id"] in theirs
-        talks = came.get(each["call_id"], ())
-        shared = by_transfer or any(talk["number"] not in lines for talk in talks)
         said = f"after a transfer: {outcome(each)}" if by_transfer else outcome(each)
-        said += "; another person is heard in it" if shared else ""
+        said += " (another person is heard in it)" if each["call_id"] in shared else ""
         calls.append(each | {"outcome": said, "by_transfer": by_transfer})
     return calls
 

@@ -30,6 +30,8 @@ class Receipt(Response, frozen=True, kw_only=True):
     calls: int
     """Calls that were emptied."""
     recordings: int
+    shared: int = 0
+    """Recordings of them in which another person is heard."""
     facts: int
     whole: bool
     """All of the person, not only some calls."""
