@@ -182,7 +182,7 @@ async def test_lists_are_asked_for_with_numbers_hidden(served: Served) -> None:
         for key in "245":
             await pilot.press(key)
             await until(pilot, lambda: table(app).complete)
-        assert "+44113" not in screen_text(app)
+        assert "0113 496" not in screen_text(app)
 
 
 async def test_the_live_picture_stands_while_paused(served: Served) -> None:

@@ -12,6 +12,7 @@ from console.modes import revealing
 from console.modes.calls import CallDetail
 from console.modes.row import RowDetail
 from gate.control.client import ControlClient
+from gate.core.grouping import grouped
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import Served
 
@@ -34,7 +35,7 @@ async def asked_for(pilot: Pilot[Any]) -> None:
 
 async def test_a_call_hides_its_number_again(served: Served) -> None:
     app = app_of(served)
-    number = served.calls[-1]["number"]
+    number = grouped(served.calls[-1]["number"])
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("4")
         await until(pilot, shows(pilot, "182 rows"))
@@ -57,9 +58,9 @@ async def test_a_contact_hides_its_number_though_the_gate_is_away(served: Served
         await pilot.press("enter")
         await until(pilot, shows(pilot, "As it was screened"))
         await asked_for(pilot)
-        await until(pilot, shows(pilot, CALLED))
+        await until(pilot, shows(pilot, grouped(CALLED)))
         served.stop()
-        await until(pilot, lambda: CALLED not in screen_text(app), SECONDS + 3)
+        await until(pilot, lambda: grouped(CALLED) not in screen_text(app), SECONDS + 3)
         assert "As it was screened" in screen_text(app)
 
 
@@ -75,9 +76,9 @@ async def test_who_asks_is_hidden_again(served: Served) -> None:
         await pilot.press("enter")
         await until(pilot, shows(pilot, "What may be done now"))
         await asked_for(pilot)
-        await until(pilot, shows(pilot, "Pat Person", CALLED))
+        await until(pilot, shows(pilot, "Pat Person", grouped(CALLED)))
         await until(pilot, lambda: "Pat Person" not in screen_text(app), SECONDS + 3)
-        assert CALLED not in screen_text(app) and "What may be done now" in screen_text(app)
+        assert grouped(CALLED) not in screen_text(app) and "What may be done now" in screen_text(app)
 
 
 async def test_a_number_that_is_shown_in_a_list_goes_on_to_no_other_screen(served: Served) -> None:
@@ -85,7 +86,7 @@ async def test_a_number_that_is_shown_in_a_list_goes_on_to_no_other_screen(serve
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("2", "tab", "tab")
         await until(pilot, shows(pilot, "14 rows"))
-        number = ControlClient(served.socket).call("objection_list", limit=1)["items"][0]["number"]
+        number = grouped(ControlClient(served.socket).call("objection_list", limit=1)["items"][0]["number"])
         assert number not in screen_text(app)
         await asked_for(pilot)
         await until(pilot, shows(pilot, number))
