@@ -280,7 +280,7 @@ def test_requests_outside_any_call():
     with answers(pbx=False) as running, Phone(running.address) as phone:
         for method, code in [
             ("OPTIONS", 200), ("BYE", 481), ("INFO", 481), ("UPDATE", 481), ("PRACK", 481), ("CANCEL", 481),
-            ("MESSAGE", 405), ("SUBSCRIBE", 405), ("NOTIFY", 405), ("REFER", 405), ("PUBLISH", 405), ("FROB", 501),
+            ("REFER", 481), ("MESSAGE", 405), ("SUBSCRIBE", 405), ("NOTIFY", 405), ("PUBLISH", 405), ("FROB", 501),
         ]:  # fmt: skip
             phone.send(phone.request(method, phone.new_dialog()))
             heard = phone.recv()
