@@ -94,8 +94,10 @@ class Steps:
     """What a call may be told next: drawn from the row of the table that it is in, sorted by where it leads. No end is
     offered before the call's patience is over, so that the whole way is gone often."""
 
-    def __init__(self, calls: Any, policy: Mapping[str, Any], patience: int, seen: Callable[[Edge], None]) -> None:
-        self.talk = Conversation(calls, calls.Policy(**policy), seen)
+    def __init__(
+        self, calls: Any, policy: Mapping[str, Any], patience: int, seen: Callable[[Edge], None], *, passed_on: bool
+    ) -> None:
+        self.talk = Conversation(calls, calls.Policy(**policy), seen, passed_on=passed_on)
         self._patience = patience
         self._sort()
 
@@ -136,9 +138,9 @@ class CallMachine(RuleBasedStateMachine):
     calls: Any = real
     seen: Callable[[Edge], None] = staticmethod(nothing_seen)
 
-    @initialize(policy=_POLICY, patience=_PATIENCE)
-    def first(self, policy: dict[str, Any], patience: int) -> None:
-        self.steps = Steps(self.calls, policy, patience, self.seen)
+    @initialize(policy=_POLICY, patience=_PATIENCE, passed_on=st.booleans())
+    def first(self, policy: dict[str, Any], patience: int, passed_on: bool) -> None:
+        self.steps = Steps(self.calls, policy, patience, self.seen, passed_on=passed_on)
 
     @precondition(lambda self: self.steps.on)
     @rule(data=st.data())
@@ -161,10 +163,10 @@ class CallMachine(RuleBasedStateMachine):
         self.steps.tell(data.draw(st.sampled_from(self.steps.out)))
 
     @precondition(lambda self: self.steps.talk.state is State.ENDED)
-    @rule(policy=_POLICY, patience=_PATIENCE)
-    def another(self, policy: dict[str, Any], patience: int) -> None:
+    @rule(policy=_POLICY, patience=_PATIENCE, passed_on=st.booleans())
+    def another(self, policy: dict[str, Any], patience: int, passed_on: bool) -> None:
         self.steps.talk.finish()
-        self.first(policy, patience)
+        self.first(policy, patience, passed_on)
 
     def teardown(self) -> None:
         if hasattr(self, "steps"):
@@ -180,8 +182,9 @@ def walk(number: int, calls: ModuleType | Any = real, seen: Callable[[Edge], Non
     """So many calls of the same steps, drawn by a generator with a fixed seed: no failure is made smaller, and it is
     forty times as fast."""
     chance = random.Random(number)
-    for _ in range(number):
-        steps = Steps(calls, chance.choice(POLICIES), chance.randint(0, LONGEST), seen)
+    for call in range(number):
+        passed_on = call % 5 == 0
+        steps = Steps(calls, chance.choice(POLICIES), chance.randint(0, LONGEST), seen, passed_on=passed_on)
         for _ in range(chance.randint(LONGEST, LONGEST + 6)):
             if chance.random() < 0.3:
                 steps.press(*chance.choice(CODES))

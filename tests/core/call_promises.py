@@ -37,7 +37,7 @@ ANSWERED = (State.PREPARING, State.ANNOUNCING, State.COMMITTING, State.TALKING)
 OVER = (State.CLOSING, State.ENDED)
 ONCE = {
     *(Do.REFUSE, Do.INVITE, Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY, Do.NOTE_ANSWERED, Do.NOTE_TALKING),
-    *(Do.OPEN_RECORDER, Do.TAP, Do.ANNOUNCE, Do.COMMIT, Do.START_RECORDING, Do.CONNECT, Do.OBJECT),
+    *(Do.OPEN_RECORDER, Do.TAP, Do.ANNOUNCE, Do.COMMIT, Do.START_RECORDING, Do.CONNECT, Do.OBJECT, Do.OBJECT_OTHER),
     *(Do.SAY_GOODBYE, Do.FINISH),
 }
 FOR_HELP = {
@@ -64,6 +64,8 @@ ASKS = {
     State.GOODBYE: Do.SAY_GOODBYE,
 }
 """What a state that waits has asked for."""
+JOINED = (State.COMMITTING, State.TALKING, State.GOODBYE, State.CLOSING)
+"""Where somebody who was transferred can object by a key."""
 Edge = tuple[State, str, State]
 
 
@@ -74,11 +76,14 @@ def nothing_seen(_edge: Edge) -> None:
 class Conversation:
     """One call, what it was told and what it commanded; ``tell`` raises ``AssertionError`` where a promise breaks."""
 
-    def __init__(self, calls: Any, policy: Any, seen: Callable[[Edge], None] = nothing_seen) -> None:
+    def __init__(
+        self, calls: Any, policy: Any, seen: Callable[[Edge], None] = nothing_seen, *, passed_on: bool = False
+    ) -> None:
+        """``passed_on``: no agent is on the caller's side, but somebody who was transferred."""
         self._calls = calls
         self._seen = seen
         self.policy = policy
-        self.call = calls.Call()
+        self.call = calls.Call(passed_on=passed_on)
         self.told: list[Event] = []
         self._come = Counter[type[Event]]()
         self.done: list[Do] = []
@@ -223,15 +228,19 @@ class Conversation:
             assert not {Do.CONNECT, Do.ANNOUNCE, Do.COMMIT, Do.START_RECORDING} & set(commands)
 
     def _check_digit(self, before: State, event: Event, commands: list[Do]) -> None:
-        """The callee's objection is kept at once, once; the agent's codes hold while audio is kept; nobody else
-        resumes what the agent has paused."""
+        """Either's objection is kept at once, once; the agent's codes hold while audio is kept, and nobody else's;
+        nobody else resumes what the agent has paused."""
         heard = before in ANSWERED or before in (State.GOODBYE, State.CLOSING)
         first = event == Digit("callee", "9") and heard and Do.OBJECT not in self.done[: len(self.done) - len(commands)]
         assert (Do.OBJECT in commands) is first
         if first:
             assert commands[0] is Do.OBJECT
         policy, codes = self.policy, list[Do]()
-        if isinstance(event, Digit) and event.side == "caller" and before in (State.COMMITTING, State.TALKING):
+        told = self.done[: len(self.done) - len(commands)]
+        other = event == Digit("caller", "9") and self.call.passed_on and before in JOINED
+        assert (Do.OBJECT_OTHER in commands) is (other and Do.OBJECT_OTHER not in told)
+        typed = isinstance(event, Digit) and event.side == "caller" and before in (State.COMMITTING, State.TALKING)
+        if isinstance(event, Digit) and typed and not self.call.passed_on:
             self._typed += event.digit
             kept = Do.START_RECORDING in self.done and self._open > 0
             if kept and self._paused != "agent" and self._typed.endswith(policy.pause_code):
@@ -293,6 +302,7 @@ class Conversation:
         call = self.call
         assert call.announced is (Do.COMMIT in self.done)
         assert (call.connected, call.objected) == (Do.CONNECT in self.done, Do.OBJECT in self.done)
+        assert call.caller_objected is (Do.OBJECT_OTHER in self.done)
         recording = self.state is State.TALKING and Do.START_RECORDING in self.done and self._open > 0
         assert call.recording is recording
         if self.state is State.TALKING:
