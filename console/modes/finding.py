@@ -118,8 +118,11 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
             self.query_one(Line).focus()
 
     @on(RowsTable.Opened)
-    def _kept_opened(self, message: RowsTable.Opened) -> None:
-        if (row := message.table.row) is not None:
+    def _kept_opened(self, _message: RowsTable.Opened) -> None:
+        self._look_for_kept()
+
+    def _look_for_kept(self) -> None:
+        if (row := self._table.row) is not None:
             self.dismiss((row["where"], row["line"]))
 
     def action_keep(self) -> None:
@@ -142,8 +145,9 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     def key_enter(self, event: events.Key) -> None:
         """Look for it, from the choice too. The key ends here: the list that is below by then would open its row."""
         event.stop()
-        line = " ".join(self.query_one(Line).value.split())
-        if line:
+        if self.focused is self._table:
+            self._look_for_kept()
+        elif line := " ".join(self.query_one(Line).value.split()):
             self.dismiss((self.query_one(Choice).value, line))
 
     def action_before(self, by: int) -> None:
