@@ -15,6 +15,7 @@ from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import file_name, note_text
 from gate.audit.signings import SIGNED, Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
+from gate.durable import sync_folder
 from gate.errors import AuditError, StoreError
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
@@ -222,8 +223,4 @@ def write_file(path: Path, text: str) -> None:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from gate.durable import sync_folder
 from gate.errors import StoreError, UsageError
 
 LIST: Final = "backup.json"
@@ -82,7 +83,7 @@ def new_set(place: Path, kind: str, **said: Any) -> Iterator[Set]:
         made.sha256 = hashlib.sha256(text).hexdigest()
         sync(part)
         part.rename(place)
-        _sync_one(place.parent)
+        sync_folder(place.parent)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise StoreError(f"the set {place} could not be made: {error.strerror}", hint="is there room?") from error
@@ -145,12 +146,4 @@ def _digest(path: Path) -> tuple[str, int]:
 def sync(folder: Path) -> None:
     """All names in a folder, durable."""
     for each, _, _ in os.walk(folder):
-        _sync_one(Path(each))
-
-
-def _sync_one(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(Path(each))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.core.showing import LONDON
+from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import end_with
@@ -238,7 +239,7 @@ class _Import:
             raise
         # From here on the new snapshot is in force, whatever happens; what cannot be deleted now goes next time.
         with suppress(OSError):
-            snapshot_store.sync_folder(self.folder)
+            sync_folder(self.folder)
             snapshot_store.clean(self.folder, self.name, pointer)
         return sha256
 
@@ -253,7 +254,7 @@ class _Import:
                 os.fsync(out.fileno())
             path = self.folder / snapshot_store.snapshot_name(self.name, self.as_of, sha256)
             part.replace(path)
-            snapshot_store.sync_folder(self.folder)
+            sync_folder(self.folder)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)

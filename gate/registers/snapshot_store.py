@@ -147,15 +147,6 @@ def create(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def clean(folder: Path, name: str, pointer: Pointer | None) -> None:
     """Delete what interrupted imports left behind: unfinished files, and finished snapshots that never were in force.
     Only under the lock. Without a pointer no snapshot is touched: which of them was in force is not known."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
 from gate.types import Row
 
@@ -90,7 +91,7 @@ class Journal:
                 _write(file, line)
             finally:
                 os.close(file)
-            _sync_folder(self.place)
+            sync_folder(self.place)
         except FileExistsError:
             raise JournalWrong(f"{self.path} exists already") from None
         except OSError as error:
@@ -214,11 +215,3 @@ def _write(file: int, data: bytes) -> None:
     while view:
         view = view[os.write(file, view) :]
     os.fsync(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -8,6 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
+from gate.durable import sync_folder
 from gate.errors import VaultError
 from gate.vault.errors import DiskFull
 
@@ -19,15 +20,6 @@ def trouble(error: OSError, what: str) -> VaultError:
     if error.errno in _NO_ROOM:
         return DiskFull(f"{what}: {error.strerror}", hint="Make room on the disk, or raise the quota.")
     return VaultError(f"{what}: {error.strerror or error}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in ``folder`` durable. Raises ``OSError``."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def make_folder(folder: Path) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from gate.durable import sync_folder
 from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
-from gate.vault.files import read_bounded, sync_folder, trouble, write_whole
+from gate.vault.files import read_bounded, trouble, write_whole
 from gate.vault.publickey import (
     HALVES,
     MAX_TEXT,

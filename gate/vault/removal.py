@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from gate.vault.files import sync_folder, trouble
+from gate.durable import sync_folder
+from gate.vault.files import trouble
 
 SUFFIX: Final = ".dgr"
 BESIDE: Final = (".closed.json", ".closed.tmp")

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from gate.core.evidence import EvidenceError, canonical
+from gate.durable import sync_folder
 from gate.errors import VaultError
-from gate.vault.files import make_folder, sync_folder, trouble
+from gate.vault.files import make_folder, trouble
 from gate.vault.layout import (
     FRAME,
     MAX_NUMBER,

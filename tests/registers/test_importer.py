@@ -259,6 +259,7 @@ def test_a_failure_at_any_step_leaves_the_old_register(
         "write_snapshot": (build, "write_snapshot"),
         "replace": (Path, "replace"),
         "read_back": (importer._Import, "_read_back"),
+        "sync_folder": (importer, "sync_folder"),
     }.get(step, (snapshot_store, step))
     with monkeypatch.context() as patch:
         patch.setattr(*where, fail)

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from gate.durable import sync_folder
 from gate.errors import GateError
 from gate.handed_over_file import HandedOverFile
 
@@ -42,7 +43,7 @@ def remove(path: Path, file: HandedOverFile) -> None:
                 hint="see whether it is complete, and hand it in again",
             )
         path.rename(sealed)
-        sync(path.parent)
+        sync_folder(path.parent)
         path.with_name(path.name + BESIDE).unlink(missing_ok=True)
         _wipe(sealed, (seen.st_dev, seen.st_ino))
     except OSError as error:
@@ -80,13 +81,4 @@ def _wipe(path: Path, only: tuple[int, int] | None = None) -> None:
     finally:
         os.close(descriptor)
     path.unlink()
-    sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable. Raises ``OSError``."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

@@ -27,9 +27,9 @@ import structlog
 
 from gate.core.evidence import stamp
 from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.ingest.binding import AHEAD, Bound, bound_to
-from gate.operations.ingest.clear import sync
 from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.parsing import number_of
@@ -154,7 +154,7 @@ class Ingests:
         self._recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
-            sync(self._recordings)
+            sync_folder(self._recordings)
             began = (given.asked.at or now).isoformat()
             closed = seal_wav(
                 given.caller.opened, given.sound, seal, self._recordings / path, recording_id, began,
