@@ -45,7 +45,7 @@ export OPENBLAS_NUM_THREADS := 1
 # written and thrown away.
 ROOMY  := $(shell test -k /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 8000000 && echo /dev/shm)
 PYTEST = $(if $(ROOMY),TMPDIR=$(ROOMY)) $(BIN)/python -m pytest
-APART  = --workers $(WORKERS)
+APART  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What failed beside other tests (exit code 1) is run again by itself, and named.
 ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 
@@ -57,9 +57,9 @@ test: $(READY)
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own. These wait
-# for little: one worker more than there are processors.
+# for little: one worker more than there are processors, for each collects all of them first.
 test-quick: $(READY)
-	$(PYTEST) --workers 3 -m "not load and not peer and not deep" $(QUICK)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not load and not peer and not deep" $(QUICK)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import shutil
+import subprocess
 from itertools import chain, zip_longest
 from pathlib import Path
 
 import pytest
 
 from tests.support import example
-from tests.support.workers import Workers
 
+_CLONE_NEWNET = 0x40000000
 _TESTS = Path(__file__).parent
 _WAITING = {"e2e": 6.0, "attack": 5.0, "sip": 1.0, "recorder": 0.7, "media": 0.5}
 """Folders whose tests wait for calls, gates and other programs: seconds that a test takes, about."""
@@ -38,22 +42,24 @@ _LONG = {
 """Files that take longer than their folder and the number of their tests lead one to expect, in seconds."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--workers", type=int, default=0, help="run the tests in so many processes (0: in this one)")
-
-
 def pytest_configure() -> None:
     example.share()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _own_network()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """By several workers, where they are asked for; else pytest's own."""
-    count = session.config.getoption("workers")
-    if not count or session.testsfailed or session.config.option.collectonly:
-        return None
-    Workers(session, count).run()
-    return True
+def _own_network() -> None:
+    """Where this worker may make one: then no two workers find the same free port. baresip wants an address beside the
+    loopback's."""
+    if os.geteuid() == 0 and shutil.which("ip") and ctypes.CDLL(None).unshare(_CLONE_NEWNET) == 0:
+        for command in (
+            "link set lo up",
+            "link add here type veth peer name there",
+            "addr add 192.0.2.1/24 dev here",
+            "link set here up",
+            "link set there up",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
