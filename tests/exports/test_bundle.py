@@ -135,7 +135,7 @@ def test_a_recording_is_heard_with_its_announcement(made: Made, bundle: Path, tm
 
 def test_nothing_of_the_log_can_be_read_without_the_key(bundle: Path) -> None:
     data = bundle.read_bytes()
-    for secret in (b"7946", b"account:alice", b"listed_tps", b"a claim", b"Compliance"):
+    for secret in (b"2079460", b"account:alice", b"listed_tps", b"a claim", b"Compliance"):
         assert secret not in data, secret
 
 
