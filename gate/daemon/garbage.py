@@ -1,21 +1,53 @@
 """When Python looks for garbage in a running gate.
 
-At a hundred calls a second sippy holds a million objects, for 32 seconds after each call. With Python's own thresholds
-the collector walks through them so often that it takes a tenth of the line thread, in pauses long enough for phones to
-send again. Calls leave no cycles behind (``tests/sip/test_cycles.py``), so there is little for it to find.
+A busy gate holds hundreds of thousands of objects, for sippy keeps each message for 32 seconds. Python's collector stops
+every thread while it walks through them: 135 ms for a hundred thousand, in which no phone is answered. Calls and messages
+leave no cycles behind (``tests/sip/test_cycles.py``), so there is little for it to find. So only the newest objects are
+looked at while calls go on, few at a time; all of them are when the gate has little to do.
 """
 
 from __future__ import annotations
 
 import gc
+import time
 
-THRESHOLDS = (20_000, 5, 100)
-"""New objects until the young are looked at (about one second of such a load), and how seldom the older ones are: the
-oldest every quarter of an hour of it."""
+YOUNG = 2_000
+"""New objects until those are looked at: one or two milliseconds."""
+NEVER = 2**30
+LOOK_SECONDS = 60.0
+"""How often the gate asks itself whether it has little to do."""
+QUIET = 5
+"""Looks at the newest objects in ``LOOK_SECONDS``, up to which it has."""
+AT_LEAST_EVERY = 86400.0
+"""Seconds after which all objects are looked at, however much there is to do."""
 
 
 def collect_seldom() -> None:
-    """Leave what start-up has made out of every later look, and look less often. For the gate's process alone."""
+    """Leave what start-up has made out of every later look, and look at the newest objects alone.
+
+    For the gate's process alone.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(YOUNG, NEVER, NEVER)
+
+
+class QuietCollector:
+    """Looks at all objects when there is little to do: ``look`` is called every ``LOOK_SECONDS``."""
+
+    def __init__(self) -> None:
+        self._looks = _looks()
+        self._last = time.monotonic()
+
+    def look(self) -> None:
+        """Collect, where few objects were made since the last look, or nothing was collected for a day."""
+        looks = _looks()
+        quiet, self._looks = looks - self._looks <= QUIET, looks
+        if quiet or time.monotonic() - self._last > AT_LEAST_EVERY:
+            gc.collect()
+            self._last = time.monotonic()
+
+
+def _looks() -> int:
+    """How often the newest objects were looked at since the process began."""
+    return int(gc.get_stats()[0]["collections"])

@@ -31,6 +31,7 @@ from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
+from gate.daemon.garbage import LOOK_SECONDS, QuietCollector
 from gate.daemon.handed_in import watch_recordings
 from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recording import wait_for_recorder
@@ -326,6 +327,7 @@ class GateProcess:
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
             chore(folder.memory.tend, "memory_not_written", every=10.0),
             chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
+            chore(QuietCollector().look, "garbage_not_collected", every=LOOK_SECONDS, first=LOOK_SECONDS),
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
             watch_requests(folder, metrics),
             watch(folder),

@@ -5,29 +5,81 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.waiting import PATIENCE
 
-PROGRAM = """
+BEGINNING = """
 import gc, weakref
-from gate.daemon.garbage import THRESHOLDS, collect_seldom
+from gate.daemon.garbage import AT_LEAST_EVERY, QUIET, YOUNG, QuietCollector, collect_seldom
 
 class Node:
     pass
 
+def cycle():
+    node = Node()
+    node.me = node
+    return weakref.ref(node)
+
+def busy(times):
+    kept = []
+    while times:
+        before = gc.get_stats()[0]["collections"]
+        kept += [[] for _ in range(YOUNG // 4)]
+        times -= gc.get_stats()[0]["collections"] > before
+    return kept
+
 collect_seldom()
-assert gc.get_freeze_count() > 1000
-assert gc.get_threshold() == THRESHOLDS
+"""
+WHAT_START_UP_MADE_IS_LEFT_OUT = "assert gc.get_freeze_count() > 1000"
+NEW_CYCLES_ARE_FOUND = """
+seen = cycle()
+busy(1)
+assert seen() is None
+"""
+A_BUSY_GATE_LOOKS_AT_ITS_NEWEST_OBJECTS_ALONE = """
+older = [each["collections"] for each in gc.get_stats()[1:]]
+kept = busy(200)
+assert [each["collections"] for each in gc.get_stats()[1:]] == older
+"""
+OLDER_CYCLES_ARE_FOUND_WHEN_THERE_IS_LITTLE_TO_DO = """
 node = Node()
-node.me = node
-seen = weakref.ref(node)
+node.me, seen = node, weakref.ref(node)
+kept = busy(2)  # it is not new any more
 del node
-kept = []
-while seen() is not None:
-    kept.append([])
-    assert len(kept) < 100 * THRESHOLDS[0], "cycles made later are still found"
+collector = QuietCollector()
+kept += busy(QUIET + 1)
+collector.look()
+assert seen() is not None, "busy"
+collector.look()
+assert seen() is None, "quiet"
+"""
+A_GATE_THAT_IS_NEVER_QUIET_COLLECTS_ONCE_A_DAY = """
+import time
+node = Node()
+node.me, seen = node, weakref.ref(node)
+kept = busy(2)
+del node
+collector = QuietCollector()
+kept += busy(QUIET + 1)
+now = time.monotonic()
+time.monotonic = lambda: now + AT_LEAST_EVERY + 1
+collector.look()
+assert seen() is None
 """
 
 
-def test_what_start_up_made_is_left_out_and_later_cycles_are_found() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE)
+@pytest.mark.parametrize(
+    "program",
+    [
+        WHAT_START_UP_MADE_IS_LEFT_OUT,
+        NEW_CYCLES_ARE_FOUND,
+        A_BUSY_GATE_LOOKS_AT_ITS_NEWEST_OBJECTS_ALONE,
+        OLDER_CYCLES_ARE_FOUND_WHEN_THERE_IS_LITTLE_TO_DO,
+        A_GATE_THAT_IS_NEVER_QUIET_COLLECTS_ONCE_A_DAY,
+    ],
+    ids=["start-up", "new", "busy", "quiet", "daily"],
+)
+def test_garbage_is_looked_for_when_it_holds_nobody_up(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", BEGINNING + program], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
