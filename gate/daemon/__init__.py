@@ -12,7 +12,7 @@
 - ``signing``    the log of a running gate signed, and compared
 - ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
 - ``logs``       structured logs
-- ``garbage``    when Python looks for garbage
+- ``interpreter``  when Python looks for garbage, and how soon a thread makes way
 
 Some imports stand inside the functions that need them: a command that only looks something up must not pay for SIP.
 """
@@ -47,11 +47,11 @@ def open_data_folder(config: Config) -> Iterator[DataFolder]:
 
 def serve(config: Config) -> int:
     """Run the gate until TERM or INT; returns the exit code. Raises ``GateError`` where it cannot start."""
-    from gate.daemon.garbage import collect_seldom
+    from gate.daemon.interpreter import set_for_calls
     from gate.daemon.running import GateProcess
 
     configure_logs(config.log)
     with ExitStack() as stack:
         gate = GateProcess(config, stack)
-        collect_seldom()
+        set_for_calls()
         return gate.run()

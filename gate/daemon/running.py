@@ -31,8 +31,8 @@ from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
-from gate.daemon.garbage import LOOK_SECONDS, QuietCollector
 from gate.daemon.handed_in import watch_recordings
+from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector
 from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer

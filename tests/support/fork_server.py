@@ -25,7 +25,7 @@ from typing import Any
 from tests.support import spare
 
 MAIN = "gate.cli.main"
-_GATE = ("gate.daemon.running", "gate.daemon.garbage", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
+_GATE = ("gate.daemon.running", "gate.daemon.interpreter", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
 _RECORDER = ("gate.recorder.main", "gate.vault.sealer", "gate.daemon.logs", "structlog")
 _LATE = (
     "cryptography.hazmat.backends.openssl.backend",

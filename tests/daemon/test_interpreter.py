@@ -1,4 +1,4 @@
-"""The collector's settings, in a process of their own."""
+"""The interpreter's settings, in a process of their own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests.support.waiting import PATIENCE
 
 BEGINNING = """
-import gc, weakref
-from gate.daemon.garbage import AT_LEAST_EVERY, QUIET, YOUNG, QuietCollector, collect_seldom
+import gc, sys, weakref
+from gate.daemon.interpreter import AT_LEAST_EVERY, MAKES_WAY_SECONDS, QUIET, YOUNG, QuietCollector, set_for_calls
 
 class Node:
     pass
@@ -29,8 +29,9 @@ def busy(times):
         times -= gc.get_stats()[0]["collections"] > before
     return kept
 
-collect_seldom()
+set_for_calls()
 """
+A_THREAD_MAKES_WAY = "assert abs(sys.getswitchinterval() - MAKES_WAY_SECONDS) < 1e-6"
 WHAT_START_UP_MADE_IS_LEFT_OUT = "assert gc.get_freeze_count() > 1000"
 NEW_CYCLES_ARE_FOUND = """
 seen = cycle()
@@ -72,14 +73,15 @@ assert seen() is None
 @pytest.mark.parametrize(
     "program",
     [
+        A_THREAD_MAKES_WAY,
         WHAT_START_UP_MADE_IS_LEFT_OUT,
         NEW_CYCLES_ARE_FOUND,
         A_BUSY_GATE_LOOKS_AT_ITS_NEWEST_OBJECTS_ALONE,
         OLDER_CYCLES_ARE_FOUND_WHEN_THERE_IS_LITTLE_TO_DO,
         A_GATE_THAT_IS_NEVER_QUIET_COLLECTS_ONCE_A_DAY,
     ],
-    ids=["start-up", "new", "busy", "quiet", "daily"],
+    ids=["makes way", "start-up", "new", "busy", "quiet", "daily"],
 )
-def test_garbage_is_looked_for_when_it_holds_nobody_up(program: str) -> None:
+def test_the_interpreter_holds_no_call_up(program: str) -> None:
     done = subprocess.run([sys.executable, "-c", BEGINNING + program], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
