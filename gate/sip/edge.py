@@ -13,11 +13,13 @@ import re
 from ipaddress import ip_address
 
 from gate.config import Config
+from gate.sip.admission import Fault
 from gate.sip.auth import ProvenCaller
 from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import Address, BadMessage, SipMessage, body_of
-from gate.sip.peers import plain
+from gate.sip.multipart import SDP, content_type
+from gate.sip.peers import DialogPeer, plain
 from gate.sip.udp import split_address
 
 CLIENT_HEADER = "x-dialgate-client"
@@ -25,6 +27,7 @@ _CLIENT = re.compile(
     r"(\[[0-9a-fA-F:.]{2,45}\]|[0-9.]{7,15}):([0-9]{1,5});transport=(udp|tcp|tls|ws|wss);media=(none|rtp|sdes|dtls)"
 ).fullmatch
 _CONNECTION = re.compile(rb"^c=\S+\s+\S+\s+([^\s/]*)", re.MULTILINE)
+ENCRYPTED_ONLY: Fault = (488, "Encrypted Audio Required", [])
 _NOWHERE = (b"0.0.0.0", b"::")  # "on hold" in SDP (RFC 2543)
 
 
@@ -83,11 +86,16 @@ class EdgeDoor:
         return client, EdgeEndpoint(endpoint, source, read[3], read[4])
 
 
-def srtp_fault(caller: ProvenCaller | None, endpoint: Endpoint) -> tuple[int, str, list[tuple[str, str]]] | None:
+def srtp_fault(caller: ProvenCaller | None, endpoint: Endpoint) -> Fault | None:
     """488 for a call of an account whose audio has to be encrypted on its way from the phone, and is not."""
-    if caller is None or getattr(caller.who, "srtp", "") != "required" or endpoint.encrypted:
-        return None
-    return 488, "Encrypted Audio Required", []
+    required = caller is not None and getattr(caller.who, "srtp", "") == "required"
+    return ENCRYPTED_ONLY if required and not endpoint.encrypted else None
+
+
+def stays_encrypted_fault(peer: DialogPeer, request: SipMessage, endpoint: Endpoint) -> Fault | None:
+    """488 for audio in clear inside a call whose audio came encrypted."""
+    in_clear = bool(body_of(request)) and content_type(request.get("content-type")) == SDP and not endpoint.encrypted
+    return ENCRYPTED_ONLY if peer.encrypted and in_clear else None
 
 
 def _address(host: str, port: int) -> Address | None:

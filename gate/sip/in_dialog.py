@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gate.sip.admission import in_dialog_fault
 from gate.sip.auth import AuthResult
+from gate.sip.edge import stays_encrypted_fault
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, SipMessage
 from gate.sip.peers import DialogPeer
@@ -38,8 +39,9 @@ class InDialog:
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
         if request.method == "REFER" and self.engine.transfers.takes(request, leg, source, endpoint):
             return
-        if fault := in_dialog_fault(request):
-            self._ingress.reply(request, source, endpoint, *fault)
+        if fault := in_dialog_fault(request) or stays_encrypted_fault(leg.peer, request, endpoint):
+            if request.method != "ACK":
+                self._ingress.reply(request, source, endpoint, *fault)
         else:
             self.engine.transactions.feed(request, source, endpoint)
 

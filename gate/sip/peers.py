@@ -38,6 +38,8 @@ class DialogPeer:
     """Where else it may speak from, by the configuration."""
     secure: bool = False
     """It came by TLS: nothing that comes without is its word."""
+    encrypted: bool = False
+    """Its audio is encrypted as far as the edge: no other is agreed on in this call."""
 
     def has(self, host: str) -> bool:
         """True for one of its own hosts."""

@@ -38,7 +38,8 @@ class Pending:
 
     def peer(self) -> DialogPeer:
         """The caller, as a side of the call."""
-        return DialogPeer(self.claimed_by, {self.source[0]}, secure=self.endpoint.secure)
+        endpoint = self.endpoint
+        return DialogPeer(self.claimed_by, {self.source[0]}, secure=endpoint.secure, encrypted=endpoint.encrypted)
 
 
 class PendingCalls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -38,7 +39,7 @@ class Behind:
         by = by or self.edge
         by.to = self.running.address
         by.drain()
-        dialog = by.new_dialog("02079460000" if method == "INVITE" else name, name=name)
+        dialog = by.asked = by.new_dialog("02079460000" if method == "INVITE" else name, name=name)
         if method == "REGISTER":
             dialog.target = "sip:gate.invalid"
         heard = self._final(by, by.request(method, dialog, headers=headers, body=body))
@@ -119,6 +120,51 @@ def test_an_account_with_srtp_is_not_carried_past_the_edge(behind: Behind) -> No
     with Phone(behind.running.address) as phone:
         heard = behind.ask("INVITE", client(), by=phone, name="bob", body=sdp())
         assert (heard.code, heard.start[12:]) == (488, "Encrypted Audio Required")
+
+
+@pytest.fixture
+def encrypted(behind: Behind) -> Iterator[Phone]:
+    """Bob's talk, begun with encrypted audio; the edge, as far as he is concerned."""
+    edge, carrier = behind.edge, behind.carrier
+    edge.drain(), carrier.drain()
+    del behind.running.call_manager.refused["*"]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(behind.ask, "INVITE", client(), name="bob", body=sdp())
+        invite = carrier.recv(only="INVITE")
+        carrier.send(carrier.answer(invite, 200, "OK", tag="far", body=sdp(41000)), carrier.last_from)
+        heard = asked.result()
+    behind.running.call_manager.refused["*"] = "listed_tps"
+    edge.dialog = edge.asked
+    edge.ack(heard)
+    carrier.recv(only="ACK")
+    yield edge
+    edge.send(edge.next("BYE", headers=(client(media="none"),)))
+    while not edge.recv(only="200").get("CSeq").endswith("BYE"):
+        pass
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_audio_in_clear_is_not_agreed_on_in_a_call_that_began_encrypted(
+    behind: Behind, encrypted: Phone, method: str
+) -> None:
+    behind.carrier.drain()
+    for seen, code in ((client(media="rtp"), "488"), (client(transport="udp"), "403")):
+        branch = f"z9hG4bK{method}{code}"
+        encrypted.send(encrypted.next(method, headers=(seen,), body=sdp(43000), branch=branch))
+        encrypted.recv(only=code)
+        if method == "INVITE":
+            encrypted.send(encrypted.request("ACK", encrypted.dialog, branch=branch, headers=(seen,)))
+    assert behind.carrier.quiet()
+
+
+def test_what_has_no_audio_in_it_is_taken_in_a_call_that_began_encrypted(encrypted: Phone) -> None:
+    digit = encrypted.next(
+        "INFO", headers=(client(media="none"),), body="Signal=1\r\n", content_type="application/dtmf-relay"
+    )
+    encrypted.send(digit)
+    assert encrypted.recv(only="200").get("CSeq").endswith("INFO")
+    encrypted.send(encrypted.next("INVITE", headers=(client(),), body=sdp()))
+    encrypted.ack(encrypted.recv(only="200"))
 
 
 def test_guesses_lock_the_phone_that_guesses_and_no_other(behind: Behind) -> None:
