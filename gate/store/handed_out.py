@@ -81,16 +81,17 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
 
 def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Collection[str]) -> list[Row]:
     """What was put right of these calls and entries of the lists, oldest first: ``at``, ``record``, ``id``,
-    ``request``, ``statement``."""
+    ``request``, ``statement``. What somebody put right who was transferred to a call (``talk``: from which) is beside
+    theirs, and not beside the call of whoever was called."""
     rows = tx.query(
         "SELECT at, subject, call_id, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index",
         [RECTIFICATION],
     )
-    mine = [row for row in rows if row["call_id"] in calls or row["subject"] in entries]
-    told = [(row, json.loads(row["body"])) for row in mine]
+    told = [(row, json.loads(row["body"])) for row in rows]
     return [
         {"at": row["at"], "id": row["subject"], **{name: body[name] for name in ("record", "request", "statement")}}
         for row, body in told
+        if (body.get("talk") or row["call_id"]) in calls or row["subject"] in entries
     ]
 
 

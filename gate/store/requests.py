@@ -279,8 +279,9 @@ def call_leaves(
     tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], others: Collection[str] = ()
 ) -> list[int]:
     """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
-    written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written."""
-    written = _written(numbers)
+    written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written, and
+    what the person put right who was transferred to them."""
+    written, own = _written(numbers), {*call_ids}.difference(others)
     leaves = []
     for part in slices(call_ids):
         rows = tx.query(
@@ -291,7 +292,9 @@ def call_leaves(
         leaves += [
             row["leaf_index"]
             for row in rows
-            if (row["kind"] in _WITH_CALL and row["call_id"] not in others) or written.search(row["body"])
+            if (row["kind"] in _WITH_CALL and row["call_id"] not in others)
+            or written.search(row["body"])
+            or (row["kind"] == "rectification" and json.loads(row["body"]).get("talk") in own)
         ]
     return leaves
 

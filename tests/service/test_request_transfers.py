@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gate.cli.request_pack import contents_of
-from gate.errors import RefusedError
+from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.requests.telling import to_tell_of_restriction
 from gate.ports import Fact
@@ -23,6 +23,7 @@ from tests.support.keeping import plant
 from tests.support.requesting import ANN, OTHER, PERSON, START, key_of, opened
 
 THIRD = "+447700900777"
+RIGHT = "My name is Pat Person, not Pam Parson."
 CALLED = {"first": PERSON, "next": OTHER, "last": THIRD}
 """Recordings of talks that were transferred, one to the other: a chain."""
 
@@ -143,6 +144,31 @@ def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(house: D
     assert contents.calls[1].recording.startswith("in this file")
     assert contents.calls[1].outcome == "after a transfer: answered, 1 s (another person is heard in it)"
     assert "Olly" not in repr(contents) and OTHER not in repr(contents)
+
+
+def test_whoever_was_transferred_puts_right_what_both_are_heard_in(house: DataFolder) -> None:
+    desk = ByName(house)
+    reference = granted(house, PERSON, "rectification")
+    desk.request_rectify(request=reference, records=["first", "next", "call-last"], statement=RIGHT, actor=ANN)
+    facts = house.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'rectification'"))
+    assert [row["subject"] for row in facts] == ["first", "next", "call-last"]
+    with pytest.raises(UsageError, match="recording alone is of another number"):
+        desk.request_rectify(request=reference, records=["alone"], statement=RIGHT, actor=ANN)
+    of_callee = granted(house, THIRD, "rectification")
+    with pytest.raises(UsageError, match="call call-first is of another number"):
+        desk.request_rectify(request=of_callee, records=["call-first"], statement=RIGHT, actor=ANN)
+
+
+def test_what_the_transferred_put_right_is_theirs_alone(house: DataFolder) -> None:
+    desk = ByName(house)
+    theirs = granted(house, PERSON, "rectification")
+    desk.request_rectify(request=theirs, records=["next"], statement=RIGHT, actor=ANN)
+    for number, said in ((PERSON, True), (OTHER, False)):
+        held = desk.request_contents(request=granted(house, number, "access"), actor=ANN)
+        assert (RIGHT in repr(held)) is said
+    erased(house, PERSON)
+    left = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'rectification'"))
+    assert [row["body"] for row in left] == [None]
 
 
 def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(house: DataFolder) -> None:

@@ -18,6 +18,7 @@ from gate.operations.requests.facts import STATEMENT
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import day_of, load, shown, take
 from gate.operations.requests.telling import to_tell_of_rectification
+from gate.store import transfers
 from gate.store.handed_out import RECTIFICATION
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -65,7 +66,7 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
         take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named)
         for each in records:
             body = {"request": row["reference"], "record": each["record"], "statement": asked.statement.strip()}
-            of_call = {"call_id": each["call_id"]} if each["call_id"] else {}
+            of_call = {name: each[name] for name in ("call_id", "talk") if each[name]}
             tx.append(folder.fact(RECTIFICATION, each["id"], caller.actor, body | of_call))
         return shown(folder, tx, row["id"])
 
@@ -76,13 +77,22 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
 def _record(tx: StoreTransaction, request: Row, name: str) -> Row:
     for record, sql in _RECORDS.items():
         for row in tx.query(sql, (name,)):
-            if row["number"] not in request["numbers"]:
+            talk = "" if row["number"] in request["numbers"] else _talk(tx, request, row["call_id"])
+            if talk is None:
                 raise UsageError(
                     f"{record} {name} is of another number than those of {request['reference']}",
                     hint=f"dialgate request verify-identity {request['reference']} --number … adds a number of theirs",
                 )
-            return row | {"record": record}
+            return row | {"record": record, "talk": talk}
     raise UsageError(
         f"there is no call, recording, consent or objection {name}",
         hint="See: dialgate calls list --number …, dialgate consent list --number …",
     )
+
+
+def _talk(tx: StoreTransaction, request: Row, call_id: str | None) -> str | None:
+    """The call of this person from which they were transferred to a call of somebody else's, which makes them a
+    party to it: the statement is theirs, and not of whoever was called. None where there is none."""
+    came = transfers.before(tx, [call_id] if call_id else ())
+    theirs = (talk["call_id"] for talks in came.values() for talk in talks if talk["number"] in request["numbers"])
+    return next(theirs, None)
