@@ -85,7 +85,7 @@ class CallManager:
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
-        self._retry_queue = RetryQueue(store, loop, self._check_drained)
+        self._retry_queue = RetryQueue(store, loop, self._check_drained, metrics.asked_before.inc)
         self._refusals = RefusalCounts(self._retry_queue, clock, loop)
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
         self._obstacles = Obstacles(settings, media, recorder, self._retry_queue, self._refusals, self._usage)

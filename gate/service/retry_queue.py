@@ -10,6 +10,7 @@ import structlog
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
 from gate.service.objecting import last_word
+from gate.store import questions
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 
@@ -20,10 +21,13 @@ NOT_KEPT = "not_kept"
 """Kind of the fact that stands for one that could not be written at all."""
 
 
-def _append_all(facts: Sequence[Fact]) -> Callable[[StoreTransaction], None]:
+def _append_all(facts: Sequence[Fact], asked_before: Callable[[], None]) -> Callable[[StoreTransaction], None]:
     def work(tx: StoreTransaction) -> None:
         for fact in facts:
-            tx.append(last_word(tx, fact))
+            kept = questions.of_help(tx, last_word(tx, fact))
+            tx.append(kept)
+            if kept.body.get("question"):
+                asked_before()
 
     return work
 
@@ -31,8 +35,16 @@ def _append_all(facts: Sequence[Fact]) -> Callable[[StoreTransaction], None]:
 class RetryQueue:
     """Keeps facts in the store from the line thread, where nothing may wait."""
 
-    def __init__(self, store: EvidenceStore, loop: Loop, settled: Callable[[], None] = lambda: None) -> None:
-        """``settled`` is called whenever the last fact that was to be kept is."""
+    def __init__(
+        self,
+        store: EvidenceStore,
+        loop: Loop,
+        settled: Callable[[], None] = lambda: None,
+        asked_before: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``settled`` is called whenever the last fact that was to be kept is; ``asked_before`` of each call that
+        a phone system had asked about."""
+        self._asked_before = asked_before
         self._store = store
         self._loop = loop
         self._tell_settled = settled
@@ -65,7 +77,7 @@ class RetryQueue:
         def stored(_result: object, error: Exception | None) -> None:
             self._loop.post(lambda: done(error))
 
-        self._store.submit(_append_all(facts), stored)
+        self._store.submit(_append_all(facts, self._asked_before), stored)
 
     def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the

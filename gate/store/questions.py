@@ -6,12 +6,15 @@ is not: what became of the call counts, also where it was refused after the ques
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from gate.core.evidence import stamp
+from gate.core.terms import Reason
 
 if TYPE_CHECKING:
+    from gate.ports import Fact
     from gate.store.queries import Source
 
 ONE_ATTEMPT: Final = timedelta(seconds=60)
@@ -41,3 +44,13 @@ def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str 
     is none in ``ONE_ATTEMPT``."""
     rows = tx.query(_QUESTION, [number, stamp(now - ONE_ATTEMPT), claimed_by])
     return rows[0]["call_id"] if rows else None
+
+
+def of_help(tx: Source, fact: Fact) -> Fact:
+    """``fact`` as it is to be kept: the decision on an emergency call, which is out before anything is looked up, names
+    its question as that on any other call does. Any other fact, and the question itself, stay as they are."""
+    body = fact.body
+    if fact.kind != "decision" or body["reason"] != Reason.EMERGENCY_CALL or body.get("source") == "ask":
+        return fact
+    question = question_of(tx, str(body["number"]), fact.actor, fact.at)
+    return replace(fact, body={**body, "question": question}) if question else fact

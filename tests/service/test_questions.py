@@ -94,6 +94,23 @@ def test_an_objection_between_question_and_call_refuses_the_call(play: Play) -> 
     assert counted(play) == {"objected": 1}
 
 
+def test_an_emergency_call_and_its_question_count_once(tmp_path: Path) -> None:
+    play = Play(tmp_path, emergency=frozenset({"999", "112"}))
+    ask(play, "q", "999")
+    ask(play, "of another number", "112")
+    play.pass_time(5)
+    play.attempt("999", call_id="c")
+    play.settle()
+    assert play.call("c")["question"] == "q"
+    assert counted(play) == {"emergency_call": 2}
+    assert metric(play) == 1
+    play.attempt("999", call_id="again")
+    play.settle()
+    assert play.call("again")["question"] is None
+    assert counted(play) == {"emergency_call": 3}
+    play.store.close()
+
+
 def test_what_is_another_attempt_counts_by_itself(play: Play) -> None:
     ask(play, "of another account", claimed_by="trunk:pbx1")
     ask(play, "of another number", LISTED)
