@@ -6,7 +6,7 @@
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``callers``   the rules of who may call
 - ``calls_in``  calls in: the sections, and their rules
-- ``trunks``    the rules of the carriers
+- ``trunks``    the rules of the carriers; ``families``: IPv4 and IPv6 on both sides of a socket
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
 - ``control``   the sections of the gate's doors: socket, HTTP, tokens; ``asking``: the rules of who may ask there

@@ -20,6 +20,7 @@ from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.edge import edge_faults
+from gate.config.families import families
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.ingest import ingest
 from gate.config.lines import Key
@@ -75,6 +76,8 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
         found += _sip(sip)
     found += trunks(readable, base)
     found += edge_faults(readable, sip)
+    if sip:
+        found += families(readable, sip)
     if media := get("media", MediaConfig):
         found += _media(media, get("limits", Limits), sip)
     if announcement := get("announcement", Announcement):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from sippy.SdpBody import SdpBody
 
-from gate.media.addresses import expected
+from gate.config import MediaConfig, Trunk
+from gate.errors import ConfigError
+from gate.media.addresses import Addresses, expected
 from gate.media.sdp import narrow
+from tests.support.sip_line import config_for
 
 
 def audio(address: str):
@@ -44,3 +48,15 @@ def audio(address: str):
 )
 def test_whom_audio_is_taken_from(told: str, signalled: str, phone: bool, found: tuple[str, bool]) -> None:
     assert expected(audio(told), signalled, phone=phone) == found
+
+
+def test_a_trunk_of_a_family_without_a_media_address_is_told_of_at_the_start() -> None:
+    config = msgspec.structs.replace(config_for("[::1]:5060"), media=MediaConfig(address="127.0.0.1"))
+    with pytest.raises(ConfigError, match="reached over IPv6, and \\[media\\] has no such address") as told:
+        Addresses.of(config)
+    assert told.value.hint == "set media.address6"
+    both = msgspec.structs.replace(config, media=MediaConfig(address="127.0.0.1", address6="::1"))
+    assert Addresses.of(both).trunk_family == "IP6"
+    mixed = msgspec.structs.replace(both, trunk=(*both.trunk, Trunk("127.0.0.1:5060", "second")))
+    with pytest.raises(ConfigError, match="some trunks are reached over IPv4 and others over IPv6"):
+        Addresses.of(mixed)

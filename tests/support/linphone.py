@@ -22,7 +22,7 @@ default_proxy=0
 sip_port=-1
 sip_tcp_port=0
 sip_tls_port=0
-use_ipv6=0
+use_ipv6={six}
 [rtp]
 audio_rtp_port={port}
 [sound]
@@ -50,11 +50,13 @@ class Linphone:
     """``with Linphone(folder, gate.address, "alice", password, 1000) as phone:``; it registers as it starts."""
 
     def __init__(self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float) -> None:
+        """``server``: where it registers, an IPv6 address in brackets."""
         self.folder, self.server = folder, f"{server[0]}:{server[1]}"
         (folder / ".local/share/linphone").mkdir(parents=True)  # it does not make it, and its database lies there
         write_wav(folder / "tone.wav", tone(frequency, 60.0))
         port = random.randrange(28000, 29000, 2)
-        (folder / "rc").write_text(CONFIG.format(server=self.server, user=user, password=password, port=port))
+        six = int(":" in server[0])
+        (folder / "rc").write_text(CONFIG.format(server=self.server, user=user, password=password, port=port, six=six))
 
     def __enter__(self) -> Linphone:
         with (self.folder / "said").open("wb") as said:
