@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gate.errors import StoreError
 from gate.store.contact_table import SCHEMA as CONTACTS
+from gate.store.questions import ASKED
 from gate.store.questions import SCHEMA as QUESTIONS
 from gate.store.receipt_table import SCHEMA as RECEIPTS
 from gate.store.request_table import PARTLY_DONE
 from gate.store.request_table import SCHEMA as REQUESTS
+from gate.store.sorting import LENGTHS
 from gate.store.transfers import SCHEMA as TRANSFERS
 
 if TYPE_CHECKING:
@@ -210,12 +212,6 @@ CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service, reason,
 """
 
 
-LENGTHS: Final = """
-CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT NULL;
-CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
-"""
-
-
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
 
@@ -323,6 +319,11 @@ def m019_transfers(db: Runs) -> None:
     _run(db, TRANSFERS)
 
 
+def m020_questions_alone(db: Runs) -> None:
+    """An index for the question that a call comes of."""
+    _run(db, ASKED)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -350,6 +351,7 @@ STEPS: Final = (
     m017_questions_and_call_ids,
     m018_recordings_from_elsewhere,
     m019_transfers,
+    m020_questions_alone,
 )
 """Every change of the tables, in order."""
 

@@ -7,12 +7,18 @@ that is hidden in its rows. Rows without a value come last, in either direction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gate.errors import UsageError
 from gate.store.paging import Way, Window, window
 from gate.store.queries import Source, decoded
 from gate.types import Row
+
+LENGTHS: Final = """
+CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT NULL;
+CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
+"""
+"""Of a migration: the indexes of lists by how long something took."""
 
 
 class Order(NamedTuple):

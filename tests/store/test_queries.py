@@ -9,6 +9,7 @@ import pytest
 from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import queries, search
+from gate.store.questions import question_of
 from tests.support.evidence import NUMBER, START, a_call, decision, own_lists, put
 
 
@@ -149,6 +150,7 @@ PLANS = [
     (lambda tx: tx.stops(NUMBER), "requests USING COVERING INDEX requests_stopping (asks=?"),
     (lambda tx: tx.stops(NUMBER), "holds USING INDEX holds_number (number=?)"),
     (lambda tx: tx.last_unattended(NUMBER), "calls_unattended (number=?"),
+    (lambda tx: question_of(tx, NUMBER, "pbx:a", START), "calls_asked (number=? AND claimed_by=? AND at>?)"),
 ]
 
 
