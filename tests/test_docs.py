@@ -138,6 +138,8 @@ def test_configuration_keys_exist() -> None:
 
 REFUSALS = ("no_such_call", "recorded_already")
 """Of recordings that are handed in."""
+SESSIONS = ("recording_closed", "recording_paused", "recording_resumed", "recorder_failed", "ended_by")
+"""Of recording sessions, in the log."""
 
 
 def _words() -> set[str]:
@@ -146,7 +148,17 @@ def _words() -> set[str]:
     metrics = {each.name + {"counter": "_total", "info": "_info"}.get(each.type, "") for each in families}
     structs = (Decide, Decided, RecordingIngest, RecordingIngested)
     fields = {name for each in structs for name in each.__struct_fields__}
-    return {*Reason, *ENDS, *OPERATIONS, *metrics, *fields, *REFUSALS, "recording_opened", "called_against_refusal"}
+    return {
+        *Reason,
+        *ENDS,
+        *OPERATIONS,
+        *metrics,
+        *fields,
+        *REFUSALS,
+        *SESSIONS,
+        "recording_opened",
+        "called_against_refusal",
+    }
 
 
 def test_configuration_in_code_blocks_has_keys_that_exist() -> None:

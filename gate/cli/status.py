@@ -57,6 +57,8 @@ def lines(answer: Row) -> Iterator[str]:
             f"calls of {each['name']} are redirected, not carried: "
             f"announced by {each['announced_by']}; recorded by {each['recorded_by']}"
         )
+    if count := answer.get("recording_sessions"):
+        yield f"calls that other systems are having recorded: {count:,}"
     hour = answer["last_hour"]
     yield f"last hour: {_counted(sum(hour.values()), hour)}"
     for row in answer["registers"]:

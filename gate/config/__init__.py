@@ -11,6 +11,7 @@
 - ``drop``      the rules of the folder in which register files land
 - ``control``   the sections of the gate's doors: socket, HTTP, tokens; ``asking``: the rules of who may ask there
 - ``ingest``    recordings from elsewhere: the section, and its rules
+- ``siprec``    systems whose recordings are taken by SIPREC: the sections, and their rules
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
 - ``streams``   the same of SIP over TCP and TLS; ``edge``: an edge in front of the gate, section and rules
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
@@ -64,3 +65,4 @@ from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
 from gate.config.secrets import read_secret as read_secret
 from gate.config.section import Section as Section
+from gate.config.siprec import Siprec as Siprec

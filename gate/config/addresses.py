@@ -1,10 +1,21 @@
-"""Spellings of addresses, networks and hours in the configuration; each check returns what is wrong, or nothing."""
+"""Spellings of addresses, networks, hours and names in the configuration; each check returns what is wrong, or
+nothing."""
 
 from __future__ import annotations
 
 import re
 from datetime import time
 from ipaddress import IPv6Address, ip_address, ip_network
+
+_NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
+"""A name stands in leaves, which are for good: no telephone number may be one."""
+
+
+def name_fault(text: str) -> str:
+    """What is wrong with the name of an account, a PBX, a client for recordings."""
+    if _NAME.fullmatch(text):
+        return ""
+    return f'"{text}" is not a name: letters, digits and . _ + - only, and no telephone number'
 
 
 def host_port(text: str, *, literal: bool) -> str:

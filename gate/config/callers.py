@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gate.config.addresses import network
+from gate.config.addresses import name_fault, network
 from gate.config.faults import Fault, Readable, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.schema import Account, Firm, Pbx, Sip
 from gate.core import numbers
 from gate.core.showing import LONGEST_NAME
 
-_NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
-"""A name stands in leaves, which are for good: no telephone number may be one."""
 _STRIPPED = re.compile(r"(?!999|44)[2-9][0-9]{0,3}").fullmatch
 """0, 1, 44 and 999 begin numbers in full and short ones."""
 _AREA_CODE = re.compile(
@@ -48,13 +46,8 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     names: set[str] = set()
     for index, account in accounts.items():
         key: Key = ("account", index)
-        if not _NAME.fullmatch(account.username):
-            found.append(
-                Fault(
-                    (*key, "username"),
-                    f'"{account.username}" is not a name: letters, digits and . _ + - only, and no telephone number',
-                )
-            )
+        if fault := name_fault(account.username):
+            found.append(Fault((*key, "username"), fault))
         if account.username in names:
             found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
         names.add(account.username)
@@ -65,13 +58,8 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     taken: dict[str, str] = {}
     for index, pbx in pbxs.items():
         key = ("pbx", index)
-        if not _NAME.fullmatch(pbx.name):
-            found.append(
-                Fault(
-                    (*key, "name"),
-                    f'"{pbx.name}" is not a name: letters, digits and . _ + - only, and no telephone number',
-                )
-            )
+        if fault := name_fault(pbx.name):
+            found.append(Fault((*key, "name"), fault))
         if pbx.name in names:
             found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
         names.add(pbx.name)

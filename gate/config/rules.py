@@ -48,6 +48,7 @@ from gate.config.schema import (
     Storage,
 )
 from gate.config.secrets import read_secret
+from gate.config.siprec import sessions_fault, siprec_faults
 from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
@@ -79,7 +80,9 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
     if sip:
         found += families(readable, sip)
     if media := get("media", MediaConfig):
-        found += _media(media, get("limits", Limits), sip)
+        limits = get("limits", Limits)
+        found += _media(media, limits, sip)
+        found += sessions_fault(readable, media, limits, PORTS_PER_CALL) if limits else ()
     if announcement := get("announcement", Announcement):
         found += _announcement(announcement, base)
     if recording := get("recording", Recording):
@@ -96,6 +99,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
         found += _limits(limits)
     found += asking(readable)
     found += ingest(readable)
+    found += siprec_faults(readable, sip, get("recording", Recording))
     if letters := get("letters", Letters):
         found += letters_faults(letters, base)
     if requests := get("requests", Requests):

@@ -16,6 +16,7 @@ from gate.config.edge import Edge
 from gate.config.ingest import Ingest
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
+from gate.config.siprec import Siprec
 
 
 class Firm(Section, frozen=True):
@@ -352,6 +353,7 @@ class Config(Section, frozen=True):
     control: Control = Control()
     token: tuple[Token, ...] = ()
     ingest: Ingest = Ingest()
+    siprec: tuple[Siprec, ...] = ()
     requests: Requests = Requests()
     authority: Authority = Authority()
     privacy: Privacy = Privacy()

@@ -8,6 +8,7 @@
 - ``chores``     what is done beside the calls, again and again: one loop for all
 - ``drop``       the folder in which the registers' files land
 - ``handed_in``  the folder in which recordings from elsewhere land
+- ``recorder_news``  what the recorder tells, to calls and to recording sessions
 - ``at_line``    what others ask of the line
 - ``signing``    the log of a running gate signed, and compared
 - ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day

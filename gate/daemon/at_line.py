@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gate.clock import Clock
     from gate.daemon.placeholders import LateMedia
     from gate.service.call_manager import CallManager
+    from gate.service.recording_sessions import RecordingSessions
     from gate.sip.line import SipLine
 
 T = TypeVar("T")
@@ -29,12 +30,16 @@ class AtLine:
 
     _line: SipLine
     _call_manager: CallManager
+    _sessions: RecordingSessions
     _media: LateMedia
     _clock: Clock
 
-    def bind(self, line: SipLine, call_manager: CallManager, media: LateMedia, clock: Clock) -> None:
+    def bind(
+        self, line: SipLine, call_manager: CallManager, sessions: RecordingSessions, media: LateMedia, clock: Clock
+    ) -> None:
         """The line is there, and who is told what it says."""
-        self._line, self._call_manager, self._media, self._clock = line, call_manager, media, clock
+        self._line, self._call_manager, self._sessions = line, call_manager, sessions
+        self._media, self._clock = media, clock
 
     def gate(self) -> RunningGate:
         """The same for operations."""
@@ -81,7 +86,10 @@ class AtLine:
 
     def now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
-        return {"line": self.passed_over(), "usage": self.usage(), "trunks": self.trunks()}
+        sessions = self._sessions.active
+        return {
+            "line": self.passed_over(), "usage": self.usage(), "trunks": self.trunks(), "recording_sessions": sessions,
+        }  # fmt: skip
 
     def trunks(self) -> list[dict[str, Any]]:
         """What is known of each carrier."""

@@ -34,6 +34,7 @@ from gate.daemon.drop import watch
 from gate.daemon.handed_in import watch_recordings
 from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector
 from gate.daemon.placeholders import LateMedia, NoCallsYet
+from gate.daemon.recorder_news import RecorderNews
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
@@ -56,6 +57,7 @@ from gate.service.call_settings import CallSettings
 from gate.service.live import LiveView
 from gate.service.metrics import Metrics
 from gate.service.reconcile import Reconciler
+from gate.service.recording_sessions import RecordingSessions
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile
@@ -94,7 +96,7 @@ class GateProcess:
         self._legs = LegFile(config.data / "legs.journal")
         stack.callback(self._legs.close)
         self._built: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-        self._line, self._call_manager = self._compose()
+        self._line, self._call_manager, self._sessions = self._compose()
         self._watched = self._view()
 
     def _prepare(self) -> None:
@@ -139,7 +141,7 @@ class GateProcess:
             recorder.launch()
         return recorder
 
-    def _compose(self) -> tuple[Any, Any]:
+    def _compose(self) -> tuple[Any, Any, Any]:
         line = SipLine(self._config, self._media, self._secret_of, self._legs)
         call_manager = CallManager(
             line=line,
@@ -156,13 +158,27 @@ class GateProcess:
             mend=self._mend,
             used=used_today(self._folder),
         )
-        self._recorder.events = call_manager
-        self._at_line.bind(line, call_manager, self._media, self._folder.clock)
-        line.bind(call_manager)
+        sessions = RecordingSessions(
+            config=self._config,
+            line=line,
+            loop=line,
+            media=self._media,
+            recorder=self._recorder,
+            store=self._folder.store,
+            keys=self._folder.keys,
+            screener=self._folder.screener,
+            clock=self._folder.clock,
+            new_id=new_id,
+            metrics=self._metrics,
+            mend=self._mend,
+        )
+        self._recorder.events = RecorderNews(call_manager, sessions)
+        self._at_line.bind(line, call_manager, sessions, self._media, self._folder.clock)
+        line.bind(call_manager, sessions)
         line.recall(proven_lately(self._folder))
         line.open()
         line.post(self._build_media)
-        return line, call_manager
+        return line, call_manager, sessions
 
     def _view(self) -> Any:
         """What can be watched."""
@@ -235,7 +251,7 @@ class GateProcess:
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
-            if behind := self._call_manager.behind:
+            if behind := self._call_manager.behind + self._sessions.behind:
                 log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
             self._note("gate_stopped")
         finally:
@@ -297,7 +313,11 @@ class GateProcess:
         def over() -> None:
             loop.call_soon_threadsafe(drained.set)
 
-        self._line.post(lambda: self._call_manager.drain(over, seconds))
+        def drain() -> None:
+            self._sessions.stopping = True  # those that go on do so while calls do
+            self._call_manager.drain(lambda: self._sessions.stop(over), seconds)
+
+        self._line.post(drain)
         with suppress(TimeoutError):
             await asyncio.wait_for(drained.wait(), seconds + 30.0)
         drained.set()

@@ -34,7 +34,7 @@ class RunningGate:
     calls: Callable[[], list[dict[str, Any]]] = list
     """The calls in hand."""
     counts: Callable[[], dict[str, Any]] = dict
-    """What it counts, for ``status``: ``line``, ``usage`` and ``trunks``."""
+    """What it counts, for ``status``: ``line``, ``usage``, ``trunks`` and ``recording_sessions``."""
     warnings: Callable[[], list[str]] = list
     """What somebody must see to on the line, a sentence each."""
     pause: Callable[[str, PauseAsked], str] = _no_call

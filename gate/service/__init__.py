@@ -10,6 +10,8 @@
 - ``usage``           what each account and PBX uses of what it may
 - ``screener``        a decision, made inside the store's transaction so that what it reads is what it commits
 - ``retry_queue``     facts that must not be lost: stored now, or tried again until there is space
+- ``recording_sessions``  recordings that another system sends while the call goes on (SIPREC)
+- ``binding``         which of the gate's decisions a recording from elsewhere belongs to
 - ``receipts``        the callee's receipt, its code spoken or handed to the firm's command (``receipt_command``)
 - ``objecting``       an objection made now overrides every consent
 - ``reconcile``       what a crash left open is closed, with a leaf that says so

@@ -28,6 +28,7 @@ _LINE = {
     "turned_away": "SIP connections that were not taken, or closed to make room for others",
     "hung_up_on": "SIP connections closed for what was no SIP, had no end, or did not come in time",
     "passed_over": "Calls that went on to another trunk, because theirs was silent or failed",
+    "sessions_refused": "INVITEs for a recording session (SIPREC) from nobody who may, or that could not be read",
     "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
 """What the line and the media relay count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
@@ -85,6 +86,13 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.calls = Gauge("dialgate_calls", "Calls that are not over yet", registry=self.registry)
+        self.recording_sessions = Gauge(
+            "dialgate_recording_sessions", "Recording sessions (SIPREC) that are not over yet", registry=self.registry
+        )
+        self.recording_sessions_ended = Counter(
+            "dialgate_recording_sessions_ended", "Recording sessions ended or refused, by cause", ["cause"],
+            registry=self.registry,
+        )  # fmt: skip
         self.ended = Counter(
             "dialgate_calls_ended", "Calls ended, by side and cause", ["by", "cause"], registry=self.registry
         )

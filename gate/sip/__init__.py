@@ -38,6 +38,8 @@ How a call comes in and goes out::
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk
 - ``bridge``            one call: caller leg, callee leg, and what the call manager commands
+- ``recording_sessions``  SIPREC: who may have calls recorded here; ``recording_bridge``: one session,
+                        ``recording_offer`` (its SDP), ``recording_metadata`` (its XML)
 - ``calls_in``          calls in from a carrier: which INVITE is one, whom it may ring; ``call_in``: one of them
 - ``delayed_offer``     an INVITE without SDP: the 200 offers, the ACK answers
 - ``after_talk``        the callee's leg alone, while they are told the code of a receipt

@@ -54,10 +54,10 @@ Fault = tuple[int, str, list[tuple[str, str]]]
 """Code, phrase and headers."""
 
 
-def extension_fault(request: SipMessage) -> Fault | None:
+def extension_fault(request: SipMessage, supported: frozenset[str] = SUPPORTED) -> Fault | None:
     """420 where a request requires an option that is not there, whatever its method (RFC 3261 8.2.2.3)."""
     required = [option for value in request.all("require") for option in split_list(value) if option]
-    unknown = [option for option in required if option.lower() not in SUPPORTED]
+    unknown = [option for option in required if option.lower() not in supported]
     return (420, "Bad Extension", [("Unsupported", ", ".join(unknown))]) if unknown else None
 
 
@@ -90,7 +90,7 @@ def _body_fault(request: SipMessage) -> Fault | None:
     return None
 
 
-def invite_fault(request: SipMessage) -> Fault | None:
+def invite_fault(request: SipMessage, supported: frozenset[str] = SUPPORTED) -> Fault | None:
     """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
     told = request.get("max-forwards")
     hops = 70 if told is None else whole(told)
@@ -100,7 +100,7 @@ def invite_fault(request: SipMessage) -> Fault | None:
         return 483, "Too Many Hops", []
     if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
         return 416, "Unsupported URI Scheme", []
-    if fault := extension_fault(request):
+    if fault := extension_fault(request, supported):
         return fault
     if not usable_contact(request) or not usable_names(request):
         return 400, "Bad Request", []

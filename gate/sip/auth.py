@@ -143,9 +143,10 @@ class Authenticator:
         pbx = self._by_host[host]
         return ProvenCaller(f"trunk:{pbx.name}", pbx) if pbx else None
 
-    def pbx_named(self, name: str) -> ProvenCaller:
-        """The PBX of this name, which has shown its certificate."""
-        return ProvenCaller(f"trunk:{name}", self._pbxs[name])
+    def pbx_named(self, name: str) -> ProvenCaller | None:
+        """The PBX of this name, which has shown its certificate; None for a name of somebody else's."""
+        pbx = self._pbxs.get(name)
+        return ProvenCaller(f"trunk:{name}", pbx) if pbx else None
 
     def named(self, claimed_by: str) -> ProvenCaller | None:
         """Whoever has proven before to be this account or PBX."""

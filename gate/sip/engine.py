@@ -12,6 +12,7 @@ import structlog
 from gate.config import Config
 from gate.core.numbers import emergency_number
 from gate.ports import LineEvents, MediaRelay
+from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.call_in import CallInBridge
@@ -26,6 +27,7 @@ from gate.sip.orphaned_dialogs import OrphanedDialogs
 from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
 from gate.sip.pending import Pending
+from gate.sip.recording_sessions import RecordingSessions
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, Trunks, contacts
 from gate.sip.sippy_adapter.classes import SipConf, Timeout
@@ -80,7 +82,7 @@ class Engine:
     def __init__(
         self, config: Config, transport: Transport, streams: Streams, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_passwords: Mapping[str, str], emergency_password: str,
-        on_trunk: Callable[[TrunkStatus], None], book: LegFile,
+        on_trunk: Callable[[TrunkStatus], None], book: LegFile, sessions: SessionEvents | None = None,
     ) -> None:  # fmt: skip
         SipConf.autoconvert_tel_url = True
         apply_patches()
@@ -103,6 +105,7 @@ class Engine:
         """As last written to the gate's log."""
         self._told_at = 0.0
         self.calls_in = CallsIn(config, self, registrar)
+        self.recordings = RecordingSessions(config, self, sessions)
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
         self.forks = Forks(self)
@@ -132,6 +135,7 @@ class Engine:
         self.flood_filter.trust(
             [network for network, _ in authenticator.networks]
             + [network for route in self._routes() for network in route.networks]
+            + [network for network, _ in self.recordings.networks]
         )
         self.flows = {
             trunk.name: TrunkFlow(self, config, trunk, route, streams)
@@ -209,7 +213,7 @@ class Engine:
             return
         if self.transfers.begins(pending, number, presentation, display_name, routes):
             return
-        self._admit(Bridge(self, pending, number, presentation, display_name, routes, early=early), pending)
+        self.admit(Bridge(self, pending, number, presentation, display_name, routes, early=early), pending)
 
     def redirect(self, call_id: str, number: str) -> bool:
         """302 to a PBX that keeps its media: the trunks in order of preference, each with the number in its form. False
@@ -236,9 +240,9 @@ class Engine:
         """Answer the caller of a call in."""
         pending = self.ingress.pending.take(call_id)
         if pending is not None and pending.calling is not None:
-            self._admit(CallInBridge(self, pending, pending.calling), pending)
+            self.admit(CallInBridge(self, pending, pending.calling), pending)
 
-    def _admit(self, bridge: Bridge, pending: Pending) -> None:
+    def admit(self, bridge: Bridge, pending: Pending) -> None:
         """The INVITE goes to sippy, and its events to the bridge."""
         call_id = bridge.id
         self.bridges[call_id] = bridge
@@ -369,6 +373,7 @@ class Engine:
             "guesses": lockout.wrong + lockout.locked,
             "foreign": self.ingress.inside.foreign + self.transactions.foreign,
             "passed_over": self.passed_over,
+            "sessions_refused": self.recordings.refused,
         }
 
     def shut_down(self) -> None:

@@ -39,6 +39,7 @@ class InDialog:
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
         if request.method == "REFER" and self.engine.transfers.takes(request, leg, source, endpoint):
             return
+        self.engine.recordings.strip(request, leg)
         if fault := in_dialog_fault(request) or stays_encrypted_fault(leg.peer, request, endpoint):
             if request.method != "ACK":
                 self._ingress.reply(request, source, endpoint, *fault)

@@ -17,6 +17,7 @@ from gate.sip.admission import (
     ALLOWED,
     KNOWN,
     SDP_ONLY,
+    SUPPORTED,
     attempt_of,
     extension_fault,
     invite_fault,
@@ -34,6 +35,7 @@ from gate.sip.multipart import unpack
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RateLimit, RequestKind
+from gate.sip.recording_sessions import CAPABLE
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
 from gate.sip.sippy_adapter.rewriting import parsable, reachable
@@ -163,15 +165,17 @@ class Ingress:
 
     def pbx(self, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
         """The PBX that speaks: by the certificate that it has shown, or by its address."""
-        return self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else self.auth.pbx_at(source)
+        return (self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else None) or self.auth.pbx_at(source)
 
     def may_answer(self, source: Address, endpoint: Endpoint) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
         return self.pbx(source, endpoint) is not None or self.rate_limit.allow(source)
 
     def _known(self, source: Address) -> bool:
-        """An account has proven itself at this very address; or the carrier is there."""
-        return bool(self.auth.proven.account_at(source)) or self.engine.of_the_trunk(source[0])
+        """An account has proven itself at this very address; or the carrier is there, or a client for recordings."""
+        if self.auth.proven.account_at(source) or self.engine.of_the_trunk(source[0]):
+            return True
+        return self.engine.recordings.client(source, Endpoint()) is not None
 
     def challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
         """401, as often as the rate limit allows."""
@@ -217,7 +221,8 @@ class Ingress:
         elif request.to_tag and request.method != "CANCEL":
             self.inside.take(request, source, endpoint)
         elif handler := self._methods.get(request.method):
-            fault = extension_fault(request) if request.method in ("OPTIONS", "REGISTER") else None
+            known = SUPPORTED | self.engine.recordings.options(source, endpoint)
+            fault = extension_fault(request, known) if request.method in ("OPTIONS", "REGISTER") else None
             if fault is None:
                 handler(request, source, endpoint)
             elif self.may_answer(source, endpoint):
@@ -253,7 +258,10 @@ class Ingress:
 
     def _options(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         if self.may_answer(source, endpoint):
-            self.reply(request, source, endpoint, 200, "OK", ALLOWED + SDP_ONLY)
+            headers = ALLOWED + SDP_ONLY
+            if self.engine.recordings.options(source, endpoint):
+                headers = ALLOWED + CAPABLE
+            self.reply(request, source, endpoint, 200, "OK", headers)
 
     def _register(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         if kept := self.responses.find(request.key):
@@ -288,6 +296,8 @@ class Ingress:
         if self.engine.admitted(key):
             if parsable(request):
                 self.engine.transactions.feed(request, source, endpoint)
+            return
+        if self.engine.recordings.took(request, source, endpoint):
             return
         looped = self.engine.loops.back(request)
         verdict, caller = self.check(request, source, endpoint)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from gate.config import Config
 from gate.errors import GateError
 from gate.ports import LineEvents, MediaRelay, Timer
+from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
 from gate.sip.call_in import CallInBridge
 from gate.sip.endpoint import Endpoint
 from gate.sip.engine import Engine
 from gate.sip.framing import Fault
 from gate.sip.message import Address
+from gate.sip.recording_bridge import RecordingBridge
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
@@ -53,6 +55,7 @@ class SipLine:
         self._trunk_passwords = {each.name: secret_of(each.username) for each in config.trunk if each.username}
         self._emergency_password = secret_of(config.emergency.username) if config.emergency.username else ""
         self._events: LineEvents | None = None
+        self._sessions: SessionEvents | None = None
         self._engine: Engine | None = None
         self._opened = False
         self._ready = threading.Event()
@@ -63,9 +66,9 @@ class SipLine:
 
     # --- start and stop -----------------------------------------------------------------------------------------------
 
-    def bind(self, events: LineEvents) -> None:
-        """Set the receiver of events; before ``run``."""
-        self._events = events
+    def bind(self, events: LineEvents, sessions: SessionEvents | None = None) -> None:
+        """Set the receiver of events, and that of recording sessions where there is one; before ``run``."""
+        self._events, self._sessions = events, sessions
 
     def recall(self, proven: Iterable[tuple[str, str]]) -> None:
         """Where accounts had proven themselves before this start, as (``account:NAME``, ``host:port``): nobody locks
@@ -120,7 +123,7 @@ class SipLine:
             self._engine = Engine(
                 self._config, self._transport, self._streams, self._relay, self._events,
                 self._authenticator, self._registrar, self._trunk_passwords, self._emergency_password,
-                self._trunk_changed, self._book,
+                self._trunk_changed, self._book, self._sessions,
             )  # fmt: skip
         except Exception as error:
             self._failed = error
@@ -235,6 +238,20 @@ class SipLine:
     def forget(self, call_id: str) -> None:
         """The call manager is done with the call."""
         self._running().forget(call_id)
+
+    # --- ports.recording_sessions.SessionLine -----------------------------------------------------------------------
+
+    def take(self, session_id: str, first: str, done: Callable[[Mapping[str, Mapping[int, str]] | None], None]) -> None:
+        """Make a recording session's media ports."""
+        bridge = self._running().bridges.get(session_id)
+        if isinstance(bridge, RecordingBridge):
+            bridge.begin(first, done)
+
+    def accept(self, session_id: str) -> None:
+        """200 to a recording session."""
+        bridge = self._running().bridges.get(session_id)
+        if isinstance(bridge, RecordingBridge):
+            bridge.accept()
 
     # --- for status and metrics -------------------------------------------------------------------------------------
 

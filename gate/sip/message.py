@@ -88,6 +88,8 @@ class SipMessage:
     to_tag: str = ""
     cseq: int = 0
     cseq_method: str = ""
+    metadata: bytes = b""
+    """Of a recording session, from a part of the body (``gate.sip.multipart``)."""
 
     def get(self, name: str) -> str | None:
         """The first value of a header, or None."""

@@ -2,6 +2,7 @@
 
 ISUP of a carrier, the place of a caller, metadata: the gate passes nothing of it on. A part that its sender wants
 understood (``handling=required``) is refused; one that does not say so is passed over.
+The metadata of a recording session is put aside: ``gate.sip.recording_sessions`` reads it, where there is such a thing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from gate.sip.header_fields import parameters
 from gate.sip.message import SipMessage, body_of
 
 SDP = "application/sdp"
+METADATA = frozenset({"application/rs-metadata+xml", "application/rs-metadata"})
+"""Of a recording session (RFC 7866 9.1), and what some clients call it."""
 MAX_PARTS = 16
 
 
@@ -22,6 +25,8 @@ def unpack(message: SipMessage) -> None:
     """Leave the SDP part alone in ``message``, as if it had come so; one that cannot be taken apart stays as it is, and
     is refused for its type."""
     kind = content_type(message.get("content-type"))
+    if kind in METADATA:
+        message.metadata = body_of(message)
     if not kind.startswith("multipart/"):
         return
     found = _sdp_in(message, last=kind == "multipart/alternative")
@@ -46,8 +51,11 @@ def _sdp_in(message: SipMessage, *, last: bool) -> bytes | None:
     for part in parts[: closed[0]]:
         head, _, body = part.partition(b"\r\n\r\n")
         headers = _headers(head)
-        if content_type(headers.get("content-type")) == SDP:
+        kind = content_type(headers.get("content-type"))
+        if kind == SDP:
             found.append(body)
+        elif kind in METADATA:
+            message.metadata = body
         elif parameters(headers.get("content-disposition", "")).get("handling", "").lower() == "required":
             return None
     return (found[-1] if last else found[0]) if found else None

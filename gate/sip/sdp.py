@@ -18,7 +18,7 @@ MAX_TYPES = 128
 """Payload types of one stream: there are no more (RFC 3550 section 5.1)."""
 KEPT = frozenset({"PCMU", "PCMA", "G722"})
 """Codecs that announcements are made in, and recordings are heard again in."""
-_NOT_SPEECH = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"})
+NOT_SPEECH = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"})
 _SPELLING = {"OPUS": "opus"}
 
 
@@ -45,7 +45,7 @@ def payload_map(body: str) -> dict[int, str]:
 def codecs(body: str) -> tuple[str, ...]:
     """Names of the speech codecs, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``, …"""
     found = [name.partition("/")[0] for name in payload_map(body).values()]
-    return tuple(dict.fromkeys(name for name in found if name.upper() not in _NOT_SPEECH))
+    return tuple(dict.fromkeys(name for name in found if name.upper() not in NOT_SPEECH))
 
 
 def maps_in_packets(caller: str, callee: str) -> Mapping[str, Mapping[int, str]]:
@@ -62,7 +62,7 @@ def answer_to(offer: str, mine: str) -> str:
     wanted = {name.lower() for name in offered.values()}
     ours = payload_map(mine)
     keep = {number for number, name in ours.items() if name.lower() in wanted}
-    if not any(ours[number].partition("/")[0].upper() not in _NOT_SPEECH for number in keep):
+    if not any(ours[number].partition("/")[0].upper() not in NOT_SPEECH for number in keep):
         return ""
     lines = []
     for line in mine.splitlines():
@@ -70,10 +70,10 @@ def answer_to(offer: str, mine: str) -> str:
         if line.startswith("m=audio"):
             head, types = line.split()[:3], line.split()[3:]
             lines.append(" ".join([*head, *(kind for kind in types if whole(kind, 3) in keep)]))
-        elif not (about and int(about[1]) not in keep) and line.strip() not in _DIRECTIONS:
+        elif not (about and int(about[1]) not in keep) and line.strip() not in DIRECTIONS:
             lines.append(line)
-    theirs = next((line.strip() for line in offer.splitlines() if line.strip() in _DIRECTIONS), "a=sendrecv")
-    lines.append(_DIRECTIONS[theirs])
+    theirs = next((line.strip() for line in offer.splitlines() if line.strip() in DIRECTIONS), "a=sendrecv")
+    lines.append(DIRECTIONS[theirs])
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -89,7 +89,7 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
     """``body`` without the speech codecs that are not among ``names``; empty where none is left."""
     found = payload_map(body)
     speech = {number: name.partition("/")[0].upper() for number, name in found.items()}
-    gone = {number for number, name in speech.items() if name not in _NOT_SPEECH | names}
+    gone = {number for number, name in speech.items() if name not in NOT_SPEECH | names}
     if not any(name in names for name in speech.values()):
         return ""
     lines: list[str] = []
@@ -122,7 +122,7 @@ def preferring(body: str, names: Sequence[str]) -> str:
     return "\r\n".join(map(ranked, left.splitlines())) + "\r\n" if left else ""
 
 
-def _sections(body: str) -> list[list[str]]:
+def sections(body: str) -> list[list[str]]:
     """Its lines: those of the session, then those of each stream."""
     parts: list[list[str]] = [[]]
     for line in body.splitlines():
@@ -134,7 +134,7 @@ def _sections(body: str) -> list[list[str]]:
 
 def held(body: str) -> bool:
     """True where the side of this body may rightly be silent, or hear nothing: on hold (RFC 3264 8.4), in any form."""
-    for part in _sections(body):
+    for part in sections(body):
         for line in part:
             if line.strip() in ("a=sendonly", "a=recvonly", "a=inactive") or line.startswith("c=IN IP4 0.0.0.0"):
                 return True
@@ -143,20 +143,20 @@ def held(body: str) -> bool:
 
 def quieted(body: str) -> str:
     """``body`` with every stream inactive: nothing is sent either way (RFC 3264 6.1)."""
-    session, *streams = ([line for line in part if line.strip() not in _DIRECTIONS] for part in _sections(body))
+    session, *streams = ([line for line in part if line.strip() not in DIRECTIONS] for part in sections(body))
     return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=inactive"])]) + "\r\n"
 
 
 def resumed(body: str) -> str:
     """``body`` with every stream both ways: off hold."""
-    session, *streams = ([line for line in part if line.strip() not in _DIRECTIONS] for part in _sections(body))
+    session, *streams = ([line for line in part if line.strip() not in DIRECTIONS] for part in sections(body))
     return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=sendrecv"])]) + "\r\n"
 
 
 def silent_answer(offer: str, address: str, address6: str = "") -> str:
     """An answer that takes the first audio stream of ``offer`` without audio either way, and no other stream (RFC 3264
     section 6). Port 9 is that of discard: nobody of the gate's listens there."""
-    session, *streams = _sections(offer)
+    session, *streams = sections(offer)
     six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
     family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
     lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
@@ -191,7 +191,7 @@ def only(body: str, codec: str) -> str:
 def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
     """An answer of ours that takes the first audio stream of ``offer`` in one codec, and telephone events. Its port is
     that of discard: the relay puts its own in its place."""
-    session, *streams = _sections(only(offer, codec))
+    session, *streams = sections(only(offer, codec))
     six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
     family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
     lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
@@ -203,11 +203,11 @@ def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
             continue
         taken = True
         lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
-        theirs = next((line.strip() for line in [*stream, *session] if line.strip() in _DIRECTIONS), "a=sendrecv")
-        lines.append(_DIRECTIONS[theirs])
+        theirs = next((line.strip() for line in [*stream, *session] if line.strip() in DIRECTIONS), "a=sendrecv")
+        lines.append(DIRECTIONS[theirs])
     return "\r\n".join(lines) + "\r\n"
 
 
-_DIRECTIONS = {
+DIRECTIONS = {
     "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
 }  # fmt: skip

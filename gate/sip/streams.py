@@ -290,9 +290,10 @@ def _certificates(config: Config) -> Certificates:
     sip = config.sip
     certificate = config.path(sip.tls_certificate)
     key = config.path(sip.tls_key) if sip.tls_key else certificate
-    pbxs: dict[str, Path] = {pbx.name: config.path(pbx.certificate) for pbx in config.pbx if pbx.certificate}
+    known: dict[str, Path] = {pbx.name: config.path(pbx.certificate) for pbx in config.pbx if pbx.certificate}
+    known |= {f"siprec:{each.name}": config.path(each.certificate) for each in config.siprec if each.certificate}
     try:
-        return Certificates(certificate, key, pbxs)
+        return Certificates(certificate, key, known)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"sip.tls: the certificate cannot be taken: {error}",

@@ -30,6 +30,7 @@ from gate.sip.peers import plain
 from gate.sip.pending import Pending
 from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RequestKind
+from gate.sip.recording_bridge import RecordingBridge
 from gate.sip.refer_to import ReferTo, read
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.transfer_bridge import TransferBridge
@@ -113,7 +114,7 @@ class Transfers:
         if ingress.pending.find(request.key) is not None:
             return True
         bridge = next((each for each in self._engine.bridges.values() if leg is each.caller), None)
-        if bridge is None or not leg.peer.claimed_by or isinstance(bridge, CallInBridge):
+        if bridge is None or not leg.peer.claimed_by or isinstance(bridge, CallInBridge | RecordingBridge):
             ingress.reply(request, source, endpoint, *FORBIDDEN)
             return True
         caller = self._proven(request, leg, source, endpoint)

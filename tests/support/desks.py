@@ -501,6 +501,7 @@ class SmallDesk:
             "usage": [],
             "trunks": [],
             "redirects": [],
+            "recording_sessions": 0,
         }
         evidence = {"rolled_back": "", "unsigned_seconds": 0}
         requests = {"open": 0, "warned": 0, "overdue": 0}

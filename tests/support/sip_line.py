@@ -15,6 +15,7 @@ from typing import Any
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
 from gate.ports import Incoming
+from gate.ports.recording_sessions import SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
 from tests.support.waiting import PATIENCE
@@ -253,6 +254,7 @@ class RunningLine:
         config: Config,
         call_manager: ScriptedCallManager | None = None,
         passwords: Mapping[str, str] | None = None,
+        sessions: SessionEvents | None = None,
     ) -> None:
         self.relay = PassThrough()
         self.call_manager = call_manager or ScriptedCallManager()
@@ -260,7 +262,7 @@ class RunningLine:
             config, self.relay, lambda username: (passwords or {}).get(username, "secret"), a_leg_file()
         )
         self.call_manager.line = self.line
-        self.line.bind(self.call_manager)
+        self.line.bind(self.call_manager, sessions)
         self.relay.later = self.line.post
         self.thread = threading.Thread(target=self.line.run, name="line", daemon=True)
 

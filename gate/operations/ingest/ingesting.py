@@ -26,14 +26,13 @@ import msgspec
 import structlog
 
 from gate.core.evidence import stamp
-from gate.core.screening import Attempt, Purpose, Reason, Topic
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
-from gate.operations.ingest.binding import AHEAD, Bound, bound_to
 from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.parsing import number_of
 from gate.ports import Fact, RecordingClosed
+from gate.service.binding import AHEAD, Bound, bound_to, note_not_asked, why_refused
 from gate.service.reconcile import closing_body
 from gate.vault.sealer import Seal, sealer
 
@@ -177,7 +176,8 @@ class Ingests:
             if same:
                 return RecordingIngested(
                     recording_id=row["recording_id"], call_id=row["call_id"], already=True,
-                    bound_by=row["bound_by"] or "", refused=_refused(tx, row["call_id"]), seconds=row["seconds"] or 0.0,
+                    bound_by=row["bound_by"] or "", refused=why_refused(tx, row["call_id"]),
+                    seconds=row["seconds"] or 0.0,
                 )  # fmt: skip
         if bound is not None and bound.row["recording_id"]:
             raise RefusedError(
@@ -211,7 +211,7 @@ class Ingests:
         }  # fmt: skip
         tx.append(Fact("recording_opened", recording_id, now, actor, body))
         tx.append(Fact("recording_closed", recording_id, now, actor, {"call_id": call_id, **closing_body(closed)}))
-        refused = _refused(tx, call_id)
+        refused = why_refused(tx, call_id)
         if refused:
             against = {"call_id": call_id, "recording_id": recording_id, "reason": refused}
             tx.append(Fact("called_against_refusal", recording_id, now, actor, against))
@@ -224,15 +224,9 @@ class Ingests:
     def _not_asked(self, tx: StoreTransaction, given: _Given, now: datetime) -> str:
         """The call was made without the gate: an attempt is noted, so that the recording is found by its number, goes
         with an erasure, and counts for what it is."""
-        call_id, firm = self._folder.new_id(), self._folder.config.firm
-        attempt = Attempt(
-            given.number, Purpose.MARKETING, Topic.GENERAL, firm.numbers[0], False, given.caller.actor, "request"
-        )
-        began = given.asked.at or now
-        self._folder.screener.decide(
-            tx, attempt, now, call_id=call_id, obstacle=Reason.NOT_ASKED,
-            origin={"source": FROM, "began_at": began.isoformat()},
-        )  # fmt: skip
+        folder, call_id = self._folder, self._folder.new_id()
+        own, began = folder.config.firm.numbers[0], given.asked.at or now
+        note_not_asked(tx, folder.screener, given.number, given.caller.actor, own, now, began, call_id, FROM)
         return call_id
 
     def _room(self) -> None:
@@ -263,9 +257,3 @@ def _path(mark: Path) -> str:
     """Of the sealed file, relative to the folder of recordings."""
     day, recording_id = mark.name[len(MARK) :][:_DAY], mark.name[len(MARK) + _DAY + 1 :]
     return f"{day.replace('-', '/')}/{recording_id}.dgr"
-
-
-def _refused(tx: StoreTransaction, call_id: str) -> str:
-    """The reason why this call was refused; empty where it was not."""
-    rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
-    return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""

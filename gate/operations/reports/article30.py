@@ -133,6 +133,16 @@ def _activities(config: Config) -> list[Activity]:
     ]
     found += [
         _activity(
+            f"Calls that {each.name} has recorded here",
+            f"recorded as that system sends them (SIPREC). Announced by: {each.announced_by}",
+            "people who are called, and the firm's own callers",
+            "the audio that it sends; who it says they are, inside the sealed recording",
+            "recordings",
+        )
+        for each in config.siprec
+    ]
+    found += [
+        _activity(
             "Contact lists",
             "to tell before a call which numbers may be dialled",
             "people on the firm's own lists",

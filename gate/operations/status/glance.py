@@ -118,6 +118,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """Of a running gate."""
     redirects: list[Redirect]
     """PBXs whose calls the gate neither announces nor records."""
+    recording_sessions: int
+    """Calls that other systems are having recorded now (SIPREC), of a running gate."""
 
 
 class Status(Request[GateStatus], frozen=True):
@@ -153,6 +155,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
             for each in folder.config.pbx
             if each.mode == "redirect"
         ],
+        recording_sessions=counts.get("recording_sessions", 0),
     )
 
 

@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gate.core.evidence import stamp
+from gate.core.screening import Attempt, Purpose, Reason, Topic
 from gate.types import Row
 
 if TYPE_CHECKING:
+    from gate.service.screener import Screener
     from gate.store.queries import Source
+    from gate.store.transaction import StoreTransaction
 
 WITHIN: Final = timedelta(minutes=5)
 """How long before its recording a call was decided, at most: it rang meanwhile."""
@@ -52,3 +55,20 @@ def bound_to(tx: Source, call_id: str, number: str, at: datetime | None) -> Boun
     if number and at is not None and (rows := tx.query(_BY_NUMBER, [number, stamp(at - WITHIN), stamp(at + AHEAD)])):
         return Bound(rows[0], "number")
     return None
+
+
+def why_refused(tx: Source, call_id: str) -> str:
+    """The reason why this call was refused; empty where it was not."""
+    rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
+    return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""
+
+
+def note_not_asked(
+    tx: StoreTransaction, screener: Screener, number: str, actor: str, own: str, now: datetime, began: datetime,
+    call_id: str, source: str,
+) -> None:  # fmt: skip
+    """A call was made without the gate: an attempt is noted, so that its recording is found by its number, goes with an
+    erasure, and counts for what it is. ``own``: a number of the firm's."""
+    attempt = Attempt(number, Purpose.MARKETING, Topic.GENERAL, own, False, actor, "request")
+    origin = {"source": source, "began_at": began.isoformat()}
+    screener.decide(tx, attempt, now, call_id=call_id, obstacle=Reason.NOT_ASKED, origin=origin)

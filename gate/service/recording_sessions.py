@@ -1,0 +1,394 @@
+"""Recordings that another system sends us while the call goes on (SIPREC): bound, sealed as they arrive, in the log.
+
+The steps, all asked from the line thread, each durable before the next::
+
+    which decision the call belongs to       (none, or recorded already: refused)
+    the recorder opens: a key, its wraps, two taps
+    media ports; copies of both streams go to the taps, where nothing is kept yet
+    the wrapped key
+    the leaves, in one transaction           (looked at again: it may have changed)
+    the recorder keeps; 200
+
+So no audio is kept of which the log does not know. A gate that is killed leaves a sealed part, which the next start
+closes in the log. Whose voice is the customer's is said by the number of the decision, else the second stream is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import structlog
+
+from gate.core import numbers
+from gate.ports import Fact, Loop, Media, Recorder, RecordingClosed, RecordingOpened, Timer
+from gate.service.binding import Bound, bound_to, note_not_asked, why_refused
+from gate.service.reconcile import closing_body
+from gate.service.retry_queue import RetryQueue
+
+if TYPE_CHECKING:
+    from gate.clock import Clock
+    from gate.config import Config, Siprec
+    from gate.ports.recording_sessions import SessionAsked, SessionLine
+    from gate.service.metrics import Metrics
+    from gate.service.screener import Screener
+    from gate.store.store import EvidenceStore
+    from gate.store.transaction import StoreTransaction
+    from gate.vault.keystore import KeyStoreDb
+
+log = structlog.get_logger()
+
+FROM: Final = "siprec"
+_Payloads = Mapping[str, Mapping[int, str]]
+
+
+class Found(NamedTuple):
+    """What a session's call is."""
+
+    bound: Bound | None
+    number: str
+    """Of the customer, E.164."""
+    why_not: str = ""
+    """It is not recorded, and why."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One in hand."""
+
+    asked: SessionAsked
+    client: Siprec
+    call_id: str = ""
+    """Of the decision that it is bound to."""
+    opened: RecordingOpened | None = None
+    payloads: _Payloads | None = None
+    noted: bool = False
+    """The log knows the recording."""
+    cause: str = ""
+    """Why it has ended; empty while it goes on."""
+    done: bool = False
+    """The recorder has closed it, or cannot."""
+    closed: RecordingClosed | None = None
+    error: Exception | None = None
+    limit: Timer | None = None
+
+    @property
+    def id(self) -> str:
+        """Of session and recording."""
+        return self.asked.session_id
+
+
+class RecordingSessions:
+    """Implements ``ports.recording_sessions.SessionEvents``; hears of the recorder's failures, too. Line thread."""
+
+    def __init__(
+        self, *, config: Config, line: SessionLine, loop: Loop, media: Media, recorder: Recorder, store: EvidenceStore,
+        keys: KeyStoreDb, screener: Screener, clock: Clock, new_id: Callable[[], str], metrics: Metrics,
+        mend: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        """``mend`` as in ``CallManager``."""
+        self._clients = {each.name: each for each in config.siprec}
+        self._own = config.firm.numbers
+        self._purpose = config.recording.purpose
+        self._longest = config.limits.max_call_seconds
+        self._line, self._loop, self._media, self._recorder = line, loop, media, recorder
+        self._store, self._keys, self._screener = store, keys, screener
+        self._clock, self._new_id, self._metrics, self._mend = clock, new_id, metrics, mend
+        self._retry_queue = RetryQueue(store, loop, self._check_stopped)
+        self._sessions: dict[str, Session] = {}
+        self._stopped: Callable[[], None] | None = None
+        self.stopping = False
+        """No new ones."""
+
+    @property
+    def active(self) -> int:
+        """How many go on."""
+        return sum(not each.cause for each in self._sessions.values())
+
+    @property
+    def behind(self) -> int:
+        """How many groups of facts wait to be stored."""
+        return self._retry_queue.behind
+
+    # --- setting up ---------------------------------------------------------------------------------------------------
+
+    def asked(self, asked: SessionAsked) -> None:
+        """Another system wants to have a call recorded."""
+        session = self._sessions[asked.session_id] = Session(asked, self._clients[asked.client])
+        self._metrics.recording_sessions.set(len(self._sessions))
+        at_once = sum(each.asked.client == asked.client and not each.cause for each in self._sessions.values())
+        if self.stopping:
+            self._end(session, "gate_stopping")
+        elif at_once > session.client.sessions:
+            self._end(session, "too_many_sessions")
+        elif not self._recorder.available():
+            self._end(session, "recorder_unavailable")
+        else:
+            self._store.submit(
+                lambda tx: self._look(tx, session), lambda found, error: self._post(session, self._found, found, error)
+            )
+
+    def _post(self, session: Session, step: Callable[..., None], result: Any, error: Exception | None) -> None:
+        """``step`` on the line thread, where the session goes on by then; it ends where there was an error."""
+
+        def run() -> None:
+            if session.cause:
+                return
+            if error is not None:
+                log.error("recording_session_failed", session=session.id, error=str(error))
+                self._end(session, "evidence_unavailable")
+            else:
+                step(session, result)
+
+        self._loop.post(run)
+
+    def _look(self, tx: StoreTransaction, session: Session) -> Found:
+        """Store thread."""
+        asked = session.asked
+        customers = [each for who in asked.people[1:] if (each := _number(who)) and each not in self._own]
+        by_call = (bound_to(tx, call_id, "", None) for call_id in asked.call_ids)
+        by_number = (bound_to(tx, "", number, self._clock.now()) for number in customers)
+        bound = next((found for found in chain(by_call, by_number) if found is not None), None)
+        if bound is None:
+            kept = session.client.unbound == "keep" and customers
+            return Found(None, customers[0] if kept else "", "" if kept else "no_such_call")
+        number = str(bound.row["number"] or "")
+        return Found(bound, number, "recorded_already" if _recorded(tx, bound) else "")
+
+    def _found(self, session: Session, found: Found) -> None:
+        if found.why_not:
+            self._end(session, found.why_not)
+            return
+        now = self._clock.now().isoformat()
+        header = {"recording_id": session.id, "call_id": session.id, "opened": now, "from": FROM}
+
+        def opened(opened: RecordingOpened | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._opened(session, found, opened, error))
+
+        self._recorder.open(session.id, session.id, header, opened)
+
+    def _opened(self, session: Session, found: Found, opened: RecordingOpened | None, error: Exception | None) -> None:
+        session.opened = opened
+        if session.cause:
+            self._close(session)
+        elif opened is None:
+            log.error("recording_session_failed", session=session.id, error=str(error))
+            self._end(session, "recorder_unavailable")
+        else:
+            self._line.take(session.id, _first(session.asked, found.number), lambda maps: self._ready(session, maps))
+
+    def _ready(self, session: Session, payloads: _Payloads | None) -> None:
+        """Its media ports are there."""
+        session.payloads = payloads
+        if session.cause or payloads is None or session.opened is None:
+            return
+        self._recorder.media_changed(session.id, payloads)
+        taps = session.opened.caller_port, session.opened.callee_port
+        self._media.copy(session.id, *taps, lambda sources: self._tapped(session, sources))
+
+    def _tapped(self, session: Session, sources: tuple[int, int] | None) -> None:
+        opened = session.opened
+        if session.cause or opened is None:
+            return
+        if sources is None:
+            self._end(session, "media_failed")
+            return
+        self._recorder.listen(session.id, *sources)
+        self._keys.put(
+            session.id, opened.key_id, opened.wraps, lambda error: self._post(session, self._key_kept, None, error)
+        )
+
+    def _key_kept(self, session: Session, _: None) -> None:
+        self._store.submit(
+            lambda tx: self._note(tx, session),
+            lambda why_not, error: self._loop.post(lambda: self._noted(session, why_not, error)),
+        )
+
+    def _note(self, tx: StoreTransaction, session: Session) -> str:
+        """The leaves; why not, where the call is not to be recorded any more. Store thread."""
+        found = self._look(tx, session)
+        if found.why_not or session.opened is None:
+            return found.why_not or "internal_error"
+        now, opened, asked, actor = self._clock.now(), session.opened, session.asked, _actor(session)
+        if found.bound is not None:
+            call_id, by = str(found.bound.row["call_id"]), found.bound.by
+        else:
+            call_id, by = self._new_id(), "nothing"
+            note_not_asked(tx, self._screener, found.number, actor, self._own[0], now, now, call_id, FROM)
+        session.call_id = call_id
+        body = {
+            "call_id": call_id, "key_id": opened.key_id, "path": opened.path,
+            "recipients": [recipient for recipient, _ in opened.wraps], "commitments": dict(opened.commitments),
+            "purpose": self._purpose, "from": FROM, "client": asked.client, "source": asked.source, "bound_by": by,
+            "announced_by": session.client.announced_by, "streams": len(asked.streams),
+        }  # fmt: skip
+        tx.append(Fact("recording_opened", session.id, now, actor, body))
+        if refused := why_refused(tx, call_id):
+            against = {"call_id": call_id, "recording_id": session.id, "reason": refused}
+            tx.append(Fact("called_against_refusal", session.id, now, actor, against))
+            log.error("called_against_refusal", call=call_id, recording=session.id, reason=refused)
+        return ""
+
+    def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
+        session.noted = error is None and not why_not
+        if session.cause:
+            self._note_closing(session)
+            return
+        if not session.noted:
+            log.error("recording_session_failed", session=session.id, error=str(error or why_not))
+            self._end(session, why_not or "evidence_unavailable")
+            return
+        if session.asked.paused:
+            self.paused(session.id, True)
+        self._recorder.start(session.id, session.payloads or {}, [self._event(session)])
+        self._line.accept(session.id)
+        session.limit = self._loop.after(self._longest, lambda: self._end(session, "time_limit"))
+        log.info("recording_session", session=session.id, call=session.call_id, client=session.asked.client)
+
+    @staticmethod
+    def _event(session: Session) -> dict[str, Any]:
+        """What the sealed file itself says of where its audio came from, and whose voices its client says they are."""
+        streams = [{"label": each.label, "people": list(each.people)} for each in session.asked.streams]
+        mixed = len(streams) == 1 and len(session.asked.streams[0].people) != 1
+        told = {"from": FROM, "client": session.asked.client, "announced_by": session.client.announced_by}
+        return {"event": FROM, **told, "streams": streams, "mixed": mixed}
+
+    # --- while it goes on ---------------------------------------------------------------------------------------------
+
+    def changed(self, session_id: str, payloads: _Payloads) -> None:
+        """Other codecs, or a stream more or less."""
+        if session := self._sessions.get(session_id):
+            session.payloads = payloads
+            self._recorder.media_changed(session_id, payloads)
+
+    def paused(self, session_id: str, on: bool) -> None:
+        """Its client pauses, or goes on."""
+        session = self._sessions.get(session_id)
+        if session is None or not session.noted:
+            return
+        (self._recorder.pause if on else self._recorder.resume)(session_id)
+        kind = "recording_paused" if on else "recording_resumed"
+        self._retry_queue.keep(self._fact(session, kind, why=FROM))
+
+    def over(self, session_id: str, cause: str) -> None:
+        """It has ended by itself."""
+        if session := self._sessions.get(session_id):
+            self._ended(session, cause)
+
+    def recorder_failed(self, session_id: str, message: str) -> None:
+        """One recording cannot go on. From the recorder's thread."""
+        self._loop.post(lambda: self._failed([session_id], message))
+
+    def recorder_away(self) -> None:
+        """The recorder process is gone. From the recorder's thread."""
+        self._loop.post(lambda: self._failed(list(self._sessions), "the recorder is away"))
+
+    def _failed(self, session_ids: Sequence[str], message: str) -> None:
+        for session in [self._sessions[each] for each in session_ids if each in self._sessions]:
+            if session.opened is not None and not session.cause:
+                log.error("recording_session_failed", session=session.id, error=message)
+                self._end(session, "recorder_failed")
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """End all; ``stopped`` when the last leaf is kept."""
+        self.stopping, self._stopped = True, stopped
+        for session in list(self._sessions.values()):
+            self._end(session, "gate_stopping")
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
+        if self._stopped is not None and not self._sessions and self._retry_queue.settled:
+            stopped, self._stopped = self._stopped, None
+            stopped()
+
+    def _end(self, session: Session, cause: str) -> None:
+        """Refuse it, or hang up."""
+        if not session.cause:
+            self._line.hang_up(session.id, cause)
+            self._ended(session, cause)
+
+    def _ended(self, session: Session, cause: str) -> None:
+        if session.cause:
+            return
+        session.cause = cause
+        if session.limit is not None:
+            session.limit.cancel()
+        self._metrics.recording_sessions_ended.labels(cause).inc()
+        log.info("recording_session_over", session=session.id, client=session.asked.client, cause=cause)
+        if session.opened is None:
+            self._let_go(session)  # where the recorder is only opening, its answer closes it
+        else:
+            self._media.when_quiet(session.id, lambda: self._close(session))
+
+    def _close(self, session: Session) -> None:
+        if session.opened is None:
+            return
+
+        def done(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._closed(session, closed, error))
+
+        self._recorder.close(session.id, done)
+
+    def _closed(self, session: Session, closed: RecordingClosed | None, error: Exception | None) -> None:
+        session.done, session.closed, session.error = True, closed, error
+        self._note_closing(session)
+        self._let_go(session)
+
+    def _note_closing(self, session: Session) -> None:
+        """How the recording ended, once the log says that there is one and the recorder is done: in either order."""
+        if not (session.noted and session.done):
+            return
+        if session.error is not None:
+            log.error("recording_not_closed", recording=session.id, error=str(session.error))
+            self._mend(session.id)
+            return
+        none = RecordingClosed(session.id, "", 0, 0.0, 0, {}, (), interrupted=True, cause="never_started")
+        body = closing_body(session.closed or none)
+        self._retry_queue.keep(self._fact(session, "recording_closed", ended_by=session.cause, **body))
+
+    def _fact(self, session: Session, kind: str, **body: Any) -> Fact:
+        return Fact(kind, session.id, self._clock.now(), _actor(session), {"call_id": session.call_id, **body})
+
+    def _let_go(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self._metrics.recording_sessions.set(len(self._sessions))
+        self._check_stopped()
+
+
+def _actor(session: Session) -> str:
+    return f"siprec:{session.asked.client}"
+
+
+def _recorded(tx: StoreTransaction, bound: Bound) -> bool:
+    """The call has a recording that stands in the way of another one: any but what was left of a session before, which
+    its client begins anew after a break."""
+    rows = tx.query(
+        "SELECT 1 FROM recordings WHERE call_id = ?"
+        " AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL AND closed_at IS NOT NULL)",
+        [bound.row["call_id"]],
+    )
+    return bool(rows)
+
+
+def _number(aor: str) -> str:
+    """E.164 of an address of record; empty where it has no number."""
+    scheme, colon, rest = aor.partition(":")
+    plain = rest if colon and scheme.lower() in ("sip", "sips", "tel") else aor
+    try:
+        return numbers.parse(plain.partition("@")[0].partition(";")[0].strip()[:64]).e164
+    except numbers.NumberRefused:
+        return ""
+
+
+def _first(asked: SessionAsked, number: str) -> str:
+    """Whose side the first stream is: the customer's where it alone is said to have their voice."""
+    has = [number in map(_number, each.people) for each in asked.streams] if number else [False]
+    return "callee" if has[0] and not any(has[1:]) and not _mixed(asked) else "caller"
+
+
+def _mixed(asked: SessionAsked) -> bool:
+    return len(asked.streams) == 1 and len(asked.streams[0].people) != 1

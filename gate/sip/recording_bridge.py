@@ -1,0 +1,264 @@
+"""One recording session (SIPREC, RFC 7866): another system's INVITE, by which it sends us the audio of a call.
+
+A bridge whose callee is nobody. The media relay has two parties in every call; here each is a stream: what it sends is
+copied to the recorder as that of a caller or a callee is, and nothing is ever sent to either. The first two streams
+that can be kept are taken and keep their sides; each offer after that may pause, resume, move, add or remove streams.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from gate.sip import identity
+from gate.sip.bridge import Bridge
+from gate.sip.peers import networks
+from gate.sip.pending import Pending
+from gate.sip.recording_offer import OfferError, Stream, answer, read, silent
+from gate.sip.routes import Route
+from gate.sip.sippy_adapter.classes import (
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventTry,
+    CCEventUpdate,
+    MsgBody,
+)
+
+if TYPE_CHECKING:
+    from gate.config import Siprec
+    from gate.ports.recording_sessions import SessionAsked, SessionEvents
+    from gate.sip.engine import Engine
+
+_log = structlog.get_logger("gate.sip")
+
+FORBIDDEN = 403, "Forbidden"
+AWAY = 503, "Service Unavailable"
+NOT_ACCEPTABLE = 488, "Not Acceptable Here"
+FAILED = 500, "Server Internal Error"
+_ANSWERS = {
+    "no_such_call": FORBIDDEN,
+    "recorded_already": FORBIDDEN,
+    "too_many_sessions": AWAY,
+    "recorder_unavailable": AWAY,
+    "gate_stopping": AWAY,
+    "media_unavailable": NOT_ACCEPTABLE,
+}
+"""What refuses a session; anything else is our own failure."""
+_NOBODY = Route(("127.0.0.1", 9), "", "")
+_SIDES = ("caller", "callee")
+_Payloads = Mapping[str, Mapping[int, str]]
+
+
+class RecordingBridge(Bridge):
+    """A session from its INVITE to its end."""
+
+    def __init__(
+        self, engine: Engine, pending: Pending, client: Siprec, asked: SessionAsked, streams: list[Stream],
+        events: SessionEvents,
+    ) -> None:  # fmt: skip
+        super().__init__(engine, pending, "", "", "", [_NOBODY])
+        self.caller.allow = identity.ALLOW
+        self.caller.lContact.address.setParam("+sip.srs")  # RFC 7866 7.2
+        self.caller.peer.networks = networks(client.addresses)
+        self.asked = asked
+        self.streams = streams
+        self.sides: dict[int, str] = {}
+        """Place of a stream in the SDP -> whose it is in the recording, for good."""
+        self._events = events
+        self._told = False
+        self._paused = asked.paused
+        self._ports: dict[str, tuple[str, int]] = {}
+        """Side -> where its stream is to be sent."""
+        self._origin = [secrets.randbits(32), 0]
+        self._done: Callable[[_Payloads | None], None] | None = None
+
+    def refusal(self, why: str) -> tuple[int, str]:
+        """What refuses it."""
+        return _ANSWERS.get(why, FAILED)
+
+    def session_seconds(self, side: str) -> int:
+        """As the gate's own."""
+        return self.engine.config.sip.session_seconds
+
+    # --- setting up ---------------------------------------------------------------------------------------------------
+
+    def on_caller(self, event: Any) -> None:
+        """What the client does."""
+        if isinstance(event, CCEventTry):
+            self._told = True
+            self._events.asked(self.asked)
+        elif isinstance(event, CCEventDisconnect):
+            self.hung_up("caller", "cancelled" if self.phase == "dialling" else "hung_up")
+        elif isinstance(event, CCEventUpdate):
+            self._offered(event.getData(), wants_answer=True)
+        elif isinstance(event, CCEventConnect):  # SDP in an ACK, or the answer to a refresh of ours
+            self._settled(event.getData()[2])
+        elif isinstance(event, CCEventFail):
+            self._settled(None)
+
+    def begin(self, first: str, done: Callable[[_Payloads | None], None]) -> None:
+        """As ``SessionLine.take``."""
+        if self.phase != "dialling" or self.caller.over:
+            return
+        for place in self._usable()[:2]:
+            self.sides[place] = first if not self.sides else _other(first)
+        self._relay(partial(self._taken, done))
+
+    def _taken(self, done: Callable[[_Payloads | None], None], ok: bool) -> None:
+        if self.phase != "dialling" or self.caller.over:
+            return
+        if not ok:
+            self.give_up(NOT_ACCEPTABLE[0], "media_unavailable")
+        done(self.payloads() if ok else None)
+
+    def accept(self) -> None:
+        """200."""
+        if self.phase != "dialling" or self.caller.over:
+            return
+        self.phase, self.picked_up = "connected", True
+        self._remember()
+        body = self._answer()
+        self.caller.good_local = body.getCopy()
+        self.liveness.start()
+        self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+        self.keep_legs()
+
+    def payloads(self) -> _Payloads:
+        """Side -> payload type -> ``name/rate``."""
+        return {side: self.streams[place].payloads for place, side in self.sides.items()}
+
+    def _usable(self) -> list[int]:
+        return [place for place, stream in enumerate(self.streams) if stream.usable]
+
+    def _heard(self, side: str) -> Stream | None:
+        """The stream of a side, where it is there."""
+        for place, each in self.sides.items():
+            if each == side and place < len(self.streams) and self.streams[place].usable:
+                return self.streams[place]
+        return None
+
+    def _relay(self, done: Callable[[bool], None]) -> None:
+        """Have the relay take each stream from where it comes from now; one side after the other."""
+        relay, left = self.engine.relay, list(_SIDES)
+        families = [self.streams[place].family for place in self.sides]
+
+        def next_side() -> None:
+            if not left:
+                done(True)
+                return
+            side, stream = left[0], self._heard(left.pop(0))
+            text = stream.towards_relay(heard=stream.sends) if stream else silent(families[0] if families else "IP4")
+            put = relay.caller_sdp if side == "caller" else relay.callee_sdp
+            put(self.id, MsgBody(text), self.safely(partial(ready, _other(side))))
+
+        def ready(other: str, body: Any, ex: Any = None) -> None:
+            if body is None or ex is not None:
+                _log.warning("the media relay refuses a recording session", session=self.id, error=str(ex))
+                done(False)
+                return
+            (anchored,) = read(str(body))  # what one party is told is where the other one is taken from
+            self._ports[other] = anchored.address, anchored.port
+            next_side()
+
+        next_side()
+
+    def _answer(self) -> Any:
+        taken = {
+            place: self._ports[side]
+            for place, side in self.sides.items()
+            if place < len(self.streams) and self.streams[place].usable
+        }
+        self._origin[1] += 1
+        own = next(iter(self._ports.values()))[0]
+        body = MsgBody(answer(self.streams, taken, f"{self._origin[0]} {self._origin[1]}", own))
+        body.needs_update = False
+        return body
+
+    def _remember(self) -> None:
+        """What the watch over silence goes by: a stream that sends is no hold, whatever direction it names."""
+        self.caller_sdp, self.callee_sdp = (
+            "a=sendrecv" if (stream := self._heard(side)) is None or stream.sends else "a=inactive" for side in _SIDES
+        )
+
+    # --- offers in the session ----------------------------------------------------------------------------------------
+
+    def _offered(self, body: Any, *, wants_answer: bool) -> None:
+        """A re-INVITE or UPDATE with SDP."""
+        before = self.streams, dict(self.sides)
+        try:
+            self.streams = read(str(body))
+            if len(self.streams) < len(before[0]):
+                raise OfferError("streams are missing")  # RFC 3264 section 8
+        except OfferError as error:
+            _log.warning("an offer in a recording session is refused", session=self.id, why=str(error))
+            self.streams = before[0]
+            self._refuse(wants_answer)
+            return
+        for place in self._usable():
+            free = [side for side in _SIDES if side not in self.sides.values()]
+            if place not in self.sides and free:
+                self.sides[place] = free[0]
+        pauses = not any((stream := self._heard(side)) is not None and stream.sends for side in _SIDES)
+        if pauses and not self._paused:
+            self._paused = True
+            self._events.paused(self.id, True)
+
+        def relayed(ok: bool) -> None:
+            if self.phase != "connected":
+                return
+            if not ok:
+                self.streams, self.sides = before
+                self._refuse(wants_answer)
+                return
+            self._remember()
+            self._events.changed(self.id, self.payloads())
+            if self._paused and not pauses:
+                self._paused = False
+                self._events.paused(self.id, False)
+            if wants_answer:
+                reply = self._answer()
+                self.caller.good_local = reply.getCopy()
+                self.caller.recvEvent(CCEventConnect((200, "OK", reply)))
+
+        self._relay(relayed)
+
+    def _refuse(self, wants_answer: bool) -> None:
+        if wants_answer and str(self.caller.state) == "Updating(UAS)":
+            self.caller.recvEvent(CCEventFail(NOT_ACCEPTABLE))
+
+    def _settled(self, body: Any) -> None:
+        if self.caller.lSDP is None:  # sippy's, where a refresh failed
+            self.caller.lSDP = self.caller.good_local
+        if body is not None and self.phase == "connected":
+            self._offered(body, wants_answer=False)
+
+    def tell_media(self) -> None:
+        """Nobody else: ``changed`` has."""
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
+        """It did not come about."""
+        self._finish(passed or self.refusal(why), why, partial(self._over, why))
+
+    def hung_up(self, side: str, cause: str = "hung_up") -> None:
+        """The client is gone, or the gate takes it that it is."""
+        self._finish(self.refusal(cause), cause, partial(self._over, cause))
+
+    def drop(self) -> None:
+        """It never began."""
+        super().drop()
+        self._over("internal_error")
+
+    def _over(self, cause: str) -> None:
+        if self._told:
+            self._events.over(self.id, cause)
+
+
+def _other(side: str) -> str:
+    return "callee" if side == "caller" else "caller"
