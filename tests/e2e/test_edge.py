@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 from tests.support import baresip, browser, edge
-from tests.support.audio import windows
+from tests.support.audio import read_wav, share, windows
 from tests.support.baresip import Baresip
-from tests.support.calls_in import CALLER, OWN, taking_calls
+from tests.support.calls_in import CALLER, OWN, TONES, taking_calls
 from tests.support.edge import Edge
 from tests.support.gatehouse import LISTED, ROOT, UNLISTED
-from tests.support.phones import Phones
+from tests.support.phones import Phones, heard, speaking
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Heard, Phone, sdp
 from tests.support.sip_stream import StreamPhone, trusting
@@ -24,6 +28,10 @@ from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.peer
 
+BOBS = "+441632960100"
+"""Own number of which Bob's phone is rung."""
+CUSTOMER, AGENT = 1700.0, 1000.0
+
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
@@ -31,6 +39,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     edge.required()
     gate = taking_calls(tmp_path_factory.mktemp("edge") / "gate", to=["account:alice"])
     gate.set("calling", redial_hours=0)
+    document = tomlkit.parse(gate.config.read_text())
+    document["call_in"].append({"number": BOBS, "to": ["account:bob"]})
+    gate.config.write_text(tomlkit.dumps(document))
     made = Edge(gate)
     gate.start()
     try:
@@ -41,7 +52,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         gate.stop()
 
 
-def dial(front: Edge, phone: Phone, number: str, *headers: str, method: str = "INVITE") -> Heard:
+def dial(front: Edge, phone: Phone, number: str, *headers: str, method: str = "INVITE", contact: str = "") -> Heard:
     """Alice's request through the edge, by UDP; the final answer to it."""
     dialog = phone.new_dialog(number)
     dialog.remote = dialog.local.partition(";")[0] if method == "REGISTER" else dialog.remote
@@ -51,7 +62,7 @@ def dial(front: Edge, phone: Phone, number: str, *headers: str, method: str = "I
     dialog.cseq += 1
     line = authorization(asked, "alice", front.gate.password(), method, dialog.target)
     phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}"
-    phone.send(phone.request(method, dialog, body=body, headers=(line, *headers), branch=phone.branch))
+    phone.send(phone.request(method, dialog, body=body, headers=(line, *headers), branch=phone.branch, contact=contact))
     while (heard := phone.recv()).code < 200 or heard.get("CSeq") != f"2 {method}":
         pass
     return heard
@@ -122,6 +133,62 @@ def test_a_phone_over_tls_is_rung_with_srtp(front: Edge) -> None:
     phone.sock.close()
     assert " RTP/SAVP " in rung.body and "AES_CM_128_HMAC_SHA1_80" in rung.body
     assert "NULL_" not in rung.body, "no encryption, under its name"
+
+
+def test_a_call_in_is_answered_over_tls_with_srtp_heard_both_ways_and_recorded(front: Edge, tmp_path: Path) -> None:
+    """Then the phone's connection is gone: it cannot be rung until it registers anew."""
+    baresip.required()
+    gate = front.gate
+    phone = Baresip(
+        tmp_path / "phone", front.at("tls"), "bob", gate.password("bob"), AGENT, transport="tls", trusted=front.pem,
+        srtp=True, answers=True,
+    )  # fmt: skip
+    trunk = Phones(
+        to=gate.address, port=gate.trunk_port, audio=lambda _: speaking(CUSTOMER), keep=True, name=CALLER
+    )  # fmt: skip
+    phone.serve(300)
+    try:
+        with trunk:
+            phone.wait("200 OK.*binding")
+            talk = trunk.dial("0" + BOBS[3:])
+            gate.wait(lambda: heard(talk, AGENT) > 1, PATIENCE, "the agent is not heard")
+            bob = tmp_path / "phone" / "heard.wav"
+            gate.wait(lambda: bob.exists() and bob.stat().st_size > 20_000, PATIENCE, "the agent hears nothing")
+            trunk.hang_up(talk)
+            phone.wait("session closed|terminated")
+            assert "SRTP is Enabled" in phone.said
+            phone.end()  # it does not sign off
+            gone = trunk.dial("0" + BOBS[3:])
+            trunk.wait([gone], "over", PATIENCE)
+            assert heard(gone, TONES["nobody"]) > 0.5
+    finally:
+        phone.end()
+    call = "SELECT c.* FROM calls c JOIN recordings r USING (call_id) WHERE c.presentation = ? AND r.closed_at NOT NULL"
+    (row,) = gate.wait(lambda: gate.rows(call, BOBS), PATIENCE, "the recording is not closed")
+    assert (row["number"], row["reason"], row["bridged"], row["recorded"]) == (CALLER, "call_in", 1, 1)
+    gate.export(row["recording_id"], tmp_path / "call.wav")
+    samples, rate = read_wav(tmp_path / "call.wav")
+    tones = [(side, tone) for side in (0, 1) for tone in (CUSTOMER, AGENT) if share(samples[:, side], tone, rate) > 0.3]
+    assert tones == [(0, CUSTOMER), (1, AGENT)]
+    assert len(samples) / rate > row["seconds"] - 0.3, "the recording is not whole"
+
+
+def test_flows_are_kept_alive_and_nothing_more_of_rfc_5626_is_promised(front: Edge) -> None:
+    """No flow token, no ``;ob``: a phone that asks for them gets a plain registration (RFC 5626, 4.2.1 and 6)."""
+    phone = StreamPhone(front.at("tls"), trusting(front.pem), name="127.0.0.1")
+    phone.send("\r\n\r\n")
+    phone.pong()
+    contact = f'<sip:alice@{phone.address};ob>;reg-id=1;+sip.instance="<urn:uuid:00000000-0000-4000-8000-000000000001>"'
+    answer = dial(front, phone, "alice", "Supported: path, outbound", method="REGISTER", contact=contact)
+    phone.sock.close()
+    assert answer.code == 200
+    assert "outbound" not in answer.get("Require") and "ob" not in answer.get("Path").split(";")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stun:
+        stun.settimeout(PATIENCE)
+        mark = os.urandom(12)
+        stun.sendto(struct.pack("!HHI", 0x0001, 0, 0x2112A442) + mark, front.at("udp"))
+        told = stun.recv(2048)
+    assert told[:2] == b"\x01\x01" and told[8:20] == mark
 
 
 def test_a_browser_with_opus_alone_calls_over_wss_with_dtls(front: Edge) -> None:
