@@ -39,11 +39,12 @@ def families(readable: Readable, sip: Sip) -> Iterator[Fault]:
                 key, f"{address} is {_family(address)}, and sip.listen ({sip.listen}) is {ours}: it cannot be reached"
             )
     heard = {ours, _family(sip.tcp), _family(sip.tls)}
-    for index, pbx in pbxs.items():
-        if pbx.addresses and not any(network(each) or _of_network(each) in heard for each in pbx.addresses):
-            kind = _of_network(pbx.addresses[0])
+    peers = [(name, *each) for name in ("pbx", "siprec") for each in readable.arrays.get(name, {}).items()]
+    for name, index, peer in peers:
+        if peer.addresses and not any(network(each) or _of_network(each) in heard for each in peer.addresses):
+            kind = _of_network(peer.addresses[0])
             yield Fault(
-                ("pbx", index, "addresses"),
+                (name, index, "addresses"),
                 f"all are {kind}, and the gate listens on no {kind} address: see sip.listen",
             )
 

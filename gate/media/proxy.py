@@ -40,7 +40,7 @@ class Proxy:
     """The running RTPProxy. Built and used on the line thread; ``MediaError`` where it does not start."""
 
     def __init__(self, config: Config, addresses: Addresses, loop: ports.Loop) -> None:
-        _raise_file_limit(config.limits.max_calls)
+        _raise_file_limit(config.limits.max_calls + sum(each.sessions for each in config.siprec))
         self._loop = loop
         self._library = _start(config, addresses)
         self._worker = Worker(self._library.rtpp_sock, loop.post)

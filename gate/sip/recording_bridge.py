@@ -75,7 +75,6 @@ class RecordingBridge(Bridge):
         self._ports: dict[str, tuple[str, int]] = {}
         """Side -> where its stream is to be sent."""
         self._origin = [secrets.randbits(32), 0]
-        self._done: Callable[[_Payloads | None], None] | None = None
 
     def refusal(self, why: str) -> tuple[int, str]:
         """What refuses it."""
@@ -142,30 +141,25 @@ class RecordingBridge(Bridge):
                 return self.streams[place]
         return None
 
-    def _relay(self, done: Callable[[bool], None]) -> None:
+    def _relay(self, done: Callable[[bool], None], side: str = "caller") -> None:
         """Have the relay take each stream from where it comes from now; one side after the other."""
-        relay, left = self.engine.relay, list(_SIDES)
+        stream, relay = self._heard(side), self.engine.relay
         families = [self.streams[place].family for place in self.sides]
+        text = stream.towards_relay(heard=stream.sends) if stream else silent(families[0] if families else "IP4")
+        put = relay.caller_sdp if side == "caller" else relay.callee_sdp
+        put(self.id, MsgBody(text), self.safely(partial(self._relayed, done, side)))
 
-        def next_side() -> None:
-            if not left:
-                done(True)
-                return
-            side, stream = left[0], self._heard(left.pop(0))
-            text = stream.towards_relay(heard=stream.sends) if stream else silent(families[0] if families else "IP4")
-            put = relay.caller_sdp if side == "caller" else relay.callee_sdp
-            put(self.id, MsgBody(text), self.safely(partial(ready, _other(side))))
-
-        def ready(other: str, body: Any, ex: Any = None) -> None:
-            if body is None or ex is not None:
-                _log.warning("the media relay refuses a recording session", session=self.id, error=str(ex))
-                done(False)
-                return
-            (anchored,) = read(str(body))  # what one party is told is where the other one is taken from
-            self._ports[other] = anchored.address, anchored.port
-            next_side()
-
-        next_side()
+    def _relayed(self, done: Callable[[bool], None], side: str, body: Any, ex: Any = None) -> None:
+        if body is None or ex is not None:
+            _log.warning("the media relay refuses a recording session", session=self.id, error=str(ex))
+            done(False)
+            return
+        (anchored,) = read(str(body))  # what one party is told is where the other one is taken from
+        self._ports[_other(side)] = anchored.address, anchored.port
+        if side == "caller":
+            self._relay(done, "callee")
+        else:
+            done(True)
 
     def _answer(self) -> Any:
         taken = {

@@ -53,12 +53,18 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     whose callee is heard in that of another one, or whose number somebody with an open request has. Returns how many
     calls went, and how many stay."""
     numbers = sorted({row["number"] for row in rows if row["number"]})
-    ids = [row["call_id"] for row in rows]
+    ids = list(dict.fromkeys(row["call_id"] for row in rows))
     holds = requests.holds_of(tx, numbers, ids)
     kept_calls = {hold["call_id"] for hold in holds if hold["target"] == "call"}
     kept_recordings = {hold["recording_id"] for hold in holds if hold["target"] == "recording"}
     kept_numbers = {hold["number"] for hold in holds if hold["target"] == "number"} | _asking(tx)
-    states = {row["call_id"]: row for row in requests.calls(tx, ids)}
+    calls = requests.calls(tx, ids)  # one that was recorded in parts has a row for each
+    states = {row["call_id"]: row for row in calls}
+    recorded_still = {
+        row["call_id"]
+        for row in calls
+        if row["recording"] not in (None, "erased") or row["recording_id"] in kept_recordings
+    }
     onward = {call: [each["call_id"] for each in rows] for call, rows in transfers.after(tx, ids).items()}
     there = requests.calls(tx, {each for calls in onward.values() for each in calls})
     recorded = {row["call_id"] for row in there if row["recording"] not in (None, "erased")}
@@ -68,9 +74,8 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
         for call in ids
         if call in states
         and call not in kept_calls
-        and states[call]["recording"] in (None, "erased")
+        and call not in recorded_still
         and call not in heard
-        and states[call]["recording_id"] not in kept_recordings
         and states[call]["number"] not in kept_numbers
     ]
     gone = [states[call]["number"] for call in going if states[call]["number"]]

@@ -97,6 +97,17 @@ GOOD: dict[str, tuple[str, ...]] = {
         '{"request": "DSR-2026-0001", "grant": true, "reasons": "x"}', '{"call_id": "0123456789abcdef"}',
     ),
     "line": ("01635 506160\r\n0207 3787244\r\n01635506160 \r\n", "01635506160 \n02073787244 \n" * 4),
+    "metadata": (
+        '<?xml version="1.0" encoding="UTF-8"?><r:recording xmlns:r="urn:ietf:params:xml:ns:recording:1"><session '
+        'session_id="a"><sipSessionID>c@h</sipSessionID></session><participant participant_id="p"><nameID '
+        'aor="sip:1@h"><name>N</name></nameID></participant><stream stream_id="s"><label>1</label></stream>'
+        '<participantstreamassoc participant_id="p"><send>s</send></participantstreamassoc></r:recording>',
+        '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><recording><name>&x;</name></recording>',
+    ),
+    "offer": (
+        SDP,
+        "v=0\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 8\r\na=label:1\r\na=sendonly\r\nm=audio 0 RTP/AVP 0\r\n",
+    ),
     "bundle": (), "sealed": (),
 }  # fmt: skip
 """Kind -> good ones to begin with, Latin-1; those of the last two are files, which whoever fuzzes brings."""

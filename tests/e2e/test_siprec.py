@@ -19,8 +19,8 @@ from gate import g711
 from tests.support.audio import read_wav, tone, windows
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.sealed import first_key, opened
-from tests.support.sip_peer import Phone, read
-from tests.support.siprec import AGENT, CUSTOMER, Client, metadata, multipart, offer, ports_of
+from tests.support.sip_peer import Phone
+from tests.support.siprec import AGENT, CUSTOMER, Client, StreamClient, metadata, multipart, offer, ports_of
 from tests.support.waiting import PATIENCE
 
 ANNOUNCED = "the SBC plays notice.wav before it connects"
@@ -354,9 +354,7 @@ def test_no_more_sessions_than_are_allowed(house: House) -> None:
 
 def test_by_tcp(house: House, tmp_path: Path) -> None:
     call = house.decided("01134960530")
-    with Client(house.gate.address) as client, socket.create_connection(house.gate.address) as stream:
-        client.send = lambda data, to=None: stream.sendall(str(data).replace("/UDP", "/TCP").encode())  # type: ignore[method-assign]
-        client.recv = lambda seconds=PATIENCE, only="": read_from(stream)  # type: ignore[method-assign]
+    with StreamClient(house.gate.address) as client:
         answer = client.begin(call)
         assert "transport=tcp" in answer.contact
         client.parties[0].speaks(0.5)
@@ -364,17 +362,35 @@ def test_by_tcp(house: House, tmp_path: Path) -> None:
     assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
-def read_from(stream: socket.socket) -> Any:
-    """The next message of a connection."""
-    data = b""
-    stream.settimeout(PATIENCE)
-    while b"\r\n\r\n" not in data:
-        data += stream.recv(1)
-    length = int(read(data).get("Content-Length") or 0)
-    while length:
-        data += (more := stream.recv(length))
-        length -= len(more)
-    return read(data)
+def test_of_two_sessions_for_a_call_at_once_one_is_taken(house: House) -> None:
+    call = house.decided("01134960531")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(house.gate.address, tones=(AGENT,))) for _ in range(4)]
+        for client in clients:
+            client.invite(call)
+        assert sorted(client.final().code for client in clients) == [200, 403, 403, 403]
+    rows = house.gate.rows("SELECT 1 FROM recordings JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call)
+    assert len(rows) == 1
+
+
+def test_it_is_a_recording_like_all_others(house: House, client: Client) -> None:
+    number = "+441134960532"
+    call = house.decided("01134960532")
+    client.begin(call)
+    client.parties[0].speaks(0.3)
+    client.bye()
+    recording = house.recording(call)["recording_id"]
+    gate = house.gate.client
+    assert all(each["ok"] for each in gate.call("recording_verify", recording_id=recording)["items"])
+    for on in ({"recording_id": recording}, {"number": number}):
+        held = gate.call("hold_add", reason="a complaint", reference="C-1", **on)
+        assert held["kept"] == 1
+        gate.call("hold_release", hold_id=held["id"], reason="settled")
+    items = gate.call("recording_list", text=number)["items"]
+    assert [(each["recording_id"], each["number"], each["state"]) for each in items] == [(recording, number, "closed")]
+    record = gate.call("report_article30")["activities"]
+    (activity,) = [each for each in record if each["name"] == "Calls that sbc1 has recorded here"]
+    assert ANNOUNCED in activity["purpose"]
 
 
 def test_a_killed_gate_leaves_a_sealed_part_and_nothing_in_clear(house: House, tmp_path: Path) -> None:

@@ -6,18 +6,22 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from gate.config import Config, Siprec
+from gate.config import Siprec
 from gate.ports.recording_sessions import SessionAsked
 from gate.sip.line import SipLine
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Heard, Peer
-from tests.support.siprec import Client, metadata, offer, ports_of
+from tests.support.sip_stream import certificate, trusting
+from tests.support.siprec import Client, StreamClient, metadata, offer, ports_of
 from tests.support.waiting import PATIENCE
+
+AT_AN_ADDRESS = Siprec("sbc1", "the SBC", ("127.0.0.1",))
 
 
 class Service:
@@ -66,9 +70,10 @@ class Service:
 class Line:
     """A line, its service, and a client."""
 
-    def __init__(self, **sip: Any) -> None:
+    def __init__(self, siprec: Siprec = AT_AN_ADDRESS, **sip: Any) -> None:
         self.service = Service()
-        self.running = RunningLine(config(**sip), sessions=self.service)
+        config = msgspec.structs.replace(config_for("127.0.0.1:9", pbx=False, sip=sip), siprec=(siprec,))
+        self.running = RunningLine(config, sessions=self.service)
         self.service.line = self.running.line
 
     def __enter__(self) -> Line:
@@ -88,11 +93,6 @@ class Line:
         heard = self.client.final()
         assert heard.code == 200, heard.data
         return heard
-
-
-def config(**sip: Any) -> Config:
-    clients = (Siprec("sbc1", "the SBC", ("127.0.0.1",)), Siprec("account", "the SBC", ("127.0.0.7",)))
-    return msgspec.structs.replace(config_for("127.0.0.1:9", pbx=False, sip=sip), siprec=clients)
 
 
 @pytest.fixture
@@ -252,3 +252,19 @@ def test_a_silent_client_that_answers_nothing_is_gone() -> None:
     with Line(dead_peer_seconds=1) as line:
         line.up()
         assert line.service.wait("over") == ("over", "media_timeout")
+
+
+def test_a_client_is_known_by_its_certificate_and_is_no_pbx(tmp_path: Path) -> None:
+    own, gate = certificate(tmp_path / "sbc", "sbc.invalid"), certificate(tmp_path, "gate.invalid")
+    sip = {"tls": "127.0.0.1:0", "tls_certificate": str(gate[0]), "tls_key": str(gate[1])}
+    with Line(siprec=Siprec("sbc2", "the SBC", certificate=str(own[0])), **sip) as line:
+        at = line.running.line.listening("tls")[0]
+        with StreamClient(at, tls=trusting(gate[0], own=own)) as client:
+            client.invite("call@pbx")
+            assert client.final().code == 200
+            assert line.service.asks[0].client == "sbc2"
+            client.invite("call@pbx", headers=())
+            assert client.final().code == 404, "it may have calls recorded, and make none"
+        with StreamClient(at, tls=trusting(gate[0])) as nobody:
+            nobody.invite("call@pbx")
+            assert nobody.final().code == 420

@@ -15,7 +15,7 @@ from gate.core.requests import UnexpectedEvent, handle, opened
 from gate.operations.requests.facts import KINDS, body_of, replay
 from gate.ports import Fact
 from gate.store import requests as book
-from gate.store import transfers
+from gate.store import terms, transfers
 from tests.support.evidence import START, a_call, decision, put
 
 PERSON, OTHER = "+447700900123", "+442079460555"
@@ -224,3 +224,19 @@ def test_searches_use_indexes(store):
 
     store.call(work)
     assert [plan for plan in plans if "SCAN" in plan.replace("SCAN requests USING INDEX", "")] == []
+
+
+@pytest.mark.parametrize("erased", [("part-1",), ("part-2",), ("part-1", "part-2")])
+def test_a_call_recorded_in_parts_names_its_callee_until_the_last_is_erased(store, erased):
+    put(store, decision("call-1", PERSON))
+    parts = ("part-1", "part-2")
+    put(store, *(Fact("recording_opened", each, START, ANN, {"call_id": "call-1", "path": each}) for each in parts))
+    put(store, *(Fact("recording_closed", each, START, ANN, {"call_id": "call-1"}) for each in parts))
+    gone = {"call_id": "call-1", "basis": "retention"}
+    put(
+        store, *(Fact(f"recording_{kind}", each, START, ANN, gone) for each in erased for kind in ("erasing", "erased"))
+    )
+    (found,) = {each["call_id"] for each in store.call(lambda tx: book.calls_of(tx, [PERSON]))}
+    rows = [{"call_id": found, "number": PERSON}] * 2
+    went = store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
+    assert went == ((1, 0) if len(erased) == 2 else (0, 1))

@@ -21,7 +21,7 @@ from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit.bundle_opening import SIGNATURES
 from gate.operations.catalogue import OPERATIONS
 from gate.registers.lines import LineCounts, read_fast, read_plain
-from gate.sip import header_fields, sdp
+from gate.sip import header_fields, recording_metadata, recording_offer, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest
 from gate.sip.dtmf import digits_of
@@ -93,6 +93,22 @@ def _sippy(text: str, request: bool) -> None:
             message.getBody().parse()
 
 
+def metadata(data: bytes) -> None:
+    """The metadata of a recording session."""
+    with suppress(recording_metadata.MetadataError):
+        recording_metadata.read(data)
+
+
+def offer(data: bytes) -> None:
+    """The SDP of a recording session, and our answer to it."""
+    with suppress(recording_offer.OfferError):
+        streams = recording_offer.read(data.decode("utf-8", "replace"))
+        taken = {place: ("127.0.0.1", 4000) for place, each in enumerate(streams) if each.usable}
+        recording_offer.answer(streams, taken, "1 1", "127.0.0.1")
+        for place in taken:
+            streams[place].towards_relay(heard=streams[place].sends)
+
+
 def packet(data: bytes) -> None:
     """RTP as the recorder's taps read it."""
     read = rtp.parse(data)
@@ -155,6 +171,6 @@ def _in_memory(data: bytes) -> Path:
 
 READERS: dict[str, Callable[[bytes], None]] = {
     "sip": sip, "answer": sip, "sdp": sip, "digest": sip, "info": sip, "rtp": packet, "control": control, "line": lines,
-    "bundle": bundle, "sealed": sealed,
+    "metadata": metadata, "offer": offer, "bundle": bundle, "sealed": sealed,
 }  # fmt: skip
 """Kind, as ``tests.attack.fuzz`` has them, -> what reads it. None raises for any bytes."""

@@ -19,7 +19,7 @@ from tests.support.sip_peer import Callee, Dialog, Heard, Phone, read
 from tests.support.waiting import PATIENCE
 
 
-class _OverStream:
+class OverStream:
     """How a peer with a connection sends and hears."""
 
     sock: socket.socket
@@ -88,7 +88,7 @@ class _OverStream:
         return head + found + rest[:length]
 
 
-class StreamPhone(_OverStream, Phone):
+class StreamPhone(OverStream, Phone):
     """The caller's side of one call, by a connection."""
 
     def __init__(
@@ -109,10 +109,10 @@ class StreamPhone(_OverStream, Phone):
         self.port = int(self.sock.getsockname()[1])
 
     def request(self, method: str, dialog: Dialog, **named: Any) -> str:
-        return _by(super().request(method, dialog, **named), self)
+        return by(super().request(method, dialog, **named), self)
 
 
-class StreamCallee(_OverStream, Callee):
+class StreamCallee(OverStream, Callee):
     """The carrier's side of one call: it listens, and takes one connection at a time."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
@@ -144,10 +144,10 @@ class StreamCallee(_OverStream, Callee):
             self.sock.close()
 
     def request(self, method: str, dialog: Dialog, **named: Any) -> str:
-        return _by(super().request(method, dialog, **named), self)
+        return by(super().request(method, dialog, **named), self)
 
 
-def _by(text: str, peer: StreamPhone | StreamCallee) -> str:
+def by(text: str, peer: Any) -> str:
     """A request with the transport that it goes by."""
     kind = "TLS" if peer.tls else "TCP"
     text = text.replace("Via: SIP/2.0/UDP", f"Via: SIP/2.0/{kind}", 1)

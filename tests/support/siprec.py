@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from tests.support.audio import Party
 from tests.support.sip_peer import Dialog, Heard, Peer
+from tests.support.sip_stream import OverStream, by
+from tests.support.waiting import PATIENCE
 
 AGENT, CUSTOMER = 500.0, 1250.0
 BOUNDARY = "boundary-x"
@@ -165,3 +169,19 @@ class Client(Peer):
         self.up = False
         self.dialog.cseq += 1
         return self.request("BYE", self.dialog)
+
+
+class StreamClient(OverStream, Client):
+    """The same by a connection."""
+
+    def __init__(self, to: tuple[str, int], media: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__((media, 0))
+        self.sock.close()
+        self.to, self.tls = (media, 0), tls
+        plain = socket.create_connection(to, timeout=PATIENCE)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = tls.wrap_socket(plain, server_hostname="gate.invalid") if tls else plain
+        self.port = int(self.sock.getsockname()[1])
+
+    def request(self, method: str, dialog: Dialog, **named: Any) -> str:
+        return by(super().request(method, dialog, **named), self)
