@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from console import keys
 from console.attention import Attention, Place, placed
@@ -326,6 +328,13 @@ class ConsoleApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that can be taken here, by its word."""
         yield from commands(self, screen)
+
+    def on_key(self, event: events.Key) -> None:
+        """What was on its way to somewhere else when a field was given the keys is the field's: typed fast, or by a
+        slow line, the words behind ``/`` come with it, and each of their letters would do something of its own."""
+        if event.is_printable and event.character and isinstance(self.focused, Input):
+            event.prevent_default()
+            self.focused.insert_text_at_cursor(event.character)
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """A keymap that gives one key to two things: said once."""

@@ -179,10 +179,9 @@ class DangerDialog(Dialog[str | None]):
             self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed while a button has the keys is the phrase; so is what was on its way to the button then."""
+        """What is typed while a button has the keys is the phrase."""
         phrase = self.query_one("#danger-phrase", Line)
-        buttons = isinstance(self.focused, Button) or self.focused is phrase
-        if event.is_printable and event.character and buttons and not phrase.disabled:
+        if event.is_printable and event.character and isinstance(self.focused, Button) and not phrase.disabled:
             event.stop()
             event.prevent_default()
             self.set_focus(phrase)  # at once: an Enter that comes next is not Cancel's

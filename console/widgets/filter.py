@@ -70,7 +70,7 @@ class FilterLine(Horizontal):
         self.add_class("-open")
         field = self.query_one(Input)
         field.placeholder = hint
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next key is its
 
     def clear(self) -> None:
         """No filter any more."""

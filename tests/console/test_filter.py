@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
@@ -48,3 +49,16 @@ async def test_what_is_typed_just_before_another_list_filters_its_own(shared: Se
         assert texts(app) == {2: "qq"}
         await pilot.press("shift+tab")
         await until(pilot, shows(pilot, "[objections]", "filter: qq", "Nothing fits “qq”"))
+
+
+@pytest.mark.parametrize("mode", ["4", "2", "1"])
+async def test_a_filter_typed_in_one_go_is_the_fields_and_does_nothing_else(shared: Served, mode: str) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press(mode)
+        await pilot.pause(0.2)
+        here = app.screen
+        for key in ("slash", *"tpsq1"):  # p, s, q and 1 each do something in a list
+            app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await until(pilot, lambda: app.screen.query_one(FilterLine).text == "tpsq1")
+        assert app.screen is here and not getattr(here, "paused", False)
