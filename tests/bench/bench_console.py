@@ -2,8 +2,8 @@
 
 ``python -m tests.bench.bench_console [CALLS [SECONDS]]``. Start to first paint; a list of a million calls opened, paged
 and filtered, at a running gate; memory after that; keys pressed ten times a second while the gate decides 200 calls a
-second, and while a stream tells of 200 snapshots a second. Times are those of the whole way: terminal, console, socket,
-gate, and back to the picture.
+second, and while a stream tells of 200 snapshots a second; memory over a working day, in a few minutes. Times are those
+of the whole way: terminal, console, socket, gate, and back to the picture.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from pathlib import Path
 from tests.bench.bench_pages import fill
 from tests.bench.bench_store import Row, row
 from tests.bench.console_feeds import decisions, snapshots
+from tests.bench.proc import resident_mib
 from tests.support.gatehouse import ROOT, Gatehouse, dialgate
 from tests.support.painted import Painted
 
 PROGRAM = [sys.executable, "-P", "-m", "gate.cli.main"]
 RATE = 200.0
 KEY_EVERY = 0.1
+ROUNDS = 100
+"""Through all modes in a working day: one in five minutes."""
+SNAPSHOTS = 28_800
+"""Of the calls in hand in eight hours."""
 FIRST_ROW = 4
 """Of the list of calls: two status lines, the name of the list, the heading."""
 TYPED = {
@@ -58,10 +63,12 @@ def run(count: int = 1_000_000, seconds: float = 30.0, starts: int = 9, pages: i
         gate.start()
         try:
             rows = [*start(gate.config, starts), *lists(gate.config, count, pages), *deciding(gate, seconds)]
+            rows += day_of_modes(gate, ROUNDS)
         finally:
             gate.stop()
         dialgate("init", str(Path(folder) / "other"), "--example")
-        return [*rows, *flooded(Path(folder) / "other", seconds)]
+        other = Path(folder) / "other"
+        return [*rows, *flooded(other, seconds), *day_of_snapshots(other, SNAPSHOTS)]
 
 
 def told(what: str, times: Sequence[float]) -> Row:
@@ -204,6 +211,52 @@ def flooded(folder: Path, seconds: float) -> Iterator[Row]:
         yield told("a key among 30 calls in hand", keys)
         yield row("memory, at most, with that stream", terminal.peak_mb(), "MB")
         assert leave(terminal) == 0
+
+
+# --- a day in a few minutes -----------------------------------------------------------------------------------------
+
+
+def day_of_modes(gate: Gatehouse, rounds: int) -> Iterator[Row]:
+    """Through every mode, and a search in the calls, again and again, while the gate decides."""
+    with console(gate.config) as terminal, decisions(gate.socket, RATE / 4):
+        terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)
+
+        def after() -> Iterator[float]:
+            for _ in range(rounds):
+                for key in "023567814":
+                    terminal.press(key)
+                    terminal.idle(0.15)
+                terminal.press("/")
+                for sign in "tps":
+                    terminal.press(sign)
+                    terminal.idle(0.06)
+                terminal.until(lambda: "filter: tps" in terminal.picture.line(2))
+                terminal.press("\x1b")
+                terminal.until(lambda: "filter:" not in terminal.picture.line(2))
+                yield resident_mib(terminal.process.pid)
+
+        yield grown(f"memory after {rounds} rounds through every mode", list(after()))
+        assert leave(terminal) == 0
+
+
+def day_of_snapshots(folder: Path, count: int) -> Iterator[Row]:
+    """So many pictures of the calls in hand, as fast as they can be painted."""
+    with snapshots(folder / "data" / "control.sock", 2 * RATE) as told_of, console(folder / "config.toml") as terminal:
+        terminal.until(lambda: terminal.picture.marked(range(FIRST_ROW, 12)) is not None, 30)
+
+        def after() -> Iterator[float]:
+            while told_of.value < count:
+                terminal.idle(0.5)
+                yield resident_mib(terminal.process.pid)
+
+        yield grown(f"memory after {count:,} snapshots of calls in hand", list(after()))
+        assert leave(terminal) == 0
+
+
+def grown(what: str, sizes: Sequence[float]) -> Row:
+    """MB at the end, with the growth since a tenth of the way, when it has warmed up."""
+    warm = sizes[len(sizes) // 10]
+    return row(what, sizes[-1], "MB", f"{100 * (sizes[-1] / warm - 1):+.1f} % since a tenth of the way")
 
 
 Keys = Iterator[tuple[str, Callable[[], bool]]]
