@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import example
+from tests.support import cheap_keys, databases, example
 
 _CLONE_NEWNET = 0x40000000
 _TESTS = Path(__file__).parent
@@ -44,6 +44,8 @@ _LONG = {
 
 def pytest_configure() -> None:
     example.share()
+    databases.copy_empty()
+    cheap_keys.ask_for_least()
     if "PYTEST_XDIST_WORKER" in os.environ:
         _own_network()
 

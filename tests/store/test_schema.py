@@ -21,7 +21,7 @@ from tests.support.evidence import PEPPER, START, a_call, decision, open_store, 
 
 
 def test_migrations_are_applied_once(tmp_path):
-    open_store(tmp_path).close()
+    open_writer(tmp_path / "gate.db").close()
     before = sqlite_utils.Database(tmp_path / "gate.db")
     applied = migrations().applied(before)
     assert [each.name for each in applied] == [step.__name__ for step in STEPS]

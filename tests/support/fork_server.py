@@ -22,7 +22,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.support import spare
+from tests.support import cheap_keys, databases, spare
 
 MAIN = "gate.cli.main"
 _GATE = ("gate.daemon.running", "gate.daemon.interpreter", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
@@ -45,6 +45,9 @@ def _imported() -> None:
         importlib.import_module(module)
     for module in (*_GATE, *_RECORDER, *_LATE):
         importlib.import_module(module)
+    databases.empty()
+    databases.copy_empty()
+    cheap_keys.ask_for_least()
     gc.collect()
     gc.freeze()  # it is never garbage: a program's collector need not look at it, nor copy it
 

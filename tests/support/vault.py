@@ -1,23 +1,15 @@
-"""Keys, sealed files and searches for the tests of the vault.
-
-A private key's file says what its passphrase costs: 64 MiB, three times over, a third of a second of processor to make
-it and each time that it is opened. Those of tests ask for the least that may be asked for; ``tests.vault.test_keyfile``
-looks at what the gate itself asks for.
-"""
+"""Keys, sealed files and searches for the tests of the vault."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from gate.vault import keyfile
 from gate.vault.keyfile import PrivateKey, Recipient, change_passphrase, generate
 from gate.vault.sealed import SealedWriter
 
@@ -28,29 +20,14 @@ WORD = 8
 TRAILER = {"seconds": 3.5, "gaps": [[1.0, 2.0]]}
 
 
-class _Least(keyfile._Kdf, frozen=True, forbid_unknown_fields=True):
-    iterations: int = 1
-    lanes: int = 1
-    memory_kib: int = 1024
-
-
-@contextmanager
-def _least() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyfile, "_Kdf", _Least)
-        yield
-
-
 def new_key(name: str, role: str, passphrase: str = PASSPHRASE, now: datetime = NOW) -> tuple[PrivateKey, Recipient]:
-    """As ``generate``."""
-    with _least():
-        return generate(name, role, passphrase, now)
+    """As ``generate``, at a fixed time."""
+    return generate(name, role, passphrase, now)
 
 
 def close_again(path: Path, passphrase: str) -> None:
-    """Close a private key's file anew with the same passphrase, so that it opens at once from now on."""
-    with _least():
-        change_passphrase(path, passphrase, passphrase)
+    """Close the file of a private key that a program made anew with the same passphrase: it opens at once then."""
+    change_passphrase(path, passphrase, passphrase)
 
 
 @cache
