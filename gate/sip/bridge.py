@@ -104,6 +104,11 @@ class Bridge:
         self.route, self.rang, self.callee = route, False, self._callee_at(route)
         self.offer_answer.attend("callee")
 
+    @property
+    def signalled(self) -> str:
+        """Where the caller's audio may come from, whatever its SDP says, where that was written behind a NAT."""
+        return self.pending.endpoint.hop(self.pending.source)[0]
+
     def session_seconds(self, side: str) -> int:
         """The session timer that this side is asked for; 0: none."""
         own = self.route.form.session_seconds if side == "callee" else -1

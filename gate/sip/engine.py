@@ -251,9 +251,7 @@ class Engine:
         self._admitting = bridge
         failed = False
         try:
-            self.relay.open(
-                call_id, pending.endpoint.hop(pending.source)[0], phone=pending.claimed_by.startswith("account:")
-            )
+            self.relay.open(call_id, bridge.signalled, phone=pending.claimed_by.startswith("account:"))
             self.transactions.feed(pending.request, pending.source, pending.endpoint)
         except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)

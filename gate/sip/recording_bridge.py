@@ -76,6 +76,12 @@ class RecordingBridge(Bridge):
         """Side -> where its stream is to be sent."""
         self._origin = [secrets.randbits(32), 0]
 
+    @property
+    def signalled(self) -> str:
+        """Nowhere but where the SDP says: a stream that pauses is taken from an address of nobody's, and that must not
+        be mistaken for one behind a NAT."""
+        return ""
+
     def refusal(self, why: str) -> tuple[int, str]:
         """What refuses it."""
         return _ANSWERS.get(why, FAILED)

@@ -16,10 +16,11 @@ import pytest
 import tomlkit
 
 from gate import g711
-from tests.support.audio import read_wav, tone, windows
+from tests.support import rtpengine
+from tests.support.audio import Party, read_wav, tone, windows
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.sealed import first_key, opened
-from tests.support.sip_peer import Phone
+from tests.support.sip_peer import Phone, sdp
 from tests.support.siprec import AGENT, CUSTOMER, Client, StreamClient, metadata, multipart, offer, ports_of
 from tests.support.waiting import PATIENCE
 
@@ -244,6 +245,11 @@ def test_what_is_over_long_or_has_no_metadata(house: House, client: Client) -> N
         assert b"Message Too Large" in stream.recv(4096)
 
 
+def test_audio_of_the_other_family(house: House, client: Client) -> None:
+    client.invite(house.decided("01134960508"), sdp=offer(client.ports).replace("IN IP4 127.0.0.1", "IN IP6 ::1"))
+    assert client.final().code == 488
+
+
 @pytest.mark.parametrize(
     "wrong", [{"types": [96]}, {"types": [18]}, {"proto": "RTP/SAVP"}, {"proto": "UDP/TLS/RTP/SAVPF"}], ids=str
 )
@@ -359,6 +365,30 @@ def test_by_tcp(house: House, tmp_path: Path) -> None:
         assert "transport=tcp" in answer.contact
         client.parties[0].speaks(0.5)
         assert client.bye().code == 200
+    assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+
+
+@pytest.mark.peer
+def test_with_rtpengine_as_the_clients_media(house: House, client: Client, tmp_path: Path) -> None:
+    """As jambonz and OpenSIPS have it: the call goes through rtpengine, which sends copies where it is told to."""
+    rtpengine.required()
+    call, ids = house.decided("01134960533"), {"call_id": "c", "from_tag": "agent"}
+    with Party(AGENT, 8) as agent, Party(CUSTOMER, 8) as customer, rtpengine.Rtpengine(tmp_path) as media:
+        offered = media.ask("offer", **ids, sdp=sdp(agent.port))
+        answered = media.ask("answer", **ids, to_tag="customer", sdp=sdp(customer.port))
+        copies = media.ask("subscribe request", call_id="c", flags=["all"])
+        parts = copies["sdp"].split("m=audio")
+        labelled = parts[0] + "".join(f"m=audio{part}a=label:{place}\r\n" for place, part in enumerate(parts[1:], 1))
+        aors = {"agent": "sip:1001@pbx.invalid", "customer": "sip:01134960533@pbx.invalid"}
+        xml = metadata(call, [aors[tag] for tag in copies["from-tags"]])
+        client.invite(sdp=labelled, xml=xml)
+        taken = client.final()
+        assert taken.code == 200
+        media.ask("subscribe answer", call_id="c", to_tag=copies["to-tag"], sdp=taken.body)
+        agent.talk_to(("127.0.0.1", ports_of(answered["sdp"])[0]))
+        customer.talk_to(("127.0.0.1", ports_of(offered["sdp"])[0]))
+        agent.speaks(1.5)
+        client.bye()
     assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 

@@ -13,7 +13,10 @@ import msgspec
 import pytest
 
 from gate.config import Siprec
+from gate.media.addresses import expected
+from gate.media.sdp import Audio
 from gate.ports.recording_sessions import SessionAsked
+from gate.sip import recording_offer
 from gate.sip.line import SipLine
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Heard, Peer
@@ -165,6 +168,19 @@ def test_a_relay_that_cannot(line: Line) -> None:
     line.client.invite("call@pbx")
     assert line.client.final().code == 488
     assert line.service.wait("over") == ("over", "media_unavailable")
+
+
+def test_a_stream_that_pauses_is_taken_from_nobody_wherever_its_client_is(line: Line) -> None:
+    opened: list[str] = []
+    line.running.relay.open = lambda call_id, signalled="", *, phone=False: opened.append(signalled)  # type: ignore[method-assign]
+    line.up()
+    line.client.again(offer([45000, 45002], directions=["inactive", "sendonly"], version=2))
+    bodies = [body for side, body in line.running.relay.bodies if side == "caller"]
+    for body, address in zip(bodies, ("127.0.0.1", "192.0.0.8"), strict=True):
+        (stream,) = recording_offer.read(body)
+        audio = Audio(None, stream.family, stream.address, stream.port, "sendrecv", nowhere=False)
+        assert stream.address == address
+        assert expected(audio, opened[0], phone=False) == (address, False)
 
 
 def test_streams_move_go_and_come(line: Line) -> None:
