@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomlkit
@@ -18,33 +19,51 @@ from tests.support.phones import Phones, Talk
 from tests.support.sip_peer import Heard
 from tests.support.waiting import PATIENCE
 
-BEFORE_100, AFTER_100, AFTER_180, AFTER_200, IN_THE_CALL, AT_BYE, SILENT = (f"0113496057{n}" for n in range(7))
+BEFORE_100, AFTER_100, AFTER_180, AFTER_200, IN_THE_CALL, AT_BYE, SILENT, AT_CANCEL = (
+    f"0113496057{n}" for n in range(8)
+)
 
 
 class Carrier(Phones):
-    """A trunk that is killed in the middle of each call, at the point that the number says."""
+    """A trunk that is killed in the middle of each call, at the point that the number says: from then on it answers
+    nothing, and sends no audio."""
 
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
-        """What it was sent and did not answer."""
-        self.deaf_to_bye = False
+        """What it was sent and did not answer: method and number."""
+        self.dead: set[str] = set()
+        """Calls for which it is killed, by Call-ID."""
         super().__init__(port=port)
+
+    def die(self, talk: Talk) -> None:
+        """Now."""
+        self.dead.add(talk.call_id)
+        talk.held = True
 
     def _asked(self, heard: Heard, source: tuple[str, int]) -> None:
         number = heard.start.partition("sip:")[2].partition("@")[0]
         point = "0" + number[3:]
-        if heard.method in ("INVITE", "CANCEL") and point in (BEFORE_100, SILENT):
-            self.seen.append(heard.method)
+        talk = self.talks.get(heard.get("Call-ID"))
+        if talk is not None:  # the target of what follows is a Contact without a number
+            point = "0" + talk.number[3:]
+        if heard.get("Call-ID") in self.dead or (
+            heard.method in ("INVITE", "CANCEL") and point in (BEFORE_100, SILENT)
+        ):
+            self.seen.append(f"{heard.method} {point}")
             return
         if heard.method == "INVITE" and point == AFTER_100:
             self._answer(heard, 100, "Trying", source)
             return
         if heard.method == "INVITE":
-            self._answers = point != AFTER_180
-        if heard.method == "BYE" and self.deaf_to_bye:
-            self.seen.append("BYE")
-            return
+            self._answers = point not in (AFTER_180, AT_CANCEL)
         super()._asked(heard, source)
+
+    def _answer(self, heard: Heard, code: int, *more: Any, **named: Any) -> str:
+        text = super()._answer(heard, code, *more, **named)
+        talk = self.talks.get(heard.get("Call-ID"))
+        if talk is not None and (code, "0" + talk.number[3:]) in ((180, AFTER_180), (180, AT_CANCEL), (200, AFTER_200)):
+            self.die(talk)
+        return text
 
 
 class House(Gatehouse):
@@ -101,39 +120,34 @@ def test_a_trunk_that_dies_in_each_state_of_a_call_rings_nobody_twice(house: Hou
         pbx.wait([listed], "over", PATIENCE)
         assert listed.code == 600
 
-        over_b = pbx.dial(BEFORE_100)
-        pbx.wait([over_b], "up", PATIENCE)
-        pbx.hang_up(over_b)
-
-        unheard = pbx.dial(AFTER_100)
-        pbx.wait([unheard], "over", PATIENCE)
-        rings = pbx.dial(AFTER_180)
-        pbx.wait([rings], "over", PATIENCE)
+        unheard, rings, given_up = (pbx.dial(number) for number in (AFTER_100, AFTER_180, AT_CANCEL))
+        over_b, cut, talks, leaves = (pbx.dial(number) for number in (BEFORE_100, AFTER_200, IN_THE_CALL, AT_BYE))
+        pbx.wait([over_b, cut, talks, leaves], "up", PATIENCE)
+        at_a = {"0" + talk.number[3:]: talk for talk in a.all()}
+        pbx.hang_up(given_up)
+        house.wait(lambda: talks.packets_in > 25 and at_a[IN_THE_CALL].packets_in > 25, PATIENCE, "no audio")
+        a.die(at_a[IN_THE_CALL])
+        house.wait(lambda: at_a[AT_BYE].packets_in > 25, PATIENCE, "no audio")
+        a.die(at_a[AT_BYE])
+        for talk in (over_b, cut, talks, leaves):
+            pbx.hang_up(talk)
+        pbx.wait([unheard, rings], "over", PATIENCE)
         assert (unheard.code, rings.code) == (480, 480), "a phone system gives up upon it"
-
-        cut = pbx.dial(AFTER_200)
-        house.wait(
-            lambda: any(t.state == "up" for t in a.all() if t.number.endswith(AFTER_200[1:])), PATIENCE, "no 200"
-        )
-        pbx.wait([cut], "up", PATIENCE)
-        pbx.hang_up(cut)
-        talks = pbx.dial(IN_THE_CALL)
-        pbx.wait([talks], "up", PATIENCE)
-        pbx.hang_up(talks)
-        leaves = pbx.dial(AT_BYE)
-        pbx.wait([leaves], "up", PATIENCE)
-        a.deaf_to_bye = True
-        pbx.hang_up(leaves)
-        house.wait(lambda: "BYE" in a.seen, PATIENCE, "no BYE")
         house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "a call does not end")
+        unanswered = [f"CANCEL {AT_CANCEL}", *(f"BYE {point}" for point in (AFTER_200, IN_THE_CALL, AT_BYE))]
+        house.wait(lambda: set(unanswered) <= set(a.seen), PATIENCE, f"not each was tried: {a.seen}")
         counted = rung(a, b)
         assert max(counted.values()) == 1, counted
         assert not any(number.endswith(LISTED[1:]) for number in counted)
         assert {number[-10:] for number in (t.number for t in b.all())} == {BEFORE_100[1:]}
     assert through(house, over_b) == ["b", "b"]
-    assert through(house, talks) == ["a", "a"]
+    for talk in (cut, talks, leaves):
+        assert through(house, talk) == ["a", "a"], talk.number
     ended = [row["call_id"] for row in house.rows("SELECT call_id FROM facts WHERE kind = 'ended'")]
-    assert len(ended) == len(set(ended)) == 6, "each call that was let through has its end"
+    assert len(ended) == len(set(ended)) == 7, "each call that was let through has its end"
+    kept = house.rows("SELECT state, packets FROM recordings")
+    assert [row["state"] for row in kept] == ["closed"] * 4, "each call that was connected has its recording"
+    assert all(json.loads(row["packets"]) for row in kept)
     assert house.client.call("status")["trunks"] == [
         {"name": name, "up": None, "registered": None, "code": 0} for name in ("a", "b")
     ]
@@ -155,7 +169,7 @@ def test_a_gate_that_is_killed_after_a_trunk_was_silent_cancels_there_too(house:
         house.start()
         pbx.wait([talk], "over", PATIENCE)
         b.wait(b.all(), "over", PATIENCE)
-        house.wait(lambda: "CANCEL" in a.seen, PATIENCE, "the silent trunk is not told")
+        house.wait(lambda: f"CANCEL {SILENT}" in a.seen, PATIENCE, "the silent trunk is not told")
         house.wait(
             lambda: house.rows("SELECT 1 FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf of what was left"
         )
