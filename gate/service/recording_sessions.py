@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FROM: Final = "siprec"
+ANSWER_SECONDS: Final = 10.0
+"""Within which a session has its answer, whatever happens here."""
 _Payloads = Mapping[str, Mapping[int, str]]
 
 
@@ -64,6 +66,8 @@ class Session:
     """Of the decision that it is bound to."""
     opened: RecordingOpened | None = None
     payloads: _Payloads | None = None
+    noting: bool = False
+    """Its leaves are being written."""
     noted: bool = False
     """The log knows the recording."""
     cause: str = ""
@@ -118,6 +122,7 @@ class RecordingSessions:
         """Another system wants to have a call recorded."""
         session = self._sessions[asked.session_id] = Session(asked, self._clients[asked.client])
         self._metrics.recording_sessions.set(len(self._sessions))
+        session.limit = self._loop.after(ANSWER_SECONDS, lambda: self._end(session, "evidence_unavailable"))
         at_once = sum(each.asked.client == asked.client and not each.cause for each in self._sessions.values())
         if self.stopping:
             self._end(session, "gate_stopping")
@@ -127,20 +132,18 @@ class RecordingSessions:
             self._end(session, "recorder_unavailable")
         else:
             self._store.submit(
-                lambda tx: self._look(tx, session), lambda found, error: self._post(session, self._found, found, error)
+                lambda tx: self._look(tx, session), lambda found, error: self._step(session, self._found, found, error)
             )
 
-    def _post(self, session: Session, step: Callable[..., None], result: Any, error: Exception | None) -> None:
-        """``step`` on the line thread, where the session goes on by then; it ends where there was an error."""
+    def _step(self, session: Session, step: Callable[..., None], *values: Any) -> None:
+        """Carry out a step on the line thread: a fault of ours ends the session, and is not left hanging."""
 
         def run() -> None:
-            if session.cause:
-                return
-            if error is not None:
-                log.error("recording_session_failed", session=session.id, error=str(error))
-                self._end(session, "evidence_unavailable")
-            else:
-                step(session, result)
+            try:
+                step(session, *values)
+            except Exception:
+                log.exception("recording_session_failed", session=session.id)
+                self._end(session, "internal_error")
 
         self._loop.post(run)
 
@@ -157,7 +160,12 @@ class RecordingSessions:
         number = str(bound.row["number"] or "")
         return Found(bound, number, "recorded_already" if _recorded(tx, bound) else "")
 
-    def _found(self, session: Session, found: Found) -> None:
+    def _found(self, session: Session, found: Found | None, error: Exception | None) -> None:
+        if session.cause:
+            return
+        if found is None:
+            self._fail(session, error, "evidence_unavailable")
+            return
         if found.why_not:
             self._end(session, found.why_not)
             return
@@ -165,7 +173,7 @@ class RecordingSessions:
         header = {"recording_id": session.id, "call_id": session.id, "opened": now, "from": FROM}
 
         def opened(opened: RecordingOpened | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._opened(session, found, opened, error))
+            self._step(session, self._opened, found, opened, error)
 
         self._recorder.open(session.id, session.id, header, opened)
 
@@ -174,8 +182,7 @@ class RecordingSessions:
         if session.cause:
             self._close(session)
         elif opened is None:
-            log.error("recording_session_failed", session=session.id, error=str(error))
-            self._end(session, "recorder_unavailable")
+            self._fail(session, error, "recorder_unavailable")
         else:
             self._line.take(session.id, _first(session.asked, found.number), lambda maps: self._ready(session, maps))
 
@@ -197,13 +204,19 @@ class RecordingSessions:
             return
         self._recorder.listen(session.id, *sources)
         self._keys.put(
-            session.id, opened.key_id, opened.wraps, lambda error: self._post(session, self._key_kept, None, error)
+            session.id, opened.key_id, opened.wraps, lambda error: self._step(session, self._key_kept, error)
         )
 
-    def _key_kept(self, session: Session, _: None) -> None:
+    def _key_kept(self, session: Session, error: Exception | None) -> None:
+        if session.cause:
+            return
+        if error is not None:
+            self._fail(session, error, "evidence_unavailable")
+            return
+        session.noting = True
         self._store.submit(
             lambda tx: self._note(tx, session),
-            lambda why_not, error: self._loop.post(lambda: self._noted(session, why_not, error)),
+            lambda why_not, error: self._step(session, self._noted, why_not, error),
         )
 
     def _note(self, tx: StoreTransaction, session: Session) -> str:
@@ -232,18 +245,20 @@ class RecordingSessions:
         return ""
 
     def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
-        session.noted = error is None and not why_not
+        session.noting, session.noted = False, error is None and not why_not
         if session.cause:
-            self._note_closing(session)
+            if session.done:
+                self._finish(session)
             return
         if not session.noted:
-            log.error("recording_session_failed", session=session.id, error=str(error or why_not))
-            self._end(session, why_not or "evidence_unavailable")
+            self._fail(session, error or why_not, why_not or "evidence_unavailable")
             return
         if session.asked.paused:
             self.paused(session.id, True)
         self._recorder.start(session.id, session.payloads or {}, [self._event(session)])
         self._line.accept(session.id)
+        if session.limit is not None:
+            session.limit.cancel()
         session.limit = self._loop.after(self._longest, lambda: self._end(session, "time_limit"))
         log.info("recording_session", session=session.id, call=session.call_id, client=session.asked.client)
 
@@ -288,8 +303,7 @@ class RecordingSessions:
     def _failed(self, session_ids: Sequence[str], message: str) -> None:
         for session in [self._sessions[each] for each in session_ids if each in self._sessions]:
             if session.opened is not None and not session.cause:
-                log.error("recording_session_failed", session=session.id, error=message)
-                self._end(session, "recorder_failed")
+                self._fail(session, message, "recorder_failed")
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -304,6 +318,10 @@ class RecordingSessions:
         if self._stopped is not None and not self._sessions and self._retry_queue.settled:
             stopped, self._stopped = self._stopped, None
             stopped()
+
+    def _fail(self, session: Session, error: object, cause: str) -> None:
+        log.error("recording_session_failed", session=session.id, error=str(error))
+        self._end(session, cause)
 
     def _end(self, session: Session, cause: str) -> None:
         """Refuse it, or hang up."""
@@ -329,26 +347,25 @@ class RecordingSessions:
             return
 
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._closed(session, closed, error))
+            self._step(session, self._closed, closed, error)
 
         self._recorder.close(session.id, done)
 
     def _closed(self, session: Session, closed: RecordingClosed | None, error: Exception | None) -> None:
         session.done, session.closed, session.error = True, closed, error
-        self._note_closing(session)
-        self._let_go(session)
+        if not session.noting:  # else what the log says of its begin comes first
+            self._finish(session)
 
-    def _note_closing(self, session: Session) -> None:
-        """How the recording ended, once the log says that there is one and the recorder is done: in either order."""
-        if not (session.noted and session.done):
-            return
-        if session.error is not None:
+    def _finish(self, session: Session) -> None:
+        """The recorder is done: how the recording ended goes into the log, where that knows of one."""
+        if session.noted and session.error is not None:
             log.error("recording_not_closed", recording=session.id, error=str(session.error))
             self._mend(session.id)
-            return
-        none = RecordingClosed(session.id, "", 0, 0.0, 0, {}, (), interrupted=True, cause="never_started")
-        body = closing_body(session.closed or none)
-        self._retry_queue.keep(self._fact(session, "recording_closed", ended_by=session.cause, **body))
+        elif session.noted:
+            none = RecordingClosed(session.id, "", 0, 0.0, 0, {}, (), interrupted=True, cause="never_started")
+            body = closing_body(session.closed or none)
+            self._retry_queue.keep(self._fact(session, "recording_closed", ended_by=session.cause, **body))
+        self._let_go(session)
 
     def _fact(self, session: Session, kind: str, **body: Any) -> Fact:
         return Fact(kind, session.id, self._clock.now(), _actor(session), {"call_id": session.call_id, **body})

@@ -130,6 +130,13 @@ class Stage:
     def forget(self, call_id: str) -> None:
         self.told.append("forget")
 
+    def take(self, session_id: str, first: str, done: Callable[..., None]) -> None:
+        self.told.append(f"take, first is {first}")
+        self.waiting["taken"] = done
+
+    def accept(self, session_id: str) -> None:
+        self.told.append("accept")
+
     # --- media
 
     def playable(self, codecs: Sequence[str]) -> bool:
@@ -202,6 +209,9 @@ class Stage:
 
     def start(self, call_id: str, payloads: Any, events: Any = ()) -> None:
         self.told.append("record")
+
+    def media_changed(self, call_id: str, payloads: Any) -> None:
+        self.told.append("codecs")
 
     def pause(self, call_id: str) -> None:
         self.told.append("pause")
