@@ -15,6 +15,8 @@ READY  := $(VENV)/.ready
 WORKERS ?= 4
 # Where the tests are that load the machine, and the folders of the quick ones.
 LOAD   := tests/attack tests/e2e tests/sip
+# What only the console's pictures need, which are not among them: each worker would import it.
+UNUSED := -p no:textual-snapshot -p no:syrupy
 QUICK  := $(addprefix tests/,core store vault registers audit service control) $(wildcard tests/test_*.py)
 # Nothing is fetched without a hash. What comes as source alone (sippy) is built by what .build.lock names: with a
 # build isolated from it, pip would fetch the newest tools, unpinned.
@@ -59,7 +61,7 @@ test: $(READY)
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own. These wait
 # for little: one worker more than there are processors, for each collects all of them first.
 test-quick: $(READY)
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not load and not peer and not deep" $(QUICK)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual._context import visible_screen_stack
 from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from console.app import ConsoleApp
@@ -20,6 +22,7 @@ from tests.console.served import Served
 from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
+DRAW_AT_ONCE = Screen._compositor_refresh
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -37,6 +40,38 @@ def parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parsed)
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def drawn_when_looked_at() -> Iterator[None]:
+    """What no terminal shows is drawn when a test looks at it (``screen_text``, a picture) and at the end of each app,
+    where an error in drawing still fails the test; not at each change, which was a third of the time."""
+    shut_down = App._shutdown
+
+    def put_off(self: Screen[Any]) -> None:
+        if self.app.is_inline or self is not self.app.screen:
+            DRAW_AT_ONCE(self)
+            return
+        self._dirty_widgets.clear()
+        self.app._update_mouse_over(self)
+
+    async def drawn_once_more(self: App[Any]) -> None:
+        try:
+            if self._exception is None and self.screen_stack:
+                self.screen._compositor.render_update(full=True, screen_stack=self._background_screens)
+        finally:
+            await shut_down(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Screen, "_compositor_refresh", put_off)
+        patch.setattr(App, "_shutdown", drawn_once_more)
+        yield
+
+
+@pytest.fixture
+def drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each change, as in a terminal."""
+    monkeypatch.setattr(Screen, "_compositor_refresh", DRAW_AT_ONCE)
 
 
 @pytest.fixture(scope="package")
@@ -84,6 +119,7 @@ async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = PAT
 def screen_text(app: Any) -> str:
     """What is on the screen, as text."""
     height = app.size.height
+    visible_screen_stack.set(app._background_screens)  # what shows through
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines[:height])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -14,8 +16,13 @@ from tests.console.conftest import LARGE, SMALL, app_of, steps, until
 from tests.console.served import Served
 
 
+def test_rules_of_style_are_hashed_without_a_call_of_python() -> None:
+    assert RuleSet.__hash__ is object.__hash__
+    assert "return id(self)" in inspect.getsource(RuleSet), "Textual does it otherwise now: take the line in theme out"
+
+
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+def counted(monkeypatch: pytest.MonkeyPatch, drawn_at_once: None) -> dict[str, list[Any]]:
     """What is laid out, and which status lines are drawn."""
     done: dict[str, list[Any]] = {"laid out": [], "drawn": []}
     layout, render = Screen._refresh_layout, StatusLine.render

@@ -18,7 +18,7 @@ from console.theme import BAD
 from console.widgets.ask import Ask
 from console.widgets.filter import FilterLine
 from console.widgets.rows import LocalTable
-from console.widgets.status import StatusLine, pieces
+from console.widgets.status import pieces
 from gate.control.client import ControlClient
 from gate.operations.catalogue import OPERATIONS
 from tests.console.conftest import SMALL, app_of, screen_text, shows, until
@@ -166,7 +166,7 @@ async def test_the_top_line_says_what_must_be_seen_to_and_a_key_leads_there(serv
     served.clock.time = day
     app = app_of(served)
     async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: "! OVERDUE" in app.screen.query_one(StatusLine).said)
+        await until(pilot, shows(pilot, "! OVERDUE"))
         await pilot.press("exclamation_mark")
         await until(pilot, shows(pilot, "What somebody must see to", "Requests overdue: 1"))
         await pilot.press("enter")
