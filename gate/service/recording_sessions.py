@@ -381,12 +381,12 @@ def _actor(session: Session) -> str:
 
 
 def _recorded(tx: StoreTransaction, bound: Bound) -> bool:
-    """The call has a recording that stands in the way of another one: any but what was left of a session before, which
-    its client begins anew after a break."""
+    """The call has a recording that stands in the way of another one: any but what is left of a session before, which
+    its client begins anew. One that is found by number could be of another call: there only a crash counts."""
     rows = tx.query(
-        "SELECT 1 FROM recordings WHERE call_id = ?"
-        " AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL AND closed_at IS NOT NULL)",
-        [bound.row["call_id"]],
+        "SELECT 1 FROM recordings WHERE call_id = ? AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL"
+        " AND closed_at IS NOT NULL AND (interrupted OR ? <> 'number'))",
+        [bound.row["call_id"], bound.by],
     )
     return bool(rows)
 

@@ -221,8 +221,9 @@ class Ingress:
         elif request.to_tag and request.method != "CANCEL":
             self.inside.take(request, source, endpoint)
         elif handler := self._methods.get(request.method):
-            known = SUPPORTED | self.engine.recordings.options(source, endpoint)
-            fault = extension_fault(request, known) if request.method in ("OPTIONS", "REGISTER") else None
+            fault = None
+            if request.method in ("OPTIONS", "REGISTER"):
+                fault = extension_fault(request, SUPPORTED | self.engine.recordings.options(source, endpoint))
             if fault is None:
                 handler(request, source, endpoint)
             elif self.may_answer(source, endpoint):

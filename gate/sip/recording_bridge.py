@@ -86,10 +86,6 @@ class RecordingBridge(Bridge):
         """What refuses it."""
         return _ANSWERS.get(why, FAILED)
 
-    def session_seconds(self, side: str) -> int:
-        """As the gate's own."""
-        return self.engine.config.sip.session_seconds
-
     # --- setting up ---------------------------------------------------------------------------------------------------
 
     def on_caller(self, event: Any) -> None:

@@ -16,6 +16,7 @@ from gate.core.rules import Rules
 from gate.core.screening import Attempt, Purpose, Topic
 from gate.core.showing import LONDON
 from gate.errors import StoreError
+from gate.ports import RecordingClosed
 from gate.ports.recording_sessions import HeardIn, SessionAsked
 from gate.service.recording_sessions import ANSWER_SECONDS, RecordingSessions
 from gate.service.screener import Screener
@@ -243,6 +244,21 @@ def test_of_two_for_one_call_the_first_in_the_log_is_taken(play: Sessions) -> No
     play.settle()
     assert play.told()[-2:] == ["hang up recorded_already", "close recording"]
     assert play.kinds().count("recording_opened") == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_found_by_number_goes_on_after_a_crash_alone(play: Sessions, killed: bool) -> None:
+    play.ask()
+    play.taken()
+    closed = RecordingClosed("s1", "00", 10, 2.0, 2, {"caller": 1, "callee": 1}, (), interrupted=killed)
+    play.stage.close = lambda session_id, done: done(closed, None)  # type: ignore[method-assign]
+    play.sessions.over("s1", "hung_up")
+    play.settle()
+    play.told()
+    play.ask("s2", "unknown")
+    assert play.told()[0] == ("open recorder" if killed else "hang up recorded_already")
+    play.ask("s3")
+    assert play.told()[0] == "open recorder", "by its Call-ID it is the same call"
 
 
 def test_so_many_at_once_and_those_that_are_closing_do_not_count(play: Sessions) -> None:
