@@ -103,7 +103,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
 
 
 def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     opened = room.open("a")
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
@@ -141,7 +141,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
 
 
 def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings", open_seconds=30)
+    room = Room(tmp_path / "recordings", open_seconds=30, forked=True)
     pid = room.client.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -153,7 +153,7 @@ def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path:
 
 
 def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     pid = room.client.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -171,7 +171,7 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
 
 
 def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings", hung_seconds=2.0)
+    room = Room(tmp_path / "recordings", hung_seconds=2.0, forked=True)
     pid = room.client.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -182,7 +182,7 @@ def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_recorder_that_cannot_be_told_to_pause_is_killed(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     opened = room.open("a")
     room.client.start("a", PAYLOADS)
     room.settle()

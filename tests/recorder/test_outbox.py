@@ -112,7 +112,7 @@ def test_nobody_takes_what_is_said_to_a_closed_socket(pair: tuple[Outbox, socket
 
 
 def test_a_recorder_without_a_processor_for_a_second_keeps_its_recordings(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     opened = room.open("a")
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
@@ -146,7 +146,7 @@ def test_a_recorder_without_a_processor_for_a_second_keeps_its_recordings(tmp_pa
 
 
 def test_one_that_stays_away_is_killed(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings", stuck_seconds=1.5)
+    room = Room(tmp_path / "recordings", stuck_seconds=1.5, forked=True)
     room.open("a")
     pid = room.client.pid
     assert pid is not None

@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     yield room
     room.shut()
 

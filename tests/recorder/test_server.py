@@ -23,7 +23,7 @@ class Wire:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = spawner(folder)(theirs)
+        self.process = spawner(folder, forked=True)(theirs)
         theirs.close()
         self.socket.settimeout(15)
 

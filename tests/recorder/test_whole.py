@@ -52,7 +52,7 @@ def talk(opened: RecordingOpened, seconds: float) -> None:
 
 
 def test_a_call_from_wire_to_wav(tmp_path: Path, auditor: PrivateKey) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     opened = room.open("a")
     assert [recipient for recipient, _ in opened.wraps] == [auditor.id]
     room.client.start("a", PAYLOADS, [NOTICE])
@@ -86,7 +86,7 @@ def test_a_call_from_wire_to_wav(tmp_path: Path, auditor: PrivateKey) -> None:
 
 
 def test_a_killed_recorders_file_opens_up_to_its_last_second(tmp_path: Path, auditor: PrivateKey) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     opened = room.open("a")
     room.client.start("a", PAYLOADS, [NOTICE])
     room.settle()
@@ -107,7 +107,7 @@ def test_without_recipients_nothing_opens(tmp_path: Path) -> None:
     from gate.errors import RecorderError
 
     (tmp_path / "recipients").mkdir()
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     with pytest.raises(RecorderError):
         room.open("a")
     assert room.client.available()
@@ -116,7 +116,7 @@ def test_without_recipients_nothing_opens(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="locking memory needs root or an unlimited RLIMIT_MEMLOCK")
 def test_its_memory_is_locked_where_that_is_permitted(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings")
+    room = Room(tmp_path / "recordings", forked=True)
     status = Path(f"/proc/{room.client.pid}/status").read_text()
     locked = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmLck"))
     assert locked > 1000

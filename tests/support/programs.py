@@ -129,7 +129,7 @@ def start(
     *arguments: str,
     stdout: IO[Any],
     stderr: IO[Any],
-    stdin: IO[Any] | None = None,
+    stdin: IO[Any] | socket.socket | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     session: bool = False,

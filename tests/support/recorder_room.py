@@ -17,6 +17,7 @@ from gate.core.frames import EventFrame, Frame, PacketFrame, decode
 from gate.ports import RecordingClosed, RecordingOpened
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
+from tests.support import programs
 from tests.support.recorder_seal import read
 from tests.support.waiting import PATIENCE
 
@@ -116,27 +117,32 @@ class Events:
         self.away.put(time.monotonic())
 
 
-def spawner(folder: Path, *, min_free: int = 1, file_limit: int = 0) -> Callable[[socket.socket], Any]:
-    """Starts the test recorder over ``folder``."""
-    spawn = spawn_command(
-        [sys.executable, "-m", "tests.support.recorder_process", str(folder), str(min_free), str(file_limit)]
-    )
+def spawner(
+    folder: Path, *, min_free: int = 1, file_limit: int = 0, forked: bool = False
+) -> Callable[[socket.socket], Any]:
+    """Starts the test recorder over ``folder``; ``forked``: by the fork server, with the socket as standard input."""
+    module, words = "tests.support.recorder_process", (str(folder), str(min_free), str(file_limit))
+    if not forked:
+        return spawn_command([sys.executable, "-m", module, *words])
 
-    def from_root(control: socket.socket) -> Any:
-        return spawn(control)
+    def fork(control: socket.socket) -> Any:
+        with open(1, "wb", closefd=False) as out, open(2, "wb", closefd=False) as err:
+            return programs.start(module, *words, "0", stdin=control, stdout=out, stderr=err, session=True)
 
-    return from_root
+    return fork
 
 
 class Room:
     """A recorder process and its client."""
 
-    def __init__(self, folder: Path, *, min_free: int = 1, file_limit: int = 0, **more: Any) -> None:
+    def __init__(
+        self, folder: Path, *, min_free: int = 1, file_limit: int = 0, forked: bool = False, **more: Any
+    ) -> None:
         self.folder = folder
         self.events = Events()
         self._settled = 0
         self.client = RecorderClient(
-            spawner(folder, min_free=min_free, file_limit=file_limit), self.events, SystemClock(), **more
+            spawner(folder, min_free=min_free, file_limit=file_limit, forked=forked), self.events, SystemClock(), **more
         )
         self.client.launch(20)
 
