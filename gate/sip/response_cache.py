@@ -22,6 +22,8 @@ MAX_BYTES = 64 << 20
 """Of all that is kept. Refusals at the highest rate there is take a third of it; only answers to very long requests
 come near."""
 
+_MARKS = str.maketrans('"\\', "  ")
+
 
 class ResponseCache:
     """Answers by transaction; bounded in time, number and size."""
@@ -104,5 +106,6 @@ def no_room(request: SipMessage, source: Address, to_tag: str, reason: str) -> b
 
 def _quoted(text: str) -> str:
     """Text that may stand between quotes in a header line, as UTF-8 in Latin-1 clothes."""
-    plain = "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in text)[:300]
-    return plain.encode("utf-8").decode("latin-1")
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return text.translate(_MARKS)[:300].encode("utf-8").decode("latin-1")

@@ -120,7 +120,8 @@ class StoreTransaction:
         in subject or actor), ``ValueError`` where a time in its body is none, ``StoreError`` where the database fails.
         """
         text = canonical(fact.body)
-        body = json.loads(text)
+        written = text.decode()
+        body = json.loads(written)
         index = self.frontier.size
         entry = LogEntry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
         salt = self._salts()
@@ -130,7 +131,7 @@ class StoreTransaction:
         derived = [(table, derive(entry)) for table, derive in TOUCHED.get(entry.kind, ())]
         frontier = self.frontier.push(digest)
         with self._guarded() as connection:
-            row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, text.decode())
+            row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, written)
             connection.execute(_FACT, row)
             connection.execute(_LEAF, (index, leaf, digest))
             if frontier.size % TILE == 0:
