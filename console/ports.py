@@ -159,6 +159,11 @@ class Papers(Protocol):
         """The page by which a person checks a letter, as HTML."""
         ...
 
+    def receipts(self, folder: Path) -> Mapping[str, Any]:
+        """Write the page by which callees look receipts up into a folder. Returns ``receipts`` (how many), ``gone``,
+        ``page_sha256``, and in ``said`` what is to be done with it. Raises ``GateError``."""
+        ...
+
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Every value: its key, the value as it is written, where it comes from. Raises ``OSError``, ``ValueError``."""
         ...

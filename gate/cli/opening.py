@@ -24,6 +24,7 @@ from gate.cli.audit_export import make_bundle
 from gate.cli.files import output_file
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
+from gate.cli.receipts import HOST_IT, publish_into
 from gate.cli.recordings import open_taken, sealed_file, who
 from gate.cli.request_pack import held_of, recordings_in, write_pack
 from gate.config import origins
@@ -107,6 +108,11 @@ class ReportPages:
     def proof(self, made: RequestProof) -> str:
         """As ``dialgate request proof``."""
         return page(made.firm, made.reference, made.id, made.evidence)
+
+    def receipts(self, folder: Path) -> Mapping[str, Any]:
+        """As ``dialgate receipts publish``."""
+        config = self._view.config
+        return publish_into(ControlClient(config.control_socket), config.firm.trading_name, folder) | {"said": HOST_IT}
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """As ``dialgate config show``."""
@@ -231,7 +237,6 @@ class KeyOpener:
             progress(fraction, text)
 
         _, result = make_bundle(
-            self._view.config,
             self._client,
             since=since,
             until=until,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
@@ -21,6 +21,9 @@ from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
 
 if TYPE_CHECKING:
     from gate.cli.reach import Gate
+
+
+HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
 
 
 @click.group("receipts", short_help="The page of receipts that the firm hosts: publish.")
@@ -36,23 +39,28 @@ def publish(view: View, folder: Path) -> None:
     No telephone number that was called is in it, and without its code no receipt can be read. Publish again each day:
     receipts that are no longer kept go first. Every file is replaced whole: whatever ends this, the page works.
     """
-    firm = view.config.firm.trading_name
     with reach(view.config) as gate:
-        first = gate.ask(ReceiptsCodes())
-        page = receipt_pages.index_page(firm, first.vkey)
-        site = receipt_pages.Site(folder)
-        site.page(page)
-        places: dict[str, tuple[str, bytes]] = {}
-        derive = partial(receipt_pages.place_and_key, vkey=first.vkey)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for codes in _codes(gate, first.items, first.next, first.size):
-                places.update(zip(codes, pool.map(derive, codes), strict=True))
-        gone = site.forget({name for name, _ in places.values()})
-        written = _write(gate, site, places, first.size)
-    sha256 = hashlib.sha256(page).hexdigest()
-    view.data({"folder": str(folder), "receipts": written, "gone": gone, "size": first.size, "page_sha256": sha256})
+        view.data(publish_into(gate, view.config.firm.trading_name, folder))
     if not view.json:
-        say("Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it.")
+        say(HOST_IT)
+
+
+def publish_into(gate: Gate, firm: str, folder: Path) -> dict[str, Any]:
+    """Write the page; ``folder``, ``receipts``, ``gone`` (files of receipts that are kept no longer), ``size`` of the
+    checkpoint, ``page_sha256``. Raises ``GateError``."""
+    first = gate.ask(ReceiptsCodes())
+    page = receipt_pages.index_page(firm, first.vkey)
+    site = receipt_pages.Site(folder)
+    site.page(page)
+    places: dict[str, tuple[str, bytes]] = {}
+    derive = partial(receipt_pages.place_and_key, vkey=first.vkey)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for codes in _codes(gate, first.items, first.next, first.size):
+            places.update(zip(codes, pool.map(derive, codes), strict=True))
+    gone = site.forget({name for name, _ in places.values()})
+    written = _write(gate, site, places, first.size)
+    sha256 = hashlib.sha256(page).hexdigest()
+    return {"folder": str(folder), "receipts": written, "gone": gone, "size": first.size, "page_sha256": sha256}
 
 
 def _codes(gate: Gate, items: list[str], after: str | None, size: int) -> Iterator[list[str]]:

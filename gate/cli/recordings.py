@@ -20,7 +20,7 @@ from gate.cli import passphrase as asked
 from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import Gate, reach
 from gate.cli.recording_ingest import add_to
 from gate.clock import SystemClock
 from gate.core.finding import sought
@@ -197,12 +197,16 @@ def sealed_file(view: View, recording_id: str, path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="dialgate-") as folder:
         copy = Path(folder) / path.name
-        with reach(view.config) as gate, copy.open("wb") as file:
-            while piece := base64.b64decode(
-                gate.ask(RecordingPiece(recording_id=recording_id, offset=file.tell())).data
-            ):
-                file.write(piece)
+        with reach(view.config) as gate:
+            hand_out(gate, recording_id, copy)
         yield copy
+
+
+def hand_out(gate: Gate, recording_id: str, to: Path) -> None:
+    """A sealed file that was taken, piece by piece through the gate."""
+    with to.open("wb") as file:
+        while piece := base64.b64decode(gate.ask(RecordingPiece(recording_id=recording_id, offset=file.tell())).data):
+            file.write(piece)
 
 
 def who(privates: Sequence[Any]) -> str:

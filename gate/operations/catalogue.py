@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.operations import proposals
-from gate.operations.audit import checkpoints, exporting, leaves, verifying
+from gate.operations.audit import checkpoints, exported_parts, exporting, leaves, verifying
 from gate.operations.backup import backup
 from gate.operations.calls import calls, pausing, recordings, screening
 from gate.operations.contacts import crm_import, forecast, forgetting, pages, rescreening, screening_log
@@ -32,6 +32,7 @@ _MODULES: Final = (
     crm_import,
     dropping,
     erasure,
+    exported_parts,
     exporting,
     forecast,
     forgetting,

@@ -125,6 +125,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},
         "audit_export_make": {"bundle": "b-1"},
+        "audit_export_part": {"bundle": "b-1", "part": "head"},
         "audit_restore": {"reason": "the disk was lost"},
         "request_open": {"asks": "access", "channel": "post", "name": "A. Smith"},
         "request_verify_identity": {"checked": "bill seen"},

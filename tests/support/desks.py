@@ -479,6 +479,10 @@ class SmallDesk:
         self._note("audit_export_take", **fields)
         return {"items": [], "next": None}
 
+    def audit_export_part(self, **fields: Any) -> dict[str, Any]:
+        self._note("audit_export_part", **fields)
+        return {"data": ""}
+
     def audit_export_make(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("audit_export_make", **fields)
         made = {"folder": "/data/exports/b-1", "checkpoint": 7, "counts": {"calls": 1}, "damaged": []}

@@ -175,7 +175,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
 
     Those that go out come with their wrapped keys, after the leaf that says so.
     """
-    begun = _begun(folder, asked.bundle, caller.actor)
+    begun = begun_export(folder, asked.bundle, caller.actor)
     rows = _in_period(folder, (begun["from"], begun["to"]), _place(asked.after))
     wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
     recordings = folder.config.data / "recordings"
@@ -255,7 +255,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     of ``checkpoints`` must be one that this gate has signed. Raises ``UsageError`` where pages were left out, or the
     bundle was made before.
     """
-    begun = _begun(folder, asked.bundle, caller.actor)
+    begun = begun_export(folder, asked.bundle, caller.actor)
     signed = folder.log.checkpoint()
     made = folder.bundles.make(
         {
@@ -340,7 +340,7 @@ def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Ho
     return found
 
 
-def _begun(folder: DataFolder, bundle: str, actor: str) -> Row:
+def begun_export(folder: DataFolder, bundle: str, actor: str) -> Row:
     """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
     sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'"
     rows = folder.store.call(lambda tx: tx.query(sql, [bundle]))
