@@ -46,12 +46,13 @@ VIEWS = (
     View(
         "contacts",
         ContactsList,
-        (_NUMBER, _REFERENCE, Column("Verdict", 7, words.verdict), _REASON, _SINCE),
+        (_NUMBER, _REFERENCE, Column("Verdict", 8, words.verdict), _REASON, _SINCE),
         "id",
         "There is no contact: i imports the CRM's list.",
         filters=lambda text: {"text": text},
         finds="the beginning of a number, part of a reference, a verdict, a reason",
         kind="contact",
+        sorts={"Reference": "reference", "Verdict": "-verdict", "Reason": "reason", "Since": "-since"},
         marks=True,
     ),
     View(
@@ -89,7 +90,7 @@ class Mode(ListMode):
         "it is made. / finds the beginning of a number, part of a reference, a verdict or a reason. Tab goes on to "
         "what is newly blocked or allowed (d: since which day; e writes it as a CSV for the CRM) and to the rows of "
         "the file that were no contact. i imports a list; s screens all of them again; x forgets a number, or "
-        "those of all contacts that are marked with the space bar."
+        "those of all contacts that are marked with the space bar. S sorts by a column."
     )
 
     def __init__(self) -> None:

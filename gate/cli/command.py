@@ -100,10 +100,8 @@ def both_ways(body: Body) -> Body:
     return click.option("--before", metavar="CURSOR", help=text)(paged(body))
 
 
-def sorted_by(*names: str) -> Callable[[Body], Body]:
+def sorted_by(*names: str, then: str = "in the order of time") -> Callable[[Body], Body]:
     """``--sort``, for a list that can be sorted by these."""
-    text = (
-        f"Sort by {', '.join(names[:-1])} or {names[-1]}, in the order of time where the same; - before it: downwards."
-    )
+    text = f"Sort by {', '.join(names[:-1])} or {names[-1]}, {then} where the same; - before it: downwards."
     choices = [sign + name for name in names for sign in ("", "-")]
     return click.option("--sort", type=click.Choice(choices), metavar="COLUMN", help=text)

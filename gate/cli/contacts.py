@@ -12,7 +12,7 @@ import msgspec
 
 from gate.cli.check import TOPICS
 from gate.cli.command import command as make
-from gate.cli.command import paged
+from gate.cli.command import paged, sorted_by
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
@@ -137,9 +137,10 @@ def rescreen(view: View) -> None:
 @click.option("--verdict", type=click.Choice(["allow", "block"]), help="Those that may be called, or may not.")
 @click.option("--reason", metavar="CODE", help="A reason code, such as listed_tps.")
 @click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
+@sorted_by("reference", "verdict", "reason", "since", then="by number")
 @paged
 def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) -> None:
-    """Contacts and what the last screening said of them, by rising number."""
+    """Contacts and what the last screening said of them, by rising number or by a column."""
     with reach(view.config) as gate:
         if bad:
             faults = gate.ask(ContactsFaults(after=after, limit=limit))

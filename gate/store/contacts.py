@@ -15,8 +15,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gate.core.numbers import beginning_of
+from gate.errors import UsageError
 from gate.store.queries import Source
 from gate.store.reader import Reader
+from gate.store.sorting import Order
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -36,6 +38,8 @@ _OLD = "SELECT number, reference, outcome, since, was FROM contacts WHERE list =
 
 LONGEST: Final = 15
 """Digits of an E.164 number, at most."""
+SORTS: Final = {name: name for name in ("reference", "verdict", "reason", "since")}
+"""What contacts may be sorted by besides their numbers."""
 CHANGED: Final[Mapping[str, str]] = {
     "newly_blocked": "verdict = 'block' AND was = 'allow'",
     "newly_allowed": "verdict = 'allow' AND was = 'block'",
@@ -257,10 +261,11 @@ def page(
     *,
     changed_since: int | None,
     text: str | None = None,
+    order: Order | None = None,
 ) -> tuple[list[Row], Key | None]:
-    """Contacts in the order of their numbers. ``where``: values that columns must have, those that are None left out.
-    With ``changed_since``, only what changed from that second on, each with its ``change``. ``text``: as it was typed,
-    the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
+    """Contacts by ``order``, and in that of their numbers. ``where``: values that columns must have, those that are
+    None left out. With ``changed_since``, only what changed from that second on, each with its ``change``. ``text``: as
+    it was typed, the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
     asked = {name: value for name, value in where.items() if value is not None}
     sql, values = _ROW, [list_id, *asked.values()]
     sql += "".join(f" AND {name} = ?" for name in asked)
@@ -271,13 +276,29 @@ def page(
         condition, more = _fitting(text.strip())
         sql += f" AND ({condition})"
         values += more
+    by = ""
+    if order is not None:
+        by = f"{order.column} {'ASC' if order.up else 'DESC'}, "
     if after is not None:
-        sql += " AND (number, reference) > (?, ?)"
+        beyond = "(number, reference) > (?, ?)"
+        if order is not None:
+            value, column = _value(tx, list_id, after, order.column), order.column
+            beyond = f"({column} {'>' if order.up else '<'} ? OR ({column} = ? AND {beyond}))"
+            values += [value, value]
+        sql += f" AND {beyond}"
         values += after
-    rows = tx.query(f"{sql} ORDER BY number, reference LIMIT ?", [*values, limit + 1])
+    rows = tx.query(f"{sql} ORDER BY {by}number, reference LIMIT ?", [*values, limit + 1])
     following = rows[limit:]
     rows = rows[:limit]
     return rows, (rows[-1]["number"], rows[-1]["reference"]) if following else None
+
+
+def _value(tx: Source, list_id: int, key: Key, column: str) -> Any:
+    """What the column holds of a contact: a cursor names it alone. Raises ``UsageError`` where it has gone."""
+    found = tx.query(f"{_ROW} AND number = ? AND reference = ?", [list_id, *key])
+    if not found:
+        raise UsageError("the contact at the end of the page before is there no more", hint="begin the list anew")
+    return found[0][column]
 
 
 def _fitting(typed: str) -> tuple[str, list[Any]]:

@@ -382,3 +382,16 @@ def test_no_contacts_and_a_register_that_has_changed_are_told(full: Served) -> N
     assert ("BEHIND" in lines[2][0], lines[2][1]) == (True, "warn")
     assert change({"change": "first_blocked"})[0] == "came blocked"
     assert change({})[0] == "-"
+
+
+async def test_contacts_are_sorted_by_a_column(full: Served) -> None:
+    app = app_of(full, mode="contacts")
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "59 rows"))
+        await pilot.press("S")
+        await until(pilot, shows(pilot, "Sort by", "Since"))
+        await pilot.press("j", "j", "enter")
+        await until(pilot, shows(pilot, "by Verdict▼", "Verdict▼"))
+        await until(pilot, lambda: app.screen.table.row_at(0))
+        rows = [app.screen.table.row_at(at)["verdict"] for at in range(9)]
+        assert rows == ["block"] * 7 + ["allow"] * 2

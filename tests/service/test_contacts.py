@@ -447,3 +447,22 @@ def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFold
     assert refused.value.reason == "plan_changed"
     crm(tmp_path, "a,020 7946 0101")
     assert load_list(house, path, accept_shrink=True, only=shown["sha256"])["contacts"] == 1
+
+
+@pytest.mark.parametrize("sort", ["reference", "-reference", "reason", "-reason", "-verdict", "since"])
+def test_contacts_by_a_column_come_page_by_page(house: DataFolder, tmp_path: Path, sort: str) -> None:
+    load_list(house, crm(tmp_path, *(f"C-{n % 5},0207946010{n}" for n in range(8)), "C-0,01632 960202"))
+    ByName(house).objection_add(number="020 7946 0107", actor=ACTOR)
+    house.contacts.follow()
+    whole = ByName(house).contacts_list(sort=sort, actor=ACTOR)["items"]
+    name, down = sort.removeprefix("-"), sort.startswith("-")
+    by_number = sorted(whole, key=lambda row: (row["number"], row["reference"]))
+    assert whole == sorted(by_number, key=lambda row: row[name], reverse=down) and len(whole) == 9
+    pages, after = [], None
+    while not pages or after is not None:
+        page = ByName(house).contacts_list(sort=sort, limit=2, after=after, actor=ACTOR)
+        pages += page["items"]
+        after = page["next"]
+    assert pages == whole
+    with pytest.raises(UsageError, match="not sorted by 'number'"):
+        ByName(house).contacts_list(sort="-number", actor=ACTOR)

@@ -17,6 +17,7 @@ from gate.operations.operation import READERS, Caller, Line, Moment, Page, Paged
 from gate.operations.parsing import number_of
 from gate.operations.registers.in_force import RegisterIdentity
 from gate.store import contacts as rows
+from gate.store.sorting import Order, order_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -122,17 +123,20 @@ class ContactsList(Paged[Page[ContactRow]], frozen=True):
     reason: Line | None = None
     text: Line | None = None
     """As it was typed: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
+    sort: Line | None = None
+    """By ``reference``, ``verdict``, ``reason`` or ``since``, ``-`` before it: downwards; by number where the same."""
     masked: bool = False
     """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
 
 
 @operation(ContactsList, "contacts_list", roles=READERS)
 def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Page[ContactRow]:
-    """A page of the contacts, by rising number, with what the last screening said of them."""
+    """A page of the contacts, by rising number or by a column, with what the last screening said of them."""
     folder.contacts.up_to_date()
     key = int(number_of(asked.number)[1:]) if asked.number else None
     where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
-    found, following = _page(folder, asked.after, asked.limit, where, text=asked.text)
+    order = order_of(asked.sort, rows.SORTS)
+    found, following = _page(folder, asked.after, asked.limit, where, text=asked.text, order=order)
     return Page(items=[ContactRow(**_shown(folder, row)) for row in found], next=following)
 
 
@@ -155,13 +159,16 @@ def _page(
     *,
     changed_since: datetime | None = None,
     text: str | None = None,
+    order: Order | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     current = folder.contacts.in_force()
     if current is None:
         return [], None
     second = int(changed_since.timestamp()) if changed_since else None
     found, following = folder.read(
-        lambda reader: rows.page(reader, current["list"], _key(after), limit, where, changed_since=second, text=text)
+        lambda reader: rows.page(
+            reader, current["list"], _key(after), limit, where, changed_since=second, text=text, order=order
+        )
     )
     return found, _cursor(following)
 
