@@ -267,7 +267,7 @@ class ConsoleApp(App[None]):
         screen = self.screen
         if isinstance(screen, ListMode):
             if find:
-                screen.find(find)
+                screen.find(find, place.view)
             elif place.view != screen.at:
                 screen.show_view(place.view)
         if place.action:

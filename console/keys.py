@@ -67,7 +67,8 @@ LIST: Final[list[BindingType]] = [
     *REVEAL,
 ]
 CALLS: Final[list[BindingType]] = [
-    bind("calls.hold", "h", "hold", "hold", more="hold the recordings of what is marked against erasure")
+    bind("calls.receipt", "c", "receipt", "receipt", more="what a callee's receipt says, by its code"),
+    bind("calls.hold", "h", "hold", "hold", more="hold the recordings of what is marked against erasure"),
 ]
 RECORDINGS: Final[list[BindingType]] = [
     bind("recordings.hold", "h", "hold", "hold", more="hold what is marked against erasure"),

@@ -16,7 +16,17 @@ from console.attention import Place
 if TYPE_CHECKING:
     from console.app import ConsoleApp
 
-FOUND_IN = ("calls", "recordings", "requests", "contacts", "retention", "audit")
+FOUND_IN = {
+    "calls": Place("calls"),
+    "recordings": Place("recordings"),
+    "requests": Place("requests"),
+    "contacts": Place("contacts"),
+    "retention": Place("retention"),
+    "objections": Place("registers", 2),
+    "consents": Place("registers", 3),
+    "audit": Place("audit"),
+}
+"""Where is looked for what was typed, by the name that is shown."""
 _SKIPPED = ("table.", "report.", "board.")
 """Moving about needs no palette."""
 
@@ -58,14 +68,14 @@ class Objects(Provider):
         text = " ".join(query.split())
         if len(text) < 3:
             return
-        for place, mode in enumerate(FOUND_IN):
+        for number, (name, place) in enumerate(FOUND_IN.items()):
             yield Hit(
-                0.01 - place * 0.001,
-                f"Find in {mode}: {text}",
-                partial(_find, self.app, mode, text),
+                0.01 - number * 0.001,
+                f"Find in {name}: {text}",
+                partial(_find, self.app, place, text),
                 help="by number, reference, id, day or name",
             )
 
 
-def _find(app: Any, mode: str, text: str) -> None:
-    app.run_worker(app.go(Place(mode), text), group="quit", exclusive=True)
+def _find(app: Any, place: Place, text: str) -> None:
+    app.run_worker(app.go(place, text), group="quit", exclusive=True)

@@ -11,7 +11,7 @@
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words
-- ``calls``       every attempt, its decision explained, its leaf
+- ``calls``       every attempt, its decision explained, its leaf; ``receipt``: what a callee was told the code of
 - ``recordings``  sealed recordings: waveform, export, play, hold; ``recordings_list``: all, and those that are marked
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;
                  ``retention_shown`` says it in words; ``waiting``: what waits for a second person

@@ -10,7 +10,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from console import keys, words
-from console.late import open_detail
+from console.late import late, open_detail
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.related import go_to
@@ -19,6 +19,7 @@ from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
+from gate.core.grouping import grouped
 from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
 
@@ -44,7 +45,8 @@ class Mode(ListMode):
         "Every attempt that the gate decided, newest first. / finds by a number or its beginning, by a word of the "
         "reason, by who called, or by the beginning of an id. Enter explains the decision and shows its leaf. "
         "u shows a number in full for half a minute; the log keeps who asked, and why. The space bar marks a call; h "
-        "holds the recordings of all that are marked. S sorts by a column."
+        "holds the recordings of all that are marked. S sorts by a column. c shows what a callee's receipt "
+        "says, by its code."
     )
     BINDINGS: ClassVar[list[BindingType]] = keys.CALLS
     VIEWS = (
@@ -67,6 +69,11 @@ class Mode(ListMode):
         if action == "hold":
             return self.feed.session.may("hold_add") or None
         return super().check_action(action, parameters)
+
+    @work
+    async def action_receipt(self) -> None:
+        """What a callee's receipt says."""
+        await late("console.modes.receipt:show")(self)
 
     @work
     async def action_hold(self) -> None:
@@ -213,7 +220,7 @@ def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
             "Purpose",
             words.text(f"{call['purpose']}, topic {call.get('topic')}" if call.get("purpose") else "a call to us"),
         ),
-        ("Shows", (clean(str(call.get("presentation") or "-")), PLAIN)),
+        ("Shows", (clean(grouped(str(call.get("presentation") or "-"))), PLAIN)),
     ]
     for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):
         if call.get(name):

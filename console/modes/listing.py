@@ -345,10 +345,11 @@ class ListMode(ModeScreen):
             self.table.reload()
             self._say_views()
 
-    def find(self, text: str) -> None:
-        """Filter the first list by a text that was typed elsewhere."""
-        if self.at != self.FOUND:
-            self.show_view(self.FOUND)
+    def find(self, text: str, view: int = 0) -> None:
+        """Filter a list by a text that was typed elsewhere; 0: the one in which is looked."""
+        number = view or self.FOUND
+        if self.at != number:
+            self.show_view(number)
         self.query_one(FilterLine).show(text)
         self._filter_by(text)
         self.table.focus()

@@ -13,6 +13,8 @@ import msgspec
 from console import words
 from console.feed import on_thread
 from console.late import late
+from console.modes import receipt as receipts
+from console.modes import row
 from console.modes.audit_detail import TextDetail
 from console.modes.request_doing import choose
 from console.modes.request_forms import filled
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 MONTH, RECORD, FORECAST, CONFIGURATION, ACCOUNT = "month", "record", "forecast", "configuration", "account"
+RECEIPTS = "receipts"
 PAPERS: Final = {
     MONTH: "the figures of a month, for the firm's management",
     RECORD: "the record of processing (UK GDPR Art 30), as configured",
     FORECAST: "who may be called tomorrow, or on another day to come",
+    RECEIPTS: "the page by which callees look receipts up",
     CONFIGURATION: "every value, with where it comes from",
     ACCOUNT: "who you are to the gate, and what your roles may do",
 }
@@ -48,6 +52,8 @@ async def show(screen: GateScreen) -> None:
         await _page(screen, ReportMonth if what == MONTH else ReportArticle30)
     elif what == FORECAST:
         await _forecast(screen)
+    elif what == RECEIPTS:
+        await receipts.publish(screen)
     elif what == CONFIGURATION:
         _configuration(screen)
     elif what == ACCOUNT:
@@ -130,6 +136,8 @@ def _value(value: Any) -> words.Shown:
         return "; ".join(f"{_named(key)}: {_value(inner)[0]}" for key, inner in value.items()), PLAIN
     if isinstance(value, list):
         return f"{len(value)}" if len(value) > 12 else ", ".join(_value(each)[0] for each in value), PLAIN
+    if isinstance(value, str) and row.is_time(value):
+        return words.moment(value) if "T" in value else words.day(value)
     return words.text(value)
 
 

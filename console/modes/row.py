@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,19 +32,26 @@ class RowDetail(DetailScreen):
 
 
 def row_sections(row: Row) -> list[Section]:
-    """Every field of a row."""
-    return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in row.items()])]
+    """Every field of a row but the path of a file, in which digits are hidden as those of a number are."""
+    pairs = [(name.replace("_", " "), _shown(name, value, row)) for name, value in row.items() if name != "path"]
+    return [Section("", pairs)]
 
 
-def _shown(name: str, value: Any) -> words.Shown:
+def _shown(name: str, value: Any, row: Row) -> words.Shown:
     if name in ("number", "raw"):
-        return words.number(value)
+        return words.NOTHING if value is None and row.get("target", "number") != "number" else words.number(value)
     if name == "id" or name.endswith("_id") or "sha256" in name:
         return words.ident(value)
+    if name == "reason" and "verdict" in row:
+        return words.reason(value)
     if name == "state":
         return words.state(value)
     if name.endswith("_at") or name == "at":
         return words.moment(value)
+    if name == "coverage" and str(value).startswith("["):
+        return words.coverage(json.loads(value))
+    if isinstance(value, str) and is_time(value):
+        return words.moment(value) if "T" in value else words.day(value)
     if isinstance(value, bool):
         return ("yes" if value else "no"), PLAIN
     if isinstance(value, int):
@@ -52,3 +61,11 @@ def _shown(name: str, value: Any) -> words.Shown:
     if isinstance(value, list | tuple):
         return words.coverage(value)
     return words.text(value)
+
+
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}[\d:.]*(?:Z|[+-]\d{2}:\d{2}))?").fullmatch
+
+
+def is_time(text: str) -> bool:
+    """A day, or a time with its zone, as the gate writes them."""
+    return _STAMP(text) is not None

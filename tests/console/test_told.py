@@ -14,6 +14,7 @@ from console.feed import Session
 from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.modes.retention import Mode as Retention
+from console.palette import FOUND_IN
 from console.theme import BAD
 from console.widgets.ask import Ask
 from console.widgets.filter import FilterLine
@@ -222,3 +223,16 @@ async def test_overdue_is_marked_without_colour(served: Served) -> None:
         table = app.screen.query_one(LocalTable)
         await until(pilot, lambda: table.total)
         assert table.get_component_rich_style(f"rows--{BAD}").bold
+
+
+async def test_what_is_typed_in_the_palette_is_looked_for_among_objections_and_consents_too(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        for name, kind in (("objections", "objection"), ("consents", "consent")):
+            number = shared.facts(kind)[-1]["body"]["number"]
+            await pilot.press("ctrl+p", *number)
+            await until(pilot, shows(pilot, f"Find in {name}: {number}"))
+            await pilot.press("escape")
+            app.run_worker(app.go(FOUND_IN[name], number))
+            await until(pilot, shows(pilot, f"[{name}]", "1 row"))

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from gate.core.terms import ALLOWING, Reason
@@ -145,6 +146,13 @@ def test_the_months_before_and_after_have_what_is_theirs(month: Month, facts: li
     assert (november["last"], november["whole"], len(november["attempts"]["days"])) == ("2026-11-25", False, 25)
     assert [each["received"] for each in november["requests"]] == ["2026-09-25", "2026-10-28"]
     assert september["evidence"]["last_verified"] is None
+
+
+def test_the_policys_reminders_are_of_the_day_that_asks(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = month.folder.config
+    firm = msgspec.structs.replace(config.firm, policy_reviewed="2026-11-20")
+    monkeypatch.setattr(month.folder, "config", msgspec.structs.replace(config, firm=firm))
+    assert not [each for each in month.report("2026-10")["policy"]["reminders"] if "future" in each]
 
 
 @pytest.mark.parametrize("text", ["2026-13", "2026-1", "october", "", "2026-10-01", "1999-10"])

@@ -268,7 +268,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "began": counted["began"],
         "made_at": now.isoformat(),
         "firm": folder.config.firm.legal_name,
-        "policy": msgspec.to_builtins(policy_of(folder.config, last)),
+        "policy": msgspec.to_builtins(policy_of(folder.config, now.astimezone(LONDON).date())),
         "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
         "service": service_of(counted["service"]),
         "registers": list(
