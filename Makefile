@@ -5,6 +5,7 @@
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
 ## make pictures    the console's pictures anew
+## make tour        every mode of the console, at three sizes in three themes, drawn into TOUR to be looked at
 ## make lock        the locked dependencies anew
 # Each sets up .venv on first use. One test alone:
 #   .venv/bin/python -m pytest tests/core/test_calls.py::test_no_evidence_no_call
@@ -23,7 +24,7 @@ QUICK  := $(addprefix tests/,core store vault registers audit service control) $
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: help demo test test-quick bench check pictures reference lock clean
+.PHONY: help demo test test-quick bench check pictures tour reference lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -77,6 +78,10 @@ reference: $(READY)
 
 pictures: $(READY)
 	$(BIN)/python -m tests.console.pictures
+
+TOUR ?= /tmp/dialgate-tour
+tour: $(READY)
+	$(BIN)/python -m tests.console.tour $(TOUR)
 
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header
 

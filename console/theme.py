@@ -1,4 +1,7 @@
-"""How the console looks: three themes, and the tones that give a state its colour. A state is always a word as well."""
+"""How the console looks: three themes, and the tones that give a state its colour. A state is always a word as well.
+
+Text stands out from what is behind it by 4.5:1 (WCAG 2.2, 1.4.3), in high contrast by 7:1 (1.4.6), under a cursor too.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ DARK = Theme(
     panel="#20272f",
     success="#7fc77f",
     warning="#e0b050",
-    error="#f07070",
+    error="#f58080",
     dark=True,
     variables={
         "footer-background": "#20272f",
@@ -28,7 +31,8 @@ DARK = Theme(
         "footer-description-foreground": "#b0b8c0",
         "block-cursor-text-style": "none",
         "input-cursor-text-style": "none",
-        "muted": "#8a949e",
+        "muted": "#9aa4ae",
+        "cursor": "#1e3947",
         "scrollbar": "#3a4550",
         "scrollbar-background": "#171c22",
         "scrollbar-hover": "#5a6570",
@@ -43,10 +47,10 @@ CONTRAST = Theme(
     foreground="#ffffff",
     background="#000000",
     surface="#000000",
-    panel="#000000",
+    panel="#262626",
     success="#00ff00",
     warning="#ffff00",
-    error="#ff8080",
+    error="#ff9f9f",
     dark=True,
     text_alpha=1.0,
     variables={
@@ -60,28 +64,30 @@ CONTRAST = Theme(
         "scrollbar": "#ffffff",
         "scrollbar-background": "#000000",
         "muted": "#ffffff",
+        "cursor": "#0000a0",
     },
 )
 LIGHT = Theme(
     name="dialgate-light",
     primary="#0b5c8a",
     secondary="#2f6b6b",
-    accent="#8a5a00",
+    accent="#7a5000",
     foreground="#1a1f24",
     background="#fbfaf7",
     surface="#f1efe9",
     panel="#e2dfd6",
-    success="#1e6b2c",
-    warning="#8a5a00",
-    error="#a8201a",
+    success="#1b6429",
+    warning="#7a5000",
+    error="#a01e18",
     dark=False,
     variables={
         "footer-background": "#e2dfd6",
-        "footer-key-foreground": "#8a5a00",
+        "footer-key-foreground": "#7a5000",
         "footer-description-foreground": "#3a4046",
         "block-cursor-text-style": "none",
         "input-cursor-text-style": "none",
-        "muted": "#5a6068",
+        "muted": "#50565e",
+        "cursor": "#c5dcea",
         "scrollbar": "#b8b3a6",
         "scrollbar-background": "#f1efe9",
         "scrollbar-hover": "#8f8a7e",
@@ -99,4 +105,5 @@ CSS = """
 .note { height: auto; padding: 0 1; color: $muted; }
 ToastRack { margin-bottom: 1; }
 Toast { max-width: 76; }
+Input > .input--placeholder, Input > .input--suggestion { color: $muted; }
 """

@@ -87,7 +87,9 @@ def keys_now(register: Recipients) -> Section:
     """Warnings, and retired keys that still open something."""
     lines = [(clean(each), WARN) for each in register.warnings]
     lines += [(f"retired, still opens {each.recordings:,}: {clean(each.name)}", DIM) for each in register.retired]
-    return Section("", lines=lines or [("Every new recording can be opened by more than one.", DIM)])
+    if register.recipients and not lines:
+        lines = [("Every new recording can be opened by more than one.", DIM)]
+    return Section("", lines=lines)
 
 
 # --- details ------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def recording(row: Row) -> words.Shown:
 
 COLUMNS = (
     Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
-    Column("From", 10, words.caller, grows=True),
+    Column("From", 10, words.caller, grows=True, most=32),
     Column("To", 16, lambda row: words.number(row.get("to") or "")),
     Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
     Column("State", 10, lambda row: words.state(row.get("state"))),

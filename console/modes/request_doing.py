@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
@@ -69,7 +70,11 @@ async def choose(
 ) -> str | None:
     """One of the options (value, what it means); None where it was left."""
     columns = (
-        Column(what, 24, lambda row: (row["value"].replace("_", " "), PLAIN)),
+        Column(
+            what,
+            max(cell_len(value) for value, _ in [*options, (what, "")]),
+            lambda row: (row["value"].replace("_", " "), PLAIN),
+        ),
         Column("", 30, lambda row: (row["means"], DIM), grows=True),
     )
     rows = [{"value": value, "means": means} for value, means in options]

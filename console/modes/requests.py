@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,6 +20,7 @@ from console.modes.request_forms import OPEN, filled, opening
 from console.modes.requests_board import Board
 from console.widgets.filter import FilterLine
 from console.widgets.pages import PagedTable, Rows
+from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.core.request_words import Asks, State
 from gate.errors import RefusedError
@@ -86,6 +87,10 @@ class Mode(ListMode):
             finds=FINDS,
         ),
     )
+
+    async def preview(self, row: Row) -> Sequence[Section]:
+        """The request; who asks is hidden in part, as everywhere until it is asked for."""
+        return shown.told(row)
 
     # --- the board ------------------------------------------------------------------------------------------------
 

@@ -38,14 +38,14 @@ class Board(Widget, can_focus=True):
     Board { height: 1fr; padding: 0 1; background: $background; }
     Board .board--heading { color: $primary; text-style: bold; }
     Board .board--cursor { background: $panel; }
-    Board:focus .board--cursor { background: $primary 35%; text-style: bold; }
+    Board:focus .board--cursor { background: $cursor; text-style: bold; }
     Board .board--ok { color: $success; }
     Board .board--bad { color: $error; text-style: bold; }
     Board .board--warn { color: $warning; }
     Board .board--dim { color: $muted; }
     Board .board--loud { color: $accent; text-style: bold; }
     Board.-old .board--ok, Board.-old .board--bad, Board.-old .board--warn, Board.-old .board--loud {
-        color: $muted; text-style: dim; }
+        color: $muted; text-style: none; }
     """
 
     at: reactive[Place] = reactive((0, 0))
@@ -230,7 +230,7 @@ class Board(Widget, can_focus=True):
         style = self._style(tone)
         if here:
             cursor = self.get_component_rich_style("board--cursor")
-            style = cursor + Style(color=style.color, bold=style.bold, dim=style.dim)
+            style = cursor + Style(color=style.color, bold=style.bold)
         return [Segment(_fit(("▌" if here else " ") + text, width - 1), style), Segment(" ")]
 
     def _style(self, tone: str) -> Style:

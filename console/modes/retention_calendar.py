@@ -80,15 +80,14 @@ class Calendar(Widget, can_focus=True):
     Calendar .calendar--month { color: $primary; text-style: bold; }
     Calendar .calendar--head { color: $muted; }
     Calendar .calendar--day { color: $foreground; }
-    Calendar .calendar--past { color: $muted; text-style: dim; }
+    Calendar .calendar--past { color: $muted; }
     Calendar .calendar--today { color: $accent; text-style: bold; }
     Calendar .calendar--held { color: $warning; }
     Calendar .calendar--one { color: $foreground; }
     Calendar .calendar--two { color: $accent; }
     Calendar .calendar--three { color: $error; text-style: bold; }
-    Calendar .calendar--cursor { background: $panel; text-style: reverse; }
-    Calendar:focus .calendar--cursor { background: $primary 35%; text-style: bold reverse; }
-    Calendar.-old { text-style: dim; }
+    Calendar .calendar--cursor { background: $panel; text-style: underline; }
+    Calendar:focus .calendar--cursor { background: $cursor; text-style: bold underline; }
     """
 
     cursor: reactive[date] = reactive(date.min, repaint=False)
@@ -209,8 +208,7 @@ class Calendar(Widget, can_focus=True):
         whole.append(set_cell_size(text, width - 1), style).append(" ")
 
     def _of(self, tone: str) -> Style:
-        style = self.get_component_rich_style(f"calendar--{tone}", partial=True)
-        return Style(dim=True) + style if self.old else style
+        return self.get_component_rich_style(f"calendar--{'past' if self.old else tone}", partial=True)
 
     # --- moving ---------------------------------------------------------------------------------------------------
 

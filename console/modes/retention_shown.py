@@ -96,7 +96,7 @@ def plan_of(shown: Sweep) -> Plan:
             ("As of", words.day(shown.day.isoformat())),
             ("Erase for good", (words.many(due, "recording"), BAD if due else PLAIN)),
             ("Finish", (f"{words.many(unfinished, 'erasure')} begun before", WARN if unfinished else PLAIN)),
-            ("Keep", (f"{held:,} that are due, but held", WARN if held else PLAIN)),
+            ("Keep", (f"{held:,} that {'is' if held == 1 else 'are'} due, but held", WARN if held else PLAIN)),
         ],
         phrase=f"erase {due}",
         held=names,

@@ -104,8 +104,8 @@ def sweep(now: RetentionNow) -> list[Item]:
     place = Place("retention", 0)
     if now.waits:
         return [Item("sweep", "sweep", ("SWEEP WAITS", BAD), (words.text(now.waits)[0], PLAIN), place)]
-    goes = f"{words.many(now.due, 'recording')} with the sweep at {now.sweep_at}" if now.due else "nothing"
-    held = f"; {now.held:,} held, which stay" if now.held else ""
+    goes = f"{words.many(now.due, 'recording')} at {now.sweep_at}" if now.due else "nothing"
+    held = f"; {now.held:,} held, which {'stays' if now.held == 1 else 'stay'}" if now.held else ""
     tone = WARN if now.due else DIM
     return [Item("sweep", "sweep", ("sweep", tone), (f"Goes today: {goes}{held}", PLAIN if now.due else DIM), place)]
 

@@ -52,6 +52,7 @@ class Ask(Dialog[Any]):
     With ``send`` the answer is what that returned; where it raises a ``GateError`` the dialog says so and stays.
     """
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.DIALOG,
         # Before any field sees them: what is typed next is never put into the field before, a passphrase least of all.
@@ -64,9 +65,10 @@ class Ask(Dialog[Any]):
     Ask > Vertical {{ width: 72; max-width: 96%; height: auto; max-height: 94%; background: $surface;
         border: round $primary; padding: 0 1; }}
     Ask VerticalScroll {{ height: auto; max-height: 14; }}
+    Ask.-high VerticalScroll {{ max-height: 24; }}
     Ask .dialog-title {{ text-style: bold; color: $primary; }}
     Ask Input {{ padding: 0 1; background: $panel; }}
-    Ask Input:focus {{ background: $primary 25%; }}
+    Ask Input:focus {{ background: $cursor; background-tint: transparent; }}
     Ask .dialog-fault {{ color: $error; height: auto; }}
     Ask Horizontal {{ height: 1; align-horizontal: right; }}
     Ask Button {{ margin-left: 2; }}
@@ -120,9 +122,10 @@ class Ask(Dialog[Any]):
         """The first field that is empty."""
         asked = self._widgets()
         if asked:
-            self.set_focus(next((each for each in asked if not each.value), asked[0]))
-        elif self._ready:
-            self.set_focus(self.query_one("#dialog-ok", Button))
+            first = next((each for each in asked if not each.value), asked[0])
+            self.set_focus(first, scroll_visible=first is not asked[0])  # whose label would be scrolled out of sight
+        else:
+            self.set_focus(self.query_one("#dialog-ok" if self._ready else "#dialog-cancel", Button))
 
     def action_enter(self) -> None:
         """On to the next field; at the last one done, when the letters that it was sent are in it."""

@@ -22,7 +22,7 @@ class Choice(Widget, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--chosen"}
     DEFAULT_CSS = """
     Choice { height: 1; padding: 0 1; background: $panel; }
-    Choice:focus { background: $primary 25%; }
+    Choice:focus { background: $cursor; }
     Choice .choice--chosen { color: $accent; text-style: bold; }
     """
 

@@ -86,7 +86,7 @@ class DangerDialog(Dialog[str | None]):
     DangerDialog VerticalScroll {{ height: auto; max-height: 9; }}
     DangerDialog Report {{ padding: 0; }}
     DangerDialog Input {{ padding: 0 1; background: $panel; }}
-    DangerDialog Input:focus {{ background: $primary 25%; }}
+    DangerDialog Input:focus {{ background: $cursor; background-tint: transparent; }}
     DangerDialog .dialog-fault {{ color: $error; height: auto; }}
     DangerDialog Horizontal {{ height: 1; align-horizontal: right; }}
     DangerDialog Button {{ margin-left: 2; }}

@@ -15,14 +15,14 @@ _KNOWN = frozenset({"question_mark", "ctrl+p", "q"})
 
 
 class KeyLine(Widget):
-    """The bindings in force that are to be shown; what this account may not do is dim. A click presses the key."""
+    """The bindings in force that are to be shown; what this account may not do is struck through. A click presses."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keyline--key", "keyline--word", "keyline--shut"}
     DEFAULT_CSS = """
     KeyLine { height: 1; dock: bottom; background: $footer-background; color: $footer-description-foreground; }
     KeyLine .keyline--key { color: $footer-key-foreground; text-style: bold; }
     KeyLine .keyline--word { color: $footer-description-foreground; }
-    KeyLine .keyline--shut { color: $footer-description-foreground; text-style: dim strike; }
+    KeyLine .keyline--shut { color: $muted; text-style: strike; }
     """
 
     def on_mount(self) -> None:

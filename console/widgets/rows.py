@@ -35,6 +35,8 @@ class Column:
     """The text of a row's cell, and its tone (see ``console.theme``)."""
     grows: bool = False
     """It takes what room the others leave."""
+    most: int = 1000
+    """Cells to which it grows: beyond them the row is hard to follow."""
     rank: int = 0
     """Where the terminal is narrow those of the highest rank go first; 0 stays."""
     right: bool = False
@@ -53,7 +55,7 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, i
         kept.pop()  # what would be cut is left out, and said to be
     spare = max(0, width - sum(column.width + GAP for column in kept) + GAP)
     growing = sum(column.grows for column in kept)
-    sized = [(column, column.width + (spare // growing if column.grows else 0)) for column in kept]
+    sized = [(each, min(each.most, each.width + spare // growing) if each.grows else each.width) for each in kept]
     return sized, [column.heading for column in columns if column not in kept]
 
 
@@ -71,14 +73,14 @@ class RowsTable(ScrollView, can_focus=True):
     RowsTable { height: 1fr; padding: 0 1; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     RowsTable .rows--heading { color: $muted; text-style: bold; background: $background; }
     RowsTable .rows--cursor { background: $panel; }
-    RowsTable:focus .rows--cursor { background: $primary 35%; text-style: bold; }
+    RowsTable:focus .rows--cursor { background: $cursor; text-style: bold; }
     RowsTable .rows--ok { color: $success; }
     RowsTable .rows--bad { color: $error; text-style: bold; }
     RowsTable .rows--warn { color: $warning; }
     RowsTable .rows--dim { color: $muted; }
     RowsTable .rows--loud { color: $accent; text-style: bold; }
     RowsTable.-old .rows--even, RowsTable.-old .rows--ok, RowsTable.-old .rows--bad, RowsTable.-old .rows--warn,
-    RowsTable.-old .rows--loud { color: $muted; text-style: dim; }
+    RowsTable.-old .rows--loud { color: $muted; text-style: none; }
     """
 
     cursor: reactive[int] = reactive(0, repaint=False)
@@ -220,7 +222,7 @@ class RowsTable(ScrollView, can_focus=True):
     def _tone(self, tone: str, on_cursor: bool) -> Style:
         """The colour of a tone; on the cursor its background shows through."""
         style = self.get_component_rich_style(f"rows--{tone}", partial=True)
-        return Style(color=style.color, bold=style.bold, dim=style.dim) if on_cursor else style
+        return Style(color=style.color, bold=style.bold) if on_cursor else style
 
     # --- the cursor -----------------------------------------------------------------------------------------------
 

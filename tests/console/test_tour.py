@@ -1,0 +1,68 @@
+"""Every mode, at three sizes and in three themes: nothing is hard to read, cut, or outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.theme import Theme
+
+from console.theme import THEMES
+from tests.console.conftest import shows, until
+from tests.console.tour import LEAST, SCENES, SIZES, console, faults, old_gate, ratio, segments, walk
+
+LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
+
+
+async def test_each_scene_at_one_size_in_one_theme(tmp_path: Path) -> None:
+    """Not each in all of them, which is a minute: by turns each size and theme has four. ``tour`` draws all."""
+    found = {}
+    with old_gate(tmp_path) as served:
+        async with console(served) as pilot:
+            for place, scene in enumerate(SCENES):
+                await walk(pilot, scene)
+                size, theme = LOOKS[place % len(LOOKS)]
+                await pilot.resize_terminal(*size)
+                pilot.app.theme = theme.name
+                await pilot.pause()
+                if wrong := faults(pilot.app):
+                    found[f"{scene.name} {size} {theme.name}"] = wrong
+                await pilot.resize_terminal(*SIZES[0])
+    assert found == {}
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_every_tone_stands_out_from_whatever_is_behind_it(theme: Theme) -> None:
+    tones = {name: getattr(theme, name) for name in ("primary", "accent", "foreground", "success", "warning", "error")}
+    tones["muted"] = theme.variables["muted"]
+    behind = {name: getattr(theme, name) for name in ("background", "surface", "panel")}
+    behind["cursor"] = theme.variables["cursor"]
+    faint = {
+        (tone, back): round(found, 1)
+        for tone, colour in tones.items()
+        for back, other in behind.items()
+        if (found := ratio(Color.parse(colour), Color.parse(other))) < LEAST[theme.name]
+    }
+    assert faint == {}
+
+
+async def test_without_colours_every_state_is_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    said = {
+        "today": ("OVERDUE 1 d", "! OVERDUE", "TPS 26 d", "soon: 4 d"),
+        "live": ("talking", "announcing", "ringing", "playing", "not rec."),
+        "registers": ("ok",),
+        "calls": ("block", "allow", "refused", "dialling"),
+        "retention": ("15 today", "+1h"),
+        "requests": ("OVERDUE 1 d", "paused, 30 d", "waits for proof"),
+    }
+    with old_gate(tmp_path) as served:
+        async with console(served) as pilot:
+            for scene in (each for each in SCENES if each.name in said):
+                await walk(pilot, scene)
+                await until(pilot, shows(pilot, *said[scene.name]))
+                colours = {
+                    each.triplet for style, *_ in segments(pilot.app) for each in (style.color, style.bgcolor) if each
+                }
+                assert all(len({*colour}) == 1 for colour in colours if colour), scene.name
