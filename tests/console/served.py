@@ -84,21 +84,9 @@ class Served:
         return self.config.control_socket
 
     def _prepare(self, facts: list[dict[str, Any]]) -> None:
-        data = self.config.data
-        for name in ("", "registers", "recordings", "recipients", "checkpoints"):
-            (data / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        (data / "number.key").write_bytes(PEPPER)
-        with pytest.MonkeyPatch.context() as patch:  # the same key on every run: it is in pictures
-            patch.setattr(signing, "Ed25519PrivateKey", _Seeded)
-            CheckpointKey.create(data / "gate.key", "dialgate.example")
-        shutil.copytree(_registers(self.clock.time.tzinfo), data / "registers", dirs_exist_ok=True)
-        counter = itertools.count()
-        # The same leaves on every run: their root is in pictures.
-        self._salts = lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()
-        store = EvidenceStore(data / "gate.db", pepper=PEPPER, salts=self._salts)
-        made = [Fact(**{**fact, "at": datetime.fromisoformat(fact["at"])}) for fact in facts]
-        store.call(lambda tx: [tx.append(fact) for fact in made])
-        store.close()
+        made, leaves = _data_folder(json.dumps(facts), self.clock.time.tzinfo)
+        shutil.copytree(made, self.config.data, dirs_exist_ok=True)
+        self._salts = _salts(leaves)
 
     # --- there and away -------------------------------------------------------------------------------------------
 
@@ -174,6 +162,31 @@ class Served:
             connection.close()
         made = [dict(zip(("kind", "subject", "actor", "body"), row, strict=True)) for row in rows]
         return [fact | {"body": json.loads(fact["body"] or "{}")} for fact in made if kind in ("", fact["kind"])]
+
+
+def _salts(first: int) -> Callable[[], bytes]:
+    """The same leaves on every run: their root is in pictures."""
+    counter = itertools.count(first)
+    return lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()
+
+
+@cache
+def _data_folder(facts: str, zone: tzinfo) -> tuple[Path, int]:
+    """A data folder with these facts, as a process makes it once, and how many they are."""
+    data = Path(tempfile.mkdtemp(prefix="dialgate-day-"))
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    for name in ("registers", "recordings", "recipients", "checkpoints"):
+        (data / name).mkdir(mode=0o700)
+    (data / "number.key").write_bytes(PEPPER)
+    with pytest.MonkeyPatch.context() as patch:  # the same key on every run: it is in pictures
+        patch.setattr(signing, "Ed25519PrivateKey", _Seeded)
+        CheckpointKey.create(data / "gate.key", "dialgate.example")
+    shutil.copytree(_registers(zone), data / "registers", dirs_exist_ok=True)
+    made = [Fact(**{**fact, "at": datetime.fromisoformat(fact["at"])}) for fact in json.loads(facts)]
+    store = EvidenceStore(data / "gate.db", pepper=PEPPER, salts=_salts(0))
+    store.call(lambda tx: [tx.append(fact) for fact in made])
+    store.close()
+    return data, len(made)
 
 
 @cache
