@@ -5,7 +5,8 @@
 Every call is screened, its decision durable before the INVITE leaves; the callee hears an announcement of one second;
 then both are bridged and recorded. SIPp sends no audio. In the same run, the same load through sippy's own
 ``b2bua_radius``, which neither screens, nor announces, nor touches media: as it comes, and with the two faults mended
-that make it fail SIPp's scenarios (``b2bua_mended``). Then refusals: INVITEs for a listed number, each a leaf.
+that make it fail SIPp's scenarios (``b2bua_mended``); and under a small load both at once. Then refusals: INVITEs for a
+listed number, each a leaf.
 
 Response times are SIPp's: from INVITE to 200. Shares are of one core. That of the whole machine, whoever used it, is
 counted by the kernel's ticks and misses work that is shorter than one.
@@ -21,8 +22,9 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,9 +152,10 @@ def complete_calls(gate: Gatehouse) -> int:
     return sum(count == dict.fromkeys(KINDS, 1) for count in counts.values())
 
 
-def through_sippy(rate: float, seconds: float, *, mended: bool) -> list[Row]:
-    """``b2bua_radius`` with a static route, no authentication, no accounting, no media, no log."""
-    tool = "b2bua_radius, mended" if mended else "b2bua_radius"
+@contextmanager
+def sippys_own(*, mended: bool) -> Iterator[tuple[int, int, int]]:
+    """``b2bua_radius`` with a static route, no authentication, no accounting, no media, no log: its process, its port,
+    and the port that it calls on."""
     program = [sys.executable, "-m", "tests.bench.b2bua_mended"] if mended else [_beside("b2bua_radius")]
     near_port, far_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
@@ -164,11 +167,18 @@ def through_sippy(rate: float, seconds: float, *, mended: bool) -> list[Row]:
         )  # fmt: skip
         try:
             time.sleep(2.0)
-            watch = Watch({"b2bua": process.pid})
-            near, far = calls_through(watch, ("127.0.0.1", near_port), far_port, rate, seconds)
+            yield process.pid, near_port, far_port
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def through_sippy(rate: float, seconds: float, *, mended: bool) -> list[Row]:
+    """``b2bua_radius``."""
+    tool = "b2bua_radius, mended" if mended else "b2bua_radius"
+    with sippys_own(mended=mended) as (pid, near_port, far_port):
+        watch = Watch({"b2bua": pid})
+        near, far = calls_through(watch, ("127.0.0.1", near_port), far_port, rate, seconds)
     mean, deviation = response_ms(near)
     count = int(rate * seconds)
     unended = count - far.successful
@@ -181,6 +191,34 @@ def through_sippy(rate: float, seconds: float, *, mended: bool) -> list[Row]:
         _row("processor, whole machine", tool, watch.shares["machine"], "cores", f"of {os.cpu_count()}"),
         _row("processor per call", tool, 1000 * watch.shares["b2bua"] * watch.seconds / count, "ms"),
         _row("memory", tool, watch.memory["b2bua"][1], "MiB"),
+    ]
+
+
+def side_by_side(rate: float = 10, seconds: float = 15) -> list[Row]:
+    """The gate and ``b2bua_radius``, mended, under the same small load at once.
+
+    What a call costs changes with the hour, their ratio in the same seconds less. Each has had calls before, so that
+    its start is not counted."""
+    with (
+        tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place,
+        running(Path(place) / "gate", announcement=ANNOUNCEMENT) as gate,
+        sippys_own(mended=True) as (pid, near_port, far_port),
+        ThreadPoolExecutor(2) as both,
+    ):
+        assert gate.process is not None
+        ours, bare = Watch({"gate": gate.process.pid}), Watch({"b2bua": pid})
+        ways = ((ours, gate.address, gate.trunk_port), (bare, ("127.0.0.1", near_port), far_port))
+        for length in (2.0, seconds):
+            began = [both.submit(calls_through, watch, to, far, rate, length) for watch, to, far in ways]
+            runs = [each.result() for each in began]
+    count = int(rate * seconds)
+    assert [near.failed for near, _ in runs] == [0, 0], "calls failed"
+    costs = [1000 * watch.shares[who] * watch.seconds / count for watch, who in ((ours, "gate"), (bare, "b2bua"))]
+    note = f"side by side, {rate:g} a second, load average {os.getloadavg()[0]:.1f}"
+    return [
+        _row("processor per call, gate", "dialgate", costs[0], "ms", note),
+        _row("processor per call", "b2bua_radius, mended", costs[1], "ms", note),
+        _row("gate / b2bua_radius, processor per call", "ratio", costs[0] / costs[1], "×", note),
     ]
 
 
@@ -224,7 +262,8 @@ def run(rate: float = 100, seconds: float = 60) -> list[Row]:
     rows = through_the_gate(rate, seconds)
     for mended in (False, True):
         rows += through_sippy(rate, seconds, mended=mended)
-    return rows + ratios(rows) + refusals(600 if seconds >= 30 else 200, min(seconds, 15))
+    rows += ratios(rows) + side_by_side(10, min(seconds, 15))
+    return rows + refusals(600 if seconds >= 30 else 200, min(seconds, 15))
 
 
 def ratios(rows: list[Row]) -> list[Row]:
