@@ -59,6 +59,11 @@ def media(quick: bool) -> Table:
     return _named(import_module("tests.bench.bench_media").measure(*((10, 3.0) if quick else (300, 20.0))))
 
 
+def transport(quick: bool) -> Table:
+    """One call by TCP, TLS, SRTP, with another codec, by SIPREC, beside UDP with plain RTP: processor."""
+    return _rows(import_module("tests.bench.bench_transport").run(*((2, 4.0) if quick else ())))
+
+
 def recorder(quick: bool) -> Table:
     """The recorder alone, under audio of 300 calls."""
     return _named(import_module("tests.bench.bench_recorder").measure(*((10, 2.0) if quick else (300, 10.0))))
@@ -129,6 +134,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
         bridge,
         parsers,
         media,
+        transport,
         recorder,
         store,
         registers,

@@ -14,6 +14,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def family_seconds(pid: int) -> float:
+    """Of a process and those that it has forked, which live as long as it does."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in listed)
+
+
 def resident_mib(pid: int) -> float:
     """Memory that is in RAM."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -88,6 +88,12 @@ class Edge:
             phone.send(phone.request("OPTIONS", phone.new_dialog()))
             return not phone.quiet(0.2)
 
+    @property
+    def pids(self) -> tuple[int, int]:
+        """Of rtpengine and of Kamailio, which has children."""
+        media, sip = self._processes
+        return media.pid, sip.pid
+
     def stop(self) -> None:
         """End both."""
         for process in reversed(self._processes):
