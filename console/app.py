@@ -251,7 +251,11 @@ class ConsoleApp(App[None]):
             rows,
             key_of="at",
             said="As dialgate status says it. Enter leads to where it is mended.",
-            none="Nothing, as far as is known." if self.feed.link.up else "Not known: the gate is away.",
+            none="Not known: the gate is away."
+            if not self.feed.link.up
+            else "Nothing, as far as is known."
+            if self.attended
+            else "Not known: the gate did not tell it.",
         )
         row = await self.push_screen_wait(pick)
         if row is not None:

@@ -21,6 +21,7 @@ from console.widgets.filter import FilterLine
 from console.widgets.rows import LocalTable
 from console.widgets.status import pieces
 from gate.control.client import ControlClient
+from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
 from tests.console.conftest import SMALL, app_of, screen_text, shows, until
 from tests.console.served import Served
@@ -236,3 +237,16 @@ async def test_what_is_typed_in_the_palette_is_looked_for_among_objections_and_c
             await pilot.press("escape")
             app.run_worker(app.go(FOUND_IN[name], number))
             await until(pilot, shows(pilot, f"[{name}]", "1 row"))
+
+
+async def test_what_must_be_seen_to_is_not_nothing_where_it_was_not_told(served: Served) -> None:
+    def fails(op: str) -> None:
+        if op == "status":
+            raise UsageError("status is not told today")
+
+    served.slow = fails
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        await pilot.press("exclamation_mark")
+        await until(pilot, shows(pilot, "Not known: the gate did not tell it."))
