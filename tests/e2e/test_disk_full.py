@@ -74,11 +74,13 @@ def assert_whole(gate: Gatehouse, recordings: int) -> None:
     assert all(item["ok"] for item in report["items"]), report
     assert not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'")
     private = first_key(gate)
-    rows = gate.rows("SELECT recording_id, seconds FROM recordings WHERE size > 0 ORDER BY leaf_index")
+    rows = gate.rows("SELECT recording_id, seconds, chunks FROM recordings WHERE size > 0 ORDER BY leaf_index")
     assert len(rows) >= recordings
     for row in rows:
         kept = opened(gate, row["recording_id"], private)
-        assert abs(kept.seconds - row["seconds"]) < 1.1, (kept.seconds, row)
+        assert kept.chunks == row["chunks"], "a chunk that was written is not there"
+        # The chunk that found no room is lost: 0.8 s, and as late as a busy machine lets the recorder come to it.
+        assert abs(kept.seconds - row["seconds"]) < 2.5, (kept.seconds, row)
         assert min(kept.packets.values()) > 40 * (kept.seconds - 0.5), (kept.packets, kept.seconds)
 
 

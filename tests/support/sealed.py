@@ -26,6 +26,7 @@ class Opened:
     seconds: float
     """Time of the last thing in it, from its start."""
     packets: dict[str, int] = field(default_factory=dict)
+    chunks: int = 0
 
     @property
     def started(self) -> datetime:
@@ -75,4 +76,5 @@ def opened(gate: Gatehouse, recording_id: str, private: Keys) -> Opened:
         chunks.trailer,
         max((frame.offset for frame in frames), default=0) / 1e6,
         {side: sum(frame.side == side for frame in packets) for side in ("caller", "callee")},
+        len(parts),
     )
