@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.support import linphone
-from tests.support.audio import read_wav, windows
+from tests.support.audio import read_wav, runs
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.linphone import Linphone
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
 AGENT, CUSTOMER, NOTICE = 1000, 600, 700
-
-
-def runs(samples: np.ndarray, wanted: int) -> list[int]:
-    """Which windows of 200 ms hold the wanted tone."""
-    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
 
 
 @pytest.mark.peer

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gate.core.numbers import parse
 from tests.support import baresip
-from tests.support.audio import read_wav, windows
+from tests.support.audio import read_wav, runs
 from tests.support.baresip import Baresip
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.uas import Uas
@@ -18,11 +17,6 @@ from tests.support.waiting import PATIENCE
 pytestmark = pytest.mark.peer
 
 AGENT, CUSTOMER, NOTICE = 1000, 600, 700
-
-
-def runs(samples: np.ndarray, wanted: int) -> list[int]:
-    """Which windows of 200 ms hold the wanted tone."""
-    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
 
 
 def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.support import linphone
-from tests.support.audio import read_wav, windows
+from tests.support.audio import read_wav, runs
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.linphone import Linphone
 from tests.support.phones import Phones, heard, speaking
@@ -47,11 +46,6 @@ def phone(gate: Gatehouse, tmp_path: Path) -> Iterator[Linphone]:
 def last(gate: Gatehouse) -> dict[str, object]:
     """The newest call."""
     return gate.rows("SELECT * FROM calls ORDER BY leaf_index DESC LIMIT 1")[0]
-
-
-def runs(samples: np.ndarray, wanted: int) -> list[int]:
-    """Which windows of 200 ms hold the wanted tone."""
-    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
 
 
 def test_it_calls_through_and_the_callee_hangs_up(gate: Gatehouse, phone: Linphone, tmp_path: Path) -> None:

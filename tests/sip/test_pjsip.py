@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support import pjsip
-from tests.support.audio import read_wav, windows
+from tests.support.audio import read_wav, runs
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.phones import Phones, Talk, heard, is_tone, speaking
 from tests.support.pjsip import Pjsip
@@ -35,11 +35,6 @@ def gate(tmp_path: Path) -> Iterator[Gatehouse]:
 def phone_of(gate: Gatehouse, **settings: str) -> Pjsip:
     """Alice's phone."""
     return Pjsip(gate.folder / "phone", gate.address, "alice", tone=AGENT, password=gate.password(), **settings)
-
-
-def runs(samples: np.ndarray, wanted: int) -> list[int]:
-    """Which windows of 200 ms hold the wanted tone."""
-    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
 
 
 def recording(gate: Gatehouse, output: Path) -> np.ndarray:

@@ -52,6 +52,11 @@ def windows(samples: Samples, seconds: float = 0.2, rate: int = RATE) -> list[fl
     return [dominant(samples[at : at + size], rate) for at in range(0, len(samples) - size + 1, size)]
 
 
+def runs(samples: Samples, wanted: float) -> list[int]:
+    """Which windows of 200 ms hold the wanted tone."""
+    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
+
+
 def write_wav(path: Path, samples: Samples, rate: int = RATE, channels: int = 1) -> Path:
     """Write 16-bit samples (interleaved where there is more than one channel); returns the path."""
     with wave.open(str(path), "wb") as file:
