@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_nothing_of_a_pause_is_kept(gate: Gatehouse) -> None:
     # Of the keys: the agent's code up to the pause, and the callee's after it; nothing in between.
     assert "".join(keys(kept.payloads("callee", 101))) == "3"
     assert "".join(keys(kept.payloads("caller", 101))) == "*5"
-    assert b"4929" not in gate.log.read_bytes()
+    assert not re.search(rb"\b4929\b", gate.log.read_bytes())  # times and ids have such digits inside of them
 
 
 def assert_silent_in_the_pause(kept: Any, side: str, phone: Talk, gap: list[float], first: float, last: float) -> None:

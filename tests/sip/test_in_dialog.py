@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gate.sip import offer_answer
@@ -274,7 +276,7 @@ def test_of_a_new_offer_only_what_recordings_are_heard_in_goes_on():
         call.phone.send(call.phone.next("INVITE", body=OPUS))
         invite = call.callee.fresh("INVITE")
         assert "m=audio 43000 RTP/AVP 0 101\r\n" in invite.body
-        assert "opus" not in invite.body and "111" not in invite.body
+        assert "opus" not in invite.body and not re.search(r"\b111\b", invite.body)
         wrong = sdp(44000).replace(" 0 8 101", " 18 101")
         call.callee.send(call.callee.answer(invite, 200, "OK", body=wrong), call.callee.gate)
         assert call.phone.recv(only="488")
