@@ -5,12 +5,7 @@ Text stands out from what is behind it by 4.5:1 (WCAG 2.2, 1.4.3), in high contr
 
 from __future__ import annotations
 
-from textual.css.model import RuleSet
 from textual.theme import Theme
-
-RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
-"""A rule is hashed by its identity, which Textual does in Python: more than a hundred times for each widget that is
-styled, a seventh of the time that a screen takes to come up."""
 
 DARK = Theme(
     name="dialgate",

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from textual.css.model import RuleSet
 from textual.screen import Screen
 from textual.widgets import Input
 
 from console.widgets.status import StatusLine
 from tests.console.conftest import LARGE, SMALL, app_of, steps, until
 from tests.console.served import Served
-
-
-def test_rules_of_style_are_hashed_without_a_call_of_python() -> None:
-    assert RuleSet.__hash__ is object.__hash__
-    assert "return id(self)" in inspect.getsource(RuleSet), "Textual does it otherwise now: take the line in theme out"
 
 
 @pytest.fixture
