@@ -26,7 +26,7 @@ AT_LEAST_EVERY = 86400.0
 """Seconds after which all objects are looked at, however much there is to do."""
 
 
-MAKES_WAY_SECONDS = 0.0005
+MAKES_WAY_SECONDS = 0.001
 """How long a thread runs on while another one waits (``tests/bench/bench_store.py`` measures a decision with both)."""
 
 
