@@ -33,7 +33,7 @@ ORDER: Final[Mapping[str, Sequence[str]]] = {
     "manager": ("attention", "calls", "jump", "register", "sweep", "request", "waits"),
     "viewer": ("attention", "calls", "register", "sweep", "request", "waits", "jump"),
 }
-"""What comes first, by role."""
+"""What comes first, by role, behind what is overdue or wrong: that comes first for everybody."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def due(rows: Sequence[Mapping[str, Any]]) -> list[Item]:
         items.append(Item(f"request {row['id']}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
     rest = len(rows) - len(items)
     if rows and rest:
-        said = f"{words.many(rest, 'other request')} open, none of them due within {SOON_DAYS} days"
+        what = words.many(rest, "other request" if items else "request")
+        said = f"{what} open, {'not' if rest == 1 else 'none of them'} due within {SOON_DAYS} days"
         items.append(Item("requests", "request", ("open", DIM), (said, DIM), Place("requests", 0)))
     elif not rows:
         items.append(Item("requests", "request", ("none", DIM), ("No request is open.", DIM), Place("requests", 0)))
@@ -174,6 +175,6 @@ def hour(counts: Mapping[str, int]) -> list[Item]:
 
 
 def ordered(items: Iterable[Item], role: str) -> list[Item]:
-    """As the role has its day."""
+    """What is overdue or wrong, then as the role has its day."""
     order = ORDER.get(role, ORDER["admin"])
-    return sorted(items, key=lambda item: order.index(item.kind))
+    return sorted(items, key=lambda item: (item.label[1] != BAD, order.index(item.kind)))

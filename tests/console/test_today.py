@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from console.app import ConsoleApp
+from console.attention import Place
 from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
-from console.modes.today_shown import Item, ordered, yesterday
+from console.modes.today_shown import ORDER, Item, ordered, yesterday
 from console.ports import Setup
+from console.theme import BAD
 from console.widgets.rows import LocalTable
 from gate.control.client import ControlClient
 from gate.operations.calls.calls import ReasonCount
@@ -61,7 +63,7 @@ async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Serv
         served.clock.time += timedelta(seconds=10)
         who = {"name": "Nina New", "contact": "nina@example.org", "numbers": ["020 7946 0301"]}
         ControlClient(served.socket).call("request_open", asks="access", channel="post", **who)
-        await until(pilot, shows(pilot, "1 other request open"))
+        await until(pilot, shows(pilot, "1 request open, not due within 7 days"))
 
 
 def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
@@ -79,6 +81,8 @@ def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
     assert said["jump reason listed_tps"].find == "14/07/2026 listed tps"
     assert "jump agent account:bilal" not in said
     assert ordered(found, "auditor")[0].kind == "jump" and ordered(found, "viewer")[0].kind == "calls"
+    overdue = Item("request 1", "request", ("OVERDUE 1 d", BAD), ("", ""), Place("requests"))
+    assert all(ordered([*found, overdue], role)[0] is overdue for role in ORDER)
 
 
 async def test_one_line_finds_by_day_time_agent_and_reason_together(shared: Served) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.style import Style
 from textual.color import Color
+from textual.command import CommandPalette
 from textual.filter import dim_color
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
@@ -134,6 +135,8 @@ async def looks(pilot: Pilot[Any]) -> AsyncIterator[str]:
         await pilot.resize_terminal(width, height)
         for theme in THEMES:
             pilot.app.theme = theme.name
+            if isinstance(pilot.app.screen, CommandPalette):  # it keeps the colours that it was opened with
+                await steps("escape", "ctrl+p")(pilot)
             await steps()(pilot)
             yield f"{width}x{height}-{theme.name}"
 
