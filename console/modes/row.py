@@ -48,7 +48,7 @@ def _shown(name: str, value: Any, row: Row) -> words.Shown:
         return words.state(value)
     if name.endswith("_at") or name == "at":
         return words.moment(value)
-    if name == "coverage" and str(value).startswith("["):
+    if name == "coverage" and isinstance(value, str) and value.startswith("["):
         return words.coverage(json.loads(value))
     if isinstance(value, str) and is_time(value):
         return words.moment(value) if "T" in value else words.day(value)

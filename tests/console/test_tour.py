@@ -8,8 +8,10 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
+from console.modes.listing import ListMode
 from console.theme import THEMES
-from tests.console.conftest import shows, until
+from console.widgets.report import Report
+from tests.console.conftest import screen_text, shows, steps, until
 from tests.console.tour import LEAST, SCENES, SIZES, console, faults, old_gate, ratio, segments, walk
 
 LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
@@ -66,3 +68,22 @@ async def test_without_colours_every_state_is_a_word(tmp_path: Path, monkeypatch
                     each.triplet for style, *_ in segments(pilot.app) for each in (style.color, style.bgcolor) if each
                 }
                 assert all(len({*colour}) == 1 for colour in colours if colour), scene.name
+
+
+async def test_the_row_stands_beside_its_list_and_opens(tmp_path: Path) -> None:
+    with old_gate(tmp_path) as served:
+        async with console(served) as pilot:
+            app = pilot.app
+            await pilot.resize_terminal(*SIZES[-1])
+            for scene in (each for each in SCENES if all(key.isdigit() or key == "tab" for key in each.keys)):
+                await walk(pilot, scene)
+                if not isinstance(app.screen, ListMode) or not app.screen.VIEWS or app.screen.table.row is None:
+                    continue
+                beside, here = app.screen.query_one("#preview Report", Report), app.screen
+                await until(pilot, lambda: len(beside.plain.splitlines()) > 2)  # noqa: B023
+                await pilot.press("enter")
+                await until(pilot, lambda: app.screen is not here)  # noqa: B023
+                await steps()(pilot)
+                assert len(screen_text(app).split()) > 30, scene.name
+                await pilot.press("escape")
+                await until(pilot, lambda: app.screen is here)  # noqa: B023
