@@ -23,6 +23,5 @@ def test_each_is_there_and_names_nobody() -> None:
         text = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
         assert "@font-face" not in text and "<script" not in text
         shown = re.sub(r"<[^>]+>", " ", text).replace("&#160;", " ")
-        assert not re.search(
-            r"\+44 ?\d{4} ?\d{3} ?\d|0\d{10}|0\d{2,4} \d{3,4} ?\d{3,4}", shown.replace("+442079460000", "")
-        ), name
+        others = shown.replace("020 7946 0000", "")  # the firm's own
+        assert not re.search(r"\+44 ?\d{4} ?\d{3} ?\d|0\d{10}|0\d{2,4} \d{3,4} ?\d{3,4}", others), name

@@ -148,7 +148,7 @@ def test_the_months_before_and_after_have_what_is_theirs(month: Month, facts: li
     assert september["evidence"]["last_verified"] is None
 
 
-def test_the_policys_reminders_are_of_the_day_that_asks(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_reviewed_since_was_not_reviewed_in_the_future(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
     config = month.folder.config
     firm = msgspec.structs.replace(config.firm, policy_reviewed="2026-11-20")
     monkeypatch.setattr(month.folder, "config", msgspec.structs.replace(config, firm=firm))

@@ -268,7 +268,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "began": counted["began"],
         "made_at": now.isoformat(),
         "firm": folder.config.firm.legal_name,
-        "policy": msgspec.to_builtins(policy_of(folder.config, now.astimezone(LONDON).date())),
+        "policy": msgspec.to_builtins(policy_of(folder.config, last)),
         "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
         "service": service_of(counted["service"]),
         "registers": list(
@@ -285,9 +285,11 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
 
 
 def policy_of(config: Config, today: date) -> Policy:
-    """The policy as the configuration has it, with what is due on a day."""
+    """The policy as the configuration has it, with what was due on a day; on that of its review, where that came later:
+    the configuration does not know the one before."""
     firm = config.firm
-    return Policy(firm.policy_version, firm.policy_reviewed, reminders(config, today))
+    day = max(today, date.fromisoformat(firm.policy_reviewed))
+    return Policy(firm.policy_version, firm.policy_reviewed, reminders(config, day))
 
 
 def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime) -> dict[str, Any]:
