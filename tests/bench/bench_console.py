@@ -36,8 +36,8 @@ FIRST_ROW = 4
 TYPED = {
     "a word of a reason": ("tps", "tps "),
     "a caller": ("alice", "alice"),
-    "the beginning of a number": ("02079460", "+44 20 79"),
-    "the beginning of a number, in the oldest calls alone": ("0161496", "+44 161"),
+    "the beginning of a number": ("02079460", "020 79"),
+    "the beginning of a number, in the oldest calls alone": ("0161496", "0161"),
     "what fits nothing": ("zebra", "Nothing fits"),
 }
 """What is typed, and what each row shows then."""
@@ -119,8 +119,8 @@ def lists(config: Path, count: int, pages: int) -> Iterator[Row]:
         terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)
         pressed = terminal.press("4")
         yield told(f"open {count:,} calls", [terminal.until(lambda: has_rows(terminal)) - pressed])
-        first_turn(terminal, " ")
-        yield told("a screen down", [turned(terminal, " ") for _ in range(pages)])
+        first_turn(terminal, "\x06")
+        yield told("a screen down", [turned(terminal, "\x06") for _ in range(pages)])
         terminal.press("G")
         terminal.until(lambda: "01 Jan" in terminal.picture.line(22))
         first_turn(terminal, "\x02")
@@ -139,7 +139,7 @@ def lists(config: Path, count: int, pages: int) -> Iterator[Row]:
 def has_rows(terminal: Painted) -> bool:
     """Calls are on the screen."""
     lines = rows_of(terminal)
-    return bool(lines) and all("+44" in line for line in lines)
+    return bool(lines) and all("**" in line for line in lines)
 
 
 def first_turn(terminal: Painted, key: str) -> None:
