@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,26 @@ def late(name: str) -> Any:
     """``module:name``, its module imported now."""
     module, _, member = name.partition(":")
     return getattr(import_module(module), member)
+
+
+class Late:
+    """Something whose module is loaded when it is first asked for anything. Made once, whichever thread asks."""
+
+    def __init__(self, name: str, *given: object) -> None:
+        """``given``: what it is made of."""
+        self._name, self._given = name, given
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def made(self) -> Any:
+        """The thing itself."""
+        with self._lock:
+            if self._made is None:
+                self._made = late(self._name)(*self._given)
+            return self._made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made(), name)
 
 
 def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ def test_without_a_terminal_the_command_lines_twins_are_named() -> None:
 
 
 def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
-    code = "import sys, console.app, console.modes.today, console.modes.live; print(*sys.modules)"
+    code = "import sys, gate.cli.console_start, console.modes.today, console.modes.live; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     for heavy in (
         "cryptography",
