@@ -18,8 +18,8 @@ from gate.clock import SystemClock
 if TYPE_CHECKING:
     from console.ports import Files, Opener, Papers
 
-LOADED_AFTER: Final = 1.0
-"""Seconds: by then the first picture is there, and nobody has come as far as a recording."""
+LOADED_AFTER: Final = 5.0
+"""Seconds: by then the first picture is there and what the gate says, and hardly anybody has come to a recording."""
 
 
 def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:
