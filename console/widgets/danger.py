@@ -86,7 +86,7 @@ class DangerDialog(Dialog[str | None]):
     DangerDialog VerticalScroll {{ height: auto; max-height: 9; }}
     DangerDialog Report {{ padding: 0; }}
     DangerDialog Input {{ padding: 0 1; background: $panel; }}
-    DangerDialog Input:focus {{ background: $cursor; background-tint: transparent; }}
+    DangerDialog Input:focus {{ background: $primary 25%; }}
     DangerDialog .dialog-fault {{ color: $error; height: auto; }}
     DangerDialog Horizontal {{ height: 1; align-horizontal: right; }}
     DangerDialog Button {{ margin-left: 2; }}
@@ -179,9 +179,10 @@ class DangerDialog(Dialog[str | None]):
             self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed while a button has the keys is the phrase."""
+        """What is typed while a button has the keys is the phrase; so is what was on its way to the button then."""
         phrase = self.query_one("#danger-phrase", Line)
-        if event.is_printable and event.character and isinstance(self.focused, Button) and not phrase.disabled:
+        buttons = isinstance(self.focused, Button) or self.focused is phrase
+        if event.is_printable and event.character and buttons and not phrase.disabled:
             event.stop()
             event.prevent_default()
             self.set_focus(phrase)  # at once: an Enter that comes next is not Cancel's
