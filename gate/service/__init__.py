@@ -11,6 +11,7 @@
 - ``screener``        a decision, made inside the store's transaction so that what it reads is what it commits
 - ``retry_queue``     facts that must not be lost: stored now, or tried again until there is space
 - ``recording_sessions``  recordings that another system sends while the call goes on (SIPREC)
+- ``session_binding``   which call such a session belongs to, and whose voice each stream has
 - ``binding``         which of the gate's decisions a recording from elsewhere belongs to
 - ``receipts``        the callee's receipt, its code spoken or handed to the firm's command (``receipt_command``)
 - ``objecting``       an objection made now overrides every consent

@@ -10,14 +10,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import structlog
+
 from gate.core.evidence import stamp
 from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.ports import Fact
 from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.service.screener import Screener
     from gate.store.queries import Source
     from gate.store.transaction import StoreTransaction
+
+log = structlog.get_logger()
 
 WITHIN: Final = timedelta(minutes=5)
 """How long before its recording a call was decided, at most: it rang meanwhile."""
@@ -61,6 +66,16 @@ def why_refused(tx: Source, call_id: str) -> str:
     """The reason why this call was refused; empty where it was not."""
     rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
     return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""
+
+
+def note_against_refusal(tx: StoreTransaction, call_id: str, recording_id: str, actor: str, now: datetime) -> str:
+    """A recording of a call that was refused shows that it was made all the same: that has a leaf of its own. Returns
+    the reason of the refusal; empty where it was not refused."""
+    if refused := why_refused(tx, call_id):
+        against = {"call_id": call_id, "recording_id": recording_id, "reason": refused}
+        tx.append(Fact("called_against_refusal", recording_id, now, actor, against))
+        log.error("called_against_refusal", call=call_id, recording=recording_id, reason=refused)
+    return refused
 
 
 def note_not_asked(

@@ -10,23 +10,22 @@ The steps, all asked from the line thread, each durable before the next::
     the recorder keeps; 200
 
 So no audio is kept of which the log does not know. A gate that is killed leaves a sealed part, which the next start
-closes in the log. Whose voice is the customer's is said by the number of the decision, else the second stream is.
+closes in the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from gate.core import numbers
 from gate.ports import Fact, Loop, Media, Recorder, RecordingClosed, RecordingOpened, Timer
-from gate.service.binding import Bound, bound_to, note_not_asked, why_refused
+from gate.service.binding import note_against_refusal, note_not_asked
 from gate.service.reconcile import closing_body
 from gate.service.retry_queue import RetryQueue
+from gate.service.session_binding import Found, first_side, is_mixed, look
 
 if TYPE_CHECKING:
     from gate.clock import Clock
@@ -44,16 +43,6 @@ FROM: Final = "siprec"
 ANSWER_SECONDS: Final = 10.0
 """Within which a session has its answer, whatever happens here."""
 _Payloads = Mapping[str, Mapping[int, str]]
-
-
-class Found(NamedTuple):
-    """What a session's call is."""
-
-    bound: Bound | None
-    number: str
-    """Of the customer, E.164."""
-    why_not: str = ""
-    """It is not recorded, and why."""
 
 
 @dataclass(slots=True)
@@ -149,16 +138,7 @@ class RecordingSessions:
 
     def _look(self, tx: StoreTransaction, session: Session) -> Found:
         """Store thread."""
-        asked = session.asked
-        customers = [each for who in asked.people[1:] if (each := _number(who)) and each not in self._own]
-        by_call = (bound_to(tx, call_id, "", None) for call_id in asked.call_ids)
-        by_number = (bound_to(tx, "", number, self._clock.now()) for number in customers)
-        bound = next((found for found in chain(by_call, by_number) if found is not None), None)
-        if bound is None:
-            kept = session.client.unbound == "keep" and customers
-            return Found(None, customers[0] if kept else "", "" if kept else "no_such_call")
-        number = str(bound.row["number"] or "")
-        return Found(bound, number, "recorded_already" if _recorded(tx, bound) else "")
+        return look(tx, session.asked, session.client.unbound == "keep", self._own, self._clock.now())
 
     def _found(self, session: Session, found: Found | None, error: Exception | None) -> None:
         if session.cause:
@@ -184,7 +164,9 @@ class RecordingSessions:
         elif opened is None:
             self._fail(session, error, "recorder_unavailable")
         else:
-            self._line.take(session.id, _first(session.asked, found.number), lambda maps: self._ready(session, maps))
+            self._line.take(
+                session.id, first_side(session.asked, found.number), lambda maps: self._ready(session, maps)
+            )
 
     def _ready(self, session: Session, payloads: _Payloads | None) -> None:
         """Its media ports are there."""
@@ -238,10 +220,7 @@ class RecordingSessions:
             "announced_by": session.client.announced_by, "streams": len(asked.streams),
         }  # fmt: skip
         tx.append(Fact("recording_opened", session.id, now, actor, body))
-        if refused := why_refused(tx, call_id):
-            against = {"call_id": call_id, "recording_id": session.id, "reason": refused}
-            tx.append(Fact("called_against_refusal", session.id, now, actor, against))
-            log.error("called_against_refusal", call=call_id, recording=session.id, reason=refused)
+        note_against_refusal(tx, call_id, session.id, actor, now)
         return ""
 
     def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
@@ -266,9 +245,8 @@ class RecordingSessions:
     def _event(session: Session) -> dict[str, Any]:
         """What the sealed file itself says of where its audio came from, and whose voices its client says they are."""
         streams = [{"label": each.label, "people": list(each.people)} for each in session.asked.streams]
-        mixed = len(streams) == 1 and len(session.asked.streams[0].people) != 1
         told = {"from": FROM, "client": session.asked.client, "announced_by": session.client.announced_by}
-        return {"event": FROM, **told, "streams": streams, "mixed": mixed}
+        return {"event": FROM, **told, "streams": streams, "mixed": is_mixed(session.asked)}
 
     # --- while it goes on ---------------------------------------------------------------------------------------------
 
@@ -378,34 +356,3 @@ class RecordingSessions:
 
 def _actor(session: Session) -> str:
     return f"siprec:{session.asked.client}"
-
-
-def _recorded(tx: StoreTransaction, bound: Bound) -> bool:
-    """The call has a recording that stands in the way of another one: any but what is left of a session before, which
-    its client begins anew. One that is found by number could be of another call: there only a crash counts."""
-    rows = tx.query(
-        "SELECT 1 FROM recordings WHERE call_id = ? AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL"
-        " AND closed_at IS NOT NULL AND (interrupted OR ? <> 'number'))",
-        [bound.row["call_id"], bound.by],
-    )
-    return bool(rows)
-
-
-def _number(aor: str) -> str:
-    """E.164 of an address of record; empty where it has no number."""
-    scheme, colon, rest = aor.partition(":")
-    plain = rest if colon and scheme.lower() in ("sip", "sips", "tel") else aor
-    try:
-        return numbers.parse(plain.partition("@")[0].partition(";")[0].strip()[:64]).e164
-    except numbers.NumberRefused:
-        return ""
-
-
-def _first(asked: SessionAsked, number: str) -> str:
-    """Whose side the first stream is: the customer's where it alone is said to have their voice."""
-    has = [number in map(_number, each.people) for each in asked.streams] if number else [False]
-    return "callee" if has[0] and not any(has[1:]) and not _mixed(asked) else "caller"
-
-
-def _mixed(asked: SessionAsked) -> bool:
-    return len(asked.streams) == 1 and len(asked.streams[0].people) != 1

@@ -281,8 +281,7 @@ def call_leaves(
     """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
     written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written, and
     what the person put right who was transferred to them."""
-    written, own = _written(numbers), {*call_ids}.difference(others)
-    leaves = []
+    written, own, leaves = _written(numbers), {*call_ids}.difference(others), []
     for part in slices(call_ids):
         rows = tx.query(
             "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in

@@ -32,7 +32,7 @@ from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.parsing import number_of
 from gate.ports import Fact, RecordingClosed
-from gate.service.binding import AHEAD, Bound, bound_to, note_not_asked, why_refused
+from gate.service.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
 from gate.service.reconcile import closing_body
 from gate.vault.sealer import Seal, sealer
 
@@ -211,11 +211,7 @@ class Ingests:
         }  # fmt: skip
         tx.append(Fact("recording_opened", recording_id, now, actor, body))
         tx.append(Fact("recording_closed", recording_id, now, actor, {"call_id": call_id, **closing_body(closed)}))
-        refused = why_refused(tx, call_id)
-        if refused:
-            against = {"call_id": call_id, "recording_id": recording_id, "reason": refused}
-            tx.append(Fact("called_against_refusal", recording_id, now, actor, against))
-            log.error("called_against_refusal", call=call_id, recording=recording_id, reason=refused)
+        refused = note_against_refusal(tx, call_id, recording_id, actor, now)
         return RecordingIngested(
             recording_id=recording_id, call_id=call_id, already=False, bound_by=by, refused=refused,
             seconds=closed.seconds,
