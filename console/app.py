@@ -245,17 +245,14 @@ class ConsoleApp(App[None]):
             Column("", 40, lambda row: (row["text"], PLAIN), grows=True),
         )
         rows = [{"word": each.word, "text": each.text, "at": at} for at, each in enumerate(self.attention)]
+        none = "Nothing, as far as is known." if self.attended else "Not known: the gate did not tell it."
         pick = Pick(
             "What somebody must see to",
             columns,
             rows,
             key_of="at",
             said="As dialgate status says it. Enter leads to where it is mended.",
-            none="Not known: the gate is away."
-            if not self.feed.link.up
-            else "Nothing, as far as is known."
-            if self.attended
-            else "Not known: the gate did not tell it.",
+            none=none if self.feed.link.up else "Not known: the gate is away.",
         )
         row = await self.push_screen_wait(pick)
         if row is not None:

@@ -24,8 +24,6 @@ QUIET = 5
 """Looks at the newest objects in ``LOOK_SECONDS``, up to which it has."""
 AT_LEAST_EVERY = 86400.0
 """Seconds after which all objects are looked at, however much there is to do."""
-
-
 MAKES_WAY_SECONDS = 0.001
 """How long a thread runs on while another one waits (``tests/bench/bench_store.py`` measures a decision with both)."""
 

@@ -51,7 +51,7 @@ def audit_export_part(folder: DataFolder, asked: AuditExportPart, caller: Caller
         text = bundle_contents.registered(data, begun["recipient"]).to_text().encode()
         return ExportPiece(data=base64.b64encode(text[asked.offset :]).decode())
     sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'"
-    if not folder.store.call(lambda tx: tx.query(sql, [asked.bundle])):
+    if not folder.read(lambda reader: reader.query(sql, [asked.bundle])):
         raise UsageError(f"bundle {asked.bundle} is not signed yet", hint="take every page, then have it made")
     parts = data / "exports" / asked.bundle
     try:

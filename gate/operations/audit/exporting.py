@@ -343,7 +343,7 @@ def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Ho
 def begun_export(folder: DataFolder, bundle: str, actor: str) -> Row:
     """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
     sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'"
-    rows = folder.store.call(lambda tx: tx.query(sql, [bundle]))
+    rows = folder.read(lambda reader: reader.query(sql, [bundle]))
     if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
         raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
     begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
