@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from console.modes.base import GateScreen
 
@@ -28,23 +29,25 @@ def late(name: str) -> Any:
 
 
 class Late:
-    """Something whose module is loaded when it is first asked for anything. Made once, whichever thread asks."""
+    """Something whose module is loaded when a method of it is first called: on the thread of that call, so that a
+    screen that asks on another thread never waits for it."""
 
-    def __init__(self, name: str, *given: object) -> None:
-        """``given``: what it is made of."""
-        self._name, self._given = name, given
+    def __init__(self, name: str, *given: object, before: Mapping[str, object] | None = None) -> None:
+        """``given``: what it is made of. ``before``: method -> its answer until then, for which nothing is loaded."""
+        self._name, self._given, self._before = name, given, before or {}
         self._lock = threading.Lock()
         self._made: Any = None
 
-    def made(self) -> Any:
-        """The thing itself."""
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._call, name)
+
+    def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        if self._made is None and name in self._before:
+            return self._before[name]
         with self._lock:
             if self._made is None:
                 self._made = late(self._name)(*self._given)
-            return self._made
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.made(), name)
+        return getattr(self._made, name)(*arguments, **named)
 
 
 def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from console import words
 from console.attention import Attention, Place
-from console.modes import request_shown
+from console.late import late
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.terms import ALLOWING
 
@@ -67,13 +67,14 @@ def attentions(found: Iterable[Attention]) -> list[Item]:
 
 def due(rows: Sequence[Mapping[str, Any]]) -> list[Item]:
     """Requests that are overdue, warned of, or due within days; how many are open besides."""
+    left_of, state_of = (late(f"console.modes.request_shown:{name}") for name in ("left", "state"))
     items = []
     for row in rows:
-        left = request_shown.left(row)
+        left = left_of(row)
         days = row.get("days_left")
         if left[1] not in (BAD, WARN) and (days is None or days > SOON_DAYS):
             continue
-        said = f"{row['reference']}, {row['asks']}, {request_shown.state(row)[0]}: due {words.day(row.get('due'))[0]}"
+        said = f"{row['reference']}, {row['asks']}, {state_of(row)[0]}: due {words.day(row.get('due'))[0]}"
         items.append(Item(f"request {row['id']}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
     rest = len(rows) - len(items)
     if rows and rest:

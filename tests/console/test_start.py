@@ -34,8 +34,39 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         "phonenumbers",
         "soundfile",
         "textual.widgets._markdown",
+        "gate.cli.opening",
+        "console.modes.request_shown",
     ):
         assert heavy not in loaded, heavy
+
+
+def test_what_opens_recordings_is_loaded_by_the_thread_that_first_uses_it() -> None:
+    code = """
+import sys, threading
+from pathlib import Path
+from types import SimpleNamespace
+from console.late import Late
+view = SimpleNamespace(config=SimpleNamespace(control_socket=Path("none")))
+opener = Late("gate.cli.opening:KeyOpener", view, (Path("ann.key"),), "", before={"holder": "", "lock": None})
+def loaded(): return "gate.cli.opening" in sys.modules
+assert (opener.holder(), opener.lock()) == ("", None) and not loaded()
+unlock = opener.unlock
+assert not loaded()
+def use():
+    try:
+        unlock(Path("none.key"), "")
+    except Exception as error:
+        print(error)
+user = threading.Thread(target=use)
+user.start()
+user.join()
+assert loaded() and opener.holder() == ""
+opener._made._privates = [opener._made]
+opener.lock()
+assert not opener._made._privates
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "there is no key file none.key\n"), done.stderr
 
 
 def test_an_unexpected_end_prints_no_variables(shared: Served, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
