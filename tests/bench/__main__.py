@@ -49,6 +49,16 @@ def bridge(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_bridge").run(*((20, 4) if quick else (100, 60))))
 
 
+def capacity(quick: bool) -> Table:
+    """What is carried of calls, refusals and audio, and each at a quarter, half, full and twice that, beside peers."""
+    return _rows(import_module("tests.bench.bench_capacity").run(*((2.0, (8, 50, 4), 2) if quick else ())))
+
+
+def soak(quick: bool) -> Table:
+    """Twenty minutes of calls, 50 at a time with audio: memory, descriptors, threads."""
+    return _rows(import_module("tests.bench.bench_soak").run(*((12.0, 5.0, 2) if quick else ())))
+
+
 def parsers(quick: bool) -> Table:
     """Readers of what comes from outside: texts that are hard to read, and a million odd inputs."""
     return _rows(import_module("tests.bench.bench_parsers").run(20_000 if quick else 1_000_000))
@@ -132,6 +142,8 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
     each.__name__: each
     for each in (
         bridge,
+        capacity,
+        soak,
         parsers,
         media,
         transport,

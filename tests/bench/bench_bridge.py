@@ -79,8 +79,10 @@ class Watch:
                 self.most_threads = max(self.most_threads, threads(first))
 
 
-def calls_through(watch: Watch, remote: tuple[str, int], far_port: int, rate: float, seconds: float) -> Run:
-    """SIPp's stock scenarios, watched from the first INVITE to the last BYE."""
+def calls_through(
+    watch: Watch | None, remote: tuple[str, int], far_port: int, rate: float, seconds: float, *extra: str
+) -> Run:
+    """SIPp's stock scenarios, watched from the first INVITE to the last BYE; ``extra``: more words for the caller."""
     count, longest = int(rate * seconds), seconds + 60
     far = Sipp("uas", port=far_port, calls=count, timeout=longest + 20, trace=False)
     far.wait_listening()
@@ -88,10 +90,10 @@ def calls_through(watch: Watch, remote: tuple[str, int], far_port: int, rate: fl
     def calling() -> Result:
         return Sipp(
             "uac", remote=remote, calls=count, rate=rate, service=UNLISTED, timeout=longest, trace=False,
-            extra=("-l", str(count)),
+            extra=("-l", str(count), *extra),
         ).result()  # fmt: skip
 
-    near = watch.over(calling)
+    near = watch.over(calling) if watch else calling()
     return near, far.result(8) if near.failed == 0 else far.stop()
 
 

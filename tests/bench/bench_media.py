@@ -13,11 +13,13 @@ import json
 import re
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.proc import cpu_seconds, machine_busy, resident_mib
@@ -28,19 +30,23 @@ from tests.support.sip_peer import Dialog, Heard, Peer, sdp
 SET_UP_A_SECOND = 30
 GROUPS = 10
 """Packets of one tick go out in so many groups, spread over its 20 ms."""
+_STAMP = struct.Struct("!8sQ")
+_MARK = b"the time"
+"""A packet begins with this and the time at which it was sent, so that its delay is known where it arrives."""
+_SO_TIMESTAMPNS = 35
 
 
 def send(targets: list[tuple[int, int]], seconds: float) -> int:
     """The sender, a process of its own: (inherited socket, port of the gate) of every party. Returns packets sent."""
     parties = [(socket.socket(fileno=descriptor), ("127.0.0.1", port)) for descriptor, port in targets]
-    voice = bytes(range(160))
+    voice = bytes(range(160 - _STAMP.size))
     rounds = int(seconds * 50)
     began = time.perf_counter()
     for tick in range(rounds):
         for group in range(GROUPS):
-            data = rtp(voice, tick, tick * 160)
+            head = rtp(b"", tick, tick * 160)
             for party, address in parties[group::GROUPS]:
-                party.sendto(data, address)
+                party.sendto(head + _STAMP.pack(_MARK, time.time_ns()) + voice, address)
             wait = began + (tick + (group + 1) / GROUPS) * 0.02 - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
@@ -53,19 +59,42 @@ class Party:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(("127.0.0.1", 0))
         self.port = int(self.socket.getsockname()[1])
         self.gate = 0
 
-    def received(self) -> int:
-        """Packets that wait in the port, taken out."""
-        count = 0
+    def heard(self) -> list[float]:
+        """Packets of the other party that wait in the port, taken out: how long each was under way, in ms."""
+        delays = []
         try:
-            while self.socket.recv(2048):
-                count += 1
+            while True:
+                data, said, _, _ = self.socket.recvmsg(2048, 64)
+                if data[12:20] == _MARK:
+                    _, sent = _STAMP.unpack_from(data, 12)
+                    seconds, nanoseconds = struct.unpack("qq", said[0][2])
+                    delays.append((seconds * 1_000_000_000 + nanoseconds - sent) / 1e6)
         except BlockingIOError:
-            return count
-        return count
+            return delays
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Calls with audio that went through a relay."""
+
+    seconds: float
+    """That they spoke for, as it was measured."""
+    sent: int
+    """Packets."""
+    processor: dict[str, float]
+    """Seconds, by process, and of the whole machine."""
+    memory: dict[str, float]
+    """MiB at the end, by process."""
+    heard: list[list[float]]
+    """Of each party: how long the packets were under way that waited in its port (its buffer is small), in ms."""
+    kept: list[int]
+    """Packets of each recording."""
 
 
 def media_port(body: str) -> int:
@@ -114,8 +143,8 @@ class Callers:
         self.parties = [Party() for _ in range(count)]
         self._dialogs: list[Dialog] = []
 
-    def dial(self) -> None:
-        """Set up every call; returns when all are connected."""
+    def dial(self) -> int:
+        """Set up every call; returns how many are not connected half a minute after the last."""
         waiting: dict[str, tuple[Dialog, Party]] = {}
         for party in self.parties:
             dialog = self.peer.new_dialog(UNLISTED)
@@ -126,7 +155,7 @@ class Callers:
         end = time.monotonic() + 30
         while waiting and time.monotonic() < end:
             self._take(waiting, 0.5)
-        assert not waiting, f"{len(waiting)} calls were not connected"
+        return len(waiting)
 
     def _take(self, waiting: dict[str, tuple[Dialog, Party]], seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -154,57 +183,78 @@ class Callers:
             self.peer.send(self.peer.request("BYE", dialog))
             time.sleep(1 / (2 * SET_UP_A_SECOND))
 
+    def close(self) -> None:
+        """Give up every port."""
+        for each in (self.peer, *self.parties):
+            (each.sock if isinstance(each, Peer) else each.socket).close()
 
-def _sent(parties: list[Party], seconds: float) -> int:
-    targets = json.dumps([(party.socket.fileno(), party.gate) for party in parties])
+
+def speak(parties: list[Party], seconds: float) -> int:
+    """All of them that have a call, by a process of its own; returns packets sent."""
+    connected = [party for party in parties if party.gate]
+    targets = json.dumps([(party.socket.fileno(), party.gate) for party in connected])
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_media", "send", targets, str(seconds)],
-        pass_fds=[party.socket.fileno() for party in parties], capture_output=True, text=True, check=True,
+        pass_fds=[party.socket.fileno() for party in connected], capture_output=True, text=True, check=True,
     )  # fmt: skip
     return int(done.stdout)
 
 
-def measure(calls: int = 300, seconds: float = 20.0) -> dict[str, float]:
-    """Processor shares of one core, and packets lost between the parties' ports and the sealed files."""
+def many_descriptors() -> None:
+    """Let this process have as many open as it may."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+
+
+def through_the_gate(calls: int, seconds: float) -> Carried:
+    """So many calls at once, each recorded."""
+    many_descriptors()
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
         with running(Path(place) / "gate", announcement=1.0) as gate:
             assert gate.process is not None
-            gate_pid, recorder_pid = gate.process.pid, gate.recorder_pid()
+            pids = {"gate": gate.process.pid, "recorder": gate.recorder_pid()}
             trunk = Trunk(gate.trunk_port, calls)
             trunk.start()
             callers = Callers(gate, calls)
             callers.dial()
-            before = cpu_seconds(gate_pid), cpu_seconds(recorder_pid), machine_busy()[0]
-            began = time.perf_counter()
-            sent = _sent(callers.parties + trunk.parties, seconds)
-            elapsed = time.perf_counter() - began
-            after = cpu_seconds(gate_pid), cpu_seconds(recorder_pid), machine_busy()[0]
-            memory = resident_mib(gate_pid), resident_mib(recorder_pid)
-            heard = min(party.received() for party in callers.parties + trunk.parties)
-            assert heard > 0, "somebody heard nothing"
+
+            def taken() -> dict[str, float]:
+                return {name: cpu_seconds(pid) for name, pid in pids.items()} | {"machine": machine_busy()[0]}
+
+            before, began = taken(), time.perf_counter()
+            sent = speak(callers.parties + trunk.parties, seconds)
+            elapsed, after = time.perf_counter() - began, taken()
+            memory = {name: resident_mib(pid) for name, pid in pids.items()}
+            heard = [party.heard() for party in callers.parties + trunk.parties]
             time.sleep(1.0)
             callers.hang_up()
             gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
             assert gate.stop() == 0
             trunk.peer.sock.close()
-        rows = gate.rows("SELECT packets, state FROM recordings")
+        rows = gate.rows("SELECT packets FROM recordings WHERE state = 'closed'")
         gate.verified()
-    kept = sum(sum(json.loads(row["packets"]).values()) for row in rows)
-    assert [row["state"] for row in rows] == ["closed"] * calls
-    shares = [(late - early) / elapsed for early, late in zip(before, after, strict=True)]
+    kept = [sum(json.loads(row["packets"]).values()) for row in rows]
+    return Carried(elapsed, sent, {name: after[name] - before[name] for name in after}, memory, heard, kept)
+
+
+def measure(calls: int = 300, seconds: float = 20.0) -> dict[str, float]:
+    """Processor shares of one core, and packets lost between the parties' ports and the sealed files."""
+    carried = through_the_gate(calls, seconds)
+    least = min(map(len, carried.heard))
+    assert least > 0, "somebody heard nothing"
+    assert len(carried.kept) == calls, f"{len(carried.kept)} of {calls} recordings are closed"
+    shares = {name: round(spent / carried.seconds, 3) for name, spent in carried.processor.items()}
     return {
         "calls": calls,
-        "packets a second in": round(sent / elapsed),
-        "processor, gate (cores)": round(shares[0], 3),
-        "processor, recorder (cores)": round(shares[1], 3),
-        "processor, whole machine (cores)": round(shares[2], 3),
-        "packets sent": sent,
-        "packets not in the sealed files": sent - kept,
-        "least packets waiting in a party's port (its buffer is small)": heard,
-        "memory, gate (MiB)": round(memory[0], 1),
-        "memory, recorder (MiB)": round(memory[1], 1),
+        "packets a second in": round(carried.sent / carried.seconds),
+        "processor, gate (cores)": shares["gate"],
+        "processor, recorder (cores)": shares["recorder"],
+        "processor, whole machine (cores)": shares["machine"],
+        "packets sent": carried.sent,
+        "packets not in the sealed files": carried.sent - sum(carried.kept),
+        "least packets waiting in a party's port (its buffer is small)": least,
+        "memory, gate (MiB)": round(carried.memory["gate"], 1),
+        "memory, recorder (MiB)": round(carried.memory["recorder"], 1),
     }
 
 

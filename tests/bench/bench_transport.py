@@ -13,7 +13,6 @@ relays the same audio and records it in clear (pcap), told of each call directly
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from typing import Any
 
 import tomlkit
 
-from tests.bench.bench_media import Party, media_port, send
-from tests.bench.proc import cpu_seconds, family_seconds
+from tests.bench.bench_media import Carried, Party, many_descriptors, media_port, speak
+from tests.bench.proc import cpu_seconds, family_seconds, resident_mib
 from tests.support.baresip import Baresip
 from tests.support.edge import Edge
 from tests.support.gatehouse import UNLISTED, Gatehouse, free_port
@@ -65,6 +64,8 @@ WAYS = (
 )
 
 
+PCAP_OF_A_PACKET = 16 + 20 + 8 + 12 + 160
+"""Bytes of a file for one packet of 20 ms of G.711."""
 SBC = "127.0.0.2"
 """Where SIPREC comes from."""
 
@@ -205,7 +206,7 @@ class Relay:
         folder.mkdir()
         self.folder, self.port = folder, free_port()
         words = ["--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{self.port}", "--table=-1", "--foreground"]
-        words += ["--port-min=50000", "--port-max=50999", f"--recording-dir={folder}", "--recording-method=pcap"]
+        words += ["--port-min=10000", "--port-max=29999", f"--recording-dir={folder}", "--recording-method=pcap"]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(["rtpengine", *words, "--log-stderr"], stdout=log, stderr=log, cwd=folder)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -236,8 +237,9 @@ class Relay:
         self.process.wait(PATIENCE)
 
 
-def rtpengine_in_clear(calls: int, seconds: float) -> float:
-    """Processor seconds of rtpengine for the same audio, relayed and recorded in clear."""
+def rtpengine_in_clear(calls: int, seconds: float) -> Carried:
+    """rtpengine with the same audio, relayed and recorded in clear."""
+    many_descriptors()
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
         relay = Relay(Path(place) / "clear")
         try:
@@ -246,15 +248,20 @@ def rtpengine_in_clear(calls: int, seconds: float) -> float:
             taken.begin()
             for number, (near, far) in enumerate(parties):
                 relay.call(f"call{number}", near, far)
-            send([(os.dup(party.socket.fileno()), party.gate) for pair in parties for party in pair], seconds)
-            assert min(party.received() for pair in parties for party in pair) > 0, "somebody heard nothing"
+            everybody, began = [party for pair in parties for party in pair], time.perf_counter()
+            sent = speak(everybody, seconds)
+            elapsed = time.perf_counter() - began
+            heard = [party.heard() for party in everybody]
+            assert min(map(len, heard)) > 0, "somebody heard nothing"
+            memory = {"rtpengine": resident_mib(relay.process.pid)}
             for number in range(calls):
-                relay.ask(command="delete", call_id=f"call{number}", from_tag="a")
-            spent = taken.spent()["rtpengine"]
+                relay.ask(command="delete", call_id=f"call{number}", from_tag="a", delete_delay="0")
+            spent = taken.spent()
         finally:
             relay.stop()
-        assert len(list(relay.folder.glob("pcaps/*.pcap"))) == calls, "not every call was recorded"
-    return spent
+        sizes = [file.stat().st_size for file in relay.folder.glob("pcaps/*.pcap")]
+    assert len(sizes) == calls, "not every call was recorded"
+    return Carried(elapsed, sent, spent, memory, heard, [(size - 24) // PCAP_OF_A_PACKET for size in sizes])
 
 
 def run(calls: int = 10, seconds: float = 10.0) -> list[Row]:
@@ -265,7 +272,7 @@ def run(calls: int = 10, seconds: float = 10.0) -> list[Row]:
     for way, spent in found.items():
         rows += [_row(way, name, 1000 * each / calls) for name, each in spent.items()]
         rows.append(_row(way, "all", 1000 * sum(spent.values()) / calls, sum(spent.values()) / plain))
-    clear = rtpengine_in_clear(calls, seconds)
+    clear = rtpengine_in_clear(calls, seconds).processor["rtpengine"]
     rows.append(_row("relayed and recorded in clear, no SIP", "rtpengine", 1000 * clear / calls, clear / plain))
     return rows
 

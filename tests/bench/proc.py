@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_KIB = re.compile(r"^(Rss\w+):\s+(\d+) kB", re.MULTILINE)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -14,10 +16,25 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def family(pid: int) -> list[int]:
+    """A process, and those that it has started, and theirs."""
+    found = [pid]
+    for each in found:
+        for listed in Path(f"/proc/{each}/task").glob("*/children"):
+            found += [int(child) for child in listed.read_text().split()]
+    return found
+
+
 def family_seconds(pid: int) -> float:
-    """Of a process and those that it has forked, which live as long as it does."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in listed)
+    """Of a process and those that it has started, which live as long as it does."""
+    return sum(map(cpu_seconds, family(pid)))
+
+
+def family_mib(pid: int) -> float:
+    """Memory of them that is in RAM; what they may share is counted once."""
+    counts = [dict(_KIB.findall(Path(f"/proc/{each}/status").read_text())) for each in family(pid)]
+    shared = sum(max(int(count[kind]) for count in counts) for kind in ("RssFile", "RssShmem"))
+    return (sum(int(count["RssAnon"]) for count in counts) + shared) / 1024
 
 
 def resident_mib(pid: int) -> float:

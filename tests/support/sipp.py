@@ -48,6 +48,8 @@ class Result:
     """All messages sent and received (empty without ``trace``)."""
     errors: str
     stats: dict[str, str] = field(default_factory=dict)
+    delays: list[float] = field(default_factory=list)
+    """Milliseconds from request to answer of each call that was answered (empty without ``-trace_rtt``)."""
 
 
 class Sipp:
@@ -107,6 +109,7 @@ class Sipp:
             self._read("messages.log"),
             errors.decode(errors="replace") + self._read("errors.log"),
             stats,
+            [float(row.split(";")[1]) for file in self.folder.glob("*_rtt.csv") for row in _lines(file)[1:]],
         )
         shutil.rmtree(self.folder, ignore_errors=True)
         return outcome
@@ -120,9 +123,13 @@ class Sipp:
         path = self.folder / "stat.csv"
         if not path.exists():
             return {}
-        rows = list(csv.reader(path.read_text(errors="replace").splitlines(), delimiter=";"))
+        rows = list(csv.reader(_lines(path), delimiter=";"))
         return dict(zip(rows[0], rows[-1], strict=False)) if len(rows) > 1 else {}
 
     def _read(self, name: str) -> str:
         path = self.folder / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines()

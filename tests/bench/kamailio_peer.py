@@ -1,0 +1,100 @@
+"""Kamailio refusing every INVITE: by itself, with or without a transaction, or after it has asked a gate over HTTP."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from tests.support.gatehouse import Gatehouse, free_port
+from tests.support.sip_peer import Phone
+from tests.support.waiting import PATIENCE
+
+PACKAGE = "kamailio-extra-modules"
+"""Debian's, with ``http_async_client``."""
+
+
+class How(StrEnum):
+    """What it does before its 603."""
+
+    STATELESS = "Kamailio, stateless"
+    STATEFUL = "Kamailio, stateful"
+    ASKING = "Kamailio asking the gate"
+
+
+_MAIN = """
+debug=1
+children=2
+disable_tcp=yes
+auto_aliases=no
+listen=udp:127.0.0.1:{port}
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+{modules}
+request_route {{
+    if (is_method("ACK")) {{ t_check_trans(); exit; }}
+    if (!is_method("INVITE")) {{ sl_send_reply("200", "OK"); exit; }}
+    {invite}
+    exit;
+}}
+"""
+_ASKING = """
+loadmodule "http_async_client.so"
+modparam("http_async_client", "workers", 2)
+modparam("http_async_client", "connection_timeout", 30000)
+route[ANSWER] {{
+    if ($http_ok && $http_rs == 200 && $http_rb == "allow") {{ t_reply("500", "This Peer Connects Nobody"); }}
+    else {{ t_reply("603", "Decline"); }}
+}}
+"""
+_ASKS = """
+    t_newtran();
+    $http_req(timeout) = 30000;
+    $http_req(hdr) = "Authorization: Bearer {token}";
+    $http_req(hdr) = "Content-Type: text/plain";
+    $http_req(body) = $rU;
+    http_async_query("http://{http}/v1/decision?format=text", "ANSWER");
+"""
+
+
+def may_ask(gate: Gatehouse) -> None:
+    """Put the door for it into the gate's configuration."""
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http, connections=5000, connections_each=5000)
+    gate.add_token("kamailio", purposes=["marketing"], calls_a_minute=10_000_000)
+
+
+@contextmanager
+def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[tuple[int, tuple[str, int]]]:
+    """A running one: its process, which has children, and where it listens. ``gate``: one that may be asked."""
+    port, modules = free_port(), ""
+    invite = 'sl_send_reply("603", "Decline");' if how is How.STATELESS else 't_newtran(); t_reply("603", "Decline");'
+    if how is How.ASKING:
+        assert gate is not None
+        there = any(Path("/usr/lib").glob("*/kamailio/modules/http_async_client.so"))
+        assert there, f"install Debian's package {PACKAGE}"
+        modules, invite = _ASKING.format(), _ASKS.format(token=gate.tokens["kamailio"], http=gate.http)
+    folder.mkdir()
+    config = folder / "kamailio.cfg"
+    config.write_text(_MAIN.format(port=port, modules=modules, invite=invite))
+    words = ["-f", str(config), "-DD", "-E", "-m", "1024", "-w", str(folder), "-Y", str(folder)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["kamailio", *words, "-P", str(folder / "pid")], stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + PATIENCE
+        with Phone(("127.0.0.1", port)) as phone:
+            while True:  # it listens before its workers are there
+                phone.send(phone.request("OPTIONS", phone.new_dialog()))
+                if not phone.quiet(0.2):
+                    break
+                assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+        yield process.pid, ("127.0.0.1", port)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
