@@ -12,10 +12,11 @@ never announced, recorded or ended by the gate, and its evidence follows when th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gate.core import transitions
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
@@ -330,22 +331,6 @@ def handle(call: Call, event: Event, policy: Policy) -> Step:
     return transition.handler(call, event, policy)
 
 
-def edges() -> Iterator[tuple[State, str, State]]:
-    """Every change of state that the table allows: from, event, to."""
-    for (state, event), transition in TABLE.items():
-        for target in transition.leads_to:
-            if target is not state:
-                yield state, event.__name__, target
-
-
 def diagram() -> str:
-    """The table as a Mermaid state diagram, events between the same two states on one arrow."""
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for source, event, target in edges():
-        arrows.setdefault((source, target), []).append(event)
-    order = list(State)
-    lines = ["stateDiagram-v2", f"    [*] --> {State.SCREENING}"]
-    for (source, target), events in sorted(arrows.items(), key=lambda arrow: [order.index(s) for s in arrow[0]]):
-        lines.append(f"    {source} --> {target}: {', '.join(sorted(events))}")
-    lines.append(f"    {State.ENDED} --> [*]")
-    return "\n".join(lines)
+    """The table as a Mermaid state diagram."""
+    return transitions.diagram(TABLE, State.SCREENING, [State.ENDED])

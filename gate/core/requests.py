@@ -16,13 +16,14 @@ told (LAW 4.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from gate.core import request_guards as guards
 from gate.core import request_words as words
+from gate.core import transitions
 from gate.core.deadlines import Clock, acknowledge_by, identity_by
 from gate.core.request_steps import FIELDS, Act, Step
 from gate.core.request_words import (
@@ -375,22 +376,6 @@ def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
     return waits if act is Act.REFUSE else act is not Act.WITHDRAW
 
 
-def edges() -> Iterator[tuple[State, str, State]]:
-    """Every change of state that the table allows: from, event, to."""
-    for (state, event), transition in TABLE.items():
-        for target in transition.leads_to:
-            if target is not state:
-                yield state, event.__name__, target
-
-
 def diagram() -> str:
-    """The table as a Mermaid state diagram, events between the same two states on one arrow."""
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for source, event, target in edges():
-        arrows.setdefault((source, target), []).append(event)
-    order = list(State)
-    lines = ["stateDiagram-v2", f"    [*] --> {State.RECEIVED}"]
-    for (source, target), events in sorted(arrows.items(), key=lambda arrow: [order.index(s) for s in arrow[0]]):
-        lines.append(f"    {source} --> {target}: {', '.join(sorted(events))}")
-    lines += [f"    {state} --> [*]" for state in (State.DONE, State.CLOSED)]
-    return "\n".join(lines)
+    """The table as a Mermaid state diagram."""
+    return transitions.diagram(TABLE, State.RECEIVED, [State.DONE, State.CLOSED])
