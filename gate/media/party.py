@@ -17,6 +17,9 @@ Facts of RTPProxy that shape this file (each has its test):
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
+- A prompt is sent in packets of 10 ms, and in others only as ``session``: in the codec that an update named for the leg
+  that it is played to (``c``), in packets as long as another update asked of the other leg (``z``); that one puts what
+  comes to the other leg together, too.
 - A session that is deleted while a prompt plays in it can lock RTPProxy up for good: the thread that sends prompts may
   be the last to let go of the leg, and then waits for the lock of the list of prompts that it holds itself. A prompt
   that is stopped is off that list before its leg is let go of.
@@ -37,6 +40,9 @@ INNER = "127.0.0.1"
 class Session:
     """Two legs: *o* faces outwards, *i* inwards."""
 
+    inwards = outwards = ""
+    """Modifiers of the updates that tell the inner leg's peer, and the outer one's."""
+
     def __init__(self) -> None:
         self.name = token_hex(16)
         self.made = False
@@ -44,10 +50,11 @@ class Session:
         self._played = ""
         """The legs, as commands name them, that a prompt has been played to; empty: none has."""
 
-    def play(self, leg: str, prompt: str, payload_type: int) -> str:
-        """The command that plays a prompt once to the peer of a leg; of one session always the same leg."""
+    def play(self, leg: str, prompt: str, codec: int | str) -> str:
+        """The command that plays a prompt once to the peer of a leg; of one session always the same leg. ``codec``: a
+        payload type, or ``session``."""
         self._played = f"{leg} {'i' if leg == 'o' else 'o'}"
-        return f"P1 {self.name} {prompt} {payload_type} {self._played}"
+        return f"P1 {self.name} {prompt} {codec} {self._played}"
 
     def delete(self) -> list[str]:
         """The commands that free it, after what it plays is stopped; none where there is nothing."""
@@ -59,7 +66,7 @@ class Session:
 
     def send(self, port: int) -> str:
         """The command that sends what comes from outside to an inner port; to nobody where it is 0."""
-        return f"UA {self.name} {INNER} {port} i o"
+        return f"UA{self.inwards} {self.name} {INNER} {port} i o"
 
     def count(self) -> str:
         """The command that counts its packets."""
@@ -174,14 +181,16 @@ def made(*wanted: tuple[Session, str, int]) -> Job[list[RelayLeg]]:
     for session, _, _ in wanted:
         session.made = True
     likely = next_numbers()
-    outer = yield from asked(*(f"UA{_at(bound)} {each.name} {INNER} {towards} i" for each, bound, towards in wanted))
+    outer = yield from asked(
+        *(f"UA{each.inwards}{_at(bound)} {each.name} {INNER} {towards} i" for each, bound, towards in wanted)
+    )
     filters = [PacketFilter(bound, int(words[0]), likely) for (_, bound, _), words in zip(wanted, outer, strict=True)]
     for (session, _, _), packet_filter in zip(wanted, filters, strict=True):
         session.filters.append(packet_filter)
         packet_filter.shut()
         packet_filter.drain()
     likely = next_numbers()
-    inner = yield from asked(*(f"U{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
+    inner = yield from asked(*(f"U{each.outwards}{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
     return [
         RelayLeg(int(first[0]), packet_filter, int(second[0]), likely)
         for first, packet_filter, second in zip(outer, filters, inner, strict=True)

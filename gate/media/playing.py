@@ -16,13 +16,11 @@ from gate.media.prompts import PIP_SECONDS
 from gate.media.voice import Players, Voice
 from gate.media.worker import Job, asked
 
-PACKET_SECONDS = 0.01
-"""RTPProxy sends prompts in packets of 10 ms."""
-_MARGIN = 0.02
-"""Added to a prompt's length before its packets are counted. The last tenth of a prompt is silence (``prompts``), so
-the words are out even where RTPProxy lags behind."""
-_AGAIN, _TRIES = 0.05, 20
-"""How soon, and how often, they are counted again where some are missing."""
+PACKET_SECONDS, SHORT_SECONDS = 0.02, 0.01
+"""How long a packet of a prompt lasts (RFC 3551 section 4.2), and to a phone that takes no longer ones."""
+_AGAIN, _TRIES = 0.02, 50
+"""A prompt's last packet leaves before its length has passed. How soon, and how often, they are counted again where
+some are missing."""
 _ANSWERS_WITHIN = 5.0
 """RTPProxy answers in a millisecond; later than this it does not."""
 _LOOK_EVERY = 1.0
@@ -47,16 +45,18 @@ class Prompt:
     seconds: float
     pips: str = ""
     """The folder of the caller's pips, likewise; empty: the caller hears none."""
+    short: bool = False
+    """In short packets."""
 
     @classmethod
-    def of(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool) -> Prompt:
+    def of(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool, short: bool) -> Prompt:
         """A prompt of a prepared set."""
-        return cls(f"{folder}/{name}", payload_type, seconds, folder if pips else "")
+        return cls(f"{folder}/{name}", payload_type, seconds, folder if pips else "", short)
 
     @property
     def packets(self) -> int:
         """How many packets it is sent in."""
-        return int(self.seconds / PACKET_SECONDS + 1e-6)
+        return int(self.seconds / (SHORT_SECONDS if self.short else PACKET_SECONDS) + 1e-6)
 
 
 class Playing:
@@ -146,11 +146,11 @@ class Playing:
                 self.end(cause="media_failed")
                 return
             self._before, self._as_told = before, self._told()
-            self._after(prompt.seconds + _MARGIN, lambda: self._count(_TRIES))
+            self._after(prompt.seconds, lambda: self._count(_TRIES))
             self._after(_LOOK_EVERY, self._look)
 
         self._after(prompt.seconds + _ANSWERS_WITHIN, lambda: self.end(cause="media_failed"))
-        self._run(voice.play(self._callee, prompt.path, prompt.payload_type), begun)
+        self._run(voice.play(self._callee, prompt.path, prompt.payload_type, short=prompt.short), begun)
         if prompt.pips:
             self._pip_at(_PIP_EVERY / 2)
             for before_end in _CUE_BEFORE_END:

@@ -362,12 +362,14 @@ class RtpIoMedia:
         if call.playing:
             call.playing.end()
         side, call.played_to = call.sides[to], to
+        pips = pips and not call.lender
+        prompt = Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips, short=audio.short)
         playing = call.playing = Playing(
             partial(self._proxy.run, call),
             self._loop,
             self._players,
             *(found if to == "callee" else found[::-1]),
-            Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips and not call.lender),
+            prompt,
             done,
             patience=self._hold_seconds,
             told=lambda: not side.learns,

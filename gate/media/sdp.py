@@ -23,6 +23,7 @@ _SECTION_ATTRIBUTES = (
 )
 _NOWHERE = {"IP4": "0.0.0.0", "IP6": "::"}  # noqa: S104 - "on hold" in SDP (RFC 2543), not an address to bind
 _VERSIONS = {"IP4": 4, "IP6": 6}
+_USUAL_MS = 20
 _BROADCAST = ip_address("255.255.255.255")
 
 
@@ -44,6 +45,9 @@ class Audio:
     """``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``, as the sender sees itself."""
     nowhere: bool
     """The old way to hold: no address to send to."""
+    short: bool = False
+    """Its sender asks for packets that last less than the usual 20 ms (``ptime``, ``maxptime``; RFC 8866 section
+    6.4)."""
 
     @property
     def hears(self) -> bool:
@@ -72,7 +76,15 @@ def narrow(content: Any) -> Audio:
     whole = [header.name for header in content.a_headers if header.name in _DIRECTIONS]
     direction = (own or whole or ["sendrecv"])[-1]
     nowhere = address == _NOWHERE[family]
-    return Audio(chosen, family, address, chosen.m_header.port, direction, nowhere)
+    short = any(header.name in ("ptime", "maxptime") and _is_short(header.value) for header in chosen.a_headers)
+    return Audio(chosen, family, address, chosen.m_header.port, direction, nowhere, short)
+
+
+def _is_short(milliseconds: str | None) -> bool:
+    try:
+        return 0 < float(milliseconds or "") < _USUAL_MS
+    except ValueError:
+        return False
 
 
 def anchor(content: Any, audio: Audio, family: str, address: str, port: int) -> None:

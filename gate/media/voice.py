@@ -18,8 +18,13 @@ _IDLE_SECONDS = 30.0
 class _Player(Session):
     """One whose outer leg takes nothing and whose inner leg speaks."""
 
+    outwards = "z20"
     inner = 0
     idle_since = 0.0
+
+    def speak(self, payload_type: int) -> None:
+        """Prompts that it plays are of this codec."""
+        self.inwards = f"c{payload_type}"
 
 
 class Players:
@@ -53,15 +58,17 @@ class Voice:
         self._players = players
         self._player: _Player | None = None
 
-    def play(self, party: Party, prompt: str, payload_type: int) -> Job[int]:
-        """Begin; returns how many packets had been sent on to the party before."""
+    def play(self, party: Party, prompt: str, payload_type: int, *, short: bool) -> Job[int]:
+        """Begin, in packets of 20 ms, of 10 where it is to be ``short`` ones; returns how many packets had been sent on
+        to the party before."""
         player = self._player = self._players.take() or _Player()
+        player.speak(payload_type)
         turn = [player.send(party.inner)] if player.made else []
         if not player.made:
             (leg,) = yield from made((player, INNER, party.inner))
             player.inner = leg.inner
         party.hear(player.inner)
-        answers = yield from asked(*turn, party.count(), player.play("i", prompt, payload_type))
+        answers = yield from asked(*turn, party.count(), player.play("i", prompt, payload_type if short else "session"))
         return party.counted(answers[-2])[1]
 
     def end(self, *, whole: bool) -> Job[None]:

@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE
 
 TOLD, CUT, FIRST, KILLED = "01134960600", "01134960604", "01134960602", "01134960603"
 FRAME = 80
-"""Bytes of a packet of a prompt: RTPProxy sends them in 10 ms."""
+"""Bytes of 10 ms of a prompt, of which each packet has two."""
 
 
 LONG = "The code follows in a minute. " * 40
@@ -50,7 +50,7 @@ def talking(gate: Gatehouse, near: Phones, far: Phones, number: str) -> tuple[Ta
 
 
 def frames(content: bytes) -> set[bytes]:
-    """The packets of a prompt, but for silence."""
+    """The pieces of a prompt, but for silence."""
     cut = [content[at : at + FRAME] for at in range(0, len(content) - FRAME + 1, FRAME)]
     return {each for each in cut if len(set(each)) > 8}
 

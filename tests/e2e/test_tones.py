@@ -106,7 +106,7 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
 
         told = ends.announced()
         assert (told["completed"], told["to"], told["as_in_sdp"], told["holds"]) == (True, "callee", True, 0)
-        assert told["packets"] == told["packets_whole"] == int((LENGTH + 0.1) * 100)
+        assert told["packets"] == told["packets_whole"] == int((LENGTH + 0.1) * 50)
 
 
 def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_the_answer(house: Gatehouse) -> None:
@@ -214,7 +214,7 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybod
         ]
         assert (told["completed"], told["holds"]) == (True, 1)
         assert len(again) >= told["packets"] - 2 == told["packets_whole"] - 2
-        assert sounds_like(again[: int(LENGTH * 100)], NOTICE)
+        assert sounds_like(again[: int(LENGTH * 50)], NOTICE)
         ends.phone.send(ends.phone.next("BYE"))
 
 

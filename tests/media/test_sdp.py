@@ -35,6 +35,17 @@ def test_plain_audio_passes_with_its_codecs_and_gets_the_gates_address() -> None
 
 
 @pytest.mark.parametrize(
+    ("told", "short"),
+    [
+        *(("", False), ("ptime:20", False), ("ptime:30", False), ("maxptime:150", False), ("ptime:soon", False)),
+        *(("ptime", False), ("ptime:0", False), ("ptime:10", True), ("maxptime:10", True), ("ptime:2.5", True)),
+    ],
+)
+def test_who_asks_for_short_packets_is_known(told: str, short: bool) -> None:
+    assert narrow(SdpBody(HEAD + AUDIO + (f"a={told}\r\n" if told else ""))).short is short
+
+
+@pytest.mark.parametrize(
     "way_around",
     [
         "a=candidate:1 1 UDP 2130706431 192.0.2.7 4000 typ host\r\n",
