@@ -1,7 +1,8 @@
 """The recorder's loop: control, taps, chunks that are due. One thread, nothing in it waits for anything but packets.
 
 A round takes what has arrived everywhere, then rests until ten milliseconds after it began: at thirty thousand packets
-a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact.
+a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact. What is
+asked while it rests is done at once, for a call waits for its recording to open.
 
 A round looks at the clock, then obeys what was asked, and then takes the packets that arrived before it looked: no
 packet is kept that came after a pause. That holds while whatever was asked is in the socket. A full socket is the only
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import selectors
 import socket
 import time
@@ -64,6 +66,7 @@ class Server:
         self._outbox: deque[bytes] = deque(maxlen=MAX_UNSENT)
         self._told: deque[tuple[float, m.Closed]] = deque()
         self._selector = selectors.DefaultSelector()
+        self._asked = select.poll()
         self._wake_in, self._wake_out = socket.socketpair()
         self._finisher = Finisher(folder, self._post, lambda call_id, message: self._post((call_id, message)))
         self._calls = Calls(
@@ -74,6 +77,8 @@ class Server:
         self._behind = False
         self._in_step = instant()
         """Everything that was asked up to here is done."""
+        self._moved = False
+        """That has moved on since packets were taken."""
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -83,6 +88,7 @@ class Server:
         self._wake_in.setblocking(False)
         self._selector.register(self._control, selectors.EVENT_READ, None)
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
+        self._asked.register(self._control, select.POLLIN)
         self._finisher.start()
         self._tell(m.Ready(os.getpid(), self._locked))
         self._alive()
@@ -91,9 +97,10 @@ class Server:
             ready = self._selector.select(CHORES_SECONDS)
             began = time.monotonic()
             at = instant()
-            moved = self._obey_all(at)
+            self._obey_all(at)
             self._take_posts()
-            if moved:
+            if self._moved:
+                self._moved = False
                 for key, _ in ready:
                     if key.data is not None:
                         recording, side = key.data
@@ -106,15 +113,19 @@ class Server:
                 self._alive()
                 self._forget_told(began)
             self._flush()
-            rest = ROUND_SECONDS - (time.monotonic() - began)
-            if rest > 0 and not self._gate_gone:
-                time.sleep(rest)
+            self._rest(began + ROUND_SECONDS)
         self._finish_all()
+
+    def _rest(self, until: float) -> None:
+        """Take no packets; what is asked is done."""
+        while not self._gate_gone and (rest := until - time.monotonic()) > 0:
+            if self._asked.poll(1000 * rest):
+                self._obey_all(instant())
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
-    def _obey_all(self, at: Instant) -> bool:
-        """Carry out what was asked up to ``at``; True where ``_in_step`` has moved on."""
+    def _obey_all(self, at: Instant) -> None:
+        """Carry out what was asked up to ``at``."""
         said, much = self._read_control()
         if said is not None:
             self._behind = False
@@ -124,7 +135,7 @@ class Server:
             self._tell(m.Behind())
         elif not self._behind:
             self._in_step = at
-        return said is not None or not self._behind
+        self._moved = self._moved or said is not None or not self._behind
 
     def _read_control(self) -> tuple[int | None, bool]:
         """Read the socket until it is empty: (what ``InStep`` said, whether so much was read that more may wait)."""

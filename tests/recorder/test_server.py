@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gate.clock import SystemClock
 from gate.core.frames import decode
 from gate.recorder import messages as m
-from gate.recorder import unreported_closings
+from gate.recorder import server, unreported_closings
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
-from tests.support.recorder_seal import read
+from tests.support.recorder_seal import Seal, read
 from tests.support.waiting import PATIENCE
 
 
@@ -165,6 +167,23 @@ def test_a_pause_on_its_way_holds_for_packets_that_come_before_it_is_read(wire: 
     closed = wire.next()
     assert isinstance(closed, m.Closed) and closed.gaps
     assert kept(wire, opened) == [b"aa", b"bb"]
+
+
+def test_what_is_asked_between_two_rounds_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ROUND_SECONDS", 10 * PATIENCE)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(15)
+    resting = server.Server(theirs, tmp_path, Seal, SystemClock(), min_free_bytes=1, locked=False)
+    thread = threading.Thread(target=resting.run, daemon=True)
+    thread.start()
+    for name in "abc":
+        ours.send(m.encode(m.OpenRecording(name, f"rec-{name}", "2026-01-05", {})))
+        while not isinstance(told := m.decode_for_gate(ours.recv(m.MAX_MESSAGE)), m.Opened):
+            pass
+        assert told.call_id == name
+    ours.close()
+    thread.join(15)
+    assert not thread.is_alive(), "it hears that the gate is gone"
 
 
 def test_packets_wait_for_a_gate_that_has_more_to_say(wire: Wire) -> None:
