@@ -14,6 +14,7 @@ import asyncio
 import resource
 import socket
 import struct
+import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -224,7 +225,10 @@ class Door:
             return Connection(bounds, manager, loop)
 
         make: Any = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-        server = await make(connection, sock=sock, backlog=AT_A_GO)
+        # Since Python 3.13 asyncio would look for the socket's file, to take it away at the end. It is not where the
+        # socket says (``sockets``), and a gate that starts when this one ends may have made it anew.
+        kept: Any = {"cleanup_socket": False} if sock.family == socket.AF_UNIX and sys.version_info >= (3, 13) else {}
+        server = await make(connection, sock=sock, backlog=AT_A_GO, **kept)
         sock.listen(BACKLOG)  # asyncio takes the one number for both
         return cls(runner, server)
 
