@@ -132,6 +132,7 @@ class Memory:
             raise JournalAway(
                 f"{self._journal.place} does not answer", hint="does the disk or the mount hang?"
             ) from None
+        self._hangs = None  # it has answered, though its thread may live for a moment yet
         if error is not None:
             raise error
         return result[0]

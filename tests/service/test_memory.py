@@ -6,8 +6,9 @@ import json
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from gate.config.write import amend
 from gate.errors import MemoryOwed
 from gate.operations.data_folder import DataFolder
 from gate.store.fold import number_hash
-from gate.store.journal import NAME
+from gate.store.journal import NAME, Journal, Signer
+from gate.store.memory import Memory
 from tests.support.asking import ByName
 from tests.support.gatehouse import UNLISTED, dialgate
 from tests.support.keeping import SetClock
@@ -291,3 +293,14 @@ def test_a_file_screened_on_a_folder_put_back_calls_no_objector(folder: Path, pl
     made.unlink()
     dialgate("screen", str(given), "-o", str(made), config=folder / "config.toml")
     assert "memory_unavailable" in made.read_text().splitlines()[2]
+
+
+def test_a_second_place_that_has_just_answered_is_there(place: Path) -> None:
+    """However long the thread that had the answer lives on."""
+    memory = Memory(Journal(place, Signer("", bytes, lambda *_: None), b""), b"", datetime.now)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        assert [memory.in_time(lambda: "there") for _ in range(300)] == ["there"] * 300
+    finally:
+        sys.setswitchinterval(before)
