@@ -16,6 +16,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``manual``    a page of the manual, opened from there
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
 - ``web_window`` one browser window, and the files that it may take; ``served``: its process, and what bounds that
+- ``terminal``  the process in a terminal, which ends with that
 - ``spoken``    the screen in words, for a browser's screen reader
 - ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
 

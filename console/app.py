@@ -29,6 +29,7 @@ from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.palette import Objects, commands
 from console.served import ServedDriver
+from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.widgets.ask import Ask
 from console.widgets.pick import Pick
@@ -364,10 +365,7 @@ def settle() -> None:
 def run(setup: Setup, *, served: bool = False) -> None:
     """The console in this terminal, or ``served`` to a browser window, until it is left. Raises what ended it, where
     that was not its user."""
-    driver: type[Driver] | None = None
-    if served:
-        driver = ServedDriver
-    app = ConsoleApp(setup, driver)
+    app = ConsoleApp(setup, ServedDriver if served else TerminalDriver)
     settle()
     app.run()
     if app._exception is not None:

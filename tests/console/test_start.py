@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,10 @@ import pytest
 from console.app import ConsoleApp, run
 from console.ports import Setup
 from tests.console.served import Served
-from tests.support.gatehouse import DIALGATE
+from tests.support.example import make_example
+from tests.support.gatehouse import DIALGATE, ROOT
+from tests.support.painted import Painted
+from tests.support.waiting import PATIENCE
 
 
 def test_without_a_terminal_the_command_lines_twins_are_named() -> None:
@@ -67,6 +72,15 @@ assert not opener._made._privates
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "there is no key file none.key\n"), done.stderr
+
+
+def test_it_ends_when_its_terminal_has_gone_though_nobody_says_so(tmp_path: Path) -> None:
+    config = make_example(tmp_path) / "config.toml"
+    command = [sys.executable, "-P", "-m", "gate.cli.main", "console", "-c", str(config)]
+    with Painted(command, cwd=ROOT) as terminal:
+        terminal.until(lambda: "1Live" in terminal.picture.line(0))
+        terminal.hang_up()
+        assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
 
 
 def test_an_unexpected_end_prints_no_variables(shared: Served, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

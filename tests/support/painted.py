@@ -139,6 +139,11 @@ class Painted:
         self.picture.paint(data.decode(errors="replace"))
         return bool(data)
 
+    def hang_up(self) -> None:
+        """The terminal goes; its program is not told."""
+        os.close(self._mine)
+        self._mine = os.open(os.devnull, os.O_RDONLY)
+
     def peak_mb(self) -> float:
         """The most memory that the process had."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
