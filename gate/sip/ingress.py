@@ -71,6 +71,8 @@ class Ingress:
 
     def receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
+        if self.responses.acknowledged_by(data):
+            return
         try:
             request = parse(data)
             unpack(request)
@@ -106,10 +108,11 @@ class Ingress:
         headers: list[tuple[str, str]] | None = None, keep: bool = False,
     ) -> None:  # fmt: skip
         """Answer without a dialog; ``keep``: the same bytes to a retransmission."""
-        data = answer(request, code, phrase, source, headers or (), self.responses.tag(request))
+        tag = self.responses.tag(request)
+        data = answer(request, code, phrase, source, headers or (), tag)
         to = destination(request, source)
         if keep:
-            self.responses.keep(request.key, data, to)
+            self.responses.keep(request.key, data, to, tag)
         endpoint.send_to(data, to)
 
     def refuse(self, pending: Pending, reason: str, decision_id: str, explanation: str) -> None:
@@ -121,7 +124,7 @@ class Ingress:
         else:
             data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
         to = destination(request, source)
-        self.responses.keep(request.key, data, to)
+        self.responses.keep(request.key, data, to, tag)
         pending.endpoint.send_to(data, to)
 
     def sweep(self) -> None:
@@ -198,7 +201,7 @@ class Ingress:
             if request.method == "INVITE" and not request.to_tag:
                 code, tag = self._refusal_of(None, source, endpoint), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
-                self.responses.keep(request.key, data, destination(request, source))
+                self.responses.keep(request.key, data, destination(request, source), tag)
                 endpoint.send_to(data, destination(request, source))
             else:
                 self.reply(request, source, endpoint, 500, "Server Internal Error")

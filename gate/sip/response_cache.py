@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -22,6 +23,8 @@ MAX_BYTES = 64 << 20
 """Of all that is kept. Refusals at the highest rate there is take a third of it; only answers to very long requests
 come near."""
 
+_TAG_LENGTH = 20
+_TAGS = re.compile(rb"tag=([0-9a-f]{%d})(?![\w.!%%*+`'~-])" % _TAG_LENGTH)
 _MARKS = str.maketrans('"\\', "  ")
 
 
@@ -30,7 +33,8 @@ class ResponseCache:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float]] = OrderedDict()
+        self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float, bytes]] = OrderedDict()
+        self._tags: set[bytes] = set()
         self._bytes = 0
         self._key = secrets.token_bytes(16)
 
@@ -40,12 +44,13 @@ class ResponseCache:
     def tag(self, request: SipMessage) -> str:
         """The To tag for a response: the same for every retransmission, without storing it."""
         text = f"{request.call_id}\0{request.from_tag}\0{request.branch}\0{request.cseq}"
-        return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:20]
+        return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:_TAG_LENGTH]
 
-    def keep(self, key: TransactionKey, data: bytes, to: Address) -> None:
-        """Remember an answer."""
+    def keep(self, key: TransactionKey, data: bytes, to: Address, tag: str = "") -> None:
+        """Remember an answer, with the To tag that it gave."""
         self._forget(key)
-        self._kept[key] = (data, to, self._monotonic() + KEPT_SECONDS)
+        self._kept[key] = (data, to, self._monotonic() + KEPT_SECONDS, tag.encode())
+        self._tags.add(tag.encode())
         self._bytes += _size(key, data)
         self.trim()
 
@@ -62,6 +67,7 @@ class ResponseCache:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._bytes -= _size(key, kept[0])
+            self._tags.discard(kept[3])
 
     def find(self, key: TransactionKey) -> tuple[bytes, Address] | None:
         """The answer given to this transaction, while it is remembered."""
@@ -69,6 +75,12 @@ class ResponseCache:
         if kept is None or kept[2] <= self._monotonic():
             return None
         return kept[0], kept[1]
+
+    def acknowledged_by(self, data: bytes) -> bool:
+        """Whether a datagram is the ACK of an answer that is remembered: it has the tag that this gave (RFC 3261
+        17.1.1.3), which no other answer and no call has. There is nothing to do for it, so it need not be read: of a
+        refusal's two requests it is one."""
+        return data.startswith(b"ACK ") and not self._tags.isdisjoint(_TAGS.findall(data))
 
 
 def _size(key: TransactionKey, data: bytes) -> int:

@@ -229,6 +229,22 @@ def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
     assert kept.tag(request) == kept.tag(invite()) != kept.tag(invite(branch="z9hG4bKy"))
 
 
+def test_the_ack_of_an_answer_that_is_kept_is_known_by_its_tag():
+    clock = Clock()
+    kept = response_cache.ResponseCache(clock)
+    tag = kept.tag(invite())
+    ack = f"ACK sip:1@gate SIP/2.0\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag={tag}\r\n".encode()
+    assert not kept.acknowledged_by(ack)
+    kept.keep(invite().key, b"603", ("a", 1), tag)
+    assert kept.acknowledged_by(ack)
+    assert not kept.acknowledged_by(ack.replace(b"ACK", b"BYE", 1))
+    for other in (f"{tag}0", tag[1:], tag.upper(), "0" * 20):
+        assert not kept.acknowledged_by(ack.replace(tag.encode(), other.encode())), other
+    clock.now += response_cache.KEPT_SECONDS
+    kept.trim()
+    assert not kept.acknowledged_by(ack)
+
+
 def test_pending_calls():
     clock = Clock()
     waiting = pending.PendingCalls(2, clock)
