@@ -53,7 +53,7 @@ PIP_SECONDS = 0.06
 _SPEAKER = "espeak-ng"
 _PAD_SECONDS = 0.1
 """Silence behind the words: a callee's phone plays what it got some 40 to 100 ms later, and neither the agent nor the
-recording may begin before the notice is heard."""
+recording may begin before the notice is heard. A recording that ends in silence has some of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,8 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
 def write(folder: Path, prompt: str, samples: Sound, rate: int, *, spoken: bool = False) -> None:
     """The prompt in every codec, padded to whole 20 ms, for a player drops what is less."""
     if spoken:
-        samples = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
+        samples = sound.level(samples, rate)
+        samples = _fill(samples, max(len(samples), sound.heard(samples) + round(_PAD_SECONDS * rate)))
     narrow16 = write_payloads(folder, prompt, samples, rate)
     if spoken:
         soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
@@ -203,7 +204,8 @@ def _fill(samples: Sound, length: int) -> Sound:
 
 
 def spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
-    """The sound of a WAV, or of a text spoken by espeak-ng, checked for length and silence."""
+    """The sound of a WAV, or of a text spoken by espeak-ng, checked for length and silence. What espeak-ng leaves
+    behind the last word, a third of a second of silence, is cut off."""
     if wav:
         samples, rate = _read_bounded(_wav(base / wav), key)
     else:
@@ -215,7 +217,7 @@ def spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
         )
     if sound.speech_level(samples, rate) == 0.0:
         raise ConfigError(f"{key}: it is silent", hint="the callee would be told nothing: give another recording")
-    return samples, rate
+    return samples if wav else samples[: sound.heard(sound.level(samples, rate))], rate
 
 
 def _wav(path: Path) -> Path:

@@ -23,6 +23,8 @@ _SPEECH = 10 ** (-20 / 20)
 """Level that speech is brought to: -20 dBFS, RMS over the frames that are not silence."""
 _PEAK = 10 ** (-1 / 20)
 _SILENCE = 10 ** (-55 / 20)
+_INAUDIBLE = 10 ** (-60 / 20)
+"""Of what was brought to the usual level: 40 dB below it."""
 
 
 def read(path: Path) -> tuple[Sound, int]:
@@ -73,6 +75,12 @@ def level(sound: Sound, rate: int) -> Sound:
         return sound
     peak = float(np.max(np.abs(sound)))
     return sound * min(_SPEECH / now, _PEAK / peak)
+
+
+def heard(sound: Sound) -> int:
+    """How many samples there are up to the last that can be heard, where the sound is at the usual level."""
+    audible = np.flatnonzero(np.abs(sound) > _INAUDIBLE)
+    return int(audible[-1]) + 1 if len(audible) else 0
 
 
 def tone(frequency: float, seconds: float, rate: int, amplitude: float) -> Sound:

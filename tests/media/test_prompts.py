@@ -69,6 +69,28 @@ def test_payloads_are_whole_frames_and_pips_are_shorter_than_a_digit(tmp_path: P
     assert len(prepared.path("cue.0").read_bytes()) <= 480
 
 
+@pytest.mark.parametrize(("quiet", "seconds"), [(0.0, 1.1), (0.04, 1.1), (0.1, 1.1), (0.5, 1.5)])
+@pytest.mark.parametrize("noise", [0.0, 0.0005])
+def test_a_tenth_of_a_second_is_silent_behind_the_words_whoever_made_it(
+    tmp_path: Path, quiet: float, seconds: float, noise: float
+) -> None:
+    """A hiss that nobody hears is silence, too."""
+    rest = np.round(noise * 32767 * np.sin(np.arange(round(quiet * 8000))))
+    write_wav(tmp_path / "notice.wav", np.concatenate([tone(700, 1.0, amplitude=0.14), rest]))
+    prepared = made(tmp_path, wav="notice.wav")
+    heard = np.abs(g711.ulaw_decode(prepared.path("announcement.0").read_bytes()))
+    assert prepared.seconds == seconds
+    assert heard[:8000].max() > 3000 and heard[7900:7990].max() > 1000, "no word is cut off"
+    assert heard[8010:].max() < 40
+
+
+def test_a_soft_sound_at_the_end_is_one(tmp_path: Path) -> None:
+    write_wav(
+        tmp_path / "notice.wav", np.concatenate([tone(700, 1.0, amplitude=0.14), tone(3000, 0.4, amplitude=0.003)])
+    )
+    assert made(tmp_path, wav="notice.wav").seconds == 1.5
+
+
 def test_the_examples_ship_with_the_package_and_can_be_prepared(tmp_path: Path) -> None:
     notice, goodbye = prompts.example_wavs()
     prepared = made(tmp_path, wav=str(notice), goodbye_wav=str(goodbye))
@@ -180,3 +202,4 @@ def test_a_text_is_spoken(tmp_path: Path) -> None:
     assert 0.4 < prepared.goodbye_seconds < 3.0
     heard = g711.ulaw_decode(prepared.path("announcement.0").read_bytes())
     assert sound.speech_level(heard / 32768, 8000) > 0.05
+    assert 0.1 <= (len(heard) - sound.heard(heard / 32768)) / 8000 < 0.13, "silence behind the last word"
