@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from gate.core.spelling import is_decimal
+
 DRAMA_PREFIXES = (
     *("2079460", "1632960", "7700900", "1914980", "2890180", "2920180"),
     *(f"{area}4960" for area in (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)),
@@ -29,12 +31,13 @@ def spaced(draw: st.DrawFn, digits: str) -> str:
 
 @st.composite
 def plain_spellings(draw: st.DrawFn, e164: str) -> str:
-    """A +44 number in national or international form, with separators."""
+    """A +44 number in national or international form, with separators; none that reads as a spreadsheet's decimal
+    (``020794600.00``), which is refused."""
     national = e164[3:]
     prefix = draw(
         st.sampled_from(["0", "+44", "44", "0044", "+440", "+44 (0)", "0044 (0) ", "(+44) ", "00 44 ", "+44-"])
     )
-    return prefix + draw(spaced(national))
+    return prefix + draw(spaced(national).filter(lambda digits: not is_decimal(prefix + digits)))
 
 
 @st.composite
