@@ -9,7 +9,12 @@
 ## make lock        the locked dependencies anew
 # Each sets up .venv on first use. One test alone:
 #   .venv/bin/python -m pytest tests/core/test_calls.py::test_no_evidence_no_call
-PYTHON ?= python3
+# The system's own interpreter where there is one that all of the suite runs with (pjsua2 is built for 3.11 at most) and a
+# virtual environment and sippy can be made: a distribution builds it with profile-guided optimisation, which what
+# version managers build lacks. The same tests take a fifth to a third less processor time.
+SYSTEM := /usr/bin/python3.11
+WHOLE  := import ensurepip, os, sysconfig, venv; os.stat(sysconfig.get_path("include") + "/Python.h")
+PYTHON ?= $(shell $(SYSTEM) -c '$(WHOLE)' 2>/dev/null && echo $(SYSTEM) || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready

@@ -41,6 +41,29 @@ def test_what_builds_is_installed_first_and_locked() -> None:
     assert "\nsetuptools==" in "\n" + (ROOT / ".build.lock").read_text()
 
 
+def test_the_systems_python_is_taken_where_it_is_whole_and_python3_elsewhere(tmp_path: Path) -> None:
+    """One without ``ensurepip``, or without the headers that sippy is built with, makes no ``.venv``."""
+    whole, bare = tmp_path / "whole", tmp_path / "bare"
+    whole.write_text("#!/bin/sh\nexit 0\n")
+    bare.write_text("#!/bin/sh\nexit 1\n")
+    for script in (whole, bare):
+        script.chmod(0o755)
+    assert makes_venv(f"SYSTEM={whole}") == str(whole)
+    assert makes_venv(f"SYSTEM={bare}") == makes_venv("SYSTEM=/nonexistent") == "python3"
+    assert makes_venv(f"SYSTEM={whole}", "PYTHON=python3.12") == "python3.12"
+
+
+def makes_venv(*variables: str) -> str:
+    """The interpreter that set-up on a fresh machine would take."""
+    shown = subprocess.run(
+        ["make", "-n", "-B", "VENV=/nonexistent", *variables, "lock"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return next(
+        words[0] for line in shown.splitlines() if (words := shlex.split(line, comments=True))[1:3] == ["-m", "venv"]
+    )
+
+
 def test_the_files_that_the_suite_begins_with_are_there() -> None:
     assert [name for name in conftest._LONG if not (ROOT / "tests" / name).is_file()] == []
 
