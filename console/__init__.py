@@ -13,6 +13,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
+- ``typed_ahead`` what is typed before a dialog can take it waits for it
 - ``manual``    a page of the manual, opened from there
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
 - ``web_window`` one browser window, and the files that it may take; ``served``: its process, and what bounds that
@@ -30,6 +31,7 @@ How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the patt
    ``rank`` says what a narrow terminal loses first.
 3. Enter: ``open_row(row)`` pushes a ``DetailScreen`` with ``sections()``. Questions to the gate:
    ``await self.ask(op, …)`` in a worker (``@work``, ``run_worker``); None means that the failure was said already.
+   An action that asks its user something runs in one without a group: what is typed meanwhile waits for its dialog.
 4. Keys: a list in ``keys`` made with ``bind("NAME.what", …)``, and ``BINDINGS = keys.NAME``. The footer fits into 80
    columns: ``show=True`` for the two or three that matter. ``check_action`` returns None for what this account may not
    do (``self.feed.session.may(op)``).

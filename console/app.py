@@ -25,12 +25,14 @@ from console.feed import Feed, on_thread
 from console.late import late
 from console.messages import LinkChanged, Snapshot
 from console.modes import screens
+from console.modes.base import GateScreen
 from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.palette import Objects, commands
 from console.served import ServedDriver
 from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
+from console.typed_ahead import TypedAhead
 from console.widgets.ask import Ask
 from console.widgets.pick import Pick
 from console.widgets.rows import Column, RowsTable
@@ -66,7 +68,7 @@ class Undo:
     until: float
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(TypedAhead[None]):
     """Dialgate's console."""
 
     TITLE = "Dialgate"
@@ -337,6 +339,8 @@ class ConsoleApp(App[None]):
         if event.is_printable and event.character and isinstance(self.focused, Input):
             event.prevent_default()
             self.focused.insert_text_at_cursor(event.character)
+        elif isinstance(self.screen, GateScreen) and self.screen.idle(event.key):
+            event.prevent_default()
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """A keymap that gives one key to two things: said once."""

@@ -45,7 +45,7 @@ VIEWS = (
         (
             Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
             Column("At", words.WHEN, lambda row: words.moment(row.get("at"))),
-            Column("Kind", 19, lambda row: words.text(row.get("kind"))),
+            Column("Kind", 19, lambda row: words.text(row.get("kind")), grows=True, most=30),
             Column("By", 14, lambda row: words.text(row.get("actor")), grows=True),
             Column("Hash", 12, lambda row: (clean(str(row.get("hash") or "-"))[:12], "dim")),
             Column("Of", 32, lambda row: words.text(row.get("subject")), rank=1),

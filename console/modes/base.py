@@ -67,12 +67,13 @@ class GateScreen(Screen[None]):
             self.returned()
         self._shown_before = True
 
-    def on_key(self, event: events.Key) -> None:
+    def idle(self, key: str) -> bool:
         """A key of this place that does nothing now says why, before anything is asked or filled in."""
-        active = self.active_bindings.get(event.key)
-        if active is not None and not active.enabled and active.node is self:
-            event.stop()
+        active = self.active_bindings.get(key)
+        shut = active is not None and not active.enabled and active.node is self
+        if active is not None and shut:
             self.notify(self.why_not(active.binding), severity="warning", timeout=6, markup=False)
+        return shut
 
     def why_not(self, binding: Binding) -> str:
         """Override where something else than the account may be in the way."""

@@ -69,8 +69,10 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         padding: 0 1; }}
     FindDialog .dialog-title {{ text-style: bold; color: $primary; }}
     FindDialog Input {{ padding: 0 1; background: $panel; }}
+    FindDialog Input:focus {{ background: $cursor; background-tint: transparent; }}
     FindDialog .find-said {{ color: $muted; }}
     FindDialog LocalTable {{ height: auto; max-height: 8; background: $surface; padding: 0; }}
+    FindDialog LocalTable .rows--heading {{ background: $surface; }}
     """
 
     def __init__(self, before: Sequence[str], searches: Searches | None = None, callers: Collection[str] = ()) -> None:
@@ -95,7 +97,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     def on_mount(self) -> None:
         """Type at once."""
         self._table.display = False
-        self.query_one(Line).focus()
+        self.set_focus(self.query_one(Line))
         self._show_kept()
 
     @work(group="kept")

@@ -170,6 +170,7 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None or not await self._unlocked():
             return
+        self.app.no_question()
         if await self._draw_wave(opener) is not None:
             self.returned()
 
@@ -250,6 +251,7 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None or not await self._unlocked():
             return
+        self.app.no_question()
         wave = self.query_one(Wave)
         if wave.envelope is None and await self._draw_wave(opener) is None:
             return

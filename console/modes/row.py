@@ -46,6 +46,10 @@ def _shown(name: str, value: Any, row: Row) -> words.Shown:
         return words.reason(value)
     if name == "state":
         return words.state(value)
+    if name == "verdict":
+        return words.verdict(row)
+    if name in _CODES:
+        return words.text(None if value is None else str(value).replace("_", " "))
     if name.endswith("_at") or name == "at":
         return words.moment(value)
     if name == "coverage" and isinstance(value, str) and value.startswith("["):
@@ -63,6 +67,8 @@ def _shown(name: str, value: Any, row: Row) -> words.Shown:
     return words.text(value)
 
 
+_CODES = frozenset({"change", "how", "bound_by", "cause", "erasing_basis", "evidence_kind", "scope"})
+"""Fields whose values are codes: said in words."""
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}[\d:.]*(?:Z|[+-]\d{2}:\d{2}))?").fullmatch
 
 

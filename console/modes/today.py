@@ -112,7 +112,7 @@ class Mode(ModeScreen):
         asked: list[Awaitable[list[Item] | None]] = [
             self._of(requests, lambda told: shown.due(msgspec.to_builtins(told.items))),
             self._of(waiting, lambda told: shown.waiting(told.items)),
-            self._of(RetentionStatus(), shown.sweep),
+            self._of(RetentionStatus(), lambda told: shown.sweep(told, self.feed.now())),
             self._days(),
         ]
         told = await asyncio.gather(*asked)

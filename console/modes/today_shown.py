@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from console import words
 from console.attention import Attention, Place
 from console.late import late
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
+from gate.core.showing import LONDON
 from gate.core.terms import ALLOWING
 
 if TYPE_CHECKING:
@@ -101,15 +102,21 @@ def waiting(found: Sequence[Proposal]) -> list[Item]:
     ]  # fmt: skip
 
 
-def sweep(now: RetentionNow) -> list[Item]:
-    """What the sweep will take."""
+def sweep(now: RetentionNow, at: datetime) -> list[Item]:
+    """What the sweep will take, and when; ``at``: the time."""
     place = Place("retention", 0)
     if now.waits:
         return [Item("sweep", "sweep", ("SWEEP WAITS", BAD), (words.text(now.waits)[0], PLAIN), place)]
-    goes = f"{words.many(now.due, 'recording')} at {now.sweep_at}" if now.due else "nothing"
+    when, goes = "today", "nothing"
+    if now.due:
+        swept = now.last is not None and now.last.complete and now.last.day >= now.day
+        missed = not swept and f"{at.astimezone(LONDON):%H:%M}" >= now.sweep_at
+        when = "tomorrow" if swept else "now" if missed else "today"
+        time = f", for the sweep of {now.sweep_at} was missed" if missed else f" at {now.sweep_at}"
+        goes = words.many(now.due, "recording") + time
     held = f"; {now.held:,} held, which {'stays' if now.held == 1 else 'stay'}" if now.held else ""
     tone = WARN if now.due else DIM
-    return [Item("sweep", "sweep", ("sweep", tone), (f"Goes today: {goes}{held}", PLAIN if now.due else DIM), place)]
+    return [Item("sweep", "sweep", ("sweep", tone), (f"Goes {when}: {goes}{held}", PLAIN if now.due else DIM), place)]
 
 
 def registers(rows: Iterable[Mapping[str, Any]]) -> list[Item]:

@@ -93,6 +93,7 @@ class Ask(Dialog[Any]):
         self._act = act
         self._send = send
         self._sending = False
+        self.takes_typed = bool(self._fields)
 
     def compose(self) -> ComposeResult:
         """Title, what is said, the fields, the buttons."""

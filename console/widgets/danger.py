@@ -97,6 +97,13 @@ class DangerDialog(Dialog[str | None]):
         self._what = what
         self._plan: Plan | None = None
         self._acting = False
+        self._looked = False
+        """The gate has said what it would do, or that it cannot."""
+
+    @property
+    def takes_keys(self) -> bool:
+        """The phrase can be typed: only what was shown is agreed to."""
+        return self._looked and super().takes_keys
 
     @property
     def acts(self) -> bool:
@@ -131,9 +138,10 @@ class DangerDialog(Dialog[str | None]):
         try:
             plan = await self._what.dry_run()
         except GateError as error:
+            self._looked = True
             self._fail(error)
             return
-        self._plan = plan
+        self._plan, self._looked = plan, True
         sections = [Section("The gate says that this would", plan.counts)]
         if plan.held:
             sections.append(Section("Held, and stays", lines=[(name, "warn") for name in plan.held]))
@@ -187,6 +195,10 @@ class DangerDialog(Dialog[str | None]):
             event.prevent_default()
             self.set_focus(phrase)  # at once: an Enter that comes next is not Cancel's
             phrase.insert_text_at_cursor(event.character)
+
+    def before_typing(self) -> None:
+        """Into the phrase: a button would hand letters on one by one, and the Enter behind them press it."""
+        self.set_focus(self.query_one("#danger-phrase", Line))
 
     def _ready(self) -> None:
         plan = self._plan

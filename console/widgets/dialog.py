@@ -26,8 +26,22 @@ class Dialog(ModalScreen[T]):
 
     answered = False
     """It has its answer: nothing that comes later counts."""
+    takes_typed = True
+    """What was typed before it was there is for it. A question of yes or no is seen first: it can only be left."""
     _waiting = False
+    _taking = False
     _answer_kept: T | None = None
+
+    @property
+    def takes_keys(self) -> bool:
+        """It is there, and what is to have the keys has them; that it stays so is its own affair."""
+        if not self._taking:
+            focused = self.focused is not None or self.AUTO_FOCUS == "" or not self.app.app_focus
+            self._taking = self.is_mounted and focused
+        return self._taking
+
+    def before_typing(self) -> None:
+        """Override: a letter comes; where it goes."""
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Give the answer and close; where another screen lies above, as soon as that is gone."""

@@ -13,6 +13,15 @@ from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 
 
+class _Rows(LocalTable):
+    """Enter picks at once: what is typed next is for what comes then."""
+
+    def action_open(self) -> None:
+        """Pick the row under the cursor."""
+        if self.row is not None and isinstance(self.screen, Pick):
+            self.screen.dismiss(self.row)
+
+
 class Pick(Dialog[Row | None]):
     """Its answer is the row; None where it was left."""
 
@@ -23,6 +32,7 @@ class Pick(Dialog[Row | None]):
         border: round $primary; padding: 0 1; }}
     Pick .dialog-title {{ text-style: bold; color: $primary; }}
     Pick LocalTable {{ height: auto; max-height: 16; background: $surface; padding: 0; }}
+    Pick LocalTable .rows--heading {{ background: $surface; }}
     """
 
     def __init__(
@@ -33,7 +43,7 @@ class Pick(Dialog[Row | None]):
         self._title = title
         self._said = said
         self._rows = rows
-        self._table = LocalTable(columns, key_of=key_of, none=none)
+        self._table = _Rows(columns, key_of=key_of, none=none)
 
     def compose(self) -> ComposeResult:
         """Title, what is said, the rows."""

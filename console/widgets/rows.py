@@ -53,6 +53,9 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, i
         kept.remove(max(droppable, key=lambda column: column.rank))
     while len(kept) > 1 and sum(column.width + GAP for column in kept) - GAP > width:
         kept.pop()  # what would be cut is left out, and said to be
+    for column in sorted((each for each in columns if each not in kept), key=lambda each: each.rank):
+        if sum(each.width + GAP for each in (*kept, column)) - GAP <= width:  # narrower than one that went after it
+            kept = [each for each in columns if each in kept or each is column]
     spare = max(0, width - sum(column.width + GAP for column in kept) + GAP)
     growing = sum(column.grows for column in kept)
     sized = [(each, min(each.most, each.width + spare // growing) if each.grows else each.width) for each in kept]

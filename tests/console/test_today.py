@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from console.app import ConsoleApp
 from console.attention import Place
 from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
-from console.modes.today_shown import ORDER, Item, ordered, yesterday
+from console.modes.today_shown import ORDER, Item, ordered, sweep, yesterday
 from console.ports import Setup
 from console.theme import BAD
 from console.widgets.rows import LocalTable
 from gate.control.client import ControlClient
 from gate.operations.calls.calls import ReasonCount
+from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from tests.console.asked import board
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
 from tests.console.day import NOW
@@ -54,6 +57,25 @@ async def test_the_first_picture_is_the_day_of_whoever_looks(served: Served) -> 
         await until(pilot, shows(pilot, "last hour"))
         assert not served.rows("request_list") and not served.rows("calls_reasons")
         assert "OVERDUE 1 d" not in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("hour", "swept", "said"),
+    [
+        (1, 14, "Goes today: 2 recordings at 02:30"),
+        (14, 14, "Goes now: 2 recordings, for the sweep of 02:30 was missed"),
+        (14, 15, "Goes tomorrow: 2 recordings at 02:30"),
+    ],
+)
+def test_the_sweep_is_not_said_to_come_at_a_time_that_is_past(hour: int, swept: int, said: str) -> None:
+    terms = RetentionTerms(12, {})
+    last = LastSweep(day=date(2026, 7, swept), terms=terms, at="", actor="gate")
+    now = RetentionNow(
+        terms=terms, sweep_at="02:30", backup_days=0, day=date(2026, 7, 15), due=2, held=0, unfinished=0, last=last,
+        waits="",
+    )  # fmt: skip
+    (item,) = sweep(now, NOW.replace(hour=hour - 1))  # London's summer
+    assert item.text[0] == said
 
 
 async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Served) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console import words
+from console.modes.row import row_sections
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
 
 
@@ -73,3 +74,13 @@ def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:
     assert words.state("something new") == ("something new", PLAIN)
     assert words.reason("listed_tps") == ("listed tps", BAD)
     assert words.called({"number": "", "raw": "999"})[0] == "***"
+
+
+def test_codes_in_a_row_are_said_in_words_and_a_kind_as_it_is_looked_for() -> None:
+    (section,) = row_sections({"change": "newly_blocked", "verdict": "block", "kind": "letter_made", "how": None})
+    assert dict(section.pairs) == {
+        "change": ("newly blocked", PLAIN),
+        "verdict": ("block", BAD),
+        "kind": ("letter_made", PLAIN),
+        "how": words.NOTHING,
+    }

@@ -26,6 +26,12 @@ def test_columns_give_way_by_rank_and_the_growing_one_takes_the_rest() -> None:
     assert fitting(COLUMNS, 3)[1] == ["b", "c", "d"], "what would be cut is left out, and said to be"
 
 
+def test_a_narrow_column_comes_back_where_a_wide_one_went_after_it() -> None:
+    columns = (column("a", 8), column("b", 10, grows=True), column("c", 20, rank=1), column("d", 5, rank=2))
+    sized, missed = fitting(columns, 30)
+    assert ([each.heading for each, _ in sized], missed) == (["a", "b", "d"], ["c"])
+
+
 @given(st.integers(0, 300))
 def test_columns_that_may_go_never_overflow(width: int) -> None:
     sized, _ = fitting(COLUMNS, width)
