@@ -91,9 +91,11 @@ def changed(path: Path, cell: Cell) -> bool:
 
 
 def flat(path: Path) -> None:
-    """One file and nothing beside it, without free pages: each bit of it is one that could say something."""
+    """One file and nothing beside it, without free pages, and pages so small that little of them is empty: nearly each
+    bit of it is one that could say something."""
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode = DELETE").fetchall()
+    database.execute("PRAGMA page_size = 1024")
     database.execute("VACUUM")
     database.close()
 

@@ -13,7 +13,7 @@ from tests.support.phones import Phones, Talk, noise
 from tests.support.waiting import PATIENCE
 
 CALLS = 20
-RATE, SECONDS = 20_000, 15
+RATE, SECONDS = 20_000, 8
 
 
 @pytest.mark.load
