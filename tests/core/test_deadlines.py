@@ -15,6 +15,7 @@ from gate.core.holiday_table import ENGLAND
 from gate.core.retention import add_months
 from tests.core.make_holiday_table import YEARS
 from tests.core.make_holiday_table import days as by_library
+from tests.support.examples import examples
 
 FOLDER = Path(__file__).parents[1] / "data/vectors"
 MORE = json.loads((FOLDER / "deadlines-2.json").read_text())
@@ -66,7 +67,7 @@ def test_identity_is_asked_for_in_a_week_and_never_after_the_due_date():
     assert identity_by(date(2027, 1, 31), 60) == date(2027, 2, 28)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(days, st.integers(0, 60), st.booleans())
 def test_the_policy_is_never_later_than_the_law(started, paused, extended):
     clock = Clock(started, paused, extended)

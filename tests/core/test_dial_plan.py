@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gate.core.dial_plan import in_full
 from gate.core.numbers import NumberRefused, emergency_number, parse
 from gate.core.terms import Reason
+from tests.support.examples import examples
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
 ROUTED = frozenset({"999", "112", "18000", "101", "111"})
@@ -85,7 +86,7 @@ def test_law_3_2_a_number_withheld_behind_the_prefix_is_seen() -> None:
     assert in_full("9#31#02079460000", "9", "") == "#31#02079460000"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data(), drama_numbers(), st.sampled_from(["9", "8", "91"]), AREAS)
 def test_law_6_2_the_prefix_changes_no_number(data: st.DataObject, number: str, strip: str, area_code: str) -> None:
     assert e164(strip + data.draw(plain_spellings(number)), strip, area_code) == number
@@ -122,7 +123,7 @@ DIGITS = st.one_of(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(DIGITS, STRIPS, AREAS)
 @example("9999", "9", "")
 @example("99999", "9", "01632")
@@ -143,7 +144,7 @@ def test_law_3_5_a_call_for_help_is_neither_lost_nor_made(digits: str, strip: st
             parse(read)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(DIGITS, STRIPS, AREAS)
 def test_law_6_2_what_comes_out_is_what_was_dialled(digits: str, strip: str, area_code: str) -> None:
     """The number as it stands, without the prefix, or local: no other one."""
@@ -155,7 +156,7 @@ def test_law_6_2_what_comes_out_is_what_was_dialled(digits: str, strip: str, are
         assert number in whole | local
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.text(alphabet="0123456789+*#()-. ;=@:,xtel\uff19\u0661", max_size=20), STRIPS, AREAS)
 def test_law_3_5_nor_in_any_other_text(raw: str, strip: str, area_code: str) -> None:
     found = emergency_number(in_full(raw, strip, area_code), ROUTED)

@@ -12,6 +12,7 @@ from gate.core.numbers import NumberRefused, emergency_number, is_emergency_or_s
 from gate.core.rules import Rules
 from gate.core.screening import Reason, Topic, decide
 from gate.core.terms import Decision
+from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, NOON, RULES
 
 ROUTED = frozenset({"999", "112", "101"})
@@ -70,7 +71,7 @@ def test_law_3_5_no_other_number_gets_that_way(raw: str) -> None:
     assert decided(raw).reason is not Reason.EMERGENCY_CALL
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.text(alphabet="0123456789+*#()-. ;=@:,xXtelsip\uff19\u0661", max_size=24))
 def test_law_3_5_what_comes_out_is_one_of_the_numbers_and_no_telephone_number(raw: str) -> None:
     found = emergency_number(raw, ROUTED)

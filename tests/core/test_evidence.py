@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core import evidence as ev
+from tests.support.examples import examples
 
 REFERENCE_LEAVES = [
     bytes.fromhex(text)
@@ -118,7 +119,7 @@ def test_every_consistency_proof_is_the_rfcs_and_holds(new):
         assert ev.verify_consistency(old, mth(leaves[:old]), new, mth(leaves), proof)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_no_altered_proof_holds(data):
     size = data.draw(st.integers(2, 200))
@@ -255,7 +256,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(json_values)
 def test_canonical_json_is_a_fixed_point_and_keeps_the_value(value):
     text = ev.canonical(value)
@@ -322,7 +323,7 @@ def test_a_checkpoint_is_read_strictly(text):
         ev.parse_checkpoint(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text() | st.builds(lambda place, new: TEXT[:place] + new + TEXT[place + 1 :], st.integers(0, 70), st.text()))
 def test_whatever_is_read_is_written_the_same(text):
     try:

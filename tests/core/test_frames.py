@@ -25,6 +25,7 @@ from gate.core.frames import (
     encode_map,
     encode_packet,
 )
+from tests.support.examples import examples
 
 offsets = st.integers(0, MAX_OFFSET)
 text = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -48,20 +49,20 @@ frames = packet_frames | map_frames | event_frames
 
 
 @pytest.mark.deep
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(frames, max_size=8))
 def test_what_goes_in_comes_out(run: list[Frame]) -> None:
     assert list(decode(b"".join(encode(frame) for frame in run))) == run
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_frames_or_the_one_error(data: bytes) -> None:
     with contextlib.suppress(FrameError):
         list(decode(data))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from([3, 4]), st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
 def test_any_body_of_a_map_or_event_gives_a_frame_or_the_one_error(kind: int, body: bytes) -> None:
     try:

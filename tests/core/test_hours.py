@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gate.core.holiday_table import TABLE
 from gate.core.hours import Hours, public_holidays
 from tests.core.make_holiday_table import YEARS, days
+from tests.support.examples import examples
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -214,7 +215,7 @@ def test_an_illegal_week_cannot_exist(week: tuple[tuple[int, int], ...]) -> None
         Hours(week=week)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(max_size=14) | st.from_regex(r"\A[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}\Z"))
 def test_parse_raises_value_error_alone(text: str) -> None:
     try:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gate.core import numbers
 from gate.core.numbers import Kind, Number, NumberRefused, is_emergency_or_short, mask, parse, presentable
 from gate.core.terms import Reason
+from tests.support.examples import examples
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/numbers.json").read_text(encoding="utf-8"))
@@ -38,14 +39,14 @@ def test_law_6_2_vectors(vector: dict[str, str | None]) -> None:
 # --- one number, many spellings (LAW 6.2) ---------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data(), drama_numbers())
 def test_law_6_2_every_spelling_is_one_number(data: st.DataObject, e164: str) -> None:
     assert parse(data.draw(spellings(e164))).e164 == e164
 
 
 @pytest.mark.deep
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.data(), st.from_regex(r"\A(?:[1-3789][0-9]{9}|1[0-9]{8}|800[0-9]{6}|8001111|8454647)\Z"))
 def test_the_strict_reading_and_the_library_agree(data: st.DataObject, national: str) -> None:
     """Whatever is read as a UK number is the number that ``phonenumbers`` reads, allocated or not."""
@@ -73,7 +74,7 @@ LIBRARY_KINDS = {
 }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.text(alphabet="0123456789+", min_size=1, max_size=17))
 def test_no_digits_are_read_otherwise_than_by_the_library(raw: str) -> None:
     try:
@@ -99,7 +100,7 @@ def test_law_6_1_what_the_library_gives_as_an_example_is_read(region: str, kind:
         assert parse(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.RFC3966)).e164 == e164
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(drama_numbers())
 def test_canonical_is_a_fixed_point(e164: str) -> None:
     assert parse(parse(e164).e164) == parse(e164)
@@ -257,7 +258,7 @@ def test_law_6_4_other_countries_are_told_apart() -> None:
         assert refused(raw).code is Reason.NUMBER_INVALID, raw
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(drama_numbers())
 def test_law_6_5_drama(e164: str) -> None:
     assert numbers.is_drama(e164)
@@ -352,7 +353,7 @@ def test_ten_thousand_lines_of_rubbish() -> None:
         mask(raw)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.text(max_size=300) | st.text(alphabet="0123456789+ -().;=@:%", max_size=300))
 def test_any_text(raw: str) -> None:
     try:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gate.core.numbers import NumberRefused, parse
 from gate.core.presenting import presented
 from gate.core.screening import Reason
+from tests.support.examples import examples
 from tests.support.screening import screen
 
 OWN, ASKED, SECOND, OTHER = "+442079460000", "+442079460001", "+441632960100", "+447700900123"
@@ -54,7 +55,7 @@ SAID = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(SAID, max_size=3))
 def test_law_3_1_what_is_shown_is_the_firms_own_or_refused(asked: list[str]) -> None:
     shown = presented(asked, MAY, OWN)

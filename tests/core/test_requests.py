@@ -57,6 +57,7 @@ from gate.core.requests import (
     why_not,
 )
 from gate.core.transitions import edges
+from tests.support.examples import examples
 
 START = date(2026, 9, 3)
 EVENTS = {
@@ -393,7 +394,7 @@ def test_the_diagram_is_the_table():
 steps = st.lists(st.tuples(st.sampled_from(list(EVENTS)), st.integers(0, 3)), max_size=14)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.sampled_from(Asks), steps)
 def test_whatever_comes_nothing_is_done_for_a_stranger_and_no_clock_runs_backwards(asks, steps):
     request, commands = opened(asks, START)
@@ -492,7 +493,7 @@ walks = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=12)
 
 
 @pytest.mark.deep
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.sampled_from(Asks), st.booleans(), st.booleans(), walks)
 def test_what_is_possible_is_what_the_rules_accept(asks, written, forgotten, walk):
     """Walks of events that the rules accept, so that the late states are reached as well."""

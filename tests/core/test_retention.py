@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.retention import Day, Hold, Kind, Recording, Target, Terms, add_months, due, forecast, merge
+from tests.support.examples import examples
 
 LONDON = ZoneInfo("Europe/London")
 TERMS = Terms(LONDON)
@@ -126,7 +127,7 @@ holds = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(recordings, max_size=6), st.lists(holds, max_size=4), days, terms)
 def test_held_is_never_due_and_nothing_is_due_before_its_day(recordings, holds, today, terms):
     found = due(recordings, holds, today, terms)
@@ -143,7 +144,7 @@ def test_held_is_never_due_and_nothing_is_due_before_its_day(recordings, holds, 
     assert len(found.due) + len(found.held) + len(found.not_yet) == len(recordings)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(recordings, max_size=6), st.lists(holds, max_size=4), days, st.integers(0, 400), terms)
 def test_the_forecast_is_what_the_days_bring(recordings, holds, today, ahead, terms):
     told = {day.day: day for day in forecast(recordings, holds, today, ahead, terms)}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.rtp import Codec, KeyPress, Packet, codec, is_key_press, key_press, parse
+from tests.support.examples import examples
 
 PLAIN = bytes.fromhex("8000 0102 00000a0b 0c0d0e0f".replace(" ", ""))
 
@@ -44,7 +45,7 @@ def test_what_is_not_rtp(data: bytes) -> None:
     assert parse(data) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=60))
 def test_parse_is_total(data: bytes) -> None:
     packet = parse(data)

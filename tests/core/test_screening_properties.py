@@ -28,6 +28,7 @@ from gate.core.screening import (
     decide,
     decision_body,
 )
+from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, number_of
 from tests.support.spellings import drama_numbers, spellings
 
@@ -123,7 +124,7 @@ def world(times: st.SearchStrategy[datetime], days: st.SearchStrategy[date]) -> 
     }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(attempts, st.fixed_dictionaries(world(near, st.dates(date(2026, 1, 1), date(2026, 4, 30)))))
 def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict[str, Any]) -> None:
     number = number_of(attempt.raw_number)
@@ -173,7 +174,7 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
         assert timedelta(0) <= today - view.as_of <= timedelta(days=27)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(attempts, st.fixed_dictionaries(world(anywhen, st.dates())))
 def test_total_at_the_ends_of_the_calendar_too(attempt: Attempt, given_: dict[str, Any]) -> None:
     decision = decide(attempt, number=number_of(attempt.raw_number), **given_)
@@ -185,7 +186,7 @@ def test_total_at_the_ends_of_the_calendar_too(attempt: Attempt, given_: dict[st
 anything = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.none() | st.integers(), max_size=2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(anything, anything, anything, anything, anything, anything, anything)
 def test_total_on_nonsense(
     number: Any, registers: Any, consents: Any, objections: Any, last: Any, rules: Any, now: Any
@@ -210,7 +211,7 @@ gone = consents(near).filter(lambda held: not live_consents(held, NOON))
 objecting = objections(near)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.data(), st.sets(drama_numbers(), min_size=1, max_size=5), st.sampled_from(["tps", "ctps"]), gone, objecting)
 def test_a_listed_number_is_never_allowed_in_any_spelling(
     data: st.DataObject, listed: set[str], name: str, held: list[Consent], objected: list[Objection]
@@ -235,7 +236,7 @@ def test_a_listed_number_is_never_allowed_in_any_spelling(
     assert decision.number in listed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data(), drama_numbers(), drama_numbers())
 def test_an_unlisted_number_is_not_refused_for_its_spelling(data: st.DataObject, e164: str, other: str) -> None:
     """The property above holds not because everything is refused."""

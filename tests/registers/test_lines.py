@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gate.registers import lines
 from gate.registers.lines import LineCounts, LineError, parse_line, read_fast, read_plain
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -90,19 +91,19 @@ ENDING = st.sampled_from([b"\r\n", b"\n"])
 
 
 @pytest.mark.deep
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(LINE, ENDING), max_size=40))
 def test_readers_agree_on_mixed_lines(parts: list[tuple[bytes, bytes]]) -> None:
     _both(b"".join(line + ending for line, ending in parts))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.binary(min_size=12, max_size=12), min_size=1, max_size=40), ENDING)
 def test_readers_agree_on_tables_of_anything(records: list[bytes], ending: bytes) -> None:
     _both(b"".join(record + ending for record in records))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.text("0123456789 ", min_size=12, max_size=12), min_size=1, max_size=60), ENDING, st.booleans())
 def test_readers_agree_on_digits_and_spaces_in_any_place(records: list[str], ending: bytes, zero: bool) -> None:
     _both(b"".join((("0" + text[1:]) if zero else text).encode() + ending for text in records))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gate.errors import RegisterError
 from gate.registers.build import common, snapshot_keys, sorted_unique, write_snapshot
 from gate.registers.snapshot import Metadata, Snapshot
+from tests.support.examples import examples
 
 METADATA = Metadata(
     "tps", date(2026, 2, 10), ("01632", "020"), "tps_ns.txt", "ab" * 32, datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -38,7 +39,7 @@ KEY = st.one_of(
 
 
 @pytest.mark.deep
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(st.sets(KEY, min_size=1, max_size=200), st.lists(KEY, max_size=50))
 def test_it_holds_what_was_written_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, keys: set[int], others: list[int]

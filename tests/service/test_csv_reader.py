@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gate.errors import UsageError
 from gate.operations.contacts import csv_reader
 from gate.operations.contacts.csv_reader import CsvReader, sniff
+from tests.support.examples import examples
 
 CELL = st.text('ab0 "\n\r,;é', max_size=6)
 
@@ -66,7 +67,7 @@ def test_what_csv_wrote_is_read_as_csv_reads_it(rows: list[list[str]], end: str,
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_come_out_as_they_went_in_or_are_refused(raw: bytes) -> None:
     try:
         assert read(raw)[0] == raw

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gate.core.numbers import Number, NumberRefused
 from gate.operations.contacts.number_reader import NumberReader, read, sort_of
+from tests.support.examples import examples
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
 ANY = st.one_of(
@@ -36,7 +37,7 @@ def agree(raws: list[str]) -> int:
 
 @pytest.mark.deep
 @given(st.lists(ANY, min_size=1, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_text(raws: list[str]) -> None:
     agree(raws)
 

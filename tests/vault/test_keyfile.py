@@ -22,6 +22,7 @@ from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
 from gate.vault.keyfile import PrivateKey, change_passphrase, generate, load_private, read_public, save_private
 from gate.vault.wrap import unwrap, wrap
 from tests.support import cheap_keys
+from tests.support.examples import examples
 from tests.support.vault import NOW, PASSPHRASE
 
 IDS = {"recording_id": "rec-1", "key_id": "key-1"}
@@ -98,7 +99,7 @@ def test_a_damaged_file_is_its_own_error_and_no_passphrase_is_tried(path: Path) 
         load_private(path, PASSPHRASE)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_every_flipped_bit_of_what_the_file_says_is_damage(tmp_path: Path, place: int, bit: int) -> None:
     text = bytearray(private_key().text.encode())

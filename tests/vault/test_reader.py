@@ -25,6 +25,7 @@ from gate.vault.errors import (
 )
 from gate.vault.layout import PREAMBLE, VERSION, file_keys, opening_bytes
 from gate.vault.sealed import SealedReader, SealedWriter, scan
+from tests.support.examples import examples
 from tests.support.vault import HEADER, TRAILER, payloads, sealed
 
 KEY = secrets.token_bytes(32)
@@ -261,7 +262,7 @@ def test_a_header_length_is_bounded_before_it_is_believed(tmp_path: Path, whole:
         SealedReader(tmp_path / "a.dgr")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_change_of_any_kind_is_accepted(tmp_path: Path, whole: bytes, data: st.DataObject) -> None:
     """Bytes replaced, removed and put in, anywhere, several at a time: one of the faults, or the file is as it was."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gate.vault import wrap as wrap_module
 from gate.vault.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
 from gate.vault.wrap import WRAP_BYTES, data_key, half_of, rewrap, seal_key, unwrap, wrap
+from tests.support.examples import examples
 from tests.support.vault import private_key
 
 ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
@@ -35,7 +36,7 @@ def test_another_key_another_recording_another_key_id_do_not_open_it() -> None:
             unwrap(private, WRAPPED, **ids)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(place=st.integers(0, WRAP_BYTES - 1), bit=st.integers(0, 7))
 def test_every_flipped_bit_is_found(place: int, bit: int) -> None:
     changed = bytearray(WRAPPED)
