@@ -324,6 +324,8 @@ class Limits(Section, frozen=True):
     max_call_seconds: int = 7200
     drain_seconds: int = 30
     """TERM: how long running calls may go on before they get BYE."""
+    one_core: bool = False
+    """Keep the threads that share Python's lock on one processor."""
 
 
 class Config(Section, frozen=True):

@@ -7,13 +7,18 @@ objects are looked at while calls go on, few at a time; all of them are when the
 
 One thread runs at a time, and who wants to run may wait 5 ms for it where Python's own value stands. The store asks for
 it after each SQL statement, eight times a decision; while the line thread is busy each of them would wait so long.
+
+On which processors they run is the kernel's affair, unless ``limits.one_core`` is set.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 import time
+from contextlib import suppress
 
 YOUNG = 2_000
 """New objects until those are looked at: one or two milliseconds."""
@@ -27,6 +32,9 @@ AT_LEAST_EVERY = 86400.0
 MAKES_WAY_SECONDS = 0.001
 """How long a thread runs on while another one waits (``tests/bench/bench_store.py`` measures a decision with both)."""
 
+ON_ONE_CORE = frozenset({"line", "sip-udp", "sip-streams", "store", "keystore", "rtpproxy", "recorder-client"})
+"""The threads that a call goes through. The first one is not among them: it says where the gate may run."""
+
 
 def set_for_calls() -> None:
     """Both of it, for the gate's process alone, once start-up is over."""
@@ -39,6 +47,25 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, NEVER, NEVER)
+
+
+def stay_on_one_core() -> None:
+    """Keep the threads of ``ON_ONE_CORE`` that are there now on one processor, another one for each gate.
+
+    One of them runs at a time, for they share Python's lock; what it was at work on is then at hand for the next.
+    RTPProxy's own threads have no part in that lock and stay free.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    for thread in threading.enumerate():
+        if thread.name in ON_ONE_CORE and thread.native_id is not None:
+            with suppress(ProcessLookupError):  # it has ended since
+                os.sched_setaffinity(thread.native_id, {cores[os.getpid() % len(cores)]})
+
+
+def run_where_the_gate_may(parent: int) -> None:
+    """In a process that one of those threads has started, and which would stay beside it: wherever ``parent`` may."""
+    with suppress(OSError):  # it is gone: so will this one be
+        os.sched_setaffinity(0, os.sched_getaffinity(parent))
 
 
 class QuietCollector:

@@ -15,6 +15,7 @@ from pathlib import Path
 from gate.clock import SystemClock
 from gate.config import Log
 from gate.converting import convert
+from gate.daemon.interpreter import run_where_the_gate_may
 from gate.daemon.logs import configure_logs
 from gate.errors import StoreError
 from gate.recorder.main import inherited
@@ -28,6 +29,7 @@ LOCK_SECONDS = 15.0
 def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
     configure_logs(log)
+    run_where_the_gate_may(os.getppid())
     recordings = data / "recordings"
     # Held while this process lives: the next gate waits for it before it says how recordings ended.
     lock = _recorder_lock(recordings)

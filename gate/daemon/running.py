@@ -32,7 +32,7 @@ from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
 from gate.daemon.drop import watch
 from gate.daemon.handed_in import watch_recordings
-from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector
+from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, stay_on_one_core
 from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recorder_news import RecorderNews
 from gate.daemon.recording import wait_for_recorder
@@ -246,6 +246,8 @@ class GateProcess:
             self._line.wait_ready()
             if failure := self._built.get(timeout=10.0):
                 raise failure
+            if self._folder.config.limits.one_core:
+                stay_on_one_core()
             self._note("gate_started", version=version("dialgate"), pid=os.getpid())
             self._signer.sign()
             asyncio.run(self._serve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -84,4 +85,41 @@ assert seen() is None
 )
 def test_the_interpreter_holds_no_call_up(program: str) -> None:
     done = subprocess.run([sys.executable, "-c", BEGINNING + program], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
+CORES = """
+import os, subprocess, sys, threading
+from gate.daemon.interpreter import ON_ONE_CORE, stay_on_one_core
+
+CHILD = "import os; from gate.daemon.interpreter import run_where_the_gate_may as run; " \\
+    "before = len(os.sched_getaffinity(0)); run(os.getppid()); print(before, len(os.sched_getaffinity(0)))"
+ready, over, seen = threading.Barrier(4), threading.Event(), {}
+
+def work():
+    ready.wait()
+    over.wait()
+    seen[threading.current_thread().name] = os.sched_getaffinity(0)
+    if threading.current_thread().name == "line":
+        seen["child"] = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True).stdout
+
+threads = [threading.Thread(target=work, name=name) for name in ("line", "store", "another")]
+for thread in threads:
+    thread.start()
+ready.wait()
+stay_on_one_core()
+over.set()
+for thread in threads:
+    thread.join()
+every = os.sched_getaffinity(0)
+assert {"line", "store"} <= ON_ONE_CORE
+assert seen["another"] == every, "what is no part of a call, and the first thread, run anywhere"
+assert seen["line"] == seen["store"] and len(seen["line"]) == 1 and seen["line"] < every
+assert seen["child"].split() == ["1", str(len(every))], "the recorder runs anywhere, whichever thread started it"
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
+def test_the_threads_of_a_call_stay_on_one_core_and_nothing_else_does() -> None:
+    done = subprocess.run([sys.executable, "-c", CORES], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
