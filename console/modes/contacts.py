@@ -148,6 +148,8 @@ class Mode(ListMode):
     @work(exclusive=True, group="standing", exit_on_error=False)
     async def _look(self) -> None:
         if not self.feed.session.may("contacts_status"):
+            if self.feed.session.role:  # the list says that it is not for this account: nothing is asked
+                self.query_one("#standing", Report).show([])
             return
         self._looked = time.monotonic()
         try:

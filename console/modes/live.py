@@ -77,7 +77,6 @@ class Mode(ModeScreen):
         super().__init__()
         self.paused = False
         self._drawn_at = ""
-        self._missed: list[str] = []
         self._warned: list[str] = []
         self._said: Mapping[str, Any] = {}
         self._in_hand = 0
@@ -118,9 +117,6 @@ class Mode(ModeScreen):
         table.old = self.feed.link.up is False
         self.query_one(Hour).show(said.get("counts") or {}, said.get("minutes") or ())
         self._say()
-        if self._missed != table.missed:
-            self._missed = table.missed
-            self._say_missed()
 
     def _say(self) -> None:
         text = f"{words.many(self._in_hand, 'call')} in hand"

@@ -117,7 +117,7 @@ class Mode(ListMode):
         """A board that this account may not see says so."""
         table = self.query_one(f"#view-{BOARD}", PagedTable)
         if table.shut:
-            self.board.show([], table.shut)
+            self.board.show([], table.shut, told=False)
 
     def returned(self) -> None:
         """Look for news; who may not see them is told so."""
@@ -156,7 +156,7 @@ class Mode(ListMode):
         board = self.board
         board.add_class("-old")
         if isinstance(message.error, RefusedError):
-            board.show([], message.error.message)
+            board.show([], message.error.message, told=False)
 
     @on(Board.Moved)
     def _card(self) -> None:

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from console import keys
 from console.modes import request_shown as shown
 from console.theme import DIM, LOUD, PLAIN, TONES
-from console.widgets.rows import Row
+from console.widgets.rows import Row, said_at
 from gate.core.showing import clean
 
 NARROWEST = 18
@@ -61,14 +61,16 @@ class Board(Widget, can_focus=True):
         self.columns: list[list[Row]] = [[] for _ in shown.PLACES]
         self.saying = "Loading…"
         """What is said where there is no card."""
+        self.known = False
+        """How many there are was told."""
         self._first = 0
         """The first column that is seen."""
         self._tops = [0] * len(shown.PLACES)
         """The first card that is seen in each."""
 
-    def show(self, rows: Sequence[Row], none: str) -> None:
-        """Show these; the cursor stays on its request, wherever that is now."""
-        known = self.row
+    def show(self, rows: Sequence[Row], none: str, *, told: bool = True) -> None:
+        """Show these; the cursor stays on its request, wherever that is now. ``told``: that is all there are."""
+        known, self.known = self.row, told
         self.columns = [[row for row in rows if row.get("state") in states] for _, states in shown.PLACES]
         self.saying = none
         places = {
@@ -193,17 +195,14 @@ class Board(Widget, can_focus=True):
         elif y == height - 1:
             segments = self._beyond()
         elif not any(self.columns):
-            segments = [Segment(self.saying if y == 2 else "", self._style(DIM))]
+            segments = [Segment(said_at(self.saying, y, width), self._style(DIM))]
         else:
             segments = [segment for column in self.seen for segment in self._cell(column, y - 1)]
         return Strip(segments).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
 
     def _headings(self) -> list[Segment]:
         style = self.get_component_rich_style("board--heading", partial=True)
-        return [
-            Segment(_fit(f" {shown.PLACES[column][0]} {len(self.columns[column])}", self._width), style)
-            for column in self.seen
-        ]
+        return [Segment(_fit(f" {self._named(range(column, column + 1))}", self._width), style) for column in self.seen]
 
     def _beyond(self) -> list[Segment]:
         """What lies outside: columns to the left and right, cards below."""
@@ -218,7 +217,8 @@ class Board(Widget, can_focus=True):
         return [Segment(" " + "   ".join(piece for piece in pieces if piece), self._style(DIM))]
 
     def _named(self, columns: range) -> str:
-        return ", ".join(f"{shown.PLACES[each][0]} {len(self.columns[each])}" for each in columns)
+        counts = {each: f" {len(self.columns[each])}" if self.known else "" for each in columns}
+        return ", ".join(f"{shown.PLACES[each][0]}{count}" for each, count in counts.items())
 
     def _cell(self, column: int, y: int) -> list[Segment]:
         width, number = self._width, y // CARD

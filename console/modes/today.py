@@ -10,7 +10,8 @@ from datetime import time as day_time
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
-from textual import on, work
+from rich.cells import cell_len
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
@@ -21,7 +22,7 @@ from console.late import late, open_detail
 from console.modes import today_shown as shown
 from console.modes.base import ModeScreen
 from console.modes.today_shown import Item
-from console.widgets.rows import Column, LocalTable, RowsTable
+from console.widgets.rows import GAP, Column, LocalTable, RowsTable
 from gate.core.showing import LONDON
 from gate.errors import GateError
 from gate.operations.calls.calls import CallsReasons, ReasonCount
@@ -56,6 +57,7 @@ class Mode(ModeScreen):
     )
     DEFAULT_CSS = """
     Mode .today-heading { height: 1; padding: 0 1; color: $muted; }
+    Mode .today-whole { height: auto; padding: 0 1; color: $muted; }
     """
 
     def __init__(self) -> None:
@@ -67,6 +69,7 @@ class Mode(ModeScreen):
         """The day it is, and its rows."""
         yield Static("", classes="today-heading", markup=False)
         yield LocalTable(COLUMNS, key_of="id", none="Asking the gate…", id="today-items")
+        yield Static("", classes="today-whole", markup=False)
 
     def on_mount(self) -> None:
         """The keys go to the rows."""
@@ -105,6 +108,7 @@ class Mode(ModeScreen):
         table = self.query_one(LocalTable)
         table.set_rows([item.row() for item in shown.ordered(found, self.feed.session.role)])
         table.old = False
+        self._say_whole()
 
     async def _found(self) -> tuple[list[Item], bool]:
         """The rows, and whether everything that this account may see was told."""
@@ -143,6 +147,18 @@ class Mode(ModeScreen):
         except GateError:
             return None
         return shown.yesterday(begins[0].date(), now, before)
+
+    @on(RowsTable.Moved)
+    def _say_whole(self) -> None:
+        """Below the rows, that under the cursor where there was no room for all of it."""
+        table = self.query_one(LocalTable)
+        text = str(table.row["text"][0]) if table.row else ""
+        room = table.content_size.width - COLUMNS[0].width - GAP
+        self.query_one(".today-whole", Static).update(text if cell_len(text) > room else "")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """There is more room, or less."""
+        self.call_after_refresh(self._say_whole)
 
     @on(RowsTable.Opened)
     def _opened(self) -> None:

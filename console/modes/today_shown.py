@@ -62,7 +62,7 @@ def attentions(found: Iterable[Attention]) -> list[Item]:
     return [
         Item(f"attention {each.text}", "attention", (each.word, BAD), (each.text, PLAIN), each.place)
         for each in found
-        if each.word not in ("OVERDUE", "2nd person")
+        if each.word not in ("OVERDUE", "2nd person", "sweep waits")
     ]
 
 

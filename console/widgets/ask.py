@@ -175,9 +175,15 @@ class Ask(Dialog[Any]):
             answer = await send(values)
         except GateError as error:
             self._sending = False
-            self._say(f"Not taken: {trouble(error)}", self._next_to_fill())
+            said = trouble(error)
+            self._say(f"Not taken: {said}", self._at_fault(said) or self._next_to_fill())
             return
         self.dismiss(answer)
+
+    def _at_fault(self, said: str) -> str:
+        """The field whose text a fault names."""
+        lines = [each for each in self.query(Line) if not each.password and each.value.strip()]
+        return next((each.id or "" for each in lines if repr(each.value.strip()) in said), "")
 
     def _next_to_fill(self) -> str:
         """The passphrase, which is to be typed again; else the first field that is empty, else the first."""

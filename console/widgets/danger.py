@@ -185,6 +185,7 @@ class DangerDialog(Dialog[str | None]):
         elif self._plan is not None and not self._plan.nothing:
             typed = self.query_one("#danger-phrase", Line).value.strip() == self._plan.phrase
             self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
+            self.set_focus(self.query(Line)[-1 if typed else 0])
 
     def on_key(self, event: events.Key) -> None:
         """What is typed while a button has the keys is the phrase; so is what was on its way to the button then."""

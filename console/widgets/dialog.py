@@ -32,6 +32,10 @@ class Dialog(ModalScreen[T]):
     _taking = False
     _answer_kept: T | None = None
 
+    def on_mount(self) -> None:
+        """What was said before has been seen: it would lie over the buttons."""
+        self.app.clear_notifications()
+
     @property
     def takes_keys(self) -> bool:
         """It is there, and what is to have the keys has them; that it stays so is its own affair."""

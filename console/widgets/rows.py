@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -62,6 +63,12 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, i
     return sized, [column.heading for column in columns if column not in kept]
 
 
+def said_at(text: str, y: int, width: int) -> str:
+    """What is said in place of rows, whole: the line of it that stands at ``y``, from the second below the heading."""
+    lines = wrap(text, max(20, width))
+    return lines[y - 2] if 0 <= y - 2 < len(lines) else ""
+
+
 class RowsTable(ScrollView, can_focus=True):
     """Base of tables: ``total`` and ``row_at`` say what there is, ``key_of`` by which field a row is known again."""
 
@@ -101,6 +108,9 @@ class RowsTable(ScrollView, can_focus=True):
         def control(self) -> RowsTable:
             """The table."""
             return self.table
+
+    class Fitted(Message):
+        """Other columns have no room."""
 
     class Opened(Moved):
         """Enter, or a second click."""
@@ -177,7 +187,10 @@ class RowsTable(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         self._laid_out = self.scrollable_content_region.width
         beside_bar = 1 if self.show_vertical_scrollbar else 0
+        before = self.missed
         self._sized, self.missed = fitting(self.columns, self._laid_out - beside_bar)
+        if self.missed != before:
+            self.post_message(self.Fitted())
 
     def render_line(self, y: int) -> Strip:
         """The heading, then rows from where the table is scrolled to."""
@@ -189,10 +202,9 @@ class RowsTable(ScrollView, can_focus=True):
         index = int(self.scroll_offset.y) + y - 1
         plain = self.get_component_rich_style("rows--even")
         if index >= self.total:
-            if index == 0 or (self.total == 0 and y == 2):
-                words = self.saying if y == 2 else ""
+            if self.total == 0:
                 dim = self.get_component_rich_style("rows--dim")
-                return Strip([Segment(set_cell_size(words, width), dim)], width)
+                return Strip([Segment(set_cell_size(said_at(self.saying, y, width), width), dim)], width)
             return Strip.blank(width, plain)
         on_cursor = index == self.cursor
         base = self.get_component_rich_style("rows--cursor") if on_cursor else plain

@@ -127,6 +127,8 @@ class Wave(Widget):
         marks = [" "] * width
         for part in range(0, 5):
             at = begins + (ends - begins) * part / 4
+            if 0 < part < 4 and ends - begins < 4:
+                continue  # in whole seconds they would be the same
             shown = ("-" if at < -0.5 else "") + words.length(abs(at))[0]
             place = min(width - len(shown), max(0, round((width - 1) * part / 4) - (len(shown) if part == 4 else 0)))
             marks[place : place + len(shown)] = shown

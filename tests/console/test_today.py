@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Static
 
 from console.app import ConsoleApp
-from console.attention import Place
+from console.attention import Attention, Place
 from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
-from console.modes.today_shown import ORDER, Item, ordered, sweep, yesterday
+from console.modes.today_shown import ORDER, Item, attentions, ordered, sweep, yesterday
 from console.ports import Setup
 from console.theme import BAD
-from console.widgets.rows import LocalTable
+from console.widgets.rows import LocalTable, RowsTable
 from gate.control.client import ControlClient
 from gate.operations.calls.calls import ReasonCount
 from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
@@ -76,6 +77,20 @@ def test_the_sweep_is_not_said_to_come_at_a_time_that_is_past(hour: int, swept: 
     )  # fmt: skip
     (item,) = sweep(now, NOW.replace(hour=hour - 1))  # London's summer
     assert item.text[0] == said
+
+
+async def test_what_waits_stands_there_once_and_whole(served: Served) -> None:
+    app = app_of(served, mode="today")
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: [item for item in items(app) if item.kind == "sweep"])
+        table = app.screen.query_one(LocalTable)
+        text = "The daily sweep waits: recordings are due, and no sweep was ever made: is the clock right? Look."
+        found = attentions([Attention(text, word, Place("retention")) for word in ("sweep waits", "keys")])
+        assert [item.label[0] for item in found] == ["keys"], "the sweep has a row of its own"
+        table.set_rows([item.row() for item in found])
+        table.post_message(RowsTable.Moved(table))
+        whole = app.screen.query_one(".today-whole", Static)
+        await until(pilot, lambda: whole.content == text)
 
 
 async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Served) -> None:

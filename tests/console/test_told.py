@@ -79,12 +79,22 @@ async def test_a_list_that_is_not_for_this_account_says_so_and_nothing_is_asked(
             await until(pilot, shows(pilot, "viewer may not see this. It is for: admin, compliance, auditor."))
             assert not shared.rows(op)
             assert "did not answer" not in screen_text(app)
+            await until(pilot, lambda: "Asking the gate" not in screen_text(app))
+        assert "Received" in screen_text(app) and "Received 0" not in screen_text(app), "how many is not known"
         await pilot.press("2", "tab", "tab")
         await until(pilot, shows(pilot, "[objections]", "viewer may not see this"))
         assert not shared.rows("objection_list")
         await pilot.press("n")
         await until(pilot, shows(pilot, "viewer may not: look a number up"))
         assert not isinstance(app.screen, Ask), "said before the form"
+
+
+async def test_a_column_that_a_scrollbar_takes_is_said_to_be_missed(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(60, 16)) as pilot:
+        await pilot.press("4")
+        await until(pilot, shows(pilot, "rows", "Not shown"))
+        await until(pilot, shows(pilot, "Asked", "Verdict", "Talk", "Leaf"))
 
 
 async def test_what_the_log_is_like_is_not_known_before_the_gate_has_said_it(shared: Served) -> None:

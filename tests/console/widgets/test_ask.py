@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from textual import events
 from textual.widgets import Button, Input
 
 from console.widgets.ask import Ask, Field
+from gate.errors import UsageError
 from tests.console.conftest import Themed, until
 
 KEY = (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True))
@@ -65,3 +67,18 @@ async def test_a_needed_field_is_asked_for_and_cancel_answers_nothing() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: app.told)
         assert app.told == [None]
+
+
+async def test_the_keys_go_to_the_field_that_a_fault_names_and_nothing_lies_over_the_buttons() -> None:
+    async def send(told: Mapping[str, str]) -> Any:
+        raise UsageError(f"{told['number']!r} is not a number")
+
+    app = Themed()
+    async with app.run_test(notifications=True) as pilot:
+        app.notify("said before", timeout=60)
+        await until(pilot, lambda: len(app._notifications))
+        app.push_screen(Ask("New", [Field("number", "Number"), Field("note", "Note", needed=False)], send=send))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert not len(app._notifications)
+        await pilot.press(*"020", "enter", "enter")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#number"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.style import Style
+from rich.text import Text
 
 from console.widgets.chart import columns, strip
 from console.widgets.meter import bar, meter
-from console.widgets.rows import Column, fitting
-from console.widgets.wave import peaks
+from console.widgets.rows import Column, fitting, said_at
+from console.widgets.wave import Wave, peaks
 
 
 def column(heading: str, width: int, rank: int = 0, *, grows: bool = False) -> Column:
@@ -69,3 +71,17 @@ def test_a_waveform_of_any_length_has_its_loudest_moment(levels: bytes, width: i
 def test_before_the_recording_nothing_is_drawn() -> None:
     drawn = peaks(bytes([50]) * 10, -5.0, 5.0, 5.0, 10)
     assert drawn == [0] * 5 + [50] * 5
+
+
+def test_the_times_below_a_short_recording_differ() -> None:
+    marks = Text()
+    wave = Wave()
+    wave._of = lambda _name: Style.null()  # type: ignore[method-assign]
+    wave._axis(marks, 60, 0.0, 1.2)
+    assert marks.plain.split() == ["0:00", "0:01"]
+
+
+def test_what_is_said_in_place_of_rows_is_not_cut() -> None:
+    text = "An account that is manager may not see this. It is for: admin, compliance, auditor."
+    assert " ".join(said_at(text, y, 40) for y in (2, 3, 4)).strip() == text
+    assert said_at(text, 1, 40) == "" and len(said_at(text, 2, 40)) <= 40
