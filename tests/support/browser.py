@@ -42,8 +42,7 @@ def chromium(
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"]
-    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio"]
-    flags += ["--disable-gpu", *more]  # else it draws frames nobody sees: half a second of processor in each second
+    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio", *more]
     if offline:
         rules = "MAP * ~NOTFOUND" + (", EXCLUDE 127.0.0.1" if loopback else "")
         flags += [f"--host-resolver-rules={rules}", "--proxy-server=127.0.0.1:9"]
