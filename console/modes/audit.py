@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -32,6 +33,7 @@ from gate.operations.audit.signed_log import LogVerified
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
+from gate.types import Progress
 
 R = TypeVar("R")
 MOST_NOTE = 8000
@@ -205,17 +207,28 @@ class Mode(ListMode):
     async def _verify(self, title: str, act: str, more: Sequence[Field]) -> None:
         vkey = Field("vkey", "Verifier key, as you know it from elsewhere", hint="empty: the gate's own", needed=False)
         said = "Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log."
-        asked = Ask(title, (*more, vkey), said=said, act=act, send=self._asked)
-        form = await self.app.push_screen_wait(asked)
-        if form is None:
-            return
-        answer = await self.app.push_screen_wait(
-            Working(
-                "Verifying the log",
-                lambda progress: self.feed.ask(form, progress=progress),
-                lambda: self.feed.ask(AuditCancel()),
+        typed: dict[str, str] = {}
+        answer: Any = None
+
+        async def send(told: Mapping[str, str]) -> AuditVerify:
+            typed.update(told)
+            return await self._asked(told)
+
+        while answer is None or isinstance(answer, UsageError):  # what the gate does not take is said in the form
+            fields = [replace(each, value=typed.get(each.name, "")) for each in (*more, vkey)]
+            wrong = f"\nNot taken: {words.trouble(answer)}" if answer is not None else ""
+            form = await self.app.push_screen_wait(Ask(title, fields, said=said + wrong, act=act, send=send))
+            if form is None:
+                return
+            answer = await self.app.push_screen_wait(
+                Working(
+                    "Verifying the log",
+                    partial(self._verified, form),
+                    lambda: self.feed.ask(AuditCancel()),
+                )
             )
-        )
+            if answer is None:
+                return
         if isinstance(answer, StoppedError):
             self.notify("Stopped: nothing is known of the log by it.", timeout=5)
         elif isinstance(answer, GateError):
@@ -225,6 +238,9 @@ class Mode(ListMode):
                 TextDetail(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
             )
         self.returned()
+
+    async def _verified(self, form: AuditVerify, progress: Progress) -> LogVerified:
+        return await self.feed.ask(form, progress=progress)
 
     async def _asked(self, told: Mapping[str, str]) -> AuditVerify:
         """What was filled in, the files read: one that is none is said in the form."""

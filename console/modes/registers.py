@@ -375,6 +375,7 @@ class Verdict(DetailScreen):
 
     async def sections(self) -> Sequence[Section]:
         """Verdict, then what each register says."""
-        pairs = [("Number", words.number(self._checked.number)), *check_pairs(self._checked)]
+        number = words.number(self._checked.number) if self._checked.number else ("none was read", DIM)
+        pairs = [("Number", number), *check_pairs(self._checked)]
         lines = register_lines(self._checked)
         return [Section("The gate would answer", pairs), Section("Registers", lines=lines or [("none asked", DIM)])]

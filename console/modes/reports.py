@@ -103,7 +103,7 @@ async def _page(screen: GateScreen, request: type[ReportMonth] | type[ReportArti
 def month_of(text: str) -> str:
     """``2026-10`` of ``10/2026`` or ``2026-10``. Raises ``UsageError``."""
     found = _MONTH(text.strip())
-    if found is None:
+    if found is None or not 1 <= int(found[1] or found[4]) <= 12:
         raise UsageError(f"{text.strip()!r} is no month", hint="write 10/2026")
     return f"{found[2] or found[3]}-{int(found[1] or found[4]):02}"
 

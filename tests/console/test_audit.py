@@ -205,6 +205,18 @@ async def test_the_log_is_verified_and_the_status_line_says_so(served: Served) -
         await until(pilot, shows(pilot, "it held, ", "on 15 Jul 14:32:10"))
 
 
+async def test_a_verifier_key_that_is_none_is_said_in_the_form_which_keeps_it(shared: Served) -> None:
+    app: Any = app_of(shared)
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("8")
+        await until(pilot, shows(pilot, "[leaves]"))
+        await pilot.press("v")
+        await until(pilot, shows(pilot, "Verify the log?"))
+        await pilot.press(*"mistyped", "enter")
+        await until(pilot, shows(pilot, "Verify the log?", "Not taken: not a verifier key"))
+        assert app.screen.query_one("#vkey", Input).value == "mistyped"
+
+
 async def test_the_first_fault_is_said_in_words(served: Served) -> None:
     connection = sqlite3.connect(served.config.data / "gate.db")
     connection.execute("UPDATE facts SET actor = 'user:nobody(1)' WHERE leaf_index = 40")

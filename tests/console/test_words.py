@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console import words
+from console.modes.reports import month_of
 from console.modes.row import row_sections
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
+from gate.errors import UsageError
 
 
 def test_texts_from_outside_are_one_line_without_control_characters_and_numbers() -> None:
@@ -74,6 +76,12 @@ def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:
     assert words.state("something new") == ("something new", PLAIN)
     assert words.reason("listed_tps") == ("listed tps", BAD)
     assert words.called({"number": "", "raw": "999"})[0] == "***"
+
+
+@pytest.mark.parametrize("text", ["13/2026", "0/2026", "2026-13", "x"])
+def test_no_month_is_told_as_it_was_typed(text: str) -> None:
+    with pytest.raises(UsageError, match=f"^{text!r} is no month$"):
+        month_of(text)
 
 
 def test_codes_in_a_row_are_said_in_words_and_a_kind_as_it_is_looked_for() -> None:

@@ -72,4 +72,10 @@ async def test_a_number_is_looked_up_without_a_leaf(served: Served) -> None:
         await until(pilot, shows(pilot, "The gate would answer", "listed tps", "block"))
         await pilot.press("escape")
         await until(pilot, shows(pilot, "[registers]"))
+        await pilot.press("n")
+        await until(pilot, shows(pilot, "May a number be dialled?"))
+        await typed(pilot, "hello")
+        await typed(pilot, "")
+        await until(pilot, shows(pilot, "number invalid", "none was read"))
+        assert "erased" not in screen_text(app), "nothing was there that could be"
     assert len(served.facts()) == before
