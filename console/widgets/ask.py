@@ -6,6 +6,7 @@ keeps what was typed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -175,10 +176,17 @@ class Ask(Dialog[Any]):
             answer = await send(values)
         except GateError as error:
             self._sending = False
-            said = trouble(error)
+            said = self._in_words(trouble(error))
             self._say(f"Not taken: {said}", self._at_fault(said) or self._next_to_fill())
             return
         self.dismiss(answer)
+
+    def _in_words(self, said: str) -> str:
+        """A hint speaks of options as the command line has them: here they are fields. A command stays as it is."""
+        for field in self._fields if "dialgate " not in said else ():
+            option = rf"--{re.escape(field.name.replace('_', '-'))}(?![\w-])"
+            said = re.sub(option, f"“{field.label.partition(':')[0]}”".replace("\\", r"\\"), said)
+        return said
 
     def _at_fault(self, said: str) -> str:
         """The field whose text a fault names."""

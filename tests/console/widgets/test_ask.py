@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Static
 
 from console.widgets.ask import Ask, Field
 from gate.errors import UsageError
@@ -82,3 +82,21 @@ async def test_the_keys_go_to_the_field_that_a_fault_names_and_nothing_lies_over
         assert not len(app._notifications)
         await pilot.press(*"020", "enter", "enter")
         await until(pilot, lambda: app.focused is app.screen.query_one("#number"))
+
+
+async def test_a_hint_names_the_fields_of_the_form_and_leaves_commands_alone() -> None:
+    hints = ["Give one of --as-of (a day) and --file.", "dialgate register import FILE --as-of DAY"]
+
+    async def send(_told: Mapping[str, str]) -> Any:
+        raise UsageError("it is not known", hint=hints.pop(0))
+
+    fields = [Field("as_of", "The day it speaks of: 25/11", "x"), Field("file", "A file", "y")]
+    app = Themed()
+    async with app.run_test() as pilot:
+        app.push_screen(Ask("Import", fields, send=send))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("enter", "enter")
+        fault = app.screen.query_one(".dialog-fault", Static)
+        await until(pilot, lambda: "Give one of “The day it speaks of” (a day) and “A file”." in str(fault.content))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "dialgate register import FILE --as-of DAY" in str(fault.content))
