@@ -25,7 +25,7 @@ def start(folder: Path, *before: str, **environment: str) -> subprocess.Popen[st
 
 
 def facts(process: subprocess.Popen[str]) -> dict[str, object]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err + out
     told = json.loads(out)
     assert told["ok"] is True, err
