@@ -27,6 +27,8 @@ from gate.errors import GateError
 YES, NO = "yes", "no"
 NO_YES: Final = (NO, YES)
 
+_OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
+
 
 @dataclass(frozen=True)
 class Field:
@@ -183,10 +185,15 @@ class Ask(Dialog[Any]):
 
     def _in_words(self, said: str) -> str:
         """A hint speaks of options as the command line has them: here they are fields. A command stays as it is."""
-        for field in self._fields if "dialgate " not in said else ():
-            option = rf"--{re.escape(field.name.replace('_', '-'))}(?![\w-])"
-            said = re.sub(option, f"“{field.label.partition(':')[0]}”".replace("\\", r"\\"), said)
-        return said
+        if "dialgate " in said:
+            return said
+        labels = {field.name: field.label.partition(":")[0] for field in self._fields}
+
+        def label(option: re.Match[str]) -> str:
+            name = option[1].replace("-", "_")
+            return f"“{labels[name]}”" if name in labels else option[0]
+
+        return _OPTION.sub(label, said)
 
     def _at_fault(self, said: str) -> str:
         """The field whose text a fault names."""
