@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from console import keys, words
+from console.late import open_detail
 from console.messages import LinkChanged
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
@@ -219,11 +220,9 @@ class Mode(ModeScreen):
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
         """The call's details."""
-        from console.modes.calls import CallDetail
-
         row = message.table.row
         if row is not None:
-            self.app.push_screen(CallDetail(self.MODE, str(row["call_id"])))
+            open_detail(self, "call", self.MODE, str(row["call_id"]), row)
 
     def copied(self) -> str:
         """The call's id."""

@@ -45,6 +45,15 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         assert heavy not in loaded, heavy
 
 
+@pytest.mark.parametrize(
+    "module", ["gate.operations.status.glance", "console.modes.calls", "console.modes.recordings", "console.modes.live"]
+)
+def test_what_asks_the_gate_loads_nothing_that_only_the_gate_computes_with(module: str) -> None:
+    code = f"import sys, gate.cli.console_start, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "soundfile", "phonenumbers"} & set(loaded)
+
+
 def test_what_opens_recordings_is_loaded_by_the_thread_that_first_uses_it() -> None:
     code = """
 import sys, threading

@@ -12,10 +12,9 @@ from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.calls.screening import Check, Checked, check
 from gate.operations.contacts.ids import ContactIds
-from gate.operations.contacts.rescreening import identity
 from gate.operations.operation import READERS, Caller, Line, Moment, Page, Paged, Request, Response, operation
 from gate.operations.parsing import number_of
-from gate.operations.registers.in_force import RegisterIdentity
+from gate.operations.registers.in_force import RegisterIdentity, identity
 from gate.store import contacts as rows
 from gate.store.sorting import Order, order_of
 

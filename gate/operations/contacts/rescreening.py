@@ -11,7 +11,7 @@ without one the commands that look at contacts do it first.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from gate.operations.cancellation import Cancellations
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
-from gate.operations.registers.in_force import RegisterIdentity, states
+from gate.operations.registers.in_force import RegisterIdentity, identity, states
 from gate.registers import snapshot_store
 from gate.registers.fixed import contains_many
 from gate.service.screener import Screener
@@ -265,11 +265,6 @@ class Contacts:
 def screener_of(folder: DataFolder, topic: str, now: datetime) -> BulkScreener:
     """Screening in bulk of marketing calls, calling hours and redial pause left out."""
     return bulk_screener(folder.config, purpose="marketing", topic=topic, now=now, at=None, actor="gate")
-
-
-def identity(registers: Iterable[Mapping[str, Any]]) -> Any:
-    """What of the registers a verdict depends on."""
-    return [(each["name"], each["state"], each["sha256"]) for each in registers]
 
 
 def _busy() -> RefusedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,6 +84,11 @@ def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -
         registers=convert(rows, list[RegisterInForce]),
         watch=str(folder.config.path(watched)) if watched else None,
     )
+
+
+def identity(registers: Iterable[Mapping[str, Any]]) -> Any:
+    """What of the registers a verdict depends on."""
+    return [(each["name"], each["state"], each["sha256"]) for each in registers]
 
 
 def states(folder: DataFolder) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from gate.config import authority_due, reminders
 from gate.converting import convert
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
-from gate.operations.ingest.folder import watched_by
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
@@ -161,6 +160,8 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
 
 def warnings(folder: DataFolder) -> list[str]:
     """What somebody must see to, a sentence each."""
+    from gate.operations.ingest.folder import watched_by  # which loads the vault: not for whoever only asks
+
     waits = folder.retention.waits()
     return [
         *folder.trust.warnings(),
