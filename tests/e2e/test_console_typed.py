@@ -43,7 +43,7 @@ PLACES = {
     "palette": ("0", "yesterday", ":", "Find in calls"),
     "receipt": ("4", "[calls]", "c", "A callee's receipt"),
     "number": ("2", "[registers]", "n", "May a number be dialled?"),
-    "removal": ("2\t\t", "[objections]", "d", "Remove this objection?"),
+    "removal": ("2\t\t", "**23", "d", "Remove this objection?"),  # the objection itself: without one there is no dialog
     "hold": ("6", "[calendar]", "a", "Reason"),
     "request": ("7", "[board]", "n\r\r", "Who asks"),
     "verification": ("8", "[leaves]", "v", "Verify the log?"),
