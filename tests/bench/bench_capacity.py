@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -218,16 +219,12 @@ class Load:
     peers: dict[str, Callable[[float, float], Point]]
 
 
-def _asking(how: How) -> Callable[[float, float], Point]:
-    return lambda rate, seconds: bare_refusals(how, rate, seconds)
-
-
 LOADS = (
     Load("calls", "a second", 50, T1, calls, {"b2bua_radius, mended": bare_calls}),
-    Load("refusals", "a second", 500, T1, refusals, {how.value: _asking(how) for how in How}),
+    Load("refusals", "a second", 500, T1, refusals, {how.value: partial(bare_refusals, how) for how in How}),
     Load(
         "calls with audio", "at once", 150, PACKET, audio,
-        {"rtpengine in clear": lambda load, seconds: audio(load, seconds, rtpengine_in_clear)},
+        {"rtpengine in clear": partial(audio, carry=rtpengine_in_clear)},
     ),
 )  # fmt: skip
 
