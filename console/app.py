@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from textual import events
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -24,17 +25,12 @@ from console.attention import Attention, Place, placed
 from console.feed import Feed, on_thread
 from console.late import late
 from console.messages import LinkChanged, Snapshot
-from console.modes import screens
+from console.modes import load, screens
 from console.modes.base import GateScreen
-from console.modes.finding import FindDialog
-from console.modes.listing import ListMode
 from console.palette import Objects, commands
-from console.served import ServedDriver
 from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.typed_ahead import TypedAhead
-from console.widgets.ask import Ask
-from console.widgets.pick import Pick
 from console.widgets.rows import Column, RowsTable
 from console.words import it_is, trouble
 from gate.errors import GateError, RefusedError
@@ -55,6 +51,8 @@ ATTENTION_SECONDS, ATTENTION_AT_MOST = 3.0, 20.0
 """How often is asked what somebody must see to: where the log has grown, and in any case."""
 FINDS = 20
 """Lines that were looked for are kept so many."""
+REST_SECONDS = 0.5
+"""So long after the start the first picture is there, and what other modes need is loaded."""
 SETTLED_SECONDS = 0.3
 """So long after a mode was opened first, it is there."""
 
@@ -113,6 +111,16 @@ class ConsoleApp(TypedAhead[None]):
             text = f"console.keys names what no key does: {', '.join(wrong)}. The ids are in the help (?)."
             self.notify(text, severity="warning", timeout=10, markup=False)
         self.feed.start()
+        self.set_timer(REST_SECONDS, self._load_rest)
+
+    @work(group="rest")
+    async def _load_rest(self) -> None:
+        """The other modes, on a thread, so that a key that leads to one need not wait for what it is made of."""
+        before = len(sys.modules)
+        for mode in keys.MODES:
+            await on_thread(partial(load, mode))
+        if len(sys.modules) > before:
+            settle()
 
     def on_unmount(self) -> None:
         """Wait for nobody; forget the key."""
@@ -208,7 +216,7 @@ class ConsoleApp(TypedAhead[None]):
 
     async def _ask_to_take_back(self, undo: Undo) -> None:
         said = f"{undo.what}\nTaking it back is kept in the log too."
-        if await self.push_screen_wait(Ask("Undo this?", (), said=said, act="Undo", ready=True)) is None:
+        if not await late("console.modes.sure:sure")(self.screen, "Undo this?", said, "Undo"):
             return
         if self._undo is undo:
             self._undo = None
@@ -235,7 +243,7 @@ class ConsoleApp(TypedAhead[None]):
 
     async def _ask_to_quit(self) -> None:
         said = "The gate goes on without it. Keys that are open here are forgotten."
-        if await self.push_screen_wait(Ask("Leave the console?", (), said=said, act="Leave", ready=True)) is not None:
+        if await late("console.modes.sure:sure")(self.screen, "Leave the console?", said, "Leave"):
             self.exit()
 
     def action_attention(self) -> None:
@@ -249,7 +257,7 @@ class ConsoleApp(TypedAhead[None]):
         )
         rows = [{"word": each.word, "text": each.text, "at": at} for at, each in enumerate(self.attention)]
         none = "Nothing, as far as is known." if self.attended else "Not known: the gate did not tell it."
-        pick = Pick(
+        pick = late("console.widgets.pick:Pick")(
             "What somebody must see to",
             columns,
             rows,
@@ -269,11 +277,8 @@ class ConsoleApp(TypedAhead[None]):
         if place.mode != self.current_mode:
             await self._to_mode(place.mode)
         screen = self.screen
-        if isinstance(screen, ListMode):
-            if find:
-                screen.find(find, place.view)
-            elif place.view != screen.at:
-                screen.show_view(place.view)
+        if isinstance(screen, GateScreen):
+            screen.lead_to(place.view, find)
         if place.action:
             await self.run_action(place.action, screen)
 
@@ -283,7 +288,8 @@ class ConsoleApp(TypedAhead[None]):
             self.run_worker(self._ask_to_find(), group="quit", exclusive=True)
 
     async def _ask_to_find(self) -> None:
-        found = await self.push_screen_wait(FindDialog(self._finds, self.setup.searches, self._callers()))
+        dialog = late("console.modes.finding:FindDialog")(self._finds, self.setup.searches, self._callers())
+        found = await self.push_screen_wait(dialog)
         if found is None:
             return
         mode, text = found
@@ -369,7 +375,7 @@ def settle() -> None:
 def run(setup: Setup, *, served: bool = False) -> None:
     """The console in this terminal, or ``served`` to a browser window, until it is left. Raises what ended it, where
     that was not its user."""
-    app = ConsoleApp(setup, ServedDriver if served else TerminalDriver)
+    app = ConsoleApp(setup, late("console.served:ServedDriver") if served else TerminalDriver)
     settle()
     app.run()
     if app._exception is not None:

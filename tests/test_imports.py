@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("gate", "console") for path in (ROOT / room).rglob("*.py"))
+LATE = re.compile(r'"((?:console|gate)(?:\.\w+)+:\w+)"')
 INSIDE = 60
 """Imports inside functions, at most: each for start-up time or an optional extra. Lower it with each that goes."""
 
@@ -100,6 +103,14 @@ def test_no_module_imports_itself_through_others() -> None:
 )
 def test_circles_are_found(edges: dict[str, set[str]], expected: list[list[str]]) -> None:
     assert circles(edges) == expected
+
+
+def test_what_is_loaded_late_is_there() -> None:
+    """``module:name``, which no type checker reads."""
+    named = {name for path in SOURCES for name in LATE.findall(path.read_text())}
+    assert len(named) > 20
+    for module, _, member in (name.partition(":") for name in sorted(named)):
+        assert hasattr(importlib.import_module(module), member), f"{module}:{member}"
 
 
 def test_imports_stand_at_the_top() -> None:

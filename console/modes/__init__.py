@@ -1,4 +1,4 @@
-"""The modes, keys 0 to 8: a module each, loaded when it is first gone to.
+"""The modes, keys 0 to 8: a module each, loaded behind the first picture, or when it is gone to before.
 
 - ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages;
                   ``sorting``: their order
@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING
 from console.keys import MODES
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from console.modes.base import ModeScreen
 
 
@@ -41,6 +43,11 @@ def screens() -> dict[str, Callable[[], ModeScreen]]:
     return {name: partial(_screen, name) for name in MODES}
 
 
+def load(name: str) -> ModuleType:
+    """A mode's module, imported now where it is not yet."""
+    return importlib.import_module(f"console.modes.{name}")
+
+
 def _screen(name: str) -> ModeScreen:
-    made: ModeScreen = importlib.import_module(f"console.modes.{name}").Mode()
+    made: ModeScreen = load(name).Mode()
     return made

@@ -14,7 +14,8 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes import audit_bundle, audit_keys, reports
+from console.late import late
+from console.modes import audit_bundle, audit_keys
 from console.modes import audit_shown as shown
 from console.modes.audit_detail import LeafDetail, TextDetail
 from console.modes.listing import ListMode, View
@@ -188,7 +189,7 @@ class Mode(ListMode):
     @work
     async def action_reports(self) -> None:
         """Reports, and how the gate is set up."""
-        await reports.show(self)
+        await (await on_thread(partial(late, "console.modes.reports:show")))(self)
 
     @work
     async def action_verify(self) -> None:

@@ -155,6 +155,9 @@ class GateScreen(Screen[None]):
     def action_view(self, by: int) -> None:
         """Another list, where a mode has several."""
 
+    def lead_to(self, view: int, find: str) -> None:
+        """Override: show the list of this number, and in it what is looked for, where it has lists."""
+
 
 def hiding(request: Request[R]) -> Request[R]:
     """The request, numbers of its response hidden where they can be."""

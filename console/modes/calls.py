@@ -13,8 +13,6 @@ from console import keys, words
 from console.late import late, open_detail
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View, looked_for
-from console.modes.related import go_to
-from console.modes.retention_holds import hold_each
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
@@ -79,7 +77,7 @@ class Mode(ListMode):
     async def action_hold(self) -> None:
         """Hold what is marked."""
         ids = [str(row["call_id"]) for row in self.chosen]
-        if ids and await hold_each(self, "call_id", ids):
+        if ids and await late("console.modes.retention_holds:hold_each")(self, "call_id", ids):
             self.unmark()
 
     async def preview(self, row: Row) -> Sequence[Section]:
@@ -165,7 +163,7 @@ class CallDetail(DetailScreen):
     @work
     async def action_related(self) -> None:
         """To what belongs to it."""
-        await go_to(self, self.call_id)
+        await late("console.modes.related:go_to")(self, self.call_id)
 
     @work
     async def action_reveal(self) -> None:

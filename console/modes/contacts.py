@@ -16,8 +16,8 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.feed import on_thread
+from console.late import late
 from console.modes.contact import ContactDetail, forget
-from console.modes.contact_file import changes_file, import_list
 from console.modes.contact_shown import change, standing
 from console.modes.listing import ListMode, View
 from console.modes.request_forms import filled
@@ -32,7 +32,6 @@ from gate.core.days import HOW, moment_of
 from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
-from gate.operations.contacts.rescreening import ContactsRescreen
 
 CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
@@ -172,7 +171,7 @@ class Mode(ListMode):
     @work
     async def action_import(self) -> None:
         """Keep and screen the CRM's list."""
-        await import_list(self)
+        await (await on_thread(partial(late, "console.modes.contact_file:import_list")))(self)
         self.returned()
 
     @work
@@ -181,8 +180,9 @@ class Mode(ListMode):
         said = "Every contact is screened anew, and what has changed is kept."
         if not await sure(self, "Screen all contacts now?", said, "Screen"):
             return
+        rescreen = (await on_thread(partial(late, "gate.operations.contacts.rescreening:ContactsRescreen")))()
         answer = await self.app.push_screen_wait(
-            Working("Screening the contacts", lambda progress: self.feed.ask(ContactsRescreen(), progress=progress))
+            Working("Screening the contacts", lambda progress: self.feed.ask(rescreen, progress=progress))
         )
         if isinstance(answer, GateError):
             self.complain(answer)
@@ -218,13 +218,13 @@ class Mode(ListMode):
         files = self.app.setup.files
         if files is None:
             return
-        since = self.since
+        since, written = self.since, await on_thread(partial(late, "console.modes.contact_file:changes_file"))
         name = self.app.setup.exports / f"changes_since_{since:%Y-%m-%d}.csv"
 
         async def send(told: Mapping[str, str]) -> str:
             output = Path(told["output"].strip())
             answer = await self.app.push_screen_wait(
-                Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress), local=True)
+                Working(f"Exporting to {output}", lambda progress: written(self.feed, since, progress), local=True)
             )
             if isinstance(answer, GateError):
                 raise answer

@@ -354,6 +354,13 @@ class ListMode(ModeScreen):
         self._filter_by(text)
         self.table.focus()
 
+    def lead_to(self, view: int, find: str) -> None:
+        """One of the lists, and what is found in it."""
+        if find:
+            self.find(find, view)
+        elif view != self.at:
+            self.show_view(view)
+
     @on(FilterLine.Left)
     def _filter_left(self) -> None:
         self.table.focus()

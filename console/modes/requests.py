@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
+from console.late import open_detail
 from console.messages import LinkChanged
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.listing import ListMode, View
-from console.modes.request_detail import RequestDetail
 from console.modes.request_forms import OPEN, filled, opening
 from console.modes.requests_board import Board
 from console.widgets.filter import FilterLine
@@ -191,7 +191,7 @@ class Mode(ListMode):
 
     def open_row(self, row: Row) -> None:
         """Open the request."""
-        self.app.push_screen(RequestDetail(self.MODE, row))
+        open_detail(self, "request", self.MODE, "", row)
 
     def copied(self) -> str:
         """The reference of the request."""

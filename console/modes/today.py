@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from datetime import time as day_time
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
 from rich.cells import cell_len
@@ -25,9 +25,11 @@ from console.modes.today_shown import Item
 from console.widgets.rows import GAP, Column, LocalTable, RowsTable
 from gate.core.showing import LONDON
 from gate.errors import GateError
-from gate.operations.calls.calls import CallsReasons, ReasonCount
 from gate.operations.operation import Request, operation_of
-from gate.operations.retention.schedule import RetentionStatus
+
+if TYPE_CHECKING:
+    from gate.operations.calls.calls import CallsReasons, ReasonCount
+    from gate.operations.retention.schedule import RetentionNow
 
 R = TypeVar("R")
 FOLLOW_SECONDS = 5.0
@@ -38,10 +40,22 @@ COLUMNS = (
 )
 
 
-def _asked_for() -> tuple[Request[Any], Request[Any]]:
-    """Requests that are open, and what waits for a second person: loaded after the first picture."""
-    requests = late("gate.operations.requests.listing:ListOf")(masked=True, limit=1000)
-    return requests, late("gate.operations.proposals:ProposalList")()
+class _Asked(NamedTuple):
+    """What the day is made of: loaded after the first picture."""
+
+    requests: Request[Any]
+    waiting: Request[Any]
+    sweep: Request[RetentionNow]
+    reasons: type[CallsReasons]
+
+
+def _asked_for() -> _Asked:
+    return _Asked(
+        late("gate.operations.requests.listing:ListOf")(masked=True, limit=1000),
+        late("gate.operations.proposals:ProposalList")(),
+        late("gate.operations.retention.schedule:RetentionStatus")(),
+        late("gate.operations.calls.calls:CallsReasons"),
+    )
 
 
 class Mode(ModeScreen):
@@ -112,12 +126,12 @@ class Mode(ModeScreen):
 
     async def _found(self) -> tuple[list[Item], bool]:
         """The rows, and whether everything that this account may see was told."""
-        requests, waiting = await on_thread(_asked_for)
+        ask = await on_thread(_asked_for)
         asked: list[Awaitable[list[Item] | None]] = [
-            self._of(requests, lambda told: shown.due(msgspec.to_builtins(told.items))),
-            self._of(waiting, lambda told: shown.waiting(told.items)),
-            self._of(RetentionStatus(), lambda told: shown.sweep(told, self.feed.now())),
-            self._days(),
+            self._of(ask.requests, lambda told: shown.due(msgspec.to_builtins(told.items))),
+            self._of(ask.waiting, lambda told: shown.waiting(told.items)),
+            self._of(ask.sweep, lambda told: shown.sweep(told, self.feed.now())),
+            self._days(ask.reasons),
         ]
         told = await asyncio.gather(*asked)
         items = shown.attentions(self.app.attention) + shown.registers(self.feed.snapshot.get("registers") or ())
@@ -135,15 +149,15 @@ class Mode(ModeScreen):
             return None
         return items
 
-    async def _days(self) -> list[Item] | None:
+    async def _days(self, reasons: type[CallsReasons]) -> list[Item] | None:
         """Yesterday and the week before it; the last hour for whoever may not see them."""
-        if not self.feed.session.may(operation_of(CallsReasons).name):
+        if not self.feed.session.may(operation_of(reasons).name):
             return shown.hour(self.feed.snapshot.get("counts") or {})
         midnight = datetime.combine(self.feed.now().astimezone(LONDON).date(), day_time(), LONDON)
         begins = [midnight - timedelta(days=1), midnight - timedelta(days=1 + shown.DAYS_BEFORE)]
         try:
-            now: Sequence[ReasonCount] = (await self.feed.ask(CallsReasons(since=begins[0], until=midnight))).items
-            before = (await self.feed.ask(CallsReasons(since=begins[1], until=begins[0]))).items
+            now: Sequence[ReasonCount] = (await self.feed.ask(reasons(since=begins[0], until=midnight))).items
+            before = (await self.feed.ask(reasons(since=begins[1], until=begins[0]))).items
         except GateError:
             return None
         return shown.yesterday(begins[0].date(), now, before)

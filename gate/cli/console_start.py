@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from console.app import run
-from console.late import Late
+from console.late import Late, late
 from console.ports import Setup
-from console.served import bound
 from gate.cli.output import View
 from gate.cli.searches import KeptSearches
 from gate.clock import SystemClock
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:
     """Run it until it is left; ``served``: its terminal is a browser window of ``console.web``."""
     if served:
-        bound()
+        late("console.served:bound")()
     config = view.config
     nothing_is_open = {"holder": "", "lock": None}
     opener = Late("gate.cli.opening:KeyOpener", view, keys, config.console.player, before=nothing_is_open)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from console.app import ConsoleApp, run
+from console.keys import MODES
 from console.ports import Setup
 from tests.console.served import Served
 from tests.support.example import make_example
@@ -29,8 +31,6 @@ def test_without_a_terminal_the_command_lines_twins_are_named() -> None:
 
 
 def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
-    code = "import sys, gate.cli.console_start, console.modes.today, console.modes.live; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     for heavy in (
         "cryptography",
         "numpy",
@@ -40,18 +40,48 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         "soundfile",
         "textual.widgets._markdown",
         "gate.cli.opening",
-        "console.modes.request_shown",
+        "console.modes.listing",
+        "console.served",
+        "console.widgets.ask",
+        "gate.operations.calls",
     ):
-        assert heavy not in loaded, heavy
+        assert heavy not in loaded_by("console.modes.today"), heavy
 
 
-@pytest.mark.parametrize(
-    "module", ["gate.operations.status.glance", "console.modes.calls", "console.modes.recordings", "console.modes.live"]
-)
+@pytest.mark.parametrize("module", ["gate.operations.status.glance", *(f"console.modes.{mode}" for mode in MODES)])
 def test_what_asks_the_gate_loads_nothing_that_only_the_gate_computes_with(module: str) -> None:
+    assert not {"numpy", "soundfile", "phonenumbers", "jinja2", "aiosmtplib"} & loaded_by(module)
+
+
+@cache
+def loaded_by(module: str) -> frozenset[str]:
+    """Every module of a console that has loaded this one, too."""
     code = f"import sys, gate.cli.console_start, {module}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"numpy", "soundfile", "phonenumbers"} & set(loaded)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return frozenset(done.stdout.split())
+
+
+def test_the_other_modes_are_loaded_behind_the_first_picture() -> None:
+    code = f"""
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import gate.cli.console_start
+from console.app import ConsoleApp
+from console.keys import MODES
+from console.ports import Setup
+modes = {{"console.modes." + mode for mode in MODES}}
+async def main():
+    app = ConsoleApp(Setup(socket=Path("none"), now=lambda: datetime.now(UTC)))
+    async with app.run_test():
+        print(*modes & set(sys.modules))
+        async with asyncio.timeout({PATIENCE}):
+            while not modes <= set(sys.modules):
+                await asyncio.sleep(0.05)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "console.modes.today\n"), done.stderr
 
 
 def test_what_opens_recordings_is_loaded_by_the_thread_that_first_uses_it() -> None:
