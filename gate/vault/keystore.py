@@ -46,6 +46,8 @@ Wraps = Sequence[tuple[str, bytes]]
 
 BUSY_SECONDS: Final = 5.0
 CALL_SECONDS: Final = 60.0
+CACHE: Final = 2 * 1024 * 1024
+"""Bytes of the database's pages that SQLite keeps."""
 _PAGE: Final = 2000
 _HINT: Final = "Is there room on the disk of the data folder, and is no other program using keys.db?"
 
@@ -55,6 +57,7 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
+    f"PRAGMA cache_size = -{CACHE // 1024}",  # KiB
     "PRAGMA mmap_size = 0",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",

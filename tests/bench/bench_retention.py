@@ -95,7 +95,7 @@ def run(recordings: int = 100_000) -> list[Row]:
             "retention: memory that it took beside that",
             grown,
             "MiB",
-            "the page caches of both databases (64 MiB at most) and what is due",
+            "the page caches of both databases (6 MiB at most) and what is due",
         ),
         row("retention: a decision beside the sweep, half of them", taken[len(taken) // 2] * 1000, "ms"),
         row("retention: a decision beside the sweep, 99 of 100", taken[int(len(taken) * 0.99)] * 1000, "ms"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
 
 from gate.errors import StoreError
-from gate.store.connect import open_reader, open_writer
+from gate.store.connect import CACHE, open_reader, open_writer
 from gate.store.store import EvidenceStore
+from gate.vault import keystore
+from gate.vault.keystore import KeyStoreDb
+from tests.support.documents import page
 from tests.support.evidence import decision, open_store, put
 
 
@@ -24,6 +29,42 @@ def test_evidence_is_durable_by_the_databases_own_rules(store):
     pragmas = ("journal_mode", "synchronous", "secure_delete")
     asked = store._wait(lambda c: [c.execute(f"PRAGMA {p}").fetchone()[0] for p in pragmas], 5, alone=True)
     assert asked == ["wal", 2, 1]
+
+
+def memory_of_sqlite():
+    """Bytes that SQLite has allocated in this process."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if "/libsqlite3.so" in line:
+            library = ctypes.CDLL(line.split()[-1])
+            library.sqlite3_memory_used.restype = ctypes.c_int64
+            return library.sqlite3_memory_used()
+    return pytest.skip("this Python has SQLite inside, where it cannot be asked")
+
+
+def _key_store(folder):
+    return KeyStoreDb(folder / "keys.db")
+
+
+def _fill(connection, size):
+    connection.execute("CREATE TABLE filling (content BLOB)")
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO filling VALUES (zeroblob(?))", [(3900,)] * (size // 4096))
+    connection.execute("COMMIT")
+
+
+@pytest.mark.parametrize(("opened", "cache"), [(open_store, CACHE), (_key_store, keystore.CACHE)])
+def test_what_is_written_stays_in_memory_up_to_a_bound_only(tmp_path, opened, cache):
+    database = opened(tmp_path)
+    before = memory_of_sqlite()
+    database._wait(lambda c: _fill(c, 3 * cache), 30, alone=True)
+    kept = memory_of_sqlite() - before
+    database.close()
+    assert cache / 2 < kept < 1.25 * cache, f"{kept / 2**20:.1f} MiB of pages are kept"
+
+
+def test_the_manual_says_how_much_that_is():
+    told = f"Of the pages of `gate.db` the gate keeps {CACHE >> 20} MiB in memory, and {keystore.CACHE >> 20} MiB of"
+    assert told in page("operations").text
 
 
 @pytest.mark.parametrize(
