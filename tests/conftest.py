@@ -7,12 +7,14 @@ import gc
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import cheap_keys, databases, example
+from tests.support import cheap_keys, databases, example, worker_server
 
 _CLONE_NEWNET = 0x40000000
 _TESTS = Path(__file__).parent
@@ -80,6 +82,12 @@ def _own_network() -> None:
             "link set there up",
         ):
             subprocess.run(["ip", *command.split()], check=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
+    """Workers are forked from one process that has imported all tests."""
+    worker_server.start(config, specs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -52,7 +52,7 @@ def _imported() -> None:
     gc.freeze()  # it is never garbage: a program's collector need not look at it, nor copy it
 
 
-def _serve(door: socket.socket) -> dict[str, Any] | None:
+def serve(door: socket.socket) -> dict[str, Any] | None:
     """Fork for each request. Returns the request in the process that is to become its program, ``None`` at the end."""
     woken, wakes = socket.socketpair()
     wakes.setblocking(False)
@@ -118,7 +118,7 @@ def _become(request: dict[str, Any]) -> None:
     else:
         sys.path[0] = request["folder"]
     os.umask(request["umask"])
-    _open_standard_streams()
+    open_standard_streams()
     resource.setrlimit(resource.RLIMIT_NOFILE, tuple(request["descriptors"]))
     module, arguments = request["module"], request["arguments"]
     _rename([sys.executable, *(["-P"] if request.get("safe_path") else []), "-m", module, *arguments])
@@ -129,7 +129,7 @@ def _become(request: dict[str, Any]) -> None:
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
     """As the interpreter does when it starts: those that it opened are the fork server's."""
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         old = getattr(sys, name)
@@ -179,7 +179,7 @@ def main() -> None:
     """Serve until whoever started it has gone."""
     door = socket.socket(fileno=int(sys.argv[1]))
     _imported()
-    request = _serve(door)
+    request = serve(door)
     if request is not None:
         _run(request)
 
