@@ -27,9 +27,7 @@ def test_phones_are_answered_while_strangers_send_what_is_hard_to_read(tmp_path)
         asked = 0
         while attack.poll() is None:
             phone.dial(LISTED)
-            heard = phone.recv(3)
-            assert heard.code == 603
-            phone.ack(heard)
+            phone.ack(phone.recv(3, only="603"))  # where it takes a while, a 100 comes first
             asked += 1
         did = json.loads(attack.communicate()[0])
         assert did["sent"] == ROUNDS * 2 * len(list(shapes(LONG)))
