@@ -174,12 +174,22 @@ class ModeScreen(GateScreen):
 
     TITLE_TEXT: ClassVar[str] = ""
 
+    def __init__(self) -> None:
+        """What is mounted is styled as the app is now, and as wide. Textual knows that of no new screen: it would parse
+        every style sheet anew, twice when a mode is opened first and once when it is come back to, and style all that
+        is in it once more when it is told its size."""
+        super().__init__()
+        self._css_update_count = self.app._css_update_count
+        width, height = self.app.size
+        self._classes |= self._get_breakpoint_classes(width, self.app.HORIZONTAL_BREAKPOINTS)
+        self._classes |= self._get_breakpoint_classes(height, self.app.VERTICAL_BREAKPOINTS)
+
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """The styles of a mode that comes back are as they were: a quarter of what its key would wait for.
+        """The styles of a mode that comes are as they are: a quarter of what its key would wait for.
 
         Of another theme the app tells every screen itself (``refresh_css``), of another size ``on_resize``.
         """
-        event.refresh_styles = self.stack_updates == 0
+        event.refresh_styles = False
 
     def compose(self) -> ComposeResult:
         """Status, body, footer."""

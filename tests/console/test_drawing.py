@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from textual.app import App
+from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 from textual.widgets import Input
 
+from console.theme import THEMES
+from console.widgets.rows import RowsTable
 from console.widgets.status import StatusLine
 from tests.console.conftest import LARGE, SMALL, app_of, steps, until
 from tests.console.served import Served
@@ -31,6 +35,60 @@ def counted(monkeypatch: pytest.MonkeyPatch, drawn_at_once: None) -> dict[str, l
     monkeypatch.setattr(Screen, "_refresh_layout", laid_out)
     monkeypatch.setattr(StatusLine, "render", drawn)
     return done
+
+
+@pytest.fixture
+def parsed_anew(monkeypatch: pytest.MonkeyPatch) -> list[Stylesheet]:
+    """Style sheets that are parsed from their first to their last line."""
+    sheets: list[Stylesheet] = []
+    reparse = Stylesheet.reparse
+
+    def parsed(self: Stylesheet) -> None:
+        sheets.append(self)
+        reparse(self)
+
+    monkeypatch.setattr(Stylesheet, "reparse", parsed)
+    return sheets
+
+
+async def test_a_mode_is_shown_without_parsing_all_style_sheets_anew(
+    shared: Served, parsed_anew: list[Stylesheet]
+) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=LARGE) as pilot:
+        await steps()(pilot)
+        parsed_anew.clear()
+        for key in "401440":
+            await pilot.press(key)
+            await pilot.pause()
+        assert parsed_anew == []
+        before = app.screen.query_one(RowsTable).styles.background
+        dark, light = app.theme, next(theme.name for theme in THEMES if not theme.dark)
+        app.theme = light
+        await pilot.press("4")
+        await until(pilot, lambda: app.screen.query_one(RowsTable).styles.background != before)
+        assert dark != light and parsed_anew
+
+
+class Two(App[None]):
+    """As Textual comes, with a theme of its own choice and two modes."""
+
+    MODES: ClassVar[dict[str, Any]] = {"one": Screen, "two": Screen}
+    DEFAULT_MODE = "one"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme = "nord"
+
+
+async def test_textual_parses_all_style_sheets_anew_for_each_mode(parsed_anew: list[Stylesheet]) -> None:
+    """Where this fails ``ModeScreen`` need not say that it is styled as the app is."""
+    app = Two()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        parsed_anew.clear()
+        await app.switch_mode("two")
+        assert len(parsed_anew) == 2
 
 
 async def test_a_key_in_a_form_lays_nothing_out(shared: Served, counted: dict[str, list[Any]]) -> None:
