@@ -45,6 +45,9 @@ SCREEN: Final[list[BindingType]] = [
     bind("screen.next_view", "tab", "view(1)", "next list"),
     bind("screen.last_view", "shift+tab", "view(-1)", "list before"),
 ]
+DETAIL: Final[list[BindingType]] = [
+    bind("screen.back", "escape", "back", "back", show=True, shown_as="esc"),
+]
 TABLE: Final[list[BindingType]] = [
     bind("table.open", "enter", "open", "open", show=True, shown_as="⏎"),
     bind("table.down", "j,down", "move(1)", "down"),

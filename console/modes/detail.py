@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widgets import Static
 
+from console import keys
 from console.modes import revealing
 from console.modes.base import GateScreen
 from console.widgets.footer import KeyLine
@@ -18,6 +21,8 @@ from console.widgets.status import StatusLine
 
 class DetailScreen(GateScreen):
     """One thing, told in sections; Esc goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DETAIL
 
     def __init__(self, mode: str, title: str) -> None:
         super().__init__()

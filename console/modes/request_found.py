@@ -46,7 +46,7 @@ COLUMNS = (
 class FoundScreen(GateScreen):
     """The answer to a search; where only a time was known, calls to mark as theirs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.FOUND
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.FOUND, *keys.DETAIL]
     HELP_TEXT = (
         "What is held: calls answered or not, refused attempts, those without a recording; objections, consents, "
         "contacts, holds, earlier requests. A decision is about what was found last. Where only a time was known, mark "
