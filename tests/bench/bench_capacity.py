@@ -217,6 +217,8 @@ class Load:
     """Milliseconds within which 99 of 100 come, where all goes well."""
     ours: Callable[[float, float], Point]
     peers: dict[str, Callable[[float, float], Point]]
+    whole: bool = False
+    """It is a number of calls, and not a rate: there is no half of one."""
 
 
 LOADS = (
@@ -224,7 +226,7 @@ LOADS = (
     Load("refusals", "a second", 500, T1, refusals, {how.value: partial(bare_refusals, how) for how in How}),
     Load(
         "calls with audio", "at once", 150, PACKET, audio,
-        {"rtpengine in clear": partial(audio, carry=rtpengine_in_clear)},
+        {"rtpengine in clear": partial(audio, carry=rtpengine_in_clear)}, whole=True,
     ),
 )  # fmt: skip
 
@@ -234,7 +236,7 @@ def measured(load: Load, seconds: float, start: float, most: int) -> list[Row]:
     found = capacity(lambda at: load.ours(at, seconds).well(load.bound), start, most)
     rows = [_row(f"capacity, {load.name}", "dialgate", found, load.unit, f"load average {os.getloadavg()[0]:.1f}")]
     for part, share in PARTS if found else ():
-        at = max(1.0, found * share)
+        at = max(1.0, found * share // 1 if load.whole else found * share)
         ours = load.ours(at, seconds)
         name = f"{load.name}, {at:g} {load.unit} ({part})"
         rows.append(_row(name, "dialgate", ours.cost, "ms", _note(ours)))
