@@ -20,7 +20,8 @@ How a call comes in and goes out::
 - ``in_dialog``         requests inside a call: from that side of it, or refused
 - ``admission``         what a new INVITE must be, and what the call manager is told of it
 - ``purpose_claims``    what a call says it is for: prefixes, the purpose header
-- ``overload``          how late the line is, and when new calls are refused for it
+- ``overload``          how late the line is, and what share of new calls it lets in for that
+- ``sending_away``      new calls that are too many: who is, and the answer; ``plain_invite``: what is read for it
 - ``rate_limit``        how often unproven addresses are answered; ``password_lockout``: wrong passwords
 - ``peers``             who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``           INVITEs that wait for the call manager's decision

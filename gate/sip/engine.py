@@ -113,6 +113,7 @@ class Engine:
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
+        transport.needs_nothing, transport.stale = self.ingress.responses.acknowledged_by, self.ingress.away.stale
         transport.on_wait_inside = partial(self.overload.note, "inside")
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
@@ -334,7 +335,7 @@ class Engine:
     def _sweep(self) -> None:
         now = time.monotonic()
         self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
-        self.overload.note("decisions", self.ingress.pending.oldest)
+        self.overload.note("decisions", self.ingress.pending.look())
         self.overload.note("media", self.relay.late())
         self._swept = now
         self.ingress.sweep()

@@ -38,6 +38,7 @@ from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.recording_sessions import CAPABLE
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
+from gate.sip.sending_away import SendingAway
 from gate.sip.sippy_adapter.rewriting import parsable, reachable
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Ingress:
         self.rate_limit = RateLimit(self._known, self.auth.proven.at)
         self.inside = InDialog(self)
         self._claims = PurposeClaims(engine.config)
+        self.away = SendingAway(self)
         self._edge = EdgeDoor(engine.config, engine.flood_filter)
         self._methods: dict[str, Callable[[SipMessage, Address, Endpoint], None]] = {
             "INVITE": self._invite,
@@ -71,9 +73,12 @@ class Ingress:
 
     def receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
+        self.away.judged = None
         if self.responses.acknowledged_by(data):
             return
         try:
+            if fault is None and self.away.unread(data, source, endpoint):
+                return
             request = parse(data)
             unpack(request)
             if fault is not None:
@@ -140,7 +145,7 @@ class Ingress:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
 
-    def _refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
+    def refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
         """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
         known = caller or self.pbx(source, endpoint)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
@@ -152,7 +157,7 @@ class Ingress:
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
         calls are; what was wrong stands in the phrase and the headers. A 422 it answers, as it does a 401."""
         code, phrase, headers = fault
-        refused = self._refusal_of(caller, source, endpoint)
+        refused = self.refusal_of(caller, source, endpoint)
         if request.method == "INVITE" and not request.to_tag and refused != PHONES and code != 422:
             self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
@@ -199,7 +204,7 @@ class Ingress:
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                code, tag = self._refusal_of(None, source, endpoint), self.responses.tag(request)
+                code, tag = self.refusal_of(None, source, endpoint), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
                 self.responses.keep(request.key, data, destination(request, source), tag)
                 endpoint.send_to(data, destination(request, source))
@@ -344,19 +349,15 @@ class Ingress:
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
-        refused = self._refusal_of(caller, source, endpoint)
+        refused = self.refusal_of(caller, source, endpoint)
         overflow = caller is not None and caller.who.overflow
         if caller is not None:
             back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None
             endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims, self.engine.for_help)
-        if (self.pending.full or self.engine.overload.overloaded) and not self.engine.for_help(
-            incoming.attempt.raw_number
-        ):
-            self.engine.overload.shed += 1
-            self.refuse(pending, "too_many_calls", "", "The gate has more calls than it can carry in time.")
-            self.engine.events.shed(claimed_by)
+        if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many():
+            self.away.send(pending)
             return
         self.pending.add(pending)
         try:

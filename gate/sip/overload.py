@@ -1,49 +1,44 @@
-"""How late the line is, and whether it has more to do than it can do in time.
+"""How late the line is, and what share of new calls it lets in.
 
 Five queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), those
-inside a call by themselves, for they come first, timers (from when they are due), decisions (the oldest INVITE that
-waits for one), media (the oldest command to the relay). A queue that is long for a moment is a burst and drains; one in
-which everything has waited long for a whole second stands, and grows. While one stands, new calls are refused before
-anything is done for them, and those under way get what the line can do. For a while after it has drained new calls are
-refused as soon as it is late again, or each recovery would let in a second's worth too many.
+inside a call by themselves, for they come first, timers (from when they are due), decisions (``PendingCalls.look``),
+media (the oldest command to the relay). Each counts with the least that anything in it has waited
+lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that has been late
+for a while stands, and grows.
+
+From then on a share of new calls is let in, and the rest is sent away before anything is done for it. The share is
+steered by the delay as in RFC 8033 (PIE): it falls while the delay grows, and while it is above its goal; it rises
+while the delay falls, and while it is below. It is multiplied, never stepped, so the same numbers serve at a little
+above the capacity and at eight times that. So the line stays busy with as many calls as it can carry in time. Where
+nothing waits any more it opens within half a second.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from math import exp
 
 LATE = 0.25
 """Seconds that nothing should wait: half of T1, after which peers send again (RFC 3261 17.1.1.1)."""
-STANDS = 1.0
-"""So long everything was late: the queue stands."""
-WARY = 10.0
-"""Seconds after that in which being late once is enough."""
-FORGOTTEN = 1.0
-"""What was measured so long ago says nothing."""
+STANDS = 0.3
+"""So many seconds everything was late: the queue stands."""
+GOAL = LATE / 2
+"""Seconds of delay that are steered for: enough that the line never runs dry, and calls are answered in time."""
+SPAN = 0.05
+"""Seconds between two looks at the delay."""
+LONGEST = 5 * SPAN
+"""Seconds that a look counts for, where the line did not get to the next one in time."""
+BY_GROWTH, BY_EXCESS = 6.0, 6.0
+"""How strongly the share answers: to the growth of the delay, per second; to what is above the goal, per second of it
+and second that it lasts. The two together settle within about a second and do not swing."""
+NOTHING = 0.02
+"""Seconds of delay at which nothing waits: the share grows by ``OPENS`` a look."""
+OPENS = 1.5
+LEAST = 0.05
+"""Share that is always let in: by these it is seen that there is room again."""
 RETRY_SECONDS = 5
 """When a caller who was sent away may come again."""
-
-
-@dataclass(slots=True)
-class _QueueDelay:
-    since: float | None = None
-    """When everything began to be late."""
-    stands: bool = False
-    seen: float = 0.0
-    stood: float = float("-inf")
-    """When it last stood."""
-
-    def note(self, late: float, now: float) -> None:
-        if self.stands:
-            self.stood = now
-        if late < LATE:
-            self.since, self.stands = None, False
-        else:
-            self.since = now if self.since is None else self.since
-            self.stands = now - self.since >= STANDS or now - self.stood < WARY
-        self.seen = now
 
 
 class OverloadControl:
@@ -51,16 +46,53 @@ class OverloadControl:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._queues = {name: _QueueDelay() for name in ("datagrams", "inside", "timers", "decisions", "media")}
+        self._least: dict[str, float] = {}
+        """By queue, since the last look."""
+        self._looked = monotonic()
+        self._late_since: float | None = None
+        self._before = 0.0
+        """The delay at the last look."""
+        self._share = 1.0
+        self._due = 1.0
+        """What is owed to the next call of the share: at one whole it is let in. So the first one always is."""
         self.shed = 0
         """Calls sent away since the start."""
 
     def note(self, queue: str, late: float) -> None:
         """Something of a queue has waited ``late`` seconds."""
-        self._queues[queue].note(late, self._monotonic())
+        least = self._least.get(queue)
+        if least is None or late < least:
+            self._least[queue] = late
+        now = self._monotonic()
+        if now - self._looked >= SPAN:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        late = max(self._least.values())
+        elapsed, grown = min(now - self._looked, LONGEST), late - self._before
+        self._looked, self._before = now, late
+        self._least.clear()
+        if late < LATE:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+        stands = self._late_since is not None and now - self._late_since >= STANDS
+        if stands or self.sheds:
+            change = OPENS if late < NOTHING else exp(-BY_GROWTH * grown - BY_EXCESS * (late - GOAL) * elapsed)
+            self._share = min(1.0, max(LEAST, self._share * change))
 
     @property
-    def overloaded(self) -> bool:
-        """True where a new call could not be served in time."""
-        now = self._monotonic()
-        return any(queue.stands and now - queue.seen < FORGOTTEN for queue in self._queues.values())
+    def sheds(self) -> bool:
+        """True while some new calls are sent away."""
+        return self._share < 1.0
+
+    def lets_in(self) -> bool:
+        """Whether the next new call is: of any number of them, the share, evenly."""
+        if not self.sheds:
+            self._due = 1.0
+            return True
+        if self._due < 1.0:
+            self._due += self._share
+            return False
+        self._due += self._share - 1.0
+        return True

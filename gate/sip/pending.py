@@ -15,6 +15,12 @@ TRYING_AFTER = 0.15
 """Seconds until the caller gets 100 Trying (it retransmits after 0.5)."""
 GIVE_UP_AFTER = 3.0
 """Seconds until an undecided INVITE is refused."""
+BUSY = 0.06
+"""Seconds that the oldest has waited at least where decisions wait for each other."""
+SLOWEST = 10.0
+"""Decisions a second that any machine makes."""
+NEWEST = 0.2
+"""What the last look counts for in the rate of decisions: at 50 ms a look, a quarter of a second is remembered."""
 
 
 @dataclass(slots=True)
@@ -51,6 +57,7 @@ class PendingCalls:
         self._by_id: dict[str, Pending] = {}
         self._by_key: dict[TransactionKey, Pending] = {}
         self._attempts: dict[Attempted, Pending] = {}
+        self._taken, self._rate, self._looked = 0, 0.0, monotonic()
 
     def __contains__(self, call_id: object) -> bool:
         return call_id in self._by_id
@@ -63,6 +70,18 @@ class PendingCalls:
         """Seconds that the oldest has waited; 0.0 where none waits."""
         first = next(iter(self._by_id.values()), None)
         return self._monotonic() - first.since if first else 0.0
+
+    def look(self) -> float:
+        """Now and then: seconds that the oldest has waited; or, where they wait for each other, that one will wait that
+        comes now, if that is more (Little's law: how many there are, by how many are decided a second). By the age of
+        the oldest alone one would know too late how many have been let in."""
+        now, oldest = self._monotonic(), self.oldest
+        rate = self._taken / max(now - self._looked, 0.001)
+        self._taken, self._looked = 0, now
+        if oldest < BUSY:
+            return oldest
+        self._rate = self._rate + NEWEST * (rate - self._rate) if self._rate else rate
+        return max(oldest, (len(self) - 1) / max(self._rate, SLOWEST))
 
     @property
     def full(self) -> bool:
@@ -88,6 +107,7 @@ class PendingCalls:
         """Remove and return it."""
         pending = self._by_id.pop(call_id, None)
         if pending is not None:
+            self._taken += 1
             self._by_key.pop(pending.request.key, None)
             self._attempts.pop(pending.request.key[:3], None)
         return pending

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from gate.core.wording import phrase
 from gate.sip.message import Address, SipMessage, TransactionKey, answer
@@ -44,7 +44,7 @@ class ResponseCache:
     def tag(self, request: SipMessage) -> str:
         """The To tag for a response: the same for every retransmission, without storing it."""
         text = f"{request.call_id}\0{request.from_tag}\0{request.branch}\0{request.cseq}"
-        return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:_TAG_LENGTH]
+        return hmac.digest(self._key, text.encode("latin-1", "replace"), "sha256").hex()[:_TAG_LENGTH]
 
     def keep(self, key: TransactionKey, data: bytes, to: Address, tag: str = "") -> None:
         """Remember an answer, with the To tag that it gave."""
@@ -97,23 +97,28 @@ def refusal(
     ``code`` is the caller's (``refusal`` of the configuration): each phone system takes other codes as a reason to dial
     its next trunk. The same stands in ``Reason``, which some believe more than the status line.
     """
-    why = _quoted(explanation)
-    headers = [("Reason", f'SIP;cause={code};text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))]
+    headers = [*_reasons(code, reason)]
     if decision_id:
         headers.append(("X-Dialgate-Decision", _quoted(decision_id)))
-    if why:
-        headers.append(("Warning", f'399 dialgate "{why}"'))
+    headers += _warning(explanation)
     return answer(request, code, phrase(reason), source, headers, to_tag)
 
 
 def no_room(request: SipMessage, source: Address, to_tag: str, reason: str) -> bytes:
     """503 with Retry-After (RFC 3261 21.5.4): not a refusal of this call, which may go by another gate."""
-    headers = [
-        ("Retry-After", str(RETRY_SECONDS)),
-        ("Reason", f'SIP;cause=503;text="{_quoted(reason)}"'),
-        ("X-Dialgate-Reason", _quoted(reason)),
-    ]
+    headers = [("Retry-After", str(RETRY_SECONDS)), *_reasons(503, reason)]
     return answer(request, 503, "Service Unavailable", source, headers, to_tag)
+
+
+@lru_cache(512)
+def _reasons(code: int, reason: str) -> tuple[tuple[str, str], ...]:
+    return ("Reason", f'SIP;cause={code};text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))
+
+
+@lru_cache(512)
+def _warning(explanation: str) -> tuple[tuple[str, str], ...]:
+    why = _quoted(explanation)
+    return (("Warning", f'399 dialgate "{why}"'),) if why else ()
 
 
 def _quoted(text: str) -> str:

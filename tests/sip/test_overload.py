@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
-from gate.sip.overload import FORGOTTEN, LATE, RETRY_SECONDS, STANDS, WARY, OverloadControl
+from gate.sip.endpoint import Endpoint
+from gate.sip.message import SipMessage
+from gate.sip.overload import LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
+from gate.sip.pending import GIVE_UP_AFTER, Pending, PendingCalls
+from gate.sip.sending_away import T1
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
-from tests.support.sip_peer import Phone
+from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 
@@ -28,8 +33,8 @@ class Clock:
 
 def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, seconds: float) -> None:
     """A sample each 50 ms."""
-    for _ in range(round(seconds / 0.05)):
-        clock.now += 0.05
+    for _ in range(round(seconds / SPAN)):
+        clock.now += SPAN
         overload.note(queue, late)
 
 
@@ -37,38 +42,153 @@ def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, s
 def test_a_queue_that_stands_sheds_and_one_that_is_long_for_a_moment_does_not(queue):
     clock = Clock()
     overload = OverloadControl(clock)
-    for _ in range(20):  # bursts: late for most of a second, and then not
+    for _ in range(20):  # bursts: late for nearly as long as makes a queue that stands, and then not
         measured(overload, clock, queue, LATE * 3, STANDS * 0.8)
-        assert not overload.overloaded
-        measured(overload, clock, queue, 0.0, 0.05)
-    measured(overload, clock, queue, LATE, STANDS + 0.1)
-    assert overload.overloaded
-    measured(overload, clock, queue, 0.0, 0.05)
-    assert not overload.overloaded
-    measured(overload, clock, queue, LATE, 0.05)
-    assert overload.overloaded, "it has just drained: late once is enough"
-    measured(overload, clock, queue, 0.0, WARY + 1)
-    measured(overload, clock, queue, LATE, 0.05)
-    assert not overload.overloaded
+        assert not overload.sheds
+        measured(overload, clock, queue, 0.0, SPAN)
+    measured(overload, clock, queue, LATE, STANDS + 4 * SPAN)
+    assert overload.sheds
+    assert overload.lets_in(), "the first one always is"
+    measured(overload, clock, queue, 0.0, 0.5)
+    assert not overload.sheds, "nothing waits any more"
 
 
-def test_what_was_measured_long_ago_says_nothing():
+def test_a_stop_of_the_whole_machine_sheds_nobody():
     clock = Clock()
     overload = OverloadControl(clock)
-    measured(overload, clock, "datagrams", 1.0, STANDS + 0.1)
-    assert overload.overloaded
-    clock.now += FORGOTTEN
-    assert not overload.overloaded
+    measured(overload, clock, "datagrams", 0.0, 1.0)
+    clock.now += 30
+    overload.note("timers", 30.0)
+    overload.note("datagrams", 30.0)
+    measured(overload, clock, "timers", 0.0, 4 * SPAN)
+    assert not overload.sheds
 
 
 def test_the_three_queues_do_not_excuse_each_other():
     clock = Clock()
     overload = OverloadControl(clock)
     for _ in range(40):
-        measured(overload, clock, "decisions", 2.0, 0.05)
+        measured(overload, clock, "decisions", 2.0, SPAN)
         overload.note("timers", 0.0)
         overload.note("datagrams", 0.0)
-    assert overload.overloaded
+    assert overload.sheds
+
+
+def test_the_share_is_let_in_evenly():
+    overload = OverloadControl(Clock())
+    overload._share = 0.25
+    told = [overload.lets_in() for _ in range(40)]
+    assert told == [True, *[False] * 3] * 10
+
+
+CAPACITY = 600.0
+"""Calls a second of the models below."""
+SENDING_AWAY = 0.02
+"""What a call that is sent away costs, as a part of one that is carried. In the gate it is more, and takes its part of
+the processor from the calls that are kept: here the control alone is looked at."""
+
+
+def arrivals(offered: Callable[[float], float], seconds: float) -> Iterator[float]:
+    """When calls come, where so many a second are offered at a time."""
+    due, step = 0.0, 0.0005
+    for at in range(round(seconds / step)):
+        due += offered(at * step) * step
+        while due >= 1:
+            due -= 1
+            yield at * step
+
+
+Call = tuple[float, float, bool]
+"""When it came, how long it waited for its answer, whether it was let in."""
+
+
+def line_that_is_late(offered: Callable[[float], float], seconds: float) -> list[Call]:
+    """The line thread is what there is too little of: calls wait for their turn, and are judged then."""
+    clock, calls, free, swept = Clock(), [], 0.0, 0.0
+    began, overload = clock.now, OverloadControl(clock)
+    for came in arrivals(offered, seconds):
+        turn = max(free, came)
+        while swept <= turn:
+            clock.now = began + swept
+            overload.note("timers", 0.0)
+            swept += SPAN
+        clock.now = began + turn
+        overload.note("datagrams", turn - came)
+        let_in = overload.lets_in()
+        free = turn + (1.0 if let_in else SENDING_AWAY) / CAPACITY
+        calls.append((came, free - came, let_in))
+    return calls
+
+
+def store_that_is_late(offered: Callable[[float], float], seconds: float) -> list[Call]:
+    """Decisions are what there is too little of: calls are judged as they come, and those let in wait for theirs."""
+    clock, calls, free, swept = Clock(), [], 0.0, 0.0
+    began, overload, pending = clock.now, OverloadControl(clock), PendingCalls(10**6, clock)
+    waiting: deque[tuple[str, float]] = deque()
+    for number, came in enumerate(arrivals(offered, seconds)):
+        while swept <= came:
+            clock.now = began + swept
+            while waiting and waiting[0][1] <= swept:
+                pending.take(waiting.popleft()[0])
+            overload.note("decisions", pending.look())
+            swept += SPAN
+        clock.now = began + came
+        overload.note("datagrams", 0.0)
+        let_in = overload.lets_in()
+        if let_in:
+            free = max(free, came) + 1 / CAPACITY
+            request = SipMessage("INVITE", "", 0, [], b"", call_id=str(number))
+            pending.add(Pending(str(number), request, ("127.0.0.1", 5060), Endpoint()))
+            waiting.append((str(number), free))
+        calls.append((came, free - came if let_in else 0.0, let_in))
+    return calls
+
+
+MODELS = (line_that_is_late, store_that_is_late)
+
+
+def kept(calls: list[Call], since: float) -> tuple[float, list[float]]:
+    """Of those that came since: let in, as a part of the capacity; how long they waited, in order."""
+    waits = sorted(wait for came, wait, let_in in calls if came >= since and let_in)
+    return len(waits) / (calls[-1][0] - since) / CAPACITY, waits
+
+
+@pytest.mark.parametrize("times", [0.5, 0.9])
+@pytest.mark.parametrize("model", MODELS)
+def test_below_capacity_nobody_is_sent_away(model, times):
+    calls = model(lambda at: times * CAPACITY, 5.0)
+    assert all(let_in and wait < 0.01 for _, wait, let_in in calls)
+
+
+@pytest.mark.parametrize("times", [1.2, 2.0, 4.0])
+@pytest.mark.parametrize("model", MODELS)
+def test_above_capacity_as_many_are_carried_as_at_it_and_in_time(model, times):
+    calls = model(lambda at: times * CAPACITY, 10.0)
+    goodput, waits = kept(calls, 4.0)
+    assert goodput > 0.85
+    assert waits[len(waits) // 2] < LATE
+    assert waits[-1] < 2 * T1
+    assert max(wait for _, wait, _ in calls) < GIVE_UP_AFTER / 2, "from the first moment on"
+
+
+def test_at_eight_times_the_capacity_the_line_holds_too():
+    goodput, waits = kept(line_that_is_late(lambda at: 8 * CAPACITY, 10.0), 2.0)
+    assert goodput > 0.8
+    assert waits[-1] < T1
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_once_less_comes_nobody_is_sent_away_any_more(model):
+    calls = model(lambda at: (4 if at < 4 else 0.5) * CAPACITY, 8.0)
+    assert all(let_in for came, _, let_in in calls if came > 5.0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_burst_that_drains_sheds_nobody(model):
+    """Four tenths of a second's work come in one."""
+    calls = model(lambda at: CAPACITY * (4 if 1 <= at < 1.1 else 0.25), 4.0)
+    assert all(let_in for _, _, let_in in calls)
+    assert max(wait for _, wait, _ in calls) > LATE, "there was no burst: the test shows nothing"
 
 
 class Slow(ScriptedCallManager):
@@ -105,13 +225,13 @@ def test_at_twice_what_it_can_carry_some_are_sent_away_and_none_are_lost():
         assert called.retransmissions < calls, "nobody had to ask again and again"
 
 
-def late(running: RunningLine) -> None:
-    """As if everything had waited."""
+def late(running: RunningLine, share: float = 0.0) -> None:
+    """As if a queue stood, and the line had come to let in so many."""
 
     def stand() -> None:
+        running.line._engine._sweeper.cancel()
         overload = running.line._engine.overload
-        overload._queues["decisions"].since = overload._monotonic() - 10
-        overload._queues["decisions"].note(1.0, overload._monotonic())
+        overload._share, overload._due, overload._looked = share, share, float("inf")
 
     running.call(stand)
 
@@ -125,7 +245,6 @@ def test_who_may_route_elsewhere_is_told_so_and_the_others_are_refused(overflow)
         RunningLine(replace(config, pbx=(pbx,)), call_manager) as running,
         Phone(running.address) as phone,
     ):
-        running.call(running.line._engine._sweeper.cancel)
         late(running)
         phone.dial()
         heard = phone.recv()
@@ -143,8 +262,129 @@ def test_law_3_5_a_call_for_help_is_never_too_many():
     config = replace(config, emergency=Emergency("127.0.0.1:9"))
     call_manager = ScriptedCallManager(silent=True)
     with RunningLine(config, call_manager) as running, Phone(running.address) as phone:
-        running.call(running.line._engine._sweeper.cancel)
         late(running)
         phone.dial("999")
         call_manager.wait("incoming")
         assert call_manager.kinds() == ["incoming"]
+
+
+HELP = ("999", "112", "9999", "0112", "+44112", "00441121", "1-1-2", "%31%31%32", "112;phone-context=+44")
+"""What spells a number for help, or has its digits in it; 00441121 has them and is none."""
+
+
+def of_the_line(running: RunningLine, phone: Phone, user: str) -> bytes:
+    """An INVITE that the phone would send."""
+    return phone.request("INVITE", phone.new_dialog(user), body=sdp()).encode()
+
+
+def test_law_3_5_nothing_that_may_be_for_help_is_answered_or_passed_over_unread():
+    config = replace(config_for("127.0.0.1:9"), emergency=Emergency("127.0.0.1:9"))
+    with RunningLine(config, ScriptedCallManager(silent=True)) as running, Phone(running.address) as phone:
+        late(running)
+        engine = running.line._engine
+        away, endpoint = engine.ingress.away, running.line._transport.getServer(("127.0.0.1", 5062))
+
+        def passed_over(user: str) -> tuple[bool, bool]:
+            data = of_the_line(running, phone, user)
+            away.judged = None
+            return away.stale(data, 60.0), away.unread(data, ("127.0.0.1", 5062), endpoint)
+
+        assert running.call(lambda: passed_over("02079460000")) == (True, True), "else the test shows nothing"
+        for user in HELP:
+            assert running.call(lambda user=user: passed_over(user)) == (False, False), user
+
+
+@pytest.mark.parametrize("user", ["999", "1-1-2", "%31%31%32"])
+def test_law_3_5_however_it_is_written_it_comes_through_while_all_else_is_sent_away(user):
+    config = replace(config_for("127.0.0.1:9"), emergency=Emergency("127.0.0.1:9"))
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config, call_manager) as running, Phone(running.address) as phone:
+        late(running)
+        phone.dial()
+        assert phone.recv().get("X-Dialgate-Reason") == "too_many_calls"
+        phone.dial(user)
+        call_manager.wait("incoming")
+        assert call_manager.kinds() == ["shed", "incoming"]
+
+
+def test_what_is_sent_away_unread_gets_the_same_answer_as_what_was_read():
+    """The same INVITE, once as it is usual and once with a header that has to be read; and each once more."""
+    call_manager = ScriptedCallManager()
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
+        late(running)
+        heard = []
+        for headers in ((), ("Accept-Contact: *",)):
+            phone.dial(headers=headers)
+            first = phone.recv()
+            phone.send(phone.invite)
+            again = phone.recv()
+            assert (first.start, first.headers, first.body) == (again.start, again.headers, again.body)
+            own = ("Via", "To", "From", "Call-ID", "CSeq")
+            assert all(first.get(name) for name in own)
+            assert first.get("Call-ID") == phone.dialog.call_id
+            heard.append((first.start, [each for each in first.headers if each[0] not in own]))
+            phone.ack(first)
+        assert heard[0] == heard[1]
+        running.call(lambda: None)
+        assert call_manager.kinds() == ["shed", "shed"], "each once, however often it is sent"
+        assert running.line.counts()["shed"] == 2
+
+
+@pytest.mark.parametrize("where", ["waits for its decision", "was let through"])
+def test_a_call_that_was_let_in_is_never_sent_away(where):
+    call_manager = ScriptedCallManager(silent=where == "waits for its decision")
+    with Callee() as callee:
+        config = config_for(f"127.0.0.1:{callee.port}")
+        with RunningLine(config, call_manager) as running, Phone(running.address) as phone:
+            phone.dial()
+            call_manager.wait("incoming")
+            if where == "was let through":
+                callee.ring()
+                assert phone.recv(only="180")
+            late(running)
+            phone.send(phone.invite)
+            phone.send(phone.request("OPTIONS", phone.new_dialog("gate")))
+            while (heard := phone.recv()).get("CSeq").split()[1] != "OPTIONS":
+                assert heard.code < 300
+            assert call_manager.kinds()[0] == "incoming"
+            assert "shed" not in call_manager.kinds()
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [(("Require: 100rel",), 420), (("Content-Encoding: gzip",), 415), (("Contact: <sip:b@127.0.0.1>",), 400),
+     (("CSeq: 9 INVITE",), 400), (("Authorization: Digest realm=x",), 603)],
+)  # fmt: skip
+def test_what_is_wrong_with_an_invite_is_said_though_it_is_one_too_many(headers, code):
+    with RunningLine(config_for("127.0.0.1:9")) as running, Phone(running.address) as phone:
+        late(running)
+        phone.dial(headers=headers)
+        assert phone.recv().code == code
+
+
+def test_each_call_is_judged_once():
+    """Every second one is let in: those that are plain, though they are looked at twice, and those that are not."""
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
+        late(running, 0.5)
+        for headers in ((), ("Accept-Contact: *",)):
+            for number in range(6):
+                phone.dial(f"0207946000{number}", headers=headers)
+        call_manager.wait("incoming", count=6)
+        call_manager.wait("shed", count=6)
+        assert call_manager.kinds() == ["shed", "incoming"] * 6
+
+
+def test_those_that_wait_for_too_long_are_passed_over_only_while_calls_are_sent_away():
+    with RunningLine(config_for("127.0.0.1:9")) as running, Phone(running.address) as phone:
+        data, stale = of_the_line(running, phone, "02079460000"), running.line._engine.ingress.away.stale
+        assert not stale(data, 60.0)
+        late(running)
+        assert stale(data, T1)
+        assert not stale(data, T1 - 0.01)
+        assert not stale(b"CANCEL" + data[6:], 60.0)
+        assert not stale(b"BYE" + data[6:], 60.0)
+        arrived = time.monotonic() - 60
+        running.call(lambda: running.line._transport._deliver(data, ("127.0.0.1", 5062), arrived, inside=False))
+        assert running.line.counts()["dropped"] == 1
+        assert running.call_manager.kinds() == []
