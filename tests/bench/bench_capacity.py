@@ -1,9 +1,10 @@
 """How much is carried, and what it costs at a quarter, half, full and twice that, each point beside its peers.
 
-    python -m tests.bench.bench_capacity [SECONDS]
+    python -m tests.bench.bench_capacity [SECONDS [LOAD …]]
 
-Three loads, each for so many seconds. The capacity is the highest load at which all goes well: it is doubled until
-something does not, then looked for between. The points are then run anew, each by a gate that is warm.
+Three loads, or those named (``calls``, ``refusals``, ``calls with audio``), each for so many seconds. The capacity is
+the highest load at which all goes well: it is doubled until something does not, then looked for between. The points are
+then run anew, each by a gate that is warm.
 
 - Calls a second, SIPp's stock ``uac`` and ``uas``, announced and recorded; beside them ``b2bua_radius``, mended. Well:
   every call is carried and the 200 comes within T1 (RFC 3261, 17.1.1.1: 500 ms, when a caller sends its INVITE again)
@@ -257,18 +258,26 @@ def _row(what: str, tool: str, figure: float, unit: str, note: str) -> Row:
     return {"what": what, "tool": tool, "figure": round(figure, 3), "unit": unit, "note": note}
 
 
-def run(seconds: float = 10.0, starts: Sequence[float] = (), most: int = MOST_POINTS) -> list[Row]:
-    """Rows: processor for one; in the note what failed, the delay at the median and the 99th percentile, memory."""
+def run(
+    seconds: float = 10.0, starts: Sequence[float] = (), most: int = MOST_POINTS, names: Sequence[str] = ()
+) -> list[Row]:
+    """Rows: processor for one; in the note what failed, the delay at the median and the 99th percentile, memory.
+
+    ``names``: the loads; all where none is named.
+    """
+    known = [load.name for load in LOADS]
+    assert set(names) <= set(known), f"no such load among {', '.join(names)}; there are {', '.join(known)}"
     rows = []
     for load, start in zip(LOADS, starts or [load.start for load in LOADS], strict=True):
-        rows += measured(load, seconds, start, most)
+        if not names or load.name in names:
+            rows += measured(load, seconds, start, most)
     return rows
 
 
 def main() -> None:
     """Print the rows."""
     began = time.monotonic()
-    for row in run(*(float(word) for word in sys.argv[1:2])):
+    for row in run(*(float(word) for word in sys.argv[1:2]), names=sys.argv[2:]):
         print(f"{row['tool']:26} {row['what']:45} {row['figure']:9,.2f} {row['unit']:9} {row['note']}")
     print(f"in {time.monotonic() - began:.0f} s")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.bench_capacity import MOST_POINTS, Point, capacity
+from tests.bench import bench_capacity
+from tests.bench.bench_capacity import LOADS, MOST_POINTS, Point, capacity
 from tests.bench.bench_soak import growth
 
 
@@ -37,3 +38,11 @@ def test_a_point_goes_well_when_nothing_failed_and_99_of_100_came_in_time() -> N
 def test_growth_is_told_from_when_it_is_warm() -> None:
     assert growth([*range(30), *[100.0] * 70, *[105.0] * 20]) == (100.0, 105.0)
     assert growth([7.0]) == (7.0, 7.0)
+
+
+def test_only_the_loads_that_are_named_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_capacity, "measured", lambda load, *_: [{"what": load.name}])
+    assert bench_capacity.run(names=["refusals"]) == [{"what": "refusals"}]
+    assert len(bench_capacity.run()) == len(LOADS)
+    with pytest.raises(AssertionError, match="no such load among audio; there are calls"):
+        bench_capacity.run(names=["audio"])
