@@ -65,9 +65,9 @@ test: $(READY)
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own. These wait
-# for little: one worker more than there are processors. A property is tried with a hundred examples at most.
+# for little: one worker more than there are processors. A property is tried with 25 examples at most.
 test-quick: $(READY)
-	DIALGATE_MOST_EXAMPLES=100 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
+	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

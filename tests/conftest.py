@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support import cheap_keys, databases, example, worker_server
+from tests.support.examples import examples
 
 _CLONE_NEWNET = 0x40000000
 _TESTS = Path(__file__).parent
@@ -66,6 +68,8 @@ def pytest_configure() -> None:
     example.share()
     databases.copy_empty()
     cheap_keys.ask_for_least()
+    settings.register_profile("as many as asked", max_examples=examples(settings.default.max_examples))
+    settings.load_profile("as many as asked")
     if "PYTEST_XDIST_WORKER" in os.environ:
         _own_network()
 

@@ -89,6 +89,7 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
+@pytest.mark.deep
 def test_no_module_imports_itself_through_others() -> None:
     assert circles(graph()) == []
 

@@ -16,6 +16,7 @@ from tests.support import programs
 from tests.support.gatehouse import running
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.deep
 PROGRAM = """
 import json, os, resource, signal, sys, threading
 umask = os.umask(0)

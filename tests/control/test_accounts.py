@@ -26,7 +26,7 @@ from tests.support.gatehouse import Gatehouse
 from tests.support.keeping import plant
 from tests.support.requesting import key_of, opened, sound
 
-pytestmark = NEEDS_ROOT
+pytestmark = [NEEDS_ROOT, pytest.mark.deep]
 
 NUMBER = "020 7946 0123"
 GIVEN = {"number": NUMBER, "path": "/etc/passwd", "recipient": ""}
@@ -197,7 +197,6 @@ def test_a_session_says_who_one_is_to_the_gate(asked: Asked) -> None:
     assert set(session["can"]) == {op for op, told in asked.told["both"].items() if told != "not_permitted"}
 
 
-@pytest.mark.deep
 def test_neither_viewer_nor_manager_sees_a_number_in_full_whatever_it_asks(asked: Asked) -> None:
     def looks() -> list[Any]:
         client = asked.gate.client
@@ -213,7 +212,6 @@ def test_neither_viewer_nor_manager_sees_a_number_in_full_whatever_it_asks(asked
     assert "+442079460123" in str(as_account(asked.names[AUDITOR], lambda: asked.gate.client.call("calls_list")))
 
 
-@pytest.mark.deep
 def test_an_auditor_opens_a_recording_with_a_key_of_their_own_and_without_the_gates_folder(asked: Asked) -> None:
     """The program is not readable to everybody everywhere: what it loads late is loaded before."""
     for module in ("gate.exports.audio", "gate.vault.opening", "gate.vault.keyfile", "soundfile", "encodings.cp1252"):

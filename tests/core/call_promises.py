@@ -84,6 +84,7 @@ class Conversation:
         self._seen = seen
         self.policy = policy
         self.call = calls.Call(passed_on=passed_on)
+        self.state: State = self.call.state
         self.told: list[Event] = []
         self._come = Counter[type[Event]]()
         self.done: list[Do] = []
@@ -95,11 +96,6 @@ class Conversation:
         """Recorders that were opened and not told to close."""
         self._closing = False
         """The end waits for the recording."""
-
-    @property
-    def state(self) -> State:
-        state: State = self.call.state
-        return state
 
     @property
     def emergency(self) -> bool:
@@ -117,6 +113,7 @@ class Conversation:
     def tell(self, event: Event) -> None:
         before, was_open, did = self.state, self._open, list(self.done)
         self.call, commands = self._calls.handle(self.call, event, self.policy)
+        self.state = self.call.state
         self.told.append(event)
         self._come[type(event)] += 1
         self.done += commands

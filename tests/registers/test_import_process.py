@@ -26,6 +26,8 @@ from tests.support.registers import NOW, TODAY, drama, files, put, write
 
 LARGE = 3_000_000
 
+pytestmark = pytest.mark.deep
+
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -138,7 +140,6 @@ def test_a_caller_that_gives_up_ends_its_child(tmp_path: Path, large: Path) -> N
     assert _count(folder) == 100
 
 
-@pytest.mark.deep
 def test_kill_at_random_moments(tmp_path: Path, large: Path) -> None:
     folder = tmp_path / "r"
     draw = random.Random(6)
@@ -159,7 +160,6 @@ def test_kill_at_random_moments(tmp_path: Path, large: Path) -> None:
     assert killed > 0
 
 
-@pytest.mark.deep
 def test_two_imports_at_once_take_turns(tmp_path: Path, large: Path) -> None:
     folder = tmp_path / "r"
     small = write(tmp_path / "small.txt", drama(500))

@@ -333,6 +333,7 @@ def _events_until_death(folder: Path, source: Path, fatal: int) -> int:
         os._exit(1)
 
 
+@pytest.mark.deep
 def test_death_at_any_touch_of_the_file_system_leaves_a_whole_register(tmp_path: Path) -> None:
     """At every step in turn: the old or the new register is in force, whole, and the next import works."""
     folder = tmp_path / "r"

@@ -131,6 +131,7 @@ def check_limited(folder):
     assert ran.stdout.endswith("held\n"), ran.stderr[-3000:]
 
 
+@pytest.mark.deep
 def test_a_limit_on_the_size_of_files(tmp_path):
     check_limited(tmp_path)
 

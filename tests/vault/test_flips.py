@@ -87,6 +87,7 @@ def noted(key: CheckpointKey) -> Callable[[bytes], object]:
     return check
 
 
+@pytest.mark.deep
 def test_flips_in_keys_and_checkpoints(tmp_path: Path) -> None:
     ada, bob = private_key(), private_key("Bob (auditor)", "auditor")
     ids = {"recording_id": "rec-1", "key_id": "key-1"}

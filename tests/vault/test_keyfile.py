@@ -47,6 +47,7 @@ def as_the_gate_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "full.key"
 
 
+@pytest.mark.deep
 def test_a_guess_at_a_passphrase_costs_64_mib_three_times_over(as_the_gate_asks: Path) -> None:
     cost = json.loads(as_the_gate_asks.read_text())["kdf"]
     del cost["salt"]
@@ -200,6 +201,7 @@ def test_two_spellings_of_one_passphrase_are_the_same(tmp_path: Path) -> None:
     assert load_private(tmp_path / "zoe.key", composed).recipient == recipient
 
 
+@pytest.mark.deep
 def test_another_program_can_open_it_by_the_documentation(as_the_gate_asks: Path) -> None:
     fields = json.loads(as_the_gate_asks.read_text())
     kdf, digest = fields["kdf"], fields.pop("sha256")
