@@ -118,6 +118,7 @@ def house(*, asked: bool = False) -> Iterator[Gatehouse]:
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
         gate = Gatehouse(Path(place) / "gate", announcement=ANNOUNCEMENT)
         gate.add_pbx()
+        gate.set("calling", redial_hours=0)  # SIPp dials one number: once unattended it would be refused ever after
         if asked:
             may_ask(gate)
         try:
