@@ -113,7 +113,7 @@ class Engine:
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
-        transport.needs_nothing, transport.stale = self.ingress.responses.acknowledged_by, self.ingress.away.stale
+        transport.needs_nothing = self.ingress.responses.acknowledged_by
         transport.on_wait_inside = partial(self.overload.note, "inside")
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}

@@ -62,12 +62,6 @@ _WITHOUT_MEANING = frozenset(
 """Headers that say nothing of whether an INVITE is well formed; and those that begin with ``X-``."""
 
 
-def numbered(data: bytes) -> str | None:
-    """The digits that an INVITE is for, perhaps with a ``+``; None where it is for anything else."""
-    start = _START.fullmatch(data[:LONGEST].partition(b"\r\n")[0].decode("latin-1"))
-    return start[1] if start else None
-
-
 def plain_invite(data: bytes) -> tuple[SipMessage, str] | None:
     """A new INVITE for a number, and the number as it stands in the Request-URI (digits, perhaps a ``+``); None for
     anything that is not quite plain. Of the message there is what an answer and its transaction need."""

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.pending import Pending
-from gate.sip.plain_invite import numbered, plain_invite
+from gate.sip.plain_invite import plain_invite
 
 if TYPE_CHECKING:
     from gate.sip.ingress import Ingress
-
-T1 = 0.5
-"""Seconds after which a request by UDP that has no answer is sent again (RFC 3261 17.1.1.1)."""
 
 
 class SendingAway:
@@ -42,15 +39,6 @@ class SendingAway:
         self._engine.overload.shed += 1
         self._ingress.refuse(pending, "too_many_calls", "", "The gate has more calls than it can carry in time.")
         self._engine.events.shed(pending.claimed_by)
-
-    def stale(self, data: bytes, waited: float) -> bool:
-        """True, while calls are sent away, for an INVITE that has waited for T1: its caller has sent it again by now
-        (RFC 3261 17.1.1.2), and the copy gets the answer. Else whatever is late would be answered twice, and be later
-        for it. Never for one that may be for help. From any thread."""
-        if waited < T1 or not self._engine.overload.sheds or not data.startswith(b"INVITE "):
-            return False
-        number = numbered(data)
-        return number is not None and not self._may_be_for_help(number)
 
     def _may_be_for_help(self, digits: str) -> bool:
         """True where any plan for dialling could find an emergency number in them."""

@@ -97,8 +97,6 @@ class Transport:
         """Datagrams dropped because the line thread did not keep up."""
         self.needs_nothing: Callable[[bytes], bool] = lambda data: False
         """True for a datagram for which there is nothing to do; asked by the receiving threads."""
-        self.stale: Callable[[bytes, float], bool] = lambda data, waited: False
-        """True for one that is passed over after it has waited so many seconds; asked by them, and at its turn."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
         self.on_wait_inside: Callable[[float], None] = lambda seconds: None
         """Told how long each datagram has waited for its turn, from its arrival in the kernel; those inside a call by
@@ -171,18 +169,11 @@ class Transport:
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
             if not self.flood_filter.lets(address, len(data)) or self.needs_nothing(data):
                 continue
-            inside, arrived = data.startswith(_INSIDE), _arrival(extra)
-            if self.stale(data, time.monotonic() - arrived):
-                self.dropped += 1
-                continue
-            self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
+            inside = data.startswith(_INSIDE)
+            self._steps.arrived(partial(self._deliver, data, address, _arrival(extra), inside), inside=inside)
 
     def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
-        waited = time.monotonic() - arrived
-        (self.on_wait_inside if inside else self.on_wait)(waited)
-        if self.stale(data, waited):
-            self.dropped += 1
-            return
+        (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
         self._receive(data, source, self.getServer(source))
 
     # --- what sippy's transaction manager calls ---------------------------------------------------------------------

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse
+from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.sipp import Sipp, need_sipp
 from tests.support.waiting import PATIENCE
 
 CALLS, RATE = 2000, 250
 """More than a gate with announcement and recording carries on a few cores, and for longer than a queue could hide."""
 NUMBER = "01134960520"
+REFUSED = Path(__file__).parents[1] / "sip" / "scenarios" / "uac_refused.xml"
 
 
 @pytest.mark.load
@@ -47,6 +48,32 @@ def test_a_dialler_gone_wild_does_no_harm_to_the_calls_under_way(tmp_path: Path)
         shed = sum(json.loads(row["body"])["count"] for row in facts)
         print(f"{len(carried)} carried, {shed} sent away, {told['asked_again']} asked again")
         assert shed + len(calls) == CALLS
+        assert shed > 0
+        gate.verified()
+    finally:
+        gate.stop()
+
+
+@pytest.mark.load
+def test_of_more_refusals_than_the_gate_can_keep_each_is_refused_and_none_kept_twice(tmp_path: Path) -> None:
+    """Two thousand INVITEs a second for a listed number: each is refused, with a leaf of its own or counted."""
+    need_sipp()
+    gate = Gatehouse(tmp_path / "gate")
+    gate.add_pbx()
+    gate.start()
+    try:
+        near = Sipp(
+            REFUSED, remote=gate.address, calls=2 * CALLS, rate=8 * RATE, service=LISTED, timeout=120, trace=False
+        )
+        told = near.result()
+        assert (told.successful, told.failed) == (2 * CALLS, 0), told.errors[-500:]
+        assert gate.stop() == 0
+        kept = gate.rows("SELECT verdict, reason FROM calls")
+        assert {(call["verdict"], call["reason"]) for call in kept} == {("block", "listed_tps")}
+        facts = gate.rows("SELECT body FROM facts WHERE kind = 'refused_overload'")
+        shed = sum(json.loads(row["body"])["count"] for row in facts)
+        print(f"{len(kept)} kept, {shed} sent away, {told.retransmissions} sent again")
+        assert len(kept) + shed == 2 * CALLS
         assert shed > 0
         gate.verified()
     finally:
