@@ -306,7 +306,7 @@ def why_not(request: Request, event: Event) -> str:
         return transition.guard(request, event)
     if isinstance(event, words.Searched) and request.asks in NEEDS_IDENTITY and not request.identified:
         return "the identity is not proven"
-    return "it is over" if request.state in OVER else f"it is {request.state.value.replace('_', ' ')}"
+    return "it is over" if request.state in OVER else f"its state is {request.state.value.replace('_', ' ')}"
 
 
 def telling(request: Request, who: str, on: date) -> Event:

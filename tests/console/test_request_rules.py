@@ -107,7 +107,7 @@ def test_why_not_is_said_in_words() -> None:
     why = {course: {each.name: each.why_not for each in offers(shown(request))} for course, request in COURSES.items()}
     assert why["received"]["search"] == "the identity is not proven"
     assert why["received"]["grant"] == "the identity is not proven"
-    assert why["received"]["told"] == "it is received"
+    assert why["received"]["told"] == "its state is received"
     assert why["to be erased"]["told"] == "it is granted, but not done yet"
     assert why["erased"]["fulfil"] == "it is done"
     assert why["refused"]["told"] == "that was noted"
