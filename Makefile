@@ -18,7 +18,7 @@ PYTHON ?= $(shell $(SYSTEM) -c '$(WHOLE)' 2>/dev/null && echo $(SYSTEM) || echo 
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-WORKERS ?= 4
+WORKERS ?= 6
 # Where the tests are that load the machine, and the folders of the quick ones.
 LOAD   := tests/attack tests/e2e tests/sip
 # What only the console's pictures need, which are not among them: each worker would import it.
