@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 
+from console.late import late
 from console.messages import LinkChanged, Snapshot
 from gate.control.client import ControlClient
 from gate.errors import ControlError, GateError
@@ -213,6 +215,11 @@ async def on_thread(work: Callable[[], T], *, timeout: float | None = None) -> T
     threading.Thread(target=run, name="console-work", daemon=True).start()
     async with asyncio.timeout(timeout):
         return await future
+
+
+async def late_on_thread(name: str) -> Any:
+    """``module:name`` (``late``), its module imported on a thread: for what takes longer to load than a key may."""
+    return await on_thread(partial(late, name))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, step: Callable[..., object], *values: Any) -> None:

@@ -13,8 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.feed import on_thread
-from console.late import late
+from console.feed import late_on_thread, on_thread
 from console.modes import audit_bundle, audit_keys
 from console.modes import audit_shown as shown
 from console.modes.audit_detail import LeafDetail, TextDetail
@@ -189,7 +188,7 @@ class Mode(ListMode):
     @work
     async def action_reports(self) -> None:
         """Reports, and how the gate is set up."""
-        await (await on_thread(partial(late, "console.modes.reports:show")))(self)
+        await (await late_on_thread("console.modes.reports:show"))(self)
 
     @work
     async def action_verify(self) -> None:

@@ -187,7 +187,8 @@ class ModeScreen(GateScreen):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """The styles of a mode that comes are as they are: a quarter of what its key would wait for.
 
-        Of another theme the app tells every screen itself (``refresh_css``), of another size ``on_resize``.
+        Of another theme the app tells those on the screen at once, and a mode when it is come back to; of another size
+        ``on_resize``.
         """
         event.refresh_styles = False
 

@@ -15,8 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.feed import on_thread
-from console.late import late
+from console.feed import late_on_thread, on_thread
 from console.modes.contact import ContactDetail, forget
 from console.modes.contact_shown import change, standing
 from console.modes.listing import ListMode, View
@@ -171,7 +170,7 @@ class Mode(ListMode):
     @work
     async def action_import(self) -> None:
         """Keep and screen the CRM's list."""
-        await (await on_thread(partial(late, "console.modes.contact_file:import_list")))(self)
+        await (await late_on_thread("console.modes.contact_file:import_list"))(self)
         self.returned()
 
     @work
@@ -180,7 +179,7 @@ class Mode(ListMode):
         said = "Every contact is screened anew, and what has changed is kept."
         if not await sure(self, "Screen all contacts now?", said, "Screen"):
             return
-        rescreen = (await on_thread(partial(late, "gate.operations.contacts.rescreening:ContactsRescreen")))()
+        rescreen = (await late_on_thread("gate.operations.contacts.rescreening:ContactsRescreen"))()
         answer = await self.app.push_screen_wait(
             Working("Screening the contacts", lambda progress: self.feed.ask(rescreen, progress=progress))
         )
@@ -218,7 +217,7 @@ class Mode(ListMode):
         files = self.app.setup.files
         if files is None:
             return
-        since, written = self.since, await on_thread(partial(late, "console.modes.contact_file:changes_file"))
+        since, written = self.since, await late_on_thread("console.modes.contact_file:changes_file")
         name = self.app.setup.exports / f"changes_since_{since:%Y-%m-%d}.csv"
 
         async def send(told: Mapping[str, str]) -> str:

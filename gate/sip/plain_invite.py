@@ -18,6 +18,7 @@ LONGEST = 4096
 MOST_LINES = 64
 """Of its head."""
 MOST_HOPS = 8
+# Each is written out whole, ports too: what a pattern costs is measured by its text in the source.
 _START = re.compile(
     r"INVITE sip:(\+?[0-9]{1,32})@[A-Za-z0-9.:-]{1,255}(?:;transport=[A-Za-z]{2,4}|;user=phone)? SIP/2\.0"
 )
