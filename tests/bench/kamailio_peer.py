@@ -1,20 +1,23 @@
-"""Kamailio refusing every INVITE: by itself, with or without a transaction, or after it has asked a gate over HTTP."""
+"""Kamailio refusing INVITEs: by itself, with or without a transaction, or after it has asked a gate over HTTP, or a
+screening program by evapi."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from tests.support.gatehouse import Gatehouse, free_port
+from tests.support.gatehouse import LISTED, Gatehouse, free_port
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE
 
 PACKAGE = "kamailio-extra-modules"
-"""Debian's, with ``http_async_client``."""
+"""Debian's, with ``http_async_client`` and ``evapi``."""
 
 
 class How(StrEnum):
@@ -23,6 +26,7 @@ class How(StrEnum):
     STATELESS = "Kamailio, stateless"
     STATEFUL = "Kamailio, stateful"
     ASKING = "Kamailio asking the gate"
+    EVAPI = "Kamailio asking by evapi"
 
 
 _MAIN = """
@@ -61,6 +65,33 @@ _ASKS = """
     $http_req(body) = $rU;
     http_async_query("http://{http}/v1/decision?format=text", "ANSWER");
 """
+_EVAPI = """
+loadmodule "tmx.so"
+loadmodule "evapi.so"
+modparam("evapi", "bind_addr", "127.0.0.1:{evapi}")
+modparam("evapi", "max_clients", 1)
+# microseconds: it would look every half second for what has come
+modparam("evapi", "wait_idle", 1000)
+event_route[evapi:message-received] {{
+    $var(verdict) = $(evapi(msg){{s.select,2,:}});
+    $var(index) = $(evapi(msg){{s.select,0,:}}{{s.int}});
+    $var(label) = $(evapi(msg){{s.select,1,:}}{{s.int}});
+    t_continue("$var(index)", "$var(label)", "VERDICT");
+}}
+route[VERDICT] {{
+    if ($var(verdict) == "allow") {{ t_reply("500", "This Peer Connects Nobody"); }}
+    else {{ t_reply("603", "Decline"); }}
+}}
+"""
+_ASKS_BY_EVAPI = """
+    t_newtran();
+    evapi_async_relay("$T(id_index):$T(id_label):$rU");
+"""
+
+
+def has_modules() -> bool:
+    """Whether Kamailio and that package are installed."""
+    return any(Path("/usr/lib").glob("*/kamailio/modules/evapi.so"))
 
 
 def may_ask(gate: Gatehouse) -> None:
@@ -71,22 +102,25 @@ def may_ask(gate: Gatehouse) -> None:
 
 
 @contextmanager
-def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[tuple[int, tuple[str, int]]]:
-    """A running one: its process, which has children, and where it listens. ``gate``: one that may be asked."""
-    port, modules = free_port(), ""
+def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[tuple[list[int], tuple[str, int]]]:
+    """A running one: its processes, which have children, and where it listens. ``gate``: one that may be asked."""
+    port, evapi, modules = free_port(), free_port(), ""
     invite = 'sl_send_reply("603", "Decline");' if how is How.STATELESS else 't_newtran(); t_reply("603", "Decline");'
     if how is How.ASKING:
         assert gate is not None
-        there = any(Path("/usr/lib").glob("*/kamailio/modules/http_async_client.so"))
-        assert there, f"install Debian's package {PACKAGE}"
         modules, invite = _ASKING.format(), _ASKS.format(token=gate.tokens["kamailio"], http=gate.http)
+    elif how is How.EVAPI:
+        modules, invite = _EVAPI.format(evapi=evapi), _ASKS_BY_EVAPI
+    if how in (How.ASKING, How.EVAPI):
+        assert has_modules(), f"install Debian's package {PACKAGE}"
     folder.mkdir()
     config = folder / "kamailio.cfg"
     config.write_text(_MAIN.format(port=port, modules=modules, invite=invite))
     words = ["-f", str(config), "-DD", "-E", "-m", "1024", "-w", str(folder), "-Y", str(folder)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(["kamailio", *words, "-P", str(folder / "pid")], stdout=log, stderr=log)
-    try:
+    with ExitStack() as stack:
+        stack.callback(_end, process)
         end = time.monotonic() + PATIENCE
         with Phone(("127.0.0.1", port)) as phone:
             while True:  # it listens before its workers are there
@@ -94,7 +128,16 @@ def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[
                 if not phone.quiet(0.2):
                     break
                 assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
-        yield process.pid, ("127.0.0.1", port)
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+        processes: list[subprocess.Popen[Any]] = [process]
+        if how is How.EVAPI:
+            words = [sys.executable, "-m", "tests.bench.evapi_screen", str(evapi), LISTED]
+            asked = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+            stack.callback(_end, asked)
+            processes.append(asked)
+            assert asked.stdout is not None and asked.stdout.readline() == "ready\n"
+        yield [each.pid for each in processes], ("127.0.0.1", port)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    process.wait(PATIENCE)
