@@ -13,7 +13,7 @@
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
 - ``proving``      facts as they lie in the tree, for proofs
 - ``requests``     what is held of a person, found by number or time, and its erasure; ``handed_out``: to whom
-                   it went; ``transfers``: who else is heard in a call
+                   it went; ``transfers``: who else is heard in a call; ``said``: what people wrote about one
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``slices``       a period of the log with its proofs, for a bundle
 - ``tree``         the Merkle tree as it is kept; the check at the start

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Final
 
 from gate.core.evidence import stamp
-from gate.store import contacts, erasure, requests, transfers
+from gate.store import contacts, erasure, requests, said, transfers
 from gate.store.queries import Source
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -80,6 +80,7 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     ]
     gone = [states[call]["number"] for call in going if states[call]["number"]]
     leaves = requests.call_leaves(tx, going, gone)
+    leaves += said.about_calls(tx, going)
     if leaves:
         receipt = {"basis": "retention", "what": what}
         erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)

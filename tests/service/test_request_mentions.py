@@ -15,6 +15,7 @@ import pytest
 
 from gate.config import load
 from gate.errors import StoreError
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from gate.store import kept
 from gate.store.reader import Reader
@@ -211,3 +212,40 @@ def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: D
     while spelled_in(house.config.data, *names) and time.monotonic() < end:
         time.sleep(0.1)
     assert spelled_in(house.config.data, *names) == []
+
+
+def test_what_was_written_about_the_persons_calls_goes_with_them(folder: Path) -> None:
+    """Why their number was shown, why a recording was held and is no more, and a purpose that names them."""
+    with opened(folder) as house:
+        desk = ByName(house)
+        for call in ("call-rec0", "call-other"):
+            desk.reveal(kind="call", id=call, why=f"Pat Person's neighbour, {call}", actor=ANN)
+        hold = desk.hold_add(recording_id="rec0", reason="the Person claim", reference="Pat 17", actor=ANN)["id"]
+        desk.hold_release(hold_id=hold, reason="Mr Person settled", actor=ANN)
+        for purpose in ("Pat Person complains", "quality"):
+            desk.recording_take(recording_id="rec0", purpose=purpose, recipient="0123456789abcdef", actor=ANN)
+        reference = granted(house)
+        carry_out(house, reference)
+        desk.request_told(request=reference, actor=ANN)
+        bodies = [row["body"] for row in rows(house, "SELECT body FROM facts WHERE body IS NOT NULL")]
+        (kept_hold,) = desk.hold_list(released=True, actor=ANN)["items"]
+        assert [kept_hold[name] for name in ("reason", "reference", "released_why")] == [None, None, None]
+        told = "Pat Person", "Pat 17", "Person claim", "Person settled"
+        assert [body for body in bodies if any(each in body for each in told)] == [
+            json.dumps({"kind": "call", "why": "Pat Person's neighbour, call-other"}, separators=(",", ":"))
+        ]
+        assert any('"purpose":"quality"' in body for body in bodies)
+        assert house.log.verify().ok
+    assert spelled_in(folder / "data", "Person claim", "Person settled", "Pat Person complains") == []
+
+
+def test_why_a_contacts_number_was_shown_goes_with_the_contact(house: DataFolder, tmp_path: Path) -> None:
+    crm = tmp_path / "crm.csv"
+    crm.write_text(f"id,phone\nP-1,{PERSON}\nO-1,{OTHER}\n", encoding="utf-8")
+    desk = ByName(house)
+    desk.contacts_import(file=open_file(crm), reference="id", actor=ANN)
+    for reference in ("P-1", "O-1"):
+        desk.reveal(kind="contact", id=reference, why=f"a callback, {reference}", actor=ANN)
+    carry_out(house, granted(house))
+    shown = rows(house, "SELECT body FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL")
+    assert [json.loads(row["body"])["reference"] for row in shown] == ["O-1"]

@@ -192,3 +192,18 @@ def test_the_record_of_processing_shows_every_term(house: DataFolder) -> None:
     ):
         assert words in shown
     assert "12 calendar months after they were imported or called last" in shown
+
+
+def test_what_was_written_about_a_call_goes_at_its_end(house: DataFolder) -> None:
+    desk = ByName(house)
+    for name, at in (("due", months_ago(24)), ("young", months_ago(23))):
+        call(house, name, NUMBERS[0], at)
+        desk.reveal(kind="call", id=name, why="Mr Quill asked", actor=ANN)
+        hold = desk.hold_add(call_id=name, reason="the Quill claim", reference="17", actor=ANN)["id"]
+        desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
+    desk.retention_terms_sweep(actor=ANN)
+    left = house.read(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
+    assert [row["subject"] for row in left] == ["young"]
+    reasons = {each["call_id"]: each["reason"] for each in desk.hold_list(released=True, actor=ANN)["items"]}
+    assert reasons == {"due": None, "young": "the Quill claim"}
+    assert holds(house)

@@ -5,8 +5,9 @@ The order, and what a kill at each point leaves. The objection that keeps the pe
 1. ``request_carrying`` names the calls (random ids): from here on it is decided, and whoever finds it without its
    receipt carries it out again. Every further step may be done twice;
 2. recordings go, but for what is held (``gate.operations.retention.erasing``): key, file, receipt;
-3. facts of the calls are emptied, a few hundred in a transaction, once nothing of their recordings is left; where the
-   whole of a person was searched for, so is every other fact that holds one of their numbers, contacts too;
+3. facts of the calls are emptied, a few hundred in a transaction, once nothing of their recordings is left, and what
+   people wrote about them (``gate.store.said``); where the whole of a person was searched for, so is every other fact
+   that holds one of their numbers, contacts too;
 4. the write-ahead log is cut, so that no file holds an older page;
 5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
    Where something is held the request is partly done; once a hold has ended all of it is carried out again, from 1 on.
@@ -30,12 +31,13 @@ from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
 from gate.operations.requests.plan import GONE, Plan
+from gate.operations.requests.proofs import nameless
 from gate.operations.requests.telling import to_tell
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.store import requests as book
-from gate.store import transfers
+from gate.store import said, transfers
 from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -215,7 +217,9 @@ class RequestEraser:
             calls += [each for each in later if each["call_id"] not in known]
         held, held_lines = self._holds(tx, lines, calls)
         company = _company(tx, lines, calls)
-        return Plan(row["id"], row["reference"], lines, whole, calls, *company, held, held_lines)
+        return Plan(
+            row["id"], row["reference"], lines, whole, calls, *company, held, held_lines, name=row["name"] or ""
+        )
 
     def _holds(self, tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
         """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
@@ -285,15 +289,26 @@ class RequestEraser:
                 break
             if progress is not None:
                 progress(0.5 + 0.5 * min(1.0, place / max(1, size)), "everything else")
-        self._store.call(lambda tx: book.forget_contacts(tx, plan.free_lines))
+        yield self._store.call(partial(self._forget_contacts, plan=plan, actor=actor))
+
+    def _forget_contacts(self, tx: StoreTransaction, plan: Plan, actor: str) -> int:
+        """Contacts with these numbers, and what was written about them."""
+        words = said.about_contacts(tx, {each["reference"] for each in book.contacts_of(tx, plan.free_lines)})
+        book.forget_contacts(tx, plan.free_lines)
+        now = self._clock.now()
+        return book.erase_leaves(tx, words, request=plan.request_id, what="words", at=now, actor=actor)
 
     def _empty_calls(self, tx: StoreTransaction, plan: Plan, call_ids: list[str], actor: str) -> int:
         """Facts of these calls, but for what somebody has put on hold since the plan was made."""
         calls = book.calls(tx, call_ids)
         self._hold(tx, plan, calls)
         going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
-        now = self._clock.now()
-        return book.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor, others=plan.others)
+        now, name = self._clock.now(), plan.name
+        words = said.about_calls(tx, set(going) - plan.others, lambda text: not nameless(text, name))
+        facts = book.erase_leaves(tx, words, request=plan.request_id, what="words", at=now, actor=actor)
+        return facts + book.erase_calls(
+            tx, going, plan.lines, request=plan.request_id, at=now, actor=actor, others=plan.others
+        )
 
     def _hold(self, tx: StoreTransaction, plan: Plan, calls: list[Row]) -> bool:
         """Note what has been put on hold since the plan was made; True where a number was."""

@@ -35,6 +35,8 @@ class Plan:
     """Names of holds in force on others in which a number stands; their words are others', so they are not in it."""
     open_requests: set[str] = field(default_factory=set)
     """References of the person's requests that are not over, as they were passed."""
+    name: str = ""
+    """Who asks, where it is known."""
     mentions: set[str] = field(default_factory=set)
     """What else of others a number stands in: ``consent <id>``, ``request <reference>``."""
 
