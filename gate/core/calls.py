@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from gate.core import transitions
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    Call,
     CallerLeft,
     Committed,
     Decided,
@@ -32,18 +33,13 @@ from gate.core.call_words import (
     GoodbyeOver,
     HungUp,
     PauseAsked,
+    Policy,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
     Ringing,
     State,
     Stop,
-)
-from gate.core.call_words import (
-    Call as Call,
-)
-from gate.core.call_words import (
-    Policy as Policy,
 )
 from gate.core.pauses import code_typed, pause_asked
 
@@ -57,19 +53,21 @@ class UnexpectedEvent(ValueError):
         self.event = event
 
 
+C = TypeVar("C", bound=Call)
+"""A call out, or one in: these steps are the same for both."""
 Step = tuple[Call, list[Do]]
 Handler = Callable[[Call, Any, Policy], Step]
 """The table gives each handler the events of its own type only."""
 
 
-def _end(call: Call, by: str, cause: str, code: int = 0) -> Call:
+def end(call: C, by: str, cause: str, code: int = 0) -> C:
     """The first cause of an end is the one that counts."""
     if call.ended_by:
         return call
     return replace(call, ended_by=by, cause=cause, code=code)
 
 
-def _close(call: Call, commands: list[Do]) -> Step:
+def close(call: C, commands: list[Do]) -> tuple[C, list[Do]]:
     """Both legs are down or told to be: close what is open, then finish."""
     if call.recorder_open:
         return replace(call, state=State.CLOSING, recording=False), [*commands, Do.CLOSE_RECORDING]
@@ -77,7 +75,7 @@ def _close(call: Call, commands: list[Do]) -> Step:
 
 
 def _cut(call: Call, by: str, cause: str) -> Step:
-    return _close(_end(call, by, cause), [Do.STOP_PLAYING, Do.HANG_UP])
+    return close(end(call, by, cause), [Do.STOP_PLAYING, Do.HANG_UP])
 
 
 def _goodbye(call: Call, by: str, cause: str) -> Step:
@@ -85,14 +83,14 @@ def _goodbye(call: Call, by: str, cause: str) -> Step:
     commands = [Do.STOP_PLAYING]
     if call.recorder_open:
         commands.append(Do.CLOSE_RECORDING)
-    ended = replace(_end(call, by, cause), state=State.GOODBYE, recording=False)
+    ended = replace(end(call, by, cause), state=State.GOODBYE, recording=False)
     return ended, [*commands, Do.SAY_GOODBYE]
 
 
 def _decided(call: Call, event: Decided, _policy: Policy) -> Step:
     if event.allowed:
         return replace(call, state=State.DIALLING), [Do.INVITE]
-    return replace(_end(call, "gate", "refused"), state=State.ENDED), [Do.REFUSE]
+    return replace(end(call, "gate", "refused"), state=State.ENDED), [Do.REFUSE]
 
 
 def _emergency(call: Call, _event: Emergency, _policy: Policy) -> Step:
@@ -102,15 +100,15 @@ def _emergency(call: Call, _event: Emergency, _policy: Policy) -> Step:
 
 def _undecided(call: Call, _event: Event, _policy: Policy) -> Step:
     """No evidence, no call: refused without a durable decision; the refusal itself needs none."""
-    return replace(_end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.REFUSE]
+    return replace(end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.REFUSE]
 
 
 def _withdrawn(call: Call, event: HungUp, _policy: Policy) -> Step:
-    return replace(_end(call, event.by, event.cause), state=State.ENDED), [Do.FINISH]
+    return replace(end(call, event.by, event.cause), state=State.ENDED), [Do.FINISH]
 
 
 def _stopped_early(call: Call, event: Stop, _policy: Policy) -> Step:
-    return replace(_end(call, "gate", event.cause), state=State.ENDED), [Do.REFUSE, Do.FINISH]
+    return replace(end(call, "gate", event.cause), state=State.ENDED), [Do.REFUSE, Do.FINISH]
 
 
 def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
@@ -126,11 +124,12 @@ def _answered(call: Call, _event: Event, _policy: Policy) -> Step:
 
 
 def _failed(call: Call, event: Failed, _policy: Policy) -> Step:
-    return _close(_end(call, "trunk", event.cause, event.code), [])
+    return close(end(call, "trunk", event.cause, event.code), [])
 
 
-def _hung_up(call: Call, event: HungUp, _policy: Policy) -> Step:
-    return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
+def hung_up(call: C, event: HungUp, _policy: Policy) -> tuple[C, list[Do]]:
+    """Whoever hangs up ends the call."""
+    return close(end(call, event.by, event.cause), [Do.STOP_PLAYING])
 
 
 def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
@@ -142,7 +141,7 @@ def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
 
 def _broken(call: Call, event: Failed, _policy: Policy) -> Step:
     """The line could not go on with a call that the callee has answered, and has ended it."""
-    return _close(_end(call, "gate", event.cause), [Do.STOP_PLAYING])
+    return close(end(call, "gate", event.cause), [Do.STOP_PLAYING])
 
 
 _SPARED = frozenset({"gate_stopping", "time_limit"})
@@ -166,7 +165,7 @@ def _recorder_opened(call: Call, _event: Event, policy: Policy) -> Step:
     return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, *note, Do.ANNOUNCE]
 
 
-def _recorder_opened_late(call: Call, _event: Event, _policy: Policy) -> Step:
+def recorder_opened_late(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
     """The call went on or away in the meantime: the taps are let go of."""
     return call, [Do.CLOSE_RECORDING]
 
@@ -194,7 +193,8 @@ def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
     return _goodbye(call, "gate", event.cause)
 
 
-def _committed(call: Call, _event: Event, policy: Policy) -> Step:
+def committed(call: C, _event: object, policy: Policy) -> tuple[C, list[Do]]:
+    """It is durable that the announcement was heard to its end: the parties may hear each other."""
     recording = call.recorder_open and policy.record
     talking = replace(call, state=State.TALKING, connected=True, recording=recording)
     return talking, [Do.START_RECORDING, Do.CONNECT] if recording else [Do.CONNECT]
@@ -226,22 +226,25 @@ def _digit(call: Call, event: Digit, policy: Policy) -> Step:
     return code_typed(call, event.digit, policy)
 
 
-def _goodbye_over(call: Call, _event: Event, _policy: Policy) -> Step:
+def goodbye_over(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
+    """The last word is said, or nobody hears it any more."""
     if call.recorder_open:
         return replace(call, state=State.CLOSING), [Do.HANG_UP]
     return replace(call, state=State.ENDED), [Do.HANG_UP, Do.FINISH]
 
 
-def _recording_done(call: Call, _event: Event, _policy: Policy) -> Step:
+def recording_done(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
     """In CLOSING this was the last thing to wait for."""
     return replace(call, state=State.ENDED, recorder_open=False), [Do.FINISH]
 
 
-def _recording_done_early(call: Call, _event: Event, _policy: Policy) -> Step:
+def recording_done_early(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
+    """The recorder is done before the goodbye is over."""
     return replace(call, recorder_open=False), []
 
 
-def _stay(call: Call, _event: Event, _policy: Policy) -> Step:
+def stay(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
+    """Nothing follows."""
     return call, []
 
 
@@ -263,14 +266,14 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.SCREENING, HungUp): Transition(_withdrawn, (s.ENDED,)),
         (s.SCREENING, Stop): Transition(_stopped_early, (s.ENDED,)),
         (s.DIALLING, Ringing): Transition(_ringing, (s.RINGING,)),
-        (s.RINGING, Ringing): Transition(_stay, (s.RINGING,)),
+        (s.RINGING, Ringing): Transition(stay, (s.RINGING,)),
         (s.PREPARING, RecorderOpened): Transition(_recorder_opened, (s.ANNOUNCING,)),
         (s.PREPARING, RecorderFailed): Transition(_recorder_refused, (s.ANNOUNCING, s.GOODBYE)),
         (s.PREPARING, Digit): Transition(_digit_while_announcing, (s.PREPARING, s.GOODBYE)),
         (s.ANNOUNCING, AnnouncementOver): Transition(_announced, (s.COMMITTING, s.GOODBYE)),
         (s.ANNOUNCING, Digit): Transition(_digit_while_announcing, (s.ANNOUNCING, s.GOODBYE)),
         (s.ANNOUNCING, RecorderFailed): Transition(_recorder_lost, (s.ANNOUNCING, s.GOODBYE)),
-        (s.COMMITTING, Committed): Transition(_committed, (s.TALKING,)),
+        (s.COMMITTING, Committed): Transition(committed, (s.TALKING,)),
         (s.COMMITTING, Digit): Transition(_digit, (s.COMMITTING,)),
         (s.COMMITTING, RecorderFailed): Transition(_recorder_lost, (s.COMMITTING, s.GOODBYE)),
         (s.TALKING, Digit): Transition(_digit, (s.TALKING,)),
@@ -278,19 +281,19 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.TALKING, RecorderFailed): Transition(_recorder_lost, (s.TALKING, s.GOODBYE)),
         (s.TALKING, CallerLeft): Transition(_caller_left, (s.GOODBYE, s.ENDED)),
         (s.GOODBYE, Digit): Transition(_digit, (s.GOODBYE,)),
-        (s.GOODBYE, GoodbyeOver): Transition(_goodbye_over, ends),
-        (s.GOODBYE, HungUp): Transition(_goodbye_over, ends),
-        (s.GOODBYE, Stop): Transition(_goodbye_over, ends),
-        (s.GOODBYE, Failed): Transition(_goodbye_over, ends),
+        (s.GOODBYE, GoodbyeOver): Transition(goodbye_over, ends),
+        (s.GOODBYE, HungUp): Transition(goodbye_over, ends),
+        (s.GOODBYE, Stop): Transition(goodbye_over, ends),
+        (s.GOODBYE, Failed): Transition(goodbye_over, ends),
         # Pressed before the end, and heard after it: the audio's way is longer than the BYE's.
         (s.CLOSING, Digit): Transition(_digit, (s.CLOSING,)),
-        (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
+        (s.CLOSING, RecordingDone): Transition(recording_done, (s.ENDED,)),
     }
     for state in (s.DIALLING, s.RINGING):
         table[state, Answered] = Transition(_answered, (s.PREPARING, s.TALKING))
         table[state, Failed] = Transition(_failed, ends)
     for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
-        table[state, HungUp] = Transition(_hung_up, ends)
+        table[state, HungUp] = Transition(hung_up, ends)
         table[state, Stop] = Transition(_stop, (state, *ends))
     for state in (s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
         table[state, Failed] = Transition(_broken, ends)
@@ -309,10 +312,10 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
     for states, events in late:
         for state in states:
             for event in events:
-                table[state, event] = Transition(_stay, (state,))
+                table[state, event] = Transition(stay, (state,))
     for state in (s.GOODBYE, *ends):
-        table[state, RecorderOpened] = Transition(_recorder_opened_late, (state,))
-    table[s.GOODBYE, RecordingDone] = Transition(_recording_done_early, (s.GOODBYE,))
+        table[state, RecorderOpened] = Transition(recorder_opened_late, (state,))
+    table[s.GOODBYE, RecordingDone] = Transition(recording_done_early, (s.GOODBYE,))
     return table
 
 

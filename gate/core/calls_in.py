@@ -10,7 +10,7 @@ line answers: it says who has called, and takes an objection by a key, which is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    Call,
     Committed,
     Decided,
     Digit,
@@ -28,6 +29,7 @@ from gate.core.call_words import (
     GoodbyeOver,
     HungUp,
     PauseAsked,
+    Policy,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -35,7 +37,18 @@ from gate.core.call_words import (
     State,
     Stop,
 )
-from gate.core.calls import Call, Policy, UnexpectedEvent
+from gate.core.calls import (
+    UnexpectedEvent,
+    close,
+    committed,
+    end,
+    goodbye_over,
+    hung_up,
+    recorder_opened_late,
+    recording_done,
+    recording_done_early,
+    stay,
+)
 from gate.core.pauses import code_typed, pause_asked
 
 
@@ -117,27 +130,15 @@ class DoIn(StrEnum):
     """Say that no objection was taken by key, and where to object."""
 
 
-Commands = list[Do | DoIn]
+Commands = Sequence[Do | DoIn]
 Step = tuple[CallIn, Commands]
 Handler = Callable[[CallIn, Any, Policy], Step]
 
 
-def _end(call: CallIn, by: str, cause: str, code: int = 0) -> CallIn:
-    return call if call.ended_by else replace(call, ended_by=by, cause=cause, code=code)
-
-
-def _close(call: CallIn, commands: Commands) -> Step:
-    if call.recorder_open:
-        return replace(call, state=State.CLOSING, recording=False), [*commands, Do.CLOSE_RECORDING]
-    return replace(call, state=State.ENDED), [*commands, Do.FINISH]
-
-
 def _goodbye(call: CallIn, by: str, cause: str, say: Do | DoIn = Do.SAY_GOODBYE) -> Step:
     """The last words to the caller; nothing is kept of them."""
-    commands: Commands = [Do.STOP_PLAYING]
-    if call.recorder_open:
-        commands.append(Do.CLOSE_RECORDING)
-    return replace(_end(call, by, cause), state=State.GOODBYE, recording=False), [*commands, say]
+    closing = [Do.CLOSE_RECORDING] if call.recorder_open else []
+    return replace(end(call, by, cause), state=State.GOODBYE, recording=False), [Do.STOP_PLAYING, *closing, say]
 
 
 def _acknowledged(call: CallIn, _event: Acknowledged, _policy: Policy) -> Step:
@@ -147,7 +148,7 @@ def _acknowledged(call: CallIn, _event: Acknowledged, _policy: Policy) -> Step:
 def _dropped(call: CallIn, event: Any, _policy: Policy) -> Step:
     """Not acknowledged: nobody has heard anything, and nothing of it is kept."""
     by = event.by if isinstance(event, HungUp) else "gate"
-    return replace(_end(call, by, event.cause), state=State.ENDED), [Do.HANG_UP, DoIn.DROP]
+    return replace(end(call, by, event.cause), state=State.ENDED), [Do.HANG_UP, DoIn.DROP]
 
 
 def _noted(call: CallIn, _event: Decided, _policy: Policy) -> Step:
@@ -156,16 +157,12 @@ def _noted(call: CallIn, _event: Decided, _policy: Policy) -> Step:
 
 def _unkept(call: CallIn, _event: EvidenceFailed, _policy: Policy) -> Step:
     """No evidence, no call."""
-    return replace(_end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.HANG_UP, DoIn.DROP]
+    return replace(end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.HANG_UP, DoIn.DROP]
 
 
 def _recorder_opened(call: CallIn, _event: RecorderOpened, policy: Policy) -> Step:
     note: Commands = [] if policy.record or call.line else [Do.NOTE_UNRECORDED]
     return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, *note, Do.ANNOUNCE]
-
-
-def _recorder_opened_late(call: CallIn, _event: RecorderOpened, _policy: Policy) -> Step:
-    return call, [Do.CLOSE_RECORDING]
 
 
 def _recorder_refused(call: CallIn, _event: RecorderFailed, policy: Policy) -> Step:
@@ -200,17 +197,11 @@ def _nobody(call: CallIn, event: Failed, _policy: Policy) -> Step:
     """None of the phones answers; the caller is still there."""
     if call.fallback:
         return replace(call, state=State.ANNOUNCING, line=True), [Do.STOP_PLAYING, Do.ANNOUNCE]
-    return _goodbye(_end(call, "callee", event.cause, event.code), "callee", event.cause)
+    return _goodbye(end(call, "callee", event.cause, event.code), "callee", event.cause)
 
 
 def _answered(call: CallIn, _event: Answered, _policy: Policy) -> Step:
     return replace(call, state=State.COMMITTING), [Do.STOP_PLAYING, Do.COMMIT]
-
-
-def _committed(call: CallIn, _event: Committed, policy: Policy) -> Step:
-    recording = call.recorder_open and policy.record
-    talking = replace(call, state=State.TALKING, connected=True, recording=recording)
-    return talking, [Do.START_RECORDING, Do.CONNECT] if recording else [Do.CONNECT]
 
 
 def _key_on_line(call: CallIn, event: Digit, policy: Policy) -> Step:
@@ -229,54 +220,26 @@ def _objection_kept(call: CallIn, event: ObjectionKept, _policy: Policy) -> Step
 
 
 def _key_time_over(call: CallIn, _event: KeyTimeOver, _policy: Policy) -> Step:
-    return _close(_end(call, "gate", "line_over"), [Do.HANG_UP])
+    return close(end(call, "gate", "line_over"), [Do.HANG_UP])
 
 
 def _code(call: CallIn, event: Digit, policy: Policy) -> Step:
     """The agent's keys: pause and resume."""
     if event.side != "callee":
         return call, []
-    after, commands = code_typed(call, event.digit, policy)
-    return after, [*commands]
-
-
-def _pause_asked(call: CallIn, event: PauseAsked, policy: Policy) -> Step:
-    after, commands = pause_asked(call, event, policy)
-    return after, [*commands]
-
-
-def _hung_up(call: CallIn, event: HungUp, _policy: Policy) -> Step:
-    return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
+    return code_typed(call, event.digit, policy)
 
 
 def _broken(call: CallIn, event: Failed, _policy: Policy) -> Step:
-    return _close(_end(call, "gate", event.cause, event.code), [Do.STOP_PLAYING])
+    return close(end(call, "gate", event.cause, event.code), [Do.STOP_PLAYING])
 
 
 def _stop(call: CallIn, event: Stop, _policy: Policy) -> Step:
-    return _close(_end(call, "gate", event.cause), [Do.STOP_PLAYING, Do.HANG_UP])
+    return close(end(call, "gate", event.cause), [Do.STOP_PLAYING, Do.HANG_UP])
 
 
 def _evidence_failed(call: CallIn, _event: EvidenceFailed, _policy: Policy) -> Step:
     return _goodbye(call, "gate", "evidence_unavailable", DoIn.NOT_TAKEN if call.line else Do.SAY_GOODBYE)
-
-
-def _goodbye_over(call: CallIn, _event: Any, _policy: Policy) -> Step:
-    if call.recorder_open:
-        return replace(call, state=State.CLOSING), [Do.HANG_UP]
-    return replace(call, state=State.ENDED), [Do.HANG_UP, Do.FINISH]
-
-
-def _recording_done(call: CallIn, _event: RecordingDone, _policy: Policy) -> Step:
-    return replace(call, state=State.ENDED, recorder_open=False), [Do.FINISH]
-
-
-def _recording_done_early(call: CallIn, _event: RecordingDone, _policy: Policy) -> Step:
-    return replace(call, recorder_open=False), []
-
-
-def _stay(call: CallIn, _event: Any, _policy: Policy) -> Step:
-    return call, []
 
 
 def _table() -> dict[tuple[State, type[InEvent]], Handler]:
@@ -298,25 +261,25 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
         (s.OBJECTING, ObjectionKept): _objection_kept,
         (s.RINGING, Answered): _answered,
         (s.RINGING, Failed): _nobody,
-        (s.COMMITTING, Committed): _committed,
+        (s.COMMITTING, Committed): committed,
         (s.TALKING, Digit): _code,
-        (s.TALKING, PauseAsked): _pause_asked,
-        (s.CLOSING, RecordingDone): _recording_done,
-        (s.GOODBYE, RecordingDone): _recording_done_early,
+        (s.TALKING, PauseAsked): pause_asked,
+        (s.CLOSING, RecordingDone): recording_done,
+        (s.GOODBYE, RecordingDone): recording_done_early,
     }
     for state in (s.PREPARING, s.ANNOUNCING, s.LISTENING):
         table[state, Digit] = _key_on_line
     for state in (s.SCREENING, *answered):
-        table[state, HungUp] = _hung_up
+        table[state, HungUp] = hung_up
         table[state, Stop] = _stop
         table.setdefault((state, Failed), _broken)
     for state in answered:
         table[state, EvidenceFailed] = _evidence_failed
         table.setdefault((state, RecorderFailed), _recorder_lost)
     for over in (GoodbyeOver, HungUp, Stop, Failed):
-        table[s.GOODBYE, over] = _goodbye_over
+        table[s.GOODBYE, over] = goodbye_over
     for state in (s.GOODBYE, *ends):
-        table[state, RecorderOpened] = _recorder_opened_late
+        table[state, RecorderOpened] = recorder_opened_late
     late: tuple[type[InEvent], ...] = (
         *(
             Acknowledged,
@@ -335,7 +298,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
     # What was asked of other rooms may be answered after the call has moved on.
     for state in (s.GOODBYE, *ends):
         for event in late:
-            table.setdefault((state, event), _stay)
+            table.setdefault((state, event), stay)
     early: tuple[type[InEvent], ...] = (
         Digit,
         PauseAsked,
@@ -348,7 +311,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
     )
     for state in (s.ANSWERING, s.SCREENING, *answered):
         for event in early:
-            table.setdefault((state, event), _stay)
+            table.setdefault((state, event), stay)
     return table
 
 

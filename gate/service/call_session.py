@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gate.core.call_words import State
-from gate.core.calls import Call
+from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
 from gate.core.screening import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer

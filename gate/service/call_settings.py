@@ -8,7 +8,7 @@ from typing import Any
 
 from gate.config import Account, Config, Pbx
 from gate.core.allowances import Allowance, asking
-from gate.core.calls import Policy
+from gate.core.call_words import Policy
 from gate.core.receipts import Caller
 from gate.core.showing import shown_name
 from gate.core.terms import Purpose

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from gate.core import calls, calls_in
-from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, State
+from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, Policy, State
 from gate.core.calls_in import Acknowledged, CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
 from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.ports import Fact, Incoming, Line, Played, Recorder
@@ -25,7 +25,7 @@ HELP_SECONDS = 3600.0
 """So long after a call for help whoever rings back at the number that it showed is let past the limits."""
 
 
-def step(session: CallSession, event: calls_in.InEvent, policy: calls.Policy) -> list[Do] | list[Do | DoIn]:
+def step(session: CallSession, event: calls_in.InEvent, policy: Policy) -> calls_in.Commands:
     """Feed an event to the rules of this call; returns the commands."""
     if isinstance(session.call, CallIn):
         session.call, commands_in = calls_in.handle(session.call, event, policy)

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    Call,
     CallerLeft,
     Committed,
     Decided,
@@ -25,6 +26,7 @@ from gate.core.call_words import (
     GoodbyeOver,
     HungUp,
     PauseAsked,
+    Policy,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -32,7 +34,7 @@ from gate.core.call_words import (
     State,
     Stop,
 )
-from gate.core.calls import TABLE, Call, Policy, UnexpectedEvent, handle
+from gate.core.calls import TABLE, UnexpectedEvent, handle
 from tests.core.call_machine import machine, walk
 from tests.core.call_promises import Edge
 

@@ -20,6 +20,7 @@ from gate.core.call_words import (
     GoodbyeOver,
     HungUp,
     PauseAsked,
+    Policy,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -27,7 +28,7 @@ from gate.core.call_words import (
     State,
     Stop,
 )
-from gate.core.calls import Policy, UnexpectedEvent
+from gate.core.calls import UnexpectedEvent
 from gate.core.calls_in import TABLE, Acknowledged, CallIn, DoIn, InEvent, KeyTimeOver, ObjectionKept, handle
 
 EVENTS: list[InEvent] = [

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.core.call_words import Committed, PauseAsked
-from gate.core.calls import Policy
+from gate.core.call_words import Committed, PauseAsked, Policy
 from gate.errors import StoreError
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
 

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gate.core.allowances import Allowance
-from gate.core.calls import Policy
+from gate.core.call_words import Policy
 from gate.core.hours import Hours
 from gate.core.rules import Rules
 from gate.core.screening import Attempt, Purpose, RegisterView, Topic
