@@ -26,7 +26,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,6 @@ def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
 
 
 def _make(folder: Path, name: str, announcement: Announcement, base: Path, source: str) -> None:
-    """Write a whole set beside its place and rename it there: there is no half of one."""
     notice, rate = spoken(announcement.wav, announcement.text, base, "announcement.wav")
     sounds: dict[str, tuple[Sound, int]] = {"announcement": (notice, rate)}
     if announcement.goodbye_wav or announcement.goodbye_text:
@@ -154,21 +154,33 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
         sounds["goodbye"] = goodbye
     sounds["progress"] = (sound.tone(425, PIP_SECONDS, 16000, 0.05), 16000)
     sounds["cue"] = (sound.tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
-    try:
+    with new_set(folder / name) as work:
         for prompt, made in sounds.items():
             write(work, prompt, *made, spoken=prompt in ("announcement", "goodbye"))
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())}
-        meta = {"id": announcement.id, "version": announcement.version, "source_sha256": source, "files": files}
+        meta = {"id": announcement.id, "version": announcement.version, "source_sha256": source, "files": digests(work)}
         (work / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+@contextmanager
+def new_set(place: Path) -> Iterator[Path]:
+    """A folder to fill with a set, ``meta.json`` too. It is at ``place`` when the block has ended well, durable and for
+    the gate's account only; else nothing is left of it."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    try:
+        yield work
         for path in work.iterdir():
             _sync(path)
-        shutil.rmtree(folder / name, ignore_errors=True)  # without its meta.json it never was a set
-        work.rename(folder / name)
-        _sync(folder)
+        shutil.rmtree(place, ignore_errors=True)  # without its meta.json it never was a set
+        work.rename(place)
+        _sync(place.parent)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file, in hexadecimal."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
 def write(folder: Path, prompt: str, samples: Sound, rate: int, *, spoken: bool = False) -> None:

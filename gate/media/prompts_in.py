@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ import numpy as np
 
 from gate.config import Config
 from gate.media import sound
-from gate.media.prompts import spoken, write
+from gate.media.prompts import new_set, spoken, write
 from gate.media.sound import Sound
 
 SPOKEN = ("notice", "callback", "thanks", "not_taken", "nobody")
@@ -77,7 +75,7 @@ def prepare_in(folder: Path, config: Config) -> PromptsIn:
     version = digest.hexdigest()[:16]
     made = folder / version
     if not (made / "meta.json").exists():
-        _make(folder, made, said, wavs)
+        _make(made, said, wavs)
     seconds = {name: (made / f"{name}.0").stat().st_size / 8000 for name in (*SPOKEN, "ringing")}
     identities = {
         name: {
@@ -90,22 +88,13 @@ def prepare_in(folder: Path, config: Config) -> PromptsIn:
     return PromptsIn(made, seconds, identities)
 
 
-def _make(folder: Path, made: Path, said: Mapping[str, str], wavs: Mapping[str, Path]) -> None:
-    """A whole set beside its place, renamed there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
-    try:
+def _make(place: Path, said: Mapping[str, str], wavs: Mapping[str, Path]) -> None:
+    with new_set(place) as work:
         for name in SPOKEN:
             wav = str(wavs[name]) if name in wavs else ""
             write(work, name, *spoken(wav, said[name], Path(), f"calls_in.{name}"), spoken=True)
         write(work, "ringing", _ringing(), _RATE)
         (work / "meta.json").write_text(json.dumps({"texts": {name: said[name] for name in SPOKEN}}, indent=1))
-        for path in work.iterdir():
-            path.chmod(0o600)
-        shutil.rmtree(made, ignore_errors=True)  # without its meta.json it never was a set
-        work.rename(made)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _ringing() -> Sound:

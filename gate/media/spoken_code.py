@@ -18,7 +18,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +30,7 @@ from gate.config import Announcement
 from gate.core.receipts import SIGNS
 from gate.errors import MediaError
 from gate.media import sound
-from gate.media.prompts import PAYLOAD_TYPES, speak, write_payloads
+from gate.media.prompts import PAYLOAD_TYPES, digests, new_set, speak, write_payloads
 from gate.media.proxy import speakable
 from gate.ports import Played
 
@@ -132,9 +131,7 @@ def prepare_code(folder: Path, announcement: Announcement) -> None:
     made = _place(folder, announcement)
     if not speaks(announcement) or (made / "meta.json").exists():
         return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
-    try:
+    with new_set(made) as work:
         for name, said in {
             "intro": announcement.receipt_text,
             "again": _AGAIN,
@@ -144,11 +141,4 @@ def prepare_code(folder: Path, announcement: Announcement) -> None:
             levelled = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
             write_payloads(work, name, levelled, rate)
         write_payloads(work, "gap", np.zeros(round(_GAP_SECONDS * _RATE)), _RATE)
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())}
-        (work / "meta.json").write_text(json.dumps({"files": files}, indent=1))
-        for path in work.iterdir():
-            path.chmod(0o600)
-        shutil.rmtree(made, ignore_errors=True)  # without its meta.json it never was one
-        work.rename(made)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        (work / "meta.json").write_text(json.dumps({"files": digests(work)}, indent=1))
