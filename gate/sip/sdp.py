@@ -154,22 +154,8 @@ def resumed(body: str) -> str:
 
 
 def silent_answer(offer: str, address: str, address6: str = "") -> str:
-    """An answer that takes the first audio stream of ``offer`` without audio either way, and no other stream (RFC 3264
-    section 6). Port 9 is that of discard: nobody of the gate's listens there."""
-    session, *streams = sections(offer)
-    six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
-    family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
-    lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
-    taken = False
-    for stream in streams:
-        kind, port, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
-        if taken or kind != "m=audio" or port.partition("/")[0] == "0":
-            lines.append(" ".join([kind, "0", *rest]))
-            continue
-        taken = True
-        lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
-        lines.append("a=inactive")
-    return "\r\n".join(lines) + "\r\n"
+    """An answer that takes the first audio stream of ``offer`` without audio either way, and no other stream."""
+    return _answer(offer, address, address6, silent=True)
 
 
 def only(body: str, codec: str) -> str:
@@ -189,22 +175,28 @@ def only(body: str, codec: str) -> str:
 
 
 def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
-    """An answer of ours that takes the first audio stream of ``offer`` in one codec, and telephone events. Its port is
-    that of discard: the relay puts its own in its place."""
-    session, *streams = sections(only(offer, codec))
+    """An answer of ours that takes the first audio stream of ``offer`` in one codec, and telephone events. The relay
+    puts its own port in the place of ours."""
+    return _answer(only(offer, codec), address, address6, silent=False)
+
+
+def _answer(offer: str, address: str, address6: str, *, silent: bool) -> str:
+    """An answer to the first audio stream, and to no other (RFC 3264 section 6). Port 9 is that of discard: nobody of
+    the gate's listens there."""
+    session, *streams = sections(offer)
     six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
     family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
     lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
     taken = False
     for stream in streams:
-        kind, port, *rest = stream[0].split()
+        kind, port, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
         if taken or kind != "m=audio" or port.partition("/")[0] == "0":
             lines.append(" ".join([kind, "0", *rest]))
             continue
         taken = True
         lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
         theirs = next((line.strip() for line in [*stream, *session] if line.strip() in DIRECTIONS), "a=sendrecv")
-        lines.append(DIRECTIONS[theirs])
+        lines.append("a=inactive" if silent else DIRECTIONS[theirs])
     return "\r\n".join(lines) + "\r\n"
 
 
