@@ -1,11 +1,13 @@
 """The command line: ``dialgate``.
 
 - ``main``      the entry point: commands by name, loaded when used; errors become one line and an exit code
-- ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example
+- ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example; the paths, pages
+                and sorting that many commands take
 - ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what
                 is drawn on a terminal alone
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
-- ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
+- ``reach``     the way to the gate: through the running one, else the data folder itself under its lock; ``ask``: one
+                request by it
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
   ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``, ``proposals``,

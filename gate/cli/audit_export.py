@@ -15,6 +15,8 @@ from typing import Any, BinaryIO, Literal
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.command import FILE, NEW_FILE
+from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
@@ -31,8 +33,15 @@ from gate.operations.keys.recipients import Recipient
 from gate.vault.keyfile import load_private
 from gate.vault.recipients import parse_recipient
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_NOTE = 8000
+CHECKPOINTS = click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="A checkpoint kept elsewhere; may be repeated.",
+)
 
 
 class Until(Moment):
@@ -60,28 +69,53 @@ def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
     return notes
 
 
-def run(
+@make(
+    "export",
+    example='dialgate audit export --from 2026-03-01 --to 2026-03-31 --recipient "ICO" --purpose "case 17/2026" '
+    "-o march.bundle\n"
+    "dialgate audit export --from 2026-03-01 --to 2026-03-31 --recipient auditor.recipient --key ann.key "
+    '--purpose "annual audit" --checkpoint 2025.checkpoint -o march.bundle',
+)
+@click.option("--from", "since", required=True, type=Moment(), metavar="TIME", help="The period's beginning.")
+@click.option(
+    "--to", "until", required=True, type=Until(), metavar="TIME",
+    help="Its end: a day is included, a time is not.",
+)  # fmt: skip
+@click.option(
+    "--recipient", required=True, metavar="NAME|FILE", help="Whom it is for: on the register, with a purpose."
+)
+@click.option("-k", "--key", "keys", multiple=True, type=FILE, metavar="FILE",
+              help="A private key that opens recordings not sealed to the recipient; may be repeated.")  # fmt: skip
+@click.option("--purpose", required=True, help="Why it goes out; kept in the log before the first byte.")
+@CHECKPOINTS
+@click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE",
+              help="The bundle; must not exist.")  # fmt: skip
+@click.option("--passphrase-file", "passphrase_files", multiple=True, type=NEW_FILE,
+              envvar=asked.VARIABLE, metavar="FILE",
+              help=f"File with the passphrase of each --key, in their order (else ${asked.VARIABLE}).")  # fmt: skip
+def export(
     view: View,
-    *,
-    since: datetime,
-    until: datetime,
     recipient: str,
-    keys: Sequence[Path],
-    passphrase_files: Sequence[Path],
-    purpose: str,
-    checkpoints: Sequence[Path],
+    keys: tuple[Path, ...],
+    passphrase_files: tuple[Path, ...],
+    checkpoints: tuple[Path, ...],
     output: Path,
+    **what: Any,
 ) -> None:
-    """The command."""
+    """One file for an auditor. Calls, decisions, sealed recordings, and the proof of all of it.
+
+    It is sealed to the recipient, who opens it with dialgate audit open on any machine, or by the description inside.
+    Exports go to recipients on the register with a purpose only (dialgate key add --purpose); others are refused, exit
+    code 3. Private keys are used here and do not go to the gate. Run it as the gate's account.
+    """
     _absent(output)
     privates = _privates(keys, passphrase_files)
     notes = checkpoint_notes(checkpoints)
     named = _named(recipient)
     with reach(view.config) as gate, view.progress("Exporting") as bar:
         who, result = make_bundle(
-            gate, since=since, until=until, recipient=named, privates=privates, purpose=purpose,
-            notes=notes, output=output, progress=bar,
-        )  # fmt: skip
+            gate, recipient=named, privates=privates, notes=notes, output=output, progress=bar, **what
+        )
     for recording_id in result["damaged"]:
         say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = result["counts"]

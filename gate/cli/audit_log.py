@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gate.cli.command import both_ways
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.operations.audit.checkpoints import CheckpointsList
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
-
-
-def add_to(group: click.Group) -> None:
-    """Put the commands into ``dialgate audit``."""
-    for each in (status, leaves, leaf, checkpoints):
-        group.add_command(each)
 
 
 @make("status", example="dialgate audit status --json")
 def status(view: View) -> None:
     """How long the log is, when it was signed and verified last, and whether it held."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(AuditStatus()))
+    view.data(ask(view, AuditStatus()))
 
 
 @make("leaves", example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json")
 @click.option("--kind", help="Only facts of this kind, e.g. exported.")
 @click.option("--text", help="Only what fits: part of a kind or of who did it, the beginning of an id.")
 @both_ways
-def leaves(view: View, kind: str | None, text: str | None, before: str | None, after: str | None, limit: int) -> None:
+def leaves(view: View, **which: Any) -> None:
     """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
-    with reach(view.config) as gate:
-        page = gate.ask(AuditLeaves(kind=kind, text=text, before=before, after=after, limit=limit))
+    page = ask(view, AuditLeaves(**which))
     columns = [
         ("index", "Leaf"),
         ("at", "At"),
@@ -48,15 +42,16 @@ def leaves(view: View, kind: str | None, text: str | None, before: str | None, a
 @click.argument("index", type=click.IntRange(min=0), metavar="LEAF")
 def leaf(view: View, index: int) -> None:
     """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(AuditLeaf(index=index)))
+    view.data(ask(view, AuditLeaf(index=index)))
 
 
 @make("checkpoints", example="dialgate audit checkpoints --limit 5")
 @both_ways
-def checkpoints(view: View, before: str | None, after: str | None, limit: int) -> None:
+def checkpoints(view: View, **page: Any) -> None:
     """The signed heads of the log, newest first."""
-    with reach(view.config) as gate:
-        page = gate.ask(CheckpointsList(before=before, after=after, limit=limit))
+    signed = ask(view, CheckpointsList(**page))
     columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
-    view.rows(page, "items", columns, none="There is none yet.")
+    view.rows(signed, "items", columns, none="There is none yet.")
+
+
+COMMANDS = (status, leaves, leaf, checkpoints)

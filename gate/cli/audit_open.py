@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import soundfile
 from sqlite_utils import Database
 
 from gate.cli import passphrase as asked
-from gate.cli.audit_export import checkpoint_notes
+from gate.cli.audit_export import CHECKPOINTS, checkpoint_notes
+from gate.cli.command import FILE
+from gate.cli.command import command as make
 from gate.cli.output import View, clean, say
 from gate.errors import GateError, UsageError
 from gate.exports.audio import export_wav
@@ -26,6 +29,8 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit.bundle_opening import SIGNATURES, check_vkey, opener
 from gate.vault.keyfile import load_private
+
+VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
 
 def read_vkey(given: str) -> str:
@@ -40,18 +45,37 @@ def read_vkey(given: str) -> str:
     return check_vkey(given)
 
 
-def run(
+@make(
+    "open",
+    config=False,
+    numbers=False,
+    example="dialgate audit open march.bundle --key auditor.key --vkey gate.vkey -o march\n"
+    "dialgate audit open march.bundle --key auditor.key -o march --database\n"
+    "dialgate audit open march.bundle --checkpoint february.checkpoint --json",
+)
+@click.argument("file", type=FILE)
+@click.option("-k", "--key", type=FILE, metavar="FILE", help="The recipient's private key.")
+@VKEY
+@CHECKPOINTS
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where logs and WAV files go; must not exist.")  # fmt: skip
+@click.option("--database", is_flag=True, help="With -o: the logs as an SQLite database too, log.db, a table for each.")
+@asked.option
+def open_(
     view: View,
-    *,
     file: Path,
     key: Path | None,
-    passphrase_file: Path | None,
     vkey: str | None,
-    checkpoints: Sequence[Path],
+    checkpoints: tuple[Path, ...],
     output: Path | None,
-    database: bool = False,
+    database: bool,
+    passphrase_file: Path | None,
 ) -> None:
-    """The command. Exit code 1 where anything does not hold."""
+    """Check a bundle and open it: no gate, no configuration, no network. Exit code 1 where anything does not hold.
+
+    Without --vkey the key in the bundle is trusted on first sight, and that is said. Without --key the part in clear is
+    checked. With -o the logs (CSV and JSON lines) and the recordings (WAV) go into a new folder.
+    """
     if output is not None and (output.exists() or key is None):
         raise UsageError(*((f"{output} exists",) if output.exists() else ("to open a bundle its key is needed",)),
                          hint="name a new folder with -o" if output.exists() else "give --key FILE")  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 
 from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
 from gate.clock import SystemClock
 from gate.core.finding import sought
@@ -46,16 +47,10 @@ def command() -> None:
 def list_(
     view: View,
     words: tuple[str, ...],
-    number: str | None,
-    reason: str | None,
-    agent: str | None,
     since: datetime | None,
     until: datetime | None,
     text: str | None,
-    sort: str | None,
-    before: str | None,
-    after: str | None,
-    limit: int,
+    **which: Any,
 ) -> None:
     """The attempts, newest first or sorted.
 
@@ -64,19 +59,12 @@ def list_(
     """
     line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
     asked = CallsList(
-        number=number,
-        reason=reason,
-        agent=agent,
         since=since or line.since,
         until=until or line.until,
         text=" ".join(filter(None, (line.text, text))) or None,
-        sort=sort,
-        before=before,
-        after=after,
-        limit=limit,
+        **which,
     )
-    with reach(view.config) as gate:
-        page = gate.ask(asked)
+    page = ask(view, asked)
     columns = [
         ("call_id", "Call"),
         ("at", "At"),
@@ -94,8 +82,7 @@ def list_(
 @click.argument("call_id")
 def show(view: View, call_id: str) -> None:
     """One attempt with every fact that the log holds of it."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(CallsShow(call_id=call_id)))
+    view.data(ask(view, CallsShow(call_id=call_id)))
 
 
 @make(
@@ -108,8 +95,7 @@ def show(view: View, call_id: str) -> None:
 @click.option("--by", "claimed_by", metavar="CALLER", help="Only of one account or PBX, e.g. account:alice.")
 def reasons(view: View, since: datetime, until: datetime | None, claimed_by: str | None) -> None:
     """How many attempts were allowed and refused, by caller and reason. No number is shown."""
-    with reach(view.config) as gate:
-        counts = gate.ask(CallsReasons(since=since, until=until, claimed_by=claimed_by))
+    counts = ask(view, CallsReasons(since=since, until=until, claimed_by=claimed_by))
     columns = [("claimed_by", "Caller"), ("verdict", "Verdict"), ("reason", "Reason"), ("attempts", "Attempts")]
     view.rows(counts, "items", columns, none="There was no attempt.")
 
@@ -125,8 +111,7 @@ def pause(view: View, call_id: str, why: str) -> None:
 
     It can be paused once the announcement is over and it is recorded. The agent's resume code ends the pause, too.
     """
-    with reach(view.config) as gate:
-        view.data(gate.ask(CallsPause(call_id=call_id, why=why)))
+    view.data(ask(view, CallsPause(call_id=call_id, why=why)))
 
 
 @make("resume", group=command, example='dialgate calls resume 6f2c9e… --reason "the card is paid"')
@@ -134,5 +119,4 @@ def pause(view: View, call_id: str, why: str) -> None:
 @_WHY
 def resume(view: View, call_id: str, why: str) -> None:
     """Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(CallsResume(call_id=call_id, why=why)))
+    view.data(ask(view, CallsResume(call_id=call_id, why=why)))

@@ -11,7 +11,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.values import Moment
 from gate.core.screening import Purpose, Topic, Verdict
 from gate.operations.calls.screening import Check
@@ -38,8 +38,7 @@ def command(view: View, number: str, purpose: str, topic: str, at: datetime | No
 
     Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
     """
-    with reach(view.config) as gate:
-        checked = gate.ask(Check(number=number, purpose=Purpose(purpose), topic=Topic(topic), at=at))
+    checked = ask(view, Check(number=number, purpose=Purpose(purpose), topic=Topic(topic), at=at))
     view.data(checked, text=_lines)
     if checked.verdict != Verdict.ALLOW:
         sys.exit(3)

@@ -12,6 +12,12 @@ import click
 from gate.cli.output import View
 
 CONFIG = "config.toml"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file that is there."""
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FILE_OR_DASH = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+"""A file, or ``-`` for standard input or output."""
+FOLDER = click.Path(file_okay=False, path_type=Path)
 Body = Callable[..., Any]
 
 
@@ -68,7 +74,7 @@ def _options(numbers: bool, config: bool) -> list[Callable[[Body], Body]]:
             click.option(
                 "-c",
                 "--config",
-                type=click.Path(path_type=Path, dir_okay=False),
+                type=NEW_FILE,
                 envvar="DIALGATE_CONFIG",
                 metavar="FILE",
                 help=f"The configuration (else $DIALGATE_CONFIG, else ./{CONFIG}).",

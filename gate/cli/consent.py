@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from gate.cli.command import FILE, paged
 from gate.cli.command import command as make
-from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.values import Day, Moment
 from gate.core.terms import Purpose, Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("consent", short_help="Consents to calls: add, withdraw, list, import, export.")
@@ -39,7 +37,7 @@ def command() -> None:
 @click.option("--wording", required=True, help="What they agreed to, word for word.")
 @click.option("--who", required=True, help="Who gave it.")
 @click.option("--evidence", default="", help="Where the proof is in the firm's own records.")
-@click.option("--evidence-file", type=_FILE, help="Or a file that is the proof: its name and SHA-256 are kept.")
+@click.option("--evidence-file", type=FILE, help="Or a file that is the proof: its name and SHA-256 are kept.")
 @click.option("--evidence-recording", default="", metavar="ID", help="Or a recording that is the proof.")
 @click.option(
     "--topic",
@@ -59,6 +57,7 @@ def command() -> None:
 @click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
 @click.option(
     "--until",
+    "holds_until",
     type=Day(ahead=True),
     metavar="DAY",
     help="The last day on which it holds, where it names one; beyond consent.months only if its words name the year.",
@@ -66,19 +65,11 @@ def command() -> None:
 @click.option("--after-objection", is_flag=True, help="They objected and agreed since: it lifts their objection.")
 def add(
     view: View,
-    number: str,
-    how: str,
-    wording: str,
-    who: str,
     evidence: str,
     evidence_file: Path | None,
     evidence_recording: str,
     topics: tuple[str, ...],
-    purpose: str,
-    caller: str,
-    given_at: datetime | None,
-    until: date | None,
-    after_objection: bool,
+    **consent: Any,
 ) -> None:
     """Keep the consent of NUMBER's subscriber to calls of this firm.
 
@@ -89,27 +80,13 @@ def add(
             "a consent needs its evidence, once",
             hint="Give one of --evidence, --evidence-file and --evidence-recording.",
         )
-    proof = {"evidence": evidence}
+    proof: dict[str, Any] = {"evidence": evidence}
     if evidence_recording:
         proof = {"evidence": evidence_recording, "evidence_kind": "recording"}
     if evidence_file:
         digest = hashlib.sha256(read_file(evidence_file)).hexdigest()
         proof = {"evidence": evidence_file.name, "evidence_kind": "file", "evidence_sha256": digest}
-    asked = ConsentAdd(
-        number=number,
-        how=how,
-        wording=wording,
-        who=who,
-        **proof,
-        topics=",".join(topics) or Topic.GENERAL,
-        purpose=purpose,
-        caller=caller,
-        given_at=given_at,
-        holds_until=until,
-        after_objection=after_objection,
-    )
-    with reach(view.config) as gate:
-        view.data(gate.ask(asked), text=kept)
+    view.data(ask(view, ConsentAdd(topics=",".join(topics) or Topic.GENERAL, **proof, **consent)), text=kept)
 
 
 @make(
@@ -119,17 +96,15 @@ def add(
 @click.option("--reason", default="", help="What they said; kept in the log.")
 def withdraw(view: View, number_or_id: str, reason: str) -> None:
     """End a consent by its id, or every live one of a number: holds from the next call."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(ConsentWithdraw(reason=reason, target=number_or_id)))
+    view.data(ask(view, ConsentWithdraw(reason=reason, target=number_or_id)))
 
 
 @make("list", group=command, numbers=True, example="dialgate consent list --show-numbers")
 @click.option("--number", help="Only those of this number.")
 @paged
-def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
+def list_(view: View, **which: Any) -> None:
     """The consents, newest first, the withdrawn ones too."""
-    with reach(view.config) as gate:
-        page = gate.ask(ConsentList(number=number, after=after, limit=limit))
+    page = ask(view, ConsentList(**which))
     columns = [
         ("id", "Id"),
         ("number", "Number"),

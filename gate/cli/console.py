@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gate.cli.command import NEW_FILE
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.errors import UsageError
@@ -25,7 +26,7 @@ MODES = ("today", "live", "registers", "contacts", "calls", "recordings", "reten
     "--key",
     "keys",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     metavar="FILE",
     help="A private key to offer when a recording is to be opened; its passphrase is asked for then.",
 )

@@ -11,11 +11,11 @@ import click
 import msgspec
 
 from gate.cli.check import TOPICS
+from gate.cli.command import FILE, FILE_OR_DASH, paged, sorted_by
 from gate.cli.command import command as make
-from gate.cli.command import paged, sorted_by
 from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import Gate, ask, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Day, Since
 from gate.core.cells import csv_text
@@ -58,7 +58,7 @@ def command() -> None:
     example="dialgate contacts import crm.csv --reference id\n"
     "dialgate contacts import new_leads.csv --reference id --column mobile --add",
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--reference", metavar="COLUMN", default="", help="The column of the CRM's own id.")
 @click.option(
     "--column", "columns", multiple=True, metavar="NAME", help="A phone column by name or number; may be repeated."
@@ -77,11 +77,11 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
     same keeps its time.
     """
     delimiter = delimiter_of(delimiter)
-    with reach(view.config) as gate, view.progress(f"Importing {file.name}") as progress:
+    with view.progress(f"Importing {file.name}") as progress:
         gc.disable()  # without a gate it is done here: rows hold no cycles, and looking for some takes its time
         try:
             asked = ContactsImport(path=str(file.resolve()), delimiter=delimiter, header=not no_header, **options)
-            imported = gate.ask(asked, progress=progress)
+            imported = ask(view, asked, progress=progress)
         finally:
             gc.enable()
     if view.json:
@@ -108,8 +108,7 @@ def _narrate(imported: ContactsImported) -> None:
 @click.option("--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="For what changed.")
 def status(view: View, since: datetime) -> None:
     """Counts by verdict and reason, what has changed, and which registers that rests on."""
-    with reach(view.config) as gate:
-        now = gate.ask(ContactsStatus(since=since))
+    now = ask(view, ContactsStatus(since=since))
     if view.json:
         view.data(now)
         return
@@ -124,8 +123,8 @@ def status(view: View, since: datetime) -> None:
 @make("rescreen", group=command, example="dialgate contacts rescreen")
 def rescreen(view: View) -> None:
     """Screen all of them now. It happens by itself when a register or an own list changes."""
-    with reach(view.config) as gate, view.progress("Screening the contacts") as progress:
-        found = gate.ask(ContactsRescreen(), progress=progress)
+    with view.progress("Screening the contacts") as progress:
+        found = ask(view, ContactsRescreen(), progress=progress)
     view.data(
         found if view.json else {key: getattr(found, key) for key in ("contacts", "newly_blocked", "newly_allowed")}
     )
@@ -165,7 +164,7 @@ def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) ->
     "-o",
     "--output",
     metavar="FILE.csv",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    type=FILE_OR_DASH,
     help="Write all of them as CSV, numbers in full, for the CRM to take back; - for standard output. It is logged.",
 )
 @paged
@@ -205,8 +204,8 @@ def forecast(view: View, day: date | None) -> None:
 
     They are screened for the time at which that day's calling begins. Nothing is kept of it.
     """
-    with reach(view.config) as gate, view.progress("Screening the contacts"):
-        then = gate.ask(ContactsForecast(day=day))
+    with view.progress("Screening the contacts"):
+        then = ask(view, ContactsForecast(day=day))
     if not view.json:
         if then.closed:
             say(f"Nobody may be called on {then.day}: {then.closed}.")
@@ -223,7 +222,6 @@ def forecast(view: View, day: date | None) -> None:
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept in the log.")
 def forget(view: View, number: str, dry_run: bool, reason: str) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
-    with reach(view.config) as gate:
-        answer = gate.ask(ContactsForget(number=number, dry_run=dry_run, reason=reason))
+    answer = ask(view, ContactsForget(number=number, dry_run=dry_run, reason=reason))
     say("Nothing was deleted." if dry_run else "Take it out of the CRM too: its next list brings the number back.")
     view.data(answer)

@@ -22,6 +22,7 @@ from typing import Any
 import click
 import msgspec
 
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.demo_checks import Heard, clear_audio, heard_after, listen
 from gate.cli.demo_scene import CUSTOMER_HERTZ, DIALGATE, CarrierUas, carrier_uas, free_port, run, until
@@ -43,7 +44,7 @@ TALK_SECONDS = 3.0
 @make("demo", config=False, example="dialgate demo\ndialgate demo --json\ndialgate demo --folder /tmp/try-it")
 @click.option(
     "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Where everything is kept; must be new or empty. Default: a new folder for temporary files.",
 )
 def command(view: View, folder: Path | None) -> None:

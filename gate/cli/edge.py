@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @make("config", group=command, example="dialgate edge config edge\ndialgate edge config edge --at /etc/kamailio")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--at", "home", default=HOME, show_default=True, metavar="FOLDER", help="Where they lie on the edge.")
 def config(view: View, folder: Path, home: str) -> None:
     """Write kamailio.cfg, dispatcher.list, tls.cfg and rtpengine.conf from [edge] into DIR. Files of these names are

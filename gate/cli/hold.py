@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 
 
@@ -36,27 +38,9 @@ def command() -> None:
 @click.option("--reason", required=True, help="Why; kept in the log.")
 @click.option("--reference", required=True, help="Where the matter is kept: a case, a claim, a request.")
 @click.option("--restriction", is_flag=True, help="They may not be played or exported either.")
-def add(
-    view: View,
-    recording_id: str | None,
-    call_id: str | None,
-    number: str | None,
-    reason: str,
-    reference: str,
-    restriction: bool,
-) -> None:
+def add(view: View, **hold: Any) -> None:
     """Keep recordings from being erased until the hold is released."""
-    with reach(view.config) as gate:
-        added = gate.ask(
-            HoldAdd(
-                recording_id=recording_id,
-                call_id=call_id,
-                number=number,
-                reason=reason,
-                reference=reference,
-                restriction=restriction,
-            )
-        )
+    added = ask(view, HoldAdd(**hold))
     view.data(added)
     if added.gone:
         say(f"It comes too late for {added.gone} recordings, which are erased.")
@@ -67,8 +51,7 @@ def add(
 @click.option("--reason", required=True, help="Why it ends; kept in the log.")
 def release(view: View, hold_id: str, reason: str) -> None:
     """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal."""
-    with reach(view.config) as gate:
-        released = gate.ask(HoldRelease(hold_id=hold_id, reason=reason))
+    released = ask(view, HoldRelease(hold_id=hold_id, reason=reason))
     view.data(released)
     say_waits(released.waits)
 
@@ -77,10 +60,9 @@ def release(view: View, hold_id: str, reason: str) -> None:
 @click.option("--number", help="Only those on this number.")
 @click.option("--released", is_flag=True, help="Those that are over too.")
 @paged
-def list_(view: View, number: str | None, released: bool, after: str | None, limit: int) -> None:
+def list_(view: View, **which: Any) -> None:
     """The holds and restrictions in force, newest first."""
-    with reach(view.config) as gate:
-        page = gate.ask(HoldList(number=number, released=released, after=after, limit=limit))
+    page = ask(view, HoldList(**which))
     columns = [
         ("id", "Id"),
         ("kind", "Kind"),

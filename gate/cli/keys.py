@@ -10,10 +10,11 @@ import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli import rotation
+from gate.cli.command import FILE, NEW_FILE
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
-from gate.cli.reach import reach
+from gate.cli.reach import ask, reach
 from gate.clock import SystemClock
 from gate.errors import UsageError, VaultError
 from gate.operations.keys.dropping import KeyDrop
@@ -56,14 +57,7 @@ def command() -> None:
 )
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="compliance", show_default=True, help="What the key is for.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where the private key goes.",
-)
+@click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE", help="Where the private key goes.")
 @asked.option
 def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | None) -> None:
     """Make a key for NAME. The private key goes into a new file, the public one (the recipient) to standard output.
@@ -98,8 +92,7 @@ def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: s
     """
     text = _recipient_text(file)
     terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
-    with reach(view.config) as gate:
-        view.data(gate.ask(KeyAdd(text=text, exports_only=exports_only, **terms)))
+    view.data(ask(view, KeyAdd(text=text, exports_only=exports_only, **terms)))
 
 
 def _recipient_text(file: TextIO) -> str:
@@ -118,8 +111,7 @@ def list_(view: View) -> None:
 
     "Alone" counts the recordings that would be lost with that key: no other recipient in force opens them.
     """
-    with reach(view.config) as gate:
-        answer = gate.ask(KeyList())
+    answer = ask(view, KeyList())
     shown = msgspec.to_builtins(answer)
     for row, each in zip(shown["recipients"], answer.recipients, strict=True):
         row["given"] = _given(each)
@@ -159,8 +151,7 @@ def change(
         raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
     terms: dict[str, Any] = {"role": role or ""}
     terms |= {name: "" if value == "none" else value for name, value in (("purpose", purpose), ("half", half))}
-    with reach(view.config) as gate:
-        view.data(gate.ask(KeyChange(recipient_id=recipient_id, seals=seals, **terms)))
+    view.data(ask(view, KeyChange(recipient_id=recipient_id, seals=seals, **terms)))
 
 
 @make("retire", group=command, example="dialgate key retire 0123456789abcdef --dry-run")
@@ -171,8 +162,7 @@ def retire(view: View, recipient_id: str, dry_run: bool) -> None:
 
     Refused while there are recordings that no other recipient in force opens: give them to somebody first.
     """
-    with reach(view.config) as gate:
-        answer = gate.ask(KeyRetire(recipient_id=recipient_id, dry_run=dry_run))
+    answer = ask(view, KeyRetire(recipient_id=recipient_id, dry_run=dry_run))
     view.data(answer)
     if answer.alone:
         say(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
@@ -185,7 +175,7 @@ def retire(view: View, recipient_id: str, dry_run: bool) -> None:
     group=command,
     example="dialgate key rotate ann.key --to bob.recipient",
 )
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @click.option("--to", "target", required=True, type=click.File("r", encoding="utf-8"), help="Whose key is added.")
 @asked.option
 def rotate(view: View, key: Path, target: TextIO, passphrase_file: Path | None) -> None:
@@ -208,7 +198,7 @@ def rotate(view: View, key: Path, target: TextIO, passphrase_file: Path | None) 
 
 
 @make("prove", group=command, example="dialgate key prove bob.key")
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @asked.option
 def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
     """Show the gate that the private key in KEY opens what is wrapped to it. Each wrap is opened here, once.
@@ -244,8 +234,7 @@ def drop(view: View, recipient_id: str, target: str, dry_run: bool) -> None:
     What is held stays, and so does what the other one has not proven (dialgate key prove). Where two people are needed
     it waits for the second one: dialgate proposal list.
     """
-    with reach(view.config) as gate:
-        answer = gate.ask(KeyDrop(source=recipient_id, target=target, dry_run=dry_run))
+    answer = ask(view, KeyDrop(source=recipient_id, target=target, dry_run=dry_run))
     view.data(answer)
     if answer.held:
         say(f"{answer.held} recordings are held and stay as they are.")
@@ -261,11 +250,11 @@ def drop(view: View, recipient_id: str, target: str, dry_run: bool) -> None:
     example="dialgate key passphrase ann.key\n"
     "dialgate key passphrase ann.key --passphrase-file old --new-passphrase-file new",
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @asked.option
 @click.option(
     "--new-passphrase-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     metavar="FILE",
     help="File with the new passphrase on its first line (else it is asked for, twice).",
 )

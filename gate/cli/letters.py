@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.clock import SystemClock
@@ -51,7 +52,7 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
 
 
 @make("copy", group=command, example="dialgate letters copy wording")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=FOLDER)
 def copy(view: View, folder: Path) -> None:
     """Copy the shipped templates to DIR, for you to edit. A README.txt says how; nothing that exists is changed."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 
 from gate import manual
 from gate.cli import man_pages
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.errors import UsageError
@@ -29,7 +30,7 @@ from gate.errors import UsageError
 @click.argument("page", required=False, metavar="[PAGE]")
 @click.option(
     "--man",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="FOLDER",
     help="Write pages for man(1) into FOLDER, one for each command: what --help says.",
 )

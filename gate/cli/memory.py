@@ -8,7 +8,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.operations.memory.memory import MemoryRenew, MemoryStatus
 
 
@@ -24,8 +24,7 @@ def command() -> None:
 @make("status", group=command, example="dialgate memory status\ndialgate memory status --json")
 def status(view: View) -> None:
     """Whether the second place holds what the store does, and what waits for it; exit code 1 where it does not."""
-    with reach(view.config) as gate:
-        now = gate.ask(MemoryStatus())
+    now = ask(view, MemoryStatus())
     view.data(now)
     for each in now.warnings:
         say(each)
@@ -41,5 +40,4 @@ def renew(view: View, reason: str) -> None:
     All that the store holds goes into it; what only the old one held is lost. The old file stays beside it under
     another name. It needs the role admin.
     """
-    with reach(view.config) as gate:
-        view.data(gate.ask(MemoryRenew(reason=reason)))
+    view.data(ask(view, MemoryRenew(reason=reason)))

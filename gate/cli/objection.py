@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,7 +11,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.values import Said
 from gate.core.terms import Scope
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
@@ -37,11 +37,9 @@ def command() -> None:
     help="What they do not want: marketing, or all calls, service calls too.",
 )
 @click.option("--made-at", type=Said(), metavar="TIME", help="When they said so (default: now).")
-def add(view: View, number: str, source: str, note: str, scope: str, made_at: datetime | None) -> None:
+def add(view: View, **objection: Any) -> None:
     """Never again call NUMBER for marketing, or at all."""
-    with reach(view.config) as gate:
-        asked = ObjectionAdd(number=number, source=source, note=note, scope=Scope(scope), made_at=made_at)
-        view.data(gate.ask(asked), text=kept)
+    view.data(ask(view, ObjectionAdd(**objection)), text=kept)
 
 
 @make(
@@ -51,8 +49,7 @@ def add(view: View, number: str, source: str, note: str, scope: str, made_at: da
 @click.option("--reason", required=True, help="Why it is taken back; kept in the log.")
 def remove(view: View, number_or_id: str, reason: str) -> None:
     """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(ObjectionRemove(reason=reason, target=number_or_id)))
+    view.data(ask(view, ObjectionRemove(reason=reason, target=number_or_id)))
 
 
 @make(
@@ -63,10 +60,9 @@ def remove(view: View, number_or_id: str, reason: str) -> None:
 )
 @click.option("--number", help="Only those of this number.")
 @paged
-def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
+def list_(view: View, **which: Any) -> None:
     """The objections in force, newest first."""
-    with reach(view.config) as gate:
-        page = gate.ask(ObjectionList(number=number, after=after, limit=limit))
+    page = ask(view, ObjectionList(**which))
     columns = [
         ("id", "Id"),
         ("number", "Number"),

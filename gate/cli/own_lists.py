@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gate.cli.command import FILE, FILE_OR_DASH
 from gate.cli.files import output_file
 from gate.cli.output import View, pairs, say
 from gate.cli.own_list_files import export_list, read_file, read_list, send_list
@@ -25,13 +26,13 @@ def kept(value: Mapping[str, Any]) -> Iterator[str]:
 def imports(body: Body) -> Body:
     """The arguments of an import."""
     skip = click.option("--skip-bad", is_flag=True, help="Import the good lines of a file that has bad ones.")
-    file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    file = click.argument("file", type=FILE)
     return file(skip(body))
 
 
 def exports(body: Body) -> Body:
     """The arguments of an export."""
-    kind = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+    kind = FILE_OR_DASH
     return click.option("-o", "--output", type=kind, default=Path("-"), metavar="FILE", help="Else standard output.")(
         body
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gate.cli.command import NEW_FILE
 from gate.config import read_secret
 from gate.errors import UsageError
 from gate.vault.keyfile import load_private
@@ -17,7 +18,7 @@ VARIABLE = "DIALGATE_PASSPHRASE_FILE"
 
 option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--passphrase-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     envvar=VARIABLE,
     metavar="FILE",
     help=f"File with the passphrase on its first line (else ${VARIABLE}, else it is asked for).",
@@ -27,7 +28,7 @@ many: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--passphrase-file",
     "passphrase_files",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     envvar=VARIABLE,
     metavar="FILE",
     help=f"File with the passphrase on its first line, one for each --key (else ${VARIABLE}, else it is asked for).",

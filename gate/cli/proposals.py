@@ -6,7 +6,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.core.showing import local
 from gate.operations.operation import Waits
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
@@ -25,8 +25,7 @@ def command() -> None:
 @make("list", group=command, example="dialgate proposal list")
 def list_(view: View) -> None:
     """What waits for a second person, the oldest first."""
-    with reach(view.config) as gate:
-        waiting = gate.ask(ProposalList())
+    waiting = ask(view, ProposalList())
     view.rows(waiting, "items", COLUMNS, none="Nothing waits for a second person.")
 
 
@@ -34,16 +33,15 @@ def list_(view: View) -> None:
 @click.argument("proposal_id", metavar="ID")
 def confirm(view: View, proposal_id: str) -> None:
     """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json"""
-    with reach(view.config) as gate, view.progress("Confirmed") as progress:
-        view.data(gate.ask(ProposalConfirm(proposal_id=proposal_id), progress=progress))
+    with view.progress("Confirmed") as progress:
+        view.data(ask(view, ProposalConfirm(proposal_id=proposal_id), progress=progress))
 
 
 @make("withdraw", group=command, example="dialgate proposal withdraw 6f2c9e…")
 @click.argument("proposal_id", metavar="ID")
 def withdraw(view: View, proposal_id: str) -> None:
     """Take back what waits: it is not done. Both the one who asked and the one who was to confirm may."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(ProposalWithdraw(proposal_id=proposal_id)))
+    view.data(ask(view, ProposalWithdraw(proposal_id=proposal_id)))
 
 
 def say_waits(waits: Waits | None) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from gate.cli.output import View
 from gate.config import Config
 from gate.control.actors import user
 from gate.control.client import ControlClient
@@ -69,3 +70,9 @@ def reach(config: Config) -> Iterator[Gate]:
 
     with open_data_folder(config) as folder:
         yield FolderHere(folder)
+
+
+def ask(view: View, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
+    """The gate's response to the one request of a command; raises ``GateError``."""
+    with reach(view.config) as gate:
+        return gate.ask(request, progress=progress, given=given)

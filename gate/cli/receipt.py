@@ -10,7 +10,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.core.receipts import GROUNDS
 from gate.operations.receipts.showing import ReceiptShow
 
@@ -20,8 +20,7 @@ from gate.operations.receipts.showing import ReceiptShow
 def command(view: View, code: str) -> None:
     """Show the receipt that a callee was told the code of: that the call was screened, when, against which edition of
     which register, by whom it was made, how to object. The number that was called is not in it."""
-    with reach(view.config) as gate:
-        view.data(gate.ask(ReceiptShow(code=code)), text=_lines)
+    view.data(ask(view, ReceiptShow(code=code)), text=_lines)
 
 
 def _lines(receipt: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
@@ -32,7 +33,7 @@ def command() -> None:
 
 
 @make("publish", group=command, example="dialgate receipts publish /srv/www/receipts")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=FOLDER)
 def publish(view: View, folder: Path) -> None:
     """Write the page of receipts into DIR: index.html, and a sealed file for each receipt.
 

@@ -22,41 +22,37 @@ from gate.operations.ingest.folder import Ask, IngestFolder, hand_in, note_of
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 
 
-def add_to(group: click.Group) -> None:
-    """Add the command to ``dialgate recording``."""
+@make(
+    "ingest",
+    numbers=True,
+    example="dialgate recording ingest drop\n"
+    'dialgate recording ingest call.wav --call-id "6f2c@pbx"\n'
+    'dialgate recording ingest call.wav --number "020 7946 0123" --at "2026-11-29 16:24"',
+)
+@click.argument("path", type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER")
+@click.option("--call-id", default="", metavar="ID", help="The Call-ID of its INVITE, or the id of a decision.")
+@click.option("--number", default="", metavar="NUMBER", help="What was dialled, where no Call-ID is known.")
+@click.option("--at", type=Moment(), metavar="TIME", help="When the recording began.")
+@click.option("--swap", is_flag=True, help="The first channel is the customer's.")
+def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | None, swap: bool) -> None:
+    """Seal recordings that another system made, and then remove the clear files.
 
-    @make(
-        "ingest",
-        group=group,
-        numbers=True,
-        example="dialgate recording ingest drop\n"
-        'dialgate recording ingest call.wav --call-id "6f2c@pbx"\n'
-        'dialgate recording ingest call.wav --number "020 7946 0123" --at "2026-11-29 16:24"',
-    )
-    @click.argument("path", type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER")
-    @click.option("--call-id", default="", metavar="ID", help="The Call-ID of its INVITE, or the id of a decision.")
-    @click.option("--number", default="", metavar="NUMBER", help="What was dialled, where no Call-ID is known.")
-    @click.option("--at", type=Moment(), metavar="TIME", help="When the recording began.")
-    @click.option("--swap", is_flag=True, help="The first channel is the customer's.")
-    def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | None, swap: bool) -> None:
-        """Seal recordings that another system made, and then remove the clear files.
-
-        WAV: 16-bit PCM, A-law or u-law, one or two channels. Each is bound to the decision on its call: by options, by
-        its name (ingest.names), or by NAME.json beside it. One that belongs to no decision is refused, unless
-        ingest.unbound is "keep". Exit code 1 where a file is still there in clear.
-        """
-        said = Told(call_id, number, at) if call_id or number else None
-        with reach(view.config) as gate:
-            rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, swap)]
-        columns = [("file", "File"), ("recording_id", "Recording"), ("call_id", "Call"), ("bound_by", "Bound by")]
-        columns += [("refused", "Refused"), ("why", "Still in clear, because")]
-        view.rows({"items": rows}, "items", columns, none="There is no WAV file.")
-        for each in rows:
-            if each["refused"]:
-                say(f"{each['file']}: this call was made against the gate's answer ({each['refused']}).")
-        if left := [each for each in rows if each["why"]]:
-            say(f"{len(left)} of {len(rows)} files are still there in clear.")
-            sys.exit(1)
+    WAV: 16-bit PCM, A-law or u-law, one or two channels. Each is bound to the decision on its call: by options, by
+    its name (ingest.names), or by NAME.json beside it. One that belongs to no decision is refused, unless
+    ingest.unbound is "keep". Exit code 1 where a file is still there in clear.
+    """
+    said = Told(call_id, number, at) if call_id or number else None
+    with reach(view.config) as gate:
+        rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, swap)]
+    columns = [("file", "File"), ("recording_id", "Recording"), ("call_id", "Call"), ("bound_by", "Bound by")]
+    columns += [("refused", "Refused"), ("why", "Still in clear, because")]
+    view.rows({"items": rows}, "items", columns, none="There is no WAV file.")
+    for each in rows:
+        if each["refused"]:
+            say(f"{each['file']}: this call was made against the gate's answer ({each['refused']}).")
+    if left := [each for each in rows if each["why"]]:
+        say(f"{len(left)} of {len(rows)} files are still there in clear.")
+        sys.exit(1)
 
 
 def _asking(gate: Gate) -> Ask:

@@ -17,11 +17,11 @@ import click
 import soundfile
 
 from gate.cli import passphrase as asked
-from gate.cli.command import both_ways, sorted_by
+from gate.cli.command import FILE, NEW_FILE, both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
-from gate.cli.recording_ingest import add_to
+from gate.cli.reach import Gate, ask, reach
+from gate.cli.recording_ingest import ingest
 from gate.clock import SystemClock
 from gate.core.finding import sought
 from gate.core.showing import LONDON
@@ -52,25 +52,13 @@ def command() -> None:
 @click.argument("words", nargs=-1)
 @sorted_by("at", "seconds")
 @both_ways
-def list_(
-    view: View, words: tuple[str, ...], sort: str | None, before: str | None, after: str | None, limit: int
-) -> None:
+def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
     """The recordings, newest first or sorted.
 
     WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
     """
     line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
-    asked = RecordingList(
-        text=line.text or None,
-        since=line.since,
-        until=line.until,
-        sort=sort,
-        before=before,
-        after=after,
-        limit=limit,
-    )
-    with reach(view.config) as gate:
-        page = gate.ask(asked)
+    found = ask(view, RecordingList(text=line.text or None, since=line.since, until=line.until, **page))
     columns = [
         ("recording_id", "Recording"),
         ("call_id", "Call"),
@@ -82,7 +70,7 @@ def list_(
         ("size", "Bytes"),
         ("gaps", "Gaps"),
     ]
-    view.rows(page, "items", columns, none="There is no recording.")
+    view.rows(found, "items", columns, none="There is no recording.")
 
 
 @make(
@@ -97,18 +85,11 @@ def list_(
     "keys",
     required=True,
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="The private key; twice where the recording takes two people.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The WAV to write; must not exist.",
-)
+@click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE", help="The WAV to write; must not exist.")
 @click.option("--purpose", required=True, help="Why it is opened; kept in the log before the first byte.")
 @asked.many
 def export(
@@ -131,8 +112,7 @@ def export(
 @click.argument("recording_id", required=False)
 def verify(view: View, recording_id: str | None) -> None:
     """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
-    with reach(view.config) as gate:
-        verified = gate.ask(RecordingVerify(recording_id=recording_id))
+    verified = ask(view, RecordingVerify(recording_id=recording_id))
     bad = [item for item in verified.items if not item.ok]
     columns = [("recording_id", "Recording"), ("ok", "Holds"), ("fault", "Fault")]
     view.rows(verified, "items", columns, none="There is no recording.")
@@ -141,7 +121,7 @@ def verify(view: View, recording_id: str | None) -> None:
         sys.exit(1)
 
 
-add_to(command)
+command.add_command(ingest)
 
 
 def open_to_wav(
@@ -161,8 +141,7 @@ def open_to_wav(
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
     privates = asked.private_keys(keys, passphrase_files)
-    with reach(view.config) as gate:
-        taken = gate.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
+    taken = ask(view, RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
     chunks, announcement = open_taken(view, recording_id, taken, privates)
     report = export_wav(chunks, output, announcement=announcement)
     for note in report.notes:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gate.cli.command import FILE
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.values import Coverage, Day
 from gate.clock import SystemClock
 from gate.errors import RegisterError
@@ -38,7 +39,7 @@ def command() -> None:
     "dialgate register import ctps ctps_ns.txt --coverage 0161,020",
 )
 @click.argument("name", type=click.Choice(["tps", "ctps"]))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--as-of", type=Day(), metavar="DATE", help="The day the file speaks of (default: taken from the file).")
 @click.option(
     "--coverage",
@@ -61,9 +62,9 @@ def import_(view: View, name: RegisterName, file: Path, as_of: date | None, cove
 
     Bytes that came before, under whatever name and by whatever way, get no later day than they had then.
     """
-    with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
+    with view.progress(f"Importing {name.upper()}") as progress:
         asked = RegisterImport(name=name, path=str(file.resolve()), as_of=as_of, coverage=coverage, **accepted)
-        report = gate.ask(asked, progress=progress)
+        report = ask(view, asked, progress=progress)
     view.data(report)
     if report.first_seen:
         say(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
@@ -93,8 +94,8 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
     section, clock = view.config.registers, SystemClock()
 
     def take(asked: RegisterImport, file: HandedOverFile) -> RegisterImported:
-        with reach(view.config) as gate, view.progress(f"Importing {asked.name.upper()}") as progress:
-            return gate.ask(asked, given=file, progress=progress)
+        with view.progress(f"Importing {asked.name.upper()}") as progress:
+            return ask(view, asked, given=file, progress=progress)
 
     drop = drop_folder(section, folder, take, settle)
     if once:
@@ -130,8 +131,7 @@ def _line(row: dict[str, Any]) -> str:
 @make("status", group=command, example="dialgate register status --json")
 def status(view: View) -> None:
     """Each register's age, size, coverage and identity."""
-    with reach(view.config) as gate:
-        answer = gate.ask(RegisterStatus())
+    answer = ask(view, RegisterStatus())
     columns = [
         ("name", "Register"),
         ("state", "State"),

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from gate.cli.command import FILE_OR_DASH
 from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
 from gate.operations.reports.article30 import ReportArticle30
@@ -25,11 +26,7 @@ from gate.operations.reports.month import ReportMonth
 @click.option("--month", metavar="YYYY-MM", help="The figures of a month.")
 @click.option("--article-30", "record", is_flag=True, help="The record of processing (UK GDPR Art 30), as configured.")
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="The HTML page to write; - for standard output.",
+    "-o", "--output", type=FILE_OR_DASH, metavar="FILE", help="The HTML page to write; - for standard output."
 )
 def command(view: View, month: str | None, record: bool, output: Path | None) -> None:
     """Write a report: one HTML page that needs no network and no script, for the screen and for paper.
@@ -41,8 +38,7 @@ def command(view: View, month: str | None, record: bool, output: Path | None) ->
         raise UsageError("a report is of a month, or the record of processing", hint="--month YYYY-MM or --article-30")
     if output is None and not view.json:
         raise UsageError("a page needs a file", hint="-o FILE.html, or --json for the figures alone")
-    with reach(view.config) as gate:
-        report = msgspec.to_builtins(gate.ask(ReportMonth(month=month) if month else ReportArticle30()))
+    report = msgspec.to_builtins(ask(view, ReportMonth(month=month) if month else ReportArticle30()))
     if output is not None:
         page = month_page(report) if month else record_page(report)
         with output_file(output) as file:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gate.cli.command import FOLDER, paged
 from gate.cli.command import command as make
-from gate.cli.command import paged
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask, reach
 from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
-from gate.cli.request_values import (
-    call_line,
-    dated,
-    lines,
-    numbers,
-    show,
-    span,
-    spanned,
-    step,
-    words,
-)
+from gate.cli.request_values import call_line, dated, lines, numbers, show, spanned, step, words
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError
@@ -37,12 +27,11 @@ from gate.operations.requests.course import (
     Clarify,
     Decide,
     Extend,
-    OfRequest,
     VerifyIdentity,
     Withdraw,
 )
 from gate.operations.requests.listing import ListOf, Show
-from gate.operations.requests.opening import Channel, Open
+from gate.operations.requests.opening import Open
 from gate.operations.requests.searching import Search
 
 CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
@@ -69,43 +58,12 @@ GROUNDS = click.Choice([each.value for each in Ground])
 @spanned
 @click.option("--received", type=Day(), metavar="DATE", help="The day it came (default: today).")
 @click.option("--written/--spoken", default=None, help="Whether it is in writing (default: by how it came).")
-def open_(
-    view: View,
-    asks: str,
-    channel: Channel,
-    name: str,
-    contact: str,
-    numbers: tuple[str, ...],
-    about: str,
-    day: date | None,
-    around: time | None,
-    within: timedelta,
-    first: date | None,
-    last: date | None,
-    received: date | None,
-    written: bool | None,
-) -> None:
+def open_(view: View, **request: Any) -> None:
     """A request came. An objection holds from the next call, and is granted at once.
 
     --on, --around and --within say which call it is about, where the person knows.
     """
-    since, until = span(day, around, within, first, last)
-    with reach(view.config) as gate:
-        standing = gate.ask(
-            Open(
-                asks=Asks(asks),
-                channel=channel,
-                name=name,
-                contact=contact,
-                numbers=numbers,
-                about=about,
-                since=since,
-                until=until,
-                received=received,
-                written=written,
-            )
-        )
-    show(view, standing)
+    show(view, ask(view, Open(**request)))
 
 
 @make(
@@ -117,12 +75,12 @@ def open_(
 @click.argument("request")
 @click.option("--note", default="", help="What is asked for; it goes into the letter.")
 @dated
-def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
+def ask_identity(view: View, **step: Any) -> None:
     """There is reasonable doubt who asks: the clock starts when the proof arrives.
 
     Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
     """
-    _step(view, AskIdentity(request=request, on=on, note=note))
+    show(view, ask(view, AskIdentity(**step)))
 
 
 @make(
@@ -135,9 +93,9 @@ def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
 @click.option("--checked", required=True, help="What was looked at; never what stood in it.")
 @numbers
 @dated
-def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, ...], on: date | None) -> None:
+def verify_identity(view: View, **step: Any) -> None:
     """Who asks is known. Kept are what was checked, by whom and when; never the document."""
-    _step(view, VerifyIdentity(request=request, on=on, checked=checked, numbers=numbers))
+    show(view, ask(view, VerifyIdentity(**step)))
 
 
 @make(
@@ -149,9 +107,9 @@ def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, 
 @click.argument("request")
 @click.option("--question", required=True, help="What is asked; it goes into the letter.")
 @dated
-def clarify(view: View, request: str, question: str, on: date | None) -> None:
+def clarify(view: View, **step: Any) -> None:
     """Ask what is meant: the clock of an access request stands still until the answer."""
-    _step(view, Clarify(request=request, on=on, question=question))
+    show(view, ask(view, Clarify(**step)))
 
 
 @make(
@@ -164,9 +122,9 @@ def clarify(view: View, request: str, question: str, on: date | None) -> None:
 @click.option("--answer", required=True, help="What they said.")
 @numbers
 @dated
-def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], on: date | None) -> None:
+def clarified(view: View, **step: Any) -> None:
     """The answer came: the clock goes on."""
-    _step(view, Clarified(request=request, on=on, answer=answer, numbers=numbers))
+    show(view, ask(view, Clarified(**step)))
 
 
 @make(
@@ -178,17 +136,17 @@ def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], o
 @click.argument("request")
 @click.option("--reasons", required=True, help="Why; they go into the letter.")
 @dated
-def extend(view: View, request: str, reasons: str, on: date | None) -> None:
+def extend(view: View, **step: Any) -> None:
     """Three months in total, told with the reasons within the first."""
-    _step(view, Extend(request=request, on=on, reasons=reasons))
+    show(view, ask(view, Extend(**step)))
 
 
 @make("acknowledge", group=command, numbers=True, example="dialgate request acknowledge DSR-2026-0007")
 @click.argument("request")
 @dated
-def acknowledge(view: View, request: str, on: date | None) -> None:
+def acknowledge(view: View, **step: Any) -> None:
     """The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the first."""
-    _step(view, Acknowledge(request=request, on=on))
+    show(view, ask(view, Acknowledge(**step)))
 
 
 @make(
@@ -206,38 +164,14 @@ def acknowledge(view: View, request: str, on: date | None) -> None:
 @click.option("--call", "calls", multiple=True, metavar="ID", help="Just this call; repeat for more.")
 @click.option("--everything", is_flag=True, help="At any time, whatever call the request names.")
 @dated
-def search(
-    view: View,
-    request: str,
-    numbers: tuple[str, ...],
-    day: date | None,
-    around: time | None,
-    within: timedelta,
-    first: date | None,
-    last: date | None,
-    calls: tuple[str, ...],
-    everything: bool,
-    on: date | None,
-) -> None:
+def search(view: View, request: str, **what: Any) -> None:
     """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
 
     It is searched by the request's numbers and those given here, in any spelling and at any time; what lies outside a
     time that was named is shown apart. What is found last is what a decision is about. Where only a time is known,
     every call in it is shown: choose with --call.
     """
-    since, until = span(day, around, within, first, last)
-    with reach(view.config) as gate:
-        found = gate.ask(
-            Search(
-                request=request,
-                numbers=numbers,
-                since=since,
-                until=until,
-                calls=calls,
-                everything=everything,
-                on=on,
-            )
-        )
+    found = ask(view, Search(request=request, **what))
     view.data(found, text=_found)
     if found.candidates:
         say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
@@ -279,9 +213,7 @@ def _found(found: dict[str, Any]) -> Iterator[str]:
 @click.option("--grant", is_flag=True, help="Do as is asked.")
 @click.option("--refuse", "ground", type=GROUNDS, metavar="GROUND", help="Refuse, on this ground.")
 @click.option("--reasons", default="", help="In words that the person understands; they go into the letters.")
-@click.option(
-    "--letters", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the letters there."
-)
+@click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letters there.")
 @dated
 def decide(
     view: View, request: str, grant: bool, ground: str | None, reasons: str, letters: Path | None, on: date | None
@@ -311,9 +243,9 @@ def decide(
 @click.argument("request")
 @click.option("--reason", default="", help="What they said.")
 @dated
-def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
+def withdraw(view: View, **step: Any) -> None:
     """The person takes it back."""
-    _step(view, Withdraw(request=request, on=on, reason=reason))
+    show(view, ask(view, Withdraw(**step)))
 
 
 @make(
@@ -325,11 +257,9 @@ def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="Those that are over too, newest first.")
 @click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
 @paged
-def list_(view: View, everything: bool, state: str | None, after: str | None, limit: int) -> None:
+def list_(view: View, everything: bool, state: str | None, **page: Any) -> None:
     """The requests that are not over, the one due first at the top. With days left, and warnings."""
-    with reach(view.config) as gate:
-        wanted = State(state) if state else None
-        page = gate.ask(ListOf(everything=everything, state=wanted, after=after, limit=limit))
+    found = ask(view, ListOf(everything=everything, state=State(state) if state else None, **page))
     columns = [
         ("reference", "Request"),
         ("asks", "Asks for"),
@@ -343,18 +273,12 @@ def list_(view: View, everything: bool, state: str | None, after: str | None, li
         ("warning", "Warning"),
         ("name", "From"),
     ]
-    view.rows(page, "items", columns, none="No request is open." if not everything and not state else "None.")
+    view.rows(found, "items", columns, none="No request is open." if not everything and not state else "None.")
 
 
 @make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")
 @click.argument("request")
 def show_(view: View, request: str) -> None:
     """One request, and every step of it with who took it and when."""
-    with reach(view.config) as gate:
-        standing = gate.ask(Show(request=request))
+    standing = ask(view, Show(request=request))
     view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])
-
-
-def _step(view: View, request: OfRequest) -> None:
-    with reach(view.config) as gate:
-        show(view, gate.ask(request))

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.command import FILE, FOLDER, NEW_FILE
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
@@ -42,19 +43,15 @@ from gate.operations.requests.standing import Standing
     "--key",
     "keys",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="For a pack: the private key that opens recordings; twice where they take two people.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The pack to write (.html)."
-)
+@click.option("-o", "--output", type=NEW_FILE, metavar="FILE", help="The pack to write (.html).")
 @click.option(
     "--leave-out", multiple=True, metavar="ID", help="A recording that is not to be in the pack; repeat for more."
 )
-@click.option(
-    "--letters", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the letter there."
-)
+@click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letter there.")
 @click.option("--told", is_flag=True, help="The person has the letter: the request is over.")
 @click.option("--yes", is_flag=True, help="Erase without asking again.")
 @asked.many

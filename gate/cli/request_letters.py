@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
+from gate.cli.command import NEW_FILE
 from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import Gate, ask, reach
 from gate.cli.request_group import command
 from gate.cli.request_values import dated
 from gate.core.request_words import Asks, LetterKind
@@ -39,7 +40,7 @@ FORMS = ("txt", "html", "eml")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     metavar="FILE",
     help="Write it there: .txt, .html, or .eml, a whole message (default: its text is shown).",
 )
@@ -48,17 +49,7 @@ FORMS = ("txt", "html", "eml")
 @click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
 @click.option("--to", default="", metavar="ADDRESS", help="Their e-mail or postal address.")
 @dated
-def letter(
-    view: View,
-    request: str,
-    kind: str,
-    output: Path | None,
-    send: bool,
-    pack: str,
-    recipient: str,
-    to: str,
-    on: date | None,
-) -> None:
+def letter(view: View, kind: str, output: Path | None, send: bool, **which: Any) -> None:
     """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
 
     KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
@@ -66,11 +57,7 @@ def letter(
     """
     if output is not None and output.suffix.removeprefix(".") not in FORMS:
         raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
-    with reach(view.config) as gate:
-        asked = WriteLetter(
-            request=request, kind=LetterKind(kind), send=send, pack=pack, recipient=recipient, to=to, on=on
-        )
-        made = gate.ask(asked)
+    made = ask(view, WriteLetter(kind=LetterKind(kind), send=send, **which))
     if output is not None:
         _write(made, output)
     if view.json:
@@ -90,14 +77,7 @@ def letter(
 
 @make("proof", group=command, example="dialgate request proof DSR-2026-0007 -o DSR-2026-0007-proof.html")
 @click.argument("request")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="The page to write (.html).",
-)
+@click.option("-o", "--output", type=NEW_FILE, required=True, metavar="FILE", help="The page to write (.html).")
 def proof(view: View, request: str, output: Path) -> None:
     """A page by which the person checks our letter: it shows, without a network, what the log has of their request.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
 
 import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.request_group import command
 from gate.cli.request_values import dated, show
 from gate.operations.requests.rectifying import Rectify
@@ -26,11 +26,10 @@ from gate.operations.requests.rectifying import Rectify
     "--record", "records", multiple=True, metavar="ID", help="A call, recording, consent or objection; repeat for more."
 )
 @dated
-def rectify(view: View, request: str, statement: str, records: tuple[str, ...], on: date | None) -> None:
+def rectify(view: View, **what: Any) -> None:
     """Put right what a granted request for rectification names.
 
     Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
     (packs, bundles of evidence), and is erased with it. A contact is put right in the CRM, and its list imported again.
     """
-    with reach(view.config) as gate:
-        show(view, gate.ask(Rectify(request=request, statement=statement, records=records, on=on)))
+    show(view, ask(view, Rectify(**what)))

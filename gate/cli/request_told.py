@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.cli.request_group import command
 from gate.cli.request_values import dated, proof_of, proven, show
 from gate.core.request_steps import HOWS
@@ -34,16 +33,7 @@ from gate.operations.requests.course import Told
 @click.option("--how", type=click.Choice(HOWS), help="How the recipient was told, or why nobody told them.")
 @proven
 @dated
-def told(
-    view: View,
-    request: str,
-    who: Literal["person", "authority", "recipient"],
-    recipient: str,
-    how: Any,
-    reference: str,
-    file: Path | None,
-    on: date | None,
-) -> None:
+def told(view: View, how: Any, reference: str, file: Path | None, **whom: Any) -> None:
     """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
 
     That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
@@ -51,8 +41,4 @@ def told(
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
     evidence, digest = proof_of(reference, file)
-    asked = Told(
-        request=request, on=on, who=who, recipient=recipient, how=how or "", evidence=evidence, evidence_sha256=digest
-    )
-    with reach(view.config) as gate:
-        show(view, gate.ask(asked))
+    show(view, ask(view, Told(how=how or "", evidence=evidence, evidence_sha256=digest, **whom)))

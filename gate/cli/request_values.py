@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gate.cli.command import FILE
 from gate.cli.output import View, say
 from gate.cli.own_list_files import read_file
 from gate.cli.values import Day
@@ -54,7 +56,28 @@ class Length(click.ParamType[timedelta]):
 
 
 def spanned(body: Body) -> Body:
-    """The options that say when a call was: ``--on``, ``--around``, ``--within``, ``--from``, ``--to``."""
+    """The options that say when a call was: ``--on``, ``--around``, ``--within``, ``--from``, ``--to``.
+
+    The command gets ``since`` and ``until`` of them, aware, or ``None`` where nothing was said.
+    """
+
+    @functools.wraps(body)
+    def run(
+        *values: Any,
+        day: date | None,
+        around: time | None,
+        within: timedelta,
+        first: date | None,
+        last: date | None,
+        **named: Any,
+    ) -> Any:
+        try:
+            since, until = spans.span(day, around, within, first, last)
+        except ValueError as error:
+            raise click.UsageError(f"{error}: --on DATE [--around HH:MM], or --from and --to") from None
+        return body(*values, since=since, until=until, **named)
+
+    spanned: Body = run
     for option in (
         click.option("--to", "last", type=Day(), metavar="DATE", help="Calls up to this day."),
         click.option("--from", "first", type=Day(), metavar="DATE", help="Calls from this day on."),
@@ -64,18 +87,8 @@ def spanned(body: Body) -> Body:
         click.option("--around", type=Clock(), metavar="HH:MM", help="About when on that day (London)."),
         click.option("--on", "day", type=Day(), metavar="DATE", help="The day of the call."),
     ):
-        body = option(body)
-    return body
-
-
-def span(
-    day: date | None, around: time | None, within: timedelta, first: date | None, last: date | None
-) -> tuple[datetime | None, datetime | None]:
-    """From and to, aware; ``(None, None)`` where nothing was said. Raises ``click.UsageError``."""
-    try:
-        return spans.span(day, around, within, first, last)
-    except ValueError as error:
-        raise click.UsageError(f"{error}: --on DATE [--around HH:MM], or --from and --to") from None
+        spanned = option(spanned)
+    return spanned
 
 
 dated: Callable[[Body], Body] = click.option(
@@ -91,7 +104,7 @@ def proven(body: Body) -> Body:
     for option in (
         click.option(
             "--file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FILE,
             metavar="FILE",
             help="Or a file that proves it: its name and SHA-256 are kept, not the file.",
         ),

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gate.cli.backup_sets import Set, put, sync, verified
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.clock import SystemClock
@@ -27,14 +28,9 @@ RESTORED = "backup_restored"
 
 
 @make("restore", example="dialgate restore /mnt/backup/2027-03-02 --keys /mnt/keys/2027-03-02")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option(
-    "--keys",
-    "keys",
-    required=True,
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The set of wrapped keys that was made with it.",
+    "--keys", "keys", required=True, metavar="DIR", type=FOLDER, help="The set of wrapped keys that was made with it."
 )
 @click.option("--late", is_flag=True, help="Take the keys though their days are over: they should have been destroyed.")
 def command(view: View, folder: Path, keys: Path, late: bool) -> None:

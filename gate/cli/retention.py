@@ -10,7 +10,7 @@ import click
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import ask, reach
 from gate.cli.values import Day
 from gate.errors import UsageError
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
@@ -28,8 +28,7 @@ def command() -> None:
 @make("status", group=command, example="dialgate retention status\ndialgate retention status --json")
 def status(view: View) -> None:
     """Terms, what is due and what is held, and the last sweep."""
-    with reach(view.config) as gate:
-        now = gate.ask(RetentionStatus())
+    now = ask(view, RetentionStatus())
     view.data(now)
     if now.waits:
         say(f"The daily sweep does not run: {now.waits}.")
@@ -52,8 +51,8 @@ def sweep(view: View, dry_run: bool, execute: str | None, reason: str) -> None:
     """
     if dry_run and execute:
         raise UsageError("--dry-run and --execute together", hint="Look first, then give the digest that was shown.")
-    with reach(view.config) as gate, view.progress("erasing") as progress:
-        done = gate.ask(RetentionSweep(execute=execute, reason=reason), progress=progress)
+    with view.progress("erasing") as progress:
+        done = ask(view, RetentionSweep(execute=execute, reason=reason), progress=progress)
     view.data(done)
     if done.dry_run:
         what = "To erase these for good" if done.due else "Nothing is due. Where the daily sweep waits for you"
@@ -102,8 +101,7 @@ def terms(view: View, execute: bool) -> None:
     What is personal in them goes, and the log's leaves stay. What is held, still has its recording, or is of somebody
     with an open request stays.
     """
-    with reach(view.config) as gate:
-        now = gate.ask(RetentionTermsSweep() if execute else RetentionTermsShow())
+    now = ask(view, RetentionTermsSweep() if execute else RetentionTermsShow())
     past = "Emptied" if execute else "Past it"
     columns = [("what", "What"), ("months", "Months"), ("due", past), ("soon", "Within 30 days")]
     view.rows(now, "terms", columns, none="There are no terms.")

@@ -6,7 +6,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View
-from gate.cli.reach import reach
+from gate.cli.reach import ask
 from gate.operations.calls.calls import Kind, Reveal
 
 KINDS = click.Choice([each.value for each in Kind])
@@ -21,5 +21,4 @@ def command(view: View, kind: str, id_: str, why: str) -> None:
 
     A contact is named by the CRM's own id.
     """
-    with reach(view.config) as gate:
-        view.data(gate.ask(Reveal(kind=Kind(kind), id=id_, why=why)), text=lambda shown: [shown["number"]])
+    view.data(ask(view, Reveal(kind=Kind(kind), id=id_, why=why)), text=lambda shown: [shown["number"]])

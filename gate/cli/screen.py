@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import click
 
 from gate.cli.check import PURPOSES, TOPICS
+from gate.cli.command import FILE_OR_DASH
 from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
@@ -35,13 +36,13 @@ _SHOWN = 20
     "dialgate screen crm.csv -o screened.csv --column phone --column mobile\n"
     'dialgate screen - -o - --column Phone --at "2026-03-02 10:00" < crm.csv > screened.csv',
 )
-@click.argument("source", metavar="IN.csv", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
+@click.argument("source", metavar="IN.csv", type=FILE_OR_DASH)
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="OUT.csv",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    type=FILE_OR_DASH,
     help="Where the rows go; - for standard output.",
 )
 @click.option(

@@ -16,6 +16,7 @@ import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli.answers import CARRIER_SECRET
+from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.guided import guide
 from gate.cli.output import View, say
@@ -50,7 +51,7 @@ _SECOND = "Make a second key, for a second person: lost, an only key loses every
 
 
 @make("init", config=False, example="dialgate init /etc/dialgate\ndialgate init try-it --example")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--example", is_flag=True, help="Drama numbers, an example firm, sample lists; not live.")
 @click.option("--blank", is_flag=True, help="Ask nothing: config.toml has blanks to fill in.")
 @click.option("--name", default="Compliance", show_default=True, help="Whose the first key is.")
