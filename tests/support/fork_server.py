@@ -1,7 +1,8 @@
 """A process that has imported Dialgate and becomes, once for each request, a program of it: see ``programs``.
 
 Started as ``python -m tests.support.fork_server FD ROOM``: FD is its end of a socket pair on which requests come, ROOM
-a long word whose place on the command line each program's own command line takes.
+a long word whose place on the command line each program's own command line takes. Where workers are forked, one such
+process has imported it for all of them, and becomes the server of each that starts a program.
 """
 
 from __future__ import annotations
@@ -149,6 +150,17 @@ def _rename(command: list[str]) -> None:
     ctypes.memmove(begin, words.ljust(room, b"\0"), room)
 
 
+def _take_place() -> socket.socket:
+    """Be a worker's server: its end of the pair stands at the standard input, the worker's network at the output."""
+    door = socket.socket(fileno=os.dup(0))
+    if os.fstat(1).st_ino != Path("/proc/self/ns/net").stat().st_ino and ctypes.CDLL(None).setns(1, 0):
+        raise RuntimeError("no way into the worker's network")
+    with Path(os.devnull).open("r+b", 0) as nothing:
+        for number in (0, 1):
+            os.dup2(nothing.fileno(), number)
+    return door
+
+
 def _end(code: int) -> None:
     """What the interpreter does at its end, but for taking every module apart, which is a tenth of a second for
     nothing. Raises ``OSError`` where what was written cannot be written out."""
@@ -178,8 +190,12 @@ def _run(request: dict[str, Any]) -> None:
 def main() -> None:
     """Serve until whoever started it has gone."""
     door = socket.socket(fileno=int(sys.argv[1]))
+    if not door.recv(1, socket.MSG_PEEK):
+        return  # nobody has asked
     _imported()
     request = serve(door)
+    if request is not None and request.get("server"):
+        request = serve(_take_place())
     if request is not None:
         _run(request)
 

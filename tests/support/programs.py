@@ -89,20 +89,23 @@ class Program:
 
 
 class _Server:
-    """The process that forks, of this one."""
+    """A process that forks: of this one, or the one that others are forked from."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: _Server | None = None) -> None:
         self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.environment = _read_at_start(os.environ)
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), _ROOM],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                cwd=ROOT,
-            )
-        atexit.register(self.close)
+            if first is None or first.environment != self.environment:
+                self._process: Program | subprocess.Popen[bytes] = subprocess.Popen(
+                    [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), _ROOM],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    cwd=ROOT,
+                )
+            else:
+                with Path("/proc/self/ns/net").open() as network:
+                    self._process = first.fork([], {"server": True}, [theirs.fileno(), network.fileno(), 2])
 
     def close(self) -> None:
         """End it; its programs go on."""
@@ -117,7 +120,13 @@ class _Server:
 
 
 _servers: list[_Server] = []
+_first: list[_Server] = []
 _lock = threading.Lock()
+
+
+def share() -> None:
+    """For a process that becomes workers: let their servers be forked from one, which ends with the last of them."""
+    _first.append(_Server())
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +147,8 @@ def start(
     environment = dict(os.environ if env is None else env)
     with _lock:
         if not _servers:
-            _servers.append(_Server())
+            _servers.append(_Server(*_first))
+            atexit.register(_servers[0].close)
     if _read_at_start(environment) != _servers[0].environment:
         command = [sys.executable, "-m", module, *arguments]
         return subprocess.Popen(

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import fork_server
+from tests.support import fork_server, programs
 
 _PR_SET_PDEATHSIG = 1
 _COLLECT = ("-n0", "--dist=no", "--collect-only", "-qq", "-p", "no:cacheprovider")
@@ -60,8 +60,10 @@ def main() -> None:
     """Collect, and serve until whoever started it has gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     door, arguments = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
-    if pytest.main([*arguments, *_COLLECT]) in _COLLECTED and (request := fork_server.serve(door)):
-        _become(request)
+    if pytest.main([*arguments, *_COLLECT]) in _COLLECTED:
+        programs.share()
+        if request := fork_server.serve(door):
+            _become(request)
 
 
 if __name__ == "__main__":
