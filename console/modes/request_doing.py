@@ -27,9 +27,9 @@ from gate.core.request_words import Asks, Ground
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.keys.recipients import KeyList
+from gate.operations.requests.contents import ContentsOf
 from gate.operations.requests.course import Decide
 from gate.operations.requests.erasure import Carried, CarryOut
-from gate.operations.requests.searching import ContentsOf
 
 if TYPE_CHECKING:
     from gate.types import Progress

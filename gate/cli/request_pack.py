@@ -25,7 +25,8 @@ from gate.exports.pack import build_pack
 from gate.exports.pack_cipher import new_passphrase
 from gate.exports.spoken import spoken_day
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.operations.requests.searching import ENTRIES, ContentsOf, PackMade
+from gate.operations.requests.contents import ContentsOf, PackMade
+from gate.operations.requests.searching import ENTRIES
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -183,6 +184,10 @@ def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], 
     notice = standard_notice(
         purpose=config.recording.purpose,
         months=config.retention.months,
+        calls_months=config.retention.calls_months,
+        refused_months=config.retention.refused_months,
+        requests_months=config.retention.requests_months,
+        contacts_months=config.retention.contacts_months,
         recorded=config.recording.enabled,
         bases=config.privacy.legal_bases,
         recipients=config.privacy.recipients,
@@ -215,10 +220,17 @@ def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
         # Whom they were transferred to, and why that number could be called, is that person's own (Article 15(4)).
         number="" if call["by_transfer"] else call["number"] or "",
         decision="" if call["by_transfer"] else told(call["reason"]),
-        purpose=f"{call['purpose']} call" if call["purpose"] else "",
+        purpose=_purpose(call),
         outcome=call["outcome"],
         recording=_recording(call, left_out),
     )
+
+
+def _purpose(call: dict[str, Any]) -> str:
+    if not call["purpose"]:
+        return ""
+    about = call["topic"] if call["topic"] not in (None, "general") else ""
+    return f"{call['purpose']} call{f' about {about}' if about else ''}"
 
 
 def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
@@ -238,14 +250,36 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     """The entries of every list, and what is kept of earlier requests."""
     yield PackTable(
         "Objections to our calls",
-        ("Number", "Made", "How it came", "Note", "Taken back"),
-        _rows(held["objections"], "number", "made_at", "source", "note", "removed_at"),
+        ("Number", "Made", "How it came", "Note", "To", "Taken back", "Why"),
+        tuple(
+            (*row[:4], "all calls" if each["scope"] == "all" else "marketing calls", *row[4:])
+            for each, row in zip(
+                held["objections"],
+                _rows(held["objections"], "number", "made_at", "source", "note", "removed_at", "removed_why"),
+                strict=True,
+            )
+        ),
         note="For as long as an objection stands you are not called for marketing.",
     )
     yield PackTable(
         "Consents to our calls",
-        ("Number", "Given", "How", "What was agreed", "By", "Evidence", "For", "About", "Firm", "Until", "Withdrawn"),
-        _rows(held["consents"], "number", "given_at", "how", "wording", "who", *_SCOPE, "withdrawn_at"),
+        (
+            "Number",
+            "Given",
+            "How",
+            "What was agreed",
+            "By",
+            "Evidence",
+            "For",
+            "About",
+            "Firm",
+            "Until",
+            "Withdrawn",
+            "Why",
+        ),
+        _rows(
+            held["consents"], "number", "given_at", "how", "wording", "who", *_SCOPE, "withdrawn_at", "withdrawn_why"
+        ),
     )
     yield PackTable(
         "Entries of our contact list",
@@ -264,6 +298,21 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
             (f"{each['record']} {each['id']}", local(each["at"]), each["statement"], each["request"])
             for each in held["statements"]
         ),
+    )
+    yield PackTable(
+        "Receipts of calls", ("Call", "Code"), tuple((local(each["at"]), each["code"]) for each in held["receipts"])
+    )
+    yield PackTable(
+        "Who was given recordings or records of you",
+        ("To whom, what and when",),
+        tuple((each,) for each in held["given"]),
+        none="Our log knows of nobody.",
+    )
+    yield PackTable(
+        "When we looked",
+        ("When", "What"),
+        tuple((local(each["at"]), each["what"]) for each in held["looked"]),
+        note="Who of our staff it was is not told: it is their data.",
     )
     yield PackTable(
         "What keeps data from being erased",

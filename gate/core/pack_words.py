@@ -119,6 +119,10 @@ def standard_notice(
     *,
     purpose: str,
     months: int,
+    calls_months: int,
+    refused_months: int,
+    requests_months: int,
+    contacts_months: int,
     recorded: bool = True,
     longer: tuple[str, ...] = (),
     bases: tuple[str, ...] = (),
@@ -126,9 +130,9 @@ def standard_notice(
 ) -> PackNotice:
     """The notice of a gate that works as shipped; a firm that does more with the data says more.
 
-    ``purpose``: of recording, from the configuration; ``months``: the term of recordings; ``longer``: sentences on what
-    is kept for longer and why; ``bases`` and ``recipients``: the firm's own sentences on its legal bases, and on who
-    receives data besides.
+    ``purpose``: of recording, from the configuration; ``months``: the term of recordings, and the others those of what
+    else is kept (Art 15(1)(d)); ``longer``: sentences on what is kept for longer and why; ``bases`` and ``recipients``:
+    the firm's own sentences on its legal bases, and on who receives data besides.
     """
     recording = f"Recording of calls: {purpose}." if recorded else "Calls are not recorded."
     return PackNotice(
@@ -155,7 +159,11 @@ def standard_notice(
         retention=(
             f"Recordings: {months} months from the call; then they are erased and cannot be read again.",
             "Objections: for as long as you may not be called; after an erasure only a keyed hash of your number.",
-            "Evidence of calls: for as long as claims and inquiries about them are possible.",
+            "Consents: for as long as you may be called on the strength of them, and the proof of it is needed.",
+            f"Records of calls: {calls_months} months from the call; of calls that were not made, {refused_months} "
+            "months. Then what names you goes; that there was an entry stays.",
+            f"Entries of our contact lists: {contacts_months} months after they were last imported or called.",
+            f"Your requests: {requests_months} months after they are over.",
             *longer,
         ),
         source=(

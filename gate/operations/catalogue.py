@@ -18,7 +18,17 @@ from gate.operations.operation import Operation
 from gate.operations.receipts import publishing, showing
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
-from gate.operations.requests import course, erasure, letters, listing, opening, proving, rectifying, searching
+from gate.operations.requests import (
+    contents,
+    course,
+    erasure,
+    letters,
+    listing,
+    opening,
+    proving,
+    rectifying,
+    searching,
+)
 from gate.operations.retention import holds, schedule, terms
 from gate.operations.status import glance, session
 
@@ -28,6 +38,7 @@ _MODULES: Final = (
     calls,
     checkpoints,
     consents,
+    contents,
     course,
     crm_import,
     dropping,

@@ -193,7 +193,7 @@ def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
 
 def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
     """Objections of these numbers, those taken back and those of an erased person too."""
-    names = "id, made_at, source, note, call_id, removed_at, removed_why, number IS NULL AS erased"
+    names = "id, made_at, source, note, call_id, removed_at, removed_why, scope, number IS NULL AS erased"
     return _by_hash(tx, "objections", names, "made_at", numbers)
 
 

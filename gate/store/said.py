@@ -1,4 +1,5 @@
-"""What people wrote about calls and contacts, where a name may stand: it goes with what it was written about.
+"""What people wrote about calls and contacts, where a name may stand: it goes with what it was written about. And what
+else is held of a call: who looked, and the code that was told.
 
 Why a number was shown, why something was held that is not held any more, and why the hold ended, rest on no other row;
 who did it, and when, stays with the leaf. Why a recording was taken is kept, as it says who got it, unless it names
@@ -12,6 +13,7 @@ from collections.abc import Callable, Collection
 
 from gate.store.queries import Source
 from gate.store.transfers import marks, slices
+from gate.types import Row
 
 _OF_CALLS = (
     "SELECT leaf_index FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL AND subject IN ({marks})"
@@ -43,3 +45,29 @@ def about_contacts(tx: Source, references: Collection[str]) -> list[int]:
     """The leaves of what was written about contacts with these ids of the CRM's own."""
     rows = tx.query(_OF_CONTACTS) if references else []
     return [row["leaf_index"] for row in rows if json.loads(row["body"]).get("reference") in references]
+
+
+def receipts_of(tx: Source, call_ids: Collection[str]) -> list[Row]:
+    """The receipts of these calls that are still kept, oldest first: ``call_id``, ``at``, ``code``, ``told``."""
+    rows: list[Row] = []
+    for part in slices(call_ids):
+        rows += tx.query(
+            "SELECT call_id, issued_at AS at, number AS code, told FROM receipts"  # noqa: S608 - marks alone
+            f" WHERE number IS NOT NULL AND call_id IN ({marks(part)})",
+            part,
+        )
+    return sorted(rows, key=lambda row: str(row["at"]))
+
+
+def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) -> list[Row]:
+    """When recordings of these calls were taken (``exported``), and the numbers of these calls or entries shown
+    (``number_shown``): ``at``, ``kind``, oldest first. What is emptied counts too: that it was done stays."""
+    rows: list[Row] = []
+    for kind, column, values in (("exported", "call_id", call_ids), ("number_shown", "subject", subjects)):
+        other = "" if column == "call_id" else " AND (call_id IS NULL OR call_id <> subject)"
+        for part in slices(values):
+            rows += tx.query(
+                f"SELECT at, kind FROM facts WHERE kind = '{kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
+                part,
+            )
+    return sorted(rows, key=lambda row: str(row["at"]))

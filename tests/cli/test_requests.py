@@ -18,6 +18,7 @@ from aiosmtpd.smtp import Envelope
 
 from gate.config.write import amend
 from gate.core.deadlines import Clock
+from gate.core.receipts import new_code, shown
 from gate.core.showing import LONDON
 from gate.exports.pack_cipher import checked
 from gate.exports.spoken import spoken_day
@@ -203,18 +204,36 @@ def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(offic
 def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "crm.csv").write_text(f"id,phone\n20260302,{SPELLED}\n18,{OTHER}\n")
     assert dialgate("contacts", "import", "crm.csv", "--reference", "id").code == 0
-    assert dialgate("objection", "add", SPELLED, "--note", "asked on the phone").code == 0
+    assert dialgate("objection", "add", SPELLED, "--note", "asked on the phone", "--scope", "all").code == 0
+    assert dialgate("reveal", "call", "call-rec0", "--why", "a callback").code == 0
+    with opened(folder) as house:
+        code = new_code(lambda signs: 7)
+        receipt = {"call_id": "call-rec0", "code": code}
+        house.keep("receipt", "receipt-1", "gate", receipt)
+        given = {"call_id": "call-rec1", "purpose": "case 17", "recipient": "k-gone", "bundle": "b-2"}
+        house.keep("exported", "rec1", ANN, given)
+        house.keep("exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
     reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
     officer("search", reference)
     officer("decide", reference, "--grant")
     made = officer("fulfil", reference, *key(folder), "-o", "pack.html")
     passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
-    rows = {table["title"]: table["rows"] for table in OpenedPack(tmp_path / "pack.html", passphrase).index["held"]}
-    ((_, made_at, source, note, _),) = rows["Objections to our calls"]
-    assert (source, note) == ("told", "asked on the phone") and made_at[-3:] in ("GMT", "BST")
+    pack = OpenedPack(tmp_path / "pack.html", passphrase).index
+    rows = {table["title"]: table["rows"] for table in pack["held"]}
+    ((_, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
+    assert (source, note, scope) == ("told", "asked on the phone", "all calls") and made_at[-3:] in ("GMT", "BST")
     ((_, contact, verdict),) = rows["Entries of our contact list"]
     assert (contact, verdict) == ("20260302", "Yes: you had agreed to our calls.")
+    assert [code for _, code in rows["Receipts of calls"]] == [shown(code)]
+    assert [what for _, what in rows["When we looked"]] == [
+        "your number was shown in full",
+        "a recording of a call with you was taken to be opened",
+    ]
+    ((given_to,),) = rows["Who was given recordings or records of you"]
+    assert given_to.startswith("k-gone (no longer on our register): a bundle of evidence with recordings, on")
+    assert "Your requests: 36 months after they are over." in pack["notice"]["retention"]
+    assert not any("as long as claims" in each for each in pack["notice"]["retention"])
 
 
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:

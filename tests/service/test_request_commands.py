@@ -21,6 +21,7 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller
 from gate.operations.requests import executor
+from gate.operations.requests.contents import PackMade, request_pack_made
 from gate.operations.requests.course import (
     AskIdentity,
     Clarify,
@@ -43,7 +44,7 @@ from gate.operations.requests.letters import WriteLetter, request_letter
 from gate.operations.requests.listing import Show, request_show
 from gate.operations.requests.opening import Open, request_open
 from gate.operations.requests.rectifying import Rectify, request_rectify
-from gate.operations.requests.searching import PackMade, Search, request_pack_made, request_search
+from gate.operations.requests.searching import Search, request_search
 from gate.store import requests as book
 from tests.core.test_requests import EVENTS, everything
 from tests.support.example import make_example

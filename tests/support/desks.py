@@ -376,7 +376,17 @@ class SmallDesk:
 
     def request_contents(self, **fields: Any) -> dict[str, Any]:
         empty: dict[str, Any] = {name: [] for name in ("calls", "objections", "consents", "contacts", "holds")}
-        return self._request("request_contents", fields, **empty, requests=[], statements=[], whole=True)
+        return self._request(
+            "request_contents",
+            fields,
+            **empty,
+            requests=[],
+            statements=[],
+            given=[],
+            receipts=[],
+            looked=[],
+            whole=True,
+        )
 
     def request_pack_made(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_pack_made", fields)

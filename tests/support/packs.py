@@ -37,7 +37,14 @@ def contents(**changes: Any) -> PackContents:
         "reference": "R-2026-0017",
         "made_on": date(2026, 7, 20),
         "numbers": ("+442079460123", "+447700900123"),
-        "notice": standard_notice(purpose="quality and training", months=12),
+        "notice": standard_notice(
+            purpose="quality and training",
+            months=12,
+            calls_months=24,
+            refused_months=12,
+            requests_months=36,
+            contacts_months=12,
+        ),
         "name": "Ann Example",
         "calls": (
             PackCall("c1", AT, "+442079460123", "Allowed: on neither register.", "marketing call", "answered", ""),

@@ -1,7 +1,7 @@
 """Requests of data subjects: opened, proven, searched, decided, carried out, told.
 
 - ``opening``    a request comes; ``course``: the steps of its life; ``listing``: the list, and one with its course
-- ``searching``  what is held about a person, and all of it for a pack; ``letters``: the letters of a request
+- ``searching``  what is held about a person; ``contents``: all of it, for a pack; ``letters``: the letters of a request
 - ``rectifying``  what is right, kept beside what is wrong
 - ``proving``    the leaves of a request with proofs, for the page that goes with a letter
 - ``erasure``    the erasure as people ask for it; ``erasing``: in an order that survives a kill; ``plan``: what goes

@@ -20,11 +20,11 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.exports.letters import firm_of, render, templates_of
 from gate.exports.mail import send, sender_of
-from gate.exports.spoken import spoken_day, spoken_number
+from gate.exports.spoken import spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, bodies, last, said, statements
 from gate.operations.requests.steps import READY, day_of, load
-from gate.operations.requests.telling import chosen, given_to
+from gate.operations.requests.telling import chosen, given_to, who_got
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -263,43 +263,8 @@ def _why(name: str, kind: LetterKind) -> str:
 
 
 def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
-    """Who got what an erasure or a restriction is about, a line each (Art 19): to whom exports may go, and packs.
-
-    A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
-    """
-    keyring = folder.keyring()
-    known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
-    handed = last(course, CARRYING).get("recipients") or _of_restriction(course)
-    # a bundle is told of once, by the most that it holds
-    recorded = {
-        (each["recipient"], name)
-        for each in handed
-        for recording in (each.get("recordings") or {}).values()
-        for name in recording.get("bundles", ())
-    }
-    lines = []
-    for each in handed:
-        day = spoken_day(date.fromisoformat(each["on"]))
-        if each["what"] == "pack":
-            lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
-            continue
-        if (each["recipient"], each.get("bundle")) in recorded:
-            continue
-        for key in each["recipient"].split() or ["?"]:
-            who = known.get(key, {})
-            if each["what"] == "recording" and not who.get("purpose"):
-                continue
-            purpose = who.get("purpose") or "no longer on our register"
-            lines.append(f"{who.get('name') or key} ({purpose}): {_went(each)}, on {day}")
-    return tuple(dict.fromkeys(lines))
-
-
-def _went(handed: Row) -> str:
-    if handed["what"] == "recording":
-        return "a recording"
-    if "bundle" not in handed:
-        return "a bundle of evidence with recordings"
-    return f"a bundle of evidence with {'records of calls' if handed['calls'] else 'other records of you'}"
+    """Who got what an erasure or a restriction is about (Art 19)."""
+    return who_got(folder, last(course, CARRYING).get("recipients") or _of_restriction(course))
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What is held of a person: the search of a request, and all of it in full for an access pack.
+"""What is held of a person: the search of a request.
 
 Nothing is looked for before the rules allow it: for access and erasure that is the proof of identity (LAW 4.3).
 """
@@ -14,14 +14,11 @@ from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.core import request_words as events
-from gate.core import requests as rules
 from gate.core.outcomes import outcome
-from gate.errors import RefusedError, UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, Response, operation
-from gate.operations.requests.facts import KINDS, last
+from gate.errors import UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.requests.opening import Numbers
-from gate.operations.requests.standing import Standing
-from gate.operations.requests.steps import READY, allowed, amend, day_of, load, numbers_of, shown, take, told_of
+from gate.operations.requests.steps import allowed, amend, day_of, load, numbers_of, take, told_of
 from gate.operations.retention.erasing import hold_of
 from gate.store import requests as book
 from gate.store import transfers
@@ -80,6 +77,8 @@ class HeldObjection(Response, frozen=True):
     call_id: str | None
     removed_at: str | None
     removed_why: str | None
+    scope: str | None
+    """What it stops: ``marketing`` (None, too), ``all``."""
     erased: int
     """1 where only the keyed hash of the number is left."""
 
@@ -130,25 +129,6 @@ class EarlierRequest(Response, frozen=True):
     state: str
 
 
-class Contents(Response, frozen=True, kw_only=True):
-    """All that is held of what the search found, in full."""
-
-    id: str
-    reference: str
-    name: str | None
-    whole: bool
-    """All of the person, not only some calls."""
-    lines: list[str]
-    calls: list[HeldCall]
-    objections: list[HeldObjection]
-    consents: list[HeldConsent]
-    contacts: list[dict[str, object]]
-    """Rows of the contact list, as they were imported."""
-    holds: list[HeldHold]
-    requests: list[EarlierRequest]
-    statements: list[HeldStatement]
-
-
 class Found(Response, frozen=True, kw_only=True):
     """The answer to a search. ``candidates``: only a time was known, nothing is found yet."""
 
@@ -172,7 +152,8 @@ class Found(Response, frozen=True, kw_only=True):
     statements: list[HeldStatement] | UnsetType = UNSET
 
 
-def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
+def what_is_held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
+    """What is held of a request's numbers, with these calls: as values for ``Found``."""
     lines = row["numbers"]
     shown = _calls(tx, lines, found)
     holds = book.holds_of(tx, lines, [each["call_id"] for each in found])
@@ -265,7 +246,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         if len(found) > MOST:
             raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
         amend(folder, tx, row, course, caller.actor, lines, chosen)
-        held = _held(tx, row, found)
+        held = what_is_held(tx, row, found)
         whole = not asked.calls and not any(span)
         ids = [each["call_id"] for each in found]
         outside = [] if whole else _outside(tx, row["numbers"], set(ids))
@@ -318,70 +299,3 @@ def _candidates(
         more=len(found) > CANDIDATES,
         calls=convert(_calls(tx, (), found[:CANDIDATES]), list[HeldCall]),
     )
-
-
-# --- the pack -----------------------------------------------------------------------------------------------------
-
-
-class ContentsOf(Request[Contents], frozen=True):
-    """All that is held, for the pack of an access request."""
-
-    request: Line
-
-
-@operation(ContentsOf, "request_contents", roles=KEEPERS)
-def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> Contents:
-    """Hand out all that is held of what the search found, for the pack of an access request that is granted.
-
-    Raises ``RefusedError`` where it is not granted, or asks for something else.
-    """
-
-    def work(tx: StoreTransaction) -> Contents:
-        row, course, before = load(tx, asked.request)
-        _for_pack(folder, row, before)
-        scope = last(course, KINDS[events.Searched])
-        held = _held(tx, row, book.calls(tx, scope.get("calls", [])))
-        of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
-        return convert(held | of, Contents)
-
-    answer: Contents = folder.store.call(work)
-    return answer
-
-
-class PackMade(Request[Standing], frozen=True):
-    """A pack was made."""
-
-    request: Line
-    sha256: Line
-    calls: Annotated[int, msgspec.Meta(ge=0)]
-    recordings: Annotated[int, msgspec.Meta(ge=0)]
-    left_out: Annotated[int, msgspec.Meta(ge=0)]
-    why: Note = ""
-    """Why recordings were left out."""
-
-
-@operation(PackMade, "request_pack_made", roles=KEEPERS)
-def request_pack_made(folder: DataFolder, asked: PackMade, caller: Caller) -> Standing:
-    """Note that a pack was made for an access request: its digest, and what is in it."""
-
-    def work(tx: StoreTransaction) -> Standing:
-        row, _, before = load(tx, asked.request)
-        _for_pack(folder, row, before)
-        made: Row = {"sha256": asked.sha256, "calls": asked.calls}
-        made |= {"recordings": asked.recordings, "left_out": asked.left_out}
-        event, words = events.PackMade(folder.today()), {"left_out": asked.why}
-        take(folder, tx, row, before, event, caller.actor, words=words, **made)
-        return shown(folder, tx, row["id"])
-
-    made: Standing = folder.store.call(work)
-    return made
-
-
-def _for_pack(folder: DataFolder, row: Row, request: events.Request) -> None:
-    if rules.why_not(request, events.PackMade(folder.today())):
-        raise RefusedError(
-            f"{row['reference']}: a pack is made for an access request that is granted; this one is for "
-            f"{request.asks} and {request.state}",
-            reason=READY,
-            hint=f"See: dialgate request show {row['reference']}",
-        )

@@ -10,9 +10,9 @@ says it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gate.core import request_words as events
 from gate.errors import UsageError
@@ -23,6 +23,9 @@ from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
 
 MOST: Final = 1_000_000
 """Calls of one person: all there are."""
@@ -89,6 +92,46 @@ def given_to(course: list[Row], recipient: str) -> tuple[str, ...]:
     """What a recipient was given and is erased or locked, a line each, from the newest fact that names them."""
     given: list[Row] = next((tell[recipient] for tell in reversed(_receipts(course)) if recipient in tell), [])
     return tuple(line for each in given for line in _lines(each))
+
+
+def who_got(folder: DataFolder, handed: Sequence[Row]) -> tuple[str, ...]:
+    """Whom something was given to (``handed_out``, ``in_bundles``), what and when, a line each: to whom exports may go,
+    and packs.
+
+    A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
+    """
+    keyring = folder.keyring()
+    known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
+    # a bundle is told of once, by the most that it holds
+    recorded = {
+        (each["recipient"], name)
+        for each in handed
+        for recording in (each.get("recordings") or {}).values()
+        for name in recording.get("bundles", ())
+    }
+    lines = []
+    for each in handed:
+        day = spoken_day(date.fromisoformat(each["on"]))
+        if each["what"] == "pack":
+            lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
+            continue
+        if (each["recipient"], each.get("bundle")) in recorded:
+            continue
+        for key in each["recipient"].split() or ["?"]:
+            who = known.get(key, {})
+            if each["what"] == "recording" and not who.get("purpose"):
+                continue
+            purpose = who.get("purpose") or "no longer on our register"
+            lines.append(f"{who.get('name') or key} ({purpose}): {_went(each)}, on {day}")
+    return tuple(dict.fromkeys(lines))
+
+
+def _went(handed: Row) -> str:
+    if handed["what"] == "recording":
+        return "a recording"
+    if "bundle" not in handed:
+        return "a bundle of evidence with recordings"
+    return f"a bundle of evidence with {'records of calls' if handed['calls'] else 'other records of you'}"
 
 
 def chosen(recipients: Collection[str], untold: Collection[str], named: str) -> str:
