@@ -1,4 +1,4 @@
-"""The demo: the same facts whoever runs it, in any locale and time zone, and twice at once."""
+"""The demo: the same facts whoever runs it, in any locale and time zone and from any folder, and twice at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.waiting import PATIENCE
 COMMAND = [sys.executable, "-m", "gate.cli.main", "demo", "--json"]
 
 
-def start(folder: Path, *before: str, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path | str, *before: str, within: Path | None = None, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*before, *COMMAND, "--folder", str(folder)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment}, cwd=within,
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def facts(process: subprocess.Popen[str]) -> dict[str, object]:
 def test_twice_at_once_in_another_locale_and_at_another_hour_and_without_any_privilege_of_root(tmp_path: Path) -> None:
     two = [
         start(tmp_path / "one", *UNPRIVILEGED, LC_ALL="C", TZ="Pacific/Kiritimati"),
-        start(tmp_path / "two", LC_ALL="C.UTF-8", TZ="America/Los_Angeles"),
+        start("two", within=tmp_path, LC_ALL="C.UTF-8", TZ="America/Los_Angeles", DIALGATE_CONFIG="another gate's"),
     ]
     for found in map(facts, two):
         assert (found["listed_code"], found["listed_reason"], found["listed_reached_carrier"]) == (603, "listed_tps", 0)

@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from console.web import COOKIE
-from tests.support.browser import chromium, console_of, one, required, until
+from tests.support.browser import chromium, console_of, one, until
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.uas import Uas
@@ -49,6 +49,32 @@ def address(gate: Gatehouse, tmp_path: Path) -> Iterator[str]:
         assert process.wait(timeout=PATIENCE) == 0
 
 
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the browser saves files."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def browser(downloads: Path) -> Iterator[Any]:
+    """One for all tests: to begin takes it longer than what any of them does."""
+    with chromium(downloads=downloads) as browser:
+        yield browser
+
+
+@pytest.fixture
+def driver(browser: Any) -> Iterator[Any]:
+    """A window of the browser, without cookies, and of which nothing was written down yet."""
+    first = browser.current_window_handle
+    browser.switch_to.new_window("window")
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    for kind in ("performance", "browser"):
+        browser.get_log(kind)
+    yield browser
+    browser.close()
+    browser.switch_to.window(first)
+
+
 class Page:
     """What the page asked for, and the text that its websocket brought, since it was opened."""
 
@@ -73,9 +99,8 @@ class Page:
 
 
 @pytest.mark.peer
-def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str) -> None:
-    required()
-    with Uas(port=gate.trunk_port), Phones(to=gate.address) as near, chromium() as driver:
+def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str, driver: Any) -> None:
+    with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         near.wait([near.dial(UNLISTED)], "up", PATIENCE)
         driver.get(address)
         page = Page(driver)
@@ -103,49 +128,45 @@ def read_out(driver: Any) -> dict[str, list[str]]:
 
 @pytest.mark.peer
 def test_keys_work_without_a_click_the_screen_is_read_out_and_what_is_saved_comes(
-    gate: Gatehouse, address: str, tmp_path: Path
+    gate: Gatehouse, address: str, tmp_path: Path, downloads: Path, driver: Any
 ) -> None:
-    required()
     from selenium.webdriver import ActionChains
 
-    downloads = tmp_path / "downloads"
-    with chromium(downloads=downloads) as driver:
+    def typed(*keys: str) -> None:
+        ActionChains(driver, duration=0).send_keys(*keys).perform()
 
-        def typed(*keys: str) -> None:
-            ActionChains(driver, duration=0).send_keys(*keys).perform()
+    def shown(text: str, role: str = "StaticText") -> Any:
+        return until(driver, lambda _: any(text in each for each in read_out(driver).get(role, ())))
 
-        def shown(text: str, role: str = "StaticText") -> Any:
-            return until(driver, lambda _: any(text in each for each in read_out(driver).get(role, ())))
+    def said(text: str) -> Any:
+        return until(driver, lambda _: any(text in each for each in driver.execute_script("return window.said")))
 
-        def said(text: str) -> Any:
-            return until(driver, lambda _: any(text in each for each in driver.execute_script("return window.said")))
-
-        driver.get(address)
-        driver.execute_script(
-            "const said = document.getElementById('said'); window.said = [];"
-            "new MutationObserver(() => window.said.push(said.textContent)).observe(said, {childList: true})"
-        )
-        shown("gate up")
-        assert read_out(driver)["textbox"] == ["Console: keys are typed here. Question mark: help."]
-        typed("8")  # nothing was clicked
-        said("Audit: leaves")
-        shown("leaves, signed")
-        typed("R")
-        said("Reports, and how the gate is set up")
-        shown("Enter picks, Esc leaves.")
-        typed("j")
-        said("Which record")
-        assert "month" not in one(driver, "#said").get_attribute("textContent")  # what is new, and no more
-        assert not any("leaves, signed" in each for each in read_out(driver)["StaticText"])  # nor what lies behind
-        typed(ENTER)
-        said("The record of processing")
-        typed(ENTER)
-        shown("Written:")
-        until(driver, lambda _: (downloads / "record.html").exists())
-        assert (downloads / "record.html").read_bytes() == (tmp_path / "record.html").read_bytes()
-        assert not driver.find_elements("css selector", "#files a")
-        assert not any("data 0 s" in each for each in driver.execute_script("return window.said"))
-        assert not [line for line in console_of(driver) if "Content Security Policy" in line]
+    driver.get(address)
+    driver.execute_script(
+        "const said = document.getElementById('said'); window.said = [];"
+        "new MutationObserver(() => window.said.push(said.textContent)).observe(said, {childList: true})"
+    )
+    shown("gate up")
+    assert read_out(driver)["textbox"] == ["Console: keys are typed here. Question mark: help."]
+    typed("8")  # nothing was clicked
+    said("Audit: leaves")
+    shown("leaves, signed")
+    typed("R")
+    said("Reports, and how the gate is set up")
+    shown("Enter picks, Esc leaves.")
+    typed("j")
+    said("Which record")
+    assert "month" not in one(driver, "#said").get_attribute("textContent")  # what is new, and no more
+    assert not any("leaves, signed" in each for each in read_out(driver)["StaticText"])  # nor what lies behind
+    typed(ENTER)
+    said("The record of processing")
+    typed(ENTER)
+    shown("Written:")
+    until(driver, lambda _: (downloads / "record.html").exists())
+    assert (downloads / "record.html").read_bytes() == (tmp_path / "record.html").read_bytes()
+    assert not driver.find_elements("css selector", "#files a")
+    assert not any("data 0 s" in each for each in driver.execute_script("return window.said"))
+    assert not [line for line in console_of(driver) if "Content Security Policy" in line]
 
 
 def asked(address: str, path: str, **headers: str) -> tuple[int, str]:
@@ -227,9 +248,8 @@ def test_the_cookie_is_for_a_path_that_nobody_can_guess_and_elsewhere_it_opens_n
 
 
 @pytest.mark.peer
-def test_a_browser_gives_the_cookie_to_no_other_port(address: str) -> None:
-    required()
-    with listening() as (port, heard), chromium() as driver:
+def test_a_browser_gives_the_cookie_to_no_other_port(address: str, driver: Any) -> None:
+    with listening() as (port, heard):
         driver.get(address)
         until(driver, lambda _: "Opening the console" in driver.page_source)
         driver.get(f"http://127.0.0.1:{port}/")
