@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gate.errors import GateError
 from gate.log import Logger
 
 log = Logger()
 
+T = TypeVar("T")
 Work = Callable[[Any], Any]
 Done = Callable[[Any, Exception | None], None]
 Answer = tuple[Any, Exception | None]
@@ -86,7 +87,7 @@ class SqliteThread:
                 return
         piece.done(None, self._error(f"{self._called} is closed"))
 
-    def _wait(self, work: Work, timeout: float, *, alone: bool = False) -> Any:
+    def _wait(self, work: Callable[[Any], T], timeout: float, *, alone: bool = False) -> T:
         """Queue work and wait: its result, or its error raised."""
         if threading.current_thread() is self._thread:
             raise self._error(f"{self._called}'s thread cannot wait for itself")
@@ -98,7 +99,8 @@ class SqliteThread:
             raise self._error(f"{self._called} gave no answer in {timeout:g} s", hint=self._hint) from None
         if error is not None:
             raise error
-        return result
+        found: T = result
+        return found
 
     # --- what an owner says; on the thread
 

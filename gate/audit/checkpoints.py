@@ -125,7 +125,7 @@ class Checkpointer:
         """A restore has given it up: it is not one that the log must have grown from."""
         if not any(each.covers(known.size) for each in self._given_up):
             return False
-        fits: bool = self._store.call(lambda tx: tx.head()[0] >= known.size and tx.root_at(known.size) == known.root)
+        fits = self._store.call(lambda tx: tx.head()[0] >= known.size and tx.root_at(known.size) == known.root)
         return not fits
 
     def _fill(self, folder: Path) -> None:

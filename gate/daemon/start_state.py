@@ -31,8 +31,7 @@ def used_today(folder: DataFolder) -> dict[str, Used]:
                 used[name] = replace(used.get(name, Used()), days=days)
         return used
 
-    found: dict[str, Used] = folder.read(read)
-    return found
+    return folder.read(read)
 
 
 def _days(hours: list[Row]) -> tuple[tuple[date, Before], ...]:
@@ -49,5 +48,4 @@ def proven_lately(folder: DataFolder) -> list[tuple[str, str]]:
     """Which accounts asked for calls, and at which addresses, for as long as a registration holds. Raises
     ``StoreError``."""
     since = folder.clock.now() - timedelta(seconds=folder.config.sip.registration_seconds)
-    found: list[tuple[str, str]] = folder.read(lambda tx: proven_since(tx, since))
-    return found
+    return folder.read(lambda tx: proven_since(tx, since))

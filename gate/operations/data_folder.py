@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from gate.operations.requests.erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
+
+T = TypeVar("T")
 
 
 def new_id() -> str:
@@ -135,7 +137,7 @@ class DataFolder:
         """Terms of what is personal beside recordings."""
         return TermSweep(self)
 
-    def read(self, query: Callable[[Any], Any]) -> Any:
+    def read(self, query: Callable[[Reader], T]) -> T:
         """What ``query`` finds in the store as it is now, on a connection of its own: no writer waits for it.
 
         Raises ``StoreError``.

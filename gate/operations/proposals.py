@@ -38,6 +38,7 @@ from gate.operations.operation import (
     Waits,
     operation,
 )
+from gate.store.queries import Source
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
@@ -120,13 +121,11 @@ class Proposals:
             tx.append(self._folder.fact(PROPOSED, proposed.subject, actor, body))
             return waits
 
-        waits: Waits = self._folder.store.call(work)
-        return waits
+        return self._folder.store.call(work)
 
     def waiting(self) -> list[Proposal]:
         """What waits, the oldest first."""
-        rows: list[Proposal] = self._folder.read(lambda tx: [each.row for each in self._waiting(tx)])
-        return rows
+        return self._folder.read(lambda tx: [each.row for each in self._waiting(tx)])
 
     def confirm(self, proposal_id: str, caller: Caller) -> tuple[Proposal, Response]:
         """Do what another person has asked for: the proposal, and the operation's response.
@@ -147,7 +146,7 @@ class Proposals:
             tx.append(self._folder.fact(CONFIRMED, found.row.subject, caller.actor, body))
             return found
 
-        found: _Waiting = self._folder.store.call(work)
+        found = self._folder.store.call(work)
         asker = Caller(found.row.asked_by, caller.progress)
         response: Response = found.operation.handler(self._folder, found.request, asker)
         closed = self._folder.fact(CLOSED, found.row.subject, caller.actor, {"id": proposal_id, "how": "done"})
@@ -162,8 +161,7 @@ class Proposals:
             tx.append(self._folder.fact(CLOSED, row.subject, actor, {"id": proposal_id, "how": "withdrawn"}))
             return row
 
-        withdrawn: Proposal = self._folder.store.call(work)
-        return withdrawn
+        return self._folder.store.call(work)
 
     def warnings(self) -> list[str]:
         """What ``status`` says of what waits, and of who could confirm it."""
@@ -183,7 +181,7 @@ class Proposals:
             hint="It was done, withdrawn, or its day is over: dialgate proposal list",
         )
 
-    def _waiting(self, tx: StoreTransaction) -> list[_Waiting]:
+    def _waiting(self, tx: Source) -> list[_Waiting]:
         since = stamp(self._folder.clock.now() - LASTS)
         read = (self._read(row, json.loads(row["body"])) for row in tx.query(_WAITING, [since]))
         return [each for each in read if each is not None]

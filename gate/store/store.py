@@ -6,8 +6,9 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gate.errors import AuditError, StoreError
 from gate.log import Logger
@@ -18,6 +19,8 @@ from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
 log = Logger()
+
+T = TypeVar("T")
 
 CHECKPOINT_CHANGES = 4000
 """Changed rows after which the write-ahead log is carried into the database file."""
@@ -77,14 +80,14 @@ class EvidenceStore(SqliteThread):
         """
         self._enqueue(Piece(work, done))
 
-    def call(self, work: Work, timeout: float = 30.0) -> Any:
+    def call(self, work: Callable[[StoreTransaction], T], timeout: float = 30.0) -> T:
         """``submit`` and wait: the result, or the error raised. Neither from the line nor from the store thread.
 
         Raises ``StoreError`` where no answer came within ``timeout`` seconds: the work may still be committed then.
         """
         acted: list[bool] = []
 
-        def noticed(tx: StoreTransaction) -> Any:
+        def noticed(tx: StoreTransaction) -> T:
             result = work(tx)
             acted.append(tx.acted)
             return result
@@ -100,14 +103,14 @@ class EvidenceStore(SqliteThread):
         why, self._mine.owes = getattr(self._mine, "owes", ""), ""
         return str(why)
 
-    def alone(self, work: Work) -> Any:
+    def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work on the connection itself, in a transaction of its own making: what is no evidence. Raises
         ``StoreError``."""
         return self._wait(work, 30.0, alone=True)
 
     def pay(self) -> bool:
         """Write what the second place lacks; False where it cannot be. Raises ``StoreError``."""
-        return bool(self._wait(self._pay, 30.0, alone=True))
+        return self._wait(self._pay, 30.0, alone=True)
 
     def scrub(self, timeout: float = 30.0) -> bool:
         """Carry the write-ahead log into the database and cut it to nothing, so that no copy of what was erased stays.
@@ -115,12 +118,12 @@ class EvidenceStore(SqliteThread):
         False where a reader still holds an older state: the store cuts it by itself once that is let go, at the next
         quiet moment. Whoever writes waits for no reader; the caller does, between tries. Raises ``StoreError``.
         """
-        cut = bool(self._wait(self._cut, timeout, alone=True))
+        cut = self._wait(self._cut, timeout, alone=True)
         for pause in SCRUB_PAUSES:
             if cut:
                 break
             time.sleep(pause)
-            cut = bool(self._wait(self._cut, timeout, alone=True))
+            cut = self._wait(self._cut, timeout, alone=True)
         return cut
 
     # --- the store thread

@@ -21,9 +21,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from gate.sqlite_thread import Piece, SqliteThread, Work
+from gate.sqlite_thread import Piece, SqliteThread
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
 from gate.vault.keyrows import (
@@ -44,6 +44,7 @@ from gate.vault.keyrows import (
 
 Wraps = Sequence[tuple[str, bytes]]
 
+T = TypeVar("T")
 BUSY_SECONDS: Final = 5.0
 CALL_SECONDS: Final = 60.0
 CACHE: Final = 2 * 1024 * 1024
@@ -124,8 +125,7 @@ class KeyStoreDb(SqliteThread):
 
     def held(self, recipient_id: str, other: str, after: str = "", limit: int = 500) -> list[Held]:
         """Recordings that a recipient can open, by id, each with whether ``other`` can too."""
-        found: list[Held] = self._call(lambda db: held(db, recipient_id, other, after, limit))
-        return found
+        return self._call(lambda db: held(db, recipient_id, other, after, limit))
 
     def tally(self, recipient_id: str, others: Collection[str] | None = None) -> RecipientTally:
         """What a recipient can open, and what nobody could without that private key: where ``others`` are given, none
@@ -140,25 +140,24 @@ class KeyStoreDb(SqliteThread):
 
     def unproven(self, recipient_id: str, after: str = "", limit: int = 500) -> list[KeptWrap]:
         """A recipient's wraps that have not been shown to open, by recording id."""
-        found: list[KeptWrap] = self._call(lambda db: unproven(db, recipient_id, after, limit))
-        return found
+        return self._call(lambda db: unproven(db, recipient_id, after, limit))
 
     def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:
         """Keep new wraps of old keys for ``target``, all in one commit; returns how many.
 
         Twice is harmless, and what was erased meanwhile stays so. Raises ``KeyStoreError``: then nothing has changed.
         """
-        return int(self._call(lambda db: give(db, source, target, wraps)))
+        return self._call(lambda db: give(db, source, target, wraps))
 
     def prove(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
         """Note that these wraps, as they are, open with the recipient's private key; returns how many were not known
         to. The caller has checked the proof (``proof.holds``)."""
-        return int(self._call(lambda db: prove(db, recipient_id, wraps)))
+        return self._call(lambda db: prove(db, recipient_id, wraps))
 
     def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
         """Shred the wraps of ``source`` for these recordings, where ``target`` has one that is proven to open; returns
         how many. Twice is harmless. Raises as ``shred``."""
-        return int(self._erase(lambda db: drop(db, source, target, recording_ids)))
+        return self._erase(lambda db: drop(db, source, target, recording_ids))
 
     def shred(self, recording_ids: Iterable[str]) -> int:
         """Remove the wraps of recordings; returns how many recordings had any. Twice is harmless.
@@ -167,19 +166,18 @@ class KeyStoreDb(SqliteThread):
         asked for again, though the rows may be gone already.
         """
         ids = list(recording_ids)
-        return int(self._erase(lambda db: shred(db, ids)))
+        return self._erase(lambda db: shred(db, ids))
 
     def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        rows: list[Any] = self._call(lambda db: db.execute(sql, parameters).fetchall())
-        return rows
+        return self._call(lambda db: db.execute(sql, parameters).fetchall())
 
-    def _call(self, work: Work) -> Any:
+    def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return self._wait(work, CALL_SECONDS)
 
-    def _erase(self, work: Work) -> Any:
+    def _erase(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Work in a transaction of its own, after which the write-ahead log is cut to nothing."""
 
-        def erase(db: sqlite3.Connection) -> Any:
+        def erase(db: sqlite3.Connection) -> T:
             db.execute("BEGIN IMMEDIATE")
             result = work(db)
             db.execute("COMMIT")

@@ -326,8 +326,7 @@ def _taken_and_restricted(
 
 
 def _in_period(folder: DataFolder, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
-    rows: list[Row] = folder.store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
-    return rows
+    return folder.store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
 
 
 def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Hold]]:

@@ -25,18 +25,15 @@ class StoreLog:
 
     def head(self) -> tuple[int, bytes]:
         """Size and root."""
-        found: tuple[int, bytes] = self._store.call(lambda tx: tx.head())
-        return found
+        return self._store.call(lambda tx: tx.head())
 
     def root_at(self, size: int) -> bytes:
         """Root over the first ``size`` leaves."""
-        found: bytes = self._store.call(lambda tx: tx.root_at(size))
-        return found
+        return self._store.call(lambda tx: tx.root_at(size))
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT."""
-        rows: list[dict[str, Any]] = self._store.call(lambda tx: tx.query(sql, parameters))
-        return rows
+        return self._store.call(lambda tx: tx.query(sql, parameters))
 
 
 class ReaderLog:

@@ -73,7 +73,7 @@ def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     now = asked.at.astimezone(UTC) if asked.at else folder.clock.now()
     folder.screener.prepare()
     attempt = _attempt(folder, asked.number, asked.purpose, asked.topic, "", caller.actor)
-    decision: Decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
+    decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
     return Checked(**_verdict(folder, decision, now))
 
 
@@ -124,10 +124,9 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
 def _logged(
     folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None, origin: Origin
 ) -> Decision:
-    decision: Decision = folder.store.call(
+    return folder.store.call(
         lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle)
     )
-    return decision
 
 
 def _keep_call_for_help(

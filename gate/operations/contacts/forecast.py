@@ -72,7 +72,7 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
     if current is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
     at, closed = _opening(rules_of(folder.config).hours, day)
-    known: States = folder.read(lambda reader: States(rows.states(reader, current["list"])))
+    known = folder.read(lambda reader: States(rows.states(reader, current["list"])))
     screeners = [
         bulk_screener(
             folder.config,

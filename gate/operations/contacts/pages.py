@@ -231,7 +231,7 @@ def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     named, current = ContactIds(folder.pepper).read(ident), folder.contacts.in_force()
     if named is None or current is None:
         return None
-    found: list[dict[str, Any]] = folder.read(lambda reader: of_number(reader, named.number))
+    found = folder.read(lambda reader: of_number(reader, named.number))
     shown = [_shown(folder, row) for row in found]
     return next(
         (ContactFound(**each, same_number=len(shown), topic=current["topic"]) for each in shown if each["id"] == ident),

@@ -134,8 +134,7 @@ class Contacts:
 
     def in_force(self) -> Row | None:
         """The list in force; None where there is none."""
-        current: Row | None = self._folder.store.call(rows.in_force)
-        return current
+        return self._folder.store.call(rows.in_force)
 
     def editions(self) -> Any:
         """What of the registers in force a verdict depends on; compare it with ``identity``."""
@@ -155,7 +154,7 @@ class Contacts:
         current, after = self.in_force(), self._listed(name)
         if current is None or after is None:
             return None
-        known: States = self._folder.read(lambda reader: States(rows.states(reader, current["list"])))
+        known = self._folder.read(lambda reader: States(rows.states(reader, current["list"])))
         try:
             now = after(known.numbers)
             was = before(known.numbers) if before else now & False
@@ -199,7 +198,7 @@ class Contacts:
             return None
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         screener = screener_of(folder, current["topic"], now)
-        known: States = folder.read(lambda reader: States(rows.states(reader, current["list"])))
+        known = folder.read(lambda reader: States(rows.states(reader, current["list"])))
         totals = {"newly_blocked": 0, "newly_allowed": 0}
         pieces = rescreened(known, screener, Outcomes(folder.store), int(now.timestamp()))
         for done, (change, counts) in enumerate(pieces, start=1):

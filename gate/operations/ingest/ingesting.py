@@ -162,7 +162,7 @@ class Ingests:
             if given.caller.opened.changed:
                 raise UsageError("the file was written to while it was sealed", hint="hand it in when it is complete")
             self._keep_key(recording_id, seal)
-            answer: RecordingIngested = folder.store.call(lambda tx: self._noted(tx, given, seal, path, closed))
+            answer = folder.store.call(lambda tx: self._noted(tx, given, seal, path, closed))
         finally:
             self._finish(mark)
         return answer

@@ -14,10 +14,10 @@ import msgspec
 from gate.converting import convert
 from gate.errors import RefusedError, VaultError
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
-from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.queries import Source
 
 TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
 """What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
@@ -116,7 +116,7 @@ def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> li
     """Recipients whose terms are not those that the log has: a sentence for each. Somebody has written into the
     folder of the register past the gate."""
 
-    def read(tx: StoreTransaction) -> list[Mapping[str, Any]]:
+    def read(tx: Source) -> list[Mapping[str, Any]]:
         known = [tx.query(_LAST, [row["id"]]) for row in recipients]
         return [row for row, last in zip(recipients, known, strict=True) if not last or _differs(row, last[0])]
 

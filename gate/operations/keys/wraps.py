@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -234,7 +234,7 @@ def in_force(keyring: Keyring, source: str, target: str) -> Recipient:
 
 def _commitments(folder: DataFolder, recording_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """What was committed to when these recordings were sealed; a recording without any is left out."""
-    rows: list[dict[str, Any]] = folder.store.call(lambda tx: tx.query(_COMMITTED, [json.dumps(recording_ids)]))
+    rows = folder.store.call(lambda tx: tx.query(_COMMITTED, [json.dumps(recording_ids)]))
     return {row["subject"]: json.loads(row["known"]) for row in rows if row["known"] not in (None, "{}")}
 
 

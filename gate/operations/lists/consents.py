@@ -132,8 +132,7 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         until = _ends(folder, given, asked.holds_until, longer=scope["holds_longer"])
         return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), holds_until=until, notice=notice)
 
-    added: ConsentAdded = folder.store.call(work)
-    return added
+    return folder.store.call(work)
 
 
 def _ends(folder: DataFolder, given: datetime, own: date | None, *, longer: bool) -> date | None:

@@ -93,8 +93,7 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
             id=fact.subject, number=e164, made_at=fact.body["made_at"], scope=asked.scope, notice=notice
         )
 
-    added: ObjectionAdded = folder.store.call(work)
-    return added
+    return folder.store.call(work)
 
 
 # --- removing ------------------------------------------------------------------------------------------------------

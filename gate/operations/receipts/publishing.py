@@ -50,7 +50,7 @@ def receipts_codes(folder: DataFolder, asked: ReceiptsCodes, caller: Caller) -> 
         signed = folder.log.checkpoint()
         folder.trust.signed(signed.missed)
         size = signed.size
-    rows: list[Row] = folder.read(lambda reader: reader.query(_KEPT, [size, _place(asked.after), asked.limit]))
+    rows = folder.read(lambda reader: reader.query(_KEPT, [size, _place(asked.after), asked.limit]))
     return ReceiptCodes(
         items=[row["number"] for row in rows],
         next=_next(rows, asked.limit),
@@ -97,8 +97,7 @@ def receipts_proofs(folder: DataFolder, asked: ReceiptsProofs, caller: Caller) -
         items = [ReceiptProof(row["number"], evidence) for row, evidence in zip(rows, made, strict=True)]
         return ReceiptProofs(items, _next(rows, asked.limit))
 
-    found: ReceiptProofs = folder.read(read)
-    return found
+    return folder.read(read)
 
 
 def _place(after: str | None) -> int:

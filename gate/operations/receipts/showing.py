@@ -97,7 +97,7 @@ def receipt_show(folder: DataFolder, asked: ReceiptShow, caller: Caller) -> Rece
     now = folder.clock.now()
     folder.guesses.look(caller.actor, now)
     vkey = folder.bundles.vkey()["vkey"]
-    found: ReceiptShown | None = folder.read(lambda reader: _found(reader, code, folder.hash_of(code), vkey))
+    found = folder.read(lambda reader: _found(reader, code, folder.hash_of(code), vkey))
     if found is None:
         folder.guesses.wrong(caller.actor, now)
         raise UsageError(UNKNOWN, hint="Ask for it again, sign by sign.")

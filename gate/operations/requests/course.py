@@ -99,8 +99,7 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
         return shown(folder, tx, row["id"])
 
-    proven: Standing = folder.store.call(work)
-    return proven
+    return folder.store.call(work)
 
 
 # --- clarification, extension, acknowledgement --------------------------------------------------------------------
@@ -139,8 +138,7 @@ def request_clarified(folder: DataFolder, asked: Clarified, caller: Caller) -> S
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
         return shown(folder, tx, row["id"])
 
-    clarified: Standing = folder.store.call(work)
-    return clarified
+    return folder.store.call(work)
 
 
 class Extend(OfRequest, frozen=True, kw_only=True):
@@ -212,8 +210,7 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
         take(folder, tx, row, before, event, caller.actor, words={"remark": asked.reasons}, **more)
         return shown(folder, tx, row["id"])
 
-    granted: Standing = folder.store.call(work)
-    return granted
+    return folder.store.call(work)
 
 
 class Told(OfRequest, frozen=True):

@@ -79,18 +79,17 @@ class RequestEraser:
 
     def plan(self, request: str) -> Row:
         """What would go now. Nothing is changed. Raises ``RefusedError`` where it neither is granted nor can be."""
-        plan: Plan = self._store.call(partial(self._planned, name=request, soon=True))
+        plan = self._store.call(partial(self._planned, name=request, soon=True))
         return plan.as_row()
 
     def begun(self, request: str) -> bool:
         """True where it was decided already: what is left of it needs nobody's word. Raises as ``carry_out``."""
-        return bool(self._store.call(lambda tx: self._begun(tx, self._granted(tx, request))))
+        return self._store.call(lambda tx: self._begun(tx, self._granted(tx, request)))
 
     def plan_to_carry_out(self, request: str, digest: str = "") -> Plan:
         """What would go now, of an erasure that could be carried out now. Nothing is changed. Raises as
         ``carry_out``."""
-        plan: Plan = self._store.call(lambda tx: self._ready(tx, self._granted(tx, request), digest))
-        return plan
+        return self._store.call(lambda tx: self._ready(tx, self._granted(tx, request), digest))
 
     def carry_out(
         self, request: str, actor: str, progress: Progress | None = None, *, digest: str = "", reason: str = ""
@@ -102,13 +101,13 @@ class RequestEraser:
         something else), and what erasing raises: then it goes on where it stopped when it is asked for again, or when
         the gate starts.
         """
-        plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
-        if receipt:
-            return dict(receipt)
-        plan = self._erase(plan, actor)
+        begun, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
+        if begun is None:
+            return receipt
+        plan = self._erase(begun, actor)
         facts = sum(self._empty(plan, actor, progress))
         self._cut()
-        return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))
+        return self._store.call(lambda tx: self._receipt(tx, plan, facts, actor))
 
     def resume(self, actor: str = "gate") -> int:
         """Carry out what was begun and has no receipt; returns how many. Errors are logged: the next start tries
@@ -128,7 +127,7 @@ class RequestEraser:
     def again(self, request: str, numbers: list[str], calls: list[str], *, whole: bool, actor: str) -> int:
         """Erase once more what an erasure took that the store knows no more of; how many facts. What is held stays.
         Raises as ``carry_out``."""
-        plan: Plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
+        plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
         self._retention.erase_asked(plan.recordings, basis="memory journal", actor=actor)
         plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
         facts = sum(self._empty(plan, actor, None))

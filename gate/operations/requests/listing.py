@@ -43,8 +43,7 @@ def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Sta
             return Page(items=[read(tx, row, today) for row in rows], next=following)
         return Page(items=open_standings(tx, today, words))
 
-    found: Page[Standing] = folder.store.call(work)
-    return found
+    return folder.store.call(work)
 
 
 class CourseFact(Response, frozen=True):
@@ -92,5 +91,4 @@ def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
             forbidden={act: why for act, why in reasons.items() if why},
         )
 
-    found: Shown = folder.store.call(work)
-    return found
+    return folder.store.call(work)

@@ -77,8 +77,7 @@ def request_open(folder: DataFolder, asked: Open, caller: Caller) -> Standing:
             take(folder, tx, row, request, events.Granted(folder.today()), caller.actor)
         return shown(folder, tx, request_id)
 
-    found: Standing = folder.store.call(work)
-    return found
+    return folder.store.call(work)
 
 
 def _complete(asks: Asks, name: str, lines: Sequence[str], since: datetime | None, until: datetime | None) -> None:

@@ -70,8 +70,7 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
             tx.append(folder.fact(RECTIFICATION, each["id"], caller.actor, body | of_call))
         return shown(folder, tx, row["id"])
 
-    rectified: Standing = folder.store.call(work)
-    return rectified
+    return folder.store.call(work)
 
 
 def _record(tx: StoreTransaction, request: Row, name: str) -> Row:

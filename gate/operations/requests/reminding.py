@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from gate.log import Logger
-from gate.operations.requests.standing import OpenRequests, Standing, counted, open_standings
+from gate.operations.requests.standing import OpenRequests, counted, open_standings
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -24,7 +24,7 @@ class RequestWatch:
     def look(self) -> OpenRequests:
         """How many are open, warned of and overdue; once a day (London) each that is due soon is logged."""
         today = self._folder.today()
-        standings: list[Standing] = self._folder.read(lambda tx: open_standings(tx, today))
+        standings = self._folder.read(lambda tx: open_standings(tx, today))
         if self._reminded != today:
             self._reminded = today
             for each in standings:

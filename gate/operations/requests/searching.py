@@ -260,8 +260,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         }
         return convert(held | shown, Found)
 
-    answer: Found = folder.store.call(work)
-    return answer
+    return folder.store.call(work)
 
 
 def _outside(tx: StoreTransaction, lines: list[str], found: set[str]) -> list[Row]:

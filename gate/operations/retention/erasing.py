@@ -174,8 +174,7 @@ class Eraser:
         return kept.known_among(tx, ids)
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:
-        rows: list[Row] = self._store.call(lambda tx: kept.erased_among(tx, ids))
-        return rows
+        return self._store.call(lambda tx: kept.erased_among(tx, ids))
 
     def _erase_again(self, again: Sequence[Row], actor: str) -> Outcome:
         if not again:

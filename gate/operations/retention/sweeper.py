@@ -309,8 +309,7 @@ class Retention:
     # --- steps
 
     def _last(self) -> Row | None:
-        last: Row | None = self._store.call(kept.last_sweep)
-        return last
+        return self._store.call(kept.last_sweep)
 
     def _waits(self, last: Row | None) -> str:
         before = last["terms"] if last else {"months": MONTHS, "years": {}}

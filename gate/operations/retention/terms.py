@@ -61,10 +61,7 @@ class TermSweep:
     def due(self, days: int = 0) -> dict[str, int]:
         """How much of each sort is due by so many days from now; what is held is counted too."""
         day = self._folder.today() + timedelta(days=days)
-        found: dict[str, int] = self._folder.read(
-            lambda tx: kept.due(tx, self._before(day), add_months(day, -self.months["requests"]))
-        )
-        return found
+        return self._folder.read(lambda tx: kept.due(tx, self._before(day), add_months(day, -self.months["requests"])))
 
     def waits(self, due: Mapping[str, int] | None = None) -> str:
         """What keeps the daily one from running until somebody has looked; empty where nothing does."""
@@ -115,7 +112,7 @@ class TermSweep:
             if not self._stopped.is_set():
                 now = self._folder.clock.now()
                 work = partial(kept.erase_request, request_id=request_id, at=now, actor=actor)
-                gone["requests"] += bool(self._folder.store.call(work))
+                gone["requests"] += self._folder.store.call(work)
         while not self._stopped.is_set():
             went = self._folder.store.call(partial(kept.forget_idle, before=before["contacts"], limit=CONTACTS))
             gone["contacts"] += went
