@@ -23,7 +23,7 @@ from gate.config.schema import Config
 from gate.control import endpoint
 from gate.core import calls, requests
 from gate.core.call_words import ENDS
-from gate.core.screening import Reason, Verdict
+from gate.core.terms import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested

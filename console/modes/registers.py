@@ -29,8 +29,8 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.core.days import HOW, day_of
-from gate.core.screening import Purpose, Scope
 from gate.core.showing import LONDON, clean
+from gate.core.terms import Purpose, Scope
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw

@@ -31,7 +31,7 @@ from gate.operations.audit.exported_parts import AuditExportPart
 from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, BundleMade, ExportBegun
 from gate.operations.keys.recipients import Recipient
 from gate.vault.keyfile import load_private
-from gate.vault.recipients import parse_recipient
+from gate.vault.publickey import parse_recipient
 
 MAX_NOTE = 8000
 CHECKPOINTS = click.option(

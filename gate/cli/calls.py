@@ -14,8 +14,8 @@ from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
 from gate.clock import SystemClock
 from gate.core.finding import sought
-from gate.core.screening import Reason
 from gate.core.showing import LONDON
+from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
 from gate.operations.calls.pausing import CallsPause, CallsResume
 

@@ -13,7 +13,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.cli.values import Moment
-from gate.core.screening import Purpose, Topic, Verdict
+from gate.core.terms import Purpose, Topic, Verdict
 from gate.operations.calls.screening import Check
 
 PURPOSES = click.Choice([each.value for each in Purpose])

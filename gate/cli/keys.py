@@ -21,7 +21,7 @@ from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
-from gate.vault.recipients import parse_recipient
+from gate.vault.publickey import parse_recipient
 
 ROLES = ("compliance", "auditor", "escrow")
 PURPOSES = ("regulator", "court", "internal_audit", "data_subject")

@@ -13,8 +13,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.clock import SystemClock
 from gate.config import authority_due
-from gate.core.letter_words import LetterKind
-from gate.core.request_words import Asks
+from gate.core.request_words import Asks, LetterKind
 from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples

@@ -17,8 +17,7 @@ from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
 from gate.cli.request_pack import make_pack
 from gate.cli.request_values import show
-from gate.core.letter_words import LetterKind
-from gate.core.request_words import Asks, State
+from gate.core.request_words import Asks, LetterKind, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many

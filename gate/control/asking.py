@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gate.control.faults import fault
 from gate.control.wire import answer, fields_of, raw_body
-from gate.core.screening import Reason, Verdict
+from gate.core.terms import Reason, Verdict
 from gate.errors import GateError, UsageError
 
 SAID: Final = web.ResponseKey("said", tuple[str, str])

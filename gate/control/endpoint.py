@@ -33,7 +33,7 @@ from gate.control.messages import CarryOut, parsed
 from gate.control.taking import RECORDING, Taking
 from gate.control.wire import answer
 from gate.control.work import Workers
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 from gate.operations.calls.screening import Decide
 from gate.operations.operation import Caller, Request

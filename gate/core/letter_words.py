@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from gate.core.request_words import Asks, Ground
-from gate.core.request_words import LetterKind as LetterKind
+from gate.core.request_words import Asks, Ground, LetterKind
 
 
 @dataclass(frozen=True, slots=True)

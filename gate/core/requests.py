@@ -36,10 +36,10 @@ from gate.core.request_words import (
     Event,
     Ground,
     LetterKind,
+    Request,
     State,
     running,
 )
-from gate.core.request_words import Request as Request
 
 
 class UnexpectedEvent(ValueError):

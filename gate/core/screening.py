@@ -22,8 +22,7 @@ from gate.core.own_lists import (
     standing_withdrawal,
     unexpired,
 )
-from gate.core.record import decision_body, refusal
-from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
+from gate.core.rules import Rules, days_left
 from gate.core.terms import (
     ALLOWING,
     Attempt,
@@ -39,29 +38,6 @@ from gate.core.terms import (
     Verdict,
 )
 from gate.core.wording import REGISTER_TITLES, date_text, sentence
-
-__all__ = [
-    "ALLOWING",
-    "MAX_AGE_DAYS",
-    "Attempt",
-    "Consent",
-    "Decision",
-    "Objection",
-    "Purpose",
-    "Reason",
-    "RegisterView",
-    "Rules",
-    "Scope",
-    "Stop",
-    "Topic",
-    "Verdict",
-    "days_left",
-    "decide",
-    "decision_body",
-    "emergency",
-    "refusal",
-    "sentence",
-]
 
 _STOPPING: Final = (Reason.REQUEST_PENDING, Reason.RESTRICTED)
 _LISTED: Final = {"tps": Reason.LISTED_TPS, "ctps": Reason.LISTED_CTPS}

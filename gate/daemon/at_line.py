@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.core.call_words import PauseAsked
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from gate.config.mail import ADDRESS
 from gate.core.deadlines import acknowledge_by
-from gate.core.letter_words import LetterFacts, LetterFirm, LetterKind
-from gate.core.request_words import Asks, Ground
+from gate.core.letter_words import LetterFacts, LetterFirm
+from gate.core.request_words import Asks, Ground, LetterKind
 from gate.exports.letter_blocks import one_line, plain_lines, quoted
 from gate.exports.spoken import spoken_day
 

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gate.core.letter_words import LetterFacts, LetterFirm, LetterKind
-from gate.core.request_words import Asks, Ground
+from gate.core.letter_words import LetterFacts, LetterFirm
+from gate.core.request_words import Asks, Ground, LetterKind
 from gate.exports.letters import LAYOUTS, SHIPPED, LetterError, render
 
 NOW: Final = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)

@@ -18,7 +18,8 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNot
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gate.config import Config
-from gate.core.letter_words import Authority, Letter, LetterFacts, LetterFirm, LetterKind
+from gate.core.letter_words import Authority, Letter, LetterFacts, LetterFirm
+from gate.core.request_words import LetterKind
 from gate.errors import GateError
 from gate.exports import letter_blocks
 from gate.exports.letter_facts import context, email_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gate.core.call_words import PauseAsked
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.ports import Fact
 
 

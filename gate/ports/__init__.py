@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gate.core.calls_in import CallingIn
-from gate.core.screening import Attempt
+from gate.core.terms import Attempt
 from gate.ports.recorder import Recorder, RecorderEvents, RecordingClosed, RecordingOpened
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gate.core.screening import RegisterView
+from gate.core.terms import RegisterView
 from gate.registers.coverage import FULL, key_ranges
 from gate.registers.library import RegisterLibrary
 from gate.registers.snapshot import BLOCK_BITS, BLOCK_SIZE, DIRECTORY, Snapshot

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from gate.registers.source import RegisterFile
     from gate.types import Progress
 
-__all__ = ["ImportReport", "guess_as_of", "import_file", "parse_coverage", "prune"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")

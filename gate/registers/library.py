@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.core.rules import MAX_AGE_DAYS, days_left
-from gate.core.screening import RegisterView
+from gate.core.terms import RegisterView
 from gate.errors import RegisterError
 from gate.registers import snapshot_store
 from gate.registers.coverage import Coverage

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 
 from gate.core.evidence import stamp
-from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.ports import Fact
 from gate.types import Row
 

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from gate.clock import Clock
-from gate.core import screening
 from gate.core.call_words import (
     ENDS,
     AnnouncementOver,
@@ -28,7 +27,8 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls_in import DoIn, InEvent
-from gate.core.screening import Reason
+from gate.core.record import decision_body, refusal
+from gate.core.terms import Reason
 from gate.ports import Fact, Line, Loop, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
@@ -118,9 +118,7 @@ class CallEffects:
     def _refuse(self, session: CallSession) -> None:
         decision = session.decision
         if decision is None or decision.allowed:
-            decision = screening.refusal(
-                _CAUSES.get(session.call.cause, Reason.INTERNAL_ERROR), session.incoming.attempt
-            )
+            decision = refusal(_CAUSES.get(session.call.cause, Reason.INTERNAL_ERROR), session.incoming.attempt)
         self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
         self._let_go(session)
 
@@ -138,7 +136,7 @@ class CallEffects:
     def _note_emergency(self, session: CallSession) -> None:
         """Kept when there is room, in the order in which it happened; until then no other call is let through."""
         if session.decision is not None:
-            body = screening.decision_body(session.decision, session.incoming.attempt) | session.origin
+            body = decision_body(session.decision, session.incoming.attempt) | session.origin
             self._retry_queue.keep(session.fact("decision", session.asked_at, actor=session.actor, **body))
 
     def _note_talking(self, session: CallSession) -> None:

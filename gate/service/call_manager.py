@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from gate.clock import Clock
-from gate.core import calls, screening
+from gate.core import calls
 from gate.core.allowances import Used
 from gate.core.call_words import (
     Answered,
@@ -31,7 +31,8 @@ from gate.core.call_words import (
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent
 from gate.core.pauses import why_not_paused
-from gate.core.screening import Decision, Reason, Verdict
+from gate.core.record import refusal
+from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
 from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
@@ -119,7 +120,7 @@ class CallManager:
             return
         obstacle = self._obstacles.to_call(incoming, len(self._sessions), now)
         if obstacle is not None and not self._obstacles.worth_a_leaf(incoming, obstacle, now):
-            decision = screening.refusal(obstacle, incoming.attempt)
+            decision = refusal(obstacle, incoming.attempt)
             self._metrics.decided(incoming.attempt.claimed_by, decision.verdict.value, decision.reason.value)
             self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
             return

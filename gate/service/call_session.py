@@ -10,7 +10,7 @@ from typing import Any
 
 from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
-from gate.core.screening import Decision
+from gate.core.terms import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gate.core.allowances import LIMITS
-from gate.core.screening import Reason
-from gate.core.terms import UNPROVEN
+from gate.core.terms import UNPROVEN, Reason
 from gate.ports import Incoming, Media, Recorder
 from gate.service.call_settings import CallSettings
 from gate.service.refusal_counts import RefusalCounts

@@ -21,7 +21,7 @@ from gate.store import queries
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
-from gate.vault.sealed import scan
+from gate.vault.reader import scan
 
 log = structlog.get_logger()
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from gate.core import numbers, screening
 from gate.core.numbers import Number, NumberRefused
-from gate.core.screening import Attempt, Decision, Reason
-from gate.core.terms import UNPROVEN
+from gate.core.record import decision_body, refusal
+from gate.core.rules import Rules
+from gate.core.terms import UNPROVEN, Attempt, Decision, Reason
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.service.trust import Trust
@@ -20,7 +21,7 @@ from gate.store.transaction import StoreTransaction
 class Screener:
     """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
 
-    def __init__(self, registers: RegisterLibrary, rules: screening.Rules, trust: Trust | None = None) -> None:
+    def __init__(self, registers: RegisterLibrary, rules: Rules, trust: Trust | None = None) -> None:
         """``trust`` knows what is wrong with the evidence just now (``Rules.evidence``); None: nothing is."""
         self._registers = registers
         self._rules = rules
@@ -32,7 +33,7 @@ class Screener:
             self._trust.look_once()
 
     @property
-    def rules(self) -> screening.Rules:
+    def rules(self) -> Rules:
         """As they are at this moment."""
         wrong = self._trust.reason if self._trust is not None else None
         return self._rules if wrong is None else replace(self._rules, evidence=wrong)
@@ -83,12 +84,12 @@ class Screener:
         caller who has not proven who it is learns nothing about the number: there the obstacle comes first.
         """
         if obstacle is Reason.NOT_AUTHENTICATED or (obstacle is not None and attempt.claimed_by == UNPROVEN):
-            decision = screening.refusal(obstacle, attempt)
+            decision = refusal(obstacle, attempt)
         else:
             decision = self.check(tx, attempt, now)
             if obstacle is not None and decision.allowed:
-                decision = screening.refusal(obstacle, attempt, after=decision)
-        body = screening.decision_body(decision, attempt) | dict(origin)
+                decision = refusal(obstacle, attempt, after=decision)
+        body = decision_body(decision, attempt) | dict(origin)
         if asked_before is not None and (question := question_of(tx, decision.number, attempt.claimed_by, now)):
             body["question"] = question
             asked_before()

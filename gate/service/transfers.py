@@ -13,7 +13,7 @@ import structlog
 
 from gate.clock import Clock
 from gate.core.call_words import State
-from gate.core.screening import Decision, Reason
+from gate.core.terms import Decision, Reason
 from gate.ports import Fact, Incoming, Line, Loop, Recorder
 from gate.service.call_session import CallSession
 from gate.service.retry_queue import RetryQueue

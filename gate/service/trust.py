@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gate.audit.places import Standing
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.log import Logger
 

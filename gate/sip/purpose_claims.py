@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gate.config import Config, DialPrefix
-from gate.core.screening import Purpose, Topic
+from gate.core.terms import Purpose, Topic
 from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gate.core.screening import Consent, Objection, Stop
+from gate.core.terms import Consent, Objection, Stop
 from gate.errors import StoreError
 from gate.store.fold import number_hash
 from gate.store.reader import Reader

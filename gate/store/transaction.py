@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.screening import Consent, Objection, Purpose, Reason, Scope, Stop, Topic
+from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts

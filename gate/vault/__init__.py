@@ -10,7 +10,7 @@ Map, from the bottom up:
 - ``wrap``        a recording's key, closed to recipients (HPKE, ML-KEM-768 with X25519), whole or in two shares
 - ``proof``       proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
-- ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
+- ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure; ``keyrows`` is its SQL
 - ``keyring``     the register and the wrapped keys, for operations

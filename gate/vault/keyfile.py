@@ -53,29 +53,8 @@ from gate.core.evidence import canonical
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
 from gate.vault.files import read_bounded, write_whole
-from gate.vault.recipients import (
-    Recipient,
-    add_recipient,
-    load_recipients,
-    make_recipient,
-    parse_recipient,
-    retire_recipient,
-)
+from gate.vault.publickey import Recipient, make_recipient, parse_recipient
 from gate.vault.text import from_base64, to_base64
-
-__all__ = [
-    "PrivateKey",
-    "Recipient",
-    "add_recipient",
-    "change_passphrase",
-    "generate",
-    "load_private",
-    "load_recipients",
-    "parse_recipient",
-    "read_public",
-    "retire_recipient",
-    "save_private",
-]
 
 MIN_PASSPHRASE: Final = 8
 """Characters; NIST SP 800-63B asks for no less."""

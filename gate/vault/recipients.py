@@ -17,39 +17,10 @@ from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
 from gate.vault.files import read_bounded, trouble, write_whole
 from gate.vault.publickey import (
-    HALVES,
     MAX_TEXT,
-    MLKEM_BYTES,
-    PUBLIC_BYTES,
-    PURPOSES,
-    ROLES,
-    SUITE,
     Recipient,
-    make_recipient,
     parse_recipient,
 )
-
-__all__ = [
-    "HALVES",
-    "MLKEM_BYTES",
-    "PUBLIC_BYTES",
-    "PURPOSES",
-    "ROLES",
-    "SUITE",
-    "Recipient",
-    "add_recipient",
-    "change_recipient",
-    "load_recipients",
-    "load_retired",
-    "make_recipient",
-    "parse_recipient",
-    "put_recipient",
-    "read_recipient",
-    "recipient_source",
-    "retirable",
-    "retire_recipient",
-    "terms_changed",
-]
 
 _RETIRED: Final = "retired"
 

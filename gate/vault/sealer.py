@@ -13,7 +13,8 @@ from typing import Any
 from gate.errors import VaultError
 from gate.vault.layout import KEY_BYTES
 from gate.vault.proof import commitments
-from gate.vault.recipients import Recipient, recipient_source
+from gate.vault.publickey import Recipient
+from gate.vault.recipients import recipient_source
 from gate.vault.wrap import close_all, split
 from gate.vault.writer import SealedWriter
 

@@ -27,8 +27,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.vault.keyfile import generate
 from gate.vault.keystore import KeyStoreDb
-from gate.vault.sealed import SealedReader, SealedWriter
+from gate.vault.reader import SealedReader
 from gate.vault.wrap import rewrap, unwrap, wrap
+from gate.vault.writer import SealedWriter
 
 CHUNK = 20_000
 CHUNKS = 5_000

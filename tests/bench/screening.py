@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gate.core.numbers import parse
-from gate.core.screening import Consent, Decision, RegisterView, decide, decision_body
+from gate.core.record import decision_body
+from gate.core.screening import decide
+from gate.core.terms import Consent, Decision, RegisterView
 from tests.support.screening import ATTEMPT, CTPS, NOON, RULES, TPS
 
 GOAL_US = 30.0

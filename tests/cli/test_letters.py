@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.letter_words import LetterKind
-from gate.core.request_words import Ground
+from gate.core.request_words import Ground, LetterKind
 from gate.exports.letters import SHIPPED
 from tests.support.commands import dialgate
 from tests.support.settings import VALID, write

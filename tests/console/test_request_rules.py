@@ -16,8 +16,8 @@ from console.words import it_is
 from gate.core import request_words as events
 from gate.core.deadlines import Clock
 from gate.core.request_steps import Act
-from gate.core.request_words import Asks, Event, Ground, State
-from gate.core.requests import Request, forbidden, handle, opened, possible
+from gate.core.request_words import Asks, Event, Ground, Request, State
+from gate.core.requests import forbidden, handle, opened, possible
 from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.requests.listing import Shown

@@ -15,7 +15,7 @@ import pytest
 
 from gate.config import Config, load
 from gate.control import asking, endpoint
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
 from tests.support.settings import VALID, secret, write

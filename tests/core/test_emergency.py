@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gate.core.numbers import NumberRefused, emergency_number, is_emergency_or_short, may_be_routed, parse
 from gate.core.rules import Rules
-from gate.core.screening import Reason, Topic, decide
-from gate.core.terms import Decision
+from gate.core.screening import decide
+from gate.core.terms import Decision, Reason, Topic
 from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, NOON, RULES
 

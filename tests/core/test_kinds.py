@@ -6,7 +6,7 @@ import pytest
 
 from gate.core.kinds import BLOCKABLE, Cost, cost, named
 from gate.core.numbers import NumberRefused, parse
-from gate.core.screening import Consent, Purpose, Reason
+from gate.core.terms import Consent, Purpose, Reason
 from tests.support.screening import NOON, allowed, blocked, number_of, screen
 
 KINDS = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gate.core.numbers import NumberRefused, parse
 from gate.core.presenting import presented
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from tests.support.examples import examples
 from tests.support.screening import screen
 

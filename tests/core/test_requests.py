@@ -38,6 +38,7 @@ from gate.core.request_words import (
     RecipientTold,
     Rectified,
     Refused,
+    Request,
     Searched,
     State,
     Withdrawn,
@@ -45,7 +46,6 @@ from gate.core.request_words import (
 )
 from gate.core.requests import (
     TABLE,
-    Request,
     UnexpectedEvent,
     diagram,
     forbidden,

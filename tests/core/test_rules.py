@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gate.core.rules import MAX_AGE_DAYS, days_left
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from tests.support.screening import OWN, RULES, screen
 
 

@@ -10,19 +10,9 @@ import pytest
 
 from gate.core.hours import Hours
 from gate.core.own_lists import last_consent, live_consents
-from gate.core.screening import (
-    Consent,
-    Objection,
-    Purpose,
-    Reason,
-    RegisterView,
-    Rules,
-    Scope,
-    Stop,
-    Topic,
-    days_left,
-    decision_body,
-)
+from gate.core.record import decision_body
+from gate.core.rules import Rules, days_left
+from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gate.core.numbers import NumberRefused
-from gate.core.screening import Consent, Reason
+from gate.core.terms import Consent, Reason
 from tests.support.screening import CTPS, NOON, TPS, blocked
 
 LISTED = (replace(TPS, listed=True), CTPS)

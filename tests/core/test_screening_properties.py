@@ -14,20 +14,9 @@ from hypothesis import strategies as st
 from gate.core.hours import Hours
 from gate.core.numbers import Number, is_emergency_or_short, parse, presentable, register_key
 from gate.core.own_lists import covering, expired, last_consent, live_consents
-from gate.core.screening import (
-    ALLOWING,
-    Attempt,
-    Consent,
-    Objection,
-    Purpose,
-    Reason,
-    RegisterView,
-    Scope,
-    Stop,
-    Topic,
-    decide,
-    decision_body,
-)
+from gate.core.record import decision_body
+from gate.core.screening import decide
+from gate.core.terms import ALLOWING, Attempt, Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic
 from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, number_of
 from tests.support.spellings import drama_numbers, spellings

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from gate.config import load
-from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.terms import Attempt, Purpose, Topic
 from gate.operations.data_folder import DataFolder
-from gate.vault.sealed import scan
+from gate.vault.reader import scan
 from tests.support.example import ROOT, make_example
 from tests.support.wavs import wav
 

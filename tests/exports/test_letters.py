@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gate.config import authority_due, load
-from gate.core.letter_words import Letter, LetterFacts, LetterKind
-from gate.core.request_words import Asks, Ground
+from gate.core.letter_words import Letter, LetterFacts
+from gate.core.request_words import Asks, Ground, LetterKind
 from gate.exports.letter_facts import GROUNDS
 from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import SHIPPED, LetterError, firm_of, render, templates_of

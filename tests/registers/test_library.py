@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.screening import RegisterView
+from gate.core.terms import RegisterView
 from gate.registers import library as library_module
 from gate.registers import snapshot_store
 from gate.registers.library import LOOK_EVERY, RegisterLibrary

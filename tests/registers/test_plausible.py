@@ -11,9 +11,10 @@ import pytest
 
 from gate.errors import RegisterError
 from gate.registers import plausible
-from gate.registers.importer import ImportReport, import_file
+from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
 from gate.registers.plausible import least
+from gate.registers.report import ImportReport
 from tests.support.registers import NOW, TODAY, drama, write
 
 CODE = "0330000"

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.screening import Consent, Objection, Purpose, Reason, RegisterView, Rules, Stop, Topic, decide
+from gate.core.rules import Rules
+from gate.core.screening import decide
+from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Stop, Topic
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.number_reader import read
 from tests.support.screening import ATTEMPT, NOON, RULES

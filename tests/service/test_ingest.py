@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.core.screening import Attempt, Purpose, Topic
 from gate.core.showing import LONDON
+from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import StoreError
 from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.operation import Caller

@@ -13,7 +13,7 @@ import pytest
 from gate.config import load
 from gate.control.messages import carry_out
 from gate.core.allowances import asking
-from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.errors import RefusedError
 from gate.operations.calls.screening import Decide
 from gate.operations.data_folder import DataFolder

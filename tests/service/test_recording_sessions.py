@@ -13,8 +13,8 @@ import pytest
 from gate.config import Config, Firm, Siprec, Trunk
 from gate.core.hours import Hours
 from gate.core.rules import Rules
-from gate.core.screening import Attempt, Purpose, Topic
 from gate.core.showing import LONDON
+from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import StoreError
 from gate.ports import RecordingClosed
 from gate.ports.recording_sessions import HeardIn, SessionAsked

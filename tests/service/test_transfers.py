@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.terms import Attempt, Purpose, Topic
 from gate.ports import Incoming
 from gate.store import requests
 from tests.support.playbook import LISTED, NUMBER, OWN, Play

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import StoreError
 from gate.service.trust import Trust
 

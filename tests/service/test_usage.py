@@ -13,7 +13,7 @@ import pytest
 
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
-from gate.core.screening import Purpose, Reason
+from gate.core.terms import Purpose, Reason
 from gate.daemon.start_state import used_today
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact

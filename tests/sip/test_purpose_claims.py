@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gate.config import Account, Config, DialPrefix, Pbx, PurposeHeader
 from gate.core.numbers import NumberRefused, parse
-from gate.core.screening import Purpose, Topic
+from gate.core.terms import Purpose, Topic
 from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
 from gate.sip.purpose_claims import PurposeClaim, PurposeClaims

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.screening import Consent, Objection
+from gate.core.terms import Consent, Objection
 from gate.ports import Fact
 from gate.store.fold import LogEntry, number_hash
 from gate.store.projections import CALL_KINDS, TABLES, TOUCHED, call_of

@@ -29,7 +29,7 @@ from gate.sip.identity import raw_number, withheld
 from gate.sip.message import BadMessage, answer, body_of, destination, parse
 from gate.sip.sippy_adapter.rewriting import rewrite
 from gate.vault.errors import SealedFault
-from gate.vault.sealed import SealedReader
+from gate.vault.reader import SealedReader
 
 SOURCE = ("127.0.0.2", 5060)
 

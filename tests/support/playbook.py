@@ -19,7 +19,7 @@ from gate.core.allowances import Allowance
 from gate.core.call_words import Policy
 from gate.core.hours import Hours
 from gate.core.rules import Rules
-from gate.core.screening import Attempt, Purpose, RegisterView, Topic
+from gate.core.terms import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
 from gate.service.call_manager import CallManager

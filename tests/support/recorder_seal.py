@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gate.vault.sealed import SealedReader, SealedWriter
+from gate.vault.reader import SealedReader
+from gate.vault.writer import SealedWriter
 
 
 class Seal:

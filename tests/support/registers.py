@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from gate.registers.importer import ImportReport, import_file
+from gate.registers.importer import import_file
+from gate.registers.report import ImportReport
 
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
 TODAY = date(2026, 2, 10)

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from gate.core.hours import Hours
 from gate.core.numbers import Number, NumberRefused, parse
-from gate.core.screening import Attempt, Decision, Purpose, Reason, RegisterView, Rules, Topic, Verdict, decide
+from gate.core.rules import Rules
+from gate.core.screening import decide
+from gate.core.terms import Attempt, Decision, Purpose, Reason, RegisterView, Topic, Verdict
 
 LONDON = ZoneInfo("Europe/London")
 OWN = "+442079460999"

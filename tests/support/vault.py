@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gate.vault.keyfile import PrivateKey, Recipient, change_passphrase, generate
-from gate.vault.sealed import SealedWriter
+from gate.vault.keyfile import PrivateKey, change_passphrase, generate
+from gate.vault.publickey import Recipient
+from gate.vault.writer import SealedWriter
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery staple"

@@ -18,8 +18,8 @@ import pytest
 
 from gate.errors import VaultError
 from gate.vault.errors import NoteInvalid, RecipientInvalid, SealedFault, WrapDamaged
-from gate.vault.recipients import parse_recipient
-from gate.vault.sealed import SealedReader, scan
+from gate.vault.publickey import parse_recipient
+from gate.vault.reader import SealedReader, scan
 from gate.vault.signing import CheckpointKey, verify_note
 from gate.vault.wrap import data_key, seal_key
 from tests.support.vault import private_key, sealed

@@ -24,7 +24,8 @@ from gate.vault.errors import (
     WrongKey,
 )
 from gate.vault.layout import PREAMBLE, VERSION, file_keys, opening_bytes
-from gate.vault.sealed import SealedReader, SealedWriter, scan
+from gate.vault.reader import SealedReader, scan
+from gate.vault.writer import SealedWriter
 from tests.support.examples import examples
 from tests.support.vault import HEADER, TRAILER, payloads, sealed
 

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from gate.errors import VaultError
 from gate.vault import recipients
 from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
-from gate.vault.recipients import (
-    MLKEM_BYTES,
-    PUBLIC_BYTES,
-    add_recipient,
-    change_recipient,
-    load_recipients,
-    make_recipient,
-    parse_recipient,
-    recipient_source,
-    retire_recipient,
-)
+from gate.vault.publickey import MLKEM_BYTES, PUBLIC_BYTES, make_recipient, parse_recipient
+from gate.vault.recipients import add_recipient, change_recipient, load_recipients, recipient_source, retire_recipient
 from tests.support.vault import NOW, private_key
 
 ADA = private_key().recipient

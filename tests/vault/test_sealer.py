@@ -6,8 +6,8 @@ import pytest
 
 from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, RecipientInvalid
+from gate.vault.reader import SealedReader
 from gate.vault.recipients import add_recipient
-from gate.vault.sealed import SealedReader
 from gate.vault.sealer import sealer
 from gate.vault.wrap import unwrap
 from tests.support.vault import found_in, payloads, private_key

@@ -20,7 +20,8 @@ import pytest
 from gate.errors import VaultError
 from gate.vault.errors import DiskFull, Truncated
 from gate.vault.layout import MAX_PAYLOAD
-from gate.vault.sealed import SealedReader, SealedWriter, scan
+from gate.vault.reader import SealedReader, scan
+from gate.vault.writer import SealedWriter
 from tests.support.vault import HEADER, TRAILER, files_under, found_in, payloads, sealed
 
 KEY = secrets.token_bytes(32)
@@ -169,7 +170,7 @@ def test_bounds_and_ends(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from gate.vault.sealed import SealedWriter
+from gate.vault.writer import SealedWriter
 writer = SealedWriter(Path(sys.argv[1]), {"recording_id": "r", "key_id": "k"}, bytes(range(32)))
 print("go", flush=True)
 number = 0

@@ -17,7 +17,8 @@ from gate.exports.bundle_write import wrap_line
 from gate.store.slices import LogSlice
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
-from gate.vault.recipients import Recipient, load_recipients, load_retired
+from gate.vault.publickey import Recipient
+from gate.vault.recipients import load_recipients, load_retired
 from gate.vault.sealer import Seal
 from gate.vault.signing import verify_note
 from gate.vault.text import to_base64

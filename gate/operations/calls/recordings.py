@@ -30,7 +30,7 @@ from gate.operations.operation import (
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
 from gate.store.recording_search import recordings_window
-from gate.vault.sealed import scan
+from gate.vault.reader import scan
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gate.core.kinds import cost
 from gate.core.numbers import NumberRefused, parse
-from gate.core.screening import Attempt, Decision, Purpose, Reason, Topic, decision_body
+from gate.core.record import decision_body
+from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation

@@ -21,8 +21,10 @@ from gate.config import Config
 from gate.core import cells
 from gate.core.hours import Hours
 from gate.core.numbers import Number, NumberRefused
-from gate.core.screening import Attempt, Purpose, Reason, RegisterView, Rules, Topic, decide
+from gate.core.rules import Rules
+from gate.core.screening import decide
 from gate.core.showing import LONDON
+from gate.core.terms import Attempt, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
 from gate.operations.audit.standing import ReaderLog, standing
 from gate.operations.calling_rules import rules_of

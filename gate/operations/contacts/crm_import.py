@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from gate.converting import convert
-from gate.core.screening import Topic
+from gate.core.terms import Topic
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.list_import import ListImport
 from gate.operations.contacts.rescreening import IMPORT

@@ -13,7 +13,7 @@ import numpy as np
 
 from gate.converting import convert
 from gate.core.cells import MARK, is_formula
-from gate.core.screening import Reason
+from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import Answers, BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader

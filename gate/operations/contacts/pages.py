@@ -7,8 +7,8 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gate.converting import convert
-from gate.core.screening import Topic
 from gate.core.showing import LONDON
+from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.calls.screening import Check, Checked, check
 from gate.operations.contacts.ids import ContactIds

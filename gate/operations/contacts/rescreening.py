@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.hours import Hours
-from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
 from gate.operations.calling_rules import rules_of

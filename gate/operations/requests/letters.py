@@ -12,9 +12,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from gate.core import request_words as events
-from gate.core.letter_words import Letter, LetterFacts, LetterKind
+from gate.core.letter_words import Letter, LetterFacts
 from gate.core.request_guards import fits
-from gate.core.request_words import OVER, Asks, Ground, State, missing
+from gate.core.request_words import OVER, Asks, Ground, LetterKind, State, missing
 from gate.core.requests import why_not
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
