@@ -108,8 +108,7 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
         return convert(held | of | _beside(folder, tx, held, whole=of["whole"]), Contents)
 
-    answer: Contents = folder.store.call(work)
-    return answer
+    return folder.store.call(work)
 
 
 def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, *, whole: bool) -> Row:
@@ -154,8 +153,7 @@ def request_pack_made(folder: DataFolder, asked: PackMade, caller: Caller) -> St
         take(folder, tx, row, before, event, caller.actor, words=words, **made)
         return shown(folder, tx, row["id"])
 
-    made: Standing = folder.store.call(work)
-    return made
+    return folder.store.call(work)
 
 
 def _for_pack(folder: DataFolder, row: Row, request: events.Request) -> None:
