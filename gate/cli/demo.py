@@ -59,7 +59,7 @@ def command(view: View, folder: Path | None) -> None:
         raise click.UsageError(f"{folder} is not empty: name a new folder")
     import gate.softphone  # noqa: F401 - where the extra is missing that is said before anything starts
 
-    folder = folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))
+    folder = (folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))).absolute()  # some of it is done from within
     demo = Demo(folder, tell=say if view.json else click.echo)
     demo.play()
     if view.json:
