@@ -217,22 +217,6 @@ _HELP = re.compile(r"999|112|18000|10[15]|111|116[0-9]{3}").fullmatch
 value in all of Europe: Samaritans 116123, missing children 116000): Ofcom's national numbering plan, type A access."""
 
 
-def register_key(e164: str) -> int:
-    """The key of a number in a register snapshot: its digits after the ``+`` as an integer, e.g. 442079460000.
-
-    One to one, because no E.164 number starts with 0. Raises ``ValueError`` for another shape.
-    """
-    if _E164(e164) is None:
-        raise ValueError(f"not an E.164 number: {e164!r}")
-    return int(e164[1:])
-
-
-def national_digits(number: Number | str) -> str:
-    """The digits after ``+44`` of a UK number, or after the ``+`` of another one."""
-    e164 = number.e164 if isinstance(number, Number) else number
-    return e164[3:] if e164.startswith("+44") else e164[1:]
-
-
 def is_drama(e164: str) -> bool:
     """True in the ranges kept for drama, which a live gate never dials (LAW 6.5)."""
     return e164[:10] in _DRAMA and len(e164) == 13

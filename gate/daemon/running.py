@@ -124,7 +124,7 @@ class GateProcess:
         reconciler = Reconciler(folder.store, recordings, folder.clock)
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
-        drop_again(folder.store, folder.keyring())  # nor by a key from which it was taken
+        drop_again(folder.store, folder.keys)  # nor by a key from which it was taken
         ingests_of(folder)  # what was begun of a recording from elsewhere is undone, before anybody reads
         folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.

@@ -14,7 +14,6 @@ import re
 import secrets
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -31,10 +30,6 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 GROUPS, GROUP = 5, 4
 SHORTEST: Final = 16
 """Letters and digits that a passphrase has at least."""
-
-
-class WrongPassphrase(ExportError):
-    """The passphrase does not open this, or the file was changed."""
 
 
 def new_passphrase() -> str:
@@ -67,14 +62,6 @@ def index_key(passphrase: str, salt: bytes, iterations: int) -> bytes:
 def seal_index(key: bytes, index: bytes, header: bytes) -> bytes:
     """The index, bound to the header as it stands in the file."""
     return AESGCM(key).encrypt(INDEX_NONCE, index, header)
-
-
-def open_index(key: bytes, sealed: bytes, header: bytes) -> bytes:
-    """The index again. Raises ``WrongPassphrase``."""
-    try:
-        return AESGCM(key).decrypt(INDEX_NONCE, sealed, header)
-    except InvalidTag:
-        raise WrongPassphrase("this passphrase does not open the file, or the file was changed") from None
 
 
 def piece_nonce(number: int) -> bytes:

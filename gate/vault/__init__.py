@@ -13,7 +13,7 @@ Map, from the bottom up:
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure; ``keyrows`` is its SQL
-- ``keyring``     the register and the wrapped keys, for operations
+- ``keyring``     the register, and what of the wrapped keys needs it, for operations
 - ``removal``     sealed files removed, and looked for again
 - ``opening``     wraps and private keys -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes

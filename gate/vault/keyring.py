@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gate.errors import ConfigError, VaultError
 from gate.types import Row
 from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
-from gate.vault.keyrows import Held, KeptWrap
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
 from gate.vault.publickey import HALVES, Recipient
@@ -109,14 +108,6 @@ class Keyring:
         others = [each.id for each in load_recipients(self._folder) if each.id != recipient_id]
         return self._keys.tally(recipient_id, others)._asdict()
 
-    def held(self, source: str, target: str, after: str, limit: int) -> Sequence[Held]:
-        """What ``source`` can open, by recording id, each with whether ``target`` can open it too."""
-        return self._keys.held(source, target, after, limit)
-
-    def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:
-        """Keep new wraps for ``target``: how many."""
-        return self._keys.give(source, target, wraps)
-
     def holds(self, proof: bytes, known: Mapping[str, str], wrapped: bytes, recipient_id: str) -> bool:
         """Whether ``proof`` shows that what the commitments name was closed into this wrap."""
         return holds("closed", proof, known, wrapped, recipient_id)
@@ -124,10 +115,6 @@ class Keyring:
     def challenge(self, recipient_id: str) -> bytes:
         """What only the private key of a recipient, in force or retired, can answer."""
         return challenge_to(self._known(recipient_id), self._secret(recipient_id))
-
-    def unproven(self, recipient_id: str, after: str, limit: int) -> Sequence[KeptWrap]:
-        """A recipient's wraps that have not been shown to open."""
-        return self._keys.unproven(recipient_id, after, limit)
 
     def prove(
         self, recipient_id: str, proofs: Mapping[str, bytes], known: Mapping[str, Mapping[str, str]]
@@ -142,14 +129,6 @@ class Keyring:
             else:
                 bad.append(recording_id)
         return good, bad
-
-    def keep_proven(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
-        """Note what ``prove`` has found good: how many were not known to open."""
-        return self._keys.prove(recipient_id, wraps)
-
-    def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
-        """Take from ``source`` what ``target`` is proven to open: how many."""
-        return self._keys.drop(source, target, recording_ids)
 
     def _known(self, recipient_id: str) -> Recipient:
         for each in [*load_recipients(self._folder), *load_retired(self._folder)]:

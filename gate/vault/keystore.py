@@ -113,11 +113,6 @@ class KeyStoreDb(SqliteThread):
         sql = "SELECT DISTINCT recording_id FROM wraps WHERE recording_id > ? ORDER BY recording_id LIMIT ?"
         return [recording for (recording,) in self._select(sql, (after, limit))]
 
-    def recordings_for(self, recipient_id: str, after: str = "", limit: int = -1) -> list[str]:
-        """Recordings that a recipient can open, in the order of their ids, from the first one after ``after``."""
-        sql = "SELECT recording_id FROM wraps WHERE recipient_id = ? AND recording_id > ? ORDER BY recording_id LIMIT ?"
-        return [recording for (recording,) in self._select(sql, (recipient_id, after, limit))]
-
     def page(self, after: int, limit: int) -> list[tuple[int, str, str, str, bytes, int]]:
         """(row, recording, recipient, key, wrap, proven) of all recordings, from the first row after ``after``."""
         sql = "SELECT id, recording_id, recipient_id, key_id, wrap, proven FROM wraps WHERE id > ? ORDER BY id LIMIT ?"

@@ -376,18 +376,6 @@ def test_a_number_of_another_shape_cannot_exist() -> None:
         Number("02079460000", "GB", Kind.GEOGRAPHIC)
 
 
-def test_register_key() -> None:
-    assert numbers.register_key("+442079460000") == 442079460000
-    for raw in ("442079460000", "+0442079460000", "+44 20", ""):
-        with pytest.raises(ValueError, match="not an E"):
-            numbers.register_key(raw)
-
-
-def test_national_digits() -> None:
-    assert numbers.national_digits(parse("020 7946 0000")) == "2079460000"
-    assert numbers.national_digits("+12025550123") == "12025550123"
-
-
 @settings(max_examples=100, deadline=None)
 @given(drama_numbers())
 def test_mask_hides_four_digits(e164: str) -> None:

@@ -323,11 +323,11 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     shutil.copy(path, tmp_path / "backup.db")
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
-        assert drop_again(house.store, house.keyring()) == 0
+        assert drop_again(house.store, house.keys) == 0
         ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
         rotation.rotate(Only(house, "r2"), BOB, ADA.recipient, progress=None)  # given back
         record(house, "new", ADA.recipient)
-        assert drop_again(house.store, house.keyring()) == 0, "what is as the log says stays"
+        assert drop_again(house.store, house.keys) == 0, "what is as the log says stays"
         now = {name: [who for who, _ in house.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
         assert now["r2"] == sorted([ADA.id, BOB.id])
     shutil.copy(tmp_path / "backup.db", path)
@@ -335,11 +335,11 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
         house = opened(example, tmp_path, stack)
         assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
         hold = ByName(house).hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
-        assert drop_again(house.store, house.keyring()) == 2, "what is held by now stays"
+        assert drop_again(house.store, house.keys) == 2, "what is held by now stays"
         ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-        assert drop_again(house.store, house.keyring()) == 1
+        assert drop_again(house.store, house.keys) == 1
         assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
-        assert drop_again(house.store, house.keyring()) == 0
+        assert drop_again(house.store, house.keys) == 0
 
 
 class Only(Asking):

@@ -216,10 +216,10 @@ def test_who_can_open_what(store: KeyStoreDb) -> None:
     for number in range(5):
         put(store, f"rec-{number}", some_wraps(1 if number < 2 else 3))
     first, second, third = RECIPIENTS
-    assert store.recordings_for(first) == [f"rec-{number}" for number in range(5)]
-    assert store.recordings_for(second) == ["rec-2", "rec-3", "rec-4"]
-    assert store.recordings_for(first, after="rec-1", limit=2) == ["rec-2", "rec-3"]
-    assert store.recordings_for("nobody") == []
+    assert [each.recording_id for each in store.held(first, second)] == [f"rec-{number}" for number in range(5)]
+    assert [each.recording_id for each in store.held(second, first)] == ["rec-2", "rec-3", "rec-4"]
+    assert [each.recording_id for each in store.held(first, second, after="rec-1", limit=2)] == ["rec-2", "rec-3"]
+    assert store.held("nobody", first) == []
     assert [store.tally(each) for each in (first, second, "nobody")] == [(5, 2, 0, 0), (3, 0, 0, 0), (0, 0, 0, 0)]
     assert store.tally(first, [second]).alone == 2
     assert store.tally(second, [third]).alone == 0

@@ -27,7 +27,7 @@ from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.vault.keyring import Keyring
+    from gate.vault.keystore import KeyStoreDb
 
 log = Logger()
 
@@ -83,10 +83,10 @@ def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[
 )
 def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
     """Take from one key every recording that another one is proven to open and that nothing holds."""
-    keyring, after = folder.keyring(), ""
-    in_force(keyring, asked.source, asked.target)
+    in_force(folder.keyring(), asked.source, asked.target)
+    after = ""
     done: dict[str, Any] = dict.fromkeys(("recordings", "dropped", "held", "unproven"), 0)
-    while page := keyring.held(asked.source, asked.target, after, PAGE):
+    while page := folder.keys.held(asked.source, asked.target, after, PAGE):
         after = page[-1].recording_id
         proven = [each.recording_id for each in page if each.proven]
         done["recordings"] += len(page)
@@ -101,7 +101,7 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
 
         free = folder.store.call(decide) if proven else []
         done["held"] += len(proven) - len(free)
-        done["dropped"] += len(free) if asked.dry_run else keyring.drop(asked.source, asked.target, free)
+        done["dropped"] += len(free) if asked.dry_run else folder.keys.drop(asked.source, asked.target, free)
     return KeysDropped(dry_run=asked.dry_run, **done)
 
 
@@ -112,13 +112,13 @@ def unheld(tx: StoreTransaction, recording_ids: Sequence[str]) -> list[str]:
     return sorted(each.id for each in sorted_by_holds(map(recording_of, rows), holds).due)
 
 
-def drop_again(store: EvidenceStore, keyring: Keyring) -> int:
+def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
     """Take from keys what the log says was taken from them and not given back; how many wraps that were.
 
     Costs a look where there is nothing to do. Raises ``StoreError``, ``VaultError``.
     """
     sources = {row["source"] for row in store.call(lambda tx: tx.query(_SOURCES))}
-    back = {source for source in sources if source and keyring.held(source, "", "", 1)}
+    back = {source for source in sources if source and keys.held(source, "", limit=1)}
     if not back:
         return 0
     taken: dict[str, dict[str, str]] = defaultdict(dict)
@@ -134,7 +134,7 @@ def drop_again(store: EvidenceStore, keyring: Keyring) -> int:
             names = [recording for recording, to in recordings.items() if to == target]
             for start in range(0, len(names), PAGE):
                 free = store.call(partial(unheld, recording_ids=names[start : start + PAGE]))
-                dropped += keyring.drop(source, target, free)
+                dropped += keys.drop(source, target, free)
     if dropped:
         log.warning("dropped_keys_came_back", wraps=dropped)
     return dropped

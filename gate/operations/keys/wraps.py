@@ -81,7 +81,7 @@ def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
     """
     keyring = folder.keyring()
     to = in_force(keyring, asked.source, asked.target)
-    page = keyring.held(asked.source, asked.target, asked.after, asked.limit)
+    page = folder.keys.held(asked.source, asked.target, asked.after, asked.limit)
     given = [each.recording_id for each in page if not each.there]
     if given:
         folder.keep("keys_given_out", asked.source, caller.actor, {"to": asked.target, "recordings": given})
@@ -135,7 +135,7 @@ def key_rewrap(folder: DataFolder, asked: KeyRewrap, caller: Caller) -> Rewrappe
                     hint="Make it with the private key: dialgate key rotate KEY --to RECIPIENT",
                 )
     folder.keep(REWRAPPED, asked.target, caller.actor, {"from": asked.source, "recordings": sorted(wraps)})
-    return Rewrapped(added=keyring.give(asked.source, asked.target, wraps))
+    return Rewrapped(added=folder.keys.give(asked.source, asked.target, wraps))
 
 
 # --- proven to open ------------------------------------------------------------------------------------------------
@@ -165,9 +165,8 @@ def key_unproven(folder: DataFolder, asked: KeyUnproven, caller: Caller) -> Unpr
 
     Those of recordings without a commitment come with no wrap: there is nothing to prove.
     """
-    keyring = folder.keyring()
-    challenge = keyring.challenge(asked.recipient_id)
-    page = keyring.unproven(asked.recipient_id, asked.after, asked.limit)
+    challenge = folder.keyring().challenge(asked.recipient_id)
+    page = folder.keys.unproven(asked.recipient_id, asked.after, asked.limit)
     known = _commitments(folder, [each.recording_id for each in page])
     given = [each.recording_id for each in page if known.get(each.recording_id)]
     if given:
@@ -204,11 +203,11 @@ class KeyProve(Request[WrapsProven], frozen=True):
 @operation(KeyProve, "key_prove", roles=READERS)
 def key_prove(folder: DataFolder, asked: KeyProve, caller: Caller) -> WrapsProven:
     """Note which of a recipient's wraps open, by the proofs of whoever has opened them."""
-    keyring, proofs = folder.keyring(), _decoded("a proof", asked.proofs)
-    good, bad = keyring.prove(asked.recipient_id, proofs, _commitments(folder, list(proofs)))
+    proofs = _decoded("a proof", asked.proofs)
+    good, bad = folder.keyring().prove(asked.recipient_id, proofs, _commitments(folder, list(proofs)))
     if good:
         folder.keep("keys_proven", asked.recipient_id, caller.actor, {"recordings": sorted(good)})
-    return WrapsProven(proven=keyring.keep_proven(asked.recipient_id, good), failed=sorted(bad))
+    return WrapsProven(proven=folder.keys.prove(asked.recipient_id, good), failed=sorted(bad))
 
 
 # --- shared --------------------------------------------------------------------------------------------------------
