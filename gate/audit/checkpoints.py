@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import file_name, note_text
 from gate.audit.signings import SIGNED, Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
-from gate.durable import sync_folder
+from gate.durable import whole_file
 from gate.errors import AuditError, StoreError
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
@@ -139,7 +137,8 @@ class Checkpointer:
         for size in (row["size"] for row in sizes):
             if file_name(size) not in there:
                 note = self._kept(size)
-                write_file(folder / free_name(folder, size, note), note)
+                with whole_file(folder / free_name(folder, size, note)) as file:
+                    file.write(note.encode())
         if sizes:
             last = sizes[-1]["size"]
             note = self._kept(last)
@@ -208,19 +207,3 @@ def _require_extended(tx: StoreTransaction, size: int, place: str, known: Checkp
             f"the first {known.size} leaves of the evidence log are not those that {place} is signed over",
             hint="nothing was signed; run `dialgate audit verify`",
         )
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, and durable when this returns. Raises ``OSError``."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    sync_folder(path.parent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from gate.cli.command import NEW_FILE
 from gate.cli.command import command as make
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
+from gate.durable import whole_file
 from gate.errors import GateError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, AuditRestore
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
@@ -76,10 +76,10 @@ def checkpoint(view: View, output: Path | None) -> None:
     """Sign the log as it is now. Keep the note somewhere else: whoever holds it can tell if the log was changed."""
     signed = ask(view, AuditCheckpoint())
     if output:
-        try:
-            new_file(output, signed.note.encode())
-        except FileExistsError:
-            raise UsageError(f"{output} exists", hint="name a new file") from None
+        if output.exists():
+            raise UsageError(f"{output} exists", hint="name a new file")
+        with whole_file(output, mode=0o644) as file:
+            file.write(signed.note.encode())
         say(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
         view.data(signed, text=lambda shown: shown["note"].splitlines())
@@ -102,17 +102,3 @@ def key(view: View, pem: bool) -> None:
     """The verifier key. Hand it to auditors by another way than bundles: all that the gate signs is checked with it."""
     verifier = ask(view, AuditKey())
     view.data(verifier, text=lambda shown: shown["pem"].splitlines() if pem else [shown["vkey"]])
-
-
-def new_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """A new file, whole or not at all; raises ``FileExistsError`` where there is one."""
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(part)
-    finally:
-        part.unlink()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ import numpy as np
 
 from gate.core.frames import EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
 from gate.core.rtp import SIDES, STATIC_PAYLOADS
+from gate.durable import whole_file
 from gate.exports.codecs import resample, sample_rate
 from gate.exports.rtp_timeline import RtpTimeline, TimelineReport
 from gate.exports.track import Track
@@ -81,7 +81,8 @@ def export_wav(
     result = rendered(chunks, lambda target: WavWriter(out, target), announcement=announcement, rate=rate)
     if report is not None:
         try:
-            _write_text(report, result.as_json())
+            with whole_file(report) as file:
+                file.write(result.as_json().encode())
         except OSError as error:
             out.unlink(missing_ok=True)
             raise ExportError(f"cannot write {report}: {error.strerror or error}") from error
@@ -290,15 +291,3 @@ def _moment(value: Any) -> float | None:
         with contextlib.suppress(ValueError):
             return datetime.fromisoformat(value).timestamp()
     return None
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

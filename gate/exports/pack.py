@@ -46,7 +46,7 @@ from gate.core.showing import LONDON
 from gate.exports import pack_cipher, pack_page
 from gate.exports.spoken import spoken_day, spoken_number, spoken_time
 from gate.exports.wav import ExportError
-from gate.exports.whole import whole_file
+from gate.exports.whole import new_file
 
 PIECE: Final = 256 * 1024
 PADDING: Final = 64 * 1024
@@ -94,7 +94,7 @@ def build_pack(
             "cipher": "AES-256-GCM",
         }
     )
-    with whole_file(out) as file:
+    with new_file(out) as file:
         sink = _Sink(file)
         page = pack_page.parts(contents.firm.trading_name, contents.reference, header)
         sink.write(page.before)

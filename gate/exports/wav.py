@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import wave
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from gate.durable import whole_file
 from gate.errors import GateError
 
 Samples = npt.NDArray[np.int16]
@@ -29,29 +27,25 @@ class WavWriter:
     """Use as a context: the samples go to a temporary file beside ``path`` (mode 0600), which takes its name on success
     and is removed on any failure. ``OSError`` becomes ``ExportError``."""
 
-    def __init__(self, path: Path, rate: int, channels: int = 2) -> None:
+    def __init__(self, path: Path, rate: int) -> None:
         self.path = path
         self.rate = rate
         self.frames = 0
-        self._channels = channels
-        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        self._file: IO[bytes] | None = None
+        self._open = contextlib.ExitStack()
         self._wave: wave.Wave_write | None = None
 
     def __enter__(self) -> WavWriter:
         try:
-            descriptor = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._wave = self._open.enter_context(wave.open(self._open.enter_context(whole_file(self.path)), "wb"))
         except OSError as error:
             raise self._failed(error) from error
-        self._file = os.fdopen(descriptor, "wb")
-        self._wave = wave.open(self._file, "wb")
-        self._wave.setnchannels(self._channels)
+        self._wave.setnchannels(2)
         self._wave.setsampwidth(2)
         self._wave.setframerate(self.rate)
         return self
 
     def write(self, samples: Samples) -> None:
-        """Append frames: shape (n, channels). Raises ``ExportError``."""
+        """Append frames: shape (n, 2). Raises ``ExportError``."""
         if self._wave is None or self.frames + len(samples) > MAX_FRAMES:
             raise ExportError(f"{self.path}: longer than a WAV file can be")
         try:
@@ -63,25 +57,10 @@ class WavWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        file, writer = self._file, self._wave
-        if file is None or writer is None:
-            return
         try:
-            if kind is None:
-                writer.close()
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-                self._temporary.replace(self.path)
+            self._open.__exit__(kind, error, trace)
         except OSError as problem:
             raise self._failed(problem) from problem
-        finally:
-            with contextlib.suppress(OSError):
-                writer.close()
-            with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> ExportError:
         return ExportError(

@@ -38,6 +38,7 @@ from G722 import G722
 
 from gate import g711
 from gate.config import Announcement
+from gate.durable import whole_file
 from gate.errors import ConfigError, MediaError
 from gate.media import sound
 from gate.media.sound import Sound
@@ -273,12 +274,8 @@ def _put_in_force(folder: Path, name: str) -> None:
 def _replace(path: Path, content: bytes) -> None:
     if path.exists() and path.read_bytes() == content:
         return
-    handle, work = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
+    with whole_file(path) as file:
         file.write(content)
-    _sync(Path(work))
-    Path(work).replace(path)
-    _sync(path.parent)
 
 
 def _source_digest(announcement: Announcement, base: Path) -> str:

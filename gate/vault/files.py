@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import secrets
 from pathlib import Path
 
-from gate.durable import sync_folder
+from gate.durable import sync_folder, whole_file
 from gate.errors import VaultError
 from gate.vault.errors import DiskFull
 
@@ -33,28 +31,17 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Write ``data`` to ``path``, mode 0600, by rename from a temporary file beside it; durable when this returns.
+    """Write ``data`` to ``path``, as ``durable.whole_file`` does, in a folder that is made where it is missing.
 
     Raises ``VaultError`` where ``path`` exists and ``replace`` is false, or where it cannot be written; then nothing is
     left behind and an existing file is untouched.
     """
     if not replace and path.exists():
         raise VaultError(f"{path} exists already", hint="Choose another name, or move it away first.")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         make_folder(path.parent)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        sync_folder(path.parent)
+        with whole_file(path) as file:
+            file.write(data)
     except OSError as error:
         raise trouble(error, f"cannot write {path}") from error
 

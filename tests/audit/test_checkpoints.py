@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.audit.checkpoints import Checkpointer, newest_file, write_file
+from gate.audit.checkpoints import Checkpointer, newest_file
 from gate.audit.heads import file_name
 from gate.core.evidence import format_checkpoint, parse_checkpoint
 from gate.errors import AuditError, StoreError
@@ -149,16 +149,6 @@ def test_a_checkpoint_file_that_cannot_be_read_stops_signing(store, tmp_path):
     (tmp_path / "checkpoints" / file_name(5)).write_text("torn")
     with pytest.raises(AuditError, match="cannot be read"):
         pointer(store).write(START)
-
-
-def test_files_are_there_whole_or_not_at_all(tmp_path, monkeypatch):
-    def full(_handle):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("gate.audit.checkpoints.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_file(tmp_path / "one.txt", "text")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_rows_are_what_the_next_start_compares_with(store, tmp_path):
