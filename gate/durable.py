@@ -13,8 +13,8 @@ from typing import BinaryIO
 @contextmanager
 def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file to write. It is at ``path``, durable, when the block has ended well, in place of what was there; else
-    nothing is left of it, and what was there stays. Raises ``OSError``, also where it is there but its name may not
-    outlast a power cut."""
+    nothing is left of it, and what was there stays. Raises ``OSError`` that names ``path``, also where it is there but
+    its name may not outlast a power cut; one of the block's own that names another file stays as it is."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
@@ -24,9 +24,11 @@ def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(part)):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows of the other one
         raise
     sync_folder(path.parent)
 

@@ -24,6 +24,7 @@ from gate.vault.keyrows import SCHEMA
 
 FILES: Final = ("number.key", "gate.key")
 FOLDERS: Final = ("checkpoints", "recipients", "registers", "prompts", "recordings")
+_ROOM: Final = "See that there is room and that it can be written; nothing is left of this backup."
 _ADD: Final = "INSERT INTO wraps (recording_id, recipient_id, key_id, wrap, proven) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -97,14 +98,28 @@ def _copy_store(source: Path, made: Set) -> None:
         ):
             reading.backup(writing, pages=4096, sleep=0)
     except sqlite3.Error as error:
-        raise StoreError(f"{source} could not be copied: {error}") from error
+        raise StoreError(
+            f"{source} could not be copied to {made.folder.parent}: {error}",
+            hint=_ROOM,
+        ) from error
     made.note("data/gate.db")
 
 
 def _copy_keys(gate: Gate, made: Set) -> int:
     (made.folder / "keys").mkdir()
+    try:
+        count = _wraps_into(gate, made.folder / "keys" / "keys.db")
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the wrapped keys could not be copied to {made.folder.parent}: {error}", hint=_ROOM
+        ) from error
+    made.note("keys/keys.db")
+    return count
+
+
+def _wraps_into(gate: Gate, path: Path) -> int:
     count, after = 0, 0
-    with closing(sqlite3.connect(made.folder / "keys" / "keys.db")) as writing:
+    with closing(sqlite3.connect(path)) as writing:
         writing.executescript(SCHEMA)
         while True:
             page = gate.ask(BackupKeys(after=after))
@@ -118,5 +133,4 @@ def _copy_keys(gate: Gate, made: Set) -> int:
                 break
             after = page.next
         writing.commit()
-    made.note("keys/keys.db")
     return count

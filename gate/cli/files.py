@@ -12,10 +12,11 @@ from gate.durable import whole_file
 
 
 @contextmanager
-def output_file(path: Path) -> Iterator[BinaryIO]:
+def output_file(path: Path, new: int = 0o600) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path`` when the block has ended well; ``-`` is standard output.
 
-    It is readable by its owner only, as it may hold telephone numbers; a file that is replaced keeps its own rights.
+    It is readable by its owner only, as it may hold telephone numbers, unless ``new`` says otherwise; a file that is
+    replaced keeps its own rights.
     """
     if str(path) == "-":
         yield sys.stdout.buffer
@@ -25,5 +26,5 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as other:
             yield other
         return
-    with whole_file(path, mode=path.stat().st_mode & 0o777 if path.exists() else 0o600) as file:
+    with whole_file(path, mode=path.stat().st_mode & 0o777 if path.exists() else new) as file:
         yield file

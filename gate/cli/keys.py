@@ -16,12 +16,12 @@ from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask, reach
 from gate.clock import SystemClock
-from gate.errors import UsageError, VaultError
+from gate.errors import GateError, UsageError, VaultError
 from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
-from gate.vault.publickey import parse_recipient
+from gate.vault.publickey import HINT, parse_recipient
 
 ROLES = ("compliance", "auditor", "escrow")
 PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
@@ -96,12 +96,23 @@ def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: s
 
 
 def _recipient_text(file: TextIO) -> str:
-    text = file.read(20_001)
+    try:
+        text = file.read(20_001)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file.name} is no recipient: it is no text", hint=HINT) from error
     if '"private key"' in text:  # sealed by its passphrase, but it has no business on the way to the gate
         raise UsageError(
             f"{file.name} is a private key: it stays where it is",
             hint="give the recipient that dialgate key new wrote to standard output",
         )
+    if not text.strip():
+        raise UsageError(
+            f"{file.name} is empty", hint="dialgate key new writes the recipient to standard output: did it fail?"
+        )
+    try:
+        parse_recipient(text)
+    except GateError as error:
+        raise UsageError(f"{file.name} is no recipient: {error.message}", hint=error.hint or HINT) from error
     return text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from gate.cli.command import FOLDER
 from gate.cli.command import command as make
+from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.clock import SystemClock
 from gate.config import authority_due
@@ -61,7 +61,8 @@ def copy(view: View, folder: Path) -> None:
         if target.exists():
             kept.append(target.name)
         else:
-            shutil.copyfile(source, target)
+            with output_file(target, 0o644) as file:  # cut off, it would be taken for the firm's own
+                file.write(source.read_bytes())
             made.append(target.name)
     view.data({"folder": str(folder), "copied": made, "kept": kept})
     say("Edit them, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")

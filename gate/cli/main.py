@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gate.cli.output import complain
+from gate.cli.output import complain, complain_as_json
 from gate.errors import GateError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -103,6 +103,8 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("dialgate: interrupted", err=True)
+        if json:
+            complain_as_json("interrupted", "", 130)
         return 130
     except GateError as error:
         complain(error, json=json)
@@ -111,21 +113,21 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         if error.errno == errno.EPIPE:
             return _reader_gone()
         if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return _unexpected(error, arguments)
+            return _unexpected(error, arguments, json=json)
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         complain(GateError(f"{place}{error.strerror}", hint="check the path, its permissions and the disk"), json=json)
         return 1
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRAS:
-            return _unexpected(error, arguments)
+            return _unexpected(error, arguments, json=json)
         missing = UsageError(
             f"{package} is not installed, which this needs", hint=f'pip install "dialgate[{_EXTRAS[package]}]"'
         )
         complain(missing, json=json)
         return missing.exit_code
     except Exception as error:  # noqa: BLE001 - the last boundary: a user sees one line, the details go to a file
-        return _unexpected(error, arguments)
+        return _unexpected(error, arguments, json=json)
     return code if isinstance(code, int) else 0
 
 
@@ -135,20 +137,27 @@ def _reader_gone() -> int:
     return 1
 
 
-def _unexpected(error: Exception, arguments: list[str]) -> int:
+def _unexpected(error: Exception, arguments: list[str], *, json: bool) -> int:
     import tempfile  # both are for this rare end alone
     import traceback
 
     details = traceback.format_exc()
+    place = ""
     if "--debug" in arguments:
         click.echo(details, err=True)
-        place = ""
     else:
-        with tempfile.NamedTemporaryFile("w", prefix="dialgate-error-", suffix=".txt", delete=False) as file:
-            file.write(details)
-        place = f" Details are in {file.name}."
-    click.echo(f"dialgate: unexpected {type(error).__name__}: {_first_line(error)}.{place}", err=True)
-    click.echo("This is a fault of Dialgate: please report it with the details.", err=True)
+        try:
+            with tempfile.NamedTemporaryFile("w", prefix="dialgate-error-", suffix=".txt", delete=False) as file:
+                file.write(details)
+            place = f" Details are in {file.name}."
+        except OSError as no_room:
+            place = f" The details could not be written ({no_room.strerror}): they are told with --debug."
+    said = f"unexpected {type(error).__name__}: {_first_line(error)}.{place}"
+    hint = "This is a fault of Dialgate: please report it with the details."
+    click.echo(f"dialgate: {said}", err=True)
+    click.echo(hint, err=True)
+    if json:
+        complain_as_json(said, hint, 1)
     return 1
 
 

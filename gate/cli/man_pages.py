@@ -9,13 +9,16 @@ from pathlib import Path
 
 import click
 
+from gate.cli.files import output_file
+
 
 def write(program: click.Group, folder: Path) -> list[Path]:
     """Write ``dialgate.1`` and ``dialgate-COMMAND.1`` into a folder, which is made; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {folder / f"{name}.1": "\n".join(lines) + "\n" for name, lines in _pages(program)}
     for path, text in pages.items():
-        path.write_text(text, encoding="utf-8")
+        with output_file(path, 0o644) as file:
+            file.write(text.encode())
     return list(pages)
 
 

@@ -13,7 +13,7 @@ import json as json_module
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -125,7 +125,9 @@ def complain(error: GateError, *, json: bool = False) -> None:
 
 def complain_as_json(message: str, hint: str, exit_code: int, **more: str) -> None:
     """An error as JSON, on standard output, so that whoever reads that is told too."""
-    _json({"error": {"message": message, "hint": hint, "exit_code": exit_code, **more}})
+    with suppress(OSError):  # standard output may be what failed: a full disk, a reader who has gone
+        _json({"error": {"message": message, "hint": hint, "exit_code": exit_code, **more}})
+        sys.stdout.flush()
 
 
 def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:

@@ -126,7 +126,10 @@ class Site:
             yield from (each for each in place.iterdir() if _NAME.fullmatch(each.name))
 
     def _write(self, path: Path, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=_PART, dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=_PART, dir=path.parent)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         part = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -135,6 +138,8 @@ class Site:
                 os.fsync(file.fileno())
             part.chmod(0o644)
             part.replace(path)
-        except BaseException:
+        except BaseException as error:
             part.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno is not None:
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise

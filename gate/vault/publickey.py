@@ -46,6 +46,7 @@ SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MLKEM_BYTES: Final = 1184
 PUBLIC_BYTES: Final = MLKEM_BYTES + 32
 MAX_TEXT: Final = 16 * 1024
+HINT: Final = "Give what `dialgate key new` wrote."
 MAX_NAME: Final = 100
 
 
@@ -156,13 +157,13 @@ def make_recipient(name: str, role: str, created: datetime, public: bytes) -> Re
 def parse_recipient(text: str | bytes) -> Recipient:
     """A recipient from its file's text (at most 16 KiB). Raises ``RecipientInvalid`` and nothing else."""
     if len(text) > MAX_TEXT:
-        raise RecipientInvalid(f"longer than {MAX_TEXT} bytes")
+        raise RecipientInvalid(f"longer than {MAX_TEXT} bytes", hint=HINT)
     try:
         raw = decode(text, _Text)
         public = from_base64(raw.public)
         created = parse_stamp(raw.created)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise RecipientInvalid(f"not a recipient: {error}", hint="Give what `dialgate key new` wrote.") from error
+        raise RecipientInvalid(f"not a recipient: {error}", hint=HINT) from error
     recipient = make_recipient(raw.name, raw.role, created, public)
     if recipient.id != raw.id:
         raise RecipientInvalid(f"the public key is that of {recipient.id}, not of {raw.id[:64]!r}: it was changed")
