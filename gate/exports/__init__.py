@@ -8,9 +8,10 @@
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
 - ``compact`` the same as FLAC in memory, for what is encrypted before it reaches a disk
-- ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
+- ``wav``     the file itself: there when it is whole, absent when anything failed
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext
+- ``page``    a page that is one HTML file, from the templates, with its policy
 - ``proof_page``  proofs of leaves that a page checks in the browser: their data and the script;
   ``letter_proof``: the page of a letter
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,

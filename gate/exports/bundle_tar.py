@@ -45,11 +45,11 @@ class TarWriter:
         self.members: list[Member] = []
 
     @contextmanager
-    def member(self, name: str) -> Iterator[MemberWriter]:
+    def member(self, name: str) -> Iterator[CountedFile]:
         """A member of a size not known yet: its header is written when the block has ended."""
         start = self._file.tell()
         self._file.write(bytes(BLOCK))
-        writer = MemberWriter(self._file)
+        writer = CountedFile(self._file)
         yield writer
         self._file.write(bytes(-writer.size % BLOCK))
         end = self._file.tell()
@@ -77,8 +77,8 @@ class TarWriter:
         self._file.write(END)
 
 
-class MemberWriter:
-    """The inside of a member."""
+class CountedFile:
+    """A file, counted and digested as it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -10,32 +10,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader
+from gate.exports.page import rendered, source
+from gate.exports.proof_page import script
 
-from gate.exports.proof_page import policy_hash, script
-
-FOLDER: Final = Path(__file__).parent / "templates"
 _POLICY: Final = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
 
 
 def page(firm: str, reference: str, request_id: str, evidence: Mapping[str, Any]) -> str:
     """The page. ``request_id``: the subject of the request's own leaves."""
-    code = script() + (FOLDER / "proof" / "letter.js").read_text(encoding="utf-8")
-    style = (FOLDER / "pack" / "pack.css").read_text(encoding="utf-8")
-    policy = _POLICY.format(script=policy_hash(code), style=policy_hash(style))
     given = {"firm": firm, "reference": reference, "id": request_id, "evidence": evidence}
     # No "<" in it, so that no text can end the element.
     data = json.dumps(given, ensure_ascii=True).replace("<", "\\u003c")
-    environment = Environment(loader=FileSystemLoader(FOLDER / "proof"), autoescape=True, keep_trailing_newline=True)
-    return environment.get_template("letter.html").render(
+    return rendered(
+        "proof/letter.html",
+        _POLICY,
+        script=script() + source("proof/letter.js"),
+        style=source("pack/pack.css"),
         firm=firm,
         reference=reference,
         key=str(evidence["vkey"]),
         data=data,
-        policy=policy,
-        script=code,
-        style=style,
     )

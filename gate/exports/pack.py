@@ -34,7 +34,8 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -43,10 +44,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.core.pack_words import PackCall, PackContents, PackRecording
 from gate.core.showing import LONDON
+from gate.durable import whole_file
 from gate.exports import pack_cipher, pack_page
+from gate.exports.bundle_tar import CountedFile
 from gate.exports.spoken import spoken_day, spoken_number, spoken_time
 from gate.exports.wav import ExportError
-from gate.exports.whole import new_file
 
 PIECE: Final = 256 * 1024
 PADDING: Final = 64 * 1024
@@ -94,8 +96,8 @@ def build_pack(
             "cipher": "AES-256-GCM",
         }
     )
-    with new_file(out) as file:
-        sink = _Sink(file)
+    with _new_file(out) as file:
+        sink = CountedFile(file)
         page = pack_page.parts(contents.firm.trading_name, contents.reference, header)
         sink.write(page.before)
         audio = _Audio(sink)
@@ -108,24 +110,23 @@ def build_pack(
     return PackReport(str(out), sink.size, sink.digest.hexdigest(), len(entries), sum(e["seconds"] for e in entries))
 
 
-class _Sink:
-    """The file, counted and digested as it is written."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.size = 0
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self.size += len(data)
-        self.digest.update(data)
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    if path.exists():
+        raise ExportError(f"{path} exists already", hint="name a new file")
+    try:
+        with whole_file(path) as file:
+            yield file
+    except OSError as error:
+        raise ExportError(
+            f"cannot write {path}: {error.strerror or error}", hint="check the folder, its permissions and the disk"
+        ) from error
 
 
 class _Audio:
     """The pieces of all recordings, in one row."""
 
-    def __init__(self, sink: _Sink) -> None:
+    def __init__(self, sink: CountedFile) -> None:
         self._sink = sink
         self.key = secrets.token_bytes(pack_cipher.KEY_BYTES)
         self._cipher = AESGCM(self.key)

@@ -4,30 +4,22 @@ The script makes one name, ``Proof``. ``await Proof.check(evidence)`` gives ``{o
 ok}``: ``signature`` is ``holds``, ``broken``, or ``unchecked`` where the browser has no Ed25519; ``leaves`` says of
 each in its order ``holds``, ``changed`` (its value is not what it commits to) or ``missing`` (not in the tree).
 ``ok`` is true where nothing contradicts; what is not well formed throws. A page names the hash of its script in its
-policy (``policy_hash``) and says "not checked" until the script has spoken.
+policy (``page.policy_hash``) and says "not checked" until the script has spoken.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from gate.core.evidence import Node, inclusion_proof
-
-FOLDER: Final = Path(__file__).parent / "templates"
+from gate.exports.page import source
 
 
 def script() -> str:
     """``Proof``, to stand before a page's own script."""
-    return (FOLDER / "proof" / "proof.js").read_text(encoding="utf-8")
-
-
-def policy_hash(text: str) -> str:
-    """A script or a style sheet as a Content-Security-Policy names it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return source("proof/proof.js")
 
 
 def leaf(index: int, size: int, node: Node, *, leaf: bytes, salt: bytes | None, body: str | None) -> dict[str, Any]:

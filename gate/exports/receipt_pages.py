@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from jinja2 import Environment, FileSystemLoader
 
 from gate.core.evidence import canonical
 from gate.core.receipts import GROUNDS, LENGTH, SIGNS
 from gate.errors import UsageError
-from gate.exports import proof_page
-from gate.exports.proof_page import policy_hash
+from gate.exports.page import rendered, source
+from gate.exports.proof_page import script
 
 ITERATIONS: Final = 20_000
 """Some milliseconds a code: for a stranger that guesses, and for each receipt that is published."""
@@ -63,20 +62,17 @@ def sealed(key: bytes, evidence: Mapping[str, Any]) -> bytes:
 
 def index_page(firm: str, vkey: str) -> bytes:
     """``index.html``. The same firm and key make the same bytes."""
-    folder = proof_page.FOLDER / "receipts"
-    script = proof_page.script() + (folder / "receipts.js").read_text(encoding="utf-8")
-    style = (folder / "receipts.css").read_text(encoding="utf-8")
     facts = {
         **{"vkey": vkey, "salt": salt_of(vkey), "iterations": ITERATIONS},
         **{"signs": SIGNS, "length": LENGTH, "grounds": GROUNDS},
     }
-    page = Environment(loader=FileSystemLoader(folder), autoescape=True, keep_trailing_newline=True)
-    text = page.get_template("index.html").render(
+    text = rendered(
+        "receipts/index.html",
+        _POLICY,
+        script=script() + source("receipts/receipts.js"),
+        style=source("receipts/receipts.css"),
         firm=firm,
         facts=json.dumps(facts, sort_keys=True).replace("<", "\\u003c"),
-        policy=_POLICY.format(script=policy_hash(script), style=policy_hash(style)),
-        script=script,
-        style=style,
     )
     return text.encode("utf-8", "replace")
 

@@ -6,11 +6,8 @@ escaped; the page's policy lets a browser use its own style sheet and nothing el
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,11 +16,11 @@ from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON
 from gate.core.wording import date_text
 from gate.exports import report_charts as charts
+from gate.exports.page import FOLDER, policy_hash, source
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FOLDER: Final = Path(__file__).parent / "templates" / "report"
 EXPORTS: Final = {
     "exported": "recordings taken to be opened",
     "list_exported": "own lists exported",
@@ -88,15 +85,13 @@ def record_page(record: Mapping[str, Any]) -> str:
 
 
 def _render(template: str, values: Mapping[str, Any], **more: Any) -> str:
-    style = (FOLDER / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page = _environment().get_template(template)
-    return page.render(**values, **more, style=style, style_hash=f"sha256-{digest}")
+    style = source("report/report.css")
+    return _environment().get_template(template).render(**values, **more, style=style, style_hash=policy_hash(style))
 
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(FOLDER / "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"day": _day, "short": _short, "spans": _spans, "time": _time}
     environment.filters |= {"share": _share, "figure": _figure, "bytes": _bytes}
