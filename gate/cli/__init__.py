@@ -21,9 +21,8 @@
 - ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts
 - ``report``    a month in figures, or the record of processing, as one page
 - ``rotation``  recordings given to another key, for ``keys``
-- ``request``   its commands: ``request_course``, ``request_told``, ``request_fulfil``, ``request_rectify``,
-  ``request_letters``, in the group of ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what
-  they share
+- ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
+  ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share
 - ``own_lists``  what ``objection`` and ``consent`` import and export; ``own_list_files``: their files, read and written
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``searches``  what somebody looks for again and again, for the console

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gate.cli import request_course, request_fulfil, request_letters, request_rectify, request_told
+from gate.cli import request_course, request_fulfil, request_letters
 from gate.cli.request_group import command as command
 
-__all__ = ["command", "request_course", "request_fulfil", "request_letters", "request_rectify", "request_told"]
+__all__ = ["command", "request_course", "request_fulfil", "request_letters"]

@@ -1,7 +1,8 @@
-"""The course of a request: opened, proven, clarified, searched, decided; ``request_told``: told."""
+"""The course of a request: opened, proven, clarified, searched, decided, told, put right, withdrawn."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import click
 
-from gate.cli.command import FOLDER, paged
+from gate.cli.command import FILE, FOLDER, paged
 from gate.cli.command import command as make
 from gate.cli.output import View, say
+from gate.cli.own_list_files import read_file
 from gate.cli.reach import ask, reach
 from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
 from gate.cli.request_values import call_line, dated, lines, numbers, show, spanned, step, words
 from gate.cli.values import Day
+from gate.core.request_steps import HOWS
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError
 from gate.exports.bundle import many
@@ -27,11 +30,13 @@ from gate.operations.requests.course import (
     Clarify,
     Decide,
     Extend,
+    Told,
     VerifyIdentity,
     Withdraw,
 )
 from gate.operations.requests.listing import ListOf, Show
 from gate.operations.requests.opening import Open
+from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 
 CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
@@ -237,6 +242,60 @@ def decide(
             write_letters(gate, standing.reference, (LetterKind.REFUSAL, LetterKind.AUTHORITY), letters)
             standing = gate.ask(Show(request=request))
     show(view, standing)
+
+
+@make(
+    "told",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
+        "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
+        "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf\n"
+        "dialgate request told DSR-2026-0007 recipient --how mail"
+    ),
+)
+@click.argument("request")
+@click.argument("who", type=click.Choice(["person", "authority", "recipient"]), default="person")
+@click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
+@click.option("--how", type=click.Choice(HOWS), help="How the recipient was told, or why nobody told them.")
+@click.option("--reference", default="", help="Of what proves it: the authority's, a consignment, a message.")
+@click.option(
+    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
+)
+@dated
+def told(view: View, how: Any, reference: str, file: Path | None, **whom: Any) -> None:
+    """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
+
+    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
+
+    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
+    """
+    if reference.strip() and file is not None:
+        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
+    evidence, digest = (file.name, hashlib.sha256(read_file(file)).hexdigest()) if file else (reference, "")
+    show(view, ask(view, Told(how=how or "", evidence=evidence, evidence_sha256=digest, **whom)))
+
+
+@make(
+    "rectify",
+    group=command,
+    numbers=True,
+    example='dialgate request rectify DSR-2026-0007 --record 6f2c9e… --statement "The name is Ann Lee."',
+)
+@click.argument("request")
+@click.option("--statement", required=True, help="What was wrong and what is right; it goes into the letters.")
+@click.option(
+    "--record", "records", multiple=True, metavar="ID", help="A call, recording, consent or objection; repeat for more."
+)
+@dated
+def rectify(view: View, **what: Any) -> None:
+    """Put right what a granted request for rectification names.
+
+    Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
+    (packs, bundles of evidence), and is erased with it. A contact is put right in the CRM, and its list imported again.
+    """
+    show(view, ask(view, Rectify(**what)))
 
 
 @make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterator
 from datetime import date, time, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gate.cli.command import FILE
 from gate.cli.output import View, say
-from gate.cli.own_list_files import read_file
 from gate.cli.values import Day
 from gate.core import spans
 from gate.core.request_words import step_words
 from gate.core.showing import local
-from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.operations.requests.standing import Standing
 
@@ -97,28 +92,6 @@ dated: Callable[[Body], Body] = click.option(
 numbers: Callable[[Body], Body] = click.option(
     "--number", "numbers", multiple=True, metavar="NUMBER", help="A number of theirs, in any spelling; repeat for more."
 )
-
-
-def proven(body: Body) -> Body:
-    """The options that prove that somebody was told: ``--reference``, ``--file``."""
-    for option in (
-        click.option(
-            "--file",
-            type=FILE,
-            metavar="FILE",
-            help="Or a file that proves it: its name and SHA-256 are kept, not the file.",
-        ),
-        click.option("--reference", default="", help="Of what proves it: the authority's, a consignment, a message."),
-    ):
-        body = option(body)
-    return body
-
-
-def proof_of(reference: str, file: Path | None) -> tuple[str, str]:
-    """A reference, or the name of a file and its SHA-256. Raises ``UsageError``."""
-    if reference.strip() and file is not None:
-        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
-    return (file.name, hashlib.sha256(read_file(file)).hexdigest()) if file else (reference, "")
 
 
 def show(view: View, standing: Standing) -> None:
