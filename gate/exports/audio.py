@@ -68,17 +68,16 @@ def export_wav(
     out: Path,
     *,
     announcement: Samples | None = None,
-    rate: int | None = None,
     report: Path | None = None,
 ) -> ExportReport:
     """Write ``out`` from the clear chunks of one recording, in order.
 
-    ``announcement`` is the prompt that was played: mono, 16 bit, 8,000 Hz. ``rate`` is that of the file; left out it is
-    16,000 where wideband is spoken at the beginning, else 8,000. With ``report`` the report is written there as JSON.
+    ``announcement`` is the prompt that was played: mono, 16 bit, 8,000 Hz. The file's rate is 16,000 where wideband
+    is spoken at the beginning, else 8,000. With ``report`` the report is written there as JSON.
     Both files have mode 0600 and are there only on success. Raises ``ExportError``, and whatever reading ``chunks``
     raises.
     """
-    result = rendered(chunks, lambda target: WavWriter(out, target), announcement=announcement, rate=rate)
+    result = rendered(chunks, lambda target: WavWriter(out, target), announcement=announcement)
     if report is not None:
         try:
             with whole_file(report) as file:
@@ -107,7 +106,6 @@ def rendered(
     writer_at: Callable[[int], contextlib.AbstractContextManager[Writer]],
     *,
     announcement: Samples | None = None,
-    rate: int | None = None,
 ) -> ExportReport:
     """Render the clear chunks of one recording into the writer that ``writer_at`` makes for the file's rate.
 
@@ -116,7 +114,7 @@ def rendered(
     try:
         frames = _frames(chunks)
         head = list(_head(frames))
-        with writer_at(rate or _rate(head)) as writer:
+        with writer_at(_rate(head)) as writer:
             rendering = _Rendering(writer, announcement)
             for frame in chain(head, frames):
                 rendering.take(frame)

@@ -19,9 +19,7 @@ from gate.exports.wav import MAX_FRAMES, ExportError, Samples
 MEDIA_TYPE = "audio/flac"
 
 
-def export_flac(
-    chunks: Iterable[bytes], *, announcement: Samples | None = None, rate: int | None = None
-) -> tuple[bytes, ExportReport]:
+def export_flac(chunks: Iterable[bytes], *, announcement: Samples | None = None) -> tuple[bytes, ExportReport]:
     """The file and what is in it, from the clear chunks of one recording; as ``gate.exports.audio.export_wav`` else.
 
     An hour of telephone speech is some 50 MB. Raises ``ExportError``, and whatever reading ``chunks`` raises.
@@ -32,7 +30,7 @@ def export_flac(
         made.append(_FlacWriter(target))
         return made[-1]
 
-    report = rendered(chunks, writer_at, announcement=announcement, rate=rate)
+    report = rendered(chunks, writer_at, announcement=announcement)
     return made[-1].buffer.getvalue(), report
 
 

@@ -92,9 +92,9 @@ def _asking(tx: StoreTransaction) -> set[str]:
     return {number for row in requests.open_ones(tx) for number in row["numbers"]}
 
 
-def requests_over(tx: Source, day: date, limit: int = -1) -> list[str]:
+def requests_over(tx: Source, day: date) -> list[str]:
     """Requests that were over by a day and still name somebody."""
-    return [row["id"] for row in tx.query(f"SELECT id {_CLOSED} ORDER BY id LIMIT ?", [day.isoformat(), limit])]
+    return [row["id"] for row in tx.query(f"SELECT id {_CLOSED} ORDER BY id", [day.isoformat()])]
 
 
 def erase_request(tx: StoreTransaction, request_id: str, *, at: datetime, actor: str) -> int:

@@ -126,7 +126,7 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         scope = checked_scope(folder, tx, fields, given)
         objection = standing(tx, e164, now)
         if asked.after_objection:
-            _check_after(objection, given, asked)
+            _check_after(objection, given)
         tx.append(folder.fact("consent", consent_id, caller.actor, body | scope))
         notice = "" if asked.after_objection or not objection else _blocked_by(objection)
         until = _ends(folder, given, asked.holds_until, longer=scope["holds_longer"])
@@ -143,7 +143,7 @@ def _ends(folder: DataFolder, given: datetime, own: date | None, *, longer: bool
         return None
 
 
-def _check_after(objection: Objection | None, given: datetime, asked: ConsentAdd) -> None:
+def _check_after(objection: Objection | None, given: datetime) -> None:
     """A consent that is to lift an objection must be able to. Raises ``UsageError``."""
     if objection is None:
         raise UsageError("no objection stands against this number", hint="Add the consent without --after-objection.")
