@@ -20,6 +20,7 @@ from gate.config import Config
 from gate.control.actors import user
 from gate.core.showing import LONDON
 from gate.daemon import open_data_folder
+from gate.durable import whole_file
 from gate.errors import StoreError, UsageError
 from gate.operations.memory.replaying import REPLAYED
 from gate.store.lock import DataLock
@@ -38,7 +39,8 @@ def command(view: View, folder: Path, keys: Path, late: bool) -> None:
 
     Every file is compared with its digest first. A data folder that is there is moved aside, not deleted. Then what
     was erased, objected to or put on hold since is replayed from the memory journal (storage.memory), and the log says
-    so. A configuration that is there is left as it is.
+    so; without one marketing is refused until an admin accepts the older state (dialgate audit restore). A
+    configuration that is there is left as it is.
     """
     with view.progress("Restoring") as progress:
         data, wrapped = verified(folder, "data", progress), verified(keys, "keys")
@@ -48,7 +50,7 @@ def command(view: View, folder: Path, keys: Path, late: bool) -> None:
             shutil.copyfile(data.folder / "config/config.toml", view.path)
             say(f"Wrote {view.path} from the backup; passwords are not in it.")
         config = view.config
-        aside, files = _put_back(config.data, data, wrapped)
+        aside, files = _put_back(config, data, wrapped)
         told = _replayed(config, data, files)
     view.data({"data": str(config.data), "aside": str(aside or ""), "files": files, **told})
     if aside is not None:
@@ -71,8 +73,9 @@ def _belong(data: Set, wrapped: Set, *, late: bool) -> None:
         )
 
 
-def _put_back(target: Path, data: Set, wrapped: Set) -> tuple[Path | None, int]:
+def _put_back(config: Config, data: Set, wrapped: Set) -> tuple[Path | None, int]:
     """Build the folder beside its place, then let it take that; where the old one lies now, and how many files."""
+    target = config.data
     part = target.with_name(f".{target.name}.restoring")
     aside: Path | None = None
     try:
@@ -83,6 +86,8 @@ def _put_back(target: Path, data: Set, wrapped: Set) -> tuple[Path | None, int]:
         sync(part)
         if target.exists() and any(target.iterdir()):
             with DataLock(target):  # raises where a gate runs on it
+                if not config.storage.memory:
+                    _carry_over(target / "checkpoints", part / "checkpoints")
                 stamp = f"{SystemClock().now():%Y%m%dT%H%M%S}"
                 aside = target.with_name(f"{target.name}.before-{stamp}")
                 target.rename(aside)
@@ -103,6 +108,17 @@ def _put_back(target: Path, data: Set, wrapped: Set) -> tuple[Path | None, int]:
     return aside, files
 
 
+def _carry_over(signed: Path, restored: Path) -> None:
+    """The checkpoints of the folder that goes: they alone show that the backup is older, where no second place knows
+    who has objected since. With them marketing waits until somebody has seen to it (``evidence_rolled_back``)."""
+    restored.mkdir(exist_ok=True, mode=0o700)
+    there = {path.name for path in restored.iterdir()}
+    for path in signed.glob("*.txt"):
+        if path.name not in there and path.is_file() and not path.is_symlink():
+            with whole_file(restored / path.name) as file:
+                file.write(path.read_bytes())
+
+
 def _replayed(config: Config, data: Set, files: int) -> dict[str, Any]:
     """Open what was put back: the memory journal is replayed by that; what it said, and what is left to see to."""
     with open_data_folder(config) as folder:
@@ -118,6 +134,6 @@ def _replayed(config: Config, data: Set, files: int) -> dict[str, Any]:
         if not folder.memory.configured:
             warnings.append(
                 "No second place is configured (storage.memory): objections and erasures since the backup are not "
-                "known here. Add them again before the gate starts."
+                "known here. Add them again first."
             )
         return {"replayed": said, "erased_again": outcome.erased, "warnings": warnings}
