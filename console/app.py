@@ -24,7 +24,7 @@ from console import keys
 from console.attention import Attention, Place, placed
 from console.feed import Feed, on_thread
 from console.late import late
-from console.messages import LinkChanged, Snapshot
+from console.messages import AttentionChanged, LinkChanged, Snapshot
 from console.modes import load, screens
 from console.modes.base import GateScreen
 from console.palette import Objects, commands
@@ -165,7 +165,7 @@ class ConsoleApp(TypedAhead[None]):
         if found != list(self.attention):
             self.attention = found
             for screen in self.screen_stack:
-                screen.post_message(LinkChanged())
+                screen.post_message(AttentionChanged())
 
     # --- for the screens ------------------------------------------------------------------------------------------
 
@@ -309,7 +309,6 @@ class ConsoleApp(TypedAhead[None]):
 
     def _to_mode(self, name: str) -> AwaitMount:
         switched = self.switch_mode(name)
-        self.screen.post_message(LinkChanged())
         if name not in self._opened:
             self._opened.add(name)
             self.set_timer(SETTLED_SECONDS, settle)

@@ -22,6 +22,10 @@ class LinkChanged(Newest):
     """The gate went away or came back (``Feed.link``), or who we are to it became known (``Feed.session``)."""
 
 
+class AttentionChanged(Newest):
+    """Somebody must see to something else than before (``ConsoleApp.attention``)."""
+
+
 class Snapshot(Newest):
     """What the gate does now, as its operation ``watch`` tells it."""
 

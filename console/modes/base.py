@@ -42,7 +42,8 @@ class GateScreen(Screen[None]):
     """The page of the manual about it; empty: that of the screen below."""
 
     app: ConsoleApp
-    _shown_before = False
+    _left = False
+    """Something else has been on the screen since."""
 
     @property
     def feed(self) -> Feed:
@@ -62,10 +63,16 @@ class GateScreen(Screen[None]):
         self.app.complain(error)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Back from a dialog, a detail or another mode: whatever was done there is shown as it is now."""
-        if self._shown_before and self.feed.link.up:
+        """Back from a dialog, a detail or another mode: whatever was done there is shown as it is now. When it is
+        opened it asks by itself; and Textual resumes a new mode twice."""
+        self.look_at_link()
+        if self._left and self.feed.link.up:
             self.returned()
-        self._shown_before = True
+        self._left = False
+
+    def on_screen_suspend(self) -> None:
+        """Something else is on the screen."""
+        self._left = True
 
     def idle(self, key: str) -> bool:
         """A key of this place that does nothing now says why, before anything is asked or filled in."""
@@ -99,13 +106,23 @@ class GateScreen(Screen[None]):
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """The gate went or came back."""
+        self.look_at_link()
+        if self.feed.link.up:
+            self.returned()
+
+    def look_at_link(self) -> None:
+        """Show whether the gate is there. Override where more shows it: Textual calls the ``on_link_changed`` of every
+        class by itself."""
         for line in self.query(StatusLine):
             line.look()
         for table in self.query(RowsTable):
             table.old = self.feed.link.up is False
         self.refresh_bindings()
-        if self.feed.link.up:
-            self.returned()
+
+    def on_attention_changed(self) -> None:
+        """Somebody must see to something else than before: the top line says so."""
+        for line in self.query(StatusLine):
+            line.look()
 
     def told(self, said: Mapping[str, Any]) -> None:
         """Override: a snapshot came (see ``watch`` in ``gate.control.messages``)."""

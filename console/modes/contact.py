@@ -9,7 +9,6 @@ from textual import work
 from textual.binding import BindingType
 
 from console import keys, words
-from console.messages import LinkChanged
 from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
 from console.modes.revealing import reveal
@@ -100,7 +99,6 @@ class ContactDetail(DetailScreen):
         """Forget its number."""
         if await forget(self, self._contact_id):
             self.leave()
-            self.app.screen.post_message(LinkChanged())  # the list looks again
 
 
 async def forget(screen: GateScreen, *idents: str) -> bool:

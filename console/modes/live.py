@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from console import keys, words
 from console.late import open_detail
-from console.messages import LinkChanged
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
 from console.widgets.ask import Ask, Field, Told
@@ -152,9 +151,9 @@ class Mode(ModeScreen):
         note.update("\n".join(lines))
         note.set_class(bool(lines), "-some")
 
-    def on_link_changed(self, message: LinkChanged) -> None:
+    def look_at_link(self) -> None:
         """While the gate is away, the picture says of when it is."""
-        super().on_link_changed(message)
+        super().look_at_link()
         self._say()
 
     def returned(self) -> None:

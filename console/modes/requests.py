@@ -12,7 +12,6 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.late import open_detail
-from console.messages import LinkChanged
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.listing import ListMode, View
@@ -176,9 +175,9 @@ class Mode(ListMode):
         if self.at == BOARD:
             self.board.focus()
 
-    def on_link_changed(self, message: LinkChanged) -> None:
-        """The gate went or came back."""
-        super().on_link_changed(message)
+    def look_at_link(self) -> None:
+        """The board is greyed too while the gate is away."""
+        super().look_at_link()
         self.board.set_class(self.feed.link.up is False, "-old")
 
     # --- acts -----------------------------------------------------------------------------------------------------

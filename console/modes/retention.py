@@ -14,7 +14,6 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from console import keys, words
-from console.messages import LinkChanged
 from console.modes.listing import ListMode, View
 from console.modes.request_forms import filled
 from console.modes.retention_calendar import FARTHEST, LEGEND, Calendar, Going
@@ -147,10 +146,10 @@ class Mode(ListMode):
         super().returned()
         self._look()
 
-    def on_link_changed(self, message: LinkChanged) -> None:
+    def look_at_link(self) -> None:
         """The calendar is greyed too while the gate is away."""
+        super().look_at_link()
         self.calendar.old = self.feed.link.up is False
-        super().on_link_changed(message)
 
     @work(exclusive=True, group="standing", exit_on_error=False)
     async def _look(self) -> None:

@@ -97,6 +97,10 @@ class Mode(ModeScreen):
             self._leaves = leaves
             self.returned()
 
+    def on_attention_changed(self) -> None:
+        """It is part of the day."""
+        self.returned()
+
     def returned(self) -> None:
         """Look at the day."""
         if self.feed.link.up:
