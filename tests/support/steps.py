@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 
 Continue = Callable[[int], bool]
+Match = Callable[[int, Continue], bool]
+"""What matches from a place on, and what follows it from where that ends."""
 NODES = '0aA_ \t\n;,=:"\\<>@/-.!\x01\xe9'
 """Signs tried beside those that an expression names."""
 STRANGE = "\x02"
@@ -46,6 +48,7 @@ class StepQueue:
         self._text = ""
         self._groups: dict[int, tuple[int, int]] = {}
         self._known: dict[Any, bool] = {}
+        self._match = self._sequence(self.tree.data)
 
     # --- what is counted --------------------------------------------------------------------------------------------
 
@@ -55,116 +58,152 @@ class StepQueue:
         self.count, self._text = 0, text
         with _deep():
             if way != "search":
-                self._walk(self.tree.data, 0, 0, lambda end: way == "match" or end == len(text))
+                self._match(0, lambda end: way == "match" or end == len(text))
                 return self.count
             at = 0
             while at <= len(text):
                 found: list[int] = []
                 self._groups.clear()
-                if self._walk(self.tree.data, 0, at, lambda end, found=found: found.append(end) or True):
+                if self._match(at, lambda end, found=found: found.append(end) or True):
                     at = max(found[0], at + 1)
                 else:
                     at += 1
         return self.count
 
-    def _walk(self, nodes: list[Any], index: int, at: int, then: Continue) -> bool:
-        while index < len(nodes):
-            self.count += 1
+    def _sequence(self, nodes: list[Any]) -> Match:
+        """A walk through them, made once: what stands alone is looked at in a loop, what can be taken back is gone
+        into, with the walk through the rest behind it."""
+        alone: list[Callable[[int], int]] = []
+        inner: Match | None = None
+        for index, (kind, value) in enumerate(nodes):
+            if kind in (sre.SUBPATTERN, sre.BRANCH, sre.MAX_REPEAT, sre.MIN_REPEAT):
+                inner = self._into(kind, value, self._sequence(nodes[index + 1 :]))
+                break
+            alone.append(self._alone(kind, value))
+        numbered, all_of_them = list(enumerate(alone, 1)), len(alone) + (inner is not None)
+
+        def match(at: int, then: Continue) -> bool:
+            for number, step in numbered:
+                at = step(at)
+                if at < 0:
+                    self.count += number
+                    return False
+            self.count += all_of_them
             if self.count > TOO_MANY:
                 raise TooManySteps
-            kind, value = nodes[index]
-            index += 1
-            if kind in _ONE:
-                if at >= len(self._text) or not self._takes(kind, value, self._text[at]):
-                    return False
-                at += 1
-            elif kind is sre.AT:
-                if not self._stands(value, at):
-                    return False
-            elif kind is sre.SUBPATTERN:
-                number, _, _, inner = value
-                return self._group(number, inner.data, nodes, index, at, then)
-            elif kind is sre.BRANCH:
-                rest = self._rest(nodes, index, then)
-                return any(self._walk(way.data, 0, at, rest) for way in value[1])
-            elif kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-                lowest, highest, inner = value
-                rest = self._rest(nodes, index, then)
-                return self._repeat(kind, int(lowest), int(highest), inner.data, at, rest)
-            elif kind is sre.POSSESSIVE_REPEAT:
-                lowest, highest, inner = value
-                end = self._once(sre.MAX_REPEAT, int(lowest), int(highest), inner.data, at)
-                if end < 0:
-                    return False
-                at = end
-            elif kind is sre.ATOMIC_GROUP:
-                ends: list[int] = []
-                if not self._walk(value.data, 0, at, lambda end, ends=ends: ends.append(end) or True):  # type: ignore[misc]
-                    return False
-                at = ends[0]
-            elif kind in (sre.ASSERT, sre.ASSERT_NOT):
-                direction, inner = value
-                start = at if direction > 0 else at - inner.getwidth()[0]
-                held = start >= 0 and self._walk(inner.data, 0, start, lambda _: True)
-                if held is (kind is sre.ASSERT_NOT):
-                    return False
-            elif kind is sre.GROUPREF:
-                begin, end = self._groups.get(value, (0, 0))
-                self.count += end - begin
-                if not self._text.startswith(self._text[begin:end], at):
-                    return False
-                at += end - begin
-            else:
-                raise NotImplementedError(str(kind))
-        return then(at)
+            return then(at) if inner is None else inner(at, then)
 
-    def _rest(self, nodes: list[Any], index: int, then: Continue) -> Continue:
-        return lambda end: self._walk(nodes, index, end, then)
+        return match
 
-    def _group(self, number: Any, inner: list[Any], nodes: list[Any], index: int, at: int, then: Continue) -> bool:
-        def after(end: int) -> bool:
-            if number is not None:
-                self._groups[number] = (at, end)
-            return self._walk(nodes, index, end, then)
+    def _alone(self, kind: Any, value: Any) -> Callable[[int], int]:
+        """Where a node ends that begins at a place; -1 where it does not match. It is not gone back into."""
+        if kind in _ONE:
+            known: dict[str, bool] = {}
 
-        return self._walk(inner, 0, at, after)
+            def one(at: int) -> int:
+                text = self._text
+                if at >= len(text):
+                    return -1
+                if (taken := known.get(text[at])) is None:
+                    taken = known[text[at]] = self._really_takes(kind, value, text[at])
+                return at + 1 if taken else -1
 
-    def _repeat(self, kind: Any, lowest: int, highest: int, inner: list[Any], at: int, then: Continue) -> bool:
-        if len(inner) == 1 and inner[0][0] in _ONE:
-            return self._run(kind, lowest, highest, inner[0], at, then)
+            return one
+        if kind is sre.AT:
+            return lambda at: at if self._stands(value, at) else -1
+        if kind is sre.GROUPREF:
+            return lambda at: self._again(value, at)
+        if kind in (sre.ASSERT, sre.ASSERT_NOT):
+            direction, tree = value
+            held, back = self._sequence(tree.data), 0 if direction > 0 else tree.getwidth()[0]
+            wanted = kind is sre.ASSERT
+            return lambda at: at if (at >= back and held(at - back, lambda _: True)) is wanted else -1
+        if kind is sre.ATOMIC_GROUP:
+            once = self._sequence(value.data)
+        elif kind is sre.POSSESSIVE_REPEAT:
+            lowest, highest, tree = value
+            once = self._repeat(sre.MAX_REPEAT, int(lowest), int(highest), tree.data)
+        else:
+            raise NotImplementedError(str(kind))
 
-        def more(done: int, at: int, last: int) -> bool:
-            self.count += 1
+        def end_of(at: int) -> int:
+            ends: list[int] = []
+            return ends[0] if once(at, lambda end: ends.append(end) or True) else -1  # type: ignore[func-returns-value]
 
-            def again() -> bool:
-                return done < highest and self._walk(
-                    inner, 0, at, lambda end: (end > at or done < lowest) and more(done + 1, end, at)
-                )
+        return end_of
 
-            if done < lowest:
-                return again()
-            return (again() or then(at)) if kind is sre.MAX_REPEAT else (then(at) or again())
+    def _again(self, group: int, at: int) -> int:
+        begin, end = self._groups.get(group, (0, 0))
+        self.count += end - begin
+        return at + end - begin if self._text.startswith(self._text[begin:end], at) else -1
 
-        return more(0, at, -1)
+    def _into(self, kind: Any, value: Any, rest: Match) -> Match:
+        if kind is sre.SUBPATTERN:
+            number, _, _, tree = value
+            inner = self._sequence(tree.data)
 
-    def _run(self, kind: Any, lowest: int, highest: int, one: Any, at: int, then: Continue) -> bool:
+            def group(at: int, then: Continue) -> bool:
+                def after(end: int) -> bool:
+                    if number is not None:
+                        self._groups[number] = (at, end)
+                    return rest(end, then)
+
+                return inner(at, after)
+
+            return group
+        if kind is sre.BRANCH:
+            ways = [self._sequence(way.data) for way in value[1]]
+            return lambda at, then: any(way(at, lambda end: rest(end, then)) for way in ways)
+        lowest, highest, tree = value
+        repeat = self._repeat(kind, int(lowest), int(highest), tree.data)
+        return lambda at, then: repeat(at, lambda end: rest(end, then))
+
+    def _repeat(self, kind: Any, lowest: int, highest: int, nodes: list[Any]) -> Match:
+        if len(nodes) == 1 and nodes[0][0] in _ONE:
+            return self._run(kind, lowest, highest, *nodes[0])
+        inner = self._sequence(nodes)
+
+        def match(at: int, then: Continue) -> bool:
+            def more(done: int, at: int, last: int) -> bool:
+                self.count += 1
+
+                def again() -> bool:
+                    return done < highest and inner(
+                        at, lambda end: (end > at or done < lowest) and more(done + 1, end, at)
+                    )
+
+                if done < lowest:
+                    return again()
+                return (again() or then(at)) if kind is sre.MAX_REPEAT else (then(at) or again())
+
+            return more(0, at, -1)
+
+        return match
+
+    def _run(self, kind: Any, lowest: int, highest: int, one: Any, value: Any) -> Match:
         """A repeated single sign: run through at once, and gone back over sign by sign."""
-        most = at
-        while most < len(self._text) and most - at < highest and self._takes(*one, self._text[most]):
-            self.count += 1
-            most += 1
-        ends = range(at + lowest, most + 1)
-        for end in reversed(ends) if kind is sre.MAX_REPEAT else ends:
-            self.count += 1
-            if self.count > TOO_MANY:
-                raise TooManySteps
-            if then(end):
-                return True
-        return False
+        known: dict[str, bool] = {}
 
-    def _once(self, kind: Any, lowest: int, highest: int, inner: list[Any], at: int) -> int:
-        ends: list[int] = []
-        return ends[0] if self._repeat(kind, lowest, highest, inner, at, lambda end: ends.append(end) or True) else -1
+        def match(at: int, then: Continue) -> bool:
+            text, most = self._text, at
+            last = min(len(text), at + highest)
+            while most < last:
+                if (taken := known.get(text[most])) is None:
+                    taken = known[text[most]] = self._really_takes(one, value, text[most])
+                if not taken:
+                    break
+                most += 1
+            self.count += most - at
+            ends = range(at + lowest, most + 1)
+            for end in reversed(ends) if kind is sre.MAX_REPEAT else ends:
+                self.count += 1
+                if self.count > TOO_MANY:
+                    raise TooManySteps
+                if then(end):
+                    return True
+            return False
+
+        return match
 
     # --- signs ------------------------------------------------------------------------------------------------------
 
