@@ -64,7 +64,7 @@ _LONG = {
 """Files that take longer than their folder and the number of their tests lead one to expect, in seconds."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     example.share()
     databases.copy_empty()
     cheap_keys.ask_for_least()
@@ -72,6 +72,7 @@ def pytest_configure() -> None:
     settings.load_profile("as many as asked")
     if "PYTEST_XDIST_WORKER" in os.environ:
         _own_network()
+        worker_server.tell_less(config)
 
 
 def _own_network() -> None:

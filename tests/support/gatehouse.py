@@ -74,16 +74,19 @@ class Gatehouse:
         self.port = free_port()
         self.trunk_port = free_port()
         first = random.randrange(10000, 16500, 500)  # below the ports that the kernel gives to anybody
-        self.set("sip", listen=f"127.0.0.1:{self.port}")
-        self.set("trunk", address=f"127.0.0.1:{self.trunk_port}", options_seconds=0)
-        self.set("media", port_min=first, port_max=first + 15999)
-        self.set("log", level="info", format="json")
+        own: dict[str, dict[str, Any]] = {
+            "sip": {"listen": f"127.0.0.1:{self.port}"},
+            "trunk": {"address": f"127.0.0.1:{self.trunk_port}", "options_seconds": 0},
+            "media": {"port_min": first, "port_max": first + 15999},
+            "log": {"level": "info", "format": "json"},
+        }
         if announcement is not None:
             wav_of_silence(folder / "tone.wav", announcement)
-            self.set("announcement", id="tone", wav="tone.wav")
+            own["announcement"] = {"id": "tone", "wav": "tone.wav"}
         if data is not None:
             shutil.copytree(folder / "data", data, dirs_exist_ok=True)
-            self.set("storage", data=str(data))
+            own["storage"] = {"data": str(data)}
+        amend(self.config, own)
         self.data = data or folder / "data"
         self.socket = self.data / "control.sock"
         self.log = folder / "gate.log"

@@ -46,6 +46,27 @@ def start(config: pytest.Config, specs: Sequence[Any]) -> None:
         spec.python = shlex.join([sys.executable, "-m", "tests.support.worker", place])
 
 
+_SHOWN = 0.005
+"""Seconds from which on pytest names a test's preparation among what takes long."""
+
+
+def tell_less(config: pytest.Config) -> None:
+    """For a worker: four of six messages of a test say that it begins and ends, and that its preparation went well.
+    Only ``-v`` shows any of that, and each costs the worker and whoever reads it."""
+    if config.option.verbose > 0:
+        return
+    interactor: Any = next(each for each in config.pluginmanager.get_plugins() if hasattr(each, "sendevent"))
+    send = interactor.sendevent
+
+    def send_less(name: str, **event: Any) -> None:
+        report = event.get("data", {})
+        part = name == "testreport" and report["when"] != "call" and report["outcome"] == "passed"
+        if name not in ("logstart", "logfinish") and not (part and report["duration"] < _SHOWN):
+            send(name, **event)
+
+    interactor.sendevent = send_less
+
+
 def _become(request: dict[str, Any]) -> None:
     """What an interpreter does that is called with ``-c``."""
     os.environ.clear()
