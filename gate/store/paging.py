@@ -56,7 +56,7 @@ def window(
     limit = max(1, min(limit, LIMIT))
     newest_first = before is None
     given = after if newest_first else before
-    cursor = None if given is None or given == END else _parts(given, len(key))
+    cursor = None if given is None or given == END else parts(given, len(key))
     rows = read(Way(newest_first, cursor, limit + 1))
     more, rows = len(rows) > limit, rows[:limit]
     if not newest_first:
@@ -72,8 +72,14 @@ def _cursor(row: Row, key: tuple[str, ...]) -> str:
     return " ".join(str(row[name]) for name in key)
 
 
-def _parts(cursor: str, count: int) -> tuple[str, ...]:
-    parts = tuple(cursor.split(" ", count - 1))
-    if len(parts) != count or not all(parts):
-        raise UsageError(f"not a place in a list: {cursor!r}", hint="give `next` or `prev` of a page, unchanged")
-    return parts
+def parts(cursor: str, count: int) -> tuple[str, ...]:
+    """What a cursor is made of. Raises ``UsageError``."""
+    found = tuple(cursor.split(" ", count - 1))
+    if len(found) != count or not all(found):
+        raise no_place(cursor)
+    return found
+
+
+def no_place(cursor: str) -> UsageError:
+    """The error of a cursor that no page has given."""
+    return UsageError(f"not a place in a list: {cursor!r}", hint="give `next` or `prev` of a page, unchanged")

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.core.numbers import beginning_of
-from gate.errors import UsageError
-from gate.store.paging import LIMIT
+from gate.store.paging import Way, window
 from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
 
@@ -42,23 +41,18 @@ def page_of(
     """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
     whose value is None do not count. Conditions and names come from code alone."""
     conditions = {condition: value for condition, value in where.items() if value is not None}
-    values = list(conditions.values())
-    clauses = list(conditions)
-    if after is not None:
-        at, space, last = after.partition(" ")
-        if not space:
-            raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of the page before, unchanged")
-        clauses.append(f"({time}, {key}) < (?, ?)")
-        values += [at, last]
-    count = max(1, min(limit, LIMIT))
-    rows = tx.query(
-        f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - names are code's
-        f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
-        [*values, count + 1],
-    )
-    more = rows[count:]
-    rows = rows[:count]
-    return Page([decoded(row) for row in rows], f"{rows[-1][time]} {rows[-1][key]}" if more else None)
+
+    def read(way: Way) -> list[Row]:
+        clauses = [*conditions, *([f"({time}, {key}) < (?, ?)"] if way.cursor else [])]
+        rows = tx.query(
+            f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - code's names
+            f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
+            [*conditions.values(), *(way.cursor or ()), way.most],
+        )
+        return [decoded(row) for row in rows]
+
+    found = window(read, (time, key), after, None, limit)
+    return Page(found.items, found.next)
 
 
 _JSON_COLUMNS = ("recipients", "packets", "gaps")

@@ -19,8 +19,7 @@ from gate.core.evidence import stamp
 from gate.core.finding import terms
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
-from gate.errors import UsageError
-from gate.store.paging import Way, Window, window
+from gate.store.paging import Way, Window, no_place, window
 from gate.store.queries import Source, decoded
 from gate.store.sorting import order_of, sorted_window
 from gate.types import Row
@@ -306,7 +305,7 @@ def _beyond(key: str, way: Way) -> tuple[list[str], list[Any]]:
     if way.cursor is None:
         return [], []
     if not way.cursor[0].isdigit() or len(way.cursor[0]) > 18:
-        raise UsageError(f"not a place in a list: {way.cursor[0]!r}", hint="give `next` or `prev` of a page, unchanged")
+        raise no_place(way.cursor[0])
     return [f"{key} {way.sign} ?"], [int(way.cursor[0])]
 
 

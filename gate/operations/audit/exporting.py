@@ -26,6 +26,7 @@ from gate.operations.keys.recipients import Recipient
 from gate.operations.operation import READERS, Caller, Line, Moment, Note, Request, Response, operation
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept
+from gate.store.paging import no_place
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -395,5 +396,5 @@ def _place(after: str | None) -> tuple[str, str, int]:
         return "", "", -1
     at, leaf, call = (*after.split(" ", 2), "", "")[:3]
     if not leaf.isdigit():
-        raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of the page before, unchanged")
+        raise no_place(after)
     return at, call, int(leaf)

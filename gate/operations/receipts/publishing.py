@@ -9,6 +9,7 @@ import msgspec
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
 from gate.operations.receipts.proofs import ReceiptEvidence, proofs
+from gate.store.paging import no_place
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -104,7 +105,7 @@ def _place(after: str | None) -> int:
     if after is None:
         return -1
     if not after.isdecimal() or len(after) > 18:
-        raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of the page before, unchanged")
+        raise no_place(after)
     return int(after)
 
 

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from gate.clock import Clock
 from gate.core.evidence import stamp
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
-from gate.errors import RefusedError, UsageError
+from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
 from gate.ports import Fact
 from gate.store import kept
+from gate.store.paging import parts
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
@@ -137,9 +138,9 @@ class Retention:
             return {"items": items, "next": None}
         late = [("", self.terms.horizon(today))]
         spans = [(stamp(start), end) for start, end in self.terms.spans(day)] if day > today else late
-        place = _place(after)
+        at, recording_id = ("", "") if after is None else parts(after, 2)
         for start, end in spans:
-            for rows, holds in self._between(max(place, (start, "")), end):
+            for rows, holds in self._between(max((at, recording_id), (start, "")), end):
                 found = due([recording_of(row) for row in rows], holds, day, self.terms)
                 names = {each.id: hold.name for each, hold in found.held}
                 going = {
@@ -337,16 +338,6 @@ class Retention:
             yield
         finally:
             self._one.release()
-
-
-def _place(after: str | None) -> tuple[str, str]:
-    """Where a page of ``on_day`` begins. Raises ``UsageError``."""
-    if after is None:
-        return "", ""
-    at, _, recording_id = after.partition(" ")
-    if not recording_id:
-        raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of a page, unchanged")
-    return at, recording_id
 
 
 def _going(row: Row, hold: str | None) -> Row:
