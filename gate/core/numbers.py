@@ -207,6 +207,14 @@ def emergency_number(raw: str, routed: Collection[str]) -> str:
     return short if short in routed else ""
 
 
+def is_for_help(raw: str) -> bool:
+    """True where ``raw`` spells a number that an emergency route may carry, be there one or not. Never raises."""
+    try:
+        return may_be_routed(spelling.short_number(spelling.plain(raw)))
+    except NumberRefused:
+        return False
+
+
 def may_be_routed(short: str) -> bool:
     """True for a short number that an emergency route may carry: free, and for help. Not 118, which is premium."""
     return _HELP(short) is not None

@@ -72,6 +72,8 @@ def narrow(content: Any) -> Audio:
         raise UnusableSdpError(f"unknown address family {family}")
     if not _is_one_host(family, address):
         raise UnusableSdpError("the address is not one host's, by number")
+    if not 0 < chosen.m_header.port < 65536:  # RTPProxy would take the rest of it, and send to somebody else's
+        raise UnusableSdpError(f"{chosen.m_header.port} is no port")
     own = [header.name for header in chosen.a_headers if header.name in _DIRECTIONS]
     whole = [header.name for header in content.a_headers if header.name in _DIRECTIONS]
     direction = (own or whole or ["sendrecv"])[-1]

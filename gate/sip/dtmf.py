@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gate.sip.header_fields import whole
-from gate.sip.sippy_adapter.classes import CCEventInfo
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
@@ -38,5 +37,5 @@ def told(bridge: Bridge, side: str, event: Any) -> None:
     for digit in digits_of(body.getType(), str(body)):
         bridge.engine.events.digit(bridge.id, side, digit)
     other = bridge.callee if side == "caller" else bridge.caller
-    if bridge.phase == "connected" and other.can_update():
-        other.recvEvent(CCEventInfo(body))
+    if bridge.phase == "connected" and other.isConnected():
+        other.send_plain(other.genRequest("INFO", body))

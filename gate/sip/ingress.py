@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gate.core.numbers import is_for_help
 from gate.sip.admission import (
     ALLOWED,
     KNOWN,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("gate.sip")
 
+NEXT_TRUNK = 503
+"""Upon which a phone system dials its next trunk: what an emergency route that fails answers, too."""
 PHONES = 603
 """The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""
 
@@ -150,6 +153,14 @@ class Ingress:
         known = caller or self.pbx(source, endpoint)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
+    def _refused_with(
+        self, request: SipMessage, caller: ProvenCaller | None, source: Address, endpoint: Endpoint
+    ) -> int:
+        """The code that refuses this INVITE. A call for help that the gate does not carry has to go by the phone
+        system's next trunk (LAW 3.5): no code upon which that gives up."""
+        code = self.refusal_of(caller, source, endpoint)
+        return NEXT_TRUNK if code != PHONES and _asks_for_help(request, caller) else code
+
     def _fault(
         self, request: SipMessage, source: Address, endpoint: Endpoint, fault: tuple[int, str, list[tuple[str, str]]],
         caller: ProvenCaller | None = None,
@@ -157,7 +168,7 @@ class Ingress:
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
         calls are; what was wrong stands in the phrase and the headers. A 422 it answers, as it does a 401."""
         code, phrase, headers = fault
-        refused = self.refusal_of(caller, source, endpoint)
+        refused = self._refused_with(request, caller, source, endpoint)
         if request.method == "INVITE" and not request.to_tag and refused != PHONES and code != 422:
             self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
@@ -204,7 +215,7 @@ class Ingress:
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                code, tag = self.refusal_of(None, source, endpoint), self.responses.tag(request)
+                code, tag = self._refused_with(request, None, source, endpoint), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
                 self.responses.keep(request.key, data, destination(request, source), tag)
                 endpoint.send_to(data, destination(request, source))
@@ -349,7 +360,7 @@ class Ingress:
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
-        refused = self.refusal_of(caller, source, endpoint)
+        refused = self._refused_with(request, caller, source, endpoint)
         overflow = caller is not None and caller.who.overflow
         if caller is not None:
             back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None
@@ -366,3 +377,8 @@ class Ingress:
             _log.exception("incoming failed; refused", call_id=pending.call_id)
             if self.pending.take(pending.call_id):
                 self.refuse(pending, "internal_error", "", "The gate failed.")
+
+
+def _asks_for_help(request: SipMessage, caller: ProvenCaller | None) -> bool:
+    """An INVITE for an emergency number, with a route here or without; or for the emergency service (RFC 5031)."""
+    return request.uri.lower().startswith("urn:service:sos") or is_for_help(number_of(request, caller))

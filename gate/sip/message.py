@@ -127,7 +127,7 @@ def parse(data: bytes) -> SipMessage:
         BadMessage: not SIP, or SIP with a fault that RFC 3261 says to answer with 400, 505 or the like; a faulty
             response is never answered.
     """
-    head, body = _split(data)
+    head, body = _split(data.lstrip(b"\r\n"))
     lines = lines_of(head)
     message, fault = _start(lines[0].strip())
     if len(data) > MAX_MESSAGE:
@@ -250,7 +250,7 @@ def read_via(text: str) -> Via | None:
     protocol, _, rest = hop.partition("/")
     version, _, rest = rest.partition("/")
     words = rest.split(None, 1)
-    if protocol.strip() != "SIP" or version.strip() != "2.0" or len(words) != 2 or not words[0].isalnum():
+    if protocol.strip().upper() != "SIP" or version.strip() != "2.0" or len(words) != 2 or not words[0].isalnum():
         return None
     host = _HOST.match(words[1])
     if not host:
@@ -259,7 +259,7 @@ def read_via(text: str) -> Via | None:
     port = whole(text, 5) if colon == ":" else 0 if not colon else None
     if port is None or (colon and port == 0) or port > 65535:
         return None
-    return Via(words[0], host[0], port, semicolon + params)
+    return Via(words[0].upper(), host[0], port, semicolon + params)
 
 
 def _check(message: SipMessage, body: bytes) -> BadMessage | None:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from gate.sip.ingress import Ingress
 
 
+_NO_ROUTE = ("999", "112", "18000")
+"""Without an emergency route: numbers whose calls are told to go another way (``Ingress``)."""
+
+
 class SendingAway:
     """The part of the ingress that answers ``too_many_calls``."""
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
         self._engine = ingress.engine
-        self._for_help = ingress.engine.config.emergency.numbers if ingress.engine.trunks.emergency else ()
+        self._for_help = ingress.engine.config.emergency.numbers if ingress.engine.trunks.emergency else _NO_ROUTE
         self.judged: bool | None = None
         """What ``too_many`` has said of the message in hand."""
 

@@ -25,6 +25,8 @@ _log = structlog.get_logger("gate.sip")
 LEAST_SECONDS = 90
 """The shortest time there is (RFC 4028 section 5)."""
 OPTION = "timer"
+MOST_RAISED = 8
+"""How often a session timer may be too short for the far end: each hop of the way may want more, once."""
 REFRESH_AT = (0.4, 0.5, 0.6)
 """When a session is refreshed, as parts of its time: until one is taken, which starts the time anew."""
 
@@ -72,6 +74,8 @@ class SessionTimer:
         """The gate refreshes."""
         self.least = 0
         """Min-SE that was heard on the way (422)."""
+        self._raised = 0
+        """How often that was."""
         self.updates = False
         self._next: tuple[int, bool] | None = None
         """What the answer to the peer's request says, until it is said."""
@@ -128,7 +132,8 @@ class SessionTimer:
 
     def too_brief(self, least: int) -> bool:
         """Its 422, with Min-SE; True where the same request is to be sent again with so much."""
-        if not max(self.least, LEAST_SECONDS) < least < 10**7:
+        self._raised += 1
+        if self._raised > MOST_RAISED or not max(self.least, LEAST_SECONDS) < least < 10**7:
             return False
         self.least = least
         return True

@@ -36,6 +36,13 @@ def test_law_6_2_vectors(vector: dict[str, str | None]) -> None:
         assert parse(raw).e164 == vector["e164"]
 
 
+def test_law_3_5_what_is_for_help_is_known_without_a_route() -> None:
+    for raw in ("999", "9-112", "tel:18000", "+44101", "116 123"):
+        assert numbers.is_for_help(raw)
+    for raw in ("118500", "1471", "999 1", "", "02079460999", "help"):
+        assert not numbers.is_for_help(raw)
+
+
 # --- one number, many spellings (LAW 6.2) ---------------------------------------------------------------------------
 
 

@@ -105,6 +105,8 @@ def test_of_two_audio_streams_the_first_is_taken() -> None:
         HEAD + "m=audio 4000 RTP/SAVPF 0\r\n",
         HEAD + "m=audio 4000 RTP/AVPF 0\r\n",
         HEAD.replace("IP4", "IP9") + AUDIO,
+        HEAD + "m=audio 70000 RTP/AVP 0\r\n",
+        HEAD + "m=audio -4 RTP/AVP 0\r\n",
     ],
 )
 def test_a_body_without_plain_audio_is_refused(text: str) -> None:

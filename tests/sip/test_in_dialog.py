@@ -250,6 +250,60 @@ def test_bye_while_an_update_is_under_way():
         assert call.call_manager.wait("hung_up")[2] == "caller"
 
 
+# --- INFO and OPTIONS at any time -----------------------------------------------------------------------------------
+
+KEY = {"body": "Signal=9\r\nDuration=160\r\n", "content_type": "application/dtmf-relay"}
+
+
+def asked_by_both(call: Call) -> None:
+    """A key and a question of each side: 200, for a 481 would end the call (RFC 3261 12.2.1.2)."""
+    for method, named in (("INFO", KEY), ("OPTIONS", {})):
+        call.phone.send(call.phone.next(method, **named))
+        assert call.phone.recv(only="200").get("CSeq").endswith(method)
+        of_callee(call, method, **named)
+        assert call.callee.recv(only="200").get("CSeq").endswith(method)
+
+
+def test_a_key_or_a_question_while_it_rings_does_not_end_the_call():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.phone.dialog.remote = call.phone.recv(only="180").get("To")
+        asked_by_both(call)
+        call.phone.send(call.phone.next("INFO", cseq=1, **KEY))
+        assert call.phone.recv(only="500")
+        call.callee.pick_up()
+        assert call.phone.recv(only="200").body == sdp(41000)
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_a_key_while_an_offer_is_under_way_is_heard(side):
+    """It may be an objection, or the pause for a card."""
+    with Call() as call:
+        call.set_up()
+        asker, asked = (call.phone, call.callee) if side == "caller" else (call.callee, call.phone)
+        if side == "caller":
+            call.phone.send(call.phone.next("INVITE", body=sdp(43000, "sendonly")))
+        else:
+            of_callee(call, "INVITE", body=sdp(43000, "sendonly"))
+        invite = asked.fresh("INVITE")
+        asked_by_both(call)
+        assert call.call_manager.wait("digit", count=2)[2:] == ("callee", "9")
+        assert call.callee.fresh("INFO").body == KEY["body"]
+        asked.send(asked.answer(invite, 200, "OK", body=sdp(44000, "recvonly")), call.callee.gate)
+        assert asker.recv(only="200").body == sdp(44000, "recvonly")
+
+
+def test_what_comes_after_the_end_finds_no_call():
+    with Call() as call:
+        call.set_up()
+        call.phone.send(call.phone.next("BYE"))
+        assert call.phone.recv(only="200")
+        for method in ("INFO", "OPTIONS", "INVITE"):
+            call.phone.send(call.phone.next(method, body=sdp()))
+            assert call.phone.recv().code == 481
+
+
 # --- codecs ---------------------------------------------------------------------------------------------------------
 
 G729 = sdp(43000).replace(" 0 8 101", " 18 101")

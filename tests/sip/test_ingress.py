@@ -264,6 +264,8 @@ def test_calls_from_the_trunk_do_not_come_in():
         (lambda text: text.partition("\r\n\r\n")[0].replace("\r\n", "\n") + "\n\n" + sdp(), 603),
         (lambda text: text.replace("sip:02079460000@gate.invalid SIP", "sip:020 7946 0000@gate.invalid SIP"), 400),
         (lambda text: text.replace("Subject: x", "Subject: caf\xe9"), 603),
+        (lambda text: "\r\n\r\n" + text, 603),
+        (lambda text: text.replace("Via: SIP/2.0/UDP", "Via: sip/2.0/udp"), 603),
     ],
 )
 def test_every_invite_gets_an_answer(change, code):
@@ -405,3 +407,17 @@ def test_a_request_that_came_by_another_way_before_rings_nobody_twice(decided: b
         assert heard.get("Via").count("z9hG4bKanother") == 1
         assert call.callee.quiet()
         assert call.call_manager.kinds().count("incoming") == 1
+
+
+@pytest.mark.parametrize("said", [";received=192.0.2.9", ";rport=9;received=192.0.2.9", ';note="a;b,c"'])
+def test_answers_of_a_call_go_back_to_where_it_came_from_whatever_its_via_says(said):
+    """The ingress's own, and those of the call itself."""
+    with Call() as call:
+        text = call.phone.request("INVITE", call.phone.new_dialog(), body=sdp()).replace(";rport", f";rport{said}", 1)
+        call.phone.send(text.replace(";rport;rport=9", ";rport=9"))
+        call.callee.ring()
+        assert call.phone.recv(only="180")
+        call.callee.say(486, "Busy Here")
+        heard = call.phone.recv(only="486")
+        assert f";rport={call.phone.port}" in heard.get("Via")
+        assert "192.0.2.9" not in heard.get("Via")

@@ -133,6 +133,11 @@ def test_codecs_in_order():
     assert sdp.codecs("") == ()
 
 
+def test_a_codec_under_another_number_than_its_own_has_no_announcement():
+    offer = "m=audio 1 RTP/AVP 97 98 0 8\r\na=rtpmap:97 PCMU/8000\r\na=rtpmap:98 opus/48000\r\na=rtpmap:0 PCMA/8000\r\n"
+    assert sdp.codecs(offer) == ("opus", "PCMA")
+
+
 def test_packets_carry_the_numbers_that_the_other_side_gave():
     mine = "m=audio 1 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
     theirs = "m=audio 1 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"

@@ -110,6 +110,31 @@ def test_an_invite_that_cannot_be_taken_is_not_led_around_the_gate(system, chang
         assert not SYSTEMS[system](heard.code)
 
 
+@every_system
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: text.replace("Subject: x", "Require: 100rel"),
+        lambda text: text.replace("application/sdp", "text/plain"),
+        lambda text: text.replace("INVITE sip:999@gate.invalid", "INVITE urn:service:sos.police"),
+        lambda text: text.replace("INVITE sip:", "INVITE sips:"),
+        lambda text: text.replace("1 INVITE", "1 BYE"),
+    ],
+)
+def test_law_3_5_a_call_for_help_that_is_not_carried_goes_by_the_next_trunk(system, change):
+    call_manager = ScriptedCallManager(refused={"*": "destination_not_allowed"})
+    config = config_for("127.0.0.1:9", refusal=STOPS[system])
+    with RunningLine(config, call_manager) as running, Phone(running.address) as phone:
+        phone.dialog = phone.new_dialog("999")
+        phone.send(change(phone.request("INVITE", phone.dialog, body=sdp(), headers=("Subject: x",))))
+        heard = phone.recv()
+        assert heard.code == 503
+        assert SYSTEMS[system](heard.code)
+        phone.dial("118500")  # no call for help
+        assert phone.recv(only=str(STOPS[system]))
+
+
 @pytest.mark.parametrize("own", [0, 484])
 def test_an_accounts_code_is_its_own_or_the_default(own):
     """A phone system that signs in as an account."""

@@ -104,6 +104,17 @@ def test_too_short_a_timer_gets_422_even_from_a_pbx_that_is_refused_with_another
         bye(call)
 
 
+def test_a_trunk_that_always_wants_a_longer_timer_is_not_asked_for_ever(monkeypatch):
+    monkeypatch.setattr(session_timers, "MOST_RAISED", 2)
+    with Call(sip={"session_seconds": 90}) as call:
+        call.phone.dial()
+        for seconds in (300, 600, 900):
+            call.callee.ring(100)
+            call.callee.say(422, "Session Interval Too Small", headers=(f"Min-SE: {seconds}",))
+        assert call.call_manager.wait("failed")[2] == "422"
+        assert call.phone.recv(only="503")
+
+
 @pytest.mark.parametrize("again", [422, 407])
 def test_a_trunk_that_wants_a_longer_timer_gets_it(again):
     with Call(sip={"session_seconds": 90}, trunk_options={"username": "firm", "password_file": "x"}) as call:

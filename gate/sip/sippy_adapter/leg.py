@@ -36,7 +36,7 @@ from gate.sip.message import Address
 from gate.sip.peers import DialogPeer
 from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.sippy_adapter.refreshing import AGENT, REFRESHES, RefreshingUA, headers, told_in
+from gate.sip.sippy_adapter.refreshing import AGENT, BESIDE, REFRESHES, RefreshingUA, headers, told_in
 from gate.sip.sippy_adapter.reliable import acknowledge
 from gate.sip.sippy_adapter.transactions import Transactions
 
@@ -135,6 +135,8 @@ class Leg(RefreshingUA):
         if self.state is not None and not self.over and method == "UPDATE":
             return self._updated(req)
         if self.state is not None and method not in self._handled():
+            if method in BESIDE and not self.over:
+                return self._beside(req)
             return (req.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
         if method == "INVITE" and sip_t.r487 is not None and self.state is None:
             sip_t.r487.getHFBody("to").setTag(self.lTag)
@@ -164,7 +166,7 @@ class Leg(RefreshingUA):
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
                 resp.setSCode(488, "Request Timeout")
         on_late = self._on_late
-        if on_late is not None and 200 <= code < 300:
+        if str(self.state) == "Cancelling(UAC)" and 200 <= code < 300:
             with self.transactions.after_this():
                 super().recvResponse(resp, tr)
         else:
@@ -182,7 +184,7 @@ class Leg(RefreshingUA):
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
         if str(self.state) == "Disconnected":
-            return ("BYE", "INVITE", "INFO", "OPTIONS")
+            return ("BYE",)
         return tuple(self.state.recv_request_handlers)
 
     def can_update(self) -> bool:

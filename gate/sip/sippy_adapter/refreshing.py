@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sippy.CCEvents import CCEventUpdate
+from sippy.CCEvents import CCEventInfo, CCEventUpdate
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.UA import UA
@@ -21,6 +21,8 @@ AGENT = None
 """What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
 REFRESHES = ("INVITE", "UPDATE")
 """Methods that start a session timer anew."""
+BESIDE = ("UPDATE", "INFO", "OPTIONS")
+"""Methods that may come at any time of a dialog, whatever else is under way in it."""
 RETRY_SECONDS = "5"
 """When an offer may come again that came too early."""
 
@@ -73,11 +75,25 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     # --- the peer's ---------------------------------------------------------------------------------------------------
 
     def isYours(self, req: Any = None, call_id: Any = None, from_tag: Any = None, to_tag: Any = None) -> Any:
-        """An UPDATE is this dialog's before the answer, too."""
-        if req is not None and req.getMethod() == "UPDATE" and self.cId is not None:
+        """These are this dialog's before the answer, too."""
+        if req is not None and req.getMethod() in BESIDE and self.cId is not None:
             ours = str(req.getHFBody("call-id")) == str(self.cId) and req.getHFBody("to").getTag() == self.lTag
             return self if ours else None
         return super().isYours(req, call_id, from_tag, to_tag)
+
+    def _beside(self, req: Any) -> Any:
+        """INFO or OPTIONS while it rings, or while an offer is under way. sippy knows them in a talk alone, and a 481
+        ends the call with most peers (RFC 3261 12.2.1.2); the key in an INFO may be an objection, or a pause."""
+        number = req.getHFBody("cseq").getCSeqNum()
+        if self.rCSeq is not None and self.rCSeq >= number:
+            return (req.genResponse(500, "Server Internal Error", server=AGENT), None, None)
+        self.rCSeq = number
+        self.on_request()
+        if req.getMethod() == "INFO":
+            self.equeue.append(CCEventInfo(req.getBody(), rtime=req.rtime, origin=self.origin))
+        self.transactions.sendResponse(req.genResponse(200, "OK", server=AGENT))
+        self.emitPendingEvents()
+        return (None, None, None)
 
     def _updated(self, req: Any) -> Any:
         """UPDATE (RFC 3311): without SDP a sign of life; with it an offer, as a re-INVITE is. Before the answer there

@@ -7,6 +7,7 @@
 - headers are split with ``str.splitlines``, which takes FS, NEL, U+2028 and others for line ends: they are replaced
 - Content-Length counts characters, not bytes: a body holds ASCII alone
 - lists and parameters take quadratic time: known headers alone pass; ``gate.sip.message`` bounds all sizes
+- an answer goes wherever ``received`` says in the request's own Via: ``_hop_params``
 - the ACK of a 2xx goes to its Contact, whatever that is: ``reachable``
 - a display name with ``\\"`` or ``\\\\`` raises, or moves the URI: names lose quotes and backslashes
 - an unreadable address raises in the middle of sippy's work: ``parsable`` is asked first
@@ -47,11 +48,12 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
         lines = [f"{message.method} {_line(_transport(message.uri, by))} SIP/2.0"]
     else:
         lines = [f"SIP/2.0 {message.code} {_line(message.uri) or 'Unspecified'}"]
-    for via in message.vias:
+    for at, via in enumerate(message.vias):
         hop = read_via(via)
         if hop is not None:
             port = f":{hop.port}" if hop.port else ""
-            lines.append(f"Via: SIP/2.0/{hop.transport} {hop.host}{port}{_line(hop.params)}")
+            params = _hop_params(hop.params, own=at == 0 and bool(message.method))
+            lines.append(f"Via: SIP/2.0/{hop.transport} {hop.host}{port}{_line(params)}")
     first = _first_hop(message)
     for name, value in message.headers:
         if name == "via" or name not in _PASSED or (message.code >= 300 and name in _TARGETS):
@@ -69,6 +71,16 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
     body = body_of(message)
     lines.append(f"content-length: {len(body)}\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
+
+
+def _hop_params(params: str, *, own: bool) -> str:
+    """The parameters of a Via without those that have quotes, which sippy cannot read. ``own``: it is that of who sends
+    the request, and may not say where it was received from (RFC 3261 18.2.1): the answers would go there."""
+    if not (own and "received" in params.lower()) and _UNFIT.isdisjoint(params):
+        return params
+    _, *each = params.split(";")
+    kept = [one for one in each if _UNFIT.isdisjoint(one) and not (own and one.strip().lower().startswith("received"))]
+    return "".join(f";{one}" for one in kept)
 
 
 def _first_hop(message: SipMessage) -> str:
