@@ -24,7 +24,16 @@ from gate.errors import UsageError
 from gate.handed_over_file import open_file
 from gate.operations.contacts.csv_reader import HEAD, sniff
 from gate.operations.lists.consents import ConsentExport, ConsentImport
-from gate.operations.lists.entries import COLUMNS, REQUIRED, BatchKept, ConsentEntry, Entry, ObjectionEntry, read_row
+from gate.operations.lists.entries import (
+    COLUMNS,
+    REQUIRED,
+    BatchKept,
+    ConsentEntry,
+    Entry,
+    ObjectionEntry,
+    objection_in_part,
+    read_row,
+)
 from gate.operations.lists.objections import ObjectionExport, ObjectionImport
 from gate.operations.operation import Page, Request
 from gate.types import Progress
@@ -65,6 +74,8 @@ class ListFile:
     entries: list[Entry] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     """(line, what is wrong), in the file's order."""
+    in_part: list[Entry] = field(default_factory=list)
+    """Objections on wrong lines whose number is sound: a date that cannot be read lets nobody be called."""
 
     @property
     def bad(self) -> int:
@@ -90,14 +101,18 @@ def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFil
 
 
 def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str], now: datetime) -> None:
-    if len(values) != len(header):
-        found.faults.append((line, f"it has {len(values)} fields and the header {len(header)}"))
-        return
-    fields, faults = read_row(found.name, dict(zip(header, values, strict=True)), now)
-    if faults:
-        found.faults += [(line, fault) for fault in faults]
+    shifted = len(values) != len(header)
+    row = dict(zip(header, values, strict=False))
+    if shifted:
+        faults = [f"it has {len(values)} fields and the header {len(header)}"]
     else:
-        found.entries.append(_LISTS[found.name].entry(**fields, line=line))
+        fields, faults = read_row(found.name, row, now)
+        if not faults:
+            found.entries.append(_LISTS[found.name].entry(**fields, line=line))
+            return
+    found.faults += [(line, fault) for fault in faults]
+    if found.name == "objections" and (part := objection_in_part(row, shifted=shifted)):
+        found.in_part.append(ObjectionEntry(**part, line=line))
 
 
 def _header(name: str, values: Sequence[str]) -> list[str]:
@@ -127,7 +142,8 @@ def _text(raw: bytes) -> tuple[str, str]:
 
 def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress | None = None) -> dict[str, Any]:
     """Keep what was read, in batches, each of them as a whole. Nothing is kept where a line is wrong, unless the wrong
-    ones are to be skipped. Raises ``UsageError`` that names every wrong line."""
+    ones are to be skipped; of an objection what is wrong is, and its number is blocked where it can be read. Raises
+    ``UsageError`` that names every wrong line."""
     if found.name == "consents" and (skip_bad or not found.faults):
         _ask_about(gate, found)
     if found.faults and not skip_bad:
@@ -141,16 +157,18 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
     counts = {"imported": 0, "held": 0, "without_effect": 0}
     done = 0
     # What was withdrawn comes first: a withdrawal that is learnt after a later consent would stand against it.
-    entries = sorted(found.entries, key=lambda entry: getattr(entry, "withdrawn_at", None) is None)
+    entries = sorted([*found.entries, *found.in_part], key=lambda entry: getattr(entry, "withdrawn_at", None) is None)
     for batch in _batches(entries):
         asked = _LISTS[found.name].batch(entries=batch, source_name=found.source_name, sha256=found.sha256)
         kept = gate.ask(asked)
         counts = {name: count + getattr(kept, name) for name, count in counts.items()}
         done += len(batch)
         if progress:
-            progress(done / len(found.entries), f"{done:,} of {len(found.entries):,}")
-    faults = [{"line": line, "fault": fault} for line, fault in found.faults]
-    return counts | {"skipped": found.bad, "faults": faults, "sha256": found.sha256}
+            progress(done / len(entries), f"{done:,} of {len(entries):,}")
+    blocked = {entry.line for entry in found.in_part}
+    faults = [{"line": line, "fault": fault, "blocked": line in blocked} for line, fault in found.faults]
+    left = {"skipped": found.bad - len(blocked), "blocked_without": len(blocked)}
+    return counts | left | {"faults": faults, "sha256": found.sha256}
 
 
 def _ask_about(gate: Gate, found: ListFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,11 @@ def kept(value: Mapping[str, Any]) -> Iterator[str]:
 
 def imports(body: Body) -> Body:
     """The arguments of an import."""
-    skip = click.option("--skip-bad", is_flag=True, help="Import the good lines of a file that has bad ones.")
+    skip = click.option(
+        "--skip-bad",
+        is_flag=True,
+        help="Import the good lines of a file that has bad ones; of objections every number that can be read.",
+    )
     file = click.argument("file", type=FILE)
     return file(skip(body))
 
@@ -46,8 +51,12 @@ def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
     with reach(view.config) as gate, view.progress(f"Importing {name}") as progress:
         report = send_list(gate, found, skip_bad=skip_bad, progress=progress)
     for fault in report["faults"]:
-        say(f"skipped line {fault['line']}: {fault['fault']}")
+        done = "blocked, but" if fault["blocked"] else "skipped"
+        say(f"{done} line {fault['line']}: {fault['fault']}")
     view.data(report if view.json else {key: value for key, value in report.items() if key != "faults"})
+    if name == "objections" and report["skipped"]:
+        say(f"Attention: {report['skipped']:,} who objected are not blocked, as their number cannot be read.")
+        sys.exit(1)
 
 
 def run_export(view: View, name: str, output: Path) -> None:

@@ -40,9 +40,12 @@ class Said(Moment):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
+        now = SystemClock().now()
+        with suppress(TypeError, ValueError):
+            return time_of(value, now, end=True)
         try:
-            return time_of(value, SystemClock().now(), end=True)
-        except (TypeError, ValueError):
+            return time_of(day_of(value, now.astimezone(LONDON).date()).isoformat(), now, end=True)
+        except (AttributeError, TypeError, ValueError):
             return super().convert(value, param, ctx)
 
 

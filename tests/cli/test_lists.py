@@ -73,9 +73,37 @@ def test_a_file_with_wrong_lines_imports_nothing_unless_they_are_to_be_skipped(f
         assert words in refused.err
     assert dialgate("check", "07700900401").code == 0
     report = dialgate("objection", "import", str(file), "--skip-bad", "--json").json
-    assert (report["imported"], report["skipped"]) == (1, 3)
-    assert [fault["line"] for fault in report["faults"]] == [3, 5, 6]
-    assert dialgate("check", "07700900401", "--json").json["reason"] == "objected"
+    assert (report["imported"], report["skipped"], report["blocked_without"]) == (2, 2, 1)
+    assert [(fault["line"], fault["blocked"]) for fault in report["faults"]] == [(3, False), (5, False), (6, True)]
+    for number in ("07700900401", "07700900402"):
+        assert dialgate("check", number, "--json").json["reason"] == "objected"
+
+
+def test_nobody_who_objected_is_lost_for_a_date_or_a_word(folder: Path) -> None:
+    file = folder / "old.csv"
+    lines = [
+        "07700900411,30/02/2025,,",
+        "07700900412,45000,,",
+        f"07700900413,,{'n' * 4001},",
+        "07700900414,,,everything",
+    ]
+    file.write_text("\n".join(["number,made_at,note,scope", *lines, "07700900415,01/12/2025 14:30,told us,all"]))
+    assert dialgate("objection", "import", str(file)).code == 2
+    done = dialgate("objection", "import", str(file), "--skip-bad")
+    assert done.code == 0 and "blocked, but line 2: made_at" in done.err
+    held = {row["number"]: row for row in dialgate("objection", "list", "--show-numbers", "--json").json["items"]}
+    scopes = {number[-2:]: row["scope"] for number, row in held.items() if number.startswith("+4477009004")}
+    assert scopes == {"11": "marketing", "12": "marketing", "13": "marketing", "14": "all", "15": "all"}
+    assert held["+447700900415"]["made_at"].startswith("2025-12-01T14:30")
+    file.write_text("number\n12\n07700900416\n")
+    lost = dialgate("objection", "import", str(file), "--skip-bad")
+    assert lost.code == 1 and "1 who objected are not blocked" in lost.err
+
+
+@pytest.mark.parametrize("typed", ["2025-12-01", "01/12/2025", "1 Dec 2025"])
+def test_a_bare_day_of_an_objection_is_its_end_however_it_is_typed(folder: Path, typed: str) -> None:
+    kept = dialgate("objection", "add", "07700900421", "--made-at", typed, "--json").json
+    assert kept["made_at"].startswith("2025-12-01T23:59:59"), kept
 
 
 def test_the_line_is_where_the_record_begins() -> None:

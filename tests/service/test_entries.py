@@ -38,6 +38,10 @@ def test_a_consent_in_bulk_has_its_own_date_and_evidence(column: str) -> None:
         ("2025-07-01T10:00:00+02:00", datetime(2025, 7, 1, 8, tzinfo=UTC)),
         ("2025-07-01", datetime(2025, 7, 1, 22, 59, 59, 999999, tzinfo=UTC)),
         ("2026-03-02", NOW),
+        ("01/07/2025", datetime(2025, 7, 1, 22, 59, 59, 999999, tzinfo=UTC)),
+        ("1/7/2025 10:00", datetime(2025, 7, 1, 9, tzinfo=UTC)),
+        ("01/07/2025 10:00:30", datetime(2025, 7, 1, 9, 0, 30, tzinfo=UTC)),
+        ("02/03/2026", NOW),
     ],
 )
 def test_times_are_londons_and_a_day_is_its_end_for_an_objection(text: str, at: datetime) -> None:

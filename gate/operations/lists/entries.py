@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.core import numbers
+from gate.core.days import time_of_day
 from gate.core.numbers import NumberRefused
 from gate.core.own_lists import last_day, live_consents, own_day_fault, standing_objection, unspoken
 from gate.core.showing import LONDON
@@ -53,6 +54,7 @@ MOST: Final = {
 """Longest text of a column, in characters; ``NOTE`` for the others."""
 NOTE: Final = 4000
 _TIMES: Final = ("made_at", "given_at", "withdrawn_at")
+_BRITISH = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}:\d{2}(?::\d{2})?))?").fullmatch
 
 
 AT_ONCE: Final = 500
@@ -215,8 +217,8 @@ def origin(entry: Entry, source_name: str, sha256: str) -> dict[str, Any]:
 def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str, Any], list[str]]:
     """The fields that a line's texts spell, and everything that is wrong with them (then the fields are incomplete).
 
-    Times are ISO 8601; without an offset they are London's. A bare day is the end of it for an objection and for a
-    withdrawal, and the beginning of it for a consent: of two on one day the one that forbids the call stands.
+    Times are ISO 8601 or British; without an offset they are London's. A bare day is the end of it for an objection and
+    for a withdrawal, and the beginning of it for a consent: of two on one day the one that forbids the call stands.
     """
     fields: dict[str, Any] = {}
     faults: list[str] = []
@@ -228,10 +230,12 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
             try:
                 fields[column] = time_of(text, now, end=column != "given_at") if text else None
             except ValueError:
-                faults.append(f'{column}: "{text[:40]}" is not a time; write 2026-03-02T10:00:00Z or 2026-03-02')
+                faults.append(f'{column}: "{text[:40]}" is not a time; write 02/03/2026 10:00 or 2026-03-02')
         elif column == "holds_until":
             try:
-                fields[column] = date.fromisoformat(text.strip()) if text.strip() else None
+                fields[column] = (
+                    time_of(text.strip(), now, end=False).astimezone(LONDON).date() if text.strip() else None
+                )
             except ValueError:
                 faults.append(f'{column}: "{text[:40]}" is not a day; write 2027-03-02')
         else:
@@ -239,6 +243,26 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
     if name == "objections" and not fields["source"]:
         fields["source"] = "import"
     return fields, faults or list(faults_of(name, fields, now))
+
+
+def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[str, Any] | None:
+    """What of a wrong line blocks all the same: an objection holds from when the firm learns of it, whatever date or
+    words it bears (LAW 1.7a). None where its number cannot be read. A scope that is none is the wider one.
+
+    ``shifted``: the line has too many fields or too few, and all but the number may stand under another name.
+    """
+    number, scope = (row.get("number") or "").strip(), (row.get("scope") or "").strip().lower()
+    try:
+        numbers.parse(number)
+    except NumberRefused:
+        return None
+    wide = Scope.ALL if scope or (shifted and "scope" in row) else ""
+    return {
+        "number": number[: MOST["number"]],
+        "source": "import" if shifted else (row.get("source") or "").strip()[: MOST["source"]] or "import",
+        "note": "" if shifted else (row.get("note") or "")[:NOTE],
+        "scope": scope if scope in set(Scope) and not shifted else wide,
+    }
 
 
 def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
@@ -266,12 +290,18 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
 
 
 def time_of(text: str, now: datetime, *, end: bool) -> datetime:
-    """A time as UTC; a bare day is its beginning, or its ``end`` (today: now). Raises ``ValueError``."""
+    """A time as UTC: ISO 8601, or ``25/11/2026`` and ``25/11/2026 14:30`` as British spreadsheets write them; a bare
+    day is its beginning, or its ``end`` (today: now). Raises ``ValueError``."""
+    british = _BRITISH(text)
     try:
-        day = date.fromisoformat(text)
+        day = date(int(british[3]), int(british[2]), int(british[1])) if british else date.fromisoformat(text)
     except ValueError:
+        if british:
+            raise
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=LONDON)).astimezone(UTC)
+    if british and british[4]:
+        return datetime.combine(day, time_of_day(british[4]), LONDON).astimezone(UTC)
     first = datetime.combine(day, time(), LONDON).astimezone(UTC)
     if not end:
         return first
