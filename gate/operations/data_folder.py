@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from gate.vault.keyring import Keyring
 
 T = TypeVar("T")
+PATIENCE: Final = 3.0
+"""Seconds for which a gate that starts waits until a command that has the folder has ended: a status from a timer."""
 
 
 def new_id() -> str:
@@ -73,7 +75,7 @@ class DataFolder:
                 f"the data folder {data} holds no evidence and no key",
                 hint="is its disk mounted? dialgate init makes one",
             )
-        stack.enter_context(DataLock(data))
+        stack.enter_context(DataLock(data, PATIENCE if gate is not NO_GATE else 0.0))
         self.config = config
         self.clock = clock or SystemClock()
         self.pepper = _pepper(data)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from gate.errors import StoreError
+
+PAUSE: Final = 0.05
+"""Seconds between two tries."""
 
 
 class DataLock:
@@ -19,8 +24,8 @@ class DataLock:
     without exec keeps the lock of its parent: start children by exec.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take the lock; raises ``StoreError`` naming the process that has it."""
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        """Take the lock, after so many seconds at most; raises ``StoreError`` naming the process that has it."""
         self.path = folder / "gate.lock"
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -29,13 +34,14 @@ class DataLock:
                 f"cannot open {self.path}: {error.strerror}", hint="does the data folder exist?"
             ) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(handle, patience)
         except OSError as error:
             holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
             os.close(handle)
             raise StoreError(
                 f"the data folder {folder} is in use by process {holder or 'unknown'}",
-                hint="a gate runs on it: let the command go through the gate, or stop the gate first",
+                hint="where that is a gate, let the command go through it, or stop it first; where it is another "
+                "command, wait until it has ended",
             ) from error
         with suppress(OSError):  # on a full disk the lock holds all the same, without a name
             os.ftruncate(handle, 0)
@@ -57,3 +63,15 @@ class DataLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _take(handle: int, patience: float) -> None:
+    """Raises ``BlockingIOError`` where somebody else has it still."""
+    for left in range(math.ceil(patience / PAUSE), -1, -1):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise
+        time.sleep(PAUSE)

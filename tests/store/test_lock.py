@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -58,3 +59,12 @@ def test_released_twice(tmp_path):
     lock.release()
     lock.release()
     assert (tmp_path / "gate.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_has_patience_gets_it_when_the_other_lets_go(tmp_path):
+    first = DataLock(tmp_path)
+    timer = threading.Timer(0.2, first.release)
+    timer.start()
+    with DataLock(tmp_path, 30.0), pytest.raises(StoreError, match="in use"):
+        DataLock(tmp_path)
+    timer.join()
