@@ -9,7 +9,7 @@
 - ``trunks``    the rules of the carriers; ``families``: IPv4 and IPv6 on both sides of a socket
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
-- ``control``   the sections of the gate's doors: socket, HTTP, tokens; ``asking``: the rules of who may ask there
+- ``control``   how the gate is asked: socket, HTTP, tokens; ``asking``: the rules of who may ask there
 - ``ingest``    recordings from elsewhere: the section, and its rules
 - ``siprec``    systems whose recordings are taken by SIPREC: the sections, and their rules
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route

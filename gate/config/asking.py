@@ -1,4 +1,4 @@
-"""What types cannot say of who may ask the gate: its socket and its HTTP door, tokens, roles."""
+"""What types cannot say of who may ask the gate: its socket and its HTTP endpoint, tokens, roles."""
 
 from __future__ import annotations
 

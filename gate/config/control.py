@@ -1,4 +1,4 @@
-"""The sections of the doors at which the gate is asked: its socket, HTTP, and who holds a token."""
+"""The sections of how the gate is asked: its socket, HTTP, and who holds a token."""
 
 from __future__ import annotations
 

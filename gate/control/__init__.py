@@ -2,8 +2,8 @@
 
 - ``messages``   requests read from what came, carried out, and responses read back
 - ``actors``     who acts, as it is written into the log
-- ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused; ``lookups``
-                 counts who asks for numbers
+- ``roles``      who may do what, by account and groups; ``authorisation`` asks it, and notes who was
+                 refused; ``lookups`` counts who asks for numbers
 - ``wire``       JSON bodies in and out, bounded
 - ``work``       operations carried out on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines
@@ -12,7 +12,7 @@
 - ``watchers``   those who watch: one look serves all; ``watching`` is their client
 - ``bounds``     how many connections a listener takes, from whom, for how long
 - ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision``, ``GET /metrics``, ``GET /healthz``
-- ``taking``     ``PUT /v1/recording``: what a phone system recorded
+- ``recording_upload``  ``PUT /v1/recording``: what a phone system recorded
 - ``asking``     its questions and answers: JSON, form, plain text
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes

@@ -1,11 +1,11 @@
-"""How many connections a door takes, from whom, and for how long: so that slow ones leave calls their descriptors.
+"""How many connections a listener takes, from whom, and for how long: so that slow ones leave calls their descriptors.
 
 A connection has so many seconds for the headers of each request, the first included, and as many to take its answer;
 ``wire.body`` bounds the body. A source (an address, the whole of loopback, an IPv6 /64; on the Unix socket an account)
 has so many connections at once, and all sources together have a bound. Where one is met, the oldest of its connections
-without a whole request under way makes room, so that whoever fills a door with open connections holds up nobody else;
-where all have one, the new one is closed. The highest descriptors are kept back for calls: a connection that would have
-one of them is closed at once.
+without a whole request under way makes room, so that whoever fills a listener with open connections holds up nobody
+else; where all have one, the new one is closed. The highest descriptors are kept back for calls: a connection that
+would have one of them is closed at once.
 """
 
 from __future__ import annotations
@@ -44,13 +44,15 @@ _TOLD_SECONDS: Final = 60.0
 
 
 class Bounds:
-    """The connections of one door. On the event loop."""
+    """The connections of one listener. On the event loop."""
 
-    def __init__(self, door: str, most: int, each: int, source: Callable[[asyncio.BaseTransport], Hashable]) -> None:
+    def __init__(
+        self, listener: str, most: int, each: int, source: Callable[[asyncio.BaseTransport], Hashable]
+    ) -> None:
         """``most`` connections, ``each`` of a source."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         spare = 1 << 30 if soft == resource.RLIM_INFINITY else soft
-        self._door = door
+        self._listener = listener
         self._most = min(most, max(8, spare // 8))
         self._each = min(each, self._most)
         self._highest = spare - min(_KEPT, spare // 8)
@@ -84,7 +86,7 @@ class Bounds:
         self._unread += 1
         now = asyncio.get_running_loop().time()
         if now >= self._unread_told:
-            log.warning("not_http", door=self._door, times=self._unread)
+            log.warning("not_http", door=self._listener, times=self._unread)
             self._unread, self._unread_told = 0, now + _TOLD_SECONDS
 
     def _make_room(self, crowd: list[Connection]) -> bool:
@@ -100,11 +102,11 @@ class Bounds:
         now = asyncio.get_running_loop().time()
         if now >= self._told:
             self._told = now + _TOLD_SECONDS
-            log.warning("door_full", door=self._door, of=what, connections=len(self._open))
+            log.warning("door_full", door=self._listener, of=what, connections=len(self._open))
 
 
 class Connection(RequestHandler):
-    """One connection of a bounded door."""
+    """One connection of a bounded listener."""
 
     __slots__ = ("_bounds", "_late", "_refused", "asking")
 
@@ -206,7 +208,7 @@ def answering(request: web.Request) -> Iterator[None]:
         connection.asking -= 1
 
 
-class Door:
+class BoundedServer:
     """An application that answers on a socket, within bounds."""
 
     def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
@@ -214,7 +216,9 @@ class Door:
         self._server = server
 
     @classmethod
-    async def open(cls, app: web.Application, sock: socket.socket, bounds: Bounds, *, shutdown_seconds: float) -> Door:
+    async def open(
+        cls, app: web.Application, sock: socket.socket, bounds: Bounds, *, shutdown_seconds: float
+    ) -> BoundedServer:
         """Listen on a bound socket."""
         runner = web.AppRunner(app, shutdown_timeout=shutdown_seconds)
         await runner.setup()

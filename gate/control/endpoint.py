@@ -1,4 +1,4 @@
-"""The TCP door for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/healthz``.
+"""The TCP endpoint for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/healthz``.
 
 A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
 recordings, another for decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that
@@ -27,10 +27,10 @@ from prometheus_client import generate_latest
 
 from gate.config import Config, Token, read_secret
 from gate.control.asking import SAID, question, refused, told
-from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
+from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
-from gate.control.taking import RECORDING, Taking
+from gate.control.recording_upload import RECORDING, RecordingUpload
 from gate.control.wire import answer
 from gate.control.work import Workers
 from gate.core.terms import Reason
@@ -71,7 +71,7 @@ async def endpoint(
     stop: asyncio.Event,
     workers: Workers,
     count: Count,
-) -> Door:
+) -> BoundedServer:
     """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
     holders = [Holder(read_secret(config.base, each.token_file).encode(), each) for each in config.token]
     control = config.control
@@ -85,7 +85,7 @@ async def endpoint(
         raise ControlError(
             f"cannot listen at {control.http}: {error.strerror}", hint="set control.http to a free port"
         ) from None
-    return await Door.open(app, sock, bounds, shutdown_seconds=2.0)
+    return await BoundedServer.open(app, sock, bounds, shutdown_seconds=2.0)
 
 
 def endpoint_app(
@@ -101,11 +101,11 @@ def endpoint_app(
     loopback = ip_address(host).is_loopback
     # Asked without a token: threads of its own, so that asking often takes none from the decisions.
     checkers = Workers("health", threads=1, most=8)
-    taking = Taking(carry_out)
+    uploads = RecordingUpload(carry_out)
 
     async def close(_: web.Application) -> None:
         checkers.close()
-        taking.close()
+        uploads.close()
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -117,7 +117,7 @@ def endpoint_app(
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Origin" in request.headers or (loopback and not _is_loopback(request.host)):
-            return _refused(request, 403, ControlError("this door is for phone systems, not for browsers"))
+            return _refused(request, 403, ControlError("this endpoint is for phone systems, not for browsers"))
         if request.path == "/healthz":
             return await handler(request)
         token = _token(request, holders)
@@ -174,7 +174,7 @@ def endpoint_app(
     async def recording(asked: web.Request) -> web.StreamResponse:
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"))
-        return await taking.take(asked, f"http:{asked[_HOLDER].name}@{asked.remote}")
+        return await uploads.take(asked, f"http:{asked[_HOLDER].name}@{asked.remote}")
 
     async def expected(asked: web.Request) -> web.StreamResponse | None:
         """The library answers an ``Expect`` that it does not know before anybody looks at the token, with what came."""

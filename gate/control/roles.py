@@ -79,7 +79,7 @@ def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
     )
 
 
-def eyes(roles: frozenset[str], request: R) -> R:
+def masked_for(roles: frozenset[str], request: R) -> R:
     """A request as this account may ask it: who is a manager or a viewer and no more sees numbers in part, and asks in
     part: a number is looked for by no more of it than is shown.
 

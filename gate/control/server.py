@@ -21,14 +21,14 @@ from aiohttp import web
 
 from gate.config import Config, Control
 from gate.control import sockets
-from gate.control.bounds import Bounds, Door, answering, by_account
-from gate.control.doorman import Doorman, Refused
+from gate.control.authorisation import Authoriser, Refused
+from gate.control.bounds import BoundedServer, Bounds, answering, by_account
 from gate.control.endpoint import Count, endpoint
 from gate.control.faults import fault, status
 from gate.control.files import Files, files_socket
 from gate.control.lookups import Lookups, Unusual
 from gate.control.messages import CarryOut, parsed
-from gate.control.roles import Roles, eyes
+from gate.control.roles import Roles, masked_for
 from gate.control.watchers import Live, Watchers
 from gate.control.wire import LARGEST_BODY, answer, body
 from gate.control.work import Workers, log
@@ -63,10 +63,10 @@ async def serve(
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
     decisions = Workers("decision", threads=4, most=256)
-    doors: list[Door] = []
+    servers: list[BoundedServer] = []
     roles = Roles(config)
-    doorman = Doorman(roles, refused)
-    watchers = Watchers(live, doorman) if live is not None else None
+    authoriser = Authoriser(roles, refused)
+    watchers = Watchers(live, authoriser) if live is not None else None
     lookups = Lookups(config.control.lookups_an_hour, unusual)
     listeners: list[tuple[socket.socket, Path, int]] = []
     taking: asyncio.Task[None] | None = None
@@ -74,23 +74,23 @@ async def serve(
         for each in (path, files_socket(path)):
             listener = _claim(each, config.control)
             listeners.append((listener, each, each.stat().st_ino))
-        files = Files(listeners[1][0], doorman.may_hand_over)
+        files = Files(listeners[1][0], authoriser.may_hand_over)
         taking = asyncio.ensure_future(files.run())
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
-        app = operations_app(carry_out, workers, doorman, files, lookups, watchers)
+        app = operations_app(carry_out, workers, authoriser, files, lookups, watchers)
         if config.control.http:  # before the socket: who reaches that may ask at either
-            doors.append(await endpoint(carry_out, config, metrics, stop, decisions, count))
-        doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
+            servers.append(await endpoint(carry_out, config, metrics, stop, decisions, count))
+        servers.append(await BoundedServer.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()
         await stop.wait()
     finally:
         if watchers is not None:
             await watchers.close()
-        for door in doors:
-            await door.close()
+        for server in servers:
+            await server.close()
         if taking is not None:
             taking.cancel()
             await asyncio.wait([taking])
@@ -104,7 +104,7 @@ async def serve(
 def operations_app(
     carry_out: CarryOut,
     workers: Workers,
-    doorman: Doorman,
+    authoriser: Authoriser,
     files: Files,
     lookups: Lookups,
     watchers: Watchers | None = None,
@@ -115,14 +115,14 @@ def operations_app(
         try:
             name = asked.match_info["name"]
             request: Any = parsed(name, await body(asked))
-            guest = await doorman.admit(asked, name)
+            principal = await authoriser.authorise(asked, name)
             if isinstance(request, Watch) and watchers is not None:
                 with answering(asked):
-                    return await watchers.serve(asked, guest)
-            await lookups.note(guest.actor, name, request)
-            request, caller = eyes(guest.roles, request), Caller(guest.actor, roles=guest.roles)
+                    return await watchers.serve(asked, principal)
+            await lookups.note(principal.actor, name, request)
+            request, caller = masked_for(principal.roles, request), Caller(principal.actor, roles=principal.roles)
             if largest := OPERATIONS[name].file:
-                caller = replace(caller, file=files.take(request.file, guest.uid, request.path, largest))
+                caller = replace(caller, file=files.take(request.file, principal.uid, request.path, largest))
             with answering(asked):
                 if OPERATIONS[name].streams:
                     return await _stream(asked, carry_out, request, caller, workers)

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
-from gate.control.doorman import Doorman, Guest
+from gate.control.authorisation import Authoriser, Principal
 from gate.control.faults import fault
 from gate.control.roles import refusal
 from gate.control.work import Busy, log
@@ -53,9 +53,9 @@ class Live(Protocol):
 class Watchers:
     """The watchers of one gate. Lives on the event loop."""
 
-    def __init__(self, live: Live, doorman: Doorman) -> None:
+    def __init__(self, live: Live, authoriser: Authoriser) -> None:
         self._live = live
-        self._doorman = doorman
+        self._authoriser = authoriser
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._count = 0
         self._looking: asyncio.Task[None] | None = None
@@ -63,7 +63,7 @@ class Watchers:
         self._newest, self._number = b"", 0
         self._over = False
 
-    async def serve(self, asked: web.Request, guest: Guest) -> web.StreamResponse:
+    async def serve(self, asked: web.Request, principal: Principal) -> web.StreamResponse:
         """Snapshots, one a line, until the watcher goes, the gate stops, or its role is taken away."""
         if self._over:
             raise ControlError("the gate is stopping")
@@ -76,7 +76,7 @@ class Watchers:
             self._looking = asyncio.ensure_future(self._look())
         try:
             await response.prepare(asked)
-            await self._feed(response, guest)
+            await self._feed(response, principal)
             await response.write_eof()
         except (ConnectionError, TimeoutError):
             if asked.transport is not None:
@@ -85,7 +85,7 @@ class Watchers:
             self._count -= 1
         return response
 
-    async def _feed(self, response: web.StreamResponse, guest: Guest) -> None:
+    async def _feed(self, response: web.StreamResponse, principal: Principal) -> None:
         seen, loop = 0, asyncio.get_running_loop()
         look_at = loop.time() + ROLES_SECONDS
         while not self._over:
@@ -97,9 +97,9 @@ class Watchers:
                 await response.write(self._newest)
             if loop.time() > look_at:
                 look_at = loop.time() + ROLES_SECONDS
-                roles = await self._doorman.roles_of(guest.uid)
+                roles = await self._authoriser.roles_of(principal.uid)
                 if not OPERATIONS["watch"].permits(roles):
-                    await response.write(_line(fault(refusal(guest.actor, roles, "watch"))))
+                    await response.write(_line(fault(refusal(principal.actor, roles, "watch"))))
                     return
 
     async def _look(self) -> None:

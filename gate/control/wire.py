@@ -1,4 +1,4 @@
-"""What both doors share: JSON bodies in and out, bounded."""
+"""What socket and endpoint share: JSON bodies in and out, bounded."""
 
 from __future__ import annotations
 

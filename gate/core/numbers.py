@@ -1,6 +1,6 @@
 """Any spelling of a telephone number -> one E.164 value, or a refusal with its reason.
 
-``parse`` is the only door: what it returns is what is screened and what is dialled, the raw text never is. UK shapes
+``parse`` is the only way in: what it returns is what is screened and what is dialled, the raw text never is. UK shapes
 are recognised by one strict expression (LAW 6.1: validity tables lag behind allocations and deny the drama ranges);
 numbers of other countries are left to ``phonenumbers``. Whatever is not plainly one number is refused.
 """

@@ -7,7 +7,7 @@
 In the process that holds the data folder ``ask`` is
 ``lambda number: Answer.of(carry_out(folder, Decide(number=number), Caller(…)))``.
 
-- ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one door for dialling
+- ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one way to dial
 - ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer
 - ``sip_client`` the SIP client: pyVoIP's registration, our own INVITE, ACK, CANCEL and BYE
 - ``rtp_client``  the RTP client, and ``tone``

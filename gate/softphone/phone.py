@@ -89,7 +89,7 @@ class GatedCall(VoIPCall):  # type: ignore[misc]  # pyVoIP has no usable types
 
 
 class GatedPhone(VoIPPhone):  # type: ignore[misc]  # pyVoIP has no usable types
-    """A softphone that dials only what the gate allows. ``call`` is the only door: pyVoIP's own way to dial is closed.
+    """A softphone that dials only what the gate allows. ``call`` is the only way: pyVoIP's own way to dial is closed.
 
     ``ask`` answers for a number as it was typed, ``ask_gate(...)`` or any callable of a gate in the same process.
     ``server`` and ``port`` are where it registers and where its INVITEs go. ``sip_port`` 0 takes a free one. As a

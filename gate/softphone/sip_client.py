@@ -78,7 +78,7 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
     # --- dialling -----------------------------------------------------------------------------------------------------
 
     def invite(self, *_: Any, **__: Any) -> Any:
-        """pyVoIP's way to dial: closed. ``GatedPhone.call`` is the only door."""
+        """pyVoIP's way to dial: closed. ``GatedPhone.call`` is the only one."""
         raise PermissionError("dial by GatedPhone.call: it asks the gate first")
 
     def prepare(self, decision: Answer, media: dict[int, Any], direction: Any) -> Invite:

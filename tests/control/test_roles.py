@@ -85,9 +85,9 @@ def test_an_account_twice_in_a_role_and_a_group_that_is_none_are_faults(tmp_path
 
 def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
     asked = CallsList(limit=5)
-    assert roles.eyes(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
-    assert roles.eyes(frozenset({"viewer", "auditor"}), asked) == asked
-    assert roles.eyes(frozenset({"viewer"}), CheckpointsList(limit=5)) == CheckpointsList(limit=5)
+    assert roles.masked_for(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
+    assert roles.masked_for(frozenset({"viewer", "auditor"}), asked) == asked
+    assert roles.masked_for(frozenset({"viewer"}), CheckpointsList(limit=5)) == CheckpointsList(limit=5)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
 )
 def test_a_viewer_finds_no_number_sign_by_sign(typed: str | None, looked_for: str | None) -> None:
     text = CallsList(text=typed)
-    assert roles.eyes(frozenset({"viewer"}), text) == CallsList(text=looked_for, masked=True)
-    assert roles.eyes(frozenset({"viewer", "auditor"}), text) == text
+    assert roles.masked_for(frozenset({"viewer"}), text) == CallsList(text=looked_for, masked=True)
+    assert roles.masked_for(frozenset({"viewer", "auditor"}), text) == text
     number = CallsList(number=typed)
-    assert roles.eyes(frozenset({"viewer"}), number) == CallsList(text=looked_for, masked=True)
+    assert roles.masked_for(frozenset({"viewer"}), number) == CallsList(text=looked_for, masked=True)
 
 
 def test_a_viewer_gives_a_number_or_a_text() -> None:
     with pytest.raises(UsageError, match="not both"):
-        roles.eyes(frozenset({"viewer"}), CallsList(number="07700 900123", text="listed"))
+        roles.masked_for(frozenset({"viewer"}), CallsList(number="07700 900123", text="listed"))
 
 
 def test_a_viewer_asks_for_no_whole_number() -> None:
@@ -130,6 +130,6 @@ def test_a_viewer_asks_for_no_whole_number() -> None:
 
 def test_each_word_that_a_viewer_looks_for_is_blunted() -> None:
     """A number beside another word would else be found whole."""
-    asked = roles.eyes(frozenset({"viewer"}), CallsList(text="alice 020 7946 0123"))
+    asked = roles.masked_for(frozenset({"viewer"}), CallsList(text="alice 020 7946 0123"))
     assert asked.text == "alice +44207" and asked.masked
-    assert roles.eyes(frozenset({"viewer"}), CallsList(text="case 17")).text == "case 17"
+    assert roles.masked_for(frozenset({"viewer"}), CallsList(text="case 17")).text == "case 17"

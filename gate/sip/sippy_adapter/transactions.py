@@ -39,8 +39,8 @@ class _Silent:
 
 
 class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
-    """Server and client transactions. ``handleIncoming`` is not the sockets' door any more: ``gate.sip.ingress`` is,
-    and passes on through ``feed`` what needs a transaction."""
+    """Server and client transactions. The sockets do not call ``handleIncoming`` any more: they call
+    ``gate.sip.ingress``, which passes on through ``feed`` what needs a transaction."""
 
     def __init__(self, transport: Transport, on_request: Callable[[Any, Any], Any]) -> None:
         # Not super().__init__: it would open sockets of its own. These are all the attributes it sets.

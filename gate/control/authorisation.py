@@ -1,4 +1,4 @@
-"""Lets in who has a role, and keeps note of who asked for what is not theirs."""
+"""Who asks, and whether their roles permit it; a note is kept of who asked for what is not theirs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Refused = Callable[[str, str, tuple[str, ...]], None]
 """(actor, operation, the roles it has): keep a fact; on a thread of its own, and it may raise nothing."""
 
 
-class Guest(NamedTuple):
-    """Who is at the other end."""
+class Principal(NamedTuple):
+    """The account at the other end, and what it may do."""
 
     uid: int
     actor: str
     roles: frozenset[str]
 
 
-class Doorman:
+class Authoriser:
     """Roles asked on every request, of the gate's own configuration."""
 
     def __init__(self, roles: Roles, refused: Refused | None = None) -> None:
@@ -41,15 +41,15 @@ class Doorman:
         self._refused = refused
         self._noted: dict[tuple[int, str], float] = {}
 
-    async def admit(self, asked: web.Request, op: str) -> Guest:
+    async def authorise(self, asked: web.Request, op: str) -> Principal:
         """Who asks. Raises ``RefusedError`` where none of its roles may ask for ``op``."""
         uid = uid_of(asked)
         roles = await self.roles_of(uid)
-        guest = Guest(uid, user(uid), roles)
+        principal = Principal(uid, user(uid), roles)
         if OPERATIONS[op].permits(roles):
-            return guest
-        await self._note(guest, op)
-        raise of_roles.refusal(guest.actor, roles, op)
+            return principal
+        await self._note(principal, op)
+        raise of_roles.refusal(principal.actor, roles, op)
 
     async def may_hand_over(self, uid: int) -> bool:
         """It may ask for some operation that takes a file."""
@@ -61,13 +61,13 @@ class Doorman:
         roles = self._roles.fresh(uid)
         return await asyncio.to_thread(self._roles.of, uid) if roles is None else roles
 
-    async def _note(self, guest: Guest, op: str) -> None:
-        held = tuple(role for role in ROLES if role in guest.roles)
-        log.warning("not_permitted", op=op, actor=guest.actor, roles=held)
+    async def _note(self, principal: Principal, op: str) -> None:
+        held = tuple(role for role in ROLES if role in principal.roles)
+        log.warning("not_permitted", op=op, actor=principal.actor, roles=held)
         now = time.monotonic()
-        if self._refused is None or now < self._noted.get((guest.uid, op), 0.0):
+        if self._refused is None or now < self._noted.get((principal.uid, op), 0.0):
             return
         if len(self._noted) >= _MOST:
             self._noted.clear()
-        self._noted[guest.uid, op] = now + NOTE_AGAIN_SECONDS
-        await asyncio.to_thread(self._refused, guest.actor, op, held)
+        self._noted[principal.uid, op] = now + NOTE_AGAIN_SECONDS
+        await asyncio.to_thread(self._refused, principal.actor, op, held)

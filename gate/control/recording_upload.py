@@ -30,8 +30,8 @@ SILENT_SECONDS: Final = 10.0
 """How long a body may pause."""
 
 
-class Taking:
-    """Lives on the event loop."""
+class RecordingUpload:
+    """Recordings that are handed in. Lives on the event loop."""
 
     def __init__(self, carry_out: CarryOut) -> None:
         self._carry_out = carry_out
