@@ -17,6 +17,7 @@ import structlog
 
 from gate.clock import Clock
 from gate.errors import RecorderError, VaultError
+from gate.ports import RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
 from gate.recorder.recording import DirectionState, LiveRecording, total
@@ -131,8 +132,9 @@ class Calls:
         caller, callee = recording.sides
         ports = (caller.tap.port, callee.tap.port)
         seal = recording.seal
-        key_id, wraps, known = (seal.key_id, list(seal.wraps), seal.commitments) if seal else ("", [], {})
-        self._tell(m.Opened(message.call_id, message.recording_id, *ports, key_id, wraps, recording.relative, known))
+        key_id, wraps, known = (seal.key_id, tuple(seal.wraps), seal.commitments) if seal else ("", (), {})
+        opened = RecordingOpened(message.recording_id, *ports, key_id, wraps, recording.relative, known)
+        self._tell(m.Opened(message.call_id, opened))
 
     def _listen(self, recording: LiveRecording, message: m.Listen) -> None:
         for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
@@ -288,17 +290,15 @@ def _counts(recordings: Iterable[LiveRecording]) -> dict[str, int]:
 def _closed(recording: LiveRecording, ended: Ended) -> m.Closed:
     trailer = ended.ending.trailer
     cause = ended.problem or str(trailer["cause"])
-    return m.Closed(
-        call_id=recording.call_id,
+    closed = RecordingClosed(
         recording_id=recording.recording_id,
-        path=recording.relative,
         sha256=ended.sha256,
         size=ended.size,
         seconds=trailer["seconds"],
         chunks=ended.chunks,
         packets=trailer["packets"],
-        gaps=trailer["gaps"],
+        gaps=tuple(trailer["gaps"]),
         interrupted=bool(cause),
         cause=cause,
-        error="" if ended.sha256 else cause,
     )
+    return m.Closed(recording.call_id, recording.relative, closed, error="" if ended.sha256 else cause)

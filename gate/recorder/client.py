@@ -24,7 +24,6 @@ from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.outbox import Outbox
 from gate.recorder.spawning import Spawn
-from gate.recorder.unreported_closings import closing
 
 OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0
@@ -301,8 +300,8 @@ class RecorderClient:
                 self._alive = message
                 self._up.set()
             case m.Opened():
-                self._written[message.call_id] = message.recording_id
-                self._answer(("open", message.call_id), _opened(message), None)
+                self._written[message.call_id] = message.recording.recording_id
+                self._answer(("open", message.call_id), message.recording, None)
             case m.OpenFailed():
                 self._answer(("open", message.call_id), None, RecorderError(message.message))
             case m.Closed():
@@ -323,10 +322,8 @@ class RecorderClient:
         key = ("close", message.call_id)
         if message.error:
             self._answer(key, None, RecorderError(message.error))
-        elif message.recording_id:
-            self._answer(key, closing(message), None)
         else:
-            self._answer(key, None, None)
+            self._answer(key, message.recording, None)
 
     def _answer(self, key: tuple[str, str], result: Any, error: Exception | None) -> None:
         with self._lock:
@@ -365,18 +362,6 @@ class RecorderClient:
             Exception
         ):  # the client thread's boundary: one listener's fault must not leave the others without an answer
             log.exception("callback_failed", callback=getattr(callback, "__qualname__", repr(callback)))
-
-
-def _opened(message: m.Opened) -> RecordingOpened:
-    return RecordingOpened(
-        recording_id=message.recording_id,
-        caller_port=message.caller_port,
-        callee_port=message.callee_port,
-        key_id=message.key_id,
-        wraps=tuple(message.wraps),
-        commitments=message.commitments,
-        path=message.path,
-    )
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from gate.ports import RecordingClosed, RecordingOpened
+
 MAX_MESSAGE = 262_144
 """Bytes; a longer one is not read."""
 
@@ -106,14 +108,7 @@ class Opened(RecorderMessage, frozen=True):
     """Answer to ``OpenRecording``."""
 
     call_id: str
-    recording_id: str
-    caller_port: int
-    callee_port: int
-    key_id: str
-    wraps: list[tuple[str, bytes]]
-    path: str
-    commitments: dict[str, str] = {}
-    """To the key, or its shares: what proves later that a wrap opens."""
+    recording: RecordingOpened
 
 
 class OpenFailed(RecorderMessage, frozen=True):
@@ -124,19 +119,13 @@ class OpenFailed(RecorderMessage, frozen=True):
 
 
 class Closed(RecorderMessage, frozen=True):
-    """Answer to ``Close``: the facts of ``RecordingClosed``; no ``recording_id`` where there is no file."""
+    """Answer to ``Close``."""
 
     call_id: str
-    recording_id: str = ""
     path: str = ""
-    sha256: str = ""
-    size: int = 0
-    seconds: float = 0.0
-    chunks: int = 0
-    packets: dict[str, int] = {}
-    gaps: list[tuple[float, float]] = []
-    interrupted: bool = False
-    cause: str = ""
+    """The sealed file, relative to the recordings folder."""
+    recording: RecordingClosed | None = None
+    """None where there is no file."""
     error: str = ""
     """Why there is no answer: an unknown call, a file that could not even be read back."""
 

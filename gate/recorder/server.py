@@ -187,7 +187,7 @@ class Server:
             try:
                 leave(self._folder, closed)
             except OSError as error:
-                log.error("note_not_left", recording_id=closed.recording_id, error=repr(error))
+                log.error("note_not_left", path=closed.path, error=repr(error))
         log.info("gate_gone", closed=len(unheard))
 
     # --- telling --------------------------------------------------------------------------------------------------

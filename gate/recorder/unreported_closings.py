@@ -59,20 +59,6 @@ def find(folder: Path) -> list[UnreportedClosing]:
     for note in sorted(folder.glob(f"*/*/*/*{SUFFIX}")):
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             message = decode(note.read_bytes(), Closed)
-            found.append(UnreportedClosing(message.call_id, message.path, closing(message), note))
+            if message.recording is not None:
+                found.append(UnreportedClosing(message.call_id, message.path, message.recording, note))
     return found
-
-
-def closing(message: Closed) -> RecordingClosed:
-    """The port's form of the message."""
-    return RecordingClosed(
-        recording_id=message.recording_id,
-        sha256=message.sha256,
-        size=message.size,
-        seconds=message.seconds,
-        chunks=message.chunks,
-        packets=dict(message.packets),
-        gaps=tuple(message.gaps),
-        interrupted=message.interrupted,
-        cause=message.cause,
-    )

@@ -12,6 +12,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.core.frames import decode
+from gate.ports import RecordingClosed
 from gate.recorder import messages as m
 from gate.recorder import server, unreported_closings
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
@@ -59,7 +60,7 @@ def test_nonsense_is_passed_over(wire: Wire) -> None:
         wire.socket.send(data)
     wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))
     opened = wire.next()
-    assert isinstance(opened, m.Opened) and opened.path == "2026/01/05/rec-a.dgr"
+    assert isinstance(opened, m.Opened) and opened.recording.path == "2026/01/05/rec-a.dgr"
 
 
 @pytest.mark.parametrize("recording_id", ["", "../x", "a/b", "a" * 65, "é", "a\n"])
@@ -90,10 +91,11 @@ def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> N
     wire.send(m.Start("b", time.monotonic_ns(), PAYLOADS, []))
     wire.send(m.Close("b"))
     closed = wire.next()
-    assert isinstance(closed, m.Closed) and not closed.interrupted and closed.chunks == 1
+    assert isinstance(closed, m.Closed) and closed.recording and closed.recording.chunks == 1
+    assert not closed.recording.interrupted
     wire.send(m.Close("a"))
     closed = wire.next()
-    assert isinstance(closed, m.Closed) and closed.interrupted
+    assert isinstance(closed, m.Closed) and closed.recording and closed.recording.interrupted
 
 
 def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     assert wire.end() == 0
     assert isinstance(closed, m.Closed)
     (note,) = unreported_closings.find(wire.folder)
-    assert note.closed == unreported_closings.closing(closed) and not note.closed.interrupted
+    assert note.closed == closed.recording and not note.closed.interrupted
     assert note.note.stat().st_mode & 0o777 == 0o600
 
 
@@ -116,11 +118,10 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "rec-a.dgr.closed.json").write_text("{")
     (folder / "rec-b.dgr.closed.json").mkdir()
-    closed = m.Closed("c", "rec-c", path="2026/01/05/rec-c.dgr", sha256="0" * 64, gaps=[(1.0, 2.5)])
-    unreported_closings.leave(tmp_path, closed)
+    closed = RecordingClosed("rec-c", "0" * 64, 0, 0.0, 0, {}, ((1.0, 2.5),), interrupted=False)
+    unreported_closings.leave(tmp_path, m.Closed("c", "2026/01/05/rec-c.dgr", closed))
     (note,) = unreported_closings.find(tmp_path)
-    assert note.closed == unreported_closings.closing(closed)
-    assert note.closed.gaps == ((1.0, 2.5),)
+    assert note.closed == closed
     note.drop()
     note.drop()
     assert unreported_closings.find(tmp_path) == []
@@ -135,8 +136,8 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))
     opened = wire.next()
     assert isinstance(opened, m.Opened)
-    phone = Phone(opened.caller_port)
-    wire.send(m.Listen("a", source_of(opened.caller_port), source_of(opened.callee_port)))
+    phone = Phone(opened.recording.caller_port)
+    wire.send(m.Listen("a", source_of(opened.recording.caller_port), source_of(opened.recording.callee_port)))
     wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, []))
     time.sleep(0.1)
     phone.say(b"a" * 160)
@@ -149,7 +150,7 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
 
 
 def kept(wire: Wire, opened: m.Opened) -> list[bytes]:
-    chunks, _ = read(wire.folder / opened.path, opened.wraps[0][1])
+    chunks, _ = read(wire.folder / opened.recording.path, opened.recording.wraps[0][1])
     return [p.rtp[12:14] for p in packets([frame for chunk in chunks for frame in decode(chunk)], "caller")]
 
 
@@ -165,7 +166,7 @@ def test_a_pause_on_its_way_holds_for_packets_that_come_before_it_is_read(wire: 
     time.sleep(0.1)
     wire.send(m.Close("a"))
     closed = wire.next()
-    assert isinstance(closed, m.Closed) and closed.gaps
+    assert isinstance(closed, m.Closed) and closed.recording and closed.recording.gaps
     assert kept(wire, opened) == [b"aa", b"bb"]
 
 
