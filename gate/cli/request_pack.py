@@ -23,7 +23,7 @@ from gate.exports.compact import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack
 from gate.exports.pack_cipher import new_passphrase
-from gate.exports.spoken import spoken_day
+from gate.exports.spoken import spoken_day, spoken_number
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.operations.requests.contents import ContentsOf, PackMade
 from gate.operations.requests.searching import ENTRIES
@@ -243,6 +243,14 @@ def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
     return {None: "not recorded", "erasing": "being erased"}.get(call["recording"], "being recorded")
 
 
+_PLAIN = {
+    "told": "you, or somebody for you, told us",
+    "keypad": "a key that was pressed in a call",
+    "request": "your request",
+    "import": "a list of ours",
+    "memory": "our second copy of objections",
+}
+"""Where an objection came from, in words; what the firm wrote itself stays as it is."""
 _SCOPE = ("evidence", "purpose", "topics", "caller", "holds_until")
 
 
@@ -284,7 +292,7 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     yield PackTable(
         "Entries of our contact list",
         ("Number", "Our reference", "Could it be called, when we looked last"),
-        tuple((each["number"], each["reference"], told(each["reason"])) for each in held["contacts"]),
+        tuple((spoken_number(each["number"]), each["reference"], told(each["reason"])) for each in held["contacts"]),
     )
     yield PackTable(
         "Requests you made before",
@@ -330,6 +338,10 @@ def _cell(entry: dict[str, Any], name: str) -> str:
     value = entry.get(name)
     if value is None:
         return ""
+    if name == "number":
+        return spoken_number(str(value))
+    if name in ("state", "source"):
+        return _PLAIN.get(str(value), str(value).replace("_", " "))
     return local(str(value)) if name.endswith("_at") else str(value)
 
 

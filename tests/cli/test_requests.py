@@ -221,8 +221,9 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
     pack = OpenedPack(tmp_path / "pack.html", passphrase).index
     rows = {table["title"]: table["rows"] for table in pack["held"]}
-    ((_, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
-    assert (source, note, scope) == ("told", "asked on the phone", "all calls") and made_at[-3:] in ("GMT", "BST")
+    ((number, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
+    assert (number, source) == (SPELLED, "you, or somebody for you, told us")
+    assert (note, scope) == ("asked on the phone", "all calls") and made_at[-3:] in ("GMT", "BST")
     ((_, contact, verdict),) = rows["Entries of our contact list"]
     assert (contact, verdict) == ("20260302", "Yes: you had agreed to our calls.")
     assert [code for _, code in rows["Receipts of calls"]] == [shown(code)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,23 @@ def test_a_recording_is_saved_as_it_was(browser: Any, page: Path, downloads: Pat
     until(browser, lambda driver: saved.exists())
     assert hashlib.sha256(saved.read_bytes()).digest() == hashlib.sha256(sound("r2", 40.0).audio).digest()
     assert "is not encrypted" in one(browser, "#recording-1").text
+
+
+def test_what_is_held_is_saved_as_data_without_the_key_of_the_recordings(
+    browser: Any, page: Path, downloads: Path
+) -> None:
+    open_with(browser, page, PASSPHRASE)
+    until(browser, lambda driver: one(driver, "#opened").is_displayed())
+    [save] = [each for each in browser.find_elements("css selector", "#opened button") if each.text == "Save as data"]
+    save.click()
+    saved = downloads / "R-2026-0017.json"
+    until(browser, lambda driver: saved.exists())
+    data = json.loads(saved.read_text(encoding="utf-8"))
+    assert [call["number"] for call in data["calls"]] == ["+442079460123", "+447700900123"]
+    assert [table["title"] for table in data["held"]] == ["Objections", "Consents"]
+    assert [entry["file"] for entry in data["recordings"]][1] == "call-2026-07-03-100005-r2.flac"
+    assert "audio_key" not in data and "pieces" not in data
+    assert "It is not encrypted" in one(browser, "#opened").text
 
 
 def test_nothing_is_asked_of_a_network(browser: Any, page: Path) -> None:

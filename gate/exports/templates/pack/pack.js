@@ -101,7 +101,27 @@
     const close = make("button", { type: "button", class: "quiet" }, "Close");
     print.addEventListener("click", () => window.print());
     close.addEventListener("click", () => location.reload());
-    return make("div", {}, list, make("p", { class: "screen" }, print, close));
+    const status = make("p", { class: "note screen", role: "status" });
+    const data = make("button", { type: "button", class: "quiet" }, "Save as data");
+    data.addEventListener("click", () => {
+      const name = `${index.reference}.json`;
+      saveAs(new Blob([dataOf(index)], { type: "application/json" }), name);
+      status.textContent = `Saved as ${name}, for programs to read; recordings are saved one by one. It is not encrypted.`;
+    });
+    return make("div", {}, list, make("p", { class: "screen" }, print, data, close), status);
+  }
+
+  // All of it but the recordings, whose key and places are of no use outside of this file (Article 20).
+  function dataOf(index) {
+    const { audio_key: _key, pieces: _pieces, piece_bytes: _bytes, ...rest } = index;
+    const recordings = index.recordings.map(({ first: _first, ...entry }) => entry);
+    return JSON.stringify({ ...rest, recordings }, null, 2);
+  }
+
+  function saveAs(blob, name) {
+    const address = URL.createObjectURL(blob);
+    make("a", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60000);
   }
 
   function first(index) {
@@ -255,9 +275,7 @@
       const blob = await opened();
       save.disabled = false;
       if (!blob) return;
-      const address = URL.createObjectURL(blob);
-      make("a", { href: address, download: entry.file }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 60000);
+      saveAs(blob, entry.file);
       status.textContent = `Saved as ${entry.file}: that file is not encrypted.`;
     });
     return make(
