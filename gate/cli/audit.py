@@ -13,10 +13,11 @@ import click
 from gate.cli import audit_export, audit_log, audit_open
 from gate.cli.command import NEW_FILE
 from gate.cli.command import command as make
+from gate.cli.files import must_be_new
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
 from gate.durable import whole_file
-from gate.errors import GateError, UsageError
+from gate.errors import GateError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, AuditRestore
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
@@ -76,8 +77,7 @@ def checkpoint(view: View, output: Path | None) -> None:
     """Sign the log as it is now. Keep the note somewhere else: whoever holds it can tell if the log was changed."""
     signed = ask(view, AuditCheckpoint())
     if output:
-        if output.exists():
-            raise UsageError(f"{output} exists", hint="name a new file")
+        must_be_new(output)
         with whole_file(output, mode=0o644) as file:
             file.write(signed.note.encode())
         say(f"Wrote {output}: the log's first {signed.size} entries, signed.")

@@ -17,7 +17,7 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.command import FILE, NEW_FILE
 from gate.cli.command import command as make
-from gate.cli.files import output_file
+from gate.cli.files import must_be_new, output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.recordings import hand_out
@@ -171,8 +171,7 @@ def make_bundle(
 
 
 def _absent(output: Path) -> None:
-    if output.exists():
-        raise UsageError(f"{output} exists", hint="name a new file")
+    must_be_new(output)
     if not output.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {output.absolute().parent}", hint="make it, or name another file")
 

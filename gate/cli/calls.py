@@ -9,12 +9,10 @@ import click
 
 from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
-from gate.cli.output import View
+from gate.cli.output import View, today
 from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
-from gate.clock import SystemClock
 from gate.core.finding import sought
-from gate.core.showing import LONDON
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
 from gate.operations.calls.pausing import CallsPause, CallsResume
@@ -57,7 +55,7 @@ def list_(
     WORDS find as the console does: a day or days (25/11, 25/11-27/11, yesterday), a time or a span of it (14:30,
     14:00-14:30; London), and numbers, agents, words of a reason. All of them must fit.
     """
-    line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
+    line = sought(" ".join(words), today())
     asked = CallsList(
         since=since or line.since,
         until=until or line.until,

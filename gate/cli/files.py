@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gate.durable import whole_file
+from gate.errors import UsageError
+
+
+def must_be_new(path: Path) -> None:
+    """Raise ``UsageError`` where there is something already."""
+    if path.exists():
+        raise UsageError(f"{path} exists", hint="name a new file")
 
 
 @contextmanager

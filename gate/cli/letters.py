@@ -10,11 +10,9 @@ import click
 from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.files import output_file
-from gate.cli.output import View, say
-from gate.clock import SystemClock
+from gate.cli.output import View, say, today
 from gate.config import authority_due
 from gate.core.request_words import Asks, LetterKind
-from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import SHIPPED, firm_of, render, templates_of
@@ -75,7 +73,7 @@ def check(view: View) -> None:
     found = faults(firm_of(view.config), templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
     view.data(value, text=lambda shown: shown["faults"])
-    if due := authority_due(view.config, SystemClock().now().astimezone(LONDON).date()):
+    if due := authority_due(view.config, today()):
         say(f"Note: {due}.")
     if found:
         say(f"{len(found)} faults: no letter is made from a faulty template.")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from console.ports import Envelope, Listening
 from gate.cli.audit_export import make_bundle
-from gate.cli.files import output_file
+from gate.cli.files import must_be_new, output_file
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.receipts import HOST_IT, publish_into
@@ -44,7 +44,6 @@ from gate.vault.keyfile import change_passphrase, load_private
 from gate.vault.opening import open_trailer
 
 if TYPE_CHECKING:
-    from console.ports import Envelope
     from gate.operations.requests.proving import RequestProof
     from gate.types import Progress
     from gate.vault.keyfile import PrivateKey
@@ -55,8 +54,7 @@ class OutputFiles:
 
     def write(self, path: Path, data: bytes) -> None:
         """There when it is whole, readable by its owner only."""
-        if path.exists():
-            raise UsageError(f"{path} exists", hint="name a new file")
+        must_be_new(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with output_file(path) as file:
@@ -172,8 +170,7 @@ class KeyOpener:
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate recording export``."""
-        if output.exists():
-            raise UsageError(f"{output} exists", hint="name a new file")
+        must_be_new(output)
         privates, taken = self._taken(recording_id, purpose)
         progress(0.1, "opening")
         chunks, announcement = open_taken(self._view, recording_id, taken, privates)
@@ -211,8 +208,7 @@ class KeyOpener:
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate request fulfil`` of an access request."""
-        if output.exists():
-            raise UsageError(f"{output} exists", hint="name a new file")
+        must_be_new(output)
         held = held_of(self._client, request)
         if recordings_in(held) and not self._privates:
             raise UsageError("no key is open", hint="open a private key first")

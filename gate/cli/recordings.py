@@ -19,13 +19,12 @@ import soundfile
 from gate.cli import passphrase as asked
 from gate.cli.command import FILE, NEW_FILE, both_ways, sorted_by
 from gate.cli.command import command as make
-from gate.cli.output import View, say
+from gate.cli.files import must_be_new
+from gate.cli.output import View, say, today
 from gate.cli.reach import Gate, ask, reach
 from gate.cli.recording_ingest import ingest
-from gate.clock import SystemClock
 from gate.core.finding import sought
-from gate.core.showing import LONDON
-from gate.errors import AuditError, UsageError
+from gate.errors import AuditError
 from gate.exports.audio import export_wav
 from gate.operations.calls.recordings import (
     RecordingList,
@@ -57,7 +56,7 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
 
     WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
     """
-    line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
+    line = sought(" ".join(words), today())
     found = ask(view, RecordingList(text=line.text or None, since=line.since, until=line.until, **page))
     columns = [
         ("recording_id", "Recording"),
@@ -138,8 +137,7 @@ def open_to_wav(
     that its recording was interrupted. Raises ``UsageError`` where ``output`` exists, and what the vault and the export
     raise.
     """
-    if output.exists():
-        raise UsageError(f"{output} exists", hint="name a new file")
+    must_be_new(output)
     privates = asked.private_keys(keys, passphrase_files)
     taken = ask(view, RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
     chunks, announcement = open_taken(view, recording_id, taken, privates)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gate.cli import passphrase as asked
-from gate.cli.output import View, say
+from gate.cli.files import must_be_new
+from gate.cli.output import View, say, today
 from gate.cli.reach import Gate
 from gate.cli.recordings import open_taken, who
-from gate.clock import SystemClock
 from gate.core.outcomes import length
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
@@ -68,8 +68,7 @@ def make_pack(
         return ""
     if output is None:
         raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
-    if output.exists():
-        raise UsageError(f"{output} exists", hint="name a new file")
+    must_be_new(output)
     there = recordings_in(held)
     if there and not keys:
         raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
@@ -112,7 +111,7 @@ def write_pack(
     """
     there = recordings_in(held)
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
-    contents = contents_of(view.config, held, left_out, SystemClock().now().astimezone(LONDON).date())
+    contents = contents_of(view.config, held, left_out, today())
     passphrase = new_passphrase()
     made = build_pack(
         contents,

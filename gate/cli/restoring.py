@@ -14,11 +14,10 @@ import click
 from gate.cli.backup_sets import Set, put, sync, verified
 from gate.cli.command import FOLDER
 from gate.cli.command import command as make
-from gate.cli.output import View, say
+from gate.cli.output import View, say, today
 from gate.clock import SystemClock
 from gate.config import Config
 from gate.control.actors import user
-from gate.core.showing import LONDON
 from gate.daemon import open_data_folder
 from gate.durable import whole_file
 from gate.errors import StoreError, UsageError
@@ -66,7 +65,7 @@ def _belong(data: Set, wrapped: Set, *, late: bool) -> None:
         until = date.fromisoformat(str(wrapped.said.get("until")))
     except ValueError:
         raise StoreError(f"{wrapped.folder} does not say until when its keys may be kept") from None
-    if SystemClock().now().astimezone(LONDON).date() > until and not late:
+    if today() > until and not late:
         raise UsageError(
             f"the keys in {wrapped.folder} had to be destroyed by the end of {until}",
             hint="receipts of erasures promise it; take a newer backup, or --late where there is none",

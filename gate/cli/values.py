@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gate.cli.output import today
 from gate.clock import SystemClock
 from gate.core.days import day_of, moment_of
 from gate.core.showing import LONDON
@@ -27,7 +28,7 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             with suppress(ValueError):
-                return moment_of(value, SystemClock().now().astimezone(LONDON).date())
+                return moment_of(value, today())
             self.fail(f'"{value}" is not a time; write "2026-03-02 10:00" (London) or 2026-03-02T10:00:00Z', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 
@@ -57,7 +58,7 @@ class Since(Moment):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
         if value in ("today", "yesterday"):
-            day = SystemClock().now().astimezone(LONDON).date() - timedelta(days=value == "yesterday")
+            day = today() - timedelta(days=value == "yesterday")
             return datetime.combine(day, time(), LONDON)
         return super().convert(value, param, ctx)
 
@@ -79,7 +80,7 @@ class Day(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             with suppress(ValueError):
-                return day_of(value, SystemClock().now().astimezone(LONDON).date(), ahead=self._ahead)
+                return day_of(value, today(), ahead=self._ahead)
             self.fail(f'"{value}" is not a date; write 2026-03-02', param, ctx)
 
 

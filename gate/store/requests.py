@@ -272,7 +272,8 @@ def erase_calls(
     """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into; of
     ``others`` as ``call_leaves``. Objections keep the person uncallable and are left as they are. Returns how many
     facts were emptied."""
-    return _erase(tx, call_leaves(tx, call_ids, numbers, others), request, "calls", at, actor)
+    leaves = call_leaves(tx, call_ids, numbers, others)
+    return erase_leaves(tx, leaves, request=request, what="calls", at=at, actor=actor)
 
 
 def call_leaves(
@@ -356,20 +357,16 @@ def personal_leaves(tx: StoreTransaction, request_id: str) -> list[int]:
     return [row["leaf_index"] for row in facts_of(tx, request_id) if row["kind"] in _SAID and row["body"] is not None]
 
 
-def erase_leaves(
-    tx: StoreTransaction, leaves: Collection[int], *, request: str, what: str, at: datetime, actor: str
-) -> int:
-    """Empty these facts; returns how many were."""
-    return _erase(tx, leaves, request, what, at, actor)
-
-
 def forget_contacts(tx: StoreTransaction, numbers: Sequence[str]) -> int:
     """Delete the contacts with these numbers; returns how many."""
     return sum(contacts.forget_number(tx, number) for number in numbers)
 
 
-def _erase(tx: StoreTransaction, leaves: Collection[int], request: str, what: str, at: datetime, actor: str) -> int:
-    """Nothing to erase leaves no fact behind: whoever carries an erasure out again adds nothing to the log."""
+def erase_leaves(
+    tx: StoreTransaction, leaves: Collection[int], *, request: str, what: str, at: datetime, actor: str
+) -> int:
+    """Empty these facts; returns how many were. Where there is nothing to erase no fact is kept: an erasure that is
+    carried out again adds nothing to the log."""
     there = [leaf for part in slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
     if there:
         receipt = {"basis": "request", "what": what}
