@@ -7,10 +7,11 @@ sections that were readable, so that one look at the file is enough to mend it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from gate.config.addresses import host_port, hours
 from gate.config.asking import asking
@@ -71,10 +72,10 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
     found: list[Fault] = []
     if firm:
         found += _firm(firm, live=bool(calling and calling.live), today=today)
-    if storage := get("storage", Storage):
-        found += _storage(storage)
-    if sip := get("sip", Sip):
-        found += _sip(sip)
+    for section in readable.sections.values():
+        if rule := _OF_ONE.get(type(section)):
+            found += rule(section)
+    sip = get("sip", Sip)
     found += trunks(readable, base)
     found += edge_faults(readable, sip)
     if sip:
@@ -85,29 +86,11 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
         found += sessions_fault(readable, media, limits, PORTS_PER_CALL) if limits else ()
     if announcement := get("announcement", Announcement):
         found += _announcement(announcement, base)
-    if recording := get("recording", Recording):
-        found += _recording(recording)
-    if calling:
-        found += _calling(calling)
-    if consent := get("consent", Consents):
-        found += _consent(consent)
-    if registers := get("registers", Registers):
-        found += registers_faults(registers)
-    if retention := get("retention", Retention):
-        found += _retention(retention)
-    if limits := get("limits", Limits):
-        found += _limits(limits)
     found += asking(readable)
     found += ingest(readable)
     found += siprec_faults(readable, sip, get("recording", Recording))
     if letters := get("letters", Letters):
         found += letters_faults(letters, base)
-    if requests := get("requests", Requests):
-        found += requests_faults(requests)
-    if authority := get("authority", Authority):
-        found += authority_faults(authority)
-    if privacy := get("privacy", Privacy):
-        found += privacy_faults(privacy)
     if mail := get("mail", Mail):
         found += mail_faults(mail, firm, base)
         if storage := get("storage", Storage):
@@ -334,3 +317,19 @@ def _consent(consent: Consents) -> Iterator[Fault]:
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
+
+
+_OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
+    Storage: _storage,
+    Sip: _sip,
+    Recording: _recording,
+    Calling: _calling,
+    Consents: _consent,
+    Registers: registers_faults,
+    Retention: _retention,
+    Limits: _limits,
+    Requests: requests_faults,
+    Authority: authority_faults,
+    Privacy: privacy_faults,
+}
+"""The rules that look at one section alone."""

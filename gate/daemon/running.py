@@ -117,7 +117,7 @@ class GateProcess:
             for warning in warnings(recipients, two_person=recording.two_person):
                 log.warning("one_key_alone", why=warning, hint="dialgate key add")
 
-    def _reconcile(self) -> Any:
+    def _reconcile(self) -> Reconciler:
         folder = self._folder
         recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
@@ -131,7 +131,7 @@ class GateProcess:
         note_editions(folder)
         return reconciler
 
-    def _start_recorder(self, stack: ExitStack) -> Any:
+    def _start_recorder(self, stack: ExitStack) -> RecorderClient:
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
         recording, told = self._config.recording, self._config.log
         command += [str(recording.min_free_mb), "2" if recording.two_person else "1", told.level, told.format]
@@ -141,7 +141,7 @@ class GateProcess:
             recorder.launch()
         return recorder
 
-    def _compose(self) -> tuple[Any, Any, Any]:
+    def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
         line = SipLine(self._config, self._media, self._secret_of, self._legs)
         call_manager = CallManager(
             line=line,
@@ -180,7 +180,7 @@ class GateProcess:
         line.post(self._build_media)
         return line, call_manager, sessions
 
-    def _view(self) -> Any:
+    def _view(self) -> LiveView:
         """What can be watched."""
         view = LiveView(
             calls=self._at_line.calls,
@@ -225,7 +225,7 @@ class GateProcess:
 
         def mended(only_whole: bool) -> bool:
             try:
-                return bool(self._reconciler.recording(recording_id, only_whole=only_whole))
+                return self._reconciler.recording(recording_id, only_whole=only_whole)
             except GateError as error:
                 log.error("recording_not_mended", recording=recording_id, error=str(error))
                 return False
