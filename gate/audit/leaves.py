@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +32,14 @@ SELECT leaf_index FROM facts WHERE NOT EXISTS (SELECT 1 FROM leaves WHERE leaves
 ORDER BY leaf_index
 """
 _FIELDS = ("kind", "subject", "at", "actor")
+
+
+def days_back(at: str, latest: str) -> int:
+    """Days from one stamp to a later one; 0 where one of them is none."""
+    try:
+        return (date.fromisoformat(latest[:10]) - date.fromisoformat(at[:10])).days
+    except ValueError:
+        return 0
 
 
 class LeafCheck:
@@ -64,6 +73,11 @@ class LeafCheck:
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
         self.size = 0
+        self._latest = ""
+        """The latest time of any entry so far."""
+        self._days_back = 0
+        self.set_back: tuple[int, str, str] | None = None
+        """The entry that is dated the furthest before one that stands before it, its time and that one's."""
 
     @property
     def frontier(self) -> Frontier:
@@ -113,6 +127,8 @@ class LeafCheck:
             commit = commitment(salt, body.encode())
             if self._compare(index, leaf, (kind, subject, at, actor), commit) and kind == ERASURE:
                 self._receipts.update(_receipt(body))
+        if fact is not None:
+            self._dated(index, at)
         self.size = index + 1
         if not self._whole:
             return
@@ -121,6 +137,13 @@ class LeafCheck:
             self._tile()
         if self._heads and self._heads[0].checkpoint.size <= self.size:
             self._meet_heads()
+
+    def _dated(self, index: int, at: str) -> None:
+        """What waited for room in the store keeps its own time, so a day is let pass."""
+        if at >= self._latest:
+            self._latest = at
+        elif at[:10] < self._latest[:10] and (days := days_back(at, self._latest)) > max(1, self._days_back):
+            self._days_back, self.set_back = days, (index, at, self._latest)
 
     def _compare(self, index: int, leaf: bytes, fields: tuple[str, str, str, str], commit: bytes | None) -> bool:
         """The fact against its leaf; without a commitment (erased) against all the rest of it."""

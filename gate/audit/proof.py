@@ -60,6 +60,17 @@ def not_proven(size: int, settled: int, heads: Sequence[Head], second: Path | No
     return said
 
 
+def clock_not_proven(set_back: tuple[int, str, str] | None) -> list[str]:
+    """Times are those of the gate's own clock; that it was set back shows in the order of the entries."""
+    if set_back is None:
+        return []
+    index, at, latest = set_back
+    return [
+        f"When things happened: entry {index:,} is dated {at[:10]}, and one before it {latest[:10]}. The clock was set "
+        "back, or had been ahead: registers may have been older than they looked, and answers later."
+    ]
+
+
 def contacts_not_proven(connection: sqlite3.Connection) -> list[str]:
     """The CRM's contacts are no evidence."""
     (there,) = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'contacts')").fetchone()

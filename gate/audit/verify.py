@@ -11,7 +11,7 @@ from gate.audit.given_up import RESTORED, GivenUp
 from gate.audit.given_up import given_up as given_up_by
 from gate.audit.heads import CheckNote, Head, check_heads, check_missing, read_files
 from gate.audit.leaves import LeafCheck, Progress
-from gate.audit.proof import contacts_not_proven, not_proven, proven
+from gate.audit.proof import clock_not_proven, contacts_not_proven, not_proven, proven
 from gate.audit.report import Findings, Report
 from gate.errors import AuditError, StoppedError
 
@@ -83,7 +83,7 @@ def verify(
         findings.count,
         findings.checked,
         () if findings.faults else tuple(proven(size, settled, heads, second)),
-        (*not_proven(size, settled, heads, second, findings), *contacts),
+        (*not_proven(size, settled, heads, second, findings), *clock_not_proven(leaves.set_back), *contacts),
     )
 
 

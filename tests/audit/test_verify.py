@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -182,6 +183,19 @@ def test_what_was_erased_or_is_not_signed_yet_is_not_proven(data):
     said = audit(data, folders=[data / "checkpoints", data / "second"]).not_proven
     assert [sentence.split(" ")[0] for sentence in said] == ["That", "Who", "What"]
     assert "the last entry" in said[1] and "3 erased facts" in said[2]
+
+
+def test_a_clock_that_was_set_back_shows_and_what_waited_a_few_hours_does_not(data):
+    store = open_store(data)
+    latest = datetime.fromisoformat(store.call(lambda tx: tx.query("SELECT max(at) AS at FROM facts")[0]["at"]))
+    for hours, expected in ((20, []), (24 * 9, ["When"]), (24 * 3, ["When"])):
+        (leaf,) = put(store, Fact("exported", "rec-000000", latest - timedelta(hours=hours), "gate", {}))
+        said = [each for each in audit(data).not_proven if each.startswith("When things happened")]
+        assert [each.split(" ")[0] for each in said] == expected
+        furthest = leaf if hours == 24 * 9 else leaf - 1
+    store.close()
+    dated = f"is dated {latest - timedelta(days=9):%Y-%m-%d}, and one before it {latest:%Y-%m-%d}"
+    assert f"entry {furthest:,} {dated}" in said[0]
 
 
 def test_nothing_is_proven_of_a_log_with_a_fault(data):

@@ -207,3 +207,18 @@ def test_what_was_written_about_a_call_goes_at_its_end(house: DataFolder) -> Non
     reasons = {each["call_id"]: each["reason"] for each in desk.hold_list(released=True, actor=ANN)["items"]}
     assert reasons == {"due": None, "young": "the Quill claim"}
     assert holds(house)
+
+
+def test_a_clock_behind_the_log_is_told(house: DataFolder) -> None:
+    def told() -> list[str]:
+        return [each for each in ByName(house).status(actor=ANN)["warnings"] if "clock is behind" in each]
+
+    call(house, "today", NUMBERS[0], NOW)
+    latest = house.read(
+        lambda tx: tx.query("SELECT max(at) AS at FROM (SELECT at FROM calls UNION SELECT at FROM checkpoints)")
+    )
+    newest = datetime.fromisoformat(latest[0]["at"])
+    house.clock = SetClock(newest - timedelta(hours=23))
+    assert told() == []
+    house.clock = SetClock(newest - timedelta(days=2))
+    assert len(told()) == 1

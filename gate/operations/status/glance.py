@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, reminders
 from gate.converting import convert
+from gate.core.evidence import stamp
+from gate.core.showing import local
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
@@ -166,6 +168,7 @@ def warnings(folder: DataFolder) -> list[str]:
     return [
         *folder.trust.warnings(),
         *folder.memory.warnings(),
+        *_clock_behind(folder),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
         *register_warnings(folder),
         *recipients.warnings(folder),
@@ -176,6 +179,22 @@ def warnings(folder: DataFolder) -> list[str]:
         *lookup_warnings(folder),
         *watched_by(folder).warnings(),
         *folder.gate.warnings(),
+    ]
+
+
+_LATEST: Final = (
+    "SELECT max((SELECT coalesce(max(at), '') FROM calls), (SELECT coalesce(max(at), '') FROM checkpoints)) AS at"
+)
+
+
+def _clock_behind(folder: DataFolder) -> list[str]:
+    """Where the log knows of a later day than the clock does: a register looks younger than it is."""
+    (latest,) = folder.read(lambda tx: tx.query(_LATEST))
+    if latest["at"] <= stamp(folder.clock.now() + timedelta(days=1)):
+        return []
+    return [
+        f"The machine's clock is behind the log, which has an entry of {local(latest['at'])}. Set it: registers look "
+        "younger than they are, and last days later"
     ]
 
 
