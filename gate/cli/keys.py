@@ -21,11 +21,8 @@ from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
-from gate.vault.publickey import HINT, parse_recipient
+from gate.vault.publickey import HALVES, HINT, PURPOSES, ROLES, parse_recipient
 
-ROLES = ("compliance", "auditor", "escrow")
-PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
-HALVES = ("first", "second")
 COLUMNS = [
     ("id", "Id"),
     ("name", "Name"),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -35,11 +35,11 @@ from gate.operations.requests.course import (
     Withdraw,
 )
 from gate.operations.requests.listing import ListOf, Show
-from gate.operations.requests.opening import Open
+from gate.operations.requests.opening import Channel, Open
 from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 
-CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
+CHANNELS = click.Choice(get_args(Channel))
 ASKS = click.Choice([each.value for each in Asks])
 GROUNDS = click.Choice([each.value for each in Ground])
 

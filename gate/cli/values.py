@@ -12,7 +12,9 @@ from gate.cli.output import today
 from gate.clock import SystemClock
 from gate.core.days import day_of, moment_of
 from gate.core.showing import LONDON
+from gate.errors import RegisterError
 from gate.operations.lists.entries import time_of
+from gate.registers.coverage import parse_coverage
 
 
 class Moment(click.ParamType[datetime]):
@@ -91,9 +93,7 @@ class Coverage(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The codes without spaces; raises ``click.BadParameter``."""
-        codes = [code.strip() for code in str(value).split(",")]
-        for code in codes:
-            known = code == "full" and len(codes) == 1
-            if not known and not (code.isascii() and code.isdigit() and code[0] == "0" and 2 <= len(code) <= 11):
-                self.fail(f'"{code}" is not a dialling code; write full, or codes like 0161,020', param, ctx)
-        return ",".join(codes)
+        try:
+            return ",".join(parse_coverage(str(value)))
+        except RegisterError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)

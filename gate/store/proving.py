@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from gate.batched import batched
 from gate.core.evidence import Node
 from gate.store.reader import Reader
 from gate.store.tree import node_provider
@@ -37,8 +38,7 @@ def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) ->
 def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[Row]:
     """The same of receipts of recordings of these calls that were erased on a basis."""
     found: list[Row] = []
-    for start in range(0, len(calls), SLICE):
-        part = calls[start : start + SLICE]
+    for part in batched(calls, SLICE):
         found += reader.query(
             f"{_FACT} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
             f" WHERE call_id IN ({', '.join('?' for _ in part)})) AND {_OWN} AND f.kind = ?"

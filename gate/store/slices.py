@@ -15,6 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gate.batched import batched
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.errors import StoreError
 from gate.store.connect import open_reader
@@ -164,8 +165,8 @@ class LogSlice:
         return sorted({index for (index,) in [*begun, *own, *keys, *erased]})
 
     def _these(self, indexes: Sequence[int]) -> Iterator[Fact]:
-        for start in range(0, len(indexes), PAGE):
-            part = ",".join(str(index) for index in indexes[start : start + PAGE])
+        for batch in batched(indexes, PAGE):
+            part = ",".join(map(str, batch))
             with self._open() as db:
                 page = db.execute(
                     f"SELECT {_FACT} FROM facts WHERE leaf_index IN ({part}) AND NOT {_IN_CALLS}"  # noqa: S608 - integers
@@ -193,8 +194,7 @@ class LogSlice:
             yield from self._proven([index for index in others if index >= run.stop])
 
     def _proven(self, indexes: Sequence[int]) -> Iterator[tuple[int, bytes, list[bytes]]]:
-        for start in range(0, len(indexes), LEAVES):
-            part = indexes[start : start + LEAVES]
+        for part in batched(indexes, LEAVES):
             with self._open() as db:
                 prove = _prover(node_provider(db), self.size)
                 page = []

@@ -7,12 +7,13 @@ is a party to calls of other numbers, and a call has parties besides the number 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from gate.batched import batched
 from gate.store.queries import Source
 from gate.types import Row
 
+T = TypeVar("T")
 SLICE: Final = 500
 """Ids in one statement, at most."""
 SCHEMA: Final = """
@@ -101,8 +102,6 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def slices(values: Iterable[Any]) -> Iterator[list[Any]]:
+def slices(values: Iterable[T]) -> Iterator[list[T]]:
     """As many at a time as go into one statement."""
-    iterator = iter(values)
-    while part := list(islice(iterator, SLICE)):
-        yield part
+    return batched(values, SLICE)

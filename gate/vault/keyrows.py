@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from gate.batched import batched
 from gate.vault.errors import KeyStoreError
 
 SCHEMA: Final = """
@@ -91,8 +92,7 @@ def insert(db: sqlite3.Connection, rows: list[tuple[str, str, str, bytes]]) -> N
 def shred(db: sqlite3.Connection, ids: list[str]) -> int:
     """Delete the wraps of recordings; how many had any."""
     shredded = 0
-    for start in range(0, len(ids), _SLICE):
-        part = list(dict.fromkeys(ids[start : start + _SLICE]))
+    for part in batched(dict.fromkeys(ids), _SLICE):
         marks = ",".join("?" * len(part))
         where = f"FROM wraps WHERE recording_id IN ({marks})"  # question marks only
         shredded += db.execute(f"SELECT count(DISTINCT recording_id) {where}", part).fetchone()[0]

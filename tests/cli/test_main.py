@@ -141,7 +141,10 @@ def test_the_short_helps_are_those_of_the_commands() -> None:
         (["check", "1", "--at", "teatime"], '"teatime" is not a time; write "2026-03-02 10:00" (London)'),
         (["register", "import", "tps", "nowhere.txt"], "'nowhere.txt' does not exist"),
         (["register", "import", "tps", "pyproject.toml", "--as-of", "2026-02-30"], '"2026-02-30" is not a date'),
-        (["register", "import", "tps", "pyproject.toml", "--coverage", "0161,x"], '"x" is not a dialling code'),
+        (
+            ["register", "import", "tps", "pyproject.toml", "--coverage", "0161,x"],
+            "the coverage '0161,x' is wrong at 'x'",
+        ),
         (["calls", "list", "--limit", "0"], "0 is not in the range"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gate.batched import batched
 from gate.core.evidence import stamp
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
@@ -191,8 +192,7 @@ class ListImport:
             self._references.update(references)
 
     def _keep_faults(self, part: Part) -> None:
-        for start in range(0, len(part.faults), BATCH):
-            faults = part.faults[start : start + BATCH]
+        for faults in batched(part.faults, BATCH):
             self.folder.store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
         for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
             self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gate.batched import batched
 from gate.core.retention import asked as sorted_by_holds
 from gate.log import Logger
 from gate.operations.keys.wraps import REWRAPPED, in_force
@@ -132,8 +133,8 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
     for source, recordings in taken.items():
         for target in set(recordings.values()):
             names = [recording for recording, to in recordings.items() if to == target]
-            for start in range(0, len(names), PAGE):
-                free = store.call(partial(unheld, recording_ids=names[start : start + PAGE]))
+            for part in batched(names, PAGE):
+                free = store.call(partial(unheld, recording_ids=part))
                 dropped += keys.drop(source, target, free)
     if dropped:
         log.warning("dropped_keys_came_back", wraps=dropped)

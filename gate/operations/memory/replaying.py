@@ -15,10 +15,11 @@ What the replay keeps names ``gate:memory`` as its actor. An objection or a hold
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gate.batched import batched
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH
 from gate.ports import Fact
@@ -107,9 +108,9 @@ def _standing(of: dict[str, dict[str, Row]], kind: str, ended: str) -> list[Row]
     return [act for key, act in of.get(kind, {}).items() if key not in over]
 
 
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _PART):
-        yield values[start : start + _PART]
+def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[Any]) -> int:
+    """The sum of what ``work`` returns for each ``part`` of the values, in transactions of their own."""
+    return sum(folder.store.call(partial(work, part=part)) for part in batched(values, _PART))
 
 
 def _ids(tx: StoreTransaction, table: str, ids: Collection[str], more: str = "") -> set[str]:
@@ -129,7 +130,7 @@ def _release(folder: DataFolder, released: dict[str, Row]) -> int:
             tx.append(folder.fact("hold_released", key, REPLAYED_BY, {"reason": _WHY}))
         return len(standing)
 
-    return sum(folder.store.call(partial(work, part=part)) for part in _parts(list(released)))
+    return _in_parts(folder, work, list(released))
 
 
 def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
@@ -152,7 +153,7 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
 
     if any("hash" in act for act in holds):
         known.number("")  # not inside of the store's transaction
-    return sum(folder.store.call(partial(work, part=part)) for part in _parts(holds))
+    return _in_parts(folder, work, holds)
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _objections(folder: DataFolder, objections: list[Row]) -> int:
             tx.append(_objection(folder, act["id"], act["hash"], act["at"], scope))
         return len(missing)
 
-    return sum(folder.store.call(partial(work, part=part)) for part in _parts(objections))
+    return _in_parts(folder, work, objections)
 
 
 def _objection(folder: DataFolder, key: str, digest: str, at: str, more: Row) -> Fact:
@@ -184,7 +185,7 @@ def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
                 tx.append(folder.fact("consent_withdrawn", act["id"], REPLAYED_BY, body))
         return len(standing)
 
-    return sum(folder.store.call(partial(work, part=part)) for part in _parts(withdrawn))
+    return _in_parts(folder, work, withdrawn)
 
 
 def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tuple[str, str]]:
@@ -194,11 +195,11 @@ def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tu
     found: dict[str, tuple[str, str]] = {}
     restricted = [act for act in _standing(of, "hold", "hold_released") if act["kind"] == "restriction"]
     unknown = list(of.get("consent_withdrawn", {}).values())
-    for part in _parts(unknown):
+    for part in batched(unknown, _PART):
         there = folder.store.call(partial(_ids, table="consents", ids=[act["id"] for act in part]))
         unknown = [act for act in unknown if act["id"] not in there]
     asked = [act for act in of.get("request_pending", {}).values() if not act["over"]]
-    for part in _parts(asked):
+    for part in batched(asked, _PART):
         there = folder.store.call(partial(_ids, table="requests", ids=[act["id"] for act in part]))
         asked = [act for act in asked if act["id"] not in there]
     for act in (*unknown, *restricted, *asked, *of.get("request_carried", {}).values()):
@@ -221,8 +222,7 @@ def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
                 count += 1
         return count
 
-    parts = _parts(sorted(blocking.items()))
-    return sum(folder.store.call(partial(work, part=part)) for part in parts)
+    return _in_parts(folder, work, sorted(blocking.items()))
 
 
 # --- recordings and people -----------------------------------------------------------------------------------------
@@ -231,8 +231,7 @@ def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
 def _shred(folder: DataFolder, recording_ids: list[str]) -> int:
     """Erase again: those that the store knows with a receipt, of the others whatever key there is."""
     count = 0
-    for start in range(0, len(recording_ids), BATCH):
-        part = recording_ids[start : start + BATCH]
+    for part in batched(recording_ids, BATCH):
         standing = [row["recording_id"] for row in folder.store.call(partial(kept.these, recording_ids=part))]
         if standing:
             count += folder.retention.erase_asked(standing, basis="memory journal", actor=REPLAYED_BY).erased
@@ -264,4 +263,4 @@ def _mark(folder: DataFolder, erased: list[Row]) -> int:
                 count += 1
         return count
 
-    return sum(folder.store.call(partial(work, part=part)) for part in _parts(erased))
+    return _in_parts(folder, work, erased)

@@ -27,11 +27,12 @@ from gate.clock import Clock
 from gate.core import request_words as events
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
-from gate.errors import GateError, RefusedError, StoreError, UsageError
+from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
-from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
+from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last
 from gate.operations.requests.plan import GONE, Plan
 from gate.operations.requests.proofs import nameless
+from gate.operations.requests.steps import load
 from gate.operations.requests.telling import to_tell
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
@@ -145,10 +146,7 @@ class RequestEraser:
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
-        row = book.find(tx, name)
-        if row is None:
-            raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
-        request = replay(book.course(tx, row["id"]))
+        row, _, request = load(tx, name)
         granted = request.state in (State.GRANTED, State.PARTLY_DONE)  # carried out already, too: there is its receipt
         ready = granted or (soon and not why_not(request, events.Granted(request.received)))
         if request.asks is not Asks.ERASURE or not ready:

@@ -15,14 +15,14 @@ again what came back from a backup (LAW 5.4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gate.batched import batched
 from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
 from gate.log import Logger
@@ -117,7 +117,7 @@ class Eraser:
         for ids in _pages_of_keys(self._keys):
             again = [row | {"what": "keys"} for row in self._tombstones(ids)]
             outcome.add(self._erase_again(again, actor))
-        for part in _batches(sealed_files(self._recordings), 500):
+        for part in batched(sealed_files(self._recordings), 500):
             paths = dict(part)
             again = [
                 row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
@@ -235,9 +235,3 @@ def _pages_of_keys(keys: KeyStoreDb) -> Iterator[list[str]]:
     while ids := keys.recording_ids(after, 500):
         yield ids
         after = ids[-1]
-
-
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gate.batched import batched
 from gate.clock import Clock
 from gate.core.evidence import stamp
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
@@ -274,8 +275,7 @@ class Retention:
         """
         outcome = Outcome()
         with self._alone(ASKED_SECONDS):
-            for start in range(0, len(recording_ids), BATCH):
-                part = recording_ids[start : start + BATCH]
+            for part in batched(recording_ids, BATCH):
                 outcome.add(self._eraser.erase(part, asked, basis=basis, actor=actor))
         return outcome
 
