@@ -165,7 +165,7 @@ def _opened(
             continue
         chunks, announcement = open_taken(view, recording_id, taken[recording_id], privates)
         audio, report = export_flac(chunks, announcement=announcement)
-        at = datetime.fromisoformat(call["at"])
+        at = _when(call)
         yield PackRecording(
             recording_id=recording_id,
             call_id=call["call_id"],
@@ -215,13 +215,21 @@ def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], 
 def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
     return PackCall(
         call_id=call["call_id"],
-        at=datetime.fromisoformat(call["at"]),
+        at=_when(call),
         # Whom they were transferred to, and why that number could be called, is that person's own (Article 15(4)).
         number="" if call["by_transfer"] else call["number"] or "",
         decision="" if call["by_transfer"] else told(call["reason"]),
         purpose=_purpose(call),
         outcome=call["outcome"],
         recording=_recording(call, left_out),
+    )
+
+
+def _when(call: dict[str, Any]) -> datetime:
+    """A call that was made against a refusal, or without a question, was when its recording began: the decision may
+    have come with the recording, days later."""
+    return datetime.fromisoformat(
+        call["recorded_at"] if call["verdict"] != "allow" and call["recorded_at"] else call["at"]
     )
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 
 def outcome(call: Mapping[str, Any]) -> str:
-    """From a call's row (``reason``, ``state``, ``cause``, ``bridged``, ``answered_at``, ``seconds``): ``answered,
-    3 min 5 s``; of a call in ``a call to us: answered, …``."""
+    """From a call's row (``reason``, ``state``, ``cause``, ``bridged``, ``answered_at``, ``seconds``, ``recording_id``,
+    ``recorded_seconds``): ``answered, 3 min 5 s``; of a call in ``a call to us: answered, …``."""
     said = _outcome(call)
     return f"a call to us: {said}" if call.get("reason") == "call_in" else said
 
 
 def _outcome(call: Mapping[str, Any]) -> str:
     state = call["state"]
+    if state == "refused" and call.get("recording_id"):  # by another way than the gate, which came to know of it later
+        length_of_it = f", {length(call['recorded_seconds'])}" if call.get("recorded_seconds") else ""
+        return f"called all the same{length_of_it}: the recording of it was handed in"
     if state == "refused":
         return "not dialled"
     if state == "asked" or call.get("cause") == "redirected":

@@ -198,6 +198,7 @@ _TOLD: Final = {
     Reason.IDENTITY_WITHHELD: "No: the call would have hidden our number.",
     Reason.CLI_NOT_OWNED: "No: the call would have shown a number that is not ours.",
     Reason.NUMBER_INVALID: "No: it was no number that can be called.",
+    Reason.NOT_ASKED: "No: the call was made without a look at registers and objections before it.",
     Reason.REDIAL_TOO_SOON: "No: shortly before, you had answered a call of ours and found nobody there.",
 }
 _OURS: Final = "No: something on our side was not ready for a call."

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gate.cli.request_pack import contents_of
 from gate.config import load
 from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Topic
@@ -25,7 +26,7 @@ from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested,
 from gate.operations.operation import Caller
 from gate.ports import Fact
 from gate.store import queries
-from tests.support.asking import Asking
+from tests.support.asking import Asking, ByName
 from tests.support.audio import tone
 from tests.support.commands import dialgate
 from tests.support.example import make_example
@@ -160,6 +161,36 @@ def test_a_call_against_a_refusal_is_evidence_of_it(house: House) -> None:
     found = house.ingest(house.put("a.wav", sound()), call_id=SIP)
     assert (found.call_id, found.refused) == ("refused", "listed_tps")
     assert house.rows("SELECT kind FROM facts WHERE kind = 'called_against_refusal'")
+
+
+def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> None:
+    config = make_example(tmp_path / "gate") / "config.toml"
+    config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
+    with ExitStack() as stack:
+        house = House(DataFolder(load(config), stack), tmp_path / "drop")
+        house.decide("refused", LISTED, SIP)
+        house.decide("not dialled", LISTED)
+        house.ingest(house.put("a.wav", sound()), call_id=SIP)
+        began = house.folder.clock.now().replace(microsecond=0) - timedelta(days=3)
+        house.ingest(house.put("b.wav", sound(hz=300)), number=NUMBER, at=began)
+        desk = ByName(house.folder)
+        numbers = [LISTED, NUMBER]
+        opened = desk.request_open(asks="access", channel="post", name="Pat Person", numbers=numbers, actor="uid:0")
+        reference = opened["reference"]
+        desk.request_verify_identity(request=reference, checked="passport seen", actor="uid:0")
+        desk.request_search(request=reference, actor="uid:0")
+        desk.request_decide(request=reference, grant=True, actor="uid:0")
+        held = desk.request_contents(request=reference, actor="uid:0")
+        calls = contents_of(house.folder.config, held, {}, began.date()).calls
+        told = {(call.number, call.decision, call.outcome.partition(":")[0]): call.at for call in calls}
+        listed = "No: your number was on the Telephone Preference Service."
+        unasked = "No: the call was made without a look at registers and objections before it."
+        assert set(told) == {
+            (LISTED, listed, "called all the same, 1 s"),
+            (LISTED, listed, "not dialled"),
+            (NUMBER, unasked, "called all the same, 1 s"),
+        }
+        assert told[NUMBER, unasked, "called all the same, 1 s"] == began
 
 
 def test_a_call_has_one_recording(house: House) -> None:

@@ -59,6 +59,8 @@ class HeldCall(Response, frozen=True):
     recording: str | None
     """State of the recording."""
     recorded_seconds: float | None
+    recorded_at: str | None
+    """When the recording began."""
     erased_at: str | None
     outcome: str
     """In words; of a recording in which somebody else was called, or was transferred to the call, that too."""
