@@ -29,15 +29,17 @@ OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0
 """A closing waits for the disk, and nobody waits for the closing; while it is not answered the file may still grow."""
 RESTART_SECONDS = 0.5
-QUIET_SECONDS = 3.0
-"""Without an ``Heartbeat`` for this long, no new recording."""
-HUNG_SECONDS = 15.0
-"""Without any message for this long, it is killed and started again."""
+QUIET_SECONDS, HUNG_SECONDS = 3.0, 15.0
+"""Without a message for so long there is no new recording; or it is killed and started again."""
 STUCK_SECONDS = 3.0
 """So is one that reads nothing for this long. Until then nothing that came after a pause is kept."""
 BEHIND = 64
 """Messages waiting beyond which no new recording is begun."""
 TICK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
+"""The most that a look without a message counts as silence: what is longer is a stop of the gate's or the machine's."""
+AT_ONCE = 256
+"""Messages that are taken before an answer counts as overdue: it may be among them."""
 
 _Done = Callable[[Any, Exception | None], None]
 
@@ -77,7 +79,8 @@ class RecorderClient:
         self._written: dict[str, str] = {}
         """Call -> recording, of those that the running process has opened and not closed."""
         self._alive: m.Heartbeat | None = None
-        self._heard = 0.0
+        self._silent = 0.0
+        """Seconds for which the client's thread has looked for a message, and none was there."""
         self._watching = False
         self._up = threading.Event()
         self._stopping = threading.Event()
@@ -115,12 +118,11 @@ class RecorderClient:
             and alive.available
             and outbox is not None
             and outbox.waiting <= BEHIND
-            and time.monotonic() - self._heard < self._quiet_seconds
+            and self._silent < self._quiet_seconds
         )
 
     def stats(self) -> dict[str, Any]:
-        """The last ``Heartbeat`` message, and whether a recording could be opened; counts start anew with the
-        process."""
+        """The last ``Heartbeat``, and whether a recording could be opened; counts start anew with the process."""
         alive = self._alive
         return {**(msgspec.structs.asdict(alive) if alive else {}), "available": self.available()}
 
@@ -235,7 +237,7 @@ class RecorderClient:
                 log.error("recorder_not_started", error=str(error))
                 ours.close()
                 return None
-        self._heard = time.monotonic()
+        self._silent = 0.0
         outbox = Outbox(ours)
         self._outbox, self._process = outbox, process
         if self._stopping.is_set():
@@ -245,30 +247,40 @@ class RecorderClient:
     def _listen(self, control: socket.socket, outbox: Outbox) -> None:
         """Until the recorder is gone or hung."""
         poll = select.poll()
+        looked = time.monotonic()
         while True:
             poll.register(control, select.POLLIN | (select.POLLOUT if outbox.waiting else 0))
-            ready = poll.poll(TICK_SECONDS * 1000)
+            poll.poll(TICK_SECONDS * 1000)
             if outbox.waiting:
                 outbox.flush()
-            if ready:
-                try:
-                    data = control.recv(m.MAX_MESSAGE, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    data = None
-                except OSError:
-                    return
-                if data is not None:
-                    if not data:
-                        return
-                    self._heard = time.monotonic()
-                    self._take(data)
+            count = self._read(control)
+            if count is None:
+                return
+            was, before, looked = self._silent, looked, time.monotonic()
+            self._silent = 0.0 if count else was + min(looked - before, LOOK_SECONDS)
+            if was < self._quiet_seconds <= self._silent:
+                log.warning("recorder_silent", seconds=self._quiet_seconds)
             self._expire()
             if outbox.stuck_seconds > self._stuck_seconds and not self._stopping.is_set():
                 log.error("recorder_does_not_read", waiting=outbox.waiting)
                 return
-            if time.monotonic() - self._heard > self._hung_seconds and not self._stopping.is_set():
+            if self._silent > self._hung_seconds and not self._stopping.is_set():
                 log.error("recorder_hung")
                 return
+
+    def _read(self, control: socket.socket) -> int | None:
+        """Take what is there; how many messages that was. None where the recorder is gone."""
+        for count in range(AT_ONCE):
+            try:
+                data = control.recv(m.MAX_MESSAGE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return count
+            except OSError:
+                return None
+            if not data:
+                return None
+            self._take(data)
+        return AT_ONCE
 
     def _bury(self, control: socket.socket) -> None:
         """The recorder is gone, or must go: tell everybody who waits."""
@@ -358,9 +370,7 @@ class RecorderClient:
     def _guarded(callback: Callable[..., None], *arguments: Any) -> None:
         try:
             callback(*arguments)
-        except (
-            Exception
-        ):  # the client thread's boundary: one listener's fault must not leave the others without an answer
+        except Exception:  # one listener's fault must not leave the others without an answer
             log.exception("callback_failed", callback=getattr(callback, "__qualname__", repr(callback)))
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -152,7 +153,7 @@ def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path:
     room.shut()
 
 
-def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
+def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     room = Room(tmp_path / "recordings", forked=True)
     pid = room.client.pid
     assert pid is not None
@@ -163,7 +164,8 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     error = answers.get(timeout=PATIENCE)
     assert isinstance(error, RecorderError) and "in time" in str(error)
     assert 1.4 < time.monotonic() - began < 3.0
-    until(lambda: not room.client.available(), PATIENCE)
+    until(lambda: "recorder_silent" in capsys.readouterr().out, PATIENCE)
+    assert not room.client.available()
     os.kill(pid, signal.SIGCONT)
     until(room.client.available, PATIENCE)
     until(lambda: room.client.stats()["calls"] == 0, PATIENCE)
@@ -178,6 +180,53 @@ def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
     room.events.away.get(timeout=PATIENCE)
     until(room.client.available, PATIENCE)
     assert room.client.pid != pid
+    room.shut()
+
+
+def held(room: Room, name: str, release: threading.Event) -> None:
+    """The client's thread stands still from the answer to this opening on, as it does where the machine does."""
+    holds = threading.Event()
+
+    def done(*_: object) -> None:
+        holds.set()
+        release.wait(PATIENCE)
+
+    room.client.open(name, f"rec-{name}", {}, done)
+    assert holds.wait(PATIENCE)
+
+
+def passed(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    until(lambda: time.monotonic() > end, PATIENCE)
+
+
+def test_a_stop_of_the_whole_machine_is_no_silence_of_the_recorders(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings", open_seconds=0.3, quiet_seconds=1.0, hung_seconds=1.2, forked=True)
+    pid, release = room.client.pid, threading.Event()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    held(room, "a", release)
+    passed(1.3)
+    assert room.client.available()
+    told = room.client._alive
+    release.set()
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: room.client._alive is not told, PATIENCE)
+    assert room.client.pid == pid
+    assert room.events.away.empty()
+    room.shut()
+
+
+def test_an_answer_that_is_there_is_not_overdue(tmp_path: Path) -> None:
+    """The gate comes late, not the recorder."""
+    room = Room(tmp_path / "recordings", open_seconds=0.5, forked=True)
+    release, answers = threading.Event(), queue.Queue[Any]()
+    held(room, "a", release)
+    for name in ("b", "c", "d"):
+        room.client.open(name, f"rec-{name}", {}, lambda result, error: answers.put(error))
+    passed(0.6)
+    release.set()
+    assert [answers.get(timeout=PATIENCE) for _ in range(3)] == [None, None, None]
     room.shut()
 
 
@@ -276,8 +325,8 @@ def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_pa
     assert room.events.failed.get(timeout=PATIENCE)[0] == "a"
     until(lambda: not room.client.available(), PATIENCE)
     for _ in range(3):  # times that it tells how it is, a probe before each
-        heard = room.client._heard
-        until(lambda heard=heard: room.client._heard > heard, PATIENCE)
+        told = room.client._alive
+        until(lambda told=told: room.client._alive is not told, PATIENCE)
     assert not room.client.available(), "the probe is larger than what may be written"
     with pytest.raises(RecorderError, match="takes no more"):
         room.open("b")
