@@ -4,17 +4,14 @@ than that and as much memory again, is loaded when it is first needed, on a thre
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from console.app import run
 from console.late import Late, late
-from console.ports import Setup
+from console.ports import Files, Opener, Papers, Setup
 from gate.cli.output import View
 from gate.cli.searches import KeptSearches
 from gate.clock import SystemClock
-
-if TYPE_CHECKING:
-    from console.ports import Files, Opener, Papers
 
 
 def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:

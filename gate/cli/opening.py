@@ -40,13 +40,12 @@ from gate.exports.report import month_page, record_page
 from gate.handed_over_file import open_file
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.recorder.keys import KeyListener
-from gate.vault.keyfile import change_passphrase, load_private
+from gate.vault.keyfile import PrivateKey, change_passphrase, load_private
 from gate.vault.opening import open_trailer
 
 if TYPE_CHECKING:
     from gate.operations.requests.proving import RequestProof
     from gate.types import Progress
-    from gate.vault.keyfile import PrivateKey
 
 
 class OutputFiles:

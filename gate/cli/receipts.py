@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -16,13 +16,9 @@ import msgspec
 from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
+from gate.cli.reach import Gate, reach
 from gate.exports import receipt_pages
 from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
-
-if TYPE_CHECKING:
-    from gate.cli.reach import Gate
-
 
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
 from gate.cli import passphrase as asked
-from gate.cli.answers import CARRIER_SECRET
+from gate.cli.answers import CARRIER_SECRET, Guided
 from gate.cli.command import FOLDER
 from gate.cli.command import command as make
 from gate.cli.guided import guide
@@ -34,9 +34,6 @@ from gate.operations.lists.entries import ConsentEntry, Entry
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
 from gate.vault import keyfile
 from gate.vault.signing import CheckpointKey
-
-if TYPE_CHECKING:
-    from gate.cli.answers import Guided
 
 _BESIDE = Path(__file__).parents[2] / "sample_lists"
 SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sample_lists"

@@ -18,12 +18,12 @@ import socket
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from gate.config import Config, Token, read_secret
 from gate.control.asking import SAID, question, refused, told
@@ -38,9 +38,6 @@ from gate.errors import ControlError, GateError, RefusedError, StoreError
 from gate.operations.calls.screening import Decide
 from gate.operations.operation import Caller, Request
 from gate.operations.status.glance import Status
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
 
 _HEALTH_SECONDS = 3.0
 FRESH_SECONDS: Final = 1.0

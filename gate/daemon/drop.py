@@ -16,12 +16,11 @@ from gate.converting import convert
 from gate.daemon.chores import chore
 from gate.operations.operation import Caller
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
-from gate.registers.watch import DropFolder
+from gate.registers.watch import DropFolder, FileOutcome
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
-    from gate.registers.watch import DropFolder, FileOutcome
 
 log = structlog.get_logger()
 

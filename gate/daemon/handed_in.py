@@ -10,13 +10,12 @@ import structlog
 
 from gate.daemon.chores import chore
 from gate.operations.ingest.folder import watched_by
-from gate.operations.ingest.ingesting import recording_ingest
+from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.operation import Caller
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
-    from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 
 log = structlog.get_logger()
 

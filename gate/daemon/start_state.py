@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from gate.core.allowances import DAYS_BEFORE, Before, Used
 from gate.core.showing import LONDON
 from gate.service.usage import midnight
-from gate.store.queries import let_through_by_hour, proven_since, used_since
+from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.store.queries import Source
     from gate.types import Row
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gate.config import Config
@@ -25,9 +25,6 @@ from gate.exports import letter_blocks
 from gate.exports.letter_facts import context, email_of
 from gate.exports.letter_message import message
 from gate.exports.spoken import spoken_number
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 SHIPPED: Final = Path(__file__).parent / "templates" / "letters"
 LAYOUTS: Final = ("layout.txt", "layout.html")

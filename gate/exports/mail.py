@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from email import message_from_bytes
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from aiosmtplib import (
     SMTP,
@@ -28,9 +28,6 @@ from gate.config.mail import PORTS, is_loopback
 from gate.errors import GateError
 from gate.exports.letter_blocks import one_line
 from gate.exports.letter_message import DRAFT
-
-if TYPE_CHECKING:
-    from aiosmtplib import SMTP
 
 _LONGEST: Final = 300
 """Of what a server says, in characters."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -17,9 +17,6 @@ from gate.core.showing import LONDON
 from gate.core.wording import date_text
 from gate.exports import report_charts as charts
 from gate.exports.page import FOLDER, policy_hash, source
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 EXPORTS: Final = {
     "exported": "recordings taken to be opened",

@@ -26,7 +26,7 @@ from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
 from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
-from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.bulk_screener import BulkScreener, bulk_screener
 from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity, identity, states
@@ -37,10 +37,8 @@ from gate.store import contacts as rows
 from gate.types import Progress, Row
 
 if TYPE_CHECKING:
-    from gate.operations.contacts.bulk_screener import BulkScreener
     from gate.operations.contacts.number_reader import Integers
     from gate.operations.data_folder import DataFolder
-    from gate.service.screener import Screener
     from gate.store.transaction import StoreTransaction
 
 log = Logger()

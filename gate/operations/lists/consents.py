@@ -10,7 +10,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.own_lists import last_day
-from gate.core.terms import Purpose
+from gate.core.terms import Objection, Purpose
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
@@ -43,7 +43,6 @@ from gate.operations.parsing import number_of, number_or_id
 from gate.store import queries
 
 if TYPE_CHECKING:
-    from gate.core.terms import Objection
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
