@@ -81,15 +81,15 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 @click.option("--purpose", type=click.Choice(PURPOSES), help="What exports may go to them for; without it none may.")
 @click.option("--half", type=click.Choice(HALVES), help="Their share of a two-person key (recording.two_person).")
 @click.option("--exports-only", is_flag=True, help="New recordings are not sealed to them.")
-def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: str | None, exports_only: bool) -> None:
+def add(view: View, file: TextIO, exports_only: bool, **terms: str | None) -> None:
     """Put a public key on the register of recipients. Every recording from now on is sealed to it too.
 
     What was sealed before stays closed to them until dialgate key rotate. With --purpose exports may go to them as
     well, with --exports-only nothing but exports.
     """
     text = _recipient_text(file)
-    terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
-    view.data(ask(view, KeyAdd(text=text, exports_only=exports_only, **terms)))
+    given: dict[str, Any] = {name: value for name, value in terms.items() if value}
+    view.data(ask(view, KeyAdd(text=text, exports_only=exports_only, **given)))
 
 
 def _recipient_text(file: TextIO) -> str:

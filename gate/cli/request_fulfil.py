@@ -80,7 +80,11 @@ def fulfil(
                 reason="request_not_ready",
                 hint="; ".join(standing.next),
             )
-        pack = _do(view, gate, standing, keys, passphrase_files, output, leave_out, yes)
+        pack = ""
+        if standing.asks is Asks.ERASURE:
+            _erase(view, gate, standing, yes)
+        if standing.asks is Asks.ACCESS:
+            pack = make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
         if letters is not None:
             answer = standing.asks in (Asks.ACCESS, Asks.COMPLAINT)
             kinds = [LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION]
@@ -90,25 +94,6 @@ def fulfil(
             write_letters(gate, standing.reference, kinds, letters, pack, proof)
         standing = gate.ask(Told(request=request)) if told else gate.ask(Show(request=request))
     show(view, standing)
-
-
-def _do(
-    view: View,
-    gate: Gate,
-    standing: Standing,
-    keys: tuple[Path, ...],
-    passphrase_files: tuple[Path, ...],
-    output: Path | None,
-    leave_out: tuple[str, ...],
-    yes: bool,
-) -> str:
-    """The act itself; the name of the pack where one was made."""
-    if standing.asks is Asks.ERASURE:
-        _erase(view, gate, standing, yes)
-    if standing.asks is not Asks.ACCESS:
-        return ""
-
-    return make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
 
 
 def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:

@@ -90,14 +90,11 @@ def _screen(
     size: int,
     output: Path,
     *,
-    columns: tuple[str, ...],
     purpose: str,
     topic: str,
     at: datetime | None,
-    delimiter: str,
     no_header: bool,
-    prefix: str,
-    escape: bool,
+    **how: Any,
 ) -> None:
     now = SystemClock().now()
     with reach(view.config) as gate:
@@ -105,17 +102,7 @@ def _screen(
         screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=actor, compared=True)
         _warn(screener.registers.identities)
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
-            run = FileScreening(
-                source,
-                target,
-                screener,
-                columns=columns,
-                delimiter=delimiter,
-                header=not no_header,
-                prefix=prefix,
-                escape=escape,
-                tell=_teller(bar, size),
-            )
+            run = FileScreening(source, target, screener, header=not no_header, tell=_teller(bar, size), **how)
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time
             try:
                 report = run.run()
