@@ -120,7 +120,8 @@ def test_single_quotes_and_single_columns_are_recognised() -> None:
     assert sniff(b"phone\n0207\n").delimiter == ","
     assert sniff(b'name,"a;b;c",x\n1,2,3\n').delimiter == ","
     assert sniff(b"a|b\n1|2\n", "\t").delimiter == "\t"
-    assert read(b"")[1] == []
+    with pytest.raises(UsageError, match="the file is empty"):
+        read(b"")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 from gate.core.cells import MARK, plain
 from gate.core.repairs import repair
 from gate.core.terms import Reason
-from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.file_screening import places_of
@@ -75,15 +74,11 @@ class CrmFile:
 
     def parts(self, screener: BulkScreener) -> Iterator[Part]:
         """Every contact with its outcome. Raises ``UsageError`` (no such file or column), ``RegisterError``."""
-        first = True
-        for block in self._reader.blocks():
-            if first:
+        for number, block in enumerate(self._reader.blocks()):
+            if number == 0:
                 self._begin(block)
-                first = False
             if block.rows:
                 yield self._part(block, screener)
-        if first:
-            raise UsageError("the file is empty", hint="a CSV file begins with the names of its columns")
 
     def _begin(self, block: Block) -> None:
         names = block.rows[0]
@@ -94,9 +89,7 @@ class CrmFile:
         if self._reference_name:
             (self._reference,) = places_of([self._reference_name], shown, header=self._has_header)
         if self._has_header:
-            for part in (block.texts, block.ends, block.rows):
-                del part[0]
-            block.lines = block.lines[1:]
+            block.drop_first()
 
     def _part(self, block: Block, screener: BulkScreener) -> Part:
         part = Part()

@@ -66,6 +66,12 @@ class Block:
     behind: int
     """The line on which the next row begins."""
 
+    def drop_first(self) -> None:
+        """Take the first row out: a header."""
+        for part in (self.texts, self.ends, self.rows):
+            del part[0]
+        self.lines = self.lines[1:]
+
 
 def sniff(head: bytes, delimiter: str = "") -> Dialect:
     """How a file that begins with these bytes is written. ``delimiter`` where it is known.
@@ -166,8 +172,8 @@ class CsvReader:
         return text.encode(self.dialect.encoding, "surrogatepass")
 
     def blocks(self) -> Iterator[Block]:
-        """Every row. Raises ``UsageError`` for a row that never ends, a quote that is never closed, and UTF-16
-        that is none."""
+        """Every row. Raises ``UsageError`` for a file without one, a row that never ends, a quote that is never closed,
+        and UTF-16 that is none."""
         carried = ""
         line = 1
         for text, last in self._texts():
@@ -182,6 +188,8 @@ class CsvReader:
                 line = block.behind
                 yield block
             _check_length(carried, line)
+        if line == 1:
+            raise UsageError("the file is empty", hint="a CSV file begins with the names of its columns")
 
     def _read(self, size: int) -> bytes:
         pieces = []

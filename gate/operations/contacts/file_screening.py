@@ -84,15 +84,11 @@ class FileScreening:
     def run(self) -> Report:
         """Read, screen, write. Raises ``UsageError`` (no such file or column), ``RegisterError``, ``OSError``."""
         self._write(self._reader.dialect.mark)
-        first = True
-        for block in self._reader.blocks():
-            if first:
+        for number, block in enumerate(self._reader.blocks()):
+            if number == 0:
                 self._begin(block)
-                first = False
             if block.texts:
                 self._write(self._reader.bytes_of("".join(self._rows(block))))
-        if first:
-            raise UsageError("the file is empty", hint="a CSV file begins with the names of its columns")
         report, dialect = self.report, self._reader.dialect
         report.encoding, report.delimiter = dialect.encoding, dialect.delimiter
         report.not_utf8 = self._reader.not_utf8
@@ -127,9 +123,7 @@ class FileScreening:
         own = self._own(block.texts[0], names)
         header = self._reader.dialect.delimiter.join([own, *cells]) + block.ends[0]
         self._write(self._reader.bytes_of(header))
-        for part in (block.texts, block.ends, block.rows):
-            del part[0]
-        block.lines = block.lines[1:]
+        block.drop_first()
 
     def _added(self, names: Sequence[str]) -> list[str]:
         """Names of the new columns, with that of the phone column where there are several."""
