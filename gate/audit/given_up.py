@@ -34,7 +34,7 @@ class GivenUp:
 
 
 def restores(log: Asked) -> Iterator[GivenUp]:
-    """What restores have given up, in the order of the log. Raises ``ValueError`` for a fact that is none."""
+    """What restores have given up, in the order of the log. Raises ``ValueError`` for a fact that is not understood."""
     for row in log.query("SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index", [RESTORED]):
         yield given_up(row["leaf_index"], row["body"])
 

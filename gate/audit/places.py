@@ -18,7 +18,7 @@ from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import GateError
 
 MOST_TOLD: Final = 3
-"""Of a place's notes that are none: anybody may write to a mailbox."""
+"""Of what lies in a place and is no note: anybody may write to a mailbox."""
 
 
 class Log(Protocol):

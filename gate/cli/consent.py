@@ -44,14 +44,14 @@ def command() -> None:
     "topics",
     type=click.Choice([topic.value for topic in Topic]),
     multiple=True,
-    help="What calls they agreed to, several if need be (default: general). A general yes is none to the others.",
+    help="What calls they agreed to, several if need be (default: general). A general yes does not cover the others.",
 )
 @click.option(
     "--purpose",
     type=click.Choice([purpose.value for purpose in Purpose]),
     default=Purpose.MARKETING.value,
     show_default=True,
-    help="What calls it is for: one to service calls is none to marketing.",
+    help="What calls it is for: one to service calls does not cover marketing.",
 )
 @click.option("--caller", default="", help="The firm that it names, where it names one; another firm's is refused.")
 @click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")

@@ -59,7 +59,7 @@ def command(view: View, source: Path, output: Path, delimiter: str, **options: A
     """Write the rows of IN.csv with a verdict for every number: may it be called?
 
     Every byte of the rows stays as it is, formulas too unless --escape marks them. Behind them come, for each phone
-    column, verdict, reason, number (E.164) and the day of each register. A row whose number is none is kept, blocked,
+    column, verdict, reason, number (E.164) and the day of each register. A row without a valid number is kept, blocked,
     and its line named. Calling hours are left out unless --at is given: every call is asked again when it is made. The
     run is logged, without numbers.
     """
@@ -139,7 +139,7 @@ def _narrate(result: dict[str, Any]) -> None:
     if result["bad_rows"]:
         lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
         more = " and more" if result["bad_rows"] > _SHOWN else ""
-        say(f"{result['bad_rows']:,} rows have a number that is none, or fields too many or few: lines {lines}{more}.")
+        say(f"{result['bad_rows']:,} rows have no valid number, or too many or too few fields: lines {lines}{more}.")
 
 
 def _short(result: dict[str, Any]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _days(word: str, today: date) -> tuple[date | None, date | None] | None:
 
 
 def _day(word: str, today: date) -> date | None:
-    """Words of a reason or an agent are none: three letters of a weekday alone are left as they are."""
+    """Words of a reason or an agent are not: three letters of a weekday alone are left as they are."""
     if word.isalpha() and len(word) <= 3:
         return None
     try:

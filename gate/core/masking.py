@@ -27,7 +27,7 @@ _IN_TEXT = re.compile(
     r")(?![0-9*])"
 )
 """A number within other text: in E.164 or with a country code, spaced or not; or as the British write it. The digits at
-the beginning of an id or a digest are none: who copies it must get it whole."""
+the beginning of an id or a digest is not one: who copies it must get it whole."""
 _MASKED = re.compile(r"\+[0-9](?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
 """What ``numbers.mask`` makes: hidden once by the gate, it is not hidden again by whoever shows it."""
 

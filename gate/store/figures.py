@@ -46,7 +46,7 @@ def began(tx: Source) -> str | None:
 
 
 def attempts(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``; calls in are none."""
+    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``, without calls in."""
     return tx.query(
         "SELECT substr(at, 1, 13) AS hour, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
         f" WHERE at >= ? AND at < ? AND {IS_ATTEMPT} GROUP BY hour, reason",

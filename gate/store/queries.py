@@ -116,7 +116,7 @@ def open_calls(tx: Source) -> list[Row]:
 
 
 def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
-    """Attempts from ``since`` on, by reason code; calls in are none."""
+    """Attempts from ``since`` on, by reason code, without calls in."""
     rows = tx.query(
         f"SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? AND {IS_ATTEMPT}"  # noqa: S608
         " GROUP BY reason",

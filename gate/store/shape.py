@@ -31,7 +31,7 @@ def differences(connection: sqlite3.Connection, number_proof: bytes | None = Non
     steps = {(schema.MIGRATION_SET, step.__name__) for step in schema.STEPS}
     for name, (kind, *_) in found.items():
         if kind in ("trigger", "view") or (name not in wanted and MIGRATIONS not in name):
-            yield "foreign_object", f"the database holds a {kind} that is none of the gate's: {name}"
+            yield "foreign_object", f"the database holds a {kind} that is not the gate's: {name}"
     for name, made in wanted.items():
         if name not in found:
             yield "foreign_object", f"the database has no {made[0]} {name}"

@@ -270,7 +270,7 @@ def consent_of(
 
 @lru_cache(maxsize=64)
 def topics_of(text: str | None) -> frozenset[Topic]:
-    """What calls a consent was given for: ``claims,pensions``. A word that is none is left out."""
+    """What calls a consent was given for: ``claims,pensions``. A word that is no topic is left out."""
     return frozenset(Topic(each) for each in (text or "general").split(",") if each in set(Topic))
 
 

@@ -44,7 +44,7 @@ class Dialect:
     mark: bytes
     """The byte order mark, empty where there is none."""
     encoding: str
-    """``utf-8`` (until a field is found that is none) or ``utf-16-le``, ``utf-16-be``."""
+    """``utf-8`` (until a field is found that is not) or ``utf-16-le``, ``utf-16-be``."""
     delimiter: str
     quote: str
     line_end: str
@@ -173,7 +173,7 @@ class CsvReader:
 
     def blocks(self) -> Iterator[Block]:
         """Every row. Raises ``UsageError`` for a file without one, a row that never ends, a quote that is never closed,
-        and UTF-16 that is none."""
+        and invalid UTF-16."""
         carried = ""
         line = 1
         for text, last in self._texts():

@@ -40,7 +40,7 @@ class Report:
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     """By column: how many rows have which reason."""
     bad_rows: int = 0
-    """Rows with a number that is none (empty ones not counted), or with another number of fields than the header."""
+    """Rows without a valid number (empty ones not counted), or with another number of fields than the header."""
     bad_lines: list[int] = field(default_factory=list)
     """The lines on which the first of them begin."""
     not_utf8: int = 0

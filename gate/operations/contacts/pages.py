@@ -1,4 +1,4 @@
-"""What is known of the CRM's contacts: counts, pages, one contact, what has changed, and what was none."""
+"""What is known of the CRM's contacts: counts, pages, one contact, what has changed, and the rows that were faulty."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
     return Page(items=items, next=following)
 
 
-# --- what was none -------------------------------------------------------------------------------------------------
+# --- rows that were faulty -----------------------------------------------------------------------------------------
 
 
 class ContactFault(Response, frozen=True):

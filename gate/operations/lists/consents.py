@@ -78,7 +78,7 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     evidence_sha256: Line = ""
     """Of the file."""
     purpose: Line = Purpose.MARKETING
-    """``marketing``, or ``service``: that is none to marketing calls."""
+    """``marketing``, or ``service``, which allows no marketing calls."""
     topics: Line = "general"
     """What calls they agreed to: ``general``, ``claims``, ``pensions``, or several with commas. A general yes is none
     to the other two, and their words must speak of them."""

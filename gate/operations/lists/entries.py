@@ -178,7 +178,7 @@ def checked_scope(
     if scope["caller"] and _plain(scope["caller"]) not in names:
         raise UsageError(
             f"this consent was given to {scope['caller']}, and this firm is {firm.trading_name} ({firm.legal_name})",
-            hint="A consent to another firm's calls is none to this firm's: ask for one of its own.",
+            hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
     if Topic.PENSIONS in scope["topics"].split(",") and not firm.pensions_authorisation.strip():
         raise UsageError(
@@ -247,7 +247,7 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
 
 def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[str, Any] | None:
     """What of a wrong line blocks all the same: an objection holds from when the firm learns of it, whatever date or
-    words it bears (LAW 1.7a). None where its number cannot be read. A scope that is none is the wider one.
+    words it bears (LAW 1.7a). None where its number cannot be read. A scope that is not known is the wider one.
 
     ``shifted``: the line has too many fields or too few, and all but the number may stand under another name.
     """

@@ -248,7 +248,7 @@ class ReportMonth(Request[MonthReport], frozen=True):
 def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> MonthReport:
     """The figures of a month, in days of London; of a month that goes on, those up to today.
 
-    Raises ``UsageError`` for a month that is none, or has not begun.
+    Raises ``UsageError`` for what is not a month, or has not begun.
     """
     now = folder.clock.now()
     first, last, whole = span_of(asked.month, now.astimezone(LONDON).date())
