@@ -90,6 +90,8 @@ class LetterFacts:
     erased_recordings: int = 0
     backups_until: date | None = None
     """Until when a backup may hold ciphertext, and a copy of the key store its key (LAW 5.5)."""
+    erased_again: bool = True
+    """What was erased is erased again where a backup is put back: there is a memory journal (LAW 5.4)."""
     recipients: tuple[str, ...] = ()
     """Who got the data that was erased, a line each (Art 19)."""
     recipient: str = ""

@@ -97,6 +97,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "acknowledged_late": facts.asks is Asks.COMPLAINT and facts.today > acknowledge_by(facts.received),
         "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
+        "erased_again": facts.erased_again,
         "name": "" if others else one_line(facts.name),
         "numbers": "" if others else _listed([one_line(number) for number in facts.numbers]),
         "one_number": len(facts.numbers) <= 1,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gate.config.write import amend
 from tests.support.commands import dialgate
-from tests.support.example import make_example
+from tests.support.example import go_live, make_example
 
 NUMBER = "020 7946 0123"
 
@@ -32,3 +33,16 @@ def test_without_a_second_place_marketing_waits_until_somebody_accepts_the_older
     assert dialgate("check", NUMBER, "--json").json["reason"] == "objected"
     assert dialgate("check", "020 7946 0124", "--json").json["reason"] == "not_listed"
     assert dialgate("audit", "verify").code == 0
+
+
+def test_a_live_gate_without_a_second_place_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_example(tmp_path / "gate")
+    config = tmp_path / "gate" / "config.toml"
+    monkeypatch.setenv("DIALGATE_CONFIG", str(config))
+    said = "There is no second place (storage.memory)"
+    assert said not in dialgate("status").out
+    go_live(config)
+    assert said in dialgate("status").out
+    (tmp_path / "second").mkdir()
+    amend(config, {"storage": {"memory": str(tmp_path / "second")}})
+    assert said not in dialgate("status").out

@@ -124,8 +124,12 @@ def test_an_erasure_says_what_backups_and_the_list_still_hold() -> None:
     assert (
         "2 recordings of calls" in told
         and "until 19 April 2026" in told
-        and "a copy of our key store may hold their keys" in told
+        and "a copy of our key store may hold the keys" in told
     )
+    assert "Backup copies of our records may hold what was erased" in told
+    assert "erased again before anything else is done with them" in told, "there is a memory journal"
+    without = replace(sample(LetterKind.CONFIRMATION, Asks.ERASURE), erased_again=False)
+    assert "is then erased again by hand" in flat(letter(without).text)
     assert "keyed hash" in told and "not called again" in told
     nothing = replace(sample(LetterKind.CONFIRMATION, Asks.ERASURE), erased_recordings=0)
     told = flat(letter(nothing).text)

@@ -104,7 +104,8 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
             to = chosen(before.recipients, before.untold, asked.recipient)
             return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
         if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION, Asks.RECTIFICATION):
-            said_in_it = replace(said_in_it, recipients=_recipients(folder, course))
+            again = bool(folder.config.storage.memory)
+            said_in_it = replace(said_in_it, recipients=_recipients(folder, course), erased_again=again)
         return row["id"], said_in_it, ""
 
     request_id, said_in_it, recipient = folder.store.call(facts)

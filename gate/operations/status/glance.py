@@ -169,6 +169,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *folder.trust.warnings(),
         *folder.memory.warnings(),
         *_clock_behind(folder),
+        *([_NO_MEMORY] if folder.config.calling.live and not folder.memory.configured else []),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
         *register_warnings(folder),
         *recipients.warnings(folder),
@@ -182,6 +183,10 @@ def warnings(folder: DataFolder) -> list[str]:
     ]
 
 
+_NO_MEMORY: Final = (
+    "There is no second place (storage.memory): after a restore nobody would know who has objected since the backup, "
+    "and what was erased would come back"
+)
 _LATEST: Final = (
     "SELECT max((SELECT coalesce(max(at), '') FROM calls), (SELECT coalesce(max(at), '') FROM checkpoints)) AS at"
 )
