@@ -38,7 +38,7 @@ from gate.core.call_words import (
     State,
     Stop,
 )
-from tests.core.call_promises import ANSWERED, Conversation, Edge, nothing_seen
+from tests.core.call_promises import ANSWERED, ASKED, Conversation, Edge, nothing_seen
 
 EVENTS: tuple[Event, ...] = (
     Decided(True),
@@ -78,6 +78,8 @@ ROWS: dict[State, list[tuple[type[Event], State | None, list[Event]]]] = {
     for state in State
 }
 """The table by its rows: which events may come in a state, and where they lead where that is one place."""
+ANSWERS = {state: [kind for kind, _, _ in row if kind in ASKED] for state, row in ROWS.items()}
+"""Of these, what comes only where it was asked for."""
 WAY = (State.SCREENING, State.DIALLING, State.RINGING, *ANSWERED)
 CODES = (("caller", "*5"), ("caller", "*6"), ("caller", "***"), ("callee", "*5"))
 """Keys that somebody presses one after the other."""
@@ -86,8 +88,18 @@ LONGEST = 18
 
 
 @lru_cache(1 << 15)
-def _leads(call: Any, event: Event, policy: Any) -> State:
-    return real.handle(call, event, policy)[0].state
+def _sorted(call: Any, state: State, policy: Any, without: frozenset[type[Event]]) -> tuple[list[Event], ...]:
+    """The events that may come, but for some kinds, by where they lead a call: on, nowhere else, out."""
+    on: list[Event] = []
+    aside: list[Event] = []
+    out: list[Event] = []
+    for kind, to, events in ROWS[state]:
+        if kind in without:
+            continue
+        for event in events:
+            target = to or real.handle(call, event, policy)[0].state
+            (aside if target is state else on if target in WAY else out).append(event)
+    return on, aside, out
 
 
 class Steps:
@@ -113,20 +125,9 @@ class Steps:
 
     def _sort(self) -> None:
         talk = self.talk
-        self.on: list[Event] = []
-        self.aside: list[Event] = []
-        self.out: list[Event] = []
-        for kind, to, events in ROWS[talk.state]:
-            if not talk.may_come(kind):
-                continue
-            for event in events:
-                target = to or _leads(talk.call, event, talk.policy)
-                if target is talk.state:
-                    self.aside.append(event)
-                elif target in WAY:
-                    self.on.append(event)
-                elif len(talk.told) >= self._patience:
-                    self.out.append(event)
+        not_asked = frozenset(kind for kind in ANSWERS[talk.state] if not talk.may_come(kind))
+        self.on, self.aside, out = _sorted(talk.call, talk.state, talk.policy, not_asked)
+        self.out = out if len(talk.told) >= self._patience else []
 
 
 _POLICY, _PATIENCE = st.sampled_from(POLICIES), st.integers(0, LONGEST)
