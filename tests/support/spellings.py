@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from gate.core.spelling import is_decimal
@@ -21,49 +25,61 @@ def drama_numbers() -> st.SearchStrategy[str]:
     return st.builds(lambda prefix, rest: f"+44{prefix}{rest:03}", st.sampled_from(DRAMA_PREFIXES), st.integers(0, 999))
 
 
-@st.composite
-def spaced(draw: st.DrawFn, digits: str) -> str:
+# Each strategy is made once: to make one costs more than to draw from it.
+_SEPARATORS = st.sampled_from(["", " ", "-", ".", "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}", "\u202d"])
+_PREFIXES = st.sampled_from(["0", "+44", "44", "0044", "+440", "+44 (0)", "0044 (0) ", "(+44) ", "00 44 ", "+44-"])
+_DIALLED = st.sampled_from(["0", "+44", "44", "0044", "%2B44"])
+
+
+@cache
+def _cuts(length: int) -> st.SearchStrategy[set[int]]:
+    return st.sets(st.integers(1, length - 1), max_size=4)
+
+
+def _spaced(draw: st.DrawFn, digits: str) -> str:
     """The digits with blanks, dashes, dots or invisible marks somewhere between them."""
-    separator = draw(st.sampled_from(["", " ", "-", ".", "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}", "\u202d"]))
-    cuts = draw(st.sets(st.integers(1, len(digits) - 1), max_size=4))
+    separator, cuts = draw(_SEPARATORS), draw(_cuts(len(digits)))
     return "".join(digit if i not in cuts else separator + digit for i, digit in enumerate(digits))
+
+
+def _plain(draw: st.DrawFn, e164: str) -> str:
+    plain = draw(_PREFIXES) + _spaced(draw, e164[3:])
+    assume(not is_decimal(plain))
+    return plain
 
 
 @st.composite
 def plain_spellings(draw: st.DrawFn, e164: str) -> str:
     """A +44 number in national or international form, with separators; none that reads as a spreadsheet's decimal
     (``020794600.00``), which is refused."""
-    national = e164[3:]
-    prefix = draw(
-        st.sampled_from(["0", "+44", "44", "0044", "+440", "+44 (0)", "0044 (0) ", "(+44) ", "00 44 ", "+44-"])
-    )
-    return prefix + draw(spaced(national).filter(lambda digits: not is_decimal(prefix + digits)))
+    return _plain(draw, e164)
+
+
+_FORMS: st.SearchStrategy[Callable[[str, str, str, str], str]] = st.sampled_from(
+    [
+        lambda e164, national, plain, dialled: plain,
+        lambda e164, national, plain, dialled: f"  {plain}\t",
+        lambda e164, national, plain, dialled: plain.translate(FULL_WIDTH),
+        lambda e164, national, plain, dialled: plain.translate(ARABIC_INDIC),
+        lambda e164, national, plain, dialled: f"(0{national[:4]}) {national[4:]}",
+        lambda e164, national, plain, dialled: f"tel:{e164[:6]}-{e164[6:]}",
+        lambda e164, national, plain, dialled: f"TEL:{e164};phone-context=+44",
+        lambda e164, national, plain, dialled: f"tel:0{national};phone-context=example.invalid",
+        lambda e164, national, plain, dialled: f"tel:{national};phone-context=+44",
+        lambda e164, national, plain, dialled: f"sip:{dialled}@example.invalid",
+        lambda e164, national, plain, dialled: (
+            f"sips:{dialled}@[2001:db8::1]:5061;transport=tls;user=phone?Subject=hello"
+        ),
+        lambda e164, national, plain, dialled: f"SIP:{dialled};user=phone@example.invalid",
+        lambda e164, national, plain, dialled: f"sip:{dialled};npdi;rn=+441632960000:secret@192.0.2.1",
+        lambda e164, national, plain, dialled: f"{dialled};user=phone",
+        lambda e164, national, plain, dialled: f"{dialled}@example.invalid",
+    ]
+)
 
 
 @st.composite
 def spellings(draw: st.DrawFn, e164: str) -> str:
     """Any spelling of a +44 number that a keyboard, an address book, a CRM or a SIP phone makes of it."""
-    national = e164[3:]
-    plain = draw(plain_spellings(e164))
-    dialled = draw(st.sampled_from([f"0{national}", e164, f"44{national}", f"0044{national}", f"%2B44{national}"]))
-    return draw(
-        st.sampled_from(
-            [
-                plain,
-                f"  {plain}\t",
-                plain.translate(FULL_WIDTH),
-                plain.translate(ARABIC_INDIC),
-                f"({national[:4]}) {national[4:]}".replace("(", "(0"),
-                f"tel:{e164[:6]}-{e164[6:]}",
-                f"TEL:{e164};phone-context=+44",
-                f"tel:0{national};phone-context=example.invalid",
-                f"tel:{national};phone-context=+44",
-                f"sip:{dialled}@example.invalid",
-                f"sips:{dialled}@[2001:db8::1]:5061;transport=tls;user=phone?Subject=hello",
-                f"SIP:{dialled};user=phone@example.invalid",
-                f"sip:{dialled};npdi;rn=+441632960000:secret@192.0.2.1",
-                f"{dialled};user=phone",
-                f"{dialled}@example.invalid",
-            ]
-        )
-    )
+    plain, dialled = _plain(draw, e164), draw(_DIALLED) + e164[3:]
+    return draw(_FORMS)(e164, e164[3:], plain, dialled)
