@@ -15,6 +15,7 @@ from textual.widgets import Static
 from console import keys
 from console.messages import LinkChanged, Snapshot
 from console.widgets.footer import KeyLine
+from console.widgets.fresh import as_the_app_is
 from console.widgets.rows import RowsTable
 from console.widgets.status import StatusLine
 from gate.errors import GateError
@@ -45,6 +46,10 @@ class GateScreen(Screen[None]):
     _left = False
     """Something else has been on the screen since."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        as_the_app_is(self)
+
     @property
     def feed(self) -> Feed:
         """The line to the gate."""
@@ -64,7 +69,12 @@ class GateScreen(Screen[None]):
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Back from a dialog, a detail or another mode: whatever was done there is shown as it is now. When it is
-        opened it asks by itself; and Textual resumes a new mode twice."""
+        opened it asks by itself; and Textual resumes a new mode twice.
+
+        The styles of what comes are as they are: a quarter of what the key of a mode would wait for. Of another theme
+        the app tells those on the screen at once, and a mode when it is come back to; of another size ``on_resize``.
+        """
+        event.refresh_styles = False
         self.look_at_link()
         if self._left and self.feed.link.up:
             self.returned()
@@ -190,24 +200,6 @@ class ModeScreen(GateScreen):
     """A mode: the frame around its body."""
 
     TITLE_TEXT: ClassVar[str] = ""
-
-    def __init__(self) -> None:
-        """What is mounted is styled as the app is now, and as wide. Textual knows that of no new screen: it would parse
-        every style sheet anew, twice when a mode is opened first and once when it is come back to, and style all that
-        is in it once more when it is told its size."""
-        super().__init__()
-        self._css_update_count = self.app._css_update_count
-        width, height = self.app.size
-        self._classes |= self._get_breakpoint_classes(width, self.app.HORIZONTAL_BREAKPOINTS)
-        self._classes |= self._get_breakpoint_classes(height, self.app.VERTICAL_BREAKPOINTS)
-
-    def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """The styles of a mode that comes are as they are: a quarter of what its key would wait for.
-
-        Of another theme the app tells those on the screen at once, and a mode when it is come back to; of another size
-        ``on_resize``.
-        """
-        event.refresh_styles = False
 
     def compose(self) -> ComposeResult:
         """Status, body, footer."""

@@ -8,7 +8,7 @@
 - ``footer``  the line at the bottom: the keys that matter here
 - ``filter``  the line behind ``/``
 - ``report``  sections of ``label: value`` as one text, for details
-- ``dialog``  what every dialog has: it is answered once
+- ``dialog``  what every dialog has: it is answered once; ``fresh``: what a new screen is spared
 - ``ask``     a question in a dialog: ``line``: a text or a passphrase, ``choice``: one of some words
 - ``pick``    one of a few rows, picked in a dialog
 - ``danger``  what cannot be undone: the gate's dry run, a phrase to type, a reason

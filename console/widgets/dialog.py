@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from textual import events
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
 from console import keys
+from console.widgets.fresh import as_the_app_is
 
 T = TypeVar("T")
 
@@ -31,6 +33,10 @@ class Dialog(ModalScreen[T]):
     _waiting = False
     _taking = False
     _answer_kept: T | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        as_the_app_is(self)
 
     def on_mount(self) -> None:
         """What was said before has been seen: it would lie over the buttons."""
@@ -57,8 +63,9 @@ class Dialog(ModalScreen[T]):
         self._waiting, self._answer_kept = True, result
         return AwaitComplete()
 
-    def on_screen_resume(self) -> None:
-        """What lay above is gone."""
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """It came, or what lay above is gone. Its styles are as they are."""
+        event.refresh_styles = False
         if self._waiting:
             self._waiting = False
             self._close(self._answer_kept)

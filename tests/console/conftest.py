@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import textual.app
+import textual.pilot
 from textual._context import visible_screen_stack
 from textual.app import App
 from textual.css.model import RuleSet
@@ -19,6 +21,7 @@ from console.feed import MOST
 from console.ports import Setup
 from console.theme import THEMES
 from tests.console.served import Served
+from tests.console.stillness import still
 from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -66,6 +69,24 @@ def drawn_when_looked_at() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Screen, "_compositor_refresh", put_off)
         patch.setattr(App, "_shutdown", drawn_once_more)
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def waited_for_no_longer() -> Iterator[None]:
+    """A key is pressed, and a pause is over, as soon as the console is still."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pilot, "_wait_for_screen", still)
+        for module in (textual.app, textual.pilot):
+            patch.setattr(module, "wait_for_idle", still)
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def garbage_as_ever() -> Iterator[None]:
+    """What ``settle`` keeps to the end of a console would be kept to the end of the process, each console of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("console.app.settle", lambda: None)
         yield
 
 

@@ -103,7 +103,7 @@ async def confirm(pilot: Any, phrase: str, reason: str = "") -> None:
     pilot.app.screen.query_one("#danger-phrase", Input).value = phrase
     if reason:
         pilot.app.screen.query_one("#danger-reason", Input).value = reason
-    await until(pilot, lambda: not button.disabled)
+    await until(pilot, lambda: not button.disabled and not button.has_class("-active"))  # as after the last click
     await pilot.click("#danger-do")
 
 

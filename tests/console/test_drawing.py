@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -70,6 +71,30 @@ async def test_a_mode_is_shown_without_parsing_all_style_sheets_anew(
         assert dark != light and parsed_anew
 
 
+async def test_a_dialog_and_a_detail_are_styled_once_and_follow_the_theme(
+    shared: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[DOMNode] = []
+    update = App.update_styles
+
+    def updated(self: App[Any], node: DOMNode, animate: bool = True) -> None:
+        again.append(node)
+        update(self, node, animate)
+
+    monkeypatch.setattr(App, "update_styles", updated)
+    app = app_of(shared)
+    async with app.run_test(size=LARGE) as pilot:
+        await steps("4", "~dialling", "enter", "question_mark", then=("Keys here",))(pilot)
+        detail, dialog = app.screen_stack[-2:]
+        assert not any(isinstance(node, Screen) for node in again)
+        before = [screen.styles.background for screen in (detail, dialog)]
+        app.theme = next(theme.name for theme in THEMES if not theme.dark)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is detail
+        assert all(was != screen.styles.background for was, screen in zip(before, (detail, dialog), strict=True))
+
+
 class Two(App[None]):
     """As Textual comes, with a theme of its own choice and two modes."""
 
@@ -82,7 +107,7 @@ class Two(App[None]):
 
 
 async def test_textual_parses_all_style_sheets_anew_for_each_mode(parsed_anew: list[Stylesheet]) -> None:
-    """Where this fails ``ModeScreen`` need not say that it is styled as the app is."""
+    """Where this fails ``as_the_app_is`` of ``console.widgets.fresh`` need not say so of a screen."""
     app = Two()
     async with app.run_test() as pilot:
         await pilot.pause()

@@ -19,6 +19,7 @@ from console.modes.listing import ListMode
 from console.theme import THEMES
 from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
+from gate import manual
 from gate.core.call_words import PauseAsked
 from gate.core.grouping import grouped
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, undone, until
@@ -32,13 +33,21 @@ def table(app: Any) -> PagedTable:
     return app.screen.table
 
 
-async def test_the_number_keys_go_to_the_modes(shared: Served) -> None:
+async def test_the_number_keys_go_to_the_modes_each_with_a_page_and_a_footer_that_fits(shared: Served) -> None:
     app = app_of(shared)
     async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
         for place, name in enumerate(keys.MODES):
             await pilot.press(str(place))
             await pilot.pause()
             assert app.screen.MODE == name  # noqa: SIM300
+            assert app.screen.PAGE in [each.name for each in manual.pages()]
+            views = len(app.screen.VIEWS) if isinstance(app.screen, ListMode) else 1
+            for _ in range(views):
+                await pilot.press("tab")
+                await pilot.pause()
+                text = app.screen.query_one(KeyLine).text
+                assert text.endswith(("q quit", "q")) and len(text) <= 80, (app.screen.MODE, text)
 
 
 async def test_live_says_what_somebody_must_see_to_for_as_long_as_it_is_so(served: Served) -> None:
@@ -256,21 +265,6 @@ async def test_a_small_terminal_is_told_what_it_misses(shared: Served) -> None:
         await until(pilot, shows(pilot, "60x18 is small", "Not shown:"))
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "is small" not in screen_text(app))
-
-
-async def test_the_footer_fits_into_eighty_columns(shared: Served) -> None:
-    app = app_of(shared)
-    async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.feed.link.up)
-        for place in range(len(keys.MODES)):
-            await pilot.press(str(place))
-            await pilot.pause()
-            views = len(app.screen.VIEWS) if isinstance(app.screen, ListMode) else 1
-            for _ in range(views):
-                await pilot.press("tab")
-                await pilot.pause()
-                text = app.screen.query_one(KeyLine).text
-                assert text.endswith(("q quit", "q")) and len(text) <= 80, (app.screen.MODE, text)
 
 
 async def test_an_objection_is_added_and_the_addition_undone(served: Served) -> None:

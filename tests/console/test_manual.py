@@ -7,7 +7,6 @@ from textual.widgets import MarkdownViewer, Tree
 from textual.widgets.markdown import MarkdownBlock
 
 from console.app import ConsoleApp
-from console.keys import MODES
 from console.manual import ManualScreen
 from gate import manual
 from tests.console.conftest import LARGE, SMALL, app_of, shows, steps, until
@@ -24,15 +23,6 @@ async def opened(pilot: Pilot[None], app: ConsoleApp) -> None:
     await until(pilot, shows(pilot, "m opens the manual"))
     await pilot.press("m")
     await until(pilot, lambda: isinstance(app.screen, ManualScreen) and len(app.screen.query(MarkdownBlock)) > 1)
-
-
-async def test_each_mode_names_a_page(shared: Served) -> None:
-    app = app_of(shared)
-    async with app.run_test(size=LARGE) as pilot:
-        for key, mode in enumerate(MODES):
-            await pilot.press(str(key))
-            await until(pilot, lambda mode=mode: mode == app.screen.MODE)
-            assert app.screen.PAGE in [each.name for each in manual.pages()]
 
 
 async def test_a_detail_leads_to_the_page_of_its_mode(shared: Served) -> None:

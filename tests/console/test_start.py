@@ -20,6 +20,9 @@ from tests.support.gatehouse import DIALGATE, ROOT
 from tests.support.painted import Painted
 from tests.support.waiting import PATIENCE
 
+ASKING = ("gate.operations.status.glance", *(f"console.modes.{mode}" for mode in MODES))
+"""What is loaded to ask the gate."""
+
 
 def test_without_a_terminal_the_command_lines_twins_are_named() -> None:
     done = subprocess.run(
@@ -45,20 +48,30 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         "console.widgets.ask",
         "gate.operations.calls",
     ):
-        assert heavy not in loaded_by("console.modes.today"), heavy
+        assert heavy not in loaded()["console.modes.today"], heavy
 
 
-@pytest.mark.parametrize("module", ["gate.operations.status.glance", *(f"console.modes.{mode}" for mode in MODES)])
+@pytest.mark.parametrize("module", ASKING)
 def test_what_asks_the_gate_loads_nothing_that_only_the_gate_computes_with(module: str) -> None:
-    assert not {"numpy", "soundfile", "phonenumbers", "jinja2", "aiosmtplib"} & loaded_by(module)
+    assert not {"numpy", "soundfile", "phonenumbers", "jinja2", "aiosmtplib"} & loaded()[module]
 
 
 @cache
-def loaded_by(module: str) -> frozenset[str]:
-    """Every module of a console that has loaded this one, too."""
-    code = f"import sys, gate.cli.console_start, {module}; print(*sys.modules)"
+def loaded() -> dict[str, frozenset[str]]:
+    """A module -> every module of a console that has loaded this one, too: each in a process of its own, forked from
+    one that has loaded what they share."""
+    code = f"""
+import gate.cli.console_start
+import importlib, os, sys
+for module in {ASKING}:
+    if not os.fork():
+        importlib.import_module(module)
+        print(module, *sys.modules, flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, module
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return frozenset(done.stdout.split())
+    return {module: frozenset(others) for module, *others in map(str.split, done.stdout.splitlines())}
 
 
 def test_the_other_modes_are_loaded_behind_the_first_picture() -> None:

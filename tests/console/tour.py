@@ -114,7 +114,6 @@ async def console(served: Served) -> AsyncIterator[Pilot[Any]]:
 
 async def walk(pilot: Pilot[Any], scene: Scene) -> None:
     """To a scene: a mode is begun anew, with its first list; anything else goes on from where the scene before was."""
-    pilot.app.theme = THEMES[0].name
     if scene.keys[0].isdigit():
         while len(pilot.app.screen_stack) > 1:
             below = len(pilot.app.screen_stack)
@@ -223,6 +222,7 @@ async def draw(folder: Path, names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="dialgate-tour-") as data, old_gate(Path(data)) as served:
         async with console(served) as pilot:
             for scene in SCENES:
+                pilot.app.theme = THEMES[0].name
                 await walk(pilot, scene)
                 async for look in looks(pilot) if not names or scene.name in names else _none():
                     path = folder / f"{scene.name.replace(' ', '-')}-{look}.svg"
