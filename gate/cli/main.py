@@ -6,6 +6,7 @@ import errno
 import importlib
 import io
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -176,7 +177,9 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """The program. What it writes is UTF-8 whatever the locale: signed notes and JSON are no other."""
+    """The program. What it writes is UTF-8 whatever the locale: signed notes and JSON are no other. It leaves no core
+    dump: private keys and opened recordings are in its memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

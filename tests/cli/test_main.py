@@ -314,3 +314,16 @@ def test_the_program_says_its_version_and_its_exit_code(config_path: Path) -> No
     assert program("--version").out.startswith("dialgate, version ")
     assert program("check").code == 2
     assert main.COMMANDS["check"][1] in program("-h").out
+
+
+def test_a_command_that_crashes_leaves_no_core_dump(config_path: Path) -> None:
+    """Private keys are opened in it."""
+    code = (
+        "import resource\n"
+        "from gate.cli import main\n"
+        "main.cli.main = lambda **_: print(resource.getrlimit(resource.RLIMIT_CORE))\n"
+        "main.main()\n"
+    )
+    most = ["bash", "-c", 'ulimit -c "$(ulimit -H -c)" && exec "$@"', "bash"]
+    done = subprocess.run([*most, PROGRAM[0], "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "(0, 0)\n"
