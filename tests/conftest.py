@@ -72,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("as many as asked")
     if "PYTEST_XDIST_WORKER" in os.environ:
         _own_network()
+    if hasattr(config, "workerinput"):
         worker_server.tell_less(config)
 
 
