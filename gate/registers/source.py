@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gate.errors import RegisterError, RegisterFailed
+from gate.errors import RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.lines import Keys, LineCounts, read_fast
 from gate.registers.packing import LONGEST_LINE, ListFile, refused
@@ -61,7 +61,7 @@ def read_source(path: HandedOverFile, progress: Progress) -> RegisterFile:
             tail = data[end:]
             progress(min(read / path.size, 1.0), "reading")
         if (read != path.size and not file.packed) or path.changed:
-            raise _changed(path)
+            raise RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")
     if tail:
         raise refused(
             path,
@@ -78,7 +78,3 @@ def _judge(path: HandedOverFile, tally: LineCounts) -> None:
     shown = "; ".join(str(fault) for fault in tally.faults[:SHOWN_FAULTS])
     more = f"; and {tally.bad - SHOWN_FAULTS:,} more" if tally.bad > SHOWN_FAULTS else ""
     raise refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
-
-
-def _changed(path: HandedOverFile) -> RegisterError:
-    return RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")

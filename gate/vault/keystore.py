@@ -127,7 +127,7 @@ class KeyStoreDb(SqliteThread):
         of them. A page at a time, so that no recording's key waits long."""
         after, counted = "", Counter[bytes]()
         lost = 0
-        while page := self._call(partial(_alone_page, recipient_id, others, after)):
+        while page := self._call(partial(alone, recipient_id=recipient_id, others=others, after=after, limit=_PAGE)):
             counted.update(kind for _, kind, _ in page)
             lost += sum(sole for *_, sole in page)
             after = page[-1][0]
@@ -183,12 +183,6 @@ class KeyStoreDb(SqliteThread):
 
     def _open(self) -> None:
         self._connection = _connect(self.path)
-
-
-def _alone_page(
-    recipient_id: str, others: Collection[str] | None, after: str, db: sqlite3.Connection
-) -> list[tuple[str, bytes, int]]:
-    return alone(db, recipient_id, others, after, _PAGE)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

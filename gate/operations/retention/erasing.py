@@ -123,7 +123,7 @@ class Eraser:
                 row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
             ]
             outcome.add(self._erase_again(again, actor))
-            outcome.unknown += len(paths) - len(self._store.call(partial(self._known, ids=list(paths))))
+            outcome.unknown += len(paths) - len(self._store.call(partial(kept.known_among, recording_ids=list(paths))))
         if outcome.erased:
             log.warning("erased_came_back", recordings=outcome.erased)
         if outcome.unknown:
@@ -169,9 +169,6 @@ class Eraser:
                     "backups_until": until,
                 }
                 tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
-
-    def _known(self, tx: StoreTransaction, ids: Sequence[str]) -> set[str]:
-        return kept.known_among(tx, ids)
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:
         return self._store.call(lambda tx: kept.erased_among(tx, ids))

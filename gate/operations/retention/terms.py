@@ -26,7 +26,6 @@ from gate.types import Row
 if TYPE_CHECKING:
     from gate.config.schema import Retention
     from gate.operations.data_folder import DataFolder
-    from gate.store.transaction import StoreTransaction
 
 log = Logger()
 
@@ -132,11 +131,8 @@ class TermSweep:
             if not rows:
                 return
             place = (rows[-1]["at"], rows[-1]["call_id"])
-            work = partial(self._erase, rows=rows, actor=actor, what=what)
-            yield self._folder.store.call(work)
-
-    def _erase(self, tx: StoreTransaction, rows: list[Row], actor: str, what: str) -> tuple[int, int]:
-        return kept.erase_calls(tx, rows, at=self._folder.clock.now(), actor=actor, what=what)
+            now = self._folder.clock.now()
+            yield self._folder.store.call(partial(kept.erase_calls, rows=rows, at=now, actor=actor, what=what))
 
     def _before(self, day: date) -> dict[str, datetime]:
         """The times before which each sort is due by the end of a day: its last day has come."""
