@@ -48,7 +48,10 @@ from gate.operations.requests.standing import Standing
 )
 @click.option("-o", "--output", type=NEW_FILE, metavar="FILE", help="The pack to write (.html).")
 @click.option(
-    "--leave-out", multiple=True, metavar="ID", help="A recording that is not to be in the pack; repeat for more."
+    "--leave-out",
+    multiple=True,
+    metavar="ID",
+    help="A recording, consent, objection or hold that is not to be in the pack; repeat for more.",
 )
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letter there.")
 @click.option("--told", is_flag=True, help="The person has the letter: the request is over.")

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
+_ENTRIES = ("consents", "objections", "holds")
+"""What can be left out besides recordings, by its id."""
+_OF_OTHERS = "They cannot be shown without harm to somebody else (Article 15(4) of the UK GDPR)."
 _LEFT_OUT = "It cannot be shown without harm to somebody else (Article 15(4) of the UK GDPR), or cannot be opened."
 Rows = Sequence[dict[str, Any]]
 
@@ -109,9 +112,10 @@ def write_pack(
 
     Raises what the gate, the vault and the export raise: ``ExportError`` where ``output`` exists.
     """
+    held, entries = _without(held, leave_out)
     there = recordings_in(held)
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
-    contents = contents_of(view.config, held, left_out, today())
+    contents = contents_of(view.config, held, left_out, today(), entries)
     passphrase = new_passphrase()
     made = build_pack(
         contents,
@@ -126,11 +130,27 @@ def write_pack(
             sha256=made.sha256,
             calls=len(held["calls"]),
             recordings=made.recordings,
-            left_out=len(left_out),
+            left_out=len(left_out) + entries,
             why=" ".join(contents.held_back),
         )
     )
     return Pack(output, made.sha256, passphrase, len(held["calls"]), made.recordings, len(left_out))
+
+
+def _without(held: dict[str, Any], leave_out: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """What is held, but for the entries that are left out, and how many consents and objections these are. A hold that
+    is left out is not told of: to say that there is one may harm what it is for (DPA 2018, Schedule 2).
+
+    Raises ``UsageError`` for an id of nothing: what somebody meant to leave out would be shown.
+    """
+    known = {call["recording_id"] for call in held["calls"]} | {each["id"] for name in _ENTRIES for each in held[name]}
+    if unknown := [each for each in leave_out if each not in known]:
+        raise UsageError(
+            f"{held['reference']}: nothing that is held of this person has the id {unknown[0]}",
+            hint=f"dialgate request search {held['reference']} shows recordings and entries with their ids",
+        )
+    kept = {name: [each for each in held[name] if each["id"] not in leave_out] for name in _ENTRIES}
+    return held | kept, sum(len(held[name]) - len(kept[name]) for name in ("consents", "objections"))
 
 
 def _take(
@@ -178,8 +198,10 @@ def _opened(
         )
 
 
-def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date) -> PackContents:
-    """All of a pack but the audio, from what the gate holds."""
+def contents_of(
+    config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date, entries: int = 0
+) -> PackContents:
+    """All of a pack but the audio, from what the gate holds; ``entries``: how many of the lists are left out."""
     notice = standard_notice(
         purpose=config.recording.purpose,
         months=config.retention.months,
@@ -205,9 +227,12 @@ def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], 
         calls=tuple(_call(call, left_out) for call in held["calls"]),
         held=tuple(_tables(held)),
         statements=tuple(_statements(held)),
-        held_back=tuple(
-            f"Recordings that are not in this file: {list(left_out.values()).count(reason)}. {reason}"
-            for reason in reasons
+        held_back=(
+            *(
+                f"Recordings that are not in this file: {list(left_out.values()).count(reason)}. {reason}"
+                for reason in reasons
+            ),
+            *([f"Entries of our lists that are not in this file: {entries}. {_OF_OTHERS}"] if entries else []),
         ),
     )
 

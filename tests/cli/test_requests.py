@@ -237,6 +237,33 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     assert not any("as long as claims" in each for each in pack["notice"]["retention"])
 
 
+def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_nothing(
+    officer: Officer, folder: Path, tmp_path: Path
+) -> None:
+    theirs = ("--how", "phone", "--wording", "Olu says yes", "--who", "Olu Other", "--evidence", "note 2")
+    consent = dialgate("consent", "add", SPELLED, *theirs, "--json").json["id"]
+    hold = dialgate("hold", "add", "--number", SPELLED, "--reason", "an inquiry", "--reference", "17", "--json").json[
+        "id"
+    ]
+    reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    wrong = officer("fulfil", reference, *key(folder), "-o", "pack.html", "--leave-out", "rec9", code=2)
+    assert "has the id rec9" in wrong.err and not (tmp_path / "pack.html").exists()
+    taken = dialgate("audit", "leaves", "--kind", "exported", "--json").json["items"]
+    assert taken == [], "nothing was taken for it"
+    out = ("--leave-out", consent, "--leave-out", hold, "--leave-out", "rec1")
+    made = officer("fulfil", reference, *key(folder), "-o", "pack.html", *out)
+    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    index = OpenedPack(tmp_path / "pack.html", passphrase).index
+    assert "Olu" not in repr(index)
+    rows = {table["title"]: table["rows"] for table in index["held"]}
+    assert len(rows["Consents to our calls"]) == 1 and rows["What keeps data from being erased"] == []
+    assert index["held_back"][1].startswith("Entries of our lists that are not in this file: 1. They cannot be shown")
+    assert officer("show", reference, "--json").json["pack"]["left_out"] == 2
+
+
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
     reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
