@@ -225,6 +225,13 @@ _HELP = re.compile(r"999|112|18000|10[15]|111|116[0-9]{3}").fullmatch
 value in all of Europe: Samaritans 116123, missing children 116000): Ofcom's national numbering plan, type A access."""
 
 
+def begins_with(e164: str) -> str:
+    """The number of nine national digits that one of ten begins with, in 01 and 0800, where there are such (LAW 6.1);
+    empty for any other number. No number begins another: where the shorter one exists, the exchange rings it, and
+    passes over the digit that is one too many."""
+    return e164[:-1] if len(e164) == 13 and e164.startswith(("+441", "+44800")) else ""
+
+
 def is_drama(e164: str) -> bool:
     """True in the ranges kept for drama, which a live gate never dials (LAW 6.5)."""
     return e164[:10] in _DRAMA and len(e164) == 13

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gate.core.numbers import begins_with
 from gate.core.terms import RegisterView
 from gate.registers.coverage import FULL, key_ranges
 from gate.registers.library import RegisterLibrary
@@ -53,11 +54,12 @@ class FixedRegisters:
 
     def view(self, number: str) -> tuple[RegisterView, ...]:
         """What they say of one E.164 number."""
-        key = int(number[1:])
+        keys = [int(each[1:]) for each in (number, begins_with(number)) if each]
         code = 0
         for place, each in enumerate(self._editions):
             if each.state == "ok" and each.snapshot is not None:
-                code |= ((number in each.coverage) + 2 * (key in each.snapshot)) << 2 * place
+                listed = any(key in each.snapshot for key in keys)
+                code |= ((number in each.coverage) + 2 * listed) << 2 * place
         return self.views(code)
 
     def look_up(self, numbers: Numbers) -> npt.NDArray[np.int64]:
@@ -69,7 +71,7 @@ class FixedRegisters:
         for place, each in enumerate(self._editions):
             if each.state == "ok" and each.snapshot is not None:
                 covered = covers_many(each.snapshot.metadata.coverage, numbers)
-                listed = contains_many(each.snapshot, numbers)
+                listed = reached_many(each.snapshot, numbers)
                 codes |= (covered.astype(np.int64) + 2 * listed) << 2 * place
         return codes
 
@@ -85,6 +87,16 @@ def covers_many(coverage: Sequence[str], numbers: Numbers) -> Flags:
     behind = np.array([end for _, end in ranges], dtype=np.int64)
     place = np.searchsorted(first, numbers, side="right") - 1
     return (place >= 0) & (numbers < behind[np.maximum(place, 0)])
+
+
+def reached_many(snapshot: Snapshot, numbers: Numbers) -> Flags:
+    """``contains_many`` for each of many numbers, and for the shorter one that it begins with
+    (``gate.core.numbers.begins_with``)."""
+    found = contains_many(snapshot, numbers)
+    area, freephone = numbers // 10**9, numbers // 10**7
+    longer = np.flatnonzero((area == 441) | (freephone == 44800))
+    found[longer] |= contains_many(snapshot, numbers[longer] // 10)
+    return found
 
 
 def contains_many(snapshot: Snapshot, numbers: Numbers) -> Flags:

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from gate.core.numbers import begins_with
 from gate.core.rules import MAX_AGE_DAYS, days_left
 from gate.core.terms import RegisterView
 from gate.errors import RegisterError
@@ -69,13 +70,14 @@ class _Register:
         """The snapshot that was read as a whole and found good."""
         self.edition = self._load()
 
-    def view(self, number: str, key: int) -> RegisterView:
-        """What this register says of a number, given as E.164 and as the integer of its digits."""
+    def view(self, number: str, keys: Sequence[int]) -> RegisterView:
+        """What this register says of a number, given as E.164 and as the integers of the digits that reach it."""
         edition = self.edition
         if edition.state != "ok" or edition.snapshot is None:
             return edition.answers[0]
         try:
-            listed = key in edition.snapshot
+            held = edition.snapshot
+            listed = any(key in held for key in keys)
         except Exception as error:  # noqa: BLE001 - whatever fails in here must refuse the call and not end the thread
             self.damage(edition, str(error))
             return self.edition.answers[0]
@@ -163,17 +165,18 @@ class RegisterLibrary:
         self._look_at = time.monotonic() + LOOK_EVERY
 
     def view(self, number: str) -> tuple[RegisterView, ...]:
-        """What each register says of an E.164 number (``+442079460000``). What is no such number is covered by none."""
+        """What each register says of an E.164 number (``+442079460000``), and of the shorter one that it begins with.
+        What is no such number is covered by none."""
         if time.monotonic() >= self._look_at and self._lock.acquire(blocking=False):
             try:
                 self._refresh()
             finally:
                 self._lock.release()
         try:
-            key = int(number[1:])
+            keys = [int(each[1:]) for each in (number, begins_with(number)) if each]
         except ValueError:
-            key = -1
-        return tuple([register.view(number, key) for register in self._registers])
+            keys = []
+        return tuple([register.view(number, keys) for register in self._registers])
 
     def editions(self) -> tuple[_Edition, ...]:
         """Each register as it is at this moment, for ``gate.registers.fixed``."""

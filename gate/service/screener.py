@@ -51,13 +51,14 @@ class Screener:
             number = refused.with_traceback(None)  # which would hold the frames, and all that was in hand in them
         known = isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
+        reached = [each for each in (e164, numbers.begins_with(e164)) if each]
         return screening.decide(
             attempt,
             number=number,
             registers=self._registers.view(e164) if known else (),
             consents=tx.consents(e164) if known else (),
-            objections=tx.objections(e164) if known else (),
-            stops=tx.stops(e164) if known else (),
+            objections=[objection for each in reached for objection in tx.objections(each)],
+            stops=[stop for each in reached for stop in tx.stops(each)],
             last_unattended=tx.last_unattended(e164) if known else None,
             rules=self.rules,
             now=now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from gate.sip.header_fields import host_of, parameters, split_address, user_of
+from gate.sip.header_fields import host_of, parameters, split_address, split_list, user_of
 from gate.sip.message import SipMessage
 
 
@@ -24,7 +24,7 @@ class ReferTo:
 def read(request: SipMessage) -> ReferTo | None:
     """What is asked for; None where that is not the call of one number: not one ``Refer-To``, no number, another URI,
     another method than INVITE."""
-    values = request.all("refer-to")
+    values = [each for value in request.all("refer-to") for each in split_list(value)]
     if len(values) != 1:
         return None
     uri, _, headers = split_address(values[0])[1].partition("?")

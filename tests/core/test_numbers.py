@@ -36,6 +36,13 @@ def test_law_6_2_vectors(vector: dict[str, str | None]) -> None:
         assert parse(raw).e164 == vector["e164"]
 
 
+def test_law_6_1_a_number_of_ten_digits_may_begin_with_one_of_nine() -> None:
+    assert numbers.begins_with("+441632960120") == "+44163296012"
+    assert numbers.begins_with("+448001570120") == "+44800157012"
+    for e164 in ("+44163296012", "+442079460120", "+447700900120", "+448081570120", "+353123456789", ""):
+        assert numbers.begins_with(e164) == ""
+
+
 def test_law_3_5_what_is_for_help_is_known_without_a_route() -> None:
     for raw in ("999", "9-112", "tel:18000", "+44101", "116 123"):
         assert numbers.is_for_help(raw)

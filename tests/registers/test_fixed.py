@@ -43,6 +43,18 @@ def test_membership_of_many_is_that_of_each(tmp_path: Path) -> None:
     assert contains_many(found[1], np.zeros(0, dtype=np.int64)).tolist() == []
 
 
+def test_a_digit_too_many_behind_a_listed_number_hides_it_from_nobody(tmp_path: Path) -> None:
+    """The exchange rings the number of nine digits all the same."""
+    short = "0163296012"
+    put(tmp_path / "r", "tps", [*drama(10), short])
+    fixed, library = FixedRegisters(tmp_path / "r", ("tps",), TODAY), RegisterLibrary(tmp_path / "r", ("tps",))
+    asked = ["+44163296012", "+441632960120", "+441632960129", "+441632960130", "+44163296013", "+442079460120"]
+    wanted = [True, True, True, False, False, False]
+    codes = fixed.look_up(np.array([int(number[1:]) for number in asked])).tolist()
+    for view in (library.view, fixed.view, lambda number: fixed.views(codes[asked.index(number)])):
+        assert [view(number)[0].listed for number in asked] == wanted
+
+
 def test_coverage_of_many_is_that_of_each() -> None:
     numbers = [*DICE.integers(10**9, 10**10, 4000).tolist(), 2079460000, 1632960000, 1204200000]
     keys = [44 * 10**10 + number for number in numbers] + [44 * 10**9 + n for n in (163296000, 120420000, 207946000)]

@@ -62,6 +62,14 @@ def test_a_decision_is_kept_before_it_is_given(house: DataFolder) -> None:
         ByName(house).decide(number=FREE, account="mallory", actor="http:127.0.0.1")
 
 
+def test_an_objection_holds_for_its_number_with_a_digit_too_many(house: DataFolder) -> None:
+    """The exchange rings the number of nine digits all the same (LAW 6.1)."""
+    assert ByName(house).check(number="01632 960 981", actor=ACTOR)["reason"] == "not_listed"
+    added = ByName(house).objection_add(number="01632 960 98", source="letter", note="", actor=ACTOR)
+    assert ByName(house).check(number="01632 960 981", actor=ACTOR)["reason"] == "objected"
+    ByName(house).objection_remove(target=added["id"], reason="a test", actor=ACTOR)
+
+
 def test_an_objection_holds_at_once_and_goes_with_a_reason_only(house: DataFolder) -> None:
     number = "07700 900111"
     added = ByName(house).objection_add(number=number, source="letter", note="", actor=ACTOR)

@@ -211,6 +211,8 @@ def test_two_targets_at_once_and_an_unknown_option_are_refused() -> None:
     with talk() as (call, _):
         refer(call.phone, "<sip:1@gate.invalid>", "Refer-To: <sip:2@gate.invalid>")
         assert call.phone.recv(only="400")
+        refer(call.phone, f"<sip:{TARGET}@gate.invalid>, <sip:2@gate.invalid>")
+        assert call.phone.recv(only="400")
         refer(call.phone, f"<sip:{TARGET}@gate.invalid>", "Require: foo")
         assert call.phone.recv(only="420")
 

@@ -31,7 +31,7 @@ from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, 
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity, identity, states
 from gate.registers import snapshot_store
-from gate.registers.fixed import contains_many
+from gate.registers.fixed import reached_many
 from gate.service.screener import Screener
 from gate.store import contacts as rows
 from gate.types import Progress, Row
@@ -168,7 +168,7 @@ class Contacts:
             found = snapshot_store.open_in_force(self._folder.config.data / "registers", name)
         except RegisterError:
             return None
-        return partial(contains_many, found[1]) if found else None
+        return partial(reached_many, found[1]) if found else None
 
     # --- steps
 
