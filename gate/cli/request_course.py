@@ -54,7 +54,7 @@ GROUNDS = click.Choice([each.value for each in Ground])
         'dialgate request open objection --by email --number 07700900123 --contact "ann@example.org"'
     ),
 )
-@click.argument("asks", type=ASKS, metavar="access|erasure|objection|restriction|rectification|complaint")
+@click.argument("asks", type=ASKS, metavar="KIND")
 @click.option("--by", "channel", type=CHANNELS, required=True, help="How it came.")
 @click.option("--name", default="", help="Who asks.")
 @click.option("--contact", default="", help="E-mail or postal address for the answer.")
@@ -65,6 +65,8 @@ GROUNDS = click.Choice([each.value for each in Ground])
 @click.option("--written/--spoken", default=None, help="Whether it is in writing (default: by how it came).")
 def open_(view: View, **request: Any) -> None:
     """A request came. An objection holds from the next call, and is granted at once.
+
+    KIND is one of access, erasure, objection, restriction, rectification and complaint.
 
     --on, --around and --within say which call it is about, where the person knows.
     """

@@ -237,3 +237,8 @@ def test_one_consent_to_another_firm_keeps_a_whole_file_out_or_is_skipped(gate: 
     assert dialgate("consent", "list", "--number", "0161 496 0001", "--json").json["items"] == []
     done = dialgate("consent", "import", str(file), "--skip-bad", "--json").json
     assert (done["imported"], done["skipped"], done["faults"][0]["line"]) == (449, 1, 442)
+
+
+def test_who_withdraws_what_is_not_held_is_led_to_the_objection(gate: Path) -> None:
+    done = dialgate("consent", "withdraw", "0161 496 0999", "--reason", "asked")
+    assert done.code == 2 and "If they want no calls: dialgate objection add" in done.err

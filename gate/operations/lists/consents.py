@@ -193,7 +193,10 @@ def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller)
 
     withdrawn = folder.store.call(work)
     if not withdrawn:
-        raise UsageError(f"no live consent for {asked.target}", hint="See: dialgate consent list")
+        raise UsageError(
+            f"no live consent for {asked.target}",
+            hint="If they want no calls: dialgate objection add. What is held: dialgate consent list",
+        )
     return ConsentsWithdrawn(withdrawn=withdrawn)
 
 
