@@ -7,6 +7,7 @@ of it is a line on standard output: ``killed`` or ``done STEPS``.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -59,6 +60,10 @@ def run(config: str, drop: str, step: int) -> int:
 def main(config: str, drop: str) -> None:
     """As above."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for answers
+    with ExitStack() as stack:
+        DataFolder(load(Path(config)), stack)  # so that no run finds out again what any does
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         step = -1 if line.strip() == "-" else int(line)
         reader, sender = os.pipe()

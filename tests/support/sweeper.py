@@ -7,6 +7,7 @@ them is printed, a line each: ``ended -9``, or ``ended 0`` for one that had fewe
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -51,6 +52,11 @@ def sweep(folder: Path, left: int) -> None:
 
 
 def main() -> None:
+    keeping = Keeping(Path(sys.argv[1]))
+    keeping.retention.status()  # so that no sweep finds out again what any does
+    keeping.close()
+    gc.collect()
+    gc.freeze()
     for steps in sys.argv[2:]:
         child = os.fork()
         if child == 0:
