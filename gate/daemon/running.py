@@ -145,7 +145,6 @@ class GateProcess:
         line = SipLine(self._config, self._media, self._secret_of, self._legs)
         call_manager = CallManager(
             line=line,
-            loop=line,
             media=self._media,
             recorder=self._recorder,
             store=self._folder.store,
@@ -161,7 +160,6 @@ class GateProcess:
         sessions = RecordingSessions(
             config=self._config,
             line=line,
-            loop=line,
             media=self._media,
             recorder=self._recorder,
             store=self._folder.store,

@@ -169,8 +169,8 @@ class LineEvents(Protocol):
         """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""
 
 
-class Line(Protocol):
-    """The SIP side. Every method is called on the line thread."""
+class Line(Loop, Protocol):
+    """The SIP side, with the loop of its thread. Every method is called on that thread, but for ``post``."""
 
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
         """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gate.ports import Loop
+
 
 @dataclass(frozen=True, slots=True)
 class HeardIn:
@@ -56,7 +58,7 @@ class SessionEvents(Protocol):
         ...
 
 
-class SessionLine(Protocol):
+class SessionLine(Loop, Protocol):
     """What the service asks of the line."""
 
     def take(self, session_id: str, first: str, done: Callable[[Mapping[str, Mapping[int, str]] | None], None]) -> None:

@@ -29,7 +29,7 @@ from gate.core.call_words import (
 from gate.core.calls_in import DoIn, InEvent
 from gate.core.record import decision_body, refusal
 from gate.core.terms import Reason
-from gate.ports import Fact, Line, Loop, Media, Played, Recorder, RecordingClosed, RecordingOpened
+from gate.ports import Fact, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
 from gate.service.receipts import Receipts
@@ -58,7 +58,6 @@ class CallEffects:
         self,
         *,
         line: Line,
-        loop: Loop,
         media: Media,
         recorder: Recorder,
         keys: KeyStoreDb,
@@ -73,7 +72,6 @@ class CallEffects:
     ) -> None:
         """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``."""
         self._line = line
-        self._loop = loop
         self._media = media
         self._recorder = recorder
         self._keys = keys
@@ -158,7 +156,7 @@ class CallEffects:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
 
         def done(opened: RecordingOpened | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._recorder_opened(session, opened, error))
+            self._line.post(lambda: self._recorder_opened(session, opened, error))
 
         self._recorder.open(session.id, session.recording_id, header, done, keep=self._settings.policy.record)
 
@@ -230,7 +228,7 @@ class CallEffects:
             if session.call.state is State.COMMITTING:
                 failed(TimeoutError("evidence took too long"))
 
-        session.timers.append(self._loop.after(COMMIT_SECONDS, late))
+        session.timers.append(self._line.after(COMMIT_SECONDS, late))
         if session.opened is None or not self._records(session):
             keys_kept(None)
             return
@@ -238,7 +236,7 @@ class CallEffects:
             session.recording_id,
             session.opened.key_id,
             session.opened.wraps,
-            lambda error: self._loop.post(lambda: keys_kept(error)),
+            lambda error: self._line.post(lambda: keys_kept(error)),
         )
 
     def _records(self, session: CallSession) -> bool:
@@ -286,7 +284,7 @@ class CallEffects:
         self._line.connect(session.id)
         if not session.call.emergency:
             seconds = self._settings.max_call_seconds
-            session.timers.append(self._loop.after(seconds, lambda: self._tell(session, Stop("time_limit"))))
+            session.timers.append(self._line.after(seconds, lambda: self._tell(session, Stop("time_limit"))))
 
     def _note_unrecorded(self, session: CallSession) -> None:
         why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
@@ -345,14 +343,14 @@ class CallEffects:
             receipt()
             return
         seconds = self._media.play_apology(session.id, session.codec, lambda _ok: receipt())
-        session.timers.append(self._loop.after(seconds + GRACE_SECONDS, receipt))
+        session.timers.append(self._line.after(seconds + GRACE_SECONDS, receipt))
 
     def _hang_up(self, session: CallSession) -> None:
         self._line.hang_up(session.id, session.call.cause)
 
     def _close_recording(self, session: CallSession) -> None:
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._recording_closed(session, closed, error))
+            self._line.post(lambda: self._recording_closed(session, closed, error))
 
         # The recorder hears what either party heard, to the last packet.
         self._media.when_quiet(session.id, lambda: self._recorder.close(session.id, done))

@@ -33,7 +33,7 @@ from gate.core.calls_in import Acknowledged, CallingIn, InEvent
 from gate.core.pauses import why_not_paused
 from gate.core.record import refusal
 from gate.core.terms import Decision, Reason, Verdict
-from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
+from gate.ports import Fact, Incoming, Line, Media, Recorder
 from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
@@ -62,7 +62,6 @@ class CallManager:
         self,
         *,
         line: Line,
-        loop: Loop,
         media: Media,
         recorder: Recorder,
         store: EvidenceStore,
@@ -77,7 +76,6 @@ class CallManager:
     ) -> None:
         """``mend(recording_id)`` closes in the log what the recorder could not; ``used``: today, of their limits."""
         self._line = line
-        self._loop = loop
         self._media = media
         self._recorder = recorder
         self._store = store
@@ -86,19 +84,19 @@ class CallManager:
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
-        self._retry_queue = RetryQueue(store, loop, self._check_drained, metrics.asked_before.inc)
-        self._refusals = RefusalCounts(self._retry_queue, clock, loop)
+        self._retry_queue = RetryQueue(store, line, self._check_drained, metrics.asked_before.inc)
+        self._refusals = RefusalCounts(self._retry_queue, clock, line)
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
         self._obstacles = Obstacles(settings, media, recorder, self._retry_queue, self._refusals, self._usage)
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
-        self._receipts = Receipts(settings.receipts, loop, media, self._retry_queue, clock, new_id)
+        self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
         self._calls_in = CallsIn(settings, recorder, line)
-        self._transfers = Transfers(line, loop, recorder, self._retry_queue, clock)
+        self._transfers = Transfers(line, recorder, self._retry_queue, clock)
 
         def effects(kind: type[E]) -> E:
             return kind(
-                line=line, loop=loop, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
+                line=line, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
                 settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._tell, receipts=self._receipts,
                 let_go=self._let_go,
             )  # fmt: skip
@@ -138,7 +136,7 @@ class CallManager:
             return decision
 
         def done(decision: Decision | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._decided(session, decision, error))
+            self._line.post(lambda: self._decided(session, decision, error))
 
         self._store.submit(work, done)
 
@@ -249,15 +247,15 @@ class CallManager:
 
     def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
         """A key, seen in RTP."""
-        self._loop.post(lambda: self.digit(call_id, side, digit))
+        self._line.post(lambda: self.digit(call_id, side, digit))
 
     def recorder_failed(self, call_id: str, message: str) -> None:
         """One recording cannot go on."""
-        self._loop.post(lambda: self._tell_id(call_id, RecorderFailed(message)))
+        self._line.post(lambda: self._tell_id(call_id, RecorderFailed(message)))
 
     def recorder_away(self) -> None:
         """The recorder process is gone."""
-        self._loop.post(self._recorder_away)
+        self._line.post(self._recorder_away)
 
     def _recorder_away(self) -> None:
         log.error("recorder_away", calls=len(self._sessions))
@@ -283,7 +281,7 @@ class CallManager:
         """
         self._drained = drained
         self._obstacles.stopping = True
-        self._loop.after(seconds, lambda: self.stop_all("gate_stopping"))
+        self._line.after(seconds, lambda: self.stop_all("gate_stopping"))
         self._check_drained()
 
     def stop_all(self, cause: str) -> None:
@@ -313,7 +311,7 @@ class CallManager:
 
     def keep(self, fact: Fact) -> None:
         """Keep a fact as soon as there is room; from any thread."""
-        self._loop.post(lambda: self._retry_queue.keep(fact))
+        self._line.post(lambda: self._retry_queue.keep(fact))
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())

@@ -185,7 +185,7 @@ class CallInEffects(CallEffects):
             self._media.play_to_caller(session.id, "ringing", session.codec, done)
 
     def _wait_for_key(self, session: CallSession) -> None:
-        session.timers.append(self._loop.after(KEY_SECONDS, lambda: self._tell(session, KeyTimeOver())))
+        session.timers.append(self._line.after(KEY_SECONDS, lambda: self._tell(session, KeyTimeOver())))
 
     def _keep_objection(self, session: CallSession) -> None:
         """PECR reg 21(1)(a): durable before it is thanked for. One that finds no room is kept as soon as there is some,
@@ -212,4 +212,4 @@ class CallInEffects(CallEffects):
 
         self._media.shut(session.id)
         seconds = self._media.play_to_caller(session.id, name, session.codec, lambda _: over())
-        session.timers.append(self._loop.after(seconds + GRACE_SECONDS, over))
+        session.timers.append(self._line.after(seconds + GRACE_SECONDS, over))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from gate.ports import Fact, Loop, Media, Recorder, RecordingClosed, RecordingOpened, Timer
+from gate.ports import Fact, Media, Recorder, RecordingClosed, RecordingOpened, Timer
 from gate.service.binding import note_against_refusal, note_not_asked
 from gate.service.reconcile import closing_body
 from gate.service.retry_queue import RetryQueue
@@ -77,7 +77,7 @@ class RecordingSessions:
     """Implements ``ports.recording_sessions.SessionEvents``; hears of the recorder's failures, too. Line thread."""
 
     def __init__(
-        self, *, config: Config, line: SessionLine, loop: Loop, media: Media, recorder: Recorder, store: EvidenceStore,
+        self, *, config: Config, line: SessionLine, media: Media, recorder: Recorder, store: EvidenceStore,
         keys: KeyStoreDb, screener: Screener, clock: Clock, new_id: Callable[[], str], metrics: Metrics,
         mend: Callable[[str], None],
     ) -> None:  # fmt: skip
@@ -86,10 +86,10 @@ class RecordingSessions:
         self._own = config.firm.numbers
         self._purpose = config.recording.purpose
         self._longest = config.limits.max_call_seconds
-        self._line, self._loop, self._media, self._recorder = line, loop, media, recorder
+        self._line, self._media, self._recorder = line, media, recorder
         self._store, self._keys, self._screener = store, keys, screener
         self._clock, self._new_id, self._metrics, self._mend = clock, new_id, metrics, mend
-        self._retry_queue = RetryQueue(store, loop, self._check_stopped)
+        self._retry_queue = RetryQueue(store, line, self._check_stopped)
         self._sessions: dict[str, Session] = {}
         self._stopped: Callable[[], None] | None = None
         self.stopping = False
@@ -111,7 +111,7 @@ class RecordingSessions:
         """Another system wants to have a call recorded."""
         session = self._sessions[asked.session_id] = Session(asked, self._clients[asked.client])
         self._metrics.recording_sessions.set(len(self._sessions))
-        session.limit = self._loop.after(ANSWER_SECONDS, lambda: self._end(session, "evidence_unavailable"))
+        session.limit = self._line.after(ANSWER_SECONDS, lambda: self._end(session, "evidence_unavailable"))
         at_once = sum(each.asked.client == asked.client and not each.cause for each in self._sessions.values())
         if self.stopping:
             self._end(session, "gate_stopping")
@@ -134,7 +134,7 @@ class RecordingSessions:
                 log.exception("recording_session_failed", session=session.id)
                 self._end(session, "internal_error")
 
-        self._loop.post(run)
+        self._line.post(run)
 
     def _look(self, tx: StoreTransaction, session: Session) -> Found:
         """Store thread."""
@@ -238,7 +238,7 @@ class RecordingSessions:
         self._line.accept(session.id)
         if session.limit is not None:
             session.limit.cancel()
-        session.limit = self._loop.after(self._longest, lambda: self._end(session, "time_limit"))
+        session.limit = self._line.after(self._longest, lambda: self._end(session, "time_limit"))
         log.info("recording_session", session=session.id, call=session.call_id, client=session.asked.client)
 
     @staticmethod
@@ -272,11 +272,11 @@ class RecordingSessions:
 
     def recorder_failed(self, session_id: str, message: str) -> None:
         """One recording cannot go on. From the recorder's thread."""
-        self._loop.post(lambda: self._failed([session_id], message))
+        self._line.post(lambda: self._failed([session_id], message))
 
     def recorder_away(self) -> None:
         """The recorder process is gone. From the recorder's thread."""
-        self._loop.post(lambda: self._failed(list(self._sessions), "the recorder is away"))
+        self._line.post(lambda: self._failed(list(self._sessions), "the recorder is away"))
 
     def _failed(self, session_ids: Sequence[str], message: str) -> None:
         for session in [self._sessions[each] for each in session_ids if each in self._sessions]:

@@ -14,7 +14,7 @@ import structlog
 from gate.clock import Clock
 from gate.core.call_words import State
 from gate.core.terms import Decision, Reason
-from gate.ports import Fact, Incoming, Line, Loop, Recorder
+from gate.ports import Fact, Incoming, Line, Recorder
 from gate.service.call_session import CallSession
 from gate.service.retry_queue import RetryQueue
 
@@ -24,9 +24,8 @@ log = structlog.get_logger()
 class Transfers:
     """What is asked for talks that run."""
 
-    def __init__(self, line: Line, loop: Loop, recorder: Recorder, retry_queue: RetryQueue, clock: Clock) -> None:
+    def __init__(self, line: Line, recorder: Recorder, retry_queue: RetryQueue, clock: Clock) -> None:
         self._line = line
-        self._loop = loop
         self._recorder = recorder
         self._retry_queue = retry_queue
         self._clock = clock

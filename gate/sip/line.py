@@ -1,4 +1,4 @@
-"""The line: ``ports.Line`` and ``ports.Loop`` for the rest of the gate."""
+"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate."""
 
 from __future__ import annotations
 

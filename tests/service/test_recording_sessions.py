@@ -47,7 +47,7 @@ class Sessions(Play):
         self.screener = Screener(Registers(), Rules(frozenset({OWN}), Hours(), LONDON, live=False))
         ids = iter(f"noted{number}" for number in range(99))
         self.sessions = RecordingSessions(
-            config=Config(firm=firm, trunk=(Trunk("192.0.2.1:5060"),), siprec=clients), line=stage, loop=stage,
+            config=Config(firm=firm, trunk=(Trunk("192.0.2.1:5060"),), siprec=clients), line=stage,
             media=stage, recorder=stage, store=self.store, keys=stage, screener=self.screener, clock=self.clock,
             new_id=lambda: next(ids), metrics=self.metrics, mend=self.mended.append,
         )  # fmt: skip

@@ -251,7 +251,6 @@ class Play:
         stage: Any = self.stage
         self.call_manager = CallManager(
             line=stage,
-            loop=stage,
             media=stage,
             recorder=stage,
             store=self.store,
