@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
 from gate.exports import bundle as form
@@ -11,6 +12,11 @@ from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Bundle, Findings, proof_of
 from gate.types import Progress
 
+_CALLS: Final = ("decision", "call_in", "answered", "connected", "ended")
+_STRAY: Final = (
+    "The gate's clock was set back, or was wrong: these calls are in the bundle of the time that they are dated. "
+    "Ask for it."
+)
 SHOWN: Final = 5
 """Places named in a sentence, at most."""
 
@@ -37,6 +43,49 @@ class Faults:
             findings.holds(name, holds)
 
 
+class Strays:
+    """Leaves that were kept within a period and are dated more than a day before or after it: their facts go with that
+    other time, so that a clock that was set back for a while would take calls out of the period.
+
+    What had to wait for room in the store keeps its own time, so a day is let pass.
+    """
+
+    def __init__(self, since: str, until: str) -> None:
+        self._since, self._until = since, until
+        self.count = 0
+        self.calls = 0
+        """Those of them that tell of calls."""
+        self._first = ""
+
+    def add(self, index: int, leaf: str) -> None:
+        """A leaf whose time is not in the period."""
+        value = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")
+        at, call = str(value["at"]), value.get("kind") in _CALLS
+        if max(_days(at, self._since), _days(self._until, at)) > 1:
+            if call > bool(self.calls) or not self._first:
+                self._first = f"leaf {index:,} of {at[:10]}"
+            self.count, self.calls = self.count + 1, self.calls + call
+
+    @property
+    def told(self) -> str:
+        """How many, and one of them."""
+        said = "entry is" if self.count == 1 else "entries are"
+        return f"{self.count:,} {said} dated outside of the period ({self._first})"
+
+
+def first_to_last(told: dict[str, Any], index: int) -> bool:
+    """Whether a leaf lies within those of the period, and not beside them."""
+    first, last = told.get("first"), told.get("last")
+    return isinstance(first, int) and isinstance(last, int) and first < index < last
+
+
+def _days(at: str, later: str) -> int:
+    try:
+        return (date.fromisoformat(later[:10]) - date.fromisoformat(at[:10])).days
+    except ValueError:
+        return 0
+
+
 class Leaves:
     """The leaves of a bundle: hash by index, and which of them the facts have met."""
 
@@ -57,6 +106,7 @@ class Leaves:
         self._due = bytearray()
         """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
         self._outside: dict[int, bytes] = {}
+        self._strays = Strays(self._period.since, self._period.until)
 
     def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
         """All leaves with their proofs. Raises ``BundleError``."""
@@ -75,6 +125,8 @@ class Leaves:
                 expected += 1
                 self._hashes += digest
                 self._due.append(self._in_period(leaf))
+                if not self._due[-1] and first_to_last(self._told, index):
+                    self._strays.add(index, leaf)
                 self._gap_shown = self._gap_shown and self._beside_gap(index, leaf)
             else:
                 self._outside[index] = digest
@@ -129,8 +181,9 @@ class Leaves:
         elif self._gap is not None or not self._run:
             findings.fails("complete", "It is said that no entry lies in the period, and the leaves do not show it.")
         else:
-            findings.holds(
-                "complete",
-                f"No entry between leaf {self._run.start:,} and leaf {self._run.stop - 1:,} is left out: "
-                "the period is whole.",
-            )
+            run = f"between leaf {self._run.start:,} and leaf {self._run.stop - 1:,}"
+            if self._strays.calls:
+                findings.fails("complete", f"{self._strays.told} {run}. {_STRAY}")
+            else:
+                also = f" {self._strays.told} there: no calls." if self._strays.count else ""
+                findings.holds("complete", f"No entry {run} is left out: the period is whole.{also}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gate.config import load
 from gate.errors import GateError
 from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, json_line
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundle_contents, bundle_opening, exporting
+from gate.operations.data_folder import DataFolder
 from gate.store.slices import LogSlice
-from tests.support.bundles import Made, clear_logs, make, resealed, signed_anew, unpacked
+from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
+from tests.support.evidence import decision
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +312,23 @@ def test_an_empty_period_is_shown_by_the_leaves_beside_it(made: Made, tmp_path: 
     said = {each["check"]: (each["holds"], each["text"]) for each in done.json["checks"]}
     assert done.code == 0, done.out
     assert said["complete"][0] and "follow each other" in said["complete"][1]
+
+
+def test_a_call_that_a_clock_set_back_took_out_of_the_period_is_told(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    with ExitStack() as stack:
+        house = DataFolder(load(made.config), stack)
+        (hidden, _) = put(
+            house,
+            decision("call-hidden", "+442079460124", at=BEGAN - timedelta(days=40)),
+            decision("call-after", "+442079460125", at=BEGAN + timedelta(hours=3)),
+        )
+    assert made.export(tmp_path / "march.bundle").code == 0
+    done = made.open(tmp_path / "march.bundle", "--json")
+    assert done.code == 1
+    (said,) = [each for each in done.json["checks"] if not each["holds"]]
+    assert said["check"] == "complete"
+    assert f"(leaf {hidden:,} of 2026-01-21)" in said["text"] and "clock was set back" in said["text"]
 
 
 def test_a_period_with_entries_is_not_empty(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
