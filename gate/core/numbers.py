@@ -201,7 +201,7 @@ def emergency_number(raw: str, routed: Collection[str]) -> str:
     Nothing but these numbers themselves comes out, so what is longer, or goes on after them, never gets this way.
     """
     try:
-        short = spelling.short_number(spelling.plain(raw))
+        short = spelling.short_number(raw)
     except NumberRefused:
         return ""
     return short if short in routed else ""
@@ -210,7 +210,7 @@ def emergency_number(raw: str, routed: Collection[str]) -> str:
 def is_for_help(raw: str) -> bool:
     """True where ``raw`` spells a number that an emergency route may carry, be there one or not. Never raises."""
     try:
-        return may_be_routed(spelling.short_number(spelling.plain(raw)))
+        return may_be_routed(spelling.short_number(raw))
     except NumberRefused:
         return False
 

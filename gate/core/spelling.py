@@ -38,6 +38,8 @@ _SHORT = re.compile(r"(?:(?:\+|00)?44)?(999|911|1[0-9]{2,5})|[09](999|112)").ful
 """UK emergency (999, 112; 911 by mistake) and type A access codes (1…, three to six digits): 101, 111, 118xxx, 116xxx,
 1471. An outside-line 0 or 9 before 999 and 112 is somebody in need, and is told the same."""
 _WITHHOLD = re.compile(r"141 ?(?=[0+(]|44[0-9]{9})|[#*]31#|\*67").match
+_HIDDEN_HELP = re.compile(r"(?:141|[#*]31#|\*67) ?(999|112)").fullmatch
+"""Somebody in need, at a phone that hides its number: no number begins with 99 or 112 behind a prefix."""
 _PREFIX = re.compile(r"(?:1470|1471|1475|1280|1800[0-9])[0+]").match
 _DECIMAL = re.compile(r"\+?[0-9]{7,15}[.,]0{1,2}").fullmatch
 """What a spreadsheet makes of a number: read with its dot as a separator, it would be another number."""
@@ -127,10 +129,12 @@ def is_short(digits: str) -> bool:
     return _SHORT(digits) is not None
 
 
-def short_number(digits: str) -> str:
-    """The emergency or short number that ``digits`` spell, without country code or outside-line digit: ``999``,
-    ``101``; empty where they spell none."""
-    match = _SHORT(digits)
+def short_number(raw: str) -> str:
+    """The emergency or short number that ``raw`` spells, without country code, outside-line digit or, for 999 and 112,
+    a prefix that hides the caller's number: ``999``, ``101``; empty where it spells none. Raises as ``plain`` does."""
+    if isinstance(raw, str) and (hidden := _HIDDEN_HELP(raw)):
+        return hidden[1]
+    match = _SHORT(plain(raw))
     return (match[1] or match[2]) if match else ""
 
 

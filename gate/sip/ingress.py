@@ -341,8 +341,8 @@ class Ingress:
         self._ask(request, source, endpoint, caller, looped)
 
     def _spared(self, request: SipMessage, caller: ProvenCaller | None, code: int) -> bool:
-        """A session timer that is too short, or audio in clear, holds no call for help back."""
-        return code in (422, 488) and self.engine.for_help(number_of(request, caller))
+        """A required extension, a session timer that is too short, or audio in clear: holds no call for help back."""
+        return code in (420, 422, 488) and self.engine.for_help(number_of(request, caller))
 
     def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for

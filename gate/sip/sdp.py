@@ -46,8 +46,8 @@ def codecs(body: str) -> tuple[str, ...]:
     """Names of the speech codecs, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``, … One that announcements are made
     in counts under its own payload type alone (RFC 3551 section 6): they are sent under no other."""
     kinds = payload_map(body).items()
-    named = [(name.partition("/")[0], _STATIC.get(number) == name) for number, name in kinds]
-    found = [name for name, own in named if own or name not in KEPT]
+    named = [(name.partition("/")[0], _STATIC.get(number, "").partition("/")[0]) for number, name in kinds]
+    found = [name for name, own in named if name == own or name not in KEPT]
     return tuple(dict.fromkeys(name for name in found if name.upper() not in NOT_SPEECH))
 
 

@@ -44,10 +44,17 @@ def test_law_6_1_a_number_of_ten_digits_may_begin_with_one_of_nine() -> None:
 
 
 def test_law_3_5_what_is_for_help_is_known_without_a_route() -> None:
-    for raw in ("999", "9-112", "tel:18000", "+44101", "116 123"):
+    for raw in ("999", "9-112", "tel:18000", "+44101", "116 123", "141999", "*31#112", "#31# 999", "*67112"):
         assert numbers.is_for_help(raw)
-    for raw in ("118500", "1471", "999 1", "", "02079460999", "help"):
+    for raw in ("118500", "1471", "999 1", "", "02079460999", "help", "1419991", "141118", "*31#101", "*999"):
         assert not numbers.is_for_help(raw)
+
+
+def test_law_3_5_a_prefix_that_hides_the_number_hides_no_call_for_help() -> None:
+    assert numbers.emergency_number("141999", ("999", "112")) == "999"
+    assert numbers.emergency_number("*31#112", ("999", "112")) == "112"
+    assert numbers.emergency_number("*31#112", ("999",)) == ""
+    assert numbers.emergency_number("141020", ("999",)) == ""
 
 
 # --- one number, many spellings (LAW 6.2) ---------------------------------------------------------------------------

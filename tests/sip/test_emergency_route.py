@@ -51,11 +51,11 @@ class Trunks:
             assert self.carrier.quiet(0.1), "an emergency call reached the carrier"
 
 
-@pytest.mark.parametrize("dialled", ["999", "9-9-9", "+44999", "9112"])
+@pytest.mark.parametrize("dialled", ["999", "9-9-9", "+44999", "9112", "141999", "*31%23112"])
 def test_law_3_5_it_rings_at_the_emergency_route_and_both_are_heard_at_once(dialled: str) -> None:
     trunks = Trunks()
     with trunks.up() as phone:
-        phone.dial(dialled, headers=("Privacy: id",))
+        phone.dial(dialled, headers=("Privacy: id", "Require: 100rel, foo"))
         invite = trunks.help.ring()
         assert invite.start == f"INVITE sip:{'112' if '112' in dialled else '999'}@{trunks.help.address} SIP/2.0"
         assert PRESENTED in invite.get("From") and PRESENTED in invite.get("P-Asserted-Identity")

@@ -136,6 +136,7 @@ def test_codecs_in_order():
 def test_a_codec_under_another_number_than_its_own_has_no_announcement():
     offer = "m=audio 1 RTP/AVP 97 98 0 8\r\na=rtpmap:97 PCMU/8000\r\na=rtpmap:98 opus/48000\r\na=rtpmap:0 PCMA/8000\r\n"
     assert sdp.codecs(offer) == ("opus", "PCMA")
+    assert sdp.codecs("m=audio 1 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n") == ("G722",)  # as some phones spell it
 
 
 def test_packets_carry_the_numbers_that_the_other_side_gave():
