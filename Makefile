@@ -1,6 +1,6 @@
 ## make demo        the whole job on loopback
 ## make test        the whole suite, with the programs it talks to (SIPp, baresip, chromium, tmux, ...) where they are
-## make test-quick  in under two minutes what a change breaks first: without other programs and gates
+## make test-quick  in about a minute what a change breaks first: without other programs and gates
 ## make check       format, lint, types, contracts between the packages
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)

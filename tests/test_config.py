@@ -17,6 +17,7 @@ from gate.config import Config, departures, load, origins, read_secret, review_d
 from gate.config.lines import lines
 from gate.config.write import document, write_new
 from gate.errors import ConfigError, UsageError
+from tests.support.examples import examples
 from tests.support.settings import VALID, secret, write
 
 PBX = '[[pbx]]\nname = "keeps"\naddresses = ["192.0.2.99"]\npresentation = "+442079460000"\n'
@@ -384,7 +385,7 @@ def test_what_goes_into_headers_is_one_printable_line(key: str, tmp_path: Path) 
     ]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_a_configuration_or_one_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"

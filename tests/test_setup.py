@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -71,11 +72,23 @@ def test_the_files_that_the_suite_begins_with_are_there() -> None:
     assert [name for name in conftest._LONG if not (ROOT / "tests" / name).is_file()] == []
 
 
-def test_the_quick_suite_names_folders_that_are_there() -> None:
+def quick() -> list[str]:
+    """The files and folders of ``make test-quick``."""
     shown = subprocess.run(["make", "-n", "test-quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    named = [word for word in shlex.split(shown) if word.startswith("tests/")]
-    assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    return [word for word in shlex.split(shown) if word.startswith("tests/")]
+
+
+def test_the_quick_suite_names_folders_that_are_there() -> None:
+    assert len(quick()) > 10
+    assert [name for name in quick() if not (ROOT / name).exists()] == []
+
+
+def test_no_property_of_the_quick_suite_says_how_often_it_is_tried_whoever_asks() -> None:
+    """``examples(N)`` says it, which ``make test-quick`` makes fewer."""
+    named = [ROOT / name for name in quick()]
+    files = [file for place in named for file in ([place] if place.is_file() else place.rglob("*.py"))]
+    assert len(files) > 100
+    assert [file.name for file in files if re.search(r"max_examples\s*=\s*[0-9]", file.read_text("utf-8"))] == []
 
 
 def test_the_quick_suite_tries_25_examples_and_the_whole_one_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ PROGRAM = (
 )
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("collected", "forked"), [("tests/core/test_masking.py", True), ("tests/not_there.py", False)])
 def test_a_worker_has_all_tests_imported_or_is_an_interpreter_of_its_own(collected: str, forked: bool) -> None:
     config: Any = SimpleNamespace(rootpath=ROOT, invocation_params=SimpleNamespace(dir=ROOT, args=(collected,)))

@@ -20,6 +20,7 @@ from gate.errors import AuditError, StoppedError
 from gate.ports import Fact
 from gate.store.projections import TABLES
 from tests.support.evidence import START, a_call, open_store, put
+from tests.support.examples import examples
 from tests.support.tamper import CALLS, KEY, audit, change, erase, found
 
 
@@ -70,7 +71,7 @@ def snapshot(folder):
 
 
 @pytest.mark.deep
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_a_flipped_bit_is_found_or_changes_nothing(original, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("flip")

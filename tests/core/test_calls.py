@@ -37,6 +37,7 @@ from gate.core.call_words import (
 from gate.core.calls import TABLE, UnexpectedEvent, handle
 from tests.core.call_machine import machine, walk
 from tests.core.call_promises import Edge
+from tests.support.examples import examples
 
 EVENTS = [
     Decided(True),
@@ -206,7 +207,9 @@ def test_every_pair_is_in_the_table_or_the_one_error(state: State, event: Event)
 
 @pytest.mark.deep
 def test_no_order_of_events_breaks_the_promises() -> None:
-    run_state_machine_as_test(machine(), settings=settings(max_examples=60, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(
+        machine(), settings=settings(max_examples=examples(60), stateful_step_count=60, deadline=None)
+    )
 
 
 NEVER = {
@@ -252,7 +255,7 @@ def test_the_state_machine_finds_a_call_that_does_not_wait(step: str) -> None:
 
     hastened = SimpleNamespace(Call=Call, Policy=Policy, handle=hasty)
     quick = settings(
-        max_examples=2000,
+        max_examples=examples(2000),
         stateful_step_count=20,
         deadline=None,
         database=None,

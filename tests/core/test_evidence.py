@@ -158,7 +158,7 @@ def altered_proofs(draw, proof):
     return [*proof[:place], draw(st.binary(min_size=32, max_size=32)), *proof[place:]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=60), st.data())
 def test_every_altered_leaf_changes_the_root(leaves, data):
     root = ev.root_of(map(ev.leaf_hash, leaves))
@@ -169,7 +169,7 @@ def test_every_altered_leaf_changes_the_root(leaves, data):
     assert ev.root_of(map(ev.leaf_hash, [*leaves[:place], other, *leaves[place:]])) != root
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 6), st.integers(0, 9), st.integers(0, 70))
 def test_subtrees_pushed_whole_give_the_same_tree(level, subtrees, rest):
     width = 1 << level
@@ -241,7 +241,7 @@ def test_stamps_are_utc_and_of_one_width():
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(timezone(timedelta(hours=-5)))))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_stamps_sort_as_times_do(one, other):
     try:
         assert (ev.stamp(one) < ev.stamp(other)) == (one < other)

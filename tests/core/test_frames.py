@@ -72,7 +72,7 @@ def test_any_body_of_a_map_or_event_gives_a_frame_or_the_one_error(kind: int, bo
     assert list(decode(encode(frame))) == [frame]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(frames, min_size=1, max_size=3), st.data())
 def test_a_cut_is_found(run: list[Frame], data: st.DataObject) -> None:
     borders = [0]

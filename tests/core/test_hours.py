@@ -80,7 +80,7 @@ def test_law_3_3_days_around_holidays_are_open() -> None:
         assert Hours().open_at(wall(f"{day}T12:00")), day
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(2024, 2060))
 def test_law_3_3_every_year_has_the_days_that_the_whole_country_lacks(year: int) -> None:
     days = public_holidays(year)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.masking import masked
+from tests.support.examples import examples
 
 
 def test_numbers_are_hidden_by_their_key_in_text_and_in_lists() -> None:
@@ -91,7 +92,7 @@ NUMBERS = st.from_regex(r"\+44(20794600[0-9]{2}|7700900[0-9]{3}|163296[0-9]{3,4}
 
 
 @given(NUMBERS | NUMBERS.map(lambda number: f"0{number[3:]}"), st.sampled_from(["number", "note", "target"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_is_hidden_once_is_not_hidden_again(number: str, key: str) -> None:
     once = masked({key: number})
     assert masked(once) == once
@@ -99,7 +100,7 @@ def test_what_is_hidden_once_is_not_hidden_again(number: str, key: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["number", "raw", "note"]), st.text(max_size=30)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_whatever_stands_there_a_second_look_shows_no_more(value: dict[str, str]) -> None:
     once = masked(value)
     twice = masked(once)

@@ -397,7 +397,7 @@ def test_a_number_of_another_shape_cannot_exist() -> None:
         Number("02079460000", "GB", Kind.GEOGRAPHIC)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(drama_numbers())
 def test_mask_hides_four_digits(e164: str) -> None:
     shown = mask(e164)

@@ -180,7 +180,7 @@ def test_sorting_counts_duplicates() -> None:
     assert (keys.tolist(), duplicates) == ([1, 2], 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sets(st.integers(0, 300)), st.sets(st.integers(0, 300)))
 def test_common_counts_what_both_hold(old: set[int], new: set[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:

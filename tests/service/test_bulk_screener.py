@@ -16,6 +16,7 @@ from gate.core.screening import decide
 from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Stop, Topic
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.number_reader import read
+from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, NOON, RULES
 from tests.support.spellings import drama_numbers, spellings
 
@@ -162,7 +163,7 @@ def test_rules_topics_and_purposes_are_those_of_a_call() -> None:
 
 
 @given(st.lists(st.one_of(drama_numbers().flatmap(spellings), st.sampled_from(RAWS)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_spelling(raws: list[str]) -> None:
     check(raws)
 

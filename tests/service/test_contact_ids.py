@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.operations.contacts.ids import ContactIds, mark
+from tests.support.examples import examples
 
 IDS = ContactIds(b"p" * 32)
 NUMBERS = st.integers(min_value=10**9, max_value=10**15 - 1)
 
 
 @given(NUMBERS, st.text(max_size=200))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_an_id_says_its_number_to_its_gate_alone(number: int, reference: str) -> None:
     ident = IDS.of(number, reference)
     assert ident == ContactIds(b"p" * 32).of(number, reference)
@@ -22,7 +23,7 @@ def test_an_id_says_its_number_to_its_gate_alone(number: int, reference: str) ->
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_is_no_id_is_none(text: str) -> None:
     assert IDS.read(text) is None or len(text) == 32
 

@@ -16,6 +16,7 @@ from gate.operations.contacts.states import ALLOW, BLOCK, NONE, Outcomes, States
 from gate.store import contacts
 from gate.store.store import EvidenceStore
 from tests.support.evidence import open_store
+from tests.support.examples import examples
 
 WORDS = {1: ("allow", "not_listed"), 2: ("block", "listed_tps"), 3: ("block", "objected"), 4: ("allow", "consented")}
 NOW = 1_900_000_000
@@ -64,7 +65,7 @@ def verdict(outcome: int) -> str:
     return WORDS[outcome][0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(held, st.data())
 def test_a_screening_changes_what_the_plain_rule_changes(
     store: EvidenceStore, known: dict[int, Any], data: st.DataObject
@@ -90,7 +91,7 @@ def test_a_screening_changes_what_the_plain_rule_changes(
     assert (changed, counts) == (expected, told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(held, st.lists(st.tuples(st.integers(442000000000, 442000000040), st.sampled_from([1, 2, 3, 4])), max_size=12))
 def test_a_list_takes_over_the_time_of_a_verdict_that_stays(
     store: EvidenceStore, known: dict[int, Any], rows: list[tuple[int, int]]

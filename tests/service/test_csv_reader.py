@@ -50,7 +50,7 @@ def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([5, 1 << 22]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_csv_wrote_is_read_as_csv_reads_it(rows: list[list[str]], end: str, chunk: int) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["h1", "h2"], *rows])

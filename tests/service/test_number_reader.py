@@ -43,7 +43,7 @@ def test_any_text(raws: list[str]) -> None:
 
 
 @given(st.lists(st.integers(10**8, 10**10 - 1), min_size=1, max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_national_number(numbers: list[int]) -> None:
     assert agree([f"0{number}" for number in numbers]) == len(numbers)
 

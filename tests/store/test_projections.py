@@ -15,6 +15,7 @@ from gate.ports import Fact
 from gate.store.fold import LogEntry, number_hash
 from gate.store.projections import CALL_KINDS, TABLES, TOUCHED, call_of
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, open_store, own_lists, put
+from tests.support.examples import examples
 
 
 def row(store, table, **key):
@@ -236,7 +237,7 @@ facts = st.builds(
 
 
 @pytest.mark.deep
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(facts, max_size=25))
 def test_every_row_is_the_fold_of_its_facts(history):
     with tempfile.TemporaryDirectory() as folder:

@@ -17,6 +17,7 @@ from gate.ports import Fact
 from gate.store import requests as book
 from gate.store import terms, transfers
 from tests.support.evidence import START, a_call, decision, put
+from tests.support.examples import examples
 
 PERSON, OTHER = "+447700900123", "+442079460555"
 DAY = date(2026, 3, 2)
@@ -49,7 +50,7 @@ def event(kind, day):
 steps = st.lists(st.tuples(st.sampled_from(sorted(KINDS, key=lambda each: each.__name__)), st.integers(0, 40)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(Asks), steps)
 def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
     (row,) = store.call(lambda tx: tx.query("SELECT count(*) AS n FROM requests"))

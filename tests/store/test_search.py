@@ -15,6 +15,7 @@ from gate.ports import Fact
 from gate.store import paging, search, tally
 from gate.store.erasure import erase_facts
 from tests.support.evidence import NUMBER, START, decision, own_lists, put
+from tests.support.examples import examples
 
 
 def window(store, function=search.calls_window, **kwargs):
@@ -76,7 +77,7 @@ def test_a_call_that_comes_meanwhile_moves_no_page_and_is_found_before_it(store)
 
 
 @given(st.lists(st.integers(0, 6), max_size=30), st.integers(1, 9), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_whatever_the_order_each_row_is_met_once(times, limit, backward):
     rows = sorted(((str(at), str(n)) for n, at in enumerate(times)), reverse=True)
 

@@ -276,7 +276,7 @@ def test_no_change_of_any_kind_is_accepted(tmp_path: Path, whole: bytes, data: s
     assert (found is None) == (bytes(changed) == whole)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tail=st.binary(max_size=300), keep=st.booleans())
 def test_any_bytes_at_all_are_an_error_and_not_a_crash(tmp_path: Path, whole: bytes, tail: bytes, keep: bool) -> None:
     assert fault(tmp_path / "a.dgr", (whole[: PREAMBLE.size] if keep else b"") + tail) is not None

@@ -45,7 +45,7 @@ def test_every_flipped_bit_is_found(place: int, bit: int) -> None:
         unwrap(ADA, bytes(changed), **IDS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.binary(max_size=WRAP_BYTES + 1))
 def test_what_is_no_wrap_is_one_error(data: bytes) -> None:
     with pytest.raises(WrapDamaged):
