@@ -27,6 +27,10 @@ _TAKEN = (
 _OF_CONTACTS = (
     "SELECT leaf_index, body FROM facts WHERE subject = 'contact' AND kind = 'number_shown' AND body IS NOT NULL"
 )
+_LISTED = (
+    "SELECT DISTINCT reference FROM contacts WHERE list IN (SELECT list FROM contact_lists WHERE state = 'in_force')"
+    " AND reference IN ({marks})"
+)
 
 
 def about_calls(tx: Source, call_ids: Collection[str], named: Callable[[str], bool] | None = None) -> list[int]:
@@ -45,6 +49,16 @@ def about_contacts(tx: Source, references: Collection[str]) -> list[int]:
     """The leaves of what was written about contacts with these ids of the CRM's own."""
     rows = tx.query(_OF_CONTACTS) if references else []
     return [row["leaf_index"] for row in rows if json.loads(row["body"]).get("reference") in references]
+
+
+def about_gone_contacts(tx: Source) -> list[int]:
+    """The leaves of what was written about contacts that are kept no more: forgotten, idle, or gone from the list."""
+    shown = {row["leaf_index"]: json.loads(row["body"]).get("reference") for row in tx.query(_OF_CONTACTS)}
+    there: set[str] = set()
+    for part in slices({each for each in shown.values() if each}):
+        rows = tx.query(_LISTED.format(marks=marks(part)), part)
+        there.update(row["reference"] for row in rows)
+    return [leaf for leaf, reference in shown.items() if reference not in there]
 
 
 def receipts_of(tx: Source, call_ids: Collection[str]) -> list[Row]:

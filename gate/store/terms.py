@@ -106,6 +106,13 @@ def erase_request(tx: StoreTransaction, request_id: str, *, at: datetime, actor:
     return len(leaves)
 
 
+def erase_words(tx: StoreTransaction, leaves: Sequence[int], *, at: datetime, actor: str) -> int:
+    """Empty what was written about contacts that are kept no more; how many facts."""
+    receipt = {"basis": "retention", "what": "contacts"}
+    erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    return len(leaves)
+
+
 _IDLE: Final = (
     "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
     " WHERE c.number = '+' || k.number AND c.at >= ?)"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gate.errors import RefusedError
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from gate.operations.reports.article30 import record_of
 from gate.ports import Fact
@@ -206,6 +207,20 @@ def test_what_was_written_about_a_call_goes_at_its_end(house: DataFolder) -> Non
     assert [row["subject"] for row in left] == ["young"]
     reasons = {each["call_id"]: each["reason"] for each in desk.hold_list(released=True, actor=ANN)["items"]}
     assert reasons == {"due": None, "young": "the Quill claim"}
+    assert holds(house)
+
+
+def test_why_a_contacts_number_was_shown_goes_with_the_contact(house: DataFolder, tmp_path: Path) -> None:
+    desk = ByName(house)
+    crm = tmp_path / "crm.csv"
+    crm.write_text(f"id,phone\nA-1,{NUMBERS[0]}\nB-1,{NUMBERS[1]}\n", encoding="utf-8")
+    desk.contacts_import(file=open_file(crm), reference="id", actor=ANN)
+    for reference in ("A-1", "B-1"):
+        desk.reveal(kind="contact", id=reference, why=f"a callback, {reference}", actor=ANN)
+    desk.contacts_forget(number=NUMBERS[0], actor=ANN)
+    desk.retention_terms_sweep(actor=ANN)
+    shown = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
+    assert [json.loads(row["body"])["reference"] for row in shown] == ["B-1"]
     assert holds(house)
 
 

@@ -20,6 +20,7 @@ from gate.core.showing import LONDON
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Response, operation
+from gate.store import said
 from gate.store import terms as kept
 from gate.types import Row
 
@@ -117,9 +118,11 @@ class TermSweep:
             gone["contacts"] += went
             if not went:
                 break
+        if words := self._folder.read(said.about_gone_contacts):
+            self._folder.store.call(partial(kept.erase_words, leaves=words, at=self._folder.clock.now(), actor=actor))
         body = {"day": today.isoformat(), "months": self.months, "gone": gone, "held": held, "exports": self._exports()}
         self._folder.keep(SWEPT, kept.SUBJECT, actor, body)
-        if any(gone.values()) and not self._folder.store.scrub():
+        if (words or any(gone.values())) and not self._folder.store.scrub():
             log.warning("terms_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
         log.info(SWEPT, held=held, **gone)
         return body
