@@ -57,6 +57,8 @@ class LetterFacts:
     due: date | None = None
     """The firm's last day for the answer; None while identity is asked for."""
     ico_due: date | None = None
+    entered: date | None = None
+    """The day on which the request was entered: from then on an objection holds."""
     extended: bool = False
     """The time was extended to three months."""
     decided: date | None = None

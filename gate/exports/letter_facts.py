@@ -98,6 +98,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
         "erased_again": facts.erased_again,
+        "entered": _day(facts.entered) if facts.entered and facts.entered > facts.received else "",
         "name": "" if others else one_line(facts.name),
         "numbers": "" if others else _listed([one_line(number) for number in facts.numbers]),
         "one_number": len(facts.numbers) <= 1,

@@ -264,6 +264,18 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
     assert officer("show", reference, "--json").json["pack"]["left_out"] == 2
 
 
+def test_an_objection_that_was_entered_late_is_not_said_to_have_held_before(officer: Officer) -> None:
+    """It stops calls from when it is entered: what the firm learnt of days before may have been followed by calls."""
+    came, today = datetime.now(LONDON).date() - timedelta(days=9), datetime.now(LONDON).date()
+    late = officer("open", "objection", "--by", "post", *WHO, "--received", came.isoformat(), "--json").json[
+        "reference"
+    ]
+    said = " ".join(officer("letter", late, "confirmation").out.split())
+    assert f"reached us on {spoken_day(came)}. It was entered on {spoken_day(today)}: since then we do not call" in said
+    once = officer("open", "objection", "--by", "post", *WHO, "--json").json["reference"]
+    assert f"Since {spoken_day(today)} we do not call" in " ".join(officer("letter", once, "confirmation").out.split())
+
+
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
     reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
