@@ -62,7 +62,9 @@ def _objects(connection: sqlite3.Connection) -> dict[str, Made]:
     """All that lies in a database, by name. The SQL is without comments, and each run of spaces is one:
     what SQLite keeps of an ALTER TABLE depends on its version. It is empty for an index that a constraint made."""
     rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_schema").fetchall()
-    return {
-        name: (kind, table, re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql or "")).strip())
-        for name, kind, table, sql in rows
-    }
+    return {name: (kind, table, _plain(sql or "")) for name, kind, table, sql in rows}
+
+
+@lru_cache(maxsize=256)
+def _plain(sql: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)).strip()
