@@ -7,6 +7,7 @@ second byte (RFC 5761 section 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 HEADER_SIZE = 12
@@ -100,6 +101,7 @@ class Codec(NamedTuple):
     channels: int
 
 
+@lru_cache(maxsize=256)  # an export asks of every packet
 def codec(text: str) -> Codec:
     """``name/rate[/channels]`` (RFC 8866 section 6.6) taken apart; total."""
     name, _, rest = text.strip().partition("/")
