@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 import textual.app
@@ -21,7 +22,7 @@ from console.feed import MOST
 from console.ports import Setup
 from console.theme import THEMES
 from tests.console.served import Served
-from tests.console.stillness import still
+from tests.console.stillness import handled, still
 from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -32,13 +33,18 @@ DRAW_AT_ONCE = Screen._compositor_refresh
 def parsed_once() -> Iterator[None]:
     """Style sheets are parsed once for all apps of a process, and not twice for each: the same text with the same
     variables gives the same rules, which an app's own style sheet keeps and shares, too."""
-    parse, known = Stylesheet._parse_rules, {}
+    parse, known = Stylesheet._parse_rules, dict[Any, dict[Any, list[RuleSet]]]()
+    of = WeakKeyDictionary[Stylesheet, tuple[Any, dict[Any, list[RuleSet]]]]()
 
     def parsed(self: Stylesheet, css: str, read_from: Any, *rest: Any, **more: Any) -> list[RuleSet]:
-        key = (tuple(self._variables.items()), css, read_from, rest, tuple(sorted(more.items())))
-        if key not in known:
-            known[key] = parse(self, css, read_from, *rest, **more)
-        return known[key]
+        variables, rules = of.get(self, (None, {}))
+        if variables is not self._variables:  # which is another one with each theme
+            rules = known.setdefault(tuple(self._variables.items()), {})
+            of[self] = self._variables, rules
+        key = (css, read_from, rest, tuple(more.items()))
+        if key not in rules:
+            rules[key] = parse(self, css, read_from, *rest, **more)
+        return rules[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parsed)
@@ -76,7 +82,7 @@ def drawn_when_looked_at() -> Iterator[None]:
 def waited_for_no_longer() -> Iterator[None]:
     """A key is pressed, and a pause is over, as soon as the console is still."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pilot, "_wait_for_screen", still)
+        patch.setattr(Pilot, "_wait_for_screen", handled)
         for module in (textual.app, textual.pilot):
             patch.setattr(module, "wait_for_idle", still)
         yield

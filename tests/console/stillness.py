@@ -22,15 +22,22 @@ _MOMENT, _IDLE = 0.02, 0.001
 """What waits on a thread and has used no more than this of the processor meanwhile waits for something else."""
 
 
+async def handled(*_: Any) -> None:
+    """Until all that came is handled and laid out, whatever is still done on a thread."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST
+    await _round(loop)
+    while _draw(active_app.get()) and loop.time() < end:
+        await _round(loop)
+
+
 async def still(*_: Any) -> None:
     """Until nothing is left to do but wait: for time to pass, for a key, or for a gate that is held up."""
     loop = asyncio.get_running_loop()
     end, look_at, used = loop.time() + LONGEST, loop.time() + _MOMENT, time.process_time()
     while loop.time() < end:
         waits = _waits()
-        await _round(loop)
-        if _draw(active_app.get()):
-            continue
+        await handled()
         if not waits:
             return
         await asyncio.sleep(0.005)
@@ -42,8 +49,8 @@ async def still(*_: Any) -> None:
 
 async def _round(loop: Any) -> None:
     """Until no task, callback or socket is ready."""
-    rounds = 0
-    while rounds < 2:
+    rounds, end = 0, loop.time() + LONGEST
+    while rounds < 2 and loop.time() < end:
         await asyncio.sleep(0)
         rounds = 0 if loop._ready else rounds + 1
 
