@@ -14,7 +14,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
 - ``typed_ahead`` what is typed before a dialog can take it waits for it
-- ``manual``    a page of the manual, opened from there
+- ``manual``    a page of the manual, opened from there; ``manual_table``: its tables
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
 - ``web_window`` one browser window, and the files that it may take; ``served``: its process, and what bounds that
 - ``terminal``  the process in a terminal, which ends with that

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import MarkdownViewer, Static, Tree
 
 from console import keys
+from console.manual_table import Viewer
 from console.widgets.footer import KeyLine
 from console.widgets.pick import Pick
 from console.widgets.rows import Column, Row
@@ -43,7 +44,7 @@ class ManualScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Its name, the page beside its contents, footer."""
         yield Static("", classes="title", markup=False)
-        yield MarkdownViewer(show_table_of_contents=self.app.size.width >= _WIDE, open_links=False)
+        yield Viewer(show_table_of_contents=self.app.size.width >= _WIDE, open_links=False)
         yield KeyLine()
 
     @property
