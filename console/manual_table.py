@@ -60,8 +60,9 @@ def drawn(rows: list[list[Content]], width: int) -> Content:
     """A table, its headings first, in so many cells."""
     sizes = shared([max(cell.cell_length for cell in column) for column in zip_longest(*rows, fillvalue=_NONE)], width)
     tall = [_row(row, sizes) for row in rows]
-    rule = Content("─" * (sum(sizes) + _BETWEEN * (len(sizes) - 1))).stylize("$muted")
-    between = [rule] if any(len(lines) > 1 for lines in tall[1:]) else []
+    line = Content("─" * (sum(sizes) + _BETWEEN * (len(sizes) - 1)))
+    rule = line.stylize("$muted")
+    between = [line.stylize("$foreground 20%")] if any(len(lines) > 1 for lines in tall[1:]) else []
     said = [*tall[0], rule]
     for place, lines in enumerate(tall[1:]):
         said += [*(between if place else ()), *lines]
