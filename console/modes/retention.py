@@ -284,15 +284,26 @@ class Mode(ListMode):
         if row.get("released_at"):
             self.notify("It is released already.", timeout=3)
             return
+        # whoever asked for a restriction is told before it ends
+        told_first = (
+            (Field("told", "Told the person who asked for it, on", hint="25/12, 25 Dec, today"),)
+            if row.get("kind") == "restriction" and "-r" in str(row["id"])
+            else ()
+        )
         next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
 
         async def send(told: Mapping[str, str]) -> HoldReleased:
-            return await self.feed.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"]))
+            on = told.get("told", "").strip()
+            try:
+                day = day_of(on, self._today()) if on else None
+            except ValueError:
+                raise UsageError(f"{on!r} is no day", hint=HOW) from None
+            return await self.feed.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"], told_on=day))
 
         answer = await filled(
             self,
             f"Release this {kind(row)[0]}?",
-            (Field("reason", "Reason, kept in the log"),),
+            (Field("reason", "Reason, kept in the log"), *told_first),
             send,
             said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
             f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask
+from gate.cli.values import Day
 from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 
 
@@ -49,9 +51,15 @@ def add(view: View, **hold: Any) -> None:
 @make("release", group=command, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
 @click.argument("hold_id")
 @click.option("--reason", required=True, help="Why it ends; kept in the log.")
-def release(view: View, hold_id: str, reason: str) -> None:
-    """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal."""
-    released = ask(view, HoldRelease(hold_id=hold_id, reason=reason))
+@click.option(
+    "--told", "told_on", type=Day(), metavar="DATE", help="When the person was told who asked for the restriction."
+)
+def release(view: View, hold_id: str, reason: str, told_on: date | None) -> None:
+    """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal.
+
+    Whoever asked for a restriction is told before it ends (Article 18(3) of the UK GDPR): --told says when.
+    """
+    released = ask(view, HoldRelease(hold_id=hold_id, reason=reason, told_on=told_on))
     view.data(released)
     say_waits(released.waits)
 

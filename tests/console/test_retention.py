@@ -18,8 +18,11 @@ from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
 from gate.core.evidence import canonical, stamp
 from gate.core.grouping import grouped
+from gate.core.request_words import Asks
 from gate.errors import RefusedError
 from gate.operations.proposals import ProposalConfirm, ProposalList
+from gate.operations.requests.course import Decide, VerifyIdentity
+from gate.operations.requests.opening import Open
 from gate.operations.retention.holds import HoldAdd
 from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact
@@ -311,6 +314,25 @@ async def test_a_hold_is_released_and_undo_puts_on_another_like_it(old: Served) 
     assert first["subject"] == held.id != again["subject"]
     assert first["body"] == again["body"]
     assert old.facts("number_shown")[-1]["body"]["why"] == "to undo the release of this hold"
+
+
+async def test_whoever_asked_for_a_restriction_is_told_before_it_is_released(old: Served) -> None:
+    app = app_of(old)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        opened = await app.feed.ask(Open(asks=Asks.RESTRICTION, channel="post", numbers=("020 7946 0123",)))
+        await app.feed.ask(VerifyIdentity(request=opened.reference, checked="passport seen"))
+        await app.feed.ask(Decide(request=opened.reference, grant=True))
+        await pilot.press("6")
+        await until(pilot, shows(pilot, "held 3"))
+        await pilot.press("tab")
+        await until(pilot, shows(pilot, "restriction", opened.reference))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "Release this", "Told the person who asked for it"))
+        await fill(pilot, reason="settled")
+        await until(pilot, shows(pilot, "Told the person who asked for it, on: is needed"))
+        await fill(pilot, told="today")
+        await until(pilot, shows(pilot, "Released; undo puts on a new hold like it"))
+    assert "told_on" in old.facts("hold_released")[-1]["body"]
 
 
 @pytest.fixture

@@ -260,7 +260,7 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataF
     done, open_ = granted(house, "restriction"), asked(house, "access")
     ByName(house).request_told(request=done, actor=ANN)
     (hold,) = ByName(house).hold_list(actor=ANN)["items"]
-    ByName(house).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
+    ByName(house).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", told_on="2026-03-02", actor=ANN)
     wordy = ByName(house).request_open(
         asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
     )["reference"]

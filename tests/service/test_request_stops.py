@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
@@ -62,7 +63,12 @@ def test_a_granted_restriction_stops_marketing_until_it_is_released(house: DataF
     desk.request_decide(request=reference, grant=True, actor=ANN)
     assert reason(house) == "restricted"
     (hold,) = desk.hold_list(actor=ANN)["items"]
-    desk.hold_release(hold_id=hold["id"], reason="resolved", actor=ANN)
+    with pytest.raises(RefusedError, match=f"the person who asked for {reference} is told before"):
+        desk.hold_release(hold_id=hold["id"], reason="resolved", actor=ANN)
+    with pytest.raises(UsageError, match="in the future"):
+        desk.hold_release(hold_id=hold["id"], reason="resolved", told_on="2999-01-01", actor=ANN)
+    assert reason(house) == "restricted"
+    desk.hold_release(hold_id=hold["id"], reason="resolved", told_on=house.today().isoformat(), actor=ANN)
     assert reason(house) == FREE
 
 

@@ -290,7 +290,7 @@ class SmallDesk:
         what = {"id": "h-1", "kind": "hold", "target": "number", "number": "+442079460123", "reference": "17/2026"}
         return what | {"kept": 2, "gone": 1}
 
-    def hold_release(self, *, hold_id: str, reason: str, actor: str) -> dict[str, Any]:
+    def hold_release(self, *, hold_id: str, reason: str, actor: str, told_on: Any = None) -> dict[str, Any]:
         self._note("hold_release", hold_id=hold_id, reason=reason, actor=actor)
         return {"id": hold_id, "released": f"hold 17/2026 ({hold_id})"}
 

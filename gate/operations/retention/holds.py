@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gate.converting import convert
@@ -156,11 +157,13 @@ class HoldRelease(Request[HoldReleased], frozen=True):
 
     hold_id: Line
     reason: Note
+    told_on: date | None = None
+    """The day on which the person was told that a restriction which they had asked for ends (Article 18(3))."""
 
 
 def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Proposed[HoldRelease]:
     said("a release", reason=asked.reason)
-    folder.store.call(lambda tx: _in_force(tx, asked.hold_id))
+    folder.store.call(lambda tx: _told_first(tx, _in_force(tx, asked.hold_id), asked.told_on, folder.today()))
     return Proposed(asked, asked.hold_id, HoldReleased(id=asked.hold_id, released=None))
 
 
@@ -171,12 +174,18 @@ def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Pr
     second_person=SecondPerson(lambda asked: f"the release of hold {asked.hold_id}", _release_waits),
 )
 def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> HoldReleased:
-    """End a hold: what is due goes with the next sweep, and the log keeps the hold and why it ended."""
+    """End a hold: what is due goes with the next sweep, and the log keeps the hold and why it ended.
+
+    Raises ``RefusedError`` (``person_not_told``) for a restriction that a person asked for, where they were not told
+    before (``told_on``).
+    """
     said("a release", reason=asked.reason)
 
     def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
-        tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason}))
+        _told_first(tx, row, asked.told_on, folder.today())
+        told = {"told_on": asked.told_on.isoformat()} if asked.told_on else {}
+        tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason} | told))
         return hold_of(row).name
 
     return HoldReleased(id=asked.hold_id, released=folder.store.call(work))
@@ -187,6 +196,22 @@ def _in_force(tx: StoreTransaction, hold_id: str) -> dict[str, Any]:
     if row is None or row["released_at"] is not None:
         raise UsageError(f"no hold {hold_id} is in force", hint="See: dialgate hold list")
     return row
+
+
+def _told_first(tx: StoreTransaction, row: dict[str, Any], told_on: date | None, today: date) -> None:
+    """Whoever asked for a restriction is told before it ends (Art 18(3) UK GDPR): the confirmation promises it."""
+    if told_on and told_on > today:
+        raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")
+    asked_for = tx.query(
+        "SELECT reference FROM requests WHERE asks = 'restriction' AND ? LIKE id || '-r%'",
+        [row["id"]],
+    )
+    if row["kind"] == Kind.RESTRICTION and asked_for and told_on is None:
+        raise RefusedError(
+            f"the person who asked for {asked_for[0]['reference']} is told before this restriction ends",
+            reason="person_not_told",
+            hint="Tell them, and give the day: dialgate hold release ID --told DATE (Article 18(3) of the UK GDPR).",
+        )
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
