@@ -328,7 +328,10 @@ def test_the_auditors_day(house: House) -> None:
     key = ("--key", str(house.place / "auditor.key"), "--passphrase-file", str(house.place / "words"))
     checked = command("audit", "open", str(bundle), *key, "--json")
     print(checked)
-    assert checked.json["ok"]
+    # This house kept a call of 400 days ago among today's entries, as a clock that was set back does: that is told,
+    # and nothing else is wrong.
+    (fault,) = (check for check in checked.json["checks"] if not check["holds"])
+    assert fault["check"] == "complete" and "The gate's clock was set back" in fault["text"]
 
 
 def test_the_floor_managers_day(house: House) -> None:
