@@ -52,6 +52,7 @@ def start(place: Path) -> Iterator[Callable[[str], str]]:
             process.stdin.flush()
             return process.stdout.readline().strip()
 
+        assert process.stdout.readline() == "ready\n"  # it has had the data folder, and has left it
         yield run
         process.stdin.close()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gate.clock import SystemClock
 from gate.core.frames import decode
@@ -153,7 +154,7 @@ def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path:
     room.shut()
 
 
-def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     room = Room(tmp_path / "recordings", forked=True)
     pid = room.client.pid
     assert pid is not None
@@ -164,7 +165,8 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path, capsys: pyte
     error = answers.get(timeout=PATIENCE)
     assert isinstance(error, RecorderError) and "in time" in str(error)
     assert 1.4 < time.monotonic() - began < 3.0
-    until(lambda: "recorder_silent" in "".join(capsys.readouterr()), PATIENCE)  # where other tests have the log go
+    with capture_logs() as told:
+        until(lambda: "recorder_silent" in [entry["event"] for entry in told], PATIENCE)
     assert not room.client.available()
     os.kill(pid, signal.SIGCONT)
     until(room.client.available, PATIENCE)

@@ -2,7 +2,7 @@
 
 Reads lines from standard input: the number of a step, or ``-`` for a run to its end. A step is a line of the code that
 carries recordings in, met for the first time. Each run is a process of its own, as the next start would be; what became
-of it is a line on standard output: ``killed`` or ``done STEPS``.
+of it is a line on standard output: ``killed`` or ``done STEPS``, after ``ready``.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def main(config: str, drop: str) -> None:
         DataFolder(load(Path(config)), stack)  # so that no run finds out again what any does
     gc.collect()
     gc.freeze()
+    print("ready", flush=True)
     for line in sys.stdin:
         step = -1 if line.strip() == "-" else int(line)
         reader, sender = os.pipe()
