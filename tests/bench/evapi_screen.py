@@ -2,8 +2,9 @@
 
     python -m tests.bench.evapi_screen PORT LISTED [LISTED …]
 
-It connects to Kamailio at 127.0.0.1:PORT, prints ``ready``, and answers each question ``INDEX:LABEL:NUMBER`` with
-``INDEX:LABEL:allow`` or ``INDEX:LABEL:block``, both as netstrings, until Kamailio is gone. It keeps no evidence.
+It connects to Kamailio at 127.0.0.1:PORT, prints what that greets it with, and answers each question
+``INDEX:LABEL:NUMBER`` with ``INDEX:LABEL:allow`` or ``INDEX:LABEL:block``, all as netstrings, until Kamailio is gone.
+It keeps no evidence.
 """
 
 from __future__ import annotations
@@ -55,12 +56,15 @@ def main() -> None:
     def is_listed(number: str) -> bool:
         return register.execute("SELECT 1 FROM listed WHERE number = ?", (number,)).fetchone() is not None
 
-    buffer = bytearray()
+    buffer, greeted = bytearray(), False
     with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as line:
-        print("ready", flush=True)
         while came := line.recv(65536):
             buffer += came
-            line.sendall(b"".join(told(question, is_listed) for question in taken(buffer)))
+            questions = taken(buffer)
+            if questions and not greeted:  # what Kamailio asks before it has seen this client is asked of nobody
+                greeted = True
+                print(questions.pop(0).decode(), flush=True)
+            line.sendall(b"".join(told(question, is_listed) for question in questions))
 
 
 if __name__ == "__main__":

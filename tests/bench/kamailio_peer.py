@@ -72,6 +72,7 @@ modparam("evapi", "bind_addr", "127.0.0.1:{evapi}")
 modparam("evapi", "max_clients", 1)
 # microseconds: it would look every half second for what has come
 modparam("evapi", "wait_idle", 1000)
+event_route[evapi:connection-new] {{ evapi_relay("hello"); }}
 event_route[evapi:message-received] {{
     $var(verdict) = $(evapi(msg){{s.select,2,:}});
     $var(index) = $(evapi(msg){{s.select,0,:}}{{s.int}});
@@ -134,7 +135,7 @@ def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[
             asked = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
             stack.callback(_end, asked)
             processes.append(asked)
-            assert asked.stdout is not None and asked.stdout.readline() == "ready\n"
+            assert asked.stdout is not None and asked.stdout.readline() == "hello\n"
         yield [each.pid for each in processes], ("127.0.0.1", port)
 
 
