@@ -77,11 +77,9 @@ class Ingress:
     def receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
         self.away.judged = None
-        if self.responses.acknowledged_by(data):
+        if self.responses.acknowledged_by(data) or (fault is None and self._unread(data, source, endpoint)):
             return
         try:
-            if fault is None and self.away.unread(data, source, endpoint):
-                return
             request = parse(data)
             unpack(request)
             if fault is not None:
@@ -110,6 +108,14 @@ class Ingress:
         except Exception:  # noqa: BLE001 - the same boundary, now with something that can be answered
             _log.exception("a request failed", method=request.method, source=f"{source[0]}:{source[1]}")
             self._internal(request, source, endpoint)
+
+    def _unread(self, data: bytes, source: Address, endpoint: Endpoint) -> bool:
+        """True where it has its answer before it is read in full. What fails here is read, and answered then."""
+        try:
+            return self.away.unread(data, source, endpoint)
+        except Exception:  # noqa: BLE001 - a boundary as in ``receive``, with another way to go on
+            _log.exception("a call could not be sent away unread", source=f"{source[0]}:{source[1]}")
+            return False
 
     def reply(
         self, request: SipMessage, source: Address, endpoint: Endpoint, code: int, phrase: str,
@@ -153,7 +159,7 @@ class Ingress:
         known = caller or self.pbx(source, endpoint)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
-    def _refused_with(
+    def refused_with(
         self, request: SipMessage, caller: ProvenCaller | None, source: Address, endpoint: Endpoint
     ) -> int:
         """The code that refuses this INVITE. A call for help that the gate does not carry has to go by the phone
@@ -168,7 +174,7 @@ class Ingress:
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
         calls are; what was wrong stands in the phrase and the headers. A 422 it answers, as it does a 401."""
         code, phrase, headers = fault
-        refused = self._refused_with(request, caller, source, endpoint)
+        refused = self.refused_with(request, caller, source, endpoint)
         if request.method == "INVITE" and not request.to_tag and refused != PHONES and code != 422:
             self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
@@ -215,7 +221,7 @@ class Ingress:
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                code, tag = self._refused_with(request, None, source, endpoint), self.responses.tag(request)
+                code, tag = self.refused_with(request, None, source, endpoint), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
                 self.responses.keep(request.key, data, destination(request, source), tag)
                 endpoint.send_to(data, destination(request, source))
@@ -360,7 +366,7 @@ class Ingress:
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
-        refused = self._refused_with(request, caller, source, endpoint)
+        refused = self.refused_with(request, caller, source, endpoint)
         overflow = caller is not None and caller.who.overflow
         if caller is not None:
             back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None

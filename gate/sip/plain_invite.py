@@ -20,7 +20,7 @@ MOST_LINES = 64
 MOST_HOPS = 8
 # Each is written out whole, ports too: what a pattern costs is measured by its text in the source.
 _START = re.compile(
-    r"INVITE sip:(\+?[0-9]{1,32})@[A-Za-z0-9.:-]{1,255}(?:;transport=[A-Za-z]{2,4}|;user=phone)? SIP/2\.0"
+    r"INVITE (sip:\+?[0-9]{1,32}@[A-Za-z0-9.:-]{1,255}(?:;transport=[A-Za-z]{2,4}|;user=phone)?) SIP/2\.0"
 )
 _VIA = re.compile(
     r"SIP/2\.0/UDP ([A-Za-z0-9.-]{1,255})(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
@@ -63,9 +63,9 @@ _WITHOUT_MEANING = frozenset(
 """Headers that say nothing of whether an INVITE is well formed; and those that begin with ``X-``."""
 
 
-def plain_invite(data: bytes) -> tuple[SipMessage, str] | None:
-    """A new INVITE for a number, and the number as it stands in the Request-URI (digits, perhaps a ``+``); None for
-    anything that is not quite plain. Of the message there is what an answer and its transaction need."""
+def plain_invite(data: bytes) -> SipMessage | None:
+    """A new INVITE for a number in digits, perhaps with a ``+``; None for anything that is not quite plain. Of the
+    message there is what an answer and its transaction need, and what was dialled."""
     head, gap, body = data.partition(b"\r\n\r\n")
     text = head.decode("latin-1")
     lines = text.split("\r\n")
@@ -96,7 +96,7 @@ def plain_invite(data: bytes) -> tuple[SipMessage, str] | None:
     if not tags[0] or tags[1]:
         return None
     return SipMessage(
-        "INVITE", "", 0, [(name, found[name][0]) for name in ("from", "to", "call-id", "cseq")], b"", vias,
+        "INVITE", start[1], 0, [(name, found[name][0]) for name in ("from", "to", "call-id", "cseq")], b"", vias,
         parameters(top[3]).get("branch") or "", (top[1], int(top[2] or 5060)), found["call-id"][0],
         tags[0], "", int(found["cseq"][1]),
-    ), start[1]  # fmt: skip
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gate.sip.endpoint import Endpoint
+from gate.sip.identity import raw_number
 from gate.sip.message import Address
 from gate.sip.pending import Pending
 from gate.sip.plain_invite import plain_invite
@@ -17,17 +18,13 @@ if TYPE_CHECKING:
     from gate.sip.ingress import Ingress
 
 
-_NO_ROUTE = ("999", "112", "18000")
-"""Without an emergency route: numbers whose calls are told to go another way (``Ingress``)."""
-
-
 class SendingAway:
     """The part of the ingress that answers ``too_many_calls``."""
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
         self._engine = ingress.engine
-        self._for_help = ingress.engine.config.emergency.numbers if ingress.engine.trunks.emergency else _NO_ROUTE
+        self._for_help = ingress.engine.config.emergency.numbers if ingress.engine.trunks.emergency else ()
         self.judged: bool | None = None
         """What ``too_many`` has said of the message in hand."""
 
@@ -55,17 +52,16 @@ class SendingAway:
         if not (engine.overload.sheds or ingress.pending.full) or endpoint.transport != "udp":
             return False
         caller = ingress.auth.pbx_at(source)
-        if caller is None or source == engine.flood_filter.edge or (plain := plain_invite(data)) is None:
+        if caller is None or source == engine.flood_filter.edge or (request := plain_invite(data)) is None:
             return False
-        request, number = plain
         key = request.key
         if kept := ingress.responses.find(key):
             endpoint.send_to(*kept)
             return True
         if engine.orphans.asked(key) or engine.admitted(key) or engine.merged(key) or ingress.pending.merged(key):
             return False
-        if self._may_be_for_help(number) or not self.too_many():
+        if self._may_be_for_help(raw_number(request)) or not self.too_many():
             return False
-        refusal, overflow = ingress.refusal_of(caller, source, endpoint), caller.who.overflow
+        refusal, overflow = ingress.refused_with(request, caller, source, endpoint), caller.who.overflow
         self.send(Pending("", request, source, endpoint, caller.claimed_by, refusal, overflow))
         return True

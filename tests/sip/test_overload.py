@@ -373,3 +373,28 @@ def test_each_call_is_judged_once():
         call_manager.wait("incoming", count=6)
         call_manager.wait("shed", count=6)
         assert call_manager.kinds() == ["shed", "incoming"] * 6
+
+
+@pytest.mark.parametrize("user", ["101", "999", "9999"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_law_3_5_for_help_it_is_sent_away_to_the_next_trunk(user, plain):
+    """Without a route, and with too many calls: read or unread, by no code upon which a phone system gives up."""
+    config = config_for("127.0.0.1:9", pbx=False)
+    pbx = Pbx("pbx1", ("127.0.0.1",), PRESENTED, refusal=486, strip="9" if user == "9999" else "")
+    with RunningLine(replace(config, pbx=(pbx,)), ScriptedCallManager()) as running, Phone(running.address) as phone:
+        late(running)
+        for number, code in (("02079460000", 486), (user, 503)):
+            phone.dial(number, headers=() if plain else ("Accept-Contact: *",))
+            heard = phone.recv()
+            assert (heard.code, heard.get("X-Dialgate-Reason")) == (code, "too_many_calls")
+
+
+def test_what_cannot_be_sent_away_unread_is_read_and_gets_its_answer(monkeypatch):
+    def fails(_data):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gate.sip.sending_away.plain_invite", fails)
+    with RunningLine(config_for("127.0.0.1:9"), ScriptedCallManager()) as running, Phone(running.address) as phone:
+        late(running)
+        phone.dial()
+        assert phone.recv().get("X-Dialgate-Reason") == "too_many_calls"
