@@ -18,12 +18,13 @@ from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
 from gate.durable import whole_file
 from gate.errors import GateError
-from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, AuditRestore
+from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
 
 @click.group(
-    "audit", short_help="The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open."
+    "audit",
+    short_help="The log: verify, restore, clock, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
 )
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
@@ -94,6 +95,17 @@ def restore(view: View, reason: str) -> None:
     (dialgate objection add). The log keeps who did it, and verify tells it ever after. It needs the role admin.
     """
     view.data(ask(view, AuditRestore(reason=reason)))
+
+
+@make("clock", group=command, example="dialgate audit clock --reason 'the clock was a year ahead until 09:10 today'")
+@click.option("--reason", required=True, help="Why; kept in the log.")
+def clock(view: View, reason: str) -> None:
+    """Say that the machine's clock is right. Only where marketing is refused as clock_behind.
+
+    That happens where the clock was set back; then set it right. Where it was ahead before, and is right now, the log
+    has entries that are dated later than now: this says so, and who said it. It needs the role admin.
+    """
+    view.data(ask(view, AuditClock(reason=reason)))
 
 
 @make("key", group=command, example="dialgate audit key > gate.vkey\ndialgate audit key --pem > gate.pem")

@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",
-        "The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
+        "The log: verify, restore, clock, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
     ),
     "memory": ("gate.cli.memory", "The second place that outlives a restore: status, renew."),
     "backup": ("gate.cli.backup", "Data and configuration into one set, wrapped keys into another."),

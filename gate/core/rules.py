@@ -12,7 +12,12 @@ from gate.core.numbers import may_be_routed, presentable
 from gate.core.terms import Reason
 from gate.core.wording import REGISTER_TITLES
 
-_OF_EVIDENCE: Final = (Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED, Reason.MEMORY_UNAVAILABLE)
+_OF_EVIDENCE: Final = (
+    Reason.EVIDENCE_ROLLED_BACK,
+    Reason.EVIDENCE_UNSIGNED,
+    Reason.MEMORY_UNAVAILABLE,
+    Reason.CLOCK_BEHIND,
+)
 
 MAX_AGE_DAYS: Final = 27
 """PECR reg 21(3), LAW 1.4: a snapshot as of day D supports calls up to and including D+27."""
@@ -51,8 +56,8 @@ class Rules:
     """Kinds of numbers, by name, that no marketing call goes to (``gate.core.kinds``)."""
     evidence: Reason | None = None
     """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``, ``memory_unavailable``), or no
-    marketing call may be made all the same (``evidence_unsigned``); None: they can. The one rule that the machine sets,
-    and not the firm."""
+    marketing call may be made all the same (``evidence_unsigned``, ``clock_behind``); None: they can. The one rule that
+    the machine sets, and not the firm."""
 
     def __post_init__(self) -> None:
         for number in self.own_numbers:

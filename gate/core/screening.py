@@ -321,7 +321,8 @@ def _hours(rules: Rules, local: datetime) -> _Answer | None:
 
 def _evidence(rules: Rules) -> _Answer | None:
     """PECR reg 21(1)(a): whose objection may have been lost, with an older state of the evidence put in the place of
-    the newest, cannot be told from others; and what is not signed for long is no evidence."""
+    the newest, cannot be told from others; what is not signed for long is no evidence; and by a clock that is behind,
+    a register is younger than it is (reg 21(3))."""
     return _Answer(rules.evidence) if rules.evidence else None
 
 

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"
     EVIDENCE_ROLLED_BACK = "evidence_rolled_back"
     EVIDENCE_UNSIGNED = "evidence_unsigned"
+    CLOCK_BEHIND = "clock_behind"
     MEMORY_UNAVAILABLE = "memory_unavailable"
     TOO_MANY_CALLS = "too_many_calls"
     TOO_MANY_CALLS_A_MINUTE = "too_many_calls_a_minute"

@@ -44,6 +44,8 @@ _SENTENCES: Final = {
     "from it: no marketing calls until somebody has seen to it.",
     Reason.EVIDENCE_UNSIGNED: "The record of calls could not be signed for an hour: "
     "tell whoever runs the gate, and make no marketing calls until it can be.",
+    Reason.CLOCK_BEHIND: "The gate's clock is behind its record of calls, so the registers look younger than they are: "
+    "no marketing calls until it is set right.",
     Reason.MEMORY_UNAVAILABLE: "The second place that remembers objections cannot be used: "
     "no marketing calls until somebody has seen to it.",
     Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",

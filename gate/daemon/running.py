@@ -365,6 +365,7 @@ class GateProcess:
         self._metrics.recorder_up.set(self._recorder.available())
         self._metrics.line(self._at_line.passed_over())
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
+        self._metrics.clock_behind.set(self._folder.trust.clock_behind is not None)
         self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
         self._legs.sync()
 

@@ -86,7 +86,9 @@ class DataFolder:
         self.registers = RegisterLibrary(data / "registers", config.calling.registers, live=config.calling.live)
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
         self.memory = SecondPlace(self)
-        self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now, lambda: self.memory.why)
+        self.trust = Trust(
+            self.log.standing, self.log.unsigned_since, self._now, lambda: self.memory.why, self.log.newest_entry
+        )
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self.gate = gate
         self.register_imports = cancellations()
@@ -96,6 +98,9 @@ class DataFolder:
     def hash_of(self, number: str) -> str:
         """The keyed hash of an E.164 number, in hexadecimal."""
         return number_hash(self.pepper, number).hex()
+
+    def _now(self) -> datetime:
+        return self.clock.now()
 
     def today(self) -> date:
         """The day in London."""

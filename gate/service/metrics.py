@@ -123,6 +123,11 @@ class Metrics:
             "1 while the evidence is older than what was signed: no marketing calls",
             registry=self.registry,
         )
+        self.clock_behind = Gauge(
+            "dialgate_clock_behind",
+            "1 while the machine's clock is behind the log: no marketing calls",
+            registry=self.registry,
+        )
         self.unsigned_seconds = Gauge(
             "dialgate_unsigned_seconds",
             "For how long the log could not be signed; 0 when it can",

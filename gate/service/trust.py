@@ -2,9 +2,9 @@
 
 An objection that is not in the store cannot stop a call. So marketing calls are refused while the store is behind a
 checkpoint that lies anywhere (``evidence_rolled_back``), while the journal in a second place cannot be compared with it
-(``memory_unavailable``), and once nothing could be signed for an hour (``evidence_unsigned``). All end by themselves
-when the cause does; the first also when somebody accepts the older state knowingly
-(``gate.operations.audit.checkpoints``).
+(``memory_unavailable``), once nothing could be signed for an hour (``evidence_unsigned``), and while the machine's
+clock is behind the log, by which a register is younger than it is (``clock_behind``). All end by themselves when the
+cause does; the first and the last also when somebody accepts it knowingly (``gate.operations.audit.checkpoints``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ log = Logger()
 
 LONGEST: Final = timedelta(hours=1)
 """Marketing goes on for so long while nothing can be signed."""
+STEP: Final = timedelta(minutes=10)
+"""How far a clock that is set right may go back: registers, hours and pauses are counted in days and hours."""
 
 
 class Trust:
@@ -34,13 +36,17 @@ class Trust:
         unsigned_since: Callable[[], datetime | None],
         now: Callable[[], datetime],
         memory: Callable[[], str] = lambda: "",
+        newest: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         """``memory``: why the second place that remembers objections cannot be relied on, empty where it can.
-        ``unsigned_since``: when the oldest entry without a signature over it was kept. Both raise ``GateError``."""
+        ``unsigned_since``: when the oldest entry without a signature over it was kept. ``newest``: the latest time that
+        an entry of the log bears. All raise ``GateError``."""
         self._compare = compare
         self._unsigned_since = unsigned_since
         self._now = now
         self._memory = memory
+        self._newest = newest
+        self._latest: datetime | None = None
         self._lock = threading.Lock()
         self._looked = False
         self._failing: tuple[datetime, str] | None = None
@@ -58,6 +64,7 @@ class Trust:
             except GateError as error:
                 self.unread = (str(error),)
                 raise
+            self._latest = self._newest()
             for each in found.unread:
                 log.warning("checkpoint_not_compared", why=each)
             if found.why and found.why != self.why_behind:
@@ -74,6 +81,8 @@ class Trust:
         """The log was signed, and had grown from what lies in the folders; ``missed``: where its checkpoint could not
         be put, and why."""
         self._failing, self._missed = None, tuple(missed)
+        if not self.clock_behind:  # what a gate without calls has seen of the time is in no entry
+            self._latest = max(self._newest() or self._now(), self._now())
 
     def not_signed(self, why: str) -> None:
         """It could not be."""
@@ -83,6 +92,11 @@ class Trust:
             self._failing = (min(since or now, now), why)
         else:
             self._failing = (self._failing[0], why)
+
+    @property
+    def clock_behind(self) -> datetime | None:
+        """The latest time in the log, where the machine's clock is behind it; None where it is not."""
+        return self._latest if self._latest is not None and self._now() < self._latest - STEP else None
 
     @property
     def unsigned_seconds(self) -> float:
@@ -96,6 +110,8 @@ class Trust:
             return Reason.EVIDENCE_ROLLED_BACK
         if self._memory():
             return Reason.MEMORY_UNAVAILABLE
+        if self.clock_behind:
+            return Reason.CLOCK_BEHIND
         if self.unsigned_seconds > LONGEST.total_seconds():
             return Reason.EVIDENCE_UNSIGNED
         return None
@@ -111,5 +127,11 @@ class Trust:
             since, why = self._failing
             stop = "Marketing calls are refused." if self.reason else "After an hour marketing calls are refused."
             yield f"The log has not been signed since {since:%Y-%m-%d %H:%M} UTC: {why}. {stop}"
+        if latest := self.clock_behind:
+            yield (
+                f"The machine's clock is behind the log, which has an entry of {latest:%Y-%m-%d %H:%M} UTC. Marketing "
+                "calls are refused until it is set right: registers would look younger than they are. Where it was "
+                "ahead before, and is right now: dialgate audit clock"
+            )
         yield from (f"A checkpoint could not be compared with the log: {each}." for each in self.unread)
         yield from (f"The newest checkpoint could not be kept in the second place: {each}." for each in self._missed)

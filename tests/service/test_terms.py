@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gate.errors import RefusedError
+from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from gate.operations.reports.article30 import record_of
@@ -224,16 +224,32 @@ def test_why_a_contacts_number_was_shown_goes_with_the_contact(house: DataFolder
     assert holds(house)
 
 
-def test_a_clock_behind_the_log_is_told(house: DataFolder) -> None:
-    def told() -> list[str]:
-        return [each for each in ByName(house).status(actor=ANN)["warnings"] if "clock is behind" in each]
+def test_no_marketing_by_a_clock_behind_the_log_until_it_is_right_or_accepted(house: DataFolder) -> None:
+    desk = ByName(house)
 
+    def reason() -> str:
+        return str(desk.check(number=NUMBERS[1], purpose="marketing", topic="general", actor=ANN)["reason"])
+
+    words = {"how": "phone", "wording": "Yes, call me.", "who": "Mr Lee", "evidence": "note 17"}
+    given = (NOW - timedelta(days=90)).isoformat()
+    desk.consent_add(number=NUMBERS[1], given_at=given, **words, actor=ANN)
     call(house, "today", NUMBERS[0], NOW)
-    latest = house.read(
-        lambda tx: tx.query("SELECT max(at) AS at FROM (SELECT at FROM calls UNION SELECT at FROM checkpoints)")
-    )
-    newest = datetime.fromisoformat(latest[0]["at"])
-    house.clock = SetClock(newest - timedelta(hours=23))
-    assert told() == []
-    house.clock = SetClock(newest - timedelta(days=2))
-    assert len(told()) == 1
+    house.clock = right = SetClock(NOW + timedelta(minutes=5))
+    house.trust.look()
+    assert reason() == "consented"
+    with pytest.raises(UsageError, match="nothing to accept"):
+        desk.audit_clock(reason="to be sure", actor=ANN)
+    house.clock = SetClock(NOW - timedelta(days=1))
+    assert reason() == "clock_behind"
+    assert [each for each in desk.status(actor=ANN)["warnings"] if "behind the log" in each]
+    house.clock = right
+    assert reason() == "consented"
+    call(house, "ahead", NUMBERS[0], NOW + timedelta(days=365))
+    house.trust.look()
+    assert reason() == "clock_behind"
+    done = desk.audit_clock(reason="it was a year ahead", actor=ANN)
+    assert not done["clock_behind"] and done["latest"].startswith("2028-03")
+    assert reason() == "consented"
+    house.clock = SetClock(NOW - timedelta(hours=1))
+    assert reason() == "clock_behind", "what was accepted is as old as the entry that says so"
+    assert holds(house)

@@ -28,7 +28,8 @@ class World:
         self.found = Found()
         self.looks = 0
         self.unsigned_since: datetime | None = NOON
-        self.trust = Trust(self.look, lambda: self.unsigned_since, lambda: self.now)
+        self.newest: datetime | None = None
+        self.trust = Trust(self.look, lambda: self.unsigned_since, lambda: self.now, newest=lambda: self.newest)
 
     def look(self) -> Found:
         self.looks += 1
@@ -87,3 +88,29 @@ def test_a_comparison_that_fails_is_asked_for_again() -> None:
     with pytest.raises(StoreError):
         trust.look_once()
     assert world.looks == 0
+
+
+def test_a_clock_behind_the_log_forbids_marketing_until_it_is_right() -> None:
+    world = World()
+    world.newest = NOON
+    world.trust.look_once()
+    world.now = NOON - timedelta(minutes=10)
+    assert world.trust.reason is None
+    world.now -= timedelta(seconds=1)
+    assert world.trust.reason is Reason.CLOCK_BEHIND
+    (said,) = world.trust.warnings()
+    assert "behind the log" in said and "2026-03-02 12:00" in said and "dialgate audit clock" in said
+    world.trust.signed()
+    assert world.trust.reason is Reason.CLOCK_BEHIND, "a signature by the wrong clock proves nothing of it"
+    world.now = NOON
+    assert (world.trust.reason, [*world.trust.warnings()]) == (None, [])
+
+
+def test_a_gate_without_calls_remembers_the_time_that_it_has_seen() -> None:
+    world = World()
+    world.newest = NOON
+    world.trust.look_once()
+    world.now = NOON + timedelta(days=3)
+    world.trust.signed()
+    world.now = NOON + timedelta(days=1)
+    assert world.trust.reason is Reason.CLOCK_BEHIND

@@ -1,4 +1,4 @@
-"""Signed heads of the log: made, listed, the key that signs them, and an older state accepted knowingly."""
+"""Signed heads of the log: made, listed, the key that signs them; an older state, or the clock, accepted knowingly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gate.converting import convert
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import SignedCheckpoint
+from gate.operations.audit.standing import CLOCK_ACCEPTED
 from gate.operations.operation import (
     ADMINS,
     EVERYBODY,
@@ -145,3 +146,42 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
     signed = folder.log.checkpoint()
     more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
     return convert(given_up | more, Restored)
+
+
+# --- a clock that was ahead ----------------------------------------------------------------------------------------
+
+
+class ClockAccepted(Response, frozen=True):
+    """The machine's clock is believed again."""
+
+    at: str
+    """The time by it."""
+    latest: str
+    """What the log was dated until then, by a clock that was ahead."""
+    clock_behind: bool
+    """It still is."""
+
+
+class AuditClock(Request[ClockAccepted], frozen=True):
+    """The machine's clock is right, and entries of the log are dated later because it was ahead."""
+
+    reason: Note
+
+
+@operation(AuditClock, "audit_clock", roles=ADMINS)
+def audit_clock(folder: DataFolder, asked: AuditClock, caller: Caller) -> ClockAccepted:
+    """Go on where entries of the log are dated later than now, because the clock was ahead and is right again.
+
+    Raises ``UsageError`` where there is no reason, or the clock is behind nothing.
+    """
+    if not asked.reason.strip():
+        raise UsageError("a clock is accepted for a reason only", hint="Say it: --reason 'a year ahead until 09:10'")
+    folder.trust.look()
+    latest = folder.trust.clock_behind
+    if latest is None:
+        raise UsageError("the clock is not behind the log: there is nothing to accept", hint="dialgate status")
+    at = folder.clock.now().isoformat()
+    folder.keep(CLOCK_ACCEPTED, "log", caller.actor, {"latest": latest.isoformat(), "reason": asked.reason})
+    folder.log.checkpoint()
+    folder.trust.look()
+    return ClockAccepted(at=at, latest=latest.isoformat(), clock_behind=folder.trust.clock_behind is not None)

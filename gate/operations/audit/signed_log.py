@@ -14,7 +14,7 @@ from gate.clock import Clock
 from gate.config import Config
 from gate.converting import convert
 from gate.errors import GateError, VaultError
-from gate.operations.audit.standing import StoreLog, behind, standing, unsigned_since
+from gate.operations.audit.standing import StoreLog, behind, newest_entry, standing, unsigned_since
 from gate.operations.operation import Response
 from gate.store.reader import Reader
 from gate.vault.errors import NoteInvalid
@@ -146,6 +146,11 @@ class SignedLog:
         """When the oldest entry was kept over which no checkpoint is signed. Raises ``GateError``."""
         with Reader(self._config.data / "gate.db") as reader:
             return unsigned_since(reader.query)
+
+    def newest_entry(self) -> datetime | None:
+        """The latest time that an entry bears, since the clock was accepted last. Raises ``GateError``."""
+        with Reader(self._config.data / "gate.db") as reader:
+            return newest_entry(reader.query)
 
     # --- verifying -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
@@ -121,3 +121,21 @@ def unsigned_since(query: Callable[[str], list[dict[str, Any]]]) -> datetime | N
         " ORDER BY leaf_index LIMIT 1"
     )
     return datetime.fromisoformat(rows[0]["at"]) if rows else None
+
+
+CLOCK_ACCEPTED: Final = "clock_accepted"
+"""The leaf by which the clock is right and the log was ahead: what was dated before it counts no more."""
+_NEWEST: Final = """
+SELECT max(at) AS at FROM (
+    SELECT at FROM (SELECT at FROM calls WHERE +leaf_index >= :since ORDER BY at DESC LIMIT 1)
+    UNION ALL SELECT at FROM (SELECT at FROM checkpoints WHERE size > :since ORDER BY size DESC LIMIT 1000)
+    UNION ALL SELECT at FROM facts WHERE leaf_index = :since)
+"""
+"""By indexes alone: a year has half a million checkpoints."""
+
+
+def newest_entry(query: Callable[..., list[dict[str, Any]]]) -> datetime | None:
+    """The latest time that an entry of the log bears, since the clock was accepted last; None where there is none."""
+    (accepted,) = query("SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [CLOCK_ACCEPTED])
+    (row,) = query(_NEWEST, {"since": accepted["leaf"]})
+    return datetime.fromisoformat(row["at"]) if row["at"] else None

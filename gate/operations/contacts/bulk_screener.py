@@ -26,11 +26,12 @@ from gate.core.screening import decide
 from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
-from gate.operations.audit.standing import ReaderLog, standing
+from gate.operations.audit.standing import ReaderLog, newest_entry, standing
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
 from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
+from gate.service.trust import STEP
 from gate.store.own import Entries, OwnLists
 from gate.store.reader import Reader
 
@@ -184,7 +185,8 @@ def bulk_screener(
 
     Where ``at`` is None, calling hours and the redial pause are left out: they are asked of every call when it is made,
     and a list screened at night is dialled by day. Else everything is decided as if all were called then.
-    ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``).
+    ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``),
+    nor by a clock that is behind the log (``clock_behind``).
     Raises ``StoreError`` where own lists cannot be read.
     """
     moment = at or now
@@ -204,6 +206,8 @@ def bulk_screener(
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
         elif compared and _forgets(config, pepper):
             rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
+        elif compared and (latest := newest_entry(reader.query)) and now < latest - STEP:
+            rules = replace(rules, evidence=Reason.CLOCK_BEHIND)
     today = moment.astimezone(LONDON).date()
     registers = FixedRegisters(config.data / "registers", rules.registers, today, live=rules.live)
     attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, reminders
 from gate.converting import convert
-from gate.core.evidence import stamp
-from gate.core.showing import local
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
@@ -168,7 +166,6 @@ def warnings(folder: DataFolder) -> list[str]:
     return [
         *folder.trust.warnings(),
         *folder.memory.warnings(),
-        *_clock_behind(folder),
         *([_NO_MEMORY] if folder.config.calling.live and not folder.memory.configured else []),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
         *register_warnings(folder),
@@ -187,22 +184,6 @@ _NO_MEMORY: Final = (
     "There is no second place (storage.memory): after a restore nobody would know who has objected since the backup, "
     "and what was erased would come back"
 )
-_LATEST: Final = (
-    "SELECT max((SELECT coalesce(max(at), '') FROM calls), (SELECT coalesce(max(at), '') FROM"
-    " (SELECT at FROM checkpoints ORDER BY size DESC LIMIT 1000))) AS at"
-)
-"""By indexes alone: a year has half a million checkpoints."""
-
-
-def _clock_behind(folder: DataFolder) -> list[str]:
-    """Where the log knows of a later day than the clock does: a register looks younger than it is."""
-    (latest,) = folder.read(lambda tx: tx.query(_LATEST))
-    if latest["at"] <= stamp(folder.clock.now() + timedelta(days=1)):
-        return []
-    return [
-        f"The machine's clock is behind the log, which has an entry of {local(latest['at'])}. Set it: registers look "
-        "younger than they are, and last days later"
-    ]
 
 
 def _authority_due(folder: DataFolder) -> str:
