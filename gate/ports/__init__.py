@@ -141,6 +141,11 @@ class LineEvents(Protocol):
         caller still hears ringing."""
         ...
 
+    def unattended(self, call_id: str, trunk: str) -> None:
+        """The callee has answered a call that the line hangs up on: it was taken back when the answer came, or cannot
+        go on. Told once, and not where ``answered`` was told before; the call may be forgotten already."""
+        ...
+
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or did not answer; the line has passed it on (or refused the call)."""
         ...

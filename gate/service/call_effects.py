@@ -145,12 +145,15 @@ class CallEffects:
         )
 
     def _note_answered(self, session: CallSession) -> None:
+        at = session.answered_at or self._clock.now()
+        fact = session.fact("answered", at, codec=session.codec, trunk=session.trunk)
+
         def done(error: Exception | None) -> None:
             if error is not None:
+                self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
                 self._tell(session, EvidenceFailed())
 
-        at = session.answered_at or self._clock.now()
-        self._retry_queue.attempt([session.fact("answered", at, codec=session.codec, trunk=session.trunk)], done)
+        self._retry_queue.attempt([fact], done)
 
     def _open_recorder(self, session: CallSession) -> None:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}

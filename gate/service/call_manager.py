@@ -204,6 +204,12 @@ class CallManager:
             session.picked_up(codec, trunk, self._clock.now())
             self._tell(session, Answered())
 
+    def unattended(self, call_id: str, trunk: str) -> None:
+        """The callee has picked up what is hung up on: they found nobody, as LAW 3.4 counts it."""
+        log.warning("answered_unattended", call=call_id, trunk=trunk)
+        body = {"codec": "", "trunk": trunk, "unattended": True}
+        self._retry_queue.keep(Fact("answered", call_id, self._clock.now(), "gate", body))
+
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or nobody answered."""
         self._tell_id(call_id, Failed(code, reason))

@@ -40,6 +40,7 @@ from gate.sip.sippy_adapter.classes import (
 )
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.sippy_adapter.refreshing import settled
 from gate.sip.trunk_failover import TrunkFailover
 
 if TYPE_CHECKING:
@@ -74,14 +75,13 @@ class Bridge:
         """It has said more than 100: the callee may have been rung."""
         self.picked_up = False
         """The callee has answered, whatever becomes of it."""
-        self.caller_sdp = ""
-        self.callee_sdp = ""
+        self.caller_sdp = self.callee_sdp = ""
         self.answer: Any = None
         """The callee's SDP as the caller gets it."""
         self.early: Any = None
         self._timers: list[Any] = []
-        self._busy = False
         self._waiting: list[Any] = []
+        self._busy = self._pick_up_told = False
         self.caller = Leg(
             engine.transactions, self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
@@ -93,11 +93,20 @@ class Bridge:
         self.liveness = LivenessCheck(self)
 
     def _callee_at(self, route: Route) -> Leg:
-        return Leg(
+        leg = Leg(
             self.engine.transactions, self.safely(self.on_callee),
             DialogPeer(networks=route.networks, secure=route.transport == "tls"),
             route.address, route.username, route.password, self.engine.flow_of(route),
         )  # fmt: skip
+        leg.on_late_answer = partial(self.unattended, route)
+        return leg
+
+    def unattended(self, route: Route) -> None:
+        """The callee has picked up what is hung up on: LAW 3.4 has to know it, whoever took the call back."""
+        self.picked_up = True
+        if not self._pick_up_told:
+            self._pick_up_told = True
+            self.engine.events.unattended(self.id, route.name)
 
     def take(self, route: Route) -> None:
         """Go on at another trunk: nothing of the one before has rung."""
@@ -177,6 +186,7 @@ class Bridge:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
         if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.phase == "dialling":
             self._waiting.append(event)
+            self.picked_up = self.picked_up or isinstance(event, CCEventConnect)
         elif isinstance(event, CCEventRing):
             self._ringing(event)
         elif isinstance(event, CCEventConnect) and self.phase == "dialling":
@@ -242,7 +252,7 @@ class Bridge:
         if self.delayed_offer.asked:  # the 200 has the offer (RFC 3261 13.2.1)
             code, phrase, body = 180, "Ringing", None
         if not self.caller.over:
-            self.caller.recvEvent(CCEventRing((code, phrase, _settled(body))))
+            self.caller.recvEvent(CCEventRing((code, phrase, settled(body))))
 
     def _answered(self, event: Any) -> None:
         self.picked_up = True
@@ -271,7 +281,7 @@ class Bridge:
         if self.phase != "dialling" or self.caller.over:
             return
         self._stop_timers()
-        self.phase = "answered"
+        self.phase, self._pick_up_told = "answered", True
         self.answer = body
         if self.early is not None and self.hears_early:
             self.engine.relay.shut(self.id)  # from here on the announcement comes first
@@ -308,7 +318,7 @@ class Bridge:
         if self.phase != "answered" or self.caller.over:
             return
         self.phase = "connected"
-        body = _settled(self.answer)
+        body = settled(self.answer)
         self.caller.good_local = body.getCopy()
         if self.delayed_offer.asked:
             self.delayed_offer.connect(body)
@@ -360,6 +370,8 @@ class Bridge:
         effect of the end, and must not be heard of as its cause."""
         if self.phase == "over":
             return
+        if self.phase == "dialling" and self.picked_up:
+            guarded("news of an answer", self.unattended)(self.route)
         self.phase = "over"
         self._stop_timers()
         self.liveness.stop()
@@ -388,12 +400,3 @@ class Bridge:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-
-def _settled(body: Any) -> Any:
-    """A copy of a body that the media relay has done with."""
-    if body is None:
-        return None
-    copy = body.getCopy()
-    copy.needs_update = False
-    return copy

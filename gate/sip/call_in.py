@@ -79,6 +79,9 @@ class CallInBridge(Bridge):
         peer = DialogPeer(who, {route.address[0]}, networks=route.networks, secure=phone is not None and phone.secure)
         return Leg(self.engine.transactions, self.safely(self.on_callee), peer, route.address, flow=flow)
 
+    def unattended(self, route: Route) -> None:
+        """Nothing: it is a phone of the firm's own."""
+
     def session_seconds(self, side: str) -> int:
         """The carrier is the caller here."""
         calling = self.pending.calling

@@ -69,6 +69,8 @@ class OrphanedDialogs:
             if side in outcomes:
                 return
             outcomes[side] = what
+            if "invite" in legs[side] and what.startswith("BYE"):  # it was answered before the CANCEL was there
+                self._engine.events.unattended(call_id, str(legs[side].get("trunk", "")))
             if len(outcomes) == len(sides):
                 self._told(call_id, outcomes)
 

@@ -149,5 +149,4 @@ class TrunkFailover:
         if not 100 < code < 300 or bridge.phase != "dialling" or bridge.rung or bridge.route.emergency:
             return
         _log.warning("silent_trunk_rings", call_id=bridge.id, code=code)
-        bridge.picked_up = code >= 200
         bridge.give_up(bridge.pending.refusal, "answered_late" if code >= 200 else "rang_late")

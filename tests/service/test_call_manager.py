@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,20 @@ def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Pl
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())
     assert play.kinds() == ["decision", "ended"]
+
+
+def test_who_picks_up_what_was_taken_back_is_not_dialled_again_for_three_days(play: Play) -> None:
+    """LAW 3.4: their answer crosses the CANCEL, and is hung up on."""
+    play.attempt()
+    play.call_manager.hung_up("call", "caller", "cancelled")
+    play.settle()
+    play.call_manager.unattended("call", "carrier")
+    play.settle()
+    assert play.kinds("call") == ["decision", "ended", "answered"]
+    play.told()
+    play.clock.time += timedelta(hours=24)
+    play.attempt(call_id="again")
+    assert play.told() == ["refuse redial_too_soon"]
 
 
 def test_an_event_that_cannot_come_ends_the_call(play: Play) -> None:

@@ -69,6 +69,19 @@ def test_nobody_is_called_while_an_objection_waits_for_room(play: Play, disk: Di
     assert play.told() == ["refuse objected"]
 
 
+def test_who_picks_up_while_there_is_no_room_has_found_nobody_all_the_same(play: Play, disk: Disk) -> None:
+    play.attempt()
+    play.call_manager.ringing("call")
+    disk.full = True
+    play.call_manager.answered("call", "PCMU")
+    play.settle()
+    disk.full = False
+    play.pass_time(2)
+    play.call_manager.hung_up("call", "callee")
+    play.settle()
+    assert "answered" in play.kinds("call")
+
+
 def test_a_decision_made_beside_an_objection_without_room_does_not_count(play: Play, disk: Disk) -> None:
     play.talk()
     play.told()

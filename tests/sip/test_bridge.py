@@ -148,7 +148,18 @@ def test_answer_and_cancel_cross():
         call.callee.send(call.callee.answer(cancel, 200, "OK"), call.callee.gate)
         call.callee.say(200, "OK", body=sdp(41000))
         assert [call.callee.recv().method, call.callee.recv().method] == ["ACK", "BYE"]
-    assert "answered" not in call.call_manager.kinds()
+    assert call.call_manager.kinds() == ["incoming", "ringing", "hung_up", "unattended"]
+
+
+def test_a_callee_who_picks_up_while_the_relay_is_busy_and_the_caller_goes_was_unattended():
+    with Call(refusal=486) as call:
+        call.phone.dial()
+        call.running.relay.callee_sdp = lambda call_id, body, done: None
+        call.callee.ring(183, sdp(41000))
+        call.callee.pick_up()
+        call.phone.cancel()
+        assert call.callee.recv(only="BYE")
+    assert call.call_manager.kinds() == ["incoming", "unattended", "hung_up"]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +230,7 @@ def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_calle
         call.phone.ack(answer)
         assert call.phone.recv(only="BYE")
         assert call.callee.recv(only="BYE")
+    assert call.call_manager.kinds() == ["incoming", "ringing", "unattended", "failed"]
 
 
 def test_a_line_that_stops_in_an_announcement_answers_and_ends_too():

@@ -171,6 +171,7 @@ def test_a_callee_who_picks_up_in_that_moment_is_acknowledged_and_hung_up_on() -
         assert bye.to_tag == left.callee.tag
         ok(left.callee, bye)
         assert left.outcome() == ("callee BYE 200", "caller INVITE 486")
+        assert left.call_manager.kinds().count("unattended") == 1
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,7 @@ def test_who_picks_up_too_late_is_hung_up_on_and_nobody_rings_them_again() -> No
         assert "a=inactive" in answer.body, "a failure would make a phone system dial its next trunk"
         two.phone.ack(answer)
         assert two.phone.recv(only="BYE")
+        assert two.call_manager.wait("unattended", PATIENCE)[2] == "a"
         assert two.call_manager.wait("failed", PATIENCE)[3] == "answered_late"
         assert two.call_manager.trunks == []
 
@@ -226,6 +227,7 @@ def test_what_comes_too_late_beside_a_call_that_rings_ends_alone(code: int) -> N
         two.b.pick_up()
         assert two.phone.recv(only="200")
         assert two.call_manager.trunks == ["b"]
+        assert two.call_manager.kinds().count("unattended") == (code == 200)
 
 
 def test_a_late_answer_after_the_end_of_the_call_is_hung_up_on() -> None:
@@ -237,6 +239,7 @@ def test_a_late_answer_after_the_end_of_the_call_is_hung_up_on() -> None:
         two.running.call(lambda: two.running.line.forget(two.call_manager.incomings[0].call_id))
         two.a.say(200, "OK", body=sdp(41000))
         assert [two.a.recv(PATIENCE).method for _ in range(2)] == ["ACK", "BYE"]
+        assert two.call_manager.wait("unattended", PATIENCE)[2] == "a"
 
 
 def test_a_challenge_that_comes_too_late_is_not_answered_with_another_invite() -> None:

@@ -203,6 +203,9 @@ class ScriptedCallManager:
             else:
                 line.connect(call_id)
 
+    def unattended(self, call_id: str, trunk: str) -> None:
+        self._see("unattended", call_id, trunk)
+
     def failed(self, call_id: str, code: int, reason: str) -> None:
         self._see("failed", call_id, str(code), reason)
 

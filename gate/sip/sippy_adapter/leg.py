@@ -97,6 +97,8 @@ class Leg(RefreshingUA):
         """Retry-After of the peer's last response, in seconds."""
         self.on_request: Callable[[], None] = _nothing
         """Called for each request of the peer inside the dialog."""
+        self.on_late_answer: Callable[[], None] = _nothing
+        """Called where our INVITE is answered with a 2xx after it was taken back, or given up: BYE is on its way."""
         self.before_invite: Callable[[], None] = _nothing
         """Called when an INVITE that is to make this dialog is ready, before it leaves."""
         self.on_no_ack: Callable[[], None] = self.disconnect
@@ -167,8 +169,10 @@ class Leg(RefreshingUA):
                 resp.setSCode(488, "Request Timeout")
         on_late = self._on_late
         if str(self.state) == "Cancelling(UAC)" and 200 <= code < 300:
+            told = self.on_late_answer
             with self.transactions.after_this():
                 super().recvResponse(resp, tr)
+            guarded("late answer", told)()
         else:
             super().recvResponse(resp, tr)
         if on_late is not None:
@@ -179,6 +183,7 @@ class Leg(RefreshingUA):
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
+        self.on_late_answer = _nothing
         self._on_late = self.on_answer = None
 
     def _handled(self) -> tuple[str, ...]:

@@ -50,6 +50,15 @@ def _least(message: Any) -> int:
     return whole((_values(message, "min-se") or [""])[0], 7) or 0
 
 
+def settled(body: Any) -> Any:
+    """A copy of a body that the media relay has done with."""
+    if body is None:
+        return None
+    copy = body.getCopy()
+    copy.needs_update = False
+    return copy
+
+
 class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     """The part of a leg (``gate.sip.sippy_adapter.leg``) that changes and refreshes its session."""
 
@@ -182,8 +191,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
             request = self.genRequest("UPDATE")
             self._send(request, resp_cb=guarded("session refresh", lambda resp: self._refreshed(resp, on_answer)))
         elif self.can_update() and self.good_local is not None:
-            self.lSDP = self.good_local.getCopy()
-            self.lSDP.needs_update = False
+            self.lSDP = settled(self.good_local)
             self.newUacTransaction(self.genRequest("INVITE", self.lSDP))
             self.changeState((self.UacStateUpdating,))
 
