@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from gate.cli import audit_export, audit_log, audit_open
-from gate.cli.command import NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import NEW_FILE, make
 from gate.cli.files import must_be_new
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
@@ -22,10 +21,7 @@ from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, Audit
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
 
-@click.group(
-    "audit",
-    short_help="The log: verify, restore, clock, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
-)
+@click.group("audit")
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
 

@@ -15,8 +15,7 @@ from typing import Any, BinaryIO, Literal
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.command import FILE, NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.files import must_be_new, output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import both_ways
-from gate.cli.command import command as make
+from gate.cli.command import both_ways, make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.operations.audit.checkpoints import CheckpointsList

@@ -20,8 +20,7 @@ from sqlite_utils import Database
 
 from gate.cli import passphrase as asked
 from gate.cli.audit_export import CHECKPOINTS, checkpoint_notes
-from gate.cli.command import FILE
-from gate.cli.command import command as make
+from gate.cli.command import FILE, make
 from gate.cli.output import View, clean, say
 from gate.errors import GateError, UsageError
 from gate.exports.audio import export_wav

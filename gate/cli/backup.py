@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from gate.cli.backup_sets import Set, new_set
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.errors import StoreError, UsageError

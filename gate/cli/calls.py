@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import both_ways, sorted_by
-from gate.cli.command import command as make
+from gate.cli.command import both_ways, make, sorted_by
 from gate.cli.output import View, today
 from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
@@ -20,7 +19,7 @@ from gate.operations.calls.pausing import CallsPause, CallsResume
 REASONS = click.Choice([each.value for each in Reason])
 
 
-@click.group("calls", short_help="Attempts and calls: list, show, reasons, pause, resume.")
+@click.group("calls")
 def command() -> None:
     """Every attempt to call, allowed or refused, with the decision and what followed."""
 

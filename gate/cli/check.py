@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.cli.values import Moment

@@ -40,7 +40,7 @@ class Command(click.Command):
                 formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
 
 
-def command(
+def make(
     name: str, *, example: str, group: click.Group | None = None, numbers: bool = False, config: bool = True
 ) -> Callable[[Body], click.Command]:
     """A command from a function whose first argument is the ``View``.

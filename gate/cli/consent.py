@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import FILE, paged
-from gate.cli.command import command as make
+from gate.cli.command import FILE, make, paged
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
@@ -20,7 +19,7 @@ from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 
 
-@click.group("consent", short_help="Consents to calls: add, withdraw, list, import, export.")
+@click.group("consent")
 def command() -> None:
     """Subscribers who told this firm that it may call this line (PECR reg 21(4)); withdrawn at any time (21(5))."""
 

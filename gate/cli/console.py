@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli.command import NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, say
 from gate.errors import UsageError
 

@@ -11,8 +11,7 @@ import click
 import msgspec
 
 from gate.cli.check import TOPICS
-from gate.cli.command import FILE, FILE_OR_DASH, paged, sorted_by
-from gate.cli.command import command as make
+from gate.cli.command import FILE, FILE_OR_DASH, make, paged, sorted_by
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, ask, reach
@@ -44,7 +43,7 @@ _HEADINGS = [
 ]
 
 
-@click.group("contacts", short_help="The CRM's numbers: import, status, forecast, rescreen, list, changes, forget.")
+@click.group("contacts")
 def command() -> None:
     """The CRM's numbers: kept, and screened again whenever a register or an own list changes.
 

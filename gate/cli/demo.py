@@ -22,8 +22,7 @@ from typing import Any
 import click
 import msgspec
 
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.demo_checks import Heard, clear_audio, heard_after, listen
 from gate.cli.demo_scene import CUSTOMER_HERTZ, DIALGATE, CarrierUas, carrier_uas, free_port, run, until
 from gate.cli.demo_year import Afterwards

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.edge import HOME, files
 
 
-@click.group("edge", short_help="Kamailio and rtpengine in front of the gate: config.")
+@click.group("edge")
 def command() -> None:
     """An edge takes phones by WSS, TLS, TCP and UDP, from behind NAT and with encrypted audio, and speaks plain SIP and
     RTP with the gate behind it.

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import command as make
-from gate.cli.command import paged
+from gate.cli.command import make, paged
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask
@@ -16,7 +15,7 @@ from gate.cli.values import Day
 from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 
 
-@click.group("hold", short_help="What may not be erased: add, release, list.")
+@click.group("hold")
 def command() -> None:
     """Reasons not to erase: a claim, an investigation, a regulator's request.
 

@@ -10,8 +10,7 @@ import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli import rotation
-from gate.cli.command import FILE, NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask, reach
@@ -34,9 +33,7 @@ COLUMNS = [
 ]
 
 
-@click.group(
-    "key", short_help="Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase."
-)
+@click.group("key")
 def command() -> None:
     """Public keys that recordings are sealed to, and private keys that open them.
 

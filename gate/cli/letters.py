@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.files import output_file
 from gate.cli.output import View, say, today
 from gate.config import authority_due
@@ -18,7 +17,7 @@ from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import SHIPPED, firm_of, render, templates_of
 
 
-@click.group("letters", short_help="The wording of the letters about requests: show, copy, check.")
+@click.group("letters")
 def command() -> None:
     """Letters about data-subject requests are made from templates that the firm can edit. A letter is sent by
     dialgate request, or printed.

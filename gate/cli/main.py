@@ -76,7 +76,10 @@ class Root(click.Group):
             if near := get_close_matches(cmd_name, COMMANDS, 1, 0.6):
                 ctx.fail(f"No such command '{cmd_name}'. Did you mean '{near[0]}'?")
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        module, text = COMMANDS[cmd_name]
+        command: click.Command = importlib.import_module(module).command
+        if isinstance(command, click.Group):
+            command.short_help = text
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

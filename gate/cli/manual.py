@@ -15,8 +15,7 @@ from rich.markdown import Markdown
 
 from gate import manual
 from gate.cli import man_pages
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
 from gate.errors import UsageError
 

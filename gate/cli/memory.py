@@ -6,13 +6,13 @@ import sys
 
 import click
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.operations.memory.memory import MemoryRenew, MemoryStatus
 
 
-@click.group("memory", short_help="The second place that outlives a restore: status, renew.")
+@click.group("memory")
 def command() -> None:
     """A signed journal in a second place (storage.memory) of what must outlive a restore of the data folder.
 

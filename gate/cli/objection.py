@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import command as make
-from gate.cli.command import paged
+from gate.cli.command import make, paged
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import ask
@@ -17,7 +16,7 @@ from gate.core.terms import Scope
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 
 
-@click.group("objection", short_help="The firm's own do-not-call list: add, remove, list, import, export.")
+@click.group("objection")
 def command() -> None:
     """People and companies who told this firm not to call them again (PECR reg 21(1)(a)).
 

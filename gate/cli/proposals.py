@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.core.showing import local
@@ -14,7 +14,7 @@ from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWit
 COLUMNS = [("id", "Id"), ("what", "What"), ("asked_by", "Asked by"), ("at", "At"), ("until", "Until")]
 
 
-@click.group("proposal", short_help="What waits for a second person: list, confirm, withdraw.")
+@click.group("proposal")
 def command() -> None:
     """What takes two people (roles.dual_control): one asks, another one confirms within a day.
 

@@ -13,8 +13,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.exports import receipt_pages
@@ -23,7 +22,7 @@ from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
 
 
-@click.group("receipts", short_help="The page of receipts that the firm hosts: publish.")
+@click.group("receipts")
 def command() -> None:
     """Callees who were told the code of a receipt look it up on a page that the firm hosts."""
 

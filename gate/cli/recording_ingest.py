@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.values import Moment

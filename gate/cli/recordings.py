@@ -17,8 +17,7 @@ import click
 import soundfile
 
 from gate.cli import passphrase as asked
-from gate.cli.command import FILE, NEW_FILE, both_ways, sorted_by
-from gate.cli.command import command as make
+from gate.cli.command import FILE, NEW_FILE, both_ways, make, sorted_by
 from gate.cli.files import must_be_new
 from gate.cli.output import View, say, today
 from gate.cli.reach import Gate, ask, reach
@@ -37,7 +36,7 @@ from gate.operations.calls.rows import FactRow
 from gate.vault.opening import open_recording
 
 
-@click.group("recording", short_help="Sealed recordings: list, export, verify, ingest.")
+@click.group("recording")
 def command() -> None:
     """Recordings of calls, sealed while they arrived: the gate cannot open them, only the holder of a key can."""
 

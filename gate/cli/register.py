@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gate.cli.command import FILE
-from gate.cli.command import command as make
+from gate.cli.command import FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.cli.values import Coverage, Day
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from gate.registers.watch import FileOutcome
 
 
-@click.group("register", short_help="TPS and CTPS: import, watch, status.")
+@click.group("register")
 def command() -> None:
     """The Telephone Preference Service registers: TPS (people) and CTPS (companies).
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from gate.cli.command import FILE_OR_DASH
-from gate.cli.command import command as make
+from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import ask

@@ -10,8 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from gate.cli.command import FILE, FOLDER, paged
-from gate.cli.command import command as make
+from gate.cli.command import FILE, FOLDER, make, paged
 from gate.cli.output import View, say
 from gate.cli.own_list_files import read_file
 from gate.cli.reach import ask, reach

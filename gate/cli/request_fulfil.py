@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.command import FILE, FOLDER, NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.request_group import command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.group("request", short_help="Data-subject requests, from the day they come to the letter that ends them.")
+@click.group("request")
 def command() -> None:
     """Access, erasure, objection, restriction, complaint: from the day it came to the answer.
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from gate.cli.command import NEW_FILE
-from gate.cli.command import command as make
+from gate.cli.command import NEW_FILE, make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, ask, reach

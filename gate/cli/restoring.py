@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from gate.cli.backup_sets import Set, put, sync, verified
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say, today
 from gate.clock import SystemClock
 from gate.config import Config

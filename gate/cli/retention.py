@@ -7,8 +7,7 @@ from datetime import date
 
 import click
 
-from gate.cli.command import command as make
-from gate.cli.command import paged
+from gate.cli.command import make, paged
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.cli.values import Day
@@ -17,7 +16,7 @@ from gate.operations.retention.schedule import RetentionDay, RetentionForecast, 
 from gate.operations.retention.terms import RetentionTermsShow, RetentionTermsSweep
 
 
-@click.group("retention", short_help="What is erased when: status, sweep, forecast, terms.")
+@click.group("retention")
 def command() -> None:
     """Recordings are erased for good when their term ends: 12 calendar months from the call, unless configured longer.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.operations.calls.calls import Kind, Reveal

@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 import click
 
 from gate.cli.check import PURPOSES, TOPICS
-from gate.cli.command import FILE_OR_DASH
-from gate.cli.command import command as make
+from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import reach

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say, today
 from gate.config import load, reminders
 from gate.daemon import serve

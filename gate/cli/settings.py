@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from gate.cli.command import command as make
+from gate.cli.command import make
 from gate.cli.output import View, say, today
 from gate.config import departures, load, origins, review_due
 
 
-@click.group("config", short_help="The configuration: show.")
+@click.group("config")
 def command() -> None:
     """The configuration, as the gate reads it."""
 

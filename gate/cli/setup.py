@@ -16,8 +16,7 @@ import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli.answers import CARRIER_SECRET, Guided
-from gate.cli.command import FOLDER
-from gate.cli.command import command as make
+from gate.cli.command import FOLDER, make
 from gate.cli.guided import guide
 from gate.cli.output import View, say
 from gate.cli.own_list_files import read_file, read_list, send_list
