@@ -18,7 +18,7 @@ from gate.cli import passphrase as asked
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.files import must_be_new, output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import Gate, pages, reach
 from gate.cli.recordings import hand_out
 from gate.cli.values import Moment
 from gate.core.showing import LONDON
@@ -275,9 +275,7 @@ def _take(
 ) -> None:
     """Every page is taken; the keys of the recordings that go out are wrapped to the recipient, here."""
     taken = 0
-    after: str | None = None
-    while True:
-        page = gate.ask(AuditExportTake(bundle=bundle, after=after))
+    for page in pages(gate, AuditExportTake(bundle=bundle)):
         for row in page.items:
             taken += 1
             if row.status == "included":
@@ -286,6 +284,3 @@ def _take(
                 wrapped.add(Path(row.path), rewrapped(wraps, privates, target, **ids), target.id, **ids)
         if bar:
             bar(0.0, f"{taken:,} recordings' keys")
-        after = page.next
-        if after is None:
-            return

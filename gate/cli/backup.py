@@ -17,7 +17,7 @@ import click
 from gate.cli.backup_sets import Set, new_set
 from gate.cli.command import make
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import Gate, pages, reach
 from gate.errors import StoreError, UsageError
 from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys
 from gate.vault.keyrows import SCHEMA
@@ -118,19 +118,15 @@ def _copy_keys(gate: Gate, made: Set) -> int:
 
 
 def _wraps_into(gate: Gate, path: Path) -> int:
-    count, after = 0, 0
+    count = 0
     with closing(sqlite3.connect(path)) as writing:
         writing.executescript(SCHEMA)
-        while True:
-            page = gate.ask(BackupKeys(after=after))
+        for page in pages(gate, BackupKeys()):
             rows = [
                 (each.recording_id, each.recipient_id, each.key_id, base64.b64decode(each.wrap), int(each.proven))
                 for each in page.items
             ]
             writing.executemany(_ADD, rows)
             count += len(rows)
-            if page.next is None:
-                break
-            after = page.next
         writing.commit()
     return count

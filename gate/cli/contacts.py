@@ -14,7 +14,7 @@ from gate.cli.check import TOPICS
 from gate.cli.command import FILE, FILE_OR_DASH, make, paged, sorted_by
 from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, ask, reach
+from gate.cli.reach import Gate, ask, pages, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Day, Since
 from gate.core.cells import csv_text
@@ -185,15 +185,11 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
     counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
     with output_file(output) as file:
         file.write(csv_text([CHANGE_COLUMNS]).encode())
-        after: str | None = None
-        while True:
-            page = gate.ask(ContactsChanges(since=since, after=after, limit=_PAGE, export=True))
+        for page in pages(gate, ContactsChanges(since=since, limit=_PAGE, export=True)):
             file.write(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items).encode())
             for item in page.items:
                 counts[item.change] += 1
-            after = page.next
-            if after is None:
-                return counts
+    return counts
 
 
 @make("forecast", group=command, example="dialgate contacts forecast\ndialgate contacts forecast --day 2026-12-25")

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from gate.cli.reach import Gate
+from gate.cli.reach import Gate, pages
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
 from gate.handed_over_file import open_file
@@ -199,19 +199,14 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
     """The whole list as CSV in pieces; its first page leaves a leaf. An erased person has no number to write:
     ``left_out`` is told at the end how many such entries there are."""
-    after: str | None = None
     erased = 0
     columns = COLUMNS[name]
     yield csv_text([columns]).encode()
-    while True:
-        page = gate.ask(_LISTS[name].page(after=after))
+    for page in pages(gate, _LISTS[name].page()):
         numbered = [row for row in page.items if row.number]
         erased += len(page.items) - len(numbered)
         yield csv_text([str(getattr(row, column) or "") for column in columns] for row in numbered).encode()
-        after = page.next
-        if after is None:
-            left_out(erased)
-            return
+    left_out(erased)
 
 
 def read_file(path: Path) -> bytes:

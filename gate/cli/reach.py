@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -22,6 +22,16 @@ from gate.operations.operation import Caller, Request, operation_of
 from gate.types import Progress
 
 R = TypeVar("R")
+
+
+class Page(Protocol):
+    """A page of a list: ``next`` is where the one that follows begins, None at the end."""
+
+    @property
+    def next(self) -> Any: ...
+
+
+P = TypeVar("P", bound=Page)
 
 
 class Gate(Protocol):
@@ -76,3 +86,13 @@ def ask(view: View, request: Request[R], *, progress: Progress | None = None, gi
     """The gate's response to the one request of a command; raises ``GateError``."""
     with reach(view.config) as gate:
         return gate.ask(request, progress=progress, given=given)
+
+
+def pages(gate: Gate, request: Request[P]) -> Iterator[P]:
+    """Every page of a list, from the one that ``request`` asks for to the last."""
+    while True:
+        page = gate.ask(request)
+        yield page
+        if page.next is None:
+            return
+        request = msgspec.structs.replace(request, after=page.next)

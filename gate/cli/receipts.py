@@ -15,7 +15,7 @@ import msgspec
 
 from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import Gate, pages, reach
 from gate.exports import receipt_pages
 from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
 
@@ -68,14 +68,10 @@ def _codes(gate: Gate, items: list[str], after: str | None, size: int) -> Iterat
 
 
 def _write(gate: Gate, site: receipt_pages.Site, places: dict[str, tuple[str, bytes]], size: int) -> int:
-    after: str | None = None
     written = 0
-    while True:
-        page = gate.ask(ReceiptsProofs(size=size, after=after))
+    for page in pages(gate, ReceiptsProofs(size=size)):
         for receipt in page.items:
             name, key = places[receipt.code]  # the same leaves under the same checkpoint
             site.write(name, receipt_pages.sealed(key, msgspec.to_builtins(receipt.evidence)))
             written += 1
-        if page.next is None:
-            return written
-        after = page.next
+    return written

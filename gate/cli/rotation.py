@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from gate.cli.reach import Gate
+from gate.cli.reach import Gate, pages
 from gate.errors import ControlError
 from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
 from gate.types import Progress
@@ -67,9 +67,7 @@ def prove(gate: Gate, private: PrivateKey, *, progress: Progress | None) -> dict
     of recordings without a commitment, of which nothing can be shown. Raises ``GateError``.
     """
     done: dict[str, Any] = {"proven": 0, "failed": 0, "without": 0, "failed_ids": []}
-    after = ""
-    while True:
-        page = gate.ask(KeyUnproven(recipient_id=private.id, after=after))
+    for page in pages(gate, KeyUnproven(recipient_id=private.id)):
         challenge = answer(private, base64.b64decode(page.challenge)) if page.items else b""
         proofs: dict[str, str] = {}
         for item in page.items:
@@ -89,6 +87,4 @@ def prove(gate: Gate, private: PrivateKey, *, progress: Progress | None) -> dict
         done["failed"] = len(done["failed_ids"])
         if progress is not None:
             progress(0.0, f"{done['proven']} proven")
-        if page.next is None:
-            return done
-        after = page.next
+    return done
