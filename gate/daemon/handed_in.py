@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gate.daemon.chores import chore
-from gate.operations.ingest.folder import watched_by
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.operation import Caller
 
@@ -26,9 +25,9 @@ AGAIN_SECONDS = 60.0
 
 async def watch_recordings(data: DataFolder) -> None:
     """Look at the configured folder until cancelled; at once back where there is none."""
-    if watched_by(data).folder is None:
+    if data.ingest_folder.folder is None:
         return
-    log.info("recordings_watched", folder=str(watched_by(data).folder))
+    log.info("recordings_watched", folder=str(data.ingest_folder.folder))
     await chore(partial(look, data), "recordings_not_watched", every=POLL_SECONDS, again=AGAIN_SECONDS)
 
 
@@ -38,7 +37,7 @@ def look(data: DataFolder) -> None:
     def ask(asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
         return recording_ingest(data, asked, Caller("gate:ingest", file=file))
 
-    for outcome in watched_by(data).look(time.monotonic(), ask):
+    for outcome in data.ingest_folder.look(time.monotonic(), ask):
         if outcome.sealed is None:
             log.error("recording_not_ingested", why=outcome.why)
         else:

@@ -46,7 +46,6 @@ from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
-from gate.operations.ingest.ingesting import ingests_of
 from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
 from gate.ports import Fact
@@ -125,7 +124,7 @@ class GateProcess:
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(folder.store, folder.keys)  # nor by a key from which it was taken
-        ingests_of(folder)  # what was begun of a recording from elsewhere is undone, before anybody reads
+        _ = folder.ingests  # what was begun of a recording from elsewhere is undone, before anybody reads
         folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
         note_editions(folder)

@@ -50,7 +50,7 @@ def run(config: str, drop: str, step: int) -> int:
 
         section = data.config.ingest
         sys.settrace(trace)
-        ingesting.ingests_of(data)
+        _ = data.ingests
         for outcome in folder.IngestFolder(data.config.path(drop), section).look(time.monotonic(), ask, settle=0.0):
             assert not outcome.why, outcome.why
         sys.settrace(None)

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
+from typing import Final
 
 import msgspec
 
@@ -25,9 +24,6 @@ from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.ingest.clear import BESIDE, NotRemoved, go_on, removable, remove
 from gate.operations.ingest.ingesting import LARGEST, RecordingIngest, RecordingIngested
 from gate.operations.operation import Moment
-
-if TYPE_CHECKING:
-    from gate.operations.data_folder import DataFolder
 
 AGAIN: Final = 600.0
 MOST: Final = 50
@@ -84,18 +80,6 @@ def note_of(path: Path, section: Ingest) -> tuple[Told, bool]:
     if (told := told_by(path.name, section.names)) is None:
         raise UsageError("its name says of no call", hint='see ingest.names, or write NAME.json: {"call_id": "…"}')
     return told, section.swap
-
-
-_WATCHED: Final[WeakKeyDictionary[DataFolder, IngestFolder]] = WeakKeyDictionary()
-
-
-def watched_by(data: DataFolder) -> IngestFolder:
-    """The folder that a gate watches, by its configuration."""
-    if (known := _WATCHED.get(data)) is None:
-        section = data.config.ingest
-        path = data.config.path(section.folder) if section.folder else None
-        known = _WATCHED[data] = IngestFolder(path, section)
-    return known
 
 
 class IngestFolder:

@@ -20,7 +20,6 @@ import threading
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
-from weakref import WeakKeyDictionary, ref
 
 import msgspec
 import structlog
@@ -94,7 +93,7 @@ def recording_ingest(folder: DataFolder, asked: RecordingIngest, caller: Caller)
     if asked.at is not None and asked.at > folder.clock.now() + AHEAD:
         raise UsageError("this recording begins in the future", hint="compare the clocks of both machines")
     number = "" if asked.call_id else number_of(asked.number)
-    return ingests_of(folder).take(_Given(asked, number, sound_of(caller.opened), caller))
+    return folder.ingests.take(_Given(asked, number, sound_of(caller.opened), caller))
 
 
 class _Given(NamedTuple):
@@ -106,34 +105,17 @@ class _Given(NamedTuple):
     caller: Caller
 
 
-_KNOWN: Final[WeakKeyDictionary[DataFolder, Ingests]] = WeakKeyDictionary()
-
-
-def ingests_of(folder: DataFolder) -> Ingests:
-    """Those of a data folder. The first who asks undoes what an earlier run left half done. Raises ``GateError``."""
-    if (known := _KNOWN.get(folder)) is None:
-        known = _KNOWN[folder] = Ingests(folder)
-    return known
-
-
 class Ingests:
     """One at a time; blocking."""
 
     def __init__(self, folder: DataFolder) -> None:
         """Undoes what an earlier run left half done. Raises ``GateError``."""
-        self._of = ref(folder)
+        self._folder = folder
         self._recordings = folder.config.data / "recordings"
         self._lock = threading.Lock()
         self._seal = sealer(folder.config.data / "recipients", two_person=folder.config.recording.two_person)
         for mark in self._recordings.glob(f"{MARK}*"):
             self._finish(mark)
-
-    @property
-    def _folder(self) -> DataFolder:
-        folder = self._of()
-        if folder is None:
-            raise UsageError("the data folder is closed")
-        return folder
 
     def take(self, given: _Given) -> RecordingIngested:
         """The steps. Raises ``GateError``; then nothing is kept."""

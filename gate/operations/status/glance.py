@@ -160,8 +160,6 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
 
 def warnings(folder: DataFolder) -> list[str]:
     """What somebody must see to, a sentence each."""
-    from gate.operations.ingest.folder import watched_by  # which loads the vault: not for whoever only asks
-
     waits = folder.retention.waits()
     return [
         *folder.trust.warnings(),
@@ -175,7 +173,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
-        *watched_by(folder).warnings(),
+        *folder.ingest_folder.warnings(),
         *folder.gate.warnings(),
     ]
 
