@@ -11,6 +11,7 @@ from typing import Any, Self
 from gate.errors import StoreError
 from gate.store.connect import UNREADABLE, open_reader
 from gate.store.transaction import require_select, rows_of
+from gate.store.tree import load_frontier
 
 
 class Reader:
@@ -47,6 +48,15 @@ class Reader:
             yield from self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise StoreError(f"the database failed: {error}") from error
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root of the log."""
+        frontier = load_frontier(self._connection)
+        return frontier.size, frontier.root
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves. Raises ``AuditError`` where they are not all there."""
+        return load_frontier(self._connection, size).root
 
     def close(self) -> None:
         """Let go of that state."""

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
 from gate.errors import VaultError
-from gate.store.tree import load_frontier
 
 if TYPE_CHECKING:
-    from gate.store.reader import Reader
     from gate.store.store import EvidenceStore
 
 
@@ -34,26 +32,6 @@ class StoreLog:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT."""
         return self._store.call(lambda tx: tx.query(sql, parameters))
-
-
-class ReaderLog:
-    """The log as a reader sees it, beside a gate that runs or not."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def head(self) -> tuple[int, bytes]:
-        """Size and root."""
-        frontier = load_frontier(self._reader.connection)
-        return frontier.size, frontier.root
-
-    def root_at(self, size: int) -> bytes:
-        """Root over the first ``size`` leaves."""
-        return load_frontier(self._reader.connection, size).root
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT."""
-        return self._reader.query(sql, parameters)
 
 
 def places(config: Config) -> list[Place]:

@@ -26,7 +26,7 @@ from gate.core.screening import decide
 from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
-from gate.operations.audit.standing import ReaderLog, newest_entry, standing
+from gate.operations.audit.standing import newest_entry, standing
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
 from gate.operations.memory.place import behind
@@ -202,7 +202,7 @@ def bulk_screener(
         ) from None
     with Reader(config.data / "gate.db") as reader:
         own = OwnLists(reader, pepper)
-        if compared and standing(config, ReaderLog(reader)).why:
+        if compared and standing(config, reader).why:
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
         elif compared and _forgets(config, pepper):
             rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
