@@ -4,93 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from gate.audit.leaves import ERASURE
 from gate.audit.report import Findings
 from gate.core.evidence import remnant
+from gate.store.fold import Folded, Raw, Table
 
 Row = Mapping[str, Any]
-
-Raw = tuple[int, str, str, str, str, str | None]
-"""A row of ``facts``: leaf_index, kind, subject, at, actor, body (None where it was erased)."""
-
-
-class Folded(Protocol):
-    """What a row must hold, by the facts that speak of it (``gate.store.fold.Folded``)."""
-
-    @property
-    def columns(self) -> dict[str, Any]:
-        """All that the facts set; a column that is not here is NULL."""
-        ...
-
-    @property
-    def unknown(self) -> frozenset[str]:
-        """Columns of which nothing can be said."""
-        ...
-
-    @property
-    def emptied(self) -> frozenset[str]:
-        """Those of them that must be NULL."""
-        ...
-
-
-class DerivedTable(Protocol):
-    """How a table follows from the facts (``gate.store.fold.Table``)."""
-
-    @property
-    def name(self) -> str:
-        """Of the table."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """The column that names what a row is about."""
-        ...
-
-    @property
-    def by_call(self) -> bool:
-        """Rows are about calls: facts are found by ``call_id`` in place of ``subject``."""
-        ...
-
-    @property
-    def own(self) -> frozenset[str]:
-        """Kinds whose subject is the call."""
-        ...
-
-    @property
-    def later(self) -> frozenset[str]:
-        """Columns that receipts from before they came do not speak of."""
-        ...
-
-    @property
-    def derive(self) -> Mapping[str, Any]:
-        """By kind of fact."""
-        ...
-
-    def sets(self, kind: str) -> Mapping[str, Any]:
-        """The columns that a fact of this kind sets."""
-        ...
-
-    def stays(self, kind: str) -> frozenset[str]:
-        """Those that rest on its body and stay when it is erased."""
-        ...
-
-    def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
-        """The row that these facts make. Raises ``ValueError``."""
-        ...
-
 
 _NOT_STORED = frozenset({"state"})
 """Columns that the database computes from the others."""
 
 
-def check_derived(
-    connection: sqlite3.Connection, table: DerivedTable, pepper: bytes | None, findings: Findings
-) -> None:
+def check_derived(connection: sqlite3.Connection, table: Table, pepper: bytes | None, findings: Findings) -> None:
     """Compare a derived table with what its facts make, and what stays of erased ones with the receipt of that."""
     stays = _stays(connection, table.name)
     if table.by_call:
@@ -116,7 +46,7 @@ def check_derived(
             row, group = next(rows, None), next(groups, None)
 
 
-def _groups(connection: sqlite3.Connection, table: DerivedTable) -> Iterator[tuple[str, list[Raw]]]:
+def _groups(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str, list[Raw]]]:
     """The facts that speak of each key, in the order of the keys."""
     key = "call_id" if table.by_call else "subject"
     about = "call_id IS NOT NULL" if table.by_call else "(call_id IS NULL OR call_id <> subject)"
@@ -161,7 +91,7 @@ def _stays(connection: sqlite3.Connection, name: str) -> dict[str, list[Receipt]
 
 
 def _compare(
-    table: DerivedTable,
+    table: Table,
     row: Row,
     facts: list[Raw],
     pepper: bytes | None,
@@ -197,9 +127,7 @@ def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
             yield name
 
 
-def _replaced(
-    table: DerivedTable, row: Row, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings
-) -> list[str]:
+def _replaced(table: Table, row: Row, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings) -> list[str]:
     """Names of the columns that rest on erased facts and are not as the receipts say; rows of which none speaks, or
     that later facts have changed since, are counted as unverified."""
     due = {fact[0]: table.stays(fact[1]) for fact in facts if fact[5] is None and table.stays(fact[1])}

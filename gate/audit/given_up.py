@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+from gate.store.queries import Source
 
 RESTORED = "evidence_restored"
 """The kind of the leaf by which an older state was accepted."""
-
-
-class Asked(Protocol):
-    """The store, as far as it is asked here."""
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class GivenUp:
         return self.after < size <= self.to
 
 
-def restores(log: Asked) -> Iterator[GivenUp]:
+def restores(log: Source) -> Iterator[GivenUp]:
     """What restores have given up, in the order of the log. Raises ``ValueError`` for a fact that is not understood."""
     for row in log.query("SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index", [RESTORED]):
         yield given_up(row["leaf_index"], row["body"])

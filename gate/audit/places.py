@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import CheckNote, note_text
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import GateError
+from gate.store.queries import Source
 
 MOST_TOLD: Final = 3
 """Of what lies in a place and is no note: anybody may write to a mailbox."""
 
 
-class Log(Protocol):
+class Log(Source, Protocol):
     """The log, as far as it is compared."""
 
     def head(self) -> tuple[int, bytes]:
@@ -30,10 +31,6 @@ class Log(Protocol):
 
     def root_at(self, size: int) -> bytes:
         """Root over the first ``size`` leaves."""
-        ...
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT."""
         ...
 
 

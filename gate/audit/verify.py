@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from gate.audit.derived import DerivedTable, check_derived
+from gate.audit.derived import check_derived
 from gate.audit.given_up import RESTORED, GivenUp
 from gate.audit.given_up import given_up as given_up_by
 from gate.audit.heads import CheckNote, Head, check_heads, check_missing, read_files
@@ -14,6 +14,7 @@ from gate.audit.leaves import LeafCheck, Progress
 from gate.audit.proof import clock_not_proven, contacts_not_proven, not_proven, proven
 from gate.audit.report import Findings, Report
 from gate.errors import AuditError, StoppedError
+from gate.store.fold import Table
 
 _EVIDENCE_TABLES = ("facts", "leaves", "tiles", "checkpoints", "number_key")
 _MOST_DAMAGE = 20
@@ -23,7 +24,7 @@ def verify(
     path: Path,
     check_note: CheckNote,
     *,
-    tables: Sequence[DerivedTable],
+    tables: Sequence[Table],
     folders: Sequence[Path] = (),
     notes: Sequence[tuple[str, str]] = (),
     origin: str | None = None,
@@ -114,7 +115,7 @@ def _restores(connection: sqlite3.Connection) -> list[GivenUp]:
     return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [RESTORED])]
 
 
-def _is_there(connection: sqlite3.Connection, tables: Sequence[DerivedTable], findings: Findings) -> bool:
+def _is_there(connection: sqlite3.Connection, tables: Sequence[Table], findings: Findings) -> bool:
     """Whether there is something to verify."""
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     missing = [name for name in (*_EVIDENCE_TABLES, *(table.name for table in tables)) if name not in there]
