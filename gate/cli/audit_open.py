@@ -26,8 +26,8 @@ from gate.errors import GateError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit.bundle_opening import SIGNATURES, check_vkey, opener
 from gate.vault.keyfile import load_private
+from gate.vault.signing import check_vkey
 
 VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
@@ -120,7 +120,7 @@ def _open(
 ) -> dict[str, Any]:
     with path.open("rb") as file:
         with view.progress("Checking the files") as bar:
-            bundle = open_bundle(file, SIGNATURES, findings, vkey=vkey, older=notes, progress=bar)
+            bundle = open_bundle(file, findings, vkey=vkey, older=notes, progress=bar)
         manifest = bundle.manifest
         summary: dict[str, Any] = {
             "bundle": manifest.bundle,
@@ -149,7 +149,7 @@ def _open(
             wav = None if target is None else _to_wav(target)
             place = Workplace(Path(sealed), None if target is None else target / "log", wav)
             with view.progress("Opening") as bar:
-                check_contents(bundle, opener(private), findings, place, bar)
+                check_contents(bundle, private, findings, place, bar)
             if target is not None:
                 _keep_clear(bundle, target)
                 if database:

@@ -15,7 +15,7 @@
 - ``proof_page``  proofs of leaves that a page checks in the browser: their data and the script;
   ``letter_proof``: the page of a letter
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
-  ``bundle_rows`` its rows, made from facts, ``bundle_write`` (from ``bundle_parts``), ``bundle_read`` (container, seal,
+  ``bundle_rows`` its rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal,
   checkpoints), ``bundle_check`` (what is sealed inside), ``bundle_leaves`` (leaves and their proofs) and
   ``bundle_claims`` (what the gate says beside the facts)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what

@@ -24,10 +24,12 @@ from gate.exports.bundle_leaves import Faults, Leaves
 from gate.exports.bundle_read import Bundle, Findings
 from gate.exports.bundle_tar import Entry
 from gate.types import Progress, Row
+from gate.vault.errors import WrapDamaged
+from gate.vault.keyfile import PrivateKey
+from gate.vault.opening import open_recording
 
-OpenSealed = Callable[[Path, str, str, Sequence[tuple[str, bytes]], bool], Iterator[bytes]]
-"""(sealed file, recording id, key id, wraps, may it end early) -> clear chunks; raises ``GateError``."""
-Keys = Iterator[tuple[str, str, list[tuple[str, bytes]]]]
+Key = tuple[str, str, list[tuple[str, bytes]]]
+"""What it opens, its id, and (recipient, wrap)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,20 @@ class Workplace:
 
 
 def check_contents(
-    bundle: Bundle, open_sealed: OpenSealed, findings: Findings, place: Workplace, progress: Progress | None = None
+    bundle: Bundle, private: PrivateKey, findings: Findings, place: Workplace, progress: Progress | None = None
 ) -> None:
     """Open everything with the recipient's key. Raises ``BundleError`` where what was signed is no bundle inside, and
-    what ``open_sealed`` raises for the logs: without them nothing can be said."""
+    what ``open_recording`` raises for the logs: without them nothing can be said."""
     with form.one_error("what is sealed inside"):
-        _Contents(bundle, open_sealed, findings, place, progress or (lambda done, what: None)).run()
+        _Contents(bundle, private, findings, place, progress or (lambda done, what: None)).run()
 
 
 class _Contents:
     def __init__(
-        self, bundle: Bundle, open_sealed: OpenSealed, findings: Findings, place: Workplace, progress: Progress
+        self, bundle: Bundle, private: PrivateKey, findings: Findings, place: Workplace, progress: Progress
     ) -> None:
         self._bundle = bundle
-        self._open_sealed = open_sealed
+        self._private = private
         self._findings = findings
         self._place = place
         self._progress = progress
@@ -72,7 +74,7 @@ class _Contents:
         """Those that no recording has named yet."""
         self._unheard = 0
         """Recordings whose announcement's sound, or its digest in the log, is not there."""
-        self._sealed: dict[str, tuple[Path, str, str, list[tuple[str, bytes]]]] = {}
+        self._sealed: dict[str, tuple[Path, Key]] = {}
 
     def run(self) -> None:
         with ExitStack() as stack:
@@ -91,10 +93,10 @@ class _Contents:
 
     # --- logs
 
-    def _keys(self) -> Keys:
+    def _keys(self) -> Iterator[Key]:
         return self._parsed(self._bundle.lines(form.KEYS), form.KEYS)
 
-    def _parsed(self, lines: Iterator[dict[str, Any]], where: str) -> Keys:
+    def _parsed(self, lines: Iterator[dict[str, Any]], where: str) -> Iterator[Key]:
         for line in lines:
             try:
                 wrap = base64.b64decode(line["wrap"], validate=True)
@@ -103,28 +105,37 @@ class _Contents:
                 raise BundleError(f"{where} holds a line that is no key") from error
             yield what, key_id, [(recipient, wrap)]
 
-    def _log(self, name: str, keys: Keys, stack: ExitStack) -> Iterator[bytes]:
+    def _log(self, name: str, keys: Iterator[Key], stack: ExitStack) -> Iterator[bytes]:
         """The lines of a log, opened once to its end before anything of it is read."""
-        what, key_id, wraps = next(keys, ("", "", []))
-        if what != form.log_id(self._manifest.bundle, name):
+        key = next(keys, ("", "", []))
+        if key[0] != form.log_id(self._manifest.bundle, name):
             raise BundleError(f"{form.KEYS} has no key for {name} in its place")
         sealed = self._place.sealed / name
         _extract(self._bundle.members[form.log_member(name)], sealed)
         stack.callback(sealed.unlink, missing_ok=True)
         clear = None if self._place.logs is None else (self._place.logs / name).open("xb")
         try:
-            for chunk in self._open_sealed(sealed, what, key_id, wraps, False):
+            for chunk in self._opened(sealed, key):
                 if clear:
                     clear.write(chunk)
         finally:
             if clear:
                 clear.close()
-        self._sealed[name] = (sealed, what, key_id, wraps)
+        self._sealed[name] = (sealed, key)
         return self._again(name)
 
     def _again(self, name: str) -> Iterator[bytes]:
-        sealed, what, key_id, wraps = self._sealed[name]
-        return form.lines_of(self._open_sealed(sealed, what, key_id, wraps, False), name)
+        return form.lines_of(self._opened(*self._sealed[name]), name)
+
+    def _opened(self, path: Path, key: Key, *, allow_interrupted: bool = False) -> Iterator[bytes]:
+        """The clear chunks of a sealed file. Raises ``GateError``."""
+        what, key_id, wraps = key
+        header, chunks = open_recording(
+            path, wraps, self._private, recording_id=what, allow_interrupted=allow_interrupted
+        )
+        if header["key_id"] != key_id:
+            raise WrapDamaged(f"recording {what} was sealed with another key than the list of keys says")
+        return chunks
 
     # --- facts and rows
 
@@ -240,7 +251,7 @@ class _Contents:
 
     # --- recordings
 
-    def _recordings(self, keys: Keys, lines: Iterator[bytes]) -> None:
+    def _recordings(self, keys: Iterator[Key], lines: Iterator[bytes]) -> None:
         listed = (form.from_line(line, "recordings.jsonl") for line in lines)
         included = (row for row in listed if row.get("status") == "included")
         faults, done, total = Faults(), 0, max(len(self._bundle.recordings), 1)
@@ -274,7 +285,7 @@ class _Contents:
         elif left:
             self._findings.holds("not_included", f"Recordings that are not in the bundle: {'; '.join(left)}.")
 
-    def _recording(self, entry: Entry, row: Mapping[str, Any], key: tuple[str, str, list[tuple[str, bytes]]]) -> str:
+    def _recording(self, entry: Entry, row: Mapping[str, Any], key: Key) -> str:
         """What is wrong with it; empty where it holds."""
         sealed = self._place.sealed / "recording.dgr"
         try:
@@ -282,7 +293,7 @@ class _Contents:
                 return "not the file whose digest is in the log"
             if problem := self._played(row):
                 return problem
-            chunks = self._open_sealed(sealed, key[0], key[1], key[2], row["interrupted"] is True)
+            chunks = self._opened(sealed, key, allow_interrupted=row["interrupted"] is True)
             if self._place.to_wav is not None:
                 self._place.to_wav(chunks, key[0], self._announcement(row))
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -19,18 +19,7 @@ from gate.exports import bundle as form
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_tar import Entry, entries
 from gate.types import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Signatures:
-    """What the reader needs of the vault; each raises ``GateError`` or ``ValueError`` for what does not hold."""
-
-    note_text: Callable[[str, str], str]
-    """(signed note, verifier key) -> its text."""
-    check: Callable[[bytes, bytes, str], None]
-    """(data, signature, verifier key)."""
-    pem: Callable[[str], bytes]
-    """Verifier key -> the public key as PEM."""
+from gate.vault.signing import public_pem, verify_note, verify_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +82,6 @@ class Bundle:
 
 def open_bundle(
     file: BinaryIO,
-    signatures: Signatures,
     findings: Findings,
     *,
     vkey: str = "",
@@ -108,19 +96,19 @@ def open_bundle(
     it is to be believed.
     """
     found = {entry.name: entry for entry in entries(file)}
-    manifest = _manifest(found, signatures, findings, vkey)
+    manifest = _manifest(found, findings, vkey)
     _members(found, manifest, findings, progress)
     with form.one_error("what the manifest lists"):
-        _key_files(found, manifest, signatures)
-        checkpoint = _checkpoint(found, manifest, signatures, findings)
+        _key_files(found, manifest)
+        checkpoint = _checkpoint(found, manifest, findings)
         bundle = Bundle(manifest, found, checkpoint)
-        heads = _consistency(bundle, signatures, findings)
+        heads = _consistency(bundle, findings)
         for where, note in older:
-            _older(bundle, heads, where, note, signatures, findings)
+            _older(bundle, heads, where, note, findings)
     return bundle
 
 
-def _manifest(found: dict[str, Entry], signatures: Signatures, findings: Findings, vkey: str) -> form.Manifest:
+def _manifest(found: dict[str, Entry], findings: Findings, vkey: str) -> form.Manifest:
     if form.MANIFEST in found:
         form.parse_manifest(found[form.MANIFEST].read(form.MAX_MANIFEST))  # an older form is told as such
     for name in (*form.CLOSING, form.WRAPS):
@@ -133,7 +121,7 @@ def _manifest(found: dict[str, Entry], signatures: Signatures, findings: Finding
         raise BundleError(f"{form.MANIFEST} is not the one that {form.SEAL} speaks of: one of them was changed")
     trusted = vkey or manifest.vkey
     try:
-        signatures.check(seal, found[form.SIGNATURE].read(form.MAX_SMALL), trusted)
+        verify_signature(seal, found[form.SIGNATURE].read(form.MAX_SMALL), trusted)
     except (GateError, ValueError) as error:
         other = vkey and vkey != manifest.vkey
         named = f"; the bundle names another key, {manifest.vkey}" if other else ""
@@ -184,16 +172,14 @@ def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Finding
     form.wraps_lines(found[form.WRAPS].read(form.MAX_WRAPS))
 
 
-def _key_files(found: dict[str, Entry], manifest: form.Manifest, signatures: Signatures) -> None:
-    for name, wanted in ((form.VKEY, manifest.vkey.encode() + b"\n"), (form.PEM, signatures.pem(manifest.vkey))):
+def _key_files(found: dict[str, Entry], manifest: form.Manifest) -> None:
+    for name, wanted in ((form.VKEY, manifest.vkey.encode() + b"\n"), (form.PEM, public_pem(manifest.vkey))):
         if found[name].read(form.MAX_SMALL) != wanted:
             raise BundleError(f"{name} is not the key of the manifest")
 
 
-def _checkpoint(
-    found: dict[str, Entry], manifest: form.Manifest, signatures: Signatures, findings: Findings
-) -> Checkpoint:
-    checkpoint = read_note(found[form.CHECKPOINT].read(form.MAX_SMALL), manifest.vkey, signatures, form.CHECKPOINT)
+def _checkpoint(found: dict[str, Entry], manifest: form.Manifest, findings: Findings) -> Checkpoint:
+    checkpoint = read_note(found[form.CHECKPOINT].read(form.MAX_SMALL), manifest.vkey, form.CHECKPOINT)
     told = form.Head(checkpoint.size, base64.b64encode(checkpoint.root).decode())
     if checkpoint.origin != manifest.log or told != manifest.checkpoint:
         raise BundleError(f"{form.CHECKPOINT} is not the checkpoint of the manifest")
@@ -204,11 +190,11 @@ def _checkpoint(
     return checkpoint
 
 
-def read_note(note: bytes | str, vkey: str, signatures: Signatures, where: str) -> Checkpoint:
+def read_note(note: bytes | str, vkey: str, where: str) -> Checkpoint:
     """A signed checkpoint. Raises ``BundleError``."""
     try:
         text = note if isinstance(note, str) else note.decode()
-        return parse_checkpoint(signatures.note_text(text, vkey))
+        return parse_checkpoint(verify_note(text, vkey))
     except (GateError, ValueError) as error:
         raise BundleError(f"{where} is not a checkpoint signed with {vkey}: {error}") from error
 
@@ -224,7 +210,7 @@ def proof_of(text: Any, where: str) -> list[bytes]:
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
 
 
-def _consistency(bundle: Bundle, signatures: Signatures, findings: Findings) -> dict[int, bytes]:
+def _consistency(bundle: Bundle, findings: Findings) -> dict[int, bytes]:
     """Roots of the older sizes from which the log is shown to have grown."""
     heads: dict[int, bytes] = {}
     head = bundle.checkpoint
@@ -240,7 +226,7 @@ def _consistency(bundle: Bundle, signatures: Signatures, findings: Findings) -> 
             findings.fails("consistency", f"The log did not grow from its first {size:,} entries as they were signed.")
             continue
         if line["note"] is not None:
-            noted = read_note(line["note"], bundle.manifest.vkey, signatures, f"checkpoint {size}")
+            noted = read_note(line["note"], bundle.manifest.vkey, f"checkpoint {size}")
             if (noted.origin, noted.size, noted.root) != (head.origin, size, root):
                 findings.fails("consistency", f"Checkpoint {size:,} is not what its note says.")
                 continue
@@ -251,13 +237,11 @@ def _consistency(bundle: Bundle, signatures: Signatures, findings: Findings) -> 
     return heads
 
 
-def _older(
-    bundle: Bundle, heads: dict[int, bytes], where: str, note: str, signatures: Signatures, findings: Findings
-) -> None:
+def _older(bundle: Bundle, heads: dict[int, bytes], where: str, note: str, findings: Findings) -> None:
     """A checkpoint that the reader has from elsewhere."""
     head = bundle.checkpoint
     try:
-        known = read_note(note, bundle.manifest.vkey, signatures, where)
+        known = read_note(note, bundle.manifest.vkey, where)
     except BundleError as error:
         findings.fails("older_checkpoint", f"{error.message}.")
         return

@@ -12,23 +12,58 @@ import hashlib
 import shutil
 import tempfile
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from gate.core.evidence import parse_checkpoint
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError
-from gate.exports.bundle_parts import Contents, Log, Recorded, Sealing
 from gate.exports.bundle_rows import FactRow
 from gate.exports.bundle_tar import COPY, TarWriter
+from gate.store.slices import LogSlice
 from gate.types import Progress, Row
+from gate.vault.sealer import Seal
 
 CHUNK: Final = 256 * 1024
 """Bytes of a log that are sealed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording that goes out: its sealed file."""
+
+    recording_id: str
+    key_id: str
+    path: Path
+    sha256: str
+    """In the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What goes out, besides the log itself."""
+
+    bundle: str
+    made: str
+    firm: str
+    vkey: str
+    pem: bytes
+    checkpoint: str
+    """The signed note."""
+    period: form.Period
+    recipient: form.To
+    recipients: Sequence[Mapping[str, Any]]
+    """The key list: rows with public parts."""
+    statuses: Mapping[str, tuple[str, str]]
+    """Recording -> (one of ``bundle.STATUSES``, why)."""
+    sound: Callable[[str], Path | None] = lambda name: None
+    """An announcement's WAV by ``ID@VERSION``; None where it is not kept any more."""
+    older: Collection[int] = field(default_factory=tuple)
+    """Sizes of older checkpoints that somebody holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +83,10 @@ def write_parts(
     head: BinaryIO,
     tail: BinaryIO,
     contents: Contents,
-    log: Log,
+    log: LogSlice,
     recorded: Iterable[Recorded],
     *,
-    seal: Callable[[str], Sealing],
+    seal: Callable[[str], Seal],
     folder: Path,
     progress: Progress | None = None,
 ) -> Parts:
@@ -99,7 +134,7 @@ def wrap_line(what: str, key_id: str, recipient: str, wrap: bytes) -> bytes:
 class _SealedLog:
     """One of the logs on its way into a sealed file."""
 
-    def __init__(self, name: str, key: Sealing, path: Path) -> None:
+    def __init__(self, name: str, key: Seal, path: Path) -> None:
         self.name = name
         self.key = key
         self.path = path
@@ -127,9 +162,9 @@ class _Writing:
         head: BinaryIO,
         tail: BinaryIO,
         contents: Contents,
-        log: Log,
+        log: LogSlice,
         recorded: Iterable[Recorded],
-        seal: Callable[[str], Sealing],
+        seal: Callable[[str], Seal],
         folder: Path,
         progress: Progress,
     ) -> None:

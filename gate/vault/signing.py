@@ -115,6 +115,18 @@ def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
         raise NoteInvalid(f"not a verifier key: {error}") from error
 
 
+def check_vkey(vkey: str) -> str:
+    """A verifier key as somebody gave it, without the space around it. Raises ``UsageError``."""
+    text = vkey.strip()
+    try:
+        parse_vkey(text)
+    except NoteInvalid as error:
+        raise UsageError(
+            f"not a verifier key: {text[:100]!r}", hint="One line as dialgate audit key prints it, or a file with it."
+        ) from error
+    return text
+
+
 def verify_signature(data: bytes, signature: bytes, vkey: str) -> None:
     """A signature that ``CheckpointKey.sign`` made. Raises ``NoteInvalid`` where it does not hold."""
     name, public = parse_vkey(vkey)

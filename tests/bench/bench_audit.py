@@ -25,10 +25,9 @@ from gate.core.frames import encode_event, encode_map, encode_packet
 from gate.exports.audio import export_wav
 from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents
-from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.exports.bundle_write import assemble, write_parts
-from gate.operations.audit import bundle_contents, bundle_opening, bundles
+from gate.exports.bundle_write import Contents, assemble, write_parts
+from gate.operations.audit import bundle_contents, bundles
 from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
 from gate.store.slices import LogSlice
@@ -36,7 +35,7 @@ from gate.vault.keyfile import PrivateKey, generate, load_private, save_private
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.publickey import Recipient
 from gate.vault.sealer import Seal
-from gate.vault.signing import CheckpointKey
+from gate.vault.signing import CheckpointKey, public_pem
 from gate.vault.text import to_base64
 from tests.bench.bench_store import Row, keep, pump, row
 from tests.support.audio import tone
@@ -130,7 +129,7 @@ def make(folder: Path) -> dict[str, Any]:
         made=stamp(START),
         firm="Bench Ltd",
         vkey=key.vkey,
-        pem=bundle_opening.SIGNATURES.pem(key.vkey),
+        pem=public_pem(key.vkey),
         checkpoint=note,
         period=period,
         recipient=To(auditor.id, auditor.name, "regulator", auditor.fingerprint),
@@ -182,12 +181,10 @@ def _opened(folder: Path, *, wav: bool) -> dict[str, Any]:
 
     began = time.perf_counter()
     with (folder / "b.bundle").open("rb") as file, tempfile.TemporaryDirectory(dir=folder) as sealed:
-        bundle = open_bundle(file, bundle_opening.SIGNATURES, findings)
+        bundle = open_bundle(file, findings)
         container = time.perf_counter() - began
         (folder / "wav").mkdir(exist_ok=True)
-        check_contents(
-            bundle, bundle_opening.opener(private), findings, Workplace(Path(sealed), None, to_wav if wav else None)
-        )
+        check_contents(bundle, private, findings, Workplace(Path(sealed), None, to_wav if wav else None))
     assert findings.ok, [each.text for each in findings.checks if not each.ok]
     return {"seconds": time.perf_counter() - began, "container": container}
 

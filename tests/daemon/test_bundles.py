@@ -10,11 +10,10 @@ import pytest
 from gate.config import load
 from gate.errors import UsageError, VaultError
 from gate.operations.audit.bundle_contents import announcement, rewrapped
-from gate.operations.audit.bundle_opening import check_vkey
 from gate.operations.audit.bundles import Bundles
 from gate.vault.keyfile import PrivateKey
 from gate.vault.sealer import Seal
-from gate.vault.signing import CheckpointKey, verify_signature
+from gate.vault.signing import CheckpointKey, check_vkey, verify_signature
 from gate.vault.wrap import unwrap
 from tests.support.settings import write
 from tests.support.vault import private_key

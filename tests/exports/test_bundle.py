@@ -25,7 +25,6 @@ from gate.errors import GateError
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_tar import BLOCK
-from gate.operations.audit.bundle_opening import SIGNATURES
 from gate.vault.signing import verify_note
 from tests.support.audio import dominant
 from tests.support.bundles import KINDS, Made, make, packed, unpacked
@@ -55,7 +54,7 @@ def vkey(made: Made) -> str:
 
 def check(data: bytes, vkey: str = "") -> Findings:
     findings = Findings()
-    open_bundle(io.BytesIO(data), SIGNATURES, findings, vkey=vkey)
+    open_bundle(io.BytesIO(data), findings, vkey=vkey)
     return findings
 
 

@@ -21,7 +21,7 @@ from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, json_line
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit import bundle_contents, bundle_opening, exporting
+from gate.operations.audit import bundle_contents, exporting
 from gate.operations.data_folder import DataFolder
 from gate.store.slices import LogSlice
 from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
@@ -383,8 +383,8 @@ def test_what_is_signed_anew_unchanged_holds(made: Made, whole: Whole, tmp_path:
 
 def opened(made: Made, data: bytes, folder: Path) -> Findings:
     findings = Findings()
-    bundle = open_bundle(io.BytesIO(data), bundle_opening.SIGNATURES, findings)
-    check_contents(bundle, bundle_opening.opener(made.private), findings, Workplace(folder))
+    bundle = open_bundle(io.BytesIO(data), findings)
+    check_contents(bundle, made.private, findings, Workplace(folder))
     return findings
 
 

@@ -18,7 +18,6 @@ from gate.core.masking import masked
 from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit.bundle_opening import SIGNATURES
 from gate.operations.catalogue import OPERATIONS
 from gate.registers.lines import LineCounts, read_fast, read_plain
 from gate.sip import header_fields, recording_metadata, recording_offer, sdp
@@ -30,6 +29,7 @@ from gate.sip.message import BadMessage, answer, body_of, destination, parse
 from gate.sip.sippy_adapter.rewriting import rewrite
 from gate.vault.errors import SealedFault
 from gate.vault.reader import SealedReader
+from gate.vault.signing import verify_note
 
 SOURCE = ("127.0.0.2", 5060)
 
@@ -138,7 +138,7 @@ def lines(data: bytes) -> None:
 def bundle(data: bytes) -> None:
     """A file said to be an auditor's bundle; and what stands inside one."""
     with suppress(GateError):
-        open_bundle(io.BytesIO(data), SIGNATURES, Findings())
+        open_bundle(io.BytesIO(data), Findings())
     with suppress(GateError):
         parse_manifest(data)
     with suppress(GateError):
@@ -146,9 +146,7 @@ def bundle(data: bytes) -> None:
     with suppress(EvidenceError):
         parse_checkpoint(data.decode("latin-1"))
     with suppress(GateError, ValueError):
-        SIGNATURES.note_text(
-            data.decode("latin-1"), "dialgate.invalid+00000000+" + base64.b64encode(b"\1" * 33).decode()
-        )
+        verify_note(data.decode("latin-1"), "dialgate.invalid+00000000+" + base64.b64encode(b"\1" * 33).decode())
 
 
 def sealed(data: bytes) -> None:

@@ -8,5 +8,5 @@
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves
 - ``exported_parts``  what was made of one, for an account that may not read the gate's folder
 - ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own (``bundle_process``) from
-                   ``bundle_contents``; ``bundle_opening``: what opening one takes
+                   ``bundle_contents``
 """

@@ -12,8 +12,7 @@ from typing import Any
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import AuditError, GateError, UsageError
 from gate.exports.bundle import announcement_member
-from gate.exports.bundle_parts import Recorded
-from gate.exports.bundle_write import wrap_line
+from gate.exports.bundle_write import Recorded, wrap_line
 from gate.store.slices import LogSlice
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey

@@ -18,8 +18,7 @@ from typing import Any, Final
 import gate
 from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
 from gate.exports import bundle as form
-from gate.exports.bundle_parts import Contents
-from gate.exports.bundle_write import write_parts
+from gate.exports.bundle_write import Contents, write_parts
 from gate.operations.audit import bundle_contents
 from gate.types import Progress
 

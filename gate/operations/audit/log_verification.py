@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gate.audit.verify import verify
-from gate.operations.audit.bundle_opening import check_vkey
 from gate.store.fold import number_hash
 from gate.store.projections import TABLES
 from gate.store.shape import differences
-from gate.vault.signing import CheckpointKey, verify_note
+from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 
 
 def verified_log(
