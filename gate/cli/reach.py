@@ -25,10 +25,12 @@ R = TypeVar("R")
 
 
 class Page(Protocol):
-    """A page of a list: ``next`` is where the one that follows begins, None at the end."""
+    """A page of a list."""
 
     @property
-    def next(self) -> Any: ...
+    def next(self) -> Any:
+        """Give it as ``after`` for the page that follows; None at the end."""
+        ...
 
 
 P = TypeVar("P", bound=Page)
