@@ -15,6 +15,7 @@ from gate.operations.operation import Caller
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
+    from gate.operations.ingest.folder import IngestFolder
 
 log = structlog.get_logger()
 
@@ -23,21 +24,21 @@ AGAIN_SECONDS = 60.0
 """How long after a look that failed."""
 
 
-async def watch_recordings(data: DataFolder) -> None:
+async def watch_recordings(data: DataFolder, watched: IngestFolder) -> None:
     """Look at the configured folder until cancelled; at once back where there is none."""
-    if data.ingest_folder.folder is None:
+    if watched.folder is None:
         return
-    log.info("recordings_watched", folder=str(data.ingest_folder.folder))
-    await chore(partial(look, data), "recordings_not_watched", every=POLL_SECONDS, again=AGAIN_SECONDS)
+    log.info("recordings_watched", folder=str(watched.folder))
+    await chore(partial(look, data, watched), "recordings_not_watched", every=POLL_SECONDS, again=AGAIN_SECONDS)
 
 
-def look(data: DataFolder) -> None:
+def look(data: DataFolder, watched: IngestFolder) -> None:
     """Hand in what has landed, and log what became of each, without its name: that holds a number."""
 
     def ask(asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
         return recording_ingest(data, asked, Caller("gate:ingest", file=file))
 
-    for outcome in data.ingest_folder.look(time.monotonic(), ask):
+    for outcome in watched.look(time.monotonic(), ask):
         if outcome.sealed is None:
             log.error("recording_not_ingested", why=outcome.why)
         else:

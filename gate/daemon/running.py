@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +47,7 @@ from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
+from gate.operations.ingest.folder import IngestFolder
 from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
 from gate.ports import Fact
@@ -80,7 +82,9 @@ class GateProcess:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config = config
         self._at_line = AtLine()
-        gate = self._at_line.gate()
+        drop = config.ingest.folder
+        self._ingest_folder = IngestFolder(config.path(drop) if drop else None, config.ingest)
+        gate = replace(self._at_line.gate(), warnings=self._warnings)
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
@@ -194,6 +198,9 @@ class GateProcess:
         )
         self._recorder.on_levels = view.take_levels
         return view
+
+    def _warnings(self) -> list[str]:
+        return [*self._ingest_folder.warnings(), *self._at_line.warnings()]
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -350,7 +357,7 @@ class GateProcess:
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
             watch_requests(folder, metrics),
             watch(folder),
-            watch_recordings(folder),
+            watch_recordings(folder, self._ingest_folder),
         ]
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)

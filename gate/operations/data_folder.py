@@ -39,7 +39,6 @@ from gate.vault.keystore import KeyStoreDb
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
     from gate.operations.contacts.rescreening import Contacts
-    from gate.operations.ingest.folder import IngestFolder
     from gate.operations.ingest.ingesting import Ingests
     from gate.operations.operation import Operation
     from gate.operations.proposals import Proposals
@@ -186,14 +185,6 @@ class DataFolder:
         from gate.operations.ingest.ingesting import Ingests
 
         return Ingests(self)
-
-    @cached_property
-    def ingest_folder(self) -> IngestFolder:
-        """The folder from which a gate takes them (``ingest.folder``)."""
-        from gate.operations.ingest.folder import IngestFolder
-
-        section = self.config.ingest
-        return IngestFolder(self.config.path(section.folder) if section.folder else None, section)
 
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""

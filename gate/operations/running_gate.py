@@ -36,7 +36,7 @@ class RunningGate:
     counts: Callable[[], dict[str, Any]] = dict
     """What it counts, for ``status``: ``line``, ``usage``, ``trunks`` and ``recording_sessions``."""
     warnings: Callable[[], list[str]] = list
-    """What somebody must see to on the line, a sentence each."""
+    """What somebody must see to on the line and in the watched folder, a sentence each."""
     pause: Callable[[str, PauseAsked], str] = _no_call
     """Pauses or resumes the recording of a call in hand; says why it cannot be, nothing where it is done."""
     question: Callable[[str], tuple[Reason | None, bool]] = _no_limit

@@ -173,7 +173,6 @@ def warnings(folder: DataFolder) -> list[str]:
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
-        *folder.ingest_folder.warnings(),
         *folder.gate.warnings(),
     ]
 
