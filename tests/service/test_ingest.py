@@ -293,3 +293,19 @@ def test_the_command(tmp_path: Path) -> None:
     assert left.code == 1
     assert "still there in clear" in left.err
     assert (tmp_path / "drop" / "other@pbx.wav").exists()
+
+
+def test_a_recording_begins_with_its_call_whatever_is_said_of_it(house: House) -> None:
+    """Its months are counted from then: one that is said to be years old would be erased tonight."""
+    house.decide("call-1", sip_call_id=SIP)
+    decided = house.rows("SELECT at FROM calls")[0]["at"]
+    long_ago = house.folder.clock.now() - timedelta(days=800)
+    sealed = house.ingest(house.put("a.wav", sound()), call_id=SIP, at=long_ago)
+    assert house.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == decided
+    assert house.folder.retention.plan().due == []
+    again = house.ingest(house.put("b.wav", sound()), call_id=SIP, at=long_ago)
+    assert again.already and again.recording_id == sealed.recording_id
+    bare = house.ingest(house.put("c.wav", sound()), call_id=SIP)
+    assert bare.already, "said with a time or without, it is the same call's"
+    other = house.ingest(house.put("d.wav", sound()), call_id=SIP, at=house.folder.clock.now())
+    assert other.already

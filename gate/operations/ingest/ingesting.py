@@ -123,9 +123,9 @@ class Ingests:
             found = self._folder.store.call(lambda tx: self._look(tx, given))
             if isinstance(found, RecordingIngested):
                 return found
-            return self._sealed(given)
+            return self._sealed(given, found)
 
-    def _sealed(self, given: _Given) -> RecordingIngested:
+    def _sealed(self, given: _Given, found: Bound | None) -> RecordingIngested:
         folder, recording_id = self._folder, self._folder.new_id()
         self._room()
         now = folder.clock.now()
@@ -136,7 +136,7 @@ class Ingests:
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             sync_folder(self._recordings)
-            began = (given.asked.at or now).isoformat()
+            began = (_began(given.asked.at, found) or now).isoformat()
             closed = seal_wav(
                 given.caller.opened, given.sound, seal, self._recordings / path, recording_id, began,
                 swap=given.asked.swap,
@@ -154,7 +154,10 @@ class Ingests:
         asked, sound = given.asked, given.sound
         bound = bound_to(tx, asked.call_id, given.number, asked.at)
         for row in tx.query("SELECT * FROM recordings WHERE source_sha256 = ?", [sound.sha256]):
-            same = row["opened_at"] == stamp(asked.at) if asked.at else bound and row["call_id"] == bound.row["call_id"]
+            if bound is not None and bound.by != "number":
+                same = row["call_id"] == bound.row["call_id"]
+            else:
+                same = asked.at is not None and row["opened_at"] == stamp(asked.at)
             if same:
                 return RecordingIngested(
                     recording_id=row["recording_id"], call_id=row["call_id"], already=True,
@@ -183,7 +186,7 @@ class Ingests:
             return found
         now, recording_id = folder.clock.now(), closed.recording_id
         call_id, by = (found.row["call_id"], found.by) if found else (self._not_asked(tx, given, now), "nothing")
-        began = given.asked.at or (datetime.fromisoformat(found.row["at"]) if found else now)
+        began = _began(given.asked.at, found) or now
         body: dict[str, Any] = {
             "call_id": call_id, "key_id": seal.key_id, "path": path,
             "recipients": [recipient for recipient, _ in seal.wraps], "commitments": dict(seal.commitments),
@@ -229,6 +232,15 @@ class Ingests:
             (self._recordings / _path(mark)).unlink(missing_ok=True)
             self._folder.keys.shred([recording_id])
         mark.unlink(missing_ok=True)
+
+
+def _began(at: datetime | None, bound: Bound | None) -> datetime | None:
+    """When the recording began. Not before its call was decided, whatever is said: its months are counted from then,
+    and one that was said to be years old would be erased tonight."""
+    if bound is None or (at and bound.by == "number"):
+        return at
+    decided = datetime.fromisoformat(bound.row["at"])
+    return max(at, decided) if at else decided
 
 
 def _path(mark: Path) -> str:
