@@ -138,7 +138,8 @@ def write_pack(
 
 
 def _without(held: dict[str, Any], leave_out: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """What is held, but for the entries that are left out, and how many consents and objections these are. A hold that
+    """What is held, but for the entries that are left out, and how many these are, requests of others among
+    them. A hold that
     is left out is not told of: to say that there is one may harm what it is for (DPA 2018, Schedule 2).
 
     Raises ``UsageError`` for an id of nothing: what somebody meant to leave out would be shown.
@@ -150,7 +151,8 @@ def _without(held: dict[str, Any], leave_out: Sequence[str]) -> tuple[dict[str, 
             hint=f"dialgate request search {held['reference']} shows recordings and entries with their ids",
         )
     kept = {name: [each for each in held[name] if each["id"] not in leave_out] for name in _ENTRIES}
-    return held | kept, sum(len(held[name]) - len(kept[name]) for name in ("consents", "objections"))
+    left = sum(len(held[name]) - len(kept[name]) for name in ("consents", "objections"))
+    return held | kept, left + held["requests_of_others"]
 
 
 def _take(

@@ -245,7 +245,7 @@ def _topic(attempt: Attempt, consent: Consent | None, rules: Rules) -> _Answer |
 def _registers(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
     """PECR reg 21(1)(b), 21(3), LAW 1.3, 1.4, 2.4: each required register is there, sound, fresh and covers the number,
     and then none of them lists it. The 28 days' grace is never applied to a number: listed is blocked."""
-    for check in (_missing, _damaged, _stale, _uncovered):
+    for check in (_missing, _damaged, _later, _stale, _uncovered):
         blocked = check(views, rules, today)
         if blocked:
             return blocked
@@ -267,13 +267,25 @@ def _missing(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answe
 
 
 def _damaged(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
-    """A list from the future is taken for damaged: its date, or our clock, is wrong."""
     for view in views:
-        if view.name in rules.registers and (view.state != "ok" or view.as_of is None or view.as_of > today):
+        if view.name in rules.registers and (view.state != "ok" or view.as_of is None):
             return _Answer(
                 Reason.REGISTER_DAMAGED,
                 f"The {REGISTER_TITLES[view.name]} list cannot be relied on: "
                 "no marketing calls until it is imported anew.",
+            )
+    return None
+
+
+def _later(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    """A list of a later day says nothing of this one: who asks means a day before it, or its date or our clock is
+    wrong."""
+    for view in views:
+        if view.name in rules.registers and view.as_of and view.as_of > today:
+            return _Answer(
+                Reason.REGISTER_MISSING,
+                f"The {REGISTER_TITLES[view.name]} list is from {date_text(view.as_of)}, and says nothing of "
+                f"{date_text(today)}, which is before it: no marketing call of that day can be cleared.",
             )
     return None
 

@@ -245,6 +245,10 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
     hold = dialgate("hold", "add", "--number", SPELLED, "--reason", "an inquiry", "--reference", "17", "--json").json[
         "id"
     ]
+    other = ("--name", "Olu Other", "--number", SPELLED)
+    earlier = officer("open", "objection", "--by", "post", *other, "--json").json["reference"]
+    own = ("--name", "Ms Person", "--number", SPELLED)
+    before = officer("open", "objection", "--by", "post", *own, "--json").json["reference"]
     reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
     officer("search", reference)
@@ -260,8 +264,10 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
     assert "Olu" not in repr(index)
     rows = {table["title"]: table["rows"] for table in index["held"]}
     assert len(rows["Consents to our calls"]) == 1 and rows["What keeps data from being erased"] == []
-    assert index["held_back"][1].startswith("Entries of our lists that are not in this file: 1. They cannot be shown")
-    assert officer("show", reference, "--json").json["pack"]["left_out"] == 2
+    asked = [row[0] for row in rows["Requests you made before"]]
+    assert asked == [before] and earlier not in repr(index), "a request in another name is that person's own"
+    assert index["held_back"][1].startswith("Entries of our lists that are not in this file: 2. They cannot be shown")
+    assert officer("show", reference, "--json").json["pack"]["left_out"] == 3
 
 
 def test_an_objection_that_was_entered_late_is_not_said_to_have_held_before(officer: Officer) -> None:

@@ -86,12 +86,18 @@ def test_law_1_3_a_second_view_of_a_register_cannot_hide_the_first() -> None:
         {"state": "unheard-of"},
         {"state": ""},
         {"as_of": None},
-        {"as_of": date(2026, 3, 4)},  # tomorrow: the file's date, or our clock, is wrong
     ],
 )
 def test_invariant_2_a_damaged_register_blocks(trouble: dict[str, Any]) -> None:
     blocked(Reason.REGISTER_DAMAGED, registers=(replace(TPS, **trouble), CTPS))
     blocked(Reason.REGISTER_DAMAGED, registers=(TPS, replace(CTPS, **trouble)))
+
+
+def test_invariant_2_a_list_of_a_later_day_clears_nobody_and_is_not_called_damaged() -> None:
+    later = {"as_of": date(2026, 3, 4)}
+    for registers in ((replace(TPS, **later), CTPS), (TPS, replace(CTPS, **later)), (replace(TPS, **later), CTPS)):
+        said = blocked(Reason.REGISTER_MISSING, registers=registers)
+        assert "from 4 March 2026" in said and "says nothing of 3 March 2026" in said
 
 
 def at(text: str) -> datetime:

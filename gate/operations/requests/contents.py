@@ -17,6 +17,7 @@ from gate.core import requests as rules
 from gate.errors import RefusedError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import KINDS, last
+from gate.operations.requests.proofs import same_name
 from gate.operations.requests.searching import (
     EarlierRequest,
     HeldCall,
@@ -80,6 +81,8 @@ class Contents(Response, frozen=True, kw_only=True):
     """Rows of the contact list, as they were imported."""
     holds: list[HeldHold]
     requests: list[EarlierRequest]
+    requests_of_others: int
+    """Requests about the same numbers that bear another name: they are that person's own (Article 15(4))."""
     statements: list[HeldStatement]
     given: list[str]
     """Who was given recordings or records of the person, what and when, a line each."""
@@ -105,20 +108,29 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         _for_pack(folder, row, before)
         scope = last(course, KINDS[events.Searched])
         held = what_is_held(tx, row, book.calls(tx, scope.get("calls", [])))
+        others = {each["reference"] for each in book.of_numbers(tx, held["lines"]) if _of_other(row, each)}
+        earlier = [each for each in held["requests"] if each["reference"] not in others]
+        held |= {"requests": earlier, "requests_of_others": len(held["requests"]) - len(earlier)}
         of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
-        return convert(held | of | _beside(folder, tx, held, whole=of["whole"]), Contents)
+        return convert(held | of | _beside(folder, tx, held, others, whole=of["whole"]), Contents)
 
     return folder.store.call(work)
 
 
-def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, *, whole: bool) -> Row:
-    """What the search does not show: ``given``, ``receipts``, ``looked``."""
+def _of_other(row: Row, request: Row) -> bool:
+    return not same_name(row["name"] or "", request["name"] or "")
+
+
+def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, others: set[str], *, whole: bool) -> Row:
+    """What the search does not show: ``given``, ``receipts``, ``looked``. ``others``: references of requests of other
+    people: their packs were not given to this one."""
     lines, calls = held["lines"], [each["call_id"] for each in held["calls"]]
     own = [each["call_id"] for each in held["calls"] if not each["by_transfer"]]
     recordings = [each["recording_id"] for each in held["calls"] if each["recording_id"]]
     entries = [each["id"] for name in ("objections", "consents") for each in held[name]] if whole else []
     leaves = leaves_about(tx, calls, lines, whole=whole)
-    given = [*handed_out(tx, recordings, lines if whole else []), *in_bundles(tx, leaves)]
+    handed = handed_out(tx, recordings, lines if whole else [])
+    given = [each for each in handed if each["recipient"] not in others] + in_bundles(tx, leaves)
     return {
         "given": who_got(folder, given),
         "receipts": [each | {"code": receipts.shown(each["code"])} for each in told.receipts_of(tx, own)],

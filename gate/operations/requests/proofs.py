@@ -1,4 +1,5 @@
-"""Proof that somebody was told: a reference, or a file of which name and SHA-256 are kept; nothing personal in it."""
+"""Proof that somebody was told: a reference, or a file of which name and SHA-256 are kept; nothing personal in it. And
+whether a text, or another name, is about who asks."""
 
 from __future__ import annotations
 
@@ -50,6 +51,12 @@ def checked_proof(proof: Proof, row: Row) -> Row:
 def nameless(text: str, name: str) -> bool:
     """Whether a text, which stays when the request forgets who asked, does not name them."""
     return not (_words(name) & _words(text)) - _TITLES - _KINDS
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names may be one person's: all words of the shorter stand in the longer. True where one has none."""
+    words = sorted((_words(one) - _TITLES, _words(other) - _TITLES), key=len)
+    return words[0] <= words[1]
 
 
 def _words(text: str) -> set[str]:
