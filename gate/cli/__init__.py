@@ -5,7 +5,8 @@
                 and sorting that many commands take
 - ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what
                 is drawn on a terminal alone
-- ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
+- ``values``    times, dates and coverage as they are typed; ``ids``: ids by their beginning; ``passphrase``: from a
+                file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock; ``ask``: one
                 request by it
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),

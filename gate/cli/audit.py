@@ -55,7 +55,7 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
             with suppress(GateError):  # a gate that runs would go on for nobody
                 gate.ask(AuditCancel())
             raise
-    view.data(report, text=_lines)
+    view.data(report, text=_lines, prose=True)
     if report.first_fault is not None:
         say(f"The log does not hold: {report.first_fault.message}")
     if not report.ok:

@@ -93,7 +93,7 @@ def open_(
             raise
         findings.fails("bundle", error.message + (f" ({error.hint})" if error.hint else ""))
     result = {"ok": findings.ok, "checks": [check.as_json() for check in findings.checks], **summary}
-    view.data(result, text=_lines)
+    view.data(result, text=_lines, prose=True)
     if not findings.ok:
         say(
             "The bundle does not hold."

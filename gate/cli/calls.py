@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gate.cli.command import both_ways, make, sorted_by
+from gate.cli.ids import Id
 from gate.cli.output import View, today
 from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
@@ -72,11 +73,12 @@ def list_(
         ("seconds", "Seconds"),
         ("recording_id", "Recording"),
     ]
-    view.rows(page, "items", columns, none="There is no call.")
+    none = f"No call fits: {line.said}." if words else "There is no call."
+    view.rows(page, "items", columns, none=none)
 
 
 @make("show", group=command, numbers=True, example="dialgate calls show 6f2c9e…")
-@click.argument("call_id")
+@click.argument("call_id", type=Id("call"))
 def show(view: View, call_id: str) -> None:
     """One attempt with every fact that the log holds of it."""
     view.data(ask(view, CallsShow(call_id=call_id)))
@@ -101,7 +103,7 @@ _WHY = click.option("--reason", "why", required=True, help="Why; kept in the log
 
 
 @make("pause", group=command, example='dialgate calls pause 6f2c9e… --reason "the customer gives a bank card"')
-@click.argument("call_id")
+@click.argument("call_id", type=Id("call"))
 @_WHY
 def pause(view: View, call_id: str, why: str) -> None:
     """Keep nothing of a call that goes on: silence in the recording, until `resume` or the end of the call.
@@ -112,7 +114,7 @@ def pause(view: View, call_id: str, why: str) -> None:
 
 
 @make("resume", group=command, example='dialgate calls resume 6f2c9e… --reason "the card is paid"')
-@click.argument("call_id")
+@click.argument("call_id", type=Id("call"))
 @_WHY
 def resume(view: View, call_id: str, why: str) -> None:
     """Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes."""

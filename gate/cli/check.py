@@ -39,7 +39,7 @@ def command(view: View, number: str, purpose: str, topic: str, at: datetime | No
     Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
     """
     checked = ask(view, Check(number=number, purpose=Purpose(purpose), topic=Topic(topic), at=at))
-    view.data(checked, text=_lines)
+    view.data(checked, text=_lines, prose=True)
     if checked.verdict != Verdict.ALLOW:
         sys.exit(3)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,14 @@ FILE_OR_DASH = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 """A file, or ``-`` for standard input or output."""
 FOLDER = click.Path(file_okay=False, path_type=Path)
 Body = Callable[..., Any]
+
+
+class Completed(click.ParamType[str]):
+    """A value that may be typed in part; the gate completes it."""
+
+    def whole(self, view: View, typed: str) -> str:
+        """The whole value. Raises ``GateError``."""
+        raise NotImplementedError
 
 
 class Command(click.Command):
@@ -54,7 +62,8 @@ def make(
         def run(json: bool, debug: bool, **values: Any) -> Any:
             path = values.pop("config", None)
             show = values.pop("show_numbers", not numbers)
-            return body(View(json=json, show_numbers=show, debug=debug, path=path or Path(CONFIG)), **values)
+            view = View(json=json, show_numbers=show, debug=debug, path=path or Path(CONFIG))
+            return body(view, **_completed(view, made_command.params, values))
 
         decorated: Callable[..., Any] = run
         for option in reversed(_options(numbers, config)):
@@ -85,6 +94,14 @@ def _options(numbers: bool, config: bool) -> list[Callable[[Body], Body]]:
     options.append(click.option("--json", is_flag=True, help="Write JSON."))
     options.append(click.option("--debug", is_flag=True, help="Show the details of an unexpected error."))
     return options
+
+
+def _completed(view: View, parameters: Sequence[click.Parameter], values: dict[str, Any]) -> dict[str, Any]:
+    for each in parameters:
+        if isinstance(each.type, Completed) and (typed := values.get(each.name or "")):
+            one = each.type.whole
+            values[each.name or ""] = tuple(one(view, id_) for id_ in typed) if each.multiple else one(view, typed)
+    return values
 
 
 page_options = [

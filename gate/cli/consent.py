@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gate.cli.command import FILE, make, paged
+from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
@@ -91,7 +92,7 @@ def add(
 @make(
     "withdraw", group=command, numbers=True, example='dialgate consent withdraw 02079460123 --reason "asked by email"'
 )
-@click.argument("number_or_id")
+@click.argument("number_or_id", type=Id("consent", or_number=True))
 @click.option("--reason", default="", help="What they said; kept in the log.")
 def withdraw(view: View, number_or_id: str, reason: str) -> None:
     """End a consent by its id, or every live one of a number: holds from the next call."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gate.cli.command import make, paged
+from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask
@@ -33,8 +34,8 @@ def command() -> None:
         'dialgate hold add --number 02079460123 --restriction --reason "accuracy contested" --reference "request 4"'
     ),
 )
-@click.option("--recording", "recording_id", metavar="ID", help="Hold this recording.")
-@click.option("--call", "call_id", metavar="ID", help="Hold what belongs to this call.")
+@click.option("--recording", "recording_id", type=Id("recording"), metavar="ID", help="Hold this recording.")
+@click.option("--call", "call_id", type=Id("call"), metavar="ID", help="Hold what belongs to this call.")
 @click.option("--number", help="Hold every recording of calls to this number, those to come too.")
 @click.option("--reason", required=True, help="Why; kept in the log.")
 @click.option("--reference", required=True, help="Where the matter is kept: a case, a claim, a request.")
@@ -48,7 +49,7 @@ def add(view: View, **hold: Any) -> None:
 
 
 @make("release", group=command, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
-@click.argument("hold_id")
+@click.argument("hold_id", type=Id("hold"))
 @click.option("--reason", required=True, help="Why it ends; kept in the log.")
 @click.option(
     "--told", "told_on", type=Day(), metavar="DATE", help="When the person was told who asked for the restriction."

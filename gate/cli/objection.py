@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gate.cli.command import make, paged
+from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import ask
@@ -44,7 +45,7 @@ def add(view: View, **objection: Any) -> None:
 @make(
     "remove", group=command, numbers=True, example='dialgate objection remove 02079460123 --reason "typed in wrongly"'
 )
-@click.argument("number_or_id")
+@click.argument("number_or_id", type=Id("objection", or_number=True))
 @click.option("--reason", required=True, help="Why it is taken back; kept in the log.")
 def remove(view: View, number_or_id: str, reason: str) -> None:
     """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import functools
 import json as json_module
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ import msgspec
 from gate.clock import SystemClock
 from gate.core.grouping import grouped_in
 from gate.core.masking import masked as masked
-from gate.core.showing import LONDON, local
+from gate.core.showing import LONDON, brief, local
 from gate.core.showing import clean as clean
 from gate.errors import GateError, RefusedError
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 Column = tuple[str, str]
 """Key of the row, heading."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
 
@@ -53,15 +56,20 @@ class View:
 
         return load(self.path, secrets=False, today=today())
 
-    def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None) -> None:
-        """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``)."""
+    def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None, prose: bool = False) -> None:
+        """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``).
+
+        On a terminal such pairs, and the lines of a text that is ``prose``, break between words. Others may be copied
+        from it: they stay whole.
+        """
         value = _json_values(value)
         shown = value if self.show_numbers else masked(value)
         if self.json:
             _json(shown)
         else:
             for line in text(shown) if text else pairs(shown):
-                click.echo(_for_eyes(line).rstrip())
+                shown_line = _for_eyes(line).rstrip()
+                click.echo(_broken(shown_line) if (prose or not text) and sys.stdout.isatty() else shown_line)
 
     def rows(self, value: Any, key: str, columns: Sequence[Column], *, none: str) -> None:
         """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""
@@ -106,18 +114,18 @@ def today() -> date:
 
 def say(text: str) -> None:
     """A line of narration, on standard error."""
-    click.echo(clean(text), err=True)
+    _narrate(clean(text))
 
 
 def complain(error: GateError, *, json: bool = False) -> None:
     """An error, on standard error: what happened, and what to do. With ``--json`` also as JSON on standard output."""
     first, *rest = error.message.splitlines() or [type(error).__name__]
     reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
-    click.echo(f"dialgate: {clean(first)}{reason}", err=True)
+    _narrate(f"dialgate: {clean(first)}{reason}")
     for line in rest:
-        click.echo(f"          {clean(line)}", err=True)
+        _narrate(f"          {clean(line)}")
     if error.hint:
-        click.echo(f"    hint: {clean(error.hint)}", err=True)
+        _narrate(f"    hint: {clean(error.hint)}")
     if json:
         more = {"reason": error.reason} if isinstance(error, RefusedError) else {}
         complain_as_json(error.message, error.hint, error.exit_code, **more)
@@ -170,6 +178,19 @@ def _is_span(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, float | int) for each in value)
 
 
+def _narrate(line: str) -> None:
+    click.echo(_broken(line) if sys.stderr.isatty() else line, err=True)
+
+
+def _broken(line: str) -> str:
+    """A line in as many as a terminal has room for, broken between words; what goes on is indented by two more."""
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip())] + "  "
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def _for_eyes(text: str) -> str:
     """Clean; on a terminal, numbers as people write them."""
     return clean(grouped_in(text) if sys.stdout.isatty() else text)
@@ -182,6 +203,14 @@ def _json(value: Any) -> None:
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     from gate.cli.terminal import table
 
-    table(
-        [heading for _, heading in columns], [[_for_eyes(_plain(row.get(name))) for name, _ in columns] for row in rows]
-    )
+    this = today()
+    cells = [[_for_eyes(_brief(row.get(name), this)) for name, _ in columns] for row in rows]
+    table([heading for _, heading in columns], cells)
+
+
+def _brief(value: Any, this: date) -> str:
+    """A cell: days and times as people write them."""
+    if isinstance(value, str) and (_TIME.fullmatch(value) or _DAY.fullmatch(value)):
+        with suppress(ValueError):
+            return brief(value, this)
+    return _plain(value)

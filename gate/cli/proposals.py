@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gate.cli.command import make
+from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.core.showing import local
@@ -30,7 +31,7 @@ def list_(view: View) -> None:
 
 
 @make("confirm", group=command, example="dialgate proposal confirm 6f2c9e…")
-@click.argument("proposal_id", metavar="ID")
+@click.argument("proposal_id", type=Id("proposal"), metavar="ID")
 def confirm(view: View, proposal_id: str) -> None:
     """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json"""
     with view.progress("Confirmed") as progress:
@@ -38,7 +39,7 @@ def confirm(view: View, proposal_id: str) -> None:
 
 
 @make("withdraw", group=command, example="dialgate proposal withdraw 6f2c9e…")
-@click.argument("proposal_id", metavar="ID")
+@click.argument("proposal_id", type=Id("proposal"), metavar="ID")
 def withdraw(view: View, proposal_id: str) -> None:
     """Take back what waits: it is not done. Both the one who asked and the one who was to confirm may."""
     view.data(ask(view, ProposalWithdraw(proposal_id=proposal_id)))

@@ -20,7 +20,7 @@ from gate.operations.receipts.showing import ReceiptShow
 def command(view: View, code: str) -> None:
     """Show the receipt that a callee was told the code of: that the call was screened, when, against which edition of
     which register, by whom it was made, how to object. The number that was called is not in it."""
-    view.data(ask(view, ReceiptShow(code=code)), text=_lines)
+    view.data(ask(view, ReceiptShow(code=code)), text=_lines, prose=True)
 
 
 def _lines(receipt: dict[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ import soundfile
 from gate.cli import passphrase as asked
 from gate.cli.command import FILE, NEW_FILE, both_ways, make, sorted_by
 from gate.cli.files import must_be_new
+from gate.cli.ids import Id
 from gate.cli.output import View, say, today
 from gate.cli.reach import Gate, ask, reach
 from gate.cli.recording_ingest import ingest
@@ -68,7 +69,8 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
         ("size", "Bytes"),
         ("gaps", "Gaps"),
     ]
-    view.rows(found, "items", columns, none="There is no recording.")
+    none = f"No recording fits: {line.said}." if words else "There is no recording."
+    view.rows(found, "items", columns, none=none)
 
 
 @make(
@@ -76,7 +78,7 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
     group=command,
     example='dialgate recording export 5b0d9f… -k ann.key -o call.wav --purpose "access request 17"',
 )
-@click.argument("recording_id")
+@click.argument("recording_id", type=Id("recording"))
 @click.option(
     "-k",
     "--key",
@@ -107,7 +109,7 @@ def export(
 
 
 @make("verify", group=command, example="dialgate recording verify\ndialgate recording verify 5b0d9f… --json")
-@click.argument("recording_id", required=False)
+@click.argument("recording_id", type=Id("recording"), required=False)
 def verify(view: View, recording_id: str | None) -> None:
     """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
     verified = ask(view, RecordingVerify(recording_id=recording_id))

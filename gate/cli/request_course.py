@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from gate.cli.command import FILE, FOLDER, make, paged
+from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.own_list_files import read_file
 from gate.cli.reach import ask, reach
@@ -167,7 +168,7 @@ def acknowledge(view: View, **step: Any) -> None:
 @click.argument("request")
 @numbers
 @spanned
-@click.option("--call", "calls", multiple=True, metavar="ID", help="Just this call; repeat for more.")
+@click.option("--call", "calls", type=Id("call"), multiple=True, metavar="ID", help="Just this call; repeat for more.")
 @click.option("--everything", is_flag=True, help="At any time, whatever call the request names.")
 @dated
 def search(view: View, request: str, **what: Any) -> None:
@@ -287,7 +288,12 @@ def told(view: View, how: Any, reference: str, file: Path | None, **whom: Any) -
 @click.argument("request")
 @click.option("--statement", required=True, help="What was wrong and what is right; it goes into the letters.")
 @click.option(
-    "--record", "records", multiple=True, metavar="ID", help="A call, recording, consent or objection; repeat for more."
+    "--record",
+    "records",
+    type=Id("call", "recording", "consent", "objection"),
+    multiple=True,
+    metavar="ID",
+    help="A call, recording, consent or objection; repeat for more.",
 )
 @dated
 def rectify(view: View, **what: Any) -> None:

@@ -96,7 +96,7 @@ numbers: Callable[[Body], Body] = click.option(
 
 def show(view: View, standing: Standing) -> None:
     """A request as it stands; what can be done now, as narration."""
-    view.data(standing, text=lines)
+    view.data(standing, text=lines, prose=True)
     if standing.missing:
         say(f"Ask them for: {', '.join(standing.missing)} of the call (London). The acknowledgement does.")
     for kind in standing.letters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gate.cli.command import make
+from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.operations.calls.calls import Kind, Reveal
@@ -21,4 +22,6 @@ def command(view: View, kind: str, id_: str, why: str) -> None:
 
     A contact is named by the CRM's own id.
     """
+    if kind not in (Kind.CONTACT, Kind.REQUEST):
+        id_ = Id(kind).whole(view, id_)
     view.data(ask(view, Reveal(kind=Kind(kind), id=id_, why=why)), text=lambda shown: [shown["number"]])

@@ -31,7 +31,7 @@ def command(view: View) -> None:
     with reach(view.config) as gate:
         answer = msgspec.to_builtins(gate.ask(Status())) | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
     answer["attention"] = list(attention(answer))
-    view.data(answer, text=lines)
+    view.data(answer, text=lines, prose=True)
     if answer["attention"]:
         sys.exit(1)
 

@@ -10,7 +10,7 @@ import click
 
 from gate.cli.output import today
 from gate.clock import SystemClock
-from gate.core.days import day_of, moment_of
+from gate.core.days import HOW, HOW_WITH_TIME, day_of, moment_of
 from gate.core.showing import LONDON
 from gate.errors import RegisterError
 from gate.operations.lists.entries import time_of
@@ -31,7 +31,7 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             with suppress(ValueError):
                 return moment_of(value, today())
-            self.fail(f'"{value}" is not a time; write "2026-03-02 10:00" (London) or 2026-03-02T10:00:00Z', param, ctx)
+            self.fail(f'"{value}" is not a time (London): {HOW_WITH_TIME}', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 
 
@@ -83,7 +83,7 @@ class Day(click.ParamType[date]):
         except ValueError:
             with suppress(ValueError):
                 return day_of(value, today(), ahead=self._ahead)
-            self.fail(f'"{value}" is not a date; write 2026-03-02', param, ctx)
+            self.fail(f'"{value}" is not a date: {HOW}', param, ctx)
 
 
 class Coverage(click.ParamType[str]):

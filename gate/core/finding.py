@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from gate.core.days import day_of, time_of_day
 from gate.core.showing import LONDON
 
+_SPAN = re.compile(r"\b(last|this) (week|month)\b", re.IGNORECASE)
 ABOUT: Final = 15
 """Minutes: a single time is looked for so long before and after it."""
 
@@ -28,9 +29,9 @@ class Sought(NamedTuple):
         """How it was understood: ``25 Nov 2026 14:00 to 14:30, alice listed``."""
         period = ""
         if self.since and self.until:
-            whole = self.since.time() == time() and self.until - self.since == timedelta(days=1)
-            if whole:
-                period = f"{self.since:%d %b %Y}"
+            first, last = self.since.date(), self.until.date() - timedelta(days=1)
+            if self.since.time() == self.until.time() == time():
+                period = f"{first:%d %b %Y}" + f" to {last:%d %b %Y}" * (last > first)
             elif self.since.date() == self.until.date():
                 period = f"{self.since:%d %b %Y %H:%M} to {self.until:%H:%M}"
             else:
@@ -47,7 +48,7 @@ def sought(line: str, today: date) -> Sought:
     days: tuple[date | None, date | None] | None = None
     times: tuple[time, time] | None = None
     rest: list[str] = []
-    for word in line.split():
+    for word in _SPAN.sub(lambda found: _span(found[1], found[2], today), line).split():
         if days is None and (found := _days(word, today)) is not None:
             days = found
         elif times is None and (between := _times(word)) is not None:
@@ -69,6 +70,16 @@ def sought(line: str, today: date) -> Sought:
         datetime.combine(last + timedelta(days=1), time(), LONDON) if last else None,
         text,
     )
+
+
+def _span(which: str, what: str, today: date) -> str:
+    """``last week``, ``this month`` as days; weeks begin on Monday, and this one ends today."""
+    this = today - timedelta(days=today.weekday()) if what.casefold() == "week" else today.replace(day=1)
+    if which.casefold() == "this":
+        return f"{this}-{today}"
+    before = this - timedelta(days=1)
+    first = before - timedelta(days=6) if what.casefold() == "week" else before.replace(day=1)
+    return f"{first}-{before}"
 
 
 def _days(word: str, today: date) -> tuple[date | None, date | None] | None:

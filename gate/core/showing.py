@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,15 @@ def clean(text: str) -> str:
 def shown_name(name: str) -> str:
     """A firm's name as it is sent to the callee's phone: printable, at most ``LONGEST_NAME`` characters."""
     return "".join(sign for sign in name if sign.isprintable())[:LONGEST_NAME]
+
+
+def brief(stamp: str, today: date) -> str:
+    """An ISO 8601 day or time, for a column: ``02 Mar 2026``; ``02 Mar 10:00:05``, of another year
+    ``02 Mar 2025 10:00``; London. Raises ``ValueError``."""
+    if len(stamp) == len("2026-03-02"):
+        return f"{date.fromisoformat(stamp):%d %b %Y}"
+    at = datetime.fromisoformat(stamp).astimezone(LONDON)
+    return f"{at:%d %b %H:%M:%S}" if at.year == today.year else f"{at:%d %b %Y %H:%M}"
 
 
 def local(stamp: str) -> str:

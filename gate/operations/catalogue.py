@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gate.operations import proposals
+from gate.operations import ids, proposals
 from gate.operations.audit import checkpoints, exported_parts, exporting, leaves, verifying
 from gate.operations.backup import backup
 from gate.operations.calls import calls, pausing, recordings, screening
@@ -49,6 +49,7 @@ _MODULES: Final = (
     forgetting,
     glance,
     holds,
+    ids,
     importing,
     in_force,
     ingesting,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.operation import Request
 from tests.support.asking import ByName
 from tests.support.commands import dialgate
+from tests.support.evidence import decision
 from tests.support.example import make_example
 from tests.support.requesting import opened
 
@@ -43,6 +45,25 @@ def test_a_call_is_found_by_what_is_typed_and_its_number_shown_for_a_reason(conf
     leaf = dialgate("audit", "leaves", "--kind", "number_shown", "--json", "-c", config).json["items"]
     assert [each["subject"] for each in leaf] == [call]
     assert dialgate("reveal", "call", call, "--why", " ", "-c", config).code == 2
+
+
+def test_the_beginning_of_an_id_is_enough_where_no_other_begins_so(config: str) -> None:
+    calls = [each["call_id"] for each in dialgate("calls", "list", "--json", "-c", config).json["items"]]
+    for typed in (calls[0][:8], calls[0][:8].upper(), f"{calls[0][:6]}…", calls[0]):
+        assert dialgate("calls", "show", typed, "--json", "-c", config).json["call"]["call_id"] == calls[0], typed
+    assert dialgate("reveal", "call", calls[1][:8], "--why", "a callback", "-c", config).code == 0
+    dialgate("hold", "add", "--call", calls[0][:8], "--reason", "a claim", "--reference", "17", "-c", config)
+    held = dialgate("hold", "list", "--json", "-c", config).json["items"][0]
+    assert held["call_id"] == calls[0]
+    assert dialgate("hold", "release", held["id"][:8], "--reason", "settled", "-c", config).code == 0
+    for none in (calls[0][:3], "ffffffff", f"{calls[0]}0", "%"):
+        done = dialgate("calls", "show", none, "-c", config)
+        assert (done.code, f"there is no call {none}" in done.err) == (2, True), none
+
+
+def test_words_that_nothing_fits_are_told_as_they_were_understood(config: str) -> None:
+    assert dialgate("calls", "list", "1/2/2020", "zebra", "-c", config).err == "No call fits: 01 Feb 2020, zebra.\n"
+    assert dialgate("recording", "list", "zebra", "-c", config).err == "No recording fits: zebra.\n"
 
 
 def test_a_list_is_sorted_by_a_column_and_by_no_hidden_one(config: str) -> None:
@@ -100,3 +121,15 @@ def test_the_logs_state_says_when_it_was_signed_and_verified(config: str) -> Non
     assert told["verified"]["ok"] is True
     heads = dialgate("audit", "checkpoints", "--json", "-c", config).json["items"]
     assert heads[0]["size"] == told["checkpoint"]["size"] == told["size"], "the desk signs what it kept"
+
+
+def test_a_beginning_that_several_ids_have_names_them(config: str) -> None:
+    ids = [f"abcd{end:028x}" for end in range(7)]
+    with opened(Path(config).parent) as house:
+        facts = [decision(each, "+442079460123", at=datetime.now(UTC)) for each in ids]
+        house.store.call(lambda tx: [tx.append(each) for each in facts])
+    done = dialgate("calls", "show", "abcd", "-c", config)
+    assert done.code == 2
+    assert f"more than one id begins with abcd: {', '.join(ids[:5])}\n" in done.err and "Give more of it" in done.err
+    assert dialgate("calls", "show", ids[6][:-1], "-c", config).code == 2
+    assert dialgate("calls", "show", ids[6], "-c", config).code == 0

@@ -138,7 +138,7 @@ def test_the_short_helps_are_those_of_the_commands() -> None:
         (["chekc"], "No such command"),
         (["check"], "Missing argument 'NUMBER'"),
         (["check", "1", "--purpose", "fun"], "'fun' is not one of 'marketing', 'service'"),
-        (["check", "1", "--at", "teatime"], '"teatime" is not a time; write "2026-03-02 10:00" (London)'),
+        (["check", "1", "--at", "teatime"], '"teatime" is not a time (London): write 25/11/2026'),
         (["register", "import", "tps", "nowhere.txt"], "'nowhere.txt' does not exist"),
         (["register", "import", "tps", "pyproject.toml", "--as-of", "2026-02-30"], '"2026-02-30" is not a date'),
         (

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import pty
 import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from gate.cli.terminal import table
+from gate.core.showing import brief
 from tests.support.commands import PROGRAM, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.disks import Ballast, small_disk
 from tests.support.example import make_example
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +114,69 @@ def test_a_file_that_is_no_recipient_is_named(content: bytes, said: str, tmp_pat
     file.write_bytes(content)
     done = dialgate("key", "add", str(file))
     assert done.code == 2 and f"{file} {said}" in done.err and "$." not in done.err
+
+
+def drawn(width: int, headings: list[str], rows: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    told = io.StringIO()
+    with redirect_stdout(told):
+        table(headings, rows)
+    return [line.rstrip() for line in told.getvalue().splitlines()]
+
+
+def test_a_table_shows_the_beginning_of_ids_and_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = ["2a948e348c93fadaecc2ec55dd0138e9", "2a948e3490000000000000000000000f"]
+    headings = ["Call", "At", "Number", "Verdict", "Reason", "State", "Seconds", "Recording"]
+    rest = ["30 Nov 08:52:02", "020 79** **42", "allow", "not_listed", "ended", "3.0"]
+    narrow = drawn(80, headings, [[ids[0], *rest, ids[1]], [ids[1], *rest, "-"]], monkeypatch)
+    assert max(map(len, narrow)) <= 80
+    assert narrow[1].split()[0] == "2a948e348" and "2a948e349" in "".join(narrow)  # as many as tell them apart
+    assert narrow[1].split()[-1] == "2a948e34"
+    assert all(f" {word} " in narrow[1] for word in ("allow", "not_listed", "ended", "3.0"))
+    alone = drawn(200, headings[:1], [[ids[0]], ["b" * 32], ["-"]], monkeypatch)
+    assert alone == ["Call", "2a948e34", "bbbbbbbb", "-"]
+    assert drawn(200, ["Text"], [["b" * 31], [ids[0]]], monkeypatch)[2] == ids[0]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "shown"),
+    [
+        ("2026-11-30", "30 Nov 2026"),
+        ("2026-07-02T10:00:05.1Z", "02 Jul 11:00:05"),
+        ("2025-12-31T23:59:59+00:00", "31 Dec 2025 23:59"),
+        ("2025-12-31T23:30:00-01:00", "01 Jan 00:30:00"),
+    ],
+)
+def test_days_and_times_in_a_column_are_as_people_write_them(stamp: str, shown: str) -> None:
+    assert brief(stamp, date(2026, 11, 30)) == shown
+
+
+def test_a_table_that_is_too_wide_for_its_words_loses_none_of_their_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["verification", "objections-of-2026", "recordings"]
+    lines = drawn(24, ["One", "Two", "Three"], [words], monkeypatch)
+    assert max(map(len, lines)) <= 24
+    signs = "".join("".join(lines[1:]).split())
+    assert sorted(signs) == sorted("".join(words))
+
+
+def test_a_long_line_breaks_between_words_on_a_terminal_alone() -> None:
+    for command in (("check", "02079460123"), ("manual", "retentions-and-holds")):  # data, and an error with a hint
+        plain = dialgate(*command)
+        controller, terminal = pty.openpty()
+        environment = {**os.environ, "COLUMNS": "40", "TERM": "dumb"}
+        with subprocess.Popen([*PROGRAM, *command], stdout=terminal, stderr=terminal, env=environment) as process:
+            os.close(terminal)
+            told = told_by(controller)
+            process.wait(PATIENCE)
+        os.close(controller)
+        assert max(map(len, told.splitlines())) <= 40 < max(map(len, (plain.out + plain.err).splitlines()))
+        words = {word for word in (plain.out + plain.err).split() if len(word) < 12 and not word.startswith("+")}
+        assert words <= set(told.split())
+
+
+def told_by(controller: int) -> str:
+    said = b""
+    with suppress(OSError):  # the end of a terminal
+        while piece := os.read(controller, 4096):
+            said += piece
+    return said.decode()

@@ -28,6 +28,11 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
         ("25/11-", Sought(at(25), None, "")),
         ("020 7946 0123", Sought(None, None, "020 7946 0123")),
         ("sat alice may", Sought(None, None, "sat alice may")),
+        ("last week alice", Sought(at(16), at(23), "alice")),
+        ("This Week", Sought(at(23), at(30), "")),
+        ("this month tps", Sought(at(1), at(30), "tps")),
+        ("last month", Sought(datetime(2026, 10, 1, tzinfo=LONDON), at(1), "")),
+        ("the last weekend", Sought(None, None, "the last weekend")),
         ("", Sought(None, None, "")),
     ],
 )
@@ -38,6 +43,7 @@ def test_days_and_times_make_a_period_and_the_rest_is_words(line: str, found: So
 def test_it_is_said_how_a_line_was_understood() -> None:
     assert sought("25/11 14:00-14:30 alice", TODAY).said == "25 Nov 2026 14:00 to 14:30, alice"
     assert sought("25/11", TODAY).said == "25 Nov 2026"
+    assert sought("last week", TODAY).said == "16 Nov 2026 to 22 Nov 2026"
     assert sought("25/11-", TODAY).said == "from 25 Nov 2026 00:00"
 
 
