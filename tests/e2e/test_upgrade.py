@@ -1,0 +1,114 @@
+"""A folder of version 0.1, of 30 November 2026, opened by this one: nothing that was kept is lost or reads differently.
+
+It holds two announced calls with audio (one recording under a hold, one erased for DSR-2026-0002), a refused call,
+objections, consents, contacts, an open access request, and a log of 49 leaves. ``TOLD`` is what 0.1 itself said of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from tests.support.gatehouse import LISTED, Gatehouse, dialgate
+from tests.support.phones import Phones
+from tests.support.waiting import PATIENCE
+
+FOLDER = Path(__file__).parents[1] / "data/upgrade/0.1.tar.xz"
+THAT_DAY = "2026-11-30 10:00"
+SIZE = 49
+LEAVES = "299c288a7be5734d7e288ccce169ccf87413c806f58026f8317872834881f935"
+HELD, ERASED = "87d990f3e72d4aa7e0264f63a2da1804", "e1615d66b35bd8411cf6f15b34d7e862"
+AUDIO = "df50b8097fef4f34f92c47c4b01d9e7109e21ec17ffe45c4e1cfaa1015087a8a"
+TOLD = {
+    "calls": [
+        ("+441134960501", "allow", "not_listed", "ended"),
+        (None, "allow", "not_listed", "ended"),
+        ("+442079460101", "block", "listed_tps", "refused"),
+    ],
+    "objections and consents": (5, 4),
+}
+DECIDED = {  # of the firm's own lists, the registers, and one whose number was erased
+    "01134960503": "objected",
+    "01134960502": "objected",
+    LISTED: "listed_tps",
+    "02079460102": "consented",
+    "01134960505": "not_listed",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Gatehouse:
+    """The folder with its own configuration, in which only the ports are other ones."""
+    house = Gatehouse(tmp_path_factory.mktemp("upgrade") / "gate")
+    ports = {"sip": ("listen",), "trunk": ("address",), "media": ("port_min", "port_max")}
+    own = tomllib.loads(house.config.read_text())
+    shutil.rmtree(house.folder)
+    house.folder.mkdir()
+    subprocess.run(["tar", "-xJf", FOLDER, "-C", house.folder], check=True)
+    for section, keys in ports.items():
+        house.set(section, **{key: own[section][key] for key in keys})
+    return house
+
+
+@pytest.fixture(scope="module")
+def opened(house: Gatehouse) -> Iterator[sqlite3.Connection]:
+    """Its database, once a command of this version has opened it."""
+    dialgate("status", config=house.config, check=False)
+    with sqlite3.connect(house.data / "gate.db") as connection:
+        yield connection
+
+
+def test_every_leaf_is_there_and_the_log_holds(house: Gatehouse, opened: sqlite3.Connection) -> None:
+    leaves = opened.execute("SELECT leaf FROM leaves WHERE leaf_index < ? ORDER BY leaf_index", (SIZE,))
+    assert hashlib.sha256(b"".join(leaf for (leaf,) in leaves)).hexdigest() == LEAVES
+    verified = dialgate("audit", "verify", config=house.config)
+    assert verified["ok"] and verified["size"] >= SIZE and not verified["faults"]
+    assert verified["checked"]["recordings"] == 2 and verified["checked"]["holds"] == 1
+
+
+def test_calls_and_lists_are_what_they_were(house: Gatehouse, opened: sqlite3.Connection) -> None:
+    calls = opened.execute("SELECT number, verdict, reason, state FROM calls ORDER BY leaf_index").fetchall()
+    assert calls == TOLD["calls"]
+    (lists,) = opened.execute("SELECT (SELECT count(*) FROM objections), (SELECT count(*) FROM consents)")
+    assert lists == TOLD["objections and consents"]
+
+
+@pytest.mark.parametrize(("number", "reason"), DECIDED.items())
+def test_a_number_is_decided_as_it_was(house: Gatehouse, number: str, reason: str) -> None:
+    decision: dict[str, Any] = dialgate("check", number, "--at", THAT_DAY, config=house.config, check=False)
+    assert decision["reason"] == reason
+
+
+def test_the_recording_under_a_hold_opens_to_the_same_audio(house: Gatehouse, tmp_path: Path) -> None:
+    key = house.folder / "keys" / "first.key"
+    words = ["recording", "export", HELD, "-k", str(key), "-o", str(tmp_path / "a.wav"), "--purpose", "case 17/2026"]
+    dialgate(*words, "--passphrase-file", str(key.with_suffix(".passphrase")), config=house.config)
+    samples, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
+    assert hashlib.sha256(samples.tobytes()).hexdigest() == AUDIO
+    assert not list(house.data.glob(f"recordings/**/{ERASED}.dgr"))
+
+
+def test_the_open_request_is_open_until_the_same_day(house: Gatehouse) -> None:
+    (request,) = dialgate("request", "list", config=house.config)["items"]
+    assert (request["reference"], request["asks"], request["due"]) == ("DSR-2026-0001", "access", "2026-12-30")
+
+
+def test_a_gate_runs_on_it_and_refuses_who_was_erased(house: Gatehouse) -> None:
+    house.start()
+    try:
+        with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+            talk = near.dial("01134960502")
+            near.wait([talk], "over", PATIENCE)
+            assert "objected" in talk.reasons[0] and not far.talks
+    finally:
+        assert house.stop() == 0
+    assert dialgate("audit", "verify", config=house.config)["ok"]
