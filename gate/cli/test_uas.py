@@ -102,9 +102,10 @@ class RtpStream:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._events: list[tuple[float, str]] = []
+        self._heard_from: float | None = None
 
     def start(self, peer: tuple[str, int], payload_type: int, digits: Sequence[tuple[str, float]]) -> None:
-        """Begin to talk to ``peer``; digits are pressed at their seconds."""
+        """Begin to talk to ``peer``; digits are pressed so many seconds after the first audio was heard."""
         self._type, self._peer = payload_type, peer
         self._events = sorted((at, digit) for digit, at in digits)
         self._began = time.monotonic()
@@ -138,7 +139,8 @@ class RtpStream:
         while not self._stop.is_set():
             self._listen()
             stamp = 160 * sequence
-            if pressed < len(self._events) and time.monotonic() - self._began >= self._events[pressed][0]:
+            listened = time.monotonic() - self._heard_from if self._heard_from is not None else -1.0
+            if pressed < len(self._events) and listened >= self._events[pressed][0]:
                 event += _event(_DIGITS.index(self._events[pressed][1]), stamp)
                 pressed += 1
             at = stamp % 8000
@@ -160,6 +162,7 @@ class RtpStream:
                 return
             if len(data) > 12 and data[1] & 0x7F == self._type:
                 self.packets_in += 1
+                self._heard_from = self._heard_from or time.monotonic()
                 self._windows.setdefault(int((time.monotonic() - self._began) / WINDOW), []).append(data[12:])
 
 
@@ -342,7 +345,7 @@ def _options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--answer-after", type=float, default=0.3, metavar="S")
     parser.add_argument("--hangup-after", type=float, default=0.0, metavar="S", help="from the answer; 0 waits for BYE")
     parser.add_argument(
-        "--digit", action="append", default=[], metavar="D@S", help="press D, S seconds after the answer"
+        "--digit", action="append", default=[], metavar="D@S", help="press D, S seconds after the first audio is heard"
     )
     parser.add_argument("--busy", action="store_true", help="486 to every call")
     parser.add_argument("--refuse", type=int, default=0, metavar="CODE")

@@ -178,6 +178,7 @@ class CallEffects:
             if sources is None:
                 self._tell(session, RecorderFailed("no_tap"))
             else:
+                session.listened(self._clock.now())
                 self._recorder.listen(session.id, *sources)
 
         if session.payloads:

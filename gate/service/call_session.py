@@ -8,10 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
 from gate.core.terms import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
+
+log = structlog.get_logger()
+
+UNHEARD = timedelta(seconds=0.25)
+"""A callee who was not listened to for longer than this after the answer may have pressed a key: it is told."""
 
 
 @dataclass(slots=True)
@@ -61,6 +68,8 @@ class CallSession:
     played: Played | None = None
     """How the announcement went, once it is over."""
     announced_noted: bool = False
+    keys_heard_from: datetime | None = None
+    """From when on the recorder hears the callee's keys; before that it does not."""
     connected_at: datetime | None = None
     timers: list[Timer] = field(default_factory=list)
     pending: deque[InEvent] = field(default_factory=deque)
@@ -137,13 +146,23 @@ class CallSession:
             "seconds": round((now - self.asked_at) / timedelta(seconds=1), 1),
         }
 
+    def listened(self, now: datetime) -> None:
+        """The recorder hears the callee's keys from now on; those that were pressed since the answer are not known."""
+        if self.keys_heard_from is None:
+            self.keys_heard_from = now
+            late = now - (self.answered_at or now)
+            if late > UNHEARD:
+                hint = "the recorder was late: what the callee pressed in this time is not known"
+                log.warning("callee_not_heard", call=self.id, seconds=round(late / timedelta(seconds=1), 3), hint=hint)
+
     def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:
         """A fact about this call (or about ``subject``)."""
         return Fact(kind=kind, subject=subject or self.id, at=at, actor=actor, body=body)
 
     def announcement(self, identity: Mapping[str, str], completed: bool) -> dict[str, Any]:
         """What is kept of the announcement: which one, when it played, to its end or not; how many of its packets were
-        sent to whom, whether to the address that the callee's SDP named, and how often it waited for a hold."""
+        sent to whom, whether to the address that the callee's SDP named, how often it waited for a hold; and from when
+        on the callee's keys were heard."""
         return {
             **identity,
             "started": self.announced_from.isoformat() if self.announced_from else None,
@@ -154,6 +173,7 @@ class CallSession:
             "packets_whole": self.played.whole if self.played else 0,
             "as_in_sdp": self.played.as_told if self.played else False,
             "holds": self.played.holds if self.played else 0,
+            "keys_heard_from": self.keys_heard_from.isoformat() if self.keys_heard_from else None,
         }
 
     def ending(self, now: datetime) -> dict[str, Any]:

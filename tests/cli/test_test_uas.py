@@ -48,7 +48,7 @@ def test_it_hangs_up_when_it_is_told_to_and_presses_keys() -> None:
     options = ("--hangup-after", "1.2", "--digit", "9@0.3", "--digit", "#@0.7")
     with Uas(*options) as far, Phone(far.where) as phone, Party() as voice:
         phone.dial(body=sdp(voice.port))
-        answered(phone)
+        voice.talk_to(answered(phone))  # keys are counted from the first audio
         bye = phone.recv(4, only="BYE")
         phone.send(phone.answer(bye, 200, "OK"))
         told = far.wait("call")
@@ -58,7 +58,6 @@ def test_it_hangs_up_when_it_is_told_to_and_presses_keys() -> None:
         assert len({(packet.payload[0], packet.timestamp) for packet in keys}) == 2
         assert {packet.payload[0] for packet in keys} == {9, 11}
         assert sum(packet.payload[1] & 0x80 != 0 for packet in keys) == 6
-        assert told["heard"] == []
 
 
 @pytest.mark.parametrize(("options", "code"), [(("--busy",), 486), (("--refuse", "503"), 503)])

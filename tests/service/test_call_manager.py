@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gate.core.call_words import Committed, PauseAsked, Policy
 from gate.errors import StoreError
@@ -276,6 +277,21 @@ def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Pl
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())
     assert play.kinds() == ["decision", "ended"]
+
+
+def test_the_log_tells_from_when_on_the_callee_was_listened_to(play: Play) -> None:
+    """A 9 that is pressed before is not known: the recorder may be late."""
+    taps: list[Any] = []
+    play.stage.copy = lambda call_id, caller, callee, done: taps.append(done)  # type: ignore[method-assign]
+    play.attempt()
+    play.call_manager.answered("call", "PCMU")
+    play.settle()
+    play.clock.time += timedelta(seconds=1.5)
+    with capture_logs() as logs:
+        taps[0]((3, 4))
+    assert [(told["event"], told["seconds"]) for told in logs] == [("callee_not_heard", 1.5)]
+    play.over("announcement")
+    assert announced(play)["keys_heard_from"] == play.clock.time.isoformat()
 
 
 def test_who_picks_up_what_was_taken_back_is_not_dialled_again_for_three_days(play: Play) -> None:
