@@ -183,7 +183,9 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
         ]
         if done.get("open_requests"):
             pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
-        pairs += [("Mentioned in", words.text(f"somebody else's {each}", WARN)) for each in done.get("mentions") or ()]
+        for each in done.get("mentions") or ():
+            whose = "" if each.startswith("entry ") else "somebody else's "
+            pairs.append(("Mentioned in", words.text(f"{whose}{each}", WARN)))
     return pairs
 
 

@@ -28,8 +28,10 @@ class GivenUp:
 
 
 def restores(log: Source) -> Iterator[GivenUp]:
-    """What restores have given up, in the order of the log. Raises ``ValueError`` for a fact that is not understood."""
-    for row in log.query("SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index", [RESTORED]):
+    """What restores have given up, in the order of the log; one that is emptied gives up nothing. Raises ``ValueError``
+    for a fact that is not understood."""
+    sql = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
+    for row in log.query(sql, [RESTORED]):
         yield given_up(row["leaf_index"], row["body"])
 
 

@@ -111,7 +111,7 @@ def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
 
 
 def _restores(connection: sqlite3.Connection) -> list[GivenUp]:
-    query = "SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index"
+    query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
     return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [RESTORED])]
 
 

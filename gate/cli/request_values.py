@@ -132,7 +132,8 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         for name in done["held_by"]:
             yield f"  held: {name}{' (ended: the rest can be erased)' if name in standing.get('freed', ()) else ''}"
         for name in done.get("mentions") or []:
-            yield f"  still mentioned in somebody else's {name}: look whether it has to be"
+            whose = "" if name.startswith("entry ") else "somebody else's "
+            yield f"  still mentioned in {whose}{name}: look whether it has to be"
 
 
 def _found(standing: dict[str, Any]) -> str:

@@ -15,6 +15,9 @@ from gate.store.queries import Source
 from gate.store.transfers import marks, slices
 from gate.types import Row
 
+WORDS = "words"
+"""A reason or a purpose, beside the fact that it is of (``of``: its kind), of the same subject: emptied, it leaves
+that fact whole."""
 _OF_CALLS = (
     "SELECT leaf_index FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL AND subject IN ({marks})"
     " AND (call_id IS NULL OR call_id <> subject)",

@@ -62,8 +62,8 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
         assert report["first_fault"]["what"] in ("log_truncated", "log_rewritten")
 
         dialgate("audit", "restore", "--reason", "the disk was lost", config=house.config)
-        (fact,) = house.rows("SELECT actor, body FROM facts WHERE kind = 'evidence_restored'")
-        assert fact["actor"].startswith("user:") and json.loads(fact["body"])["reason"] == "the disk was lost"
+        fact, said = house.rows("SELECT actor, body FROM facts WHERE kind IN ('evidence_restored', 'words')")
+        assert fact["actor"].startswith("user:") and json.loads(said["body"])["text"] == "the disk was lost"
         assert house.client.call("status")["evidence"]["rolled_back"] == ""
         assert dialled(house, OTHER)["reached"]
         assert any("given up by a restore" in sentence for sentence in house.verified()["not_proven"])

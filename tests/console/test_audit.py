@@ -319,7 +319,8 @@ async def test_a_bundle_for_somebody_of_the_register(held: Served, tmp_path: Pat
         await until(pilot, shows(pilot, "Written:", "151 calls, recordings: 61 of 62"))
         assert opener.between == (datetime(2026, 5, 31, 23, tzinfo=UTC), datetime(2026, 6, 30, 23, tzinfo=UTC))
         [fact] = held.facts("bundle_exported")
-        assert (fact["body"]["purpose"], fact["body"]["recipient_purpose"]) == ("case 17", "regulator")
+        [said] = held.facts("words")
+        assert (said["body"]["text"], fact["body"]["recipient_purpose"]) == ("case 17", "regulator")
 
 
 async def test_nothing_goes_to_somebody_without_a_purpose(held: Served, tmp_path: Path) -> None:

@@ -62,9 +62,10 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
         "to": "2026-03-03T00:00:00.000000Z",
         "recipient": made.private.id,
         "recipient_purpose": "regulator",
-        "purpose": "annual audit",
         "openers": [opener],
     }
+    said = facts(house, "words")[-1]
+    assert (said["subject"], said["body"]) == (begun["bundle"], {"of": "bundle_exported", "text": "annual audit"})
     page = ByName(house).audit_export_take(bundle=begun["bundle"], actor=ANN)
     assert page["next"] is None
     told = {item["recording_id"]: (item["status"], len(item["wraps"])) for item in page["items"]}

@@ -22,6 +22,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.store import search
+from gate.store.said import WORDS
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -141,8 +142,10 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
             "the evidence is behind no checkpoint: there is nothing to accept",
             hint="dialgate audit verify says what is wrong, where anything is",
         )
-    body = {"after": given_up["after"], "to": given_up["to"], "places": given_up["places"], "reason": asked.reason}
-    folder.keep(RESTORED, "log", caller.actor, body)
+    body = {"after": given_up["after"], "to": given_up["to"], "places": given_up["places"]}
+    accepted = folder.fact(RESTORED, "log", caller.actor, body)
+    said = folder.fact(WORDS, "log", caller.actor, {"of": RESTORED, "text": asked.reason})
+    folder.store.call(lambda tx: [tx.append(fact) for fact in (accepted, said)])
     signed = folder.log.checkpoint()
     more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
     return convert(given_up | more, Restored)

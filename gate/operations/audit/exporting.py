@@ -27,6 +27,7 @@ from gate.operations.operation import READERS, Caller, Line, Moment, Note, Reque
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept
 from gate.store.paging import no_place
+from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -84,15 +85,11 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
     _check_openable(folder, period, who["id"], asked.openers, caller)
     bundle = folder.new_id()
-    body = {
-        "from": period[0],
-        "to": period[1],
-        "recipient": who["id"],
-        "recipient_purpose": who["purpose"],
-        "purpose": asked.purpose,
-        "openers": asked.openers,
-    }
-    folder.keep("bundle_exported", bundle, caller.actor, body)
+    body = {"from": period[0], "to": period[1], "recipient": who["id"], "recipient_purpose": who["purpose"]}
+    body["openers"] = asked.openers
+    said = folder.fact(WORDS, bundle, caller.actor, {"of": "bundle_exported", "text": asked.purpose})
+    begun = folder.fact("bundle_exported", bundle, caller.actor, body)
+    folder.store.call(lambda tx: [tx.append(fact) for fact in (begun, said)])
     return ExportBegun(
         bundle=bundle,
         recipient=convert(who, Recipient),
@@ -192,8 +189,8 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             restriction = held[name][-1].name if name in held else ""
             status, why = _status(now, restriction, wraps[name], recordings)
             if status == "included":
-                body = {"call_id": row["call_id"], "purpose": begun["purpose"], "recipient": begun["recipient"]}
-                tx.append(folder.fact("exported", name, caller.actor, body | {"bundle": asked.bundle}))
+                body = {"call_id": row["call_id"], "recipient": begun["recipient"], "bundle": asked.bundle}
+                tx.append(folder.fact("exported", name, caller.actor, body))
             items.append(now | {"status": status, "why": why})
         return items
 

@@ -30,6 +30,7 @@ from gate.core.requests import why_not
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last
+from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
 from gate.operations.requests.proofs import nameless
 from gate.operations.requests.steps import load
@@ -289,8 +290,9 @@ class RequestEraser:
         yield self._store.call(partial(self._forget_contacts, plan=plan, actor=actor))
 
     def _forget_contacts(self, tx: StoreTransaction, plan: Plan, actor: str) -> int:
-        """Contacts with these numbers, and what was written about them."""
+        """Contacts with these numbers, what was written about them, and reasons and purposes that name the person."""
         words = said.about_contacts(tx, {each["reference"] for each in book.contacts_of(tx, plan.free_lines)})
+        words += naming(tx, plan) if plan.free_lines else []
         book.forget_contacts(tx, plan.free_lines)
         now = self._clock.now()
         return book.erase_leaves(tx, words, request=plan.request_id, what="words", at=now, actor=actor)
@@ -330,7 +332,7 @@ class RequestEraser:
                 continue
             record = book.record_of(tx, kind, subject)
             if record is None:
-                leaves.add(leaf)
+                leaves |= set() if spares(plan, leaf, kind, call_id) else {leaf}
             elif not plan.spares(record):
                 of_request = record["record"] == "request"
                 leaves |= set(book.personal_leaves(tx, subject) if of_request else book.leaves_of(tx, [subject]))

@@ -1,0 +1,65 @@
+"""What people wrote in their own words, and an erasure of the person: reasons and purposes that name them.
+
+What is words alone is emptied. A fact that something else rests on is left as it is, and told of for a person to look
+at: without it a restore is none, and nobody knows to whom a bundle went.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from gate.operations.requests.plan import Plan
+from gate.operations.requests.proofs import nameless
+from gate.store import erasure
+from gate.store.said import WORDS
+from gate.store.transaction import StoreTransaction
+from gate.store.transfers import marks
+
+ALONE: Final[Mapping[str, str]] = {
+    WORDS: "text",
+    "retention_reason": "reason",
+    "contacts_forgotten": "reason",
+    "clock_accepted": "reason",
+    "memory_renewed": "reason",
+}
+"""Kinds of facts on whose body nothing rests, and where the words stand."""
+RESTS: Final[Mapping[str, str]] = {"evidence_restored": "reason", "bundle_exported": "purpose"}
+"""Kinds that had words beside what rests on them, before these were a fact of their own (``said.WORDS``)."""
+_STANDS: Final = frozenset(
+    {*RESTS, erasure.KIND, "bundle_signed", "recipient_added", "recipient_changed", "recipient_retired"}
+)
+
+
+def spares(plan: Plan, leaf: int, kind: str, call_id: str | None) -> bool:
+    """True where a fact in which a number of the person stands, and which is no record's, is left: something rests on
+    it, or it says who got a recording of somebody else. It is noted for the receipt."""
+    of_others = kind == "exported" and call_id not in {each["call_id"] for each in plan.calls}
+    if kind in _STANDS or of_others:
+        plan.mentions.add(_entry(leaf, kind))
+        return True
+    return False
+
+
+def naming(tx: StoreTransaction, plan: Plan) -> list[int]:
+    """The leaves of what is words alone and names the person; where something rests on what does, it is noted."""
+    leaves = []
+    fields = {**ALONE, **RESTS} if plan.name else {}
+    rows = tx.query(
+        f"SELECT leaf_index, kind, body FROM facts WHERE kind IN ({marks(fields)}) AND body IS NOT NULL",  # noqa: S608
+        list(fields),
+    )
+    for row in rows:
+        text = str(json.loads(row["body"]).get(fields[row["kind"]]) or "")
+        if nameless(text, plan.name):
+            continue
+        if row["kind"] in ALONE:
+            leaves.append(row["leaf_index"])
+        else:
+            plan.mentions.add(_entry(row["leaf_index"], row["kind"]))
+    return leaves
+
+
+def _entry(leaf: int, kind: str) -> str:
+    return f"entry {leaf} of the log ({kind})"

@@ -1,0 +1,142 @@
+"""What people write in their own words names people: an erasure finds it, and costs no proof."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.operations.catalogue import OPERATIONS
+from gate.operations.data_folder import DataFolder
+from gate.operations.operation import Note
+from gate.operations.requests.free_words import ALONE, RESTS
+from tests.support.asking import ByName
+from tests.support.requesting import ANN, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
+
+NAME = "Pat Person"
+OF_THEIRS = "a call, an entry of a list, a hold or a request: it goes with that"
+SEARCHED = "words alone: searched for name and number"
+NOTES: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("calls_pause.why", "calls_resume.why", "reveal.why", "recording_take.purpose"),
+            *("consent_add.wording", "consent_add.evidence", "consent_withdraw.reason"),
+            *("objection_add.note", "objection_remove.reason", "hold_add.reason", "hold_release.reason"),
+            *("request_open.contact", "request_open.about", "request_withdraw.reason"),
+            *("request_ask_identity.note", "request_clarify.question", "request_clarified.answer"),
+            *("request_extend.reasons", "request_decide.reasons", "request_carry_out.reason", "request_pack_made.why"),
+            *("request_rectify.statement", "request_letter.to"),
+        ),
+        OF_THEIRS,
+    ),
+    **dict.fromkeys(
+        (
+            *("audit_export.purpose", "audit_restore.reason", "audit_clock.reason", "memory_renew.reason"),
+            *("retention_sweep.reason", "contacts_forget.reason"),
+        ),
+        SEARCHED,
+    ),
+    **dict.fromkeys(("register_import.coverage", "register_import.accept_implausible"), "codes and codewords"),
+    "audit_verify.vkey": "a key",
+}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("words") / "gate"
+    prepared(folder, recordings=1)
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    shutil.copytree(original, tmp_path / "gate")
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def house(folder: Path) -> Iterator[DataFolder]:
+    with opened(folder) as house:
+        yield house
+
+
+def erased(house: DataFolder) -> dict[str, Any]:
+    reference = granted(house)
+    done = dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
+    ByName(house).request_told(request=reference, actor=ANN)
+    return done
+
+
+def bodies(house: DataFolder, kind: str) -> list[str | None]:
+    rows = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+    return [row["body"] for row in rows]
+
+
+def notes() -> set[str]:
+    """Every field of a request that takes a text of any length."""
+    found = set()
+    for name, operation in OPERATIONS.items():
+        hints = typing.get_type_hints(operation.request, include_extras=True)
+        found |= {f"{name}.{field}" for field, hint in hints.items() if hint == Note}
+    return found
+
+
+def test_of_every_free_text_it_is_known_how_an_erasure_finds_it() -> None:
+    """A new one is entered above, and where it is words alone, in ``gate.operations.requests.free_words``."""
+    assert notes() == NOTES.keys()
+
+
+def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> None:
+    with opened(folder) as house:
+        desk = ByName(house)
+        key = key_of(folder)
+        desk.key_change(recipient_id=key.id, purpose="regulator", actor=ANN)
+        times = {"since": "2020-01-01T00:00:00Z", "until": "2020-02-01T00:00:00Z"}
+        for purpose in ("what Pat complains of", "annual audit"):
+            desk.audit_export(**times, recipient=key.id, purpose=purpose, openers=[key.id], actor=ANN)
+        for kind, field in ALONE.items():
+            house.keep(kind, "log", ANN, {field: f"asked for by {NAME} herself"})
+            house.keep(kind, "log", ANN, {field: "nobody asked"})
+        erased(house)
+        for kind in ALONE:
+            left = [body for body in bodies(house, kind) if body]
+            assert len(left) == (2 if kind == "words" else 1) and not any("Pat" in body for body in left), kind
+        assert all(body and json.loads(body)["recipient"] == key.id for body in bodies(house, "bundle_exported"))
+        assert house.log.verify().ok
+    assert spelled_in(folder / "data", "what Pat complains", "by Pat Person") == []
+
+
+@pytest.mark.parametrize("words", [SPELLED, NAME])
+def test_what_a_proof_rests_on_is_left_whole_and_told_of(house: DataFolder, words: str) -> None:
+    """The reason of a restore was emptied with all of it, and no call could be decided any more."""
+    house.keep("evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": f"before {words} asked"})
+    house.keep("bundle_exported", "b-1", ANN, {"from": "", "to": "", "recipient": "k", "purpose": f"for {words}"})
+    done = erased(house)
+    assert None not in (*bodies(house, "evidence_restored"), *bodies(house, "bundle_exported"))
+    assert (
+        sorted(each.partition("(")[2] for each in done["mentions"])
+        == [f"{kind})" for kind in sorted(RESTS)[::-1]][::-1]
+    )
+    assert house.trust.look() == "" and house.log.verify().ok
+
+
+def test_an_emptied_restore_gives_up_nothing_and_stops_no_call(house: DataFolder) -> None:
+    """As an earlier version has left it."""
+    house.keep("evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": SPELLED})
+    house.store.call(
+        lambda tx: tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE kind = 'evidence_restored'", [])
+    )
+    assert house.trust.look() == ""
+    assert {fault.what for fault in house.log.verify().faults} == {"row_emptied"}
+
+
+def test_who_took_the_recording_of_somebody_else_is_kept_where_the_reason_has_the_number(house: DataFolder) -> None:
+    ByName(house).recording_take(recording_id="other", purpose=f"as {PERSON} says", recipient="k" * 16, actor=ANN)
+    done = erased(house)
+    assert None not in bodies(house, "exported")
+    assert any("(exported)" in each for each in done["mentions"])
