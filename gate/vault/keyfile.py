@@ -128,12 +128,6 @@ def load_private(path: Path, passphrase: str) -> PrivateKey:
     return private
 
 
-def read_public(path: Path) -> Recipient:
-    """Whose private key a file holds, without opening it. Raises ``KeyFileDamaged``; ``VaultError``."""
-    _, recipient = _parse(read_bounded(path, MAX_FILE), str(path))
-    return recipient
-
-
 def change_passphrase(path: Path, old: str, new: str) -> PrivateKey:
     """Close the key with another passphrase, in place; on failure the file stays as it was.
 

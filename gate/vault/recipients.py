@@ -83,15 +83,6 @@ def put_recipient(folder: Path, recipient: Recipient) -> Recipient:
     return recipient
 
 
-def add_recipient(
-    folder: Path, text: str | bytes, role: str = "", *, purpose: str = "", half: str = "", exports_only: bool = False
-) -> Recipient:
-    """``read_recipient`` and ``put_recipient``."""
-    return put_recipient(
-        folder, read_recipient(folder, text, role, purpose=purpose, half=half, exports_only=exports_only)
-    )
-
-
 def terms_changed(
     folder: Path,
     recipient_id: str,

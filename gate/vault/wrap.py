@@ -42,17 +42,6 @@ Inner = Mapping[Half, bytes]
 """What is in the wraps of a recording, by their kind."""
 
 
-def seal_key(
-    data_key: bytes, recipients: Sequence[Recipient], *, two_person: bool = False, recording_id: str, key_id: str
-) -> Wraps:
-    """Close a fresh data key to recipients: whole, or with ``two_person`` each with the share of their half.
-
-    Raises ``NoRecipients`` where nobody could open it then: with ``two_person``, where a half has nobody; ``OtherHalf``
-    for a recipient of no half, who would be left out unseen.
-    """
-    return close_all(split(data_key, two_person=two_person), recipients, recording_id=recording_id, key_id=key_id)
-
-
 def split(data_key: bytes, *, two_person: bool) -> Inner:
     """What goes into wraps: the key as it is, or its two shares."""
     if not two_person:
@@ -62,7 +51,11 @@ def split(data_key: bytes, *, two_person: bool) -> Inner:
 
 
 def close_all(inner: Inner, recipients: Sequence[Recipient], *, recording_id: str, key_id: str) -> Wraps:
-    """What ``split`` gave, closed to each recipient: the whole, or the share of their half. Raises as ``seal_key``."""
+    """What ``split`` gave, closed to each recipient: the whole, or the share of their half.
+
+    Raises ``NoRecipients`` where nobody could open it then: of shares, where a half has nobody; ``OtherHalf`` for a
+    recipient of no half, who would be left out unseen.
+    """
     ids = {"recording_id": recording_id, "key_id": key_id}
     if "" in inner:
         if not recipients:
@@ -73,7 +66,7 @@ def close_all(inner: Inner, recipients: Sequence[Recipient], *, recording_id: st
 
 
 def halves_filled(recipients: Iterable[Recipient]) -> None:
-    """Nothing where a two-person key can be sealed to these. Raises as ``seal_key``."""
+    """Nothing where a two-person key can be sealed to these. Raises as ``close_all``."""
     halves: dict[str, list[str]] = {half: [] for half in HALVES}
     for one in recipients:
         if not one.half:
@@ -92,17 +85,6 @@ def halves_filled(recipients: Iterable[Recipient]) -> None:
 def wrap(data_key: bytes, recipient: Recipient, *, recording_id: str, key_id: str) -> bytes:
     """Close a whole 32-byte data key to a recipient; 1,169 bytes. Raises ``ValueError`` for a key of another length."""
     return close_wrap(data_key, recipient, "", recording_id=recording_id, key_id=key_id)
-
-
-def unwrap(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: str) -> bytes:
-    """The 32-byte data key in a wrap of the whole. Raises ``WrapDamaged`` where it was changed, is another recipient's
-    or another recording's (these cannot be told apart, because HPKE answers only yes or no); ``HalfMissing`` for a
-    share."""
-    half = half_of(wrapped)
-    inner = open_wrap(private, wrapped, recording_id=recording_id, key_id=key_id)
-    if half:
-        raise HalfMissing(f"recording {recording_id} takes two people: key {private.id} is of its {half} half")
-    return inner
 
 
 def half_of(wrapped: bytes) -> Half:
@@ -129,7 +111,8 @@ def data_key(
     mine = [(by_id[who], wrapped) for who, wrapped in wraps if who in by_id]
     for private, wrapped in mine:
         try:
-            opened[half_of(wrapped)] = private, open_wrap(private, wrapped, recording_id=recording_id, key_id=key_id)
+            half = half_of(wrapped)
+            opened[half] = private, open_wrap(private, wrapped, recording_id=recording_id, key_id=key_id)
         except WrapDamaged as error:  # another key may do; if none does, this is what there is to say
             damaged = error
     if "" in opened:
@@ -148,20 +131,6 @@ def data_key(
         f"recording {recording_id} takes two people: key {private.id} is of its {half} half",
         hint=f"Give a second key beside it, one of: {others}" if others else "No key of the other half is left.",
     )
-
-
-def rewrap(
-    private: PrivateKey, wrapped: bytes, recipients: Iterable[Recipient], *, recording_id: str, key_id: str
-) -> list[tuple[str, bytes]]:
-    """Open a wrap and close what is in it to others: access is given and keys are rotated without touching the audio.
-
-    A share stays a share: it goes to recipients of its half only, lest one person come to hold both. Returns (recipient
-    id, wrap) pairs. Raises ``WrapDamaged``; ``OtherHalf`` for a recipient of another half.
-    """
-    ids = {"recording_id": recording_id, "key_id": key_id}
-    half = half_of(wrapped)
-    inner = open_wrap(private, wrapped, **ids)
-    return [(one.id, close_wrap(inner, one, half, **ids)) for one in recipients]
 
 
 def close_wrap(inner: bytes, recipient: Recipient, half: Half, *, recording_id: str, key_id: str) -> bytes:

@@ -27,8 +27,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.vault.keyfile import generate
 from gate.vault.keystore import KeyStoreDb
+from gate.vault.proof import rewrapped
 from gate.vault.reader import SealedReader
-from gate.vault.wrap import rewrap, unwrap, wrap
+from gate.vault.wrap import open_wrap, wrap
 from gate.vault.writer import SealedWriter
 
 CHUNK = 20_000
@@ -62,7 +63,7 @@ def measure(folder: Path, *, chunks: int = CHUNKS, rewraps: int = 10_000) -> dic
     count = 500
     wrapped = wrap(key, recipient, **ids)
     figures["wrap_us"] = _seconds(lambda: [wrap(key, recipient, **ids) for _ in range(count)]) / count * 1e6
-    figures["unwrap_us"] = _seconds(lambda: [unwrap(private, wrapped, **ids) for _ in range(count)]) / count * 1e6
+    figures["unwrap_us"] = _seconds(lambda: [open_wrap(private, wrapped, **ids) for _ in range(count)]) / count * 1e6
     figures |= _store(folder, private, recipient, wrapped, rewraps)
     return figures
 
@@ -196,7 +197,7 @@ def _store(folder: Path, private, recipient, wrapped: bytes, count: int) -> dict
     def renew() -> None:
         new = {}
         for name in names:
-            ((_, new[name]),) = rewrap(private, wraps[name], [recipient], recording_id=name, key_id="k")
+            new[name], _ = rewrapped(private, wraps[name], recipient, recording_id=name, key_id="k")
         assert store.give(recipient.id, "another", new) == count
         assert store.prove("another", new) == count
         assert store.drop(recipient.id, "another", names) == count

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gate.vault.recipients import add_recipient
 from tests.support.commands import Done, dialgate
 from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared, spelled_in
-from tests.support.vault import private_key
+from tests.support.vault import add_recipient, private_key
 
 WHO = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
 Officer = Callable[..., Done]

@@ -14,9 +14,8 @@ from gate.operations.audit.bundles import Bundles
 from gate.vault.keyfile import PrivateKey
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey, check_vkey, verify_signature
-from gate.vault.wrap import unwrap
 from tests.support.settings import write
-from tests.support.vault import private_key
+from tests.support.vault import opened, private_key
 
 IDS = {"recording_id": "rec-1", "key_id": "key-1"}
 
@@ -40,7 +39,7 @@ def test_two_people_together_give_the_auditor_the_whole_key(auditor: PrivateKey,
     assert not signing.openable(seal.wraps, auditor.id, [one.id])
     assert not signing.openable(seal.wraps, one.id, [])  # a share is not the whole
     wrapped = rewrapped(seal.wraps, [one, other], auditor.recipient, **row)
-    assert len(unwrap(auditor, wrapped, **row)) == 32
+    assert len(opened(auditor, wrapped, **row)) == 32
     with pytest.raises(VaultError):
         rewrapped(seal.wraps, [one], auditor.recipient, **row)
 

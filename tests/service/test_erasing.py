@@ -20,8 +20,8 @@ from gate.recorder.unreported_closings import SUFFIX
 from gate.store import kept
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
+from gate.vault.proof import rewrapped
 from gate.vault.removal import BESIDE
-from gate.vault.wrap import rewrap
 from tests.support.keeping import OLD, YOUNG, Keeping, plant
 from tests.support.vault import files_under, found_in, private_key
 
@@ -76,7 +76,7 @@ def test_no_private_key_there_is_opens_it_and_the_person_stays_uncallable(keepin
     # Given to Eve and taken from Ada: what is dropped is gone as what is erased.
     ids = {"recording_id": "whole", "key_id": keeping.keys.key_id("whole")}
     secrets = [wrap for name in ("whole", "shared") for _, wrap in keeping.wraps(name)]
-    ((_, new),) = rewrap(people[0], dict(keeping.wraps("whole"))[people[0].id], [people[2].recipient], **ids)
+    new, _ = rewrapped(people[0], dict(keeping.wraps("whole"))[people[0].id], people[2].recipient, **ids)
     assert keeping.keys.give(people[0].id, people[2].id, {"whole": new}) == 1
     assert keeping.keys.prove(people[2].id, {"whole": new}) == 1
     assert keeping.keys.drop(people[0].id, people[2].id, ["whole"]) == 1

@@ -25,12 +25,12 @@ from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
 from gate.vault.proof import rewrapped
-from gate.vault.recipients import add_recipient, change_recipient
+from gate.vault.recipients import change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
 from tests.support.asking import Asking, ByName
 from tests.support.example import make_example
 from tests.support.keeping import plant
-from tests.support.vault import private_key
+from tests.support.vault import add_recipient, private_key
 
 ACTOR = "user:ann(1000)"
 ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")

@@ -24,14 +24,13 @@ from gate.config import load
 from gate.core.showing import LONDON
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import save_private
-from gate.vault.recipients import add_recipient
 from gate.vault.signing import CheckpointKey
 from tests.support.commands import Done, dialgate
 from tests.support.evidence import decision
 from tests.support.keeping import plant
 from tests.support.requesting import ANN, sound
 from tests.support.settings import VALID, write
-from tests.support.vault import PASSPHRASE, private_key
+from tests.support.vault import PASSPHRASE, add_recipient, private_key
 
 Days = Iterator[str]
 BEGINS: Final = "2027-11-01"

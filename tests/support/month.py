@@ -17,13 +17,12 @@ from gate.operations.operation import Caller
 from gate.operations.reports.article30 import ReportArticle30, report_article30
 from gate.operations.reports.month import ReportMonth, report_month
 from gate.ports import Fact
-from gate.vault.recipients import add_recipient
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ByName
 from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import write
-from tests.support.vault import private_key
+from tests.support.vault import add_recipient, private_key
 
 ANN = "user:ann(1000)"
 BEGINS = datetime(2026, 9, 24, 8, 0, tzinfo=UTC)

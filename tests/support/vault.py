@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gate.vault.keyfile import PrivateKey, change_passphrase, generate
 from gate.vault.publickey import Recipient
+from gate.vault.recipients import put_recipient, read_recipient
+from gate.vault.wrap import data_key
 from gate.vault.writer import SealedWriter
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -35,6 +38,16 @@ def close_again(path: Path, passphrase: str) -> None:
 def private_key(name: str = "Ada (compliance)", role: str = "compliance") -> PrivateKey:
     """The same key for the same name, throughout a test run."""
     return new_key(name, role)[0]
+
+
+def add_recipient(folder: Path, text: str | bytes, role: str = "", **terms: Any) -> Recipient:
+    """Put a recipient in force in the register ``folder``, as the gate does in two steps."""
+    return put_recipient(folder, read_recipient(folder, text, role, **terms))
+
+
+def opened(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: str) -> bytes:
+    """The data key in one wrap of the whole."""
+    return data_key([(private.id, wrapped)], [private], recording_id=recording_id, key_id=key_id)
 
 
 def payloads(count: int = 4, size: int = 200) -> list[bytes]:

@@ -21,7 +21,7 @@ from gate.vault.errors import NoteInvalid, RecipientInvalid, SealedFault, WrapDa
 from gate.vault.publickey import parse_recipient
 from gate.vault.reader import SealedReader, scan
 from gate.vault.signing import CheckpointKey, verify_note
-from gate.vault.wrap import data_key, seal_key
+from gate.vault.wrap import close_all, data_key, split
 from tests.support.vault import private_key, sealed
 
 FLIPS = 2000
@@ -91,9 +91,9 @@ def noted(key: CheckpointKey) -> Callable[[bytes], object]:
 def test_flips_in_keys_and_checkpoints(tmp_path: Path) -> None:
     ada, bob = private_key(), private_key("Bob (auditor)", "auditor")
     ids = {"recording_id": "rec-1", "key_id": "key-1"}
-    (_, whole), *_ = seal_key(KEY, [ada.recipient], **ids)
+    (_, whole), *_ = close_all({"": KEY}, [ada.recipient], **ids)
     halves = [ada.recipient.on_terms(half="first"), bob.recipient.on_terms(half="second")]
-    (_, share), other = seal_key(KEY, halves, two_person=True, **ids)
+    (_, share), other = close_all(split(KEY, two_person=True), halves, **ids)
     signer = CheckpointKey.create(tmp_path / "gate.key", "dialgate-test")
     note = signer.sign_note(f"dialgate-test\n8\n{'A' * 43}=\n").encode()
     public = ada.recipient.to_text().encode()

@@ -18,10 +18,10 @@ from gate.vault.errors import (
     WrongRecording,
 )
 from gate.vault.opening import open_recording, open_trailer
-from gate.vault.recipients import add_recipient, change_recipient
+from gate.vault.recipients import change_recipient
 from gate.vault.sealer import Seal, sealer
 from gate.vault.wrap import wrap
-from tests.support.vault import payloads, private_key
+from tests.support.vault import add_recipient, payloads, private_key
 
 ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
 CHUNKS = payloads(3)

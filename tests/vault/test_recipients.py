@@ -14,8 +14,8 @@ from gate.errors import VaultError
 from gate.vault import recipients
 from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
 from gate.vault.publickey import MLKEM_BYTES, PUBLIC_BYTES, make_recipient, parse_recipient
-from gate.vault.recipients import add_recipient, change_recipient, load_recipients, recipient_source, retire_recipient
-from tests.support.vault import NOW, private_key
+from gate.vault.recipients import change_recipient, load_recipients, recipient_source, retire_recipient
+from tests.support.vault import NOW, add_recipient, private_key
 
 ADA = private_key().recipient
 BOB = private_key("Bob (auditor)", "auditor").recipient

@@ -7,10 +7,8 @@ import pytest
 from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, RecipientInvalid
 from gate.vault.reader import SealedReader
-from gate.vault.recipients import add_recipient
 from gate.vault.sealer import sealer
-from gate.vault.wrap import unwrap
-from tests.support.vault import found_in, payloads, private_key
+from tests.support.vault import add_recipient, found_in, opened, payloads, private_key
 
 ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
 
@@ -30,7 +28,7 @@ def test_a_recording_is_sealed_to_everybody_in_force_at_that_moment(tmp_path: Pa
     file.write_chunk(b"audio")
     file.close({})
     for private in (ADA, BOB):
-        key = unwrap(private, dict(second.wraps)[private.id], recording_id="rec-2", key_id=second.key_id)
+        key = opened(private, dict(second.wraps)[private.id], recording_id="rec-2", key_id=second.key_id)
         with SealedReader(tmp_path / "b.dgr") as reader:
             assert list(reader.open(key)) == [b"audio"]
             assert reader.header == {"call_id": "call-2", "recording_id": "rec-2", "key_id": second.key_id} | {

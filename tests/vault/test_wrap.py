@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from gate.vault import wrap as wrap_module
 from gate.vault.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
-from gate.vault.wrap import WRAP_BYTES, data_key, half_of, rewrap, seal_key, unwrap, wrap
+from gate.vault.proof import rewrapped
+from gate.vault.publickey import Recipient
+from gate.vault.wrap import WRAP_BYTES, Wraps, close_all, data_key, half_of, split, wrap
 from tests.support.examples import examples
-from tests.support.vault import private_key
+from tests.support.vault import opened, private_key
 
 ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
 IDS = {"recording_id": "rec-1", "key_id": "key-1"}
@@ -20,7 +22,7 @@ WRAPPED = wrap(DATA_KEY, ADA.recipient, **IDS)
 
 def test_a_key_comes_back_from_its_wrap() -> None:
     assert len(WRAPPED) == WRAP_BYTES == 1169
-    assert unwrap(ADA, WRAPPED, **IDS) == DATA_KEY
+    assert opened(ADA, WRAPPED, **IDS) == DATA_KEY
     assert wrap(DATA_KEY, ADA.recipient, **IDS) != WRAPPED
 
 
@@ -33,7 +35,7 @@ def test_another_key_another_recording_another_key_id_do_not_open_it() -> None:
         (ADA, {"recording_id": "", "key_id": "rec-1key-1"}),
     ):
         with pytest.raises(WrapDamaged):
-            unwrap(private, WRAPPED, **ids)
+            opened(private, WRAPPED, **ids)
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -42,14 +44,14 @@ def test_every_flipped_bit_is_found(place: int, bit: int) -> None:
     changed = bytearray(WRAPPED)
     changed[place] ^= 1 << bit
     with pytest.raises(WrapDamaged):
-        unwrap(ADA, bytes(changed), **IDS)
+        opened(ADA, bytes(changed), **IDS)
 
 
 @settings(max_examples=examples(50), deadline=None)
 @given(st.binary(max_size=WRAP_BYTES + 1))
 def test_what_is_no_wrap_is_one_error(data: bytes) -> None:
     with pytest.raises(WrapDamaged):
-        unwrap(ADA, data, **IDS)
+        opened(ADA, data, **IDS)
 
 
 def test_a_data_key_of_another_length_is_not_wrapped() -> None:
@@ -58,11 +60,11 @@ def test_a_data_key_of_another_length_is_not_wrapped() -> None:
 
 
 def test_access_is_given_by_a_new_wrap() -> None:
-    wraps = dict(rewrap(ADA, WRAPPED, [ADA.recipient, BOB.recipient], **IDS))
-    assert unwrap(BOB, wraps[BOB.id], **IDS) == DATA_KEY
-    assert unwrap(ADA, wraps[ADA.id], **IDS) == DATA_KEY
+    for private in (BOB, ADA):
+        wrapped, _ = rewrapped(ADA, WRAPPED, private.recipient, **IDS)
+        assert opened(private, wrapped, **IDS) == DATA_KEY
     with pytest.raises(WrapDamaged):
-        rewrap(BOB, WRAPPED, [BOB.recipient], **IDS)
+        rewrapped(BOB, WRAPPED, BOB.recipient, **IDS)
 
 
 # --- two people ---------------------------------------------------------------------------------------------------
@@ -70,7 +72,13 @@ def test_access_is_given_by_a_new_wrap() -> None:
 EVE = private_key("Eve (escrow)", "escrow")
 FIRST = [ADA.recipient.on_terms(half="first"), EVE.recipient.on_terms(half="first")]
 SECOND = BOB.recipient.on_terms(half="second")
-SHARES = seal_key(DATA_KEY, [*FIRST, SECOND], two_person=True, **IDS)
+
+
+def shares(recipients: list[Recipient]) -> Wraps:
+    return close_all(split(DATA_KEY, two_person=True), recipients, **IDS)
+
+
+SHARES = shares([*FIRST, SECOND])
 
 
 def test_any_one_of_each_half_opens_it_and_no_number_of_one_half_does() -> None:
@@ -84,17 +92,17 @@ def test_any_one_of_each_half_opens_it_and_no_number_of_one_half_does() -> None:
     with pytest.raises(NoWrapForKey, match="not sealed to"):
         data_key(SHARES, [private_key("Mallory")], **IDS)
     with pytest.raises(HalfMissing):
-        unwrap(ADA, dict(SHARES)[ADA.id], **IDS)
+        opened(ADA, dict(SHARES)[ADA.id], **IDS)
 
 
 def test_a_share_tells_nothing_of_the_key_and_comes_once() -> None:
     def share(private, wraps):
         return wrap_module.open_wrap(private, dict(wraps)[private.id], **IDS)
 
-    again = seal_key(DATA_KEY, [*FIRST, SECOND], two_person=True, **IDS)
-    shares = {share(private, wraps) for private in (ADA, BOB) for wraps in (SHARES, again)}
-    assert len(shares) == 4
-    assert DATA_KEY not in shares
+    again = shares([*FIRST, SECOND])
+    found = {share(private, wraps) for private in (ADA, BOB) for wraps in (SHARES, again)}
+    assert len(found) == 4
+    assert DATA_KEY not in found
     assert share(ADA, SHARES) == share(EVE, SHARES)
 
 
@@ -110,7 +118,7 @@ def test_a_share_is_no_whole_key_and_no_other_share() -> None:
 
 
 def test_a_key_that_was_closed_whole_still_takes_one_person() -> None:
-    wraps = seal_key(DATA_KEY, [*FIRST, SECOND], **IDS)
+    wraps = close_all({"": DATA_KEY}, [*FIRST, SECOND], **IDS)
     for private in (ADA, BOB, EVE):
         assert data_key(wraps, [private], **IDS) == DATA_KEY
     with pytest.raises(KeyShredded):
@@ -125,9 +133,9 @@ def test_nobody_is_left_out_unseen() -> None:
         ([*FIRST, SECOND, private_key("Mallory").recipient], OtherHalf),
     ):
         with pytest.raises(error):
-            seal_key(DATA_KEY, recipients, two_person=True, **IDS)
+            shares(recipients)
     with pytest.raises(NoRecipients):
-        seal_key(DATA_KEY, [], **IDS)
+        close_all({"": DATA_KEY}, [], **IDS)
 
 
 def test_a_share_is_wrapped_anew_within_its_half() -> None:
@@ -135,9 +143,9 @@ def test_a_share_is_wrapped_anew_within_its_half() -> None:
     wrapped = dict(SHARES)[ADA.id]
     for half in ("", "second"):
         with pytest.raises(OtherHalf, match="first half"):
-            rewrap(ADA, wrapped, [new.recipient.on_terms(half=half)], **IDS)
-    added = rewrap(ADA, wrapped, [new.recipient.on_terms(half="first")], **IDS)
-    assert half_of(added[0][1]) == "first"
-    assert data_key([*SHARES, *added], [new, BOB], **IDS) == DATA_KEY
+            rewrapped(ADA, wrapped, new.recipient.on_terms(half=half), **IDS)
+    added, _ = rewrapped(ADA, wrapped, new.recipient.on_terms(half="first"), **IDS)
+    assert half_of(added) == "first"
+    assert data_key([*SHARES, (new.id, added)], [new, BOB], **IDS) == DATA_KEY
     with pytest.raises(HalfMissing):
-        data_key([*SHARES, *added], [new, ADA], **IDS)
+        data_key([*SHARES, (new.id, added)], [new, ADA], **IDS)
