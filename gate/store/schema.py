@@ -11,7 +11,8 @@ Times are stamps (``gate.core.evidence.stamp``): text whose order is that of tim
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gate.errors import StoreError
 from gate.store.contact_table import SCHEMA as CONTACTS
@@ -24,7 +25,7 @@ from gate.store.sorting import LENGTHS
 from gate.store.transfers import SCHEMA as TRANSFERS
 
 if TYPE_CHECKING:
-    from sqlite_utils import Migrations
+    from sqlite_utils import Database, Migrations
 
 MIGRATION_SET: Final = "gate"
 
@@ -212,146 +213,55 @@ CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service, reason,
 """
 
 
-class Runs(Protocol):
-    """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
+class Step(NamedTuple):
+    """A change of the tables."""
 
-    def execute(self, sql: str, /) -> Any:
-        """One statement."""
-        ...
-
-
-def m001_evidence_and_what_is_derived(db: Runs) -> None:
-    """The first tables."""
-    _run(db, EVIDENCE, CALLS, RECORDINGS, OWN_LISTS)
+    name: str
+    """Stored in the database: it never changes."""
+    sql: str
+    """Its statements, each ended by a semicolon at the end of a line."""
 
 
-def m002_retention(db: Runs) -> None:
-    """Holds, and erasures under way."""
-    _run(db, RETENTION)
-
-
-def m003_requests(db: Runs) -> None:
-    """Data-subject requests."""
-    _run(db, REQUESTS)
-
-
-def m004_looking_for_calls_and_facts(db: Runs) -> None:
-    """Indexes for what is typed into a filter, and for facts by their kind."""
-    _run(db, LOOKING)
-
-
-def m005_contacts(db: Runs) -> None:
-    """The CRM's contacts."""
-    _run(db, CONTACTS)
-
-
-def m006_facts_by_actor(db: Runs) -> None:
-    """An index for the log of what somebody did."""
-    _run(db, "CREATE INDEX facts_actor ON facts (actor)")
-
-
-def m007_references_of_erased_holds(db: Runs) -> None:
-    """Where a hold's matter is kept is what somebody wrote: it goes with the rest of an erased one."""
-    _run(db, "UPDATE holds SET reference = NULL WHERE leaf_index IN (SELECT leaf_index FROM facts WHERE body IS NULL)")
-
-
-def m008_memory(db: Runs) -> None:
-    """How far the journal in the second place goes."""
-    _run(db, MEMORY)
-
-
-def m009_the_order_of_words(db: Runs) -> None:
-    """Objections, consents and withdrawals by the order in which they were learnt; open requests stop marketing."""
-    _run(db, ORDER_OF_WORDS)
-
-
-def m010_the_scope_of_consents(db: Runs) -> None:
-    """What a consent was given for, to whom, and what proves it. One kept before was given for general calls."""
-    for name in ("topics", "caller", "evidence_kind", "evidence_sha256"):
-        _run(db, f"ALTER TABLE consents ADD COLUMN {name} TEXT")
-
-
-def m011_requests_partly_done(db: Runs) -> None:
-    """An erasure that a hold stops in part is a state of its own."""
-    _run(db, PARTLY_DONE)
-
-
-def m012_the_scope_of_objections(db: Runs) -> None:
-    """What an objection stops; one kept before stops marketing."""
-    _run(db, "ALTER TABLE objections ADD COLUMN scope TEXT")
-
-
-def m013_service_calls_to_the_listed(db: Runs) -> None:
-    """Which service calls went to numbers that are listed. Of one kept before it is not known whether they objected."""
-    _run(db, LISTED_SERVICE)
-
-
-def m014_receipts(db: Runs) -> None:
-    """The codes that callees are told."""
-    _run(db, RECEIPTS)
-
-
-def m015_the_ends_of_consents(db: Runs) -> None:
-    """What purpose a consent was given for, and until when by its own words. One kept before was given for marketing,
-    for as long as the firm's term."""
-    _run(db, CONSENT_ENDS)
-
-
-def m016_calls_and_recordings_by_length(db: Runs) -> None:
-    """Indexes for lists that are sorted by how long something took."""
-    _run(db, LENGTHS)
-
-
-def m017_questions_and_call_ids(db: Runs) -> None:
-    """A question and the call that came of it are one attempt; calls are found by the Call-ID of their INVITE."""
-    _run(db, QUESTIONS)
-
-
-def m018_recordings_from_elsewhere(db: Runs) -> None:
-    """What was handed in, and how its call was found."""
-    for name in ("source_sha256", "bound_by"):
-        _run(db, f"ALTER TABLE recordings ADD COLUMN {name} TEXT")
-    _run(db, "CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL")
-
-
-def m019_transfers(db: Runs) -> None:
-    """To which call the callee of a talk went over."""
-    _run(db, TRANSFERS)
-
-
-def m020_questions_alone(db: Runs) -> None:
-    """An index for the question that a call comes of."""
-    _run(db, ASKED)
-
-
-def _run(db: Runs, *scripts: str) -> None:
-    for script in scripts:
-        for statement in script.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
+def _columns(table: str, *names: str) -> str:
+    return "".join(f"ALTER TABLE {table} ADD COLUMN {name} TEXT;\n" for name in names)
 
 
 STEPS: Final = (
-    m001_evidence_and_what_is_derived,
-    m002_retention,
-    m003_requests,
-    m004_looking_for_calls_and_facts,
-    m005_contacts,
-    m006_facts_by_actor,
-    m007_references_of_erased_holds,
-    m008_memory,
-    m009_the_order_of_words,
-    m010_the_scope_of_consents,
-    m011_requests_partly_done,
-    m012_the_scope_of_objections,
-    m013_service_calls_to_the_listed,
-    m014_receipts,
-    m015_the_ends_of_consents,
-    m016_calls_and_recordings_by_length,
-    m017_questions_and_call_ids,
-    m018_recordings_from_elsewhere,
-    m019_transfers,
-    m020_questions_alone,
+    Step("m001_evidence_and_what_is_derived", EVIDENCE + CALLS + RECORDINGS + OWN_LISTS),
+    Step("m002_retention", RETENTION),
+    Step("m003_requests", REQUESTS),
+    Step("m004_looking_for_calls_and_facts", LOOKING),
+    Step("m005_contacts", CONTACTS),
+    Step("m006_facts_by_actor", "CREATE INDEX facts_actor ON facts (actor)"),
+    # Where a hold's matter is kept is what somebody wrote: it goes with the rest of an erased one.
+    Step(
+        "m007_references_of_erased_holds",
+        "UPDATE holds SET reference = NULL WHERE leaf_index IN (SELECT leaf_index FROM facts WHERE body IS NULL)",
+    ),
+    Step("m008_memory", MEMORY),
+    # Objections, consents and withdrawals by the order in which they were learnt; open requests stop marketing.
+    Step("m009_the_order_of_words", ORDER_OF_WORDS),
+    # A consent that was kept before was given for general calls.
+    Step("m010_the_scope_of_consents", _columns("consents", "topics", "caller", "evidence_kind", "evidence_sha256")),
+    # An erasure that a hold stops in part is a state of its own.
+    Step("m011_requests_partly_done", PARTLY_DONE),
+    # An objection that was kept before stops marketing.
+    Step("m012_the_scope_of_objections", _columns("objections", "scope")),
+    # Of a service call that was kept before it is not known whether they objected.
+    Step("m013_service_calls_to_the_listed", LISTED_SERVICE),
+    Step("m014_receipts", RECEIPTS),
+    # A consent that was kept before was given for marketing, for as long as the firm's term.
+    Step("m015_the_ends_of_consents", CONSENT_ENDS),
+    Step("m016_calls_and_recordings_by_length", LENGTHS),
+    # A question and the call that came of it are one attempt; calls are found by the Call-ID of their INVITE.
+    Step("m017_questions_and_call_ids", QUESTIONS),
+    Step(
+        "m018_recordings_from_elsewhere",
+        _columns("recordings", "source_sha256", "bound_by")
+        + "CREATE INDEX recordings_source ON recordings (source_sha256) WHERE source_sha256 IS NOT NULL",
+    ),
+    Step("m019_transfers", TRANSFERS),
+    Step("m020_questions_alone", ASKED),
 )
 """Every change of the tables, in order."""
 
@@ -362,8 +272,14 @@ def migrations() -> Migrations:
 
     steps = Migrations(MIGRATION_SET)
     for step in STEPS:
-        steps()(step)
+        steps(name=step.name)(partial(_carry_out, sql=step.sql))
     return steps
+
+
+def _carry_out(db: Database, sql: str) -> None:
+    for statement in sql.split(";\n"):  # not as one script, which would end the transaction around it
+        if statement.strip():
+            db.execute(statement)
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
@@ -372,7 +288,7 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     Nearly always it lacks none, which one SELECT tells: sqlite-utils is imported only where there is work for it, as
     that alone takes longer than a whole ``dialgate check``.
     """
-    if {step.__name__ for step in STEPS} <= refuse_newer(connection):
+    if {step.name for step in STEPS} <= refuse_newer(connection):
         return
     from sqlite_utils import Database
 
@@ -383,7 +299,7 @@ def refuse_newer(connection: sqlite3.Connection) -> set[str]:
     """The names of the changes that a database has had. Raises ``StoreError`` where one of them is not known here: what
     the rows mean then is not known either, and what is written beside them may be lost to the version that knows."""
     applied = _applied(connection)
-    if newer := sorted(applied - {step.__name__ for step in STEPS}):
+    if newer := sorted(applied - {step.name for step in STEPS}):
         raise StoreError(
             f"the database is of a newer version of Dialgate: it has had {', '.join(newer)}",
             hint="run that version, or restore the backup from before it was first started",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import lru_cache
 from typing import Final
@@ -28,7 +28,7 @@ def differences(connection: sqlite3.Connection, number_proof: bytes | None = Non
     """Everything that is not as a gate of this version makes it. ``number_proof``: what ``number_key`` must hold; None
     where the key of the number hashes is not known. Raises ``sqlite3.Error`` for a damaged file."""
     wanted, found = _wanted(schema.STEPS), _objects(connection)
-    steps = {(schema.MIGRATION_SET, step.__name__) for step in schema.STEPS}
+    steps = {(schema.MIGRATION_SET, step.name) for step in schema.STEPS}
     for name, (kind, *_) in found.items():
         if kind in ("trigger", "view") or (name not in wanted and MIGRATIONS not in name):
             yield "foreign_object", f"the database holds a {kind} that is not the gate's: {name}"
@@ -51,10 +51,10 @@ def differences(connection: sqlite3.Connection, number_proof: bytes | None = Non
 
 
 @lru_cache(maxsize=1)
-def _wanted(steps: tuple[Callable[[schema.Runs], None], ...]) -> Mapping[str, Made]:
+def _wanted(steps: tuple[schema.Step, ...]) -> Mapping[str, Made]:
     with closing(sqlite3.connect(":memory:")) as connection:
         for step in steps:
-            step(connection)
+            connection.executescript(step.sql)
         return _objects(connection)
 
 

@@ -16,7 +16,7 @@ from gate.store import schema
 from gate.store.connect import open_reader, open_writer
 from gate.store.erasure import erase_facts
 from gate.store.projections import CALLS, CONSENTS, HOLDS, OBJECTIONS, RECORDINGS, TOUCHED
-from gate.store.schema import STEPS, bring_up_to_date, migrations
+from gate.store.schema import STEPS, Step, bring_up_to_date, migrations
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
 
@@ -24,7 +24,7 @@ def test_migrations_are_applied_once(tmp_path):
     open_writer(tmp_path / "gate.db").close()
     before = sqlite_utils.Database(tmp_path / "gate.db")
     applied = migrations().applied(before)
-    assert [each.name for each in applied] == [step.__name__ for step in STEPS]
+    assert [each.name for each in applied] == [step.name for step in STEPS]
     open_store(tmp_path).close()
     assert migrations().applied(before) == applied
     before.close()
@@ -33,10 +33,8 @@ def test_migrations_are_applied_once(tmp_path):
 def test_a_database_that_lacks_a_change_gets_it(tmp_path, monkeypatch):
     open_writer(tmp_path / "gate.db").close()
 
-    def m999_one_more(db):
-        db.execute("CREATE TABLE one_more (id INTEGER PRIMARY KEY) STRICT")
-
-    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, m999_one_more))
+    one_more = Step("m999_one_more", "CREATE TABLE one_more (id INTEGER PRIMARY KEY) STRICT")
+    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, one_more))
     connection = open_writer(tmp_path / "gate.db")
     assert connection.execute("SELECT count(*) FROM one_more").fetchone() == (0,)
     bring_up_to_date(connection)  # again: nothing to do
@@ -64,7 +62,7 @@ def before_listed_service(monkeypatch):
 
 
 def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp_path, monkeypatch):
-    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("service_calls_to_the_listed"))
+    before = next(n for n, step in enumerate(STEPS) if step.name.endswith("service_calls_to_the_listed"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
     before_listed_service(monkeypatch)
     listed = {"registers": [{"name": "tps", "listed": False}, {"name": "ctps", "listed": True}]}
@@ -93,7 +91,7 @@ def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp
 
 
 def test_transfers_kept_before_are_known_by_their_calls(tmp_path, monkeypatch):
-    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("_transfers"))
+    before = next(n for n, step in enumerate(STEPS) if step.name.endswith("_transfers"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
     monkeypatch.delitem(TOUCHED, "transferred")
     store = open_store(tmp_path)
@@ -184,8 +182,8 @@ def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_pat
 
 
 def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_path, monkeypatch):
-    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("the_scope_of_objections"))
-    ends = next(step for step in STEPS if step.__name__.endswith("the_ends_of_consents"))  # another table
+    before = next(n for n, step in enumerate(STEPS) if step.name.endswith("the_scope_of_objections"))
+    ends = next(step for step in STEPS if step.name.endswith("the_ends_of_consents"))  # another table
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS[:before], ends))
     old = OBJECTIONS.derive["objection"]
 
@@ -214,11 +212,9 @@ def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
-    def m999_of_the_future(db):
-        db.execute("ALTER TABLE calls ADD COLUMN of_the_future TEXT")
-
     path = tmp_path / "gate.db"
-    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, m999_of_the_future))
+    of_the_future = Step("m999_of_the_future", "ALTER TABLE calls ADD COLUMN of_the_future TEXT")
+    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, of_the_future))
     open_writer(path).close()
     monkeypatch.undo()
     before = path.read_bytes()
@@ -230,7 +226,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, mo
 
 
 def test_calls_kept_before_are_found_by_their_call_id(tmp_path, monkeypatch):
-    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("questions_and_call_ids"))
+    before = next(n for n, step in enumerate(STEPS) if step.name.endswith("questions_and_call_ids"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
     before_listed_service(monkeypatch)
     store = open_store(tmp_path)

@@ -19,7 +19,7 @@ from gate.store.connect import open_writer
 
 
 @cache
-def empty(steps: tuple[object, ...] = schema.STEPS) -> bytes:
+def empty(steps: tuple[schema.Step, ...] = schema.STEPS) -> bytes:
     """What a new database's file holds once ``steps`` were taken, which a test may have changed."""
     with tempfile.TemporaryDirectory(prefix="dialgate-empty-") as folder:
         path = Path(folder) / "gate.db"
