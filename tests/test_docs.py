@@ -22,7 +22,7 @@ from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
 from gate.core import calls, requests
-from gate.core.call_words import ENDS
+from gate.core.call_words import ENDS, State
 from gate.core.terms import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
@@ -30,6 +30,7 @@ from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page
+from tests.support.transitions import diagram
 
 EVERY = documents()
 every_document = pytest.mark.parametrize("read", EVERY, ids=[each.path.stem for each in EVERY])
@@ -215,7 +216,9 @@ def test_the_files_named_of_the_example_are_made(example: Path) -> None:
 
 def test_the_diagrams_are_the_tables() -> None:
     drawn = [block.text.strip() for block in BLOCKS if block.language == "mermaid"]
-    assert drawn == [calls.diagram(), requests.diagram()], "paste diagram() of gate.core.calls and gate.core.requests"
+    of_calls = diagram(calls.TABLE, State.SCREENING, [State.ENDED])
+    of_requests = diagram(requests.TABLE, requests.State.RECEIVED, [requests.State.DONE, requests.State.CLOSED])
+    assert drawn == [of_calls, of_requests], "paste what is drawn here"
 
 
 @every_document

@@ -18,7 +18,7 @@
 - ``record``      decisions on their way into the evidence
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
-- ``calls_in``    the life of a call in, likewise; ``transitions``: a table as edges, and drawn
+- ``calls_in``    the life of a call in, likewise
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request

@@ -2,8 +2,7 @@
 
 ``handle(call, event, policy)`` returns the call as it is afterwards and the commands to carry out, in order; it
 performs nothing itself. ``TABLE`` is the whole of it: a pair of state and event that is not in it raises
-``UnexpectedEvent``, upon which the call manager hangs up. ``diagram()`` draws the table for the documentation.
-States, events and commands are in ``call_words``.
+``UnexpectedEvent``, upon which the call manager hangs up. States, events and commands are in ``call_words``.
 
 The order of the commands is the law of the house: what a call is allowed to do next waits for an event which says that
 the evidence of it is durable (``Decided``, ``Committed``). An emergency call alone waits for nothing (LAW 3.5): it is
@@ -16,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from gate.core import transitions
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
@@ -332,8 +330,3 @@ def handle(call: Call, event: Event, policy: Policy) -> Step:
     if transition is None:
         raise UnexpectedEvent(call.state, type(event))
     return transition.handler(call, event, policy)
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    return transitions.diagram(TABLE, State.SCREENING, [State.ENDED])

@@ -3,7 +3,7 @@
 ``handle(request, event)`` returns the request as it is afterwards and the commands to carry out, in order; it performs
 nothing itself (``gate.operations.requests.executor`` does). ``TABLE`` is the whole of it: a pair of state and event
 that is not in it raises ``UnexpectedEvent``, and so does an event that its guard (``request_guards``) forbids.
-``possible`` says what may be done next, from the same table. ``diagram()`` draws it. The clocks are in ``deadlines``,
+``possible`` says what may be done next, from the same table. The clocks are in ``deadlines``,
 states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.
 
 Late stays late: a step that is taken, or entered, after the last day leaves ``late`` on the request, and no proof that
@@ -23,7 +23,6 @@ from typing import Any, Final
 
 from gate.core import request_guards as guards
 from gate.core import request_words as words
-from gate.core import transitions
 from gate.core.deadlines import Clock, acknowledge_by, identity_by
 from gate.core.request_steps import FIELDS, Act, Step
 from gate.core.request_words import (
@@ -374,8 +373,3 @@ def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
     if act is Act.GRANT:
         return Do.SEARCH not in request.todo
     return waits if act is Act.REFUSE else act is not Act.WITHDRAW
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    return transitions.diagram(TABLE, State.RECEIVED, [State.DONE, State.CLOSED])

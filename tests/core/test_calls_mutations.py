@@ -31,7 +31,7 @@ SAME = {
     "recording_done: without recorder_open=False",
 }
 """Mutants that change nothing that can be seen from outside."""
-NO_STEPS = {"_table", "handle", "diagram"}
+NO_STEPS = {"_table", "handle"}
 
 
 class Mutant(NamedTuple):

@@ -47,7 +47,6 @@ from gate.core.request_words import (
 from gate.core.requests import (
     TABLE,
     UnexpectedEvent,
-    diagram,
     forbidden,
     handle,
     opened,
@@ -56,8 +55,8 @@ from gate.core.requests import (
     telling,
     why_not,
 )
-from gate.core.transitions import edges
 from tests.support.examples import examples
+from tests.support.transitions import diagram, edges
 
 START = date(2026, 9, 3)
 EVENTS = {
@@ -379,7 +378,7 @@ def test_every_state_is_reached_and_the_end_is_an_end():
 
 
 def test_the_diagram_is_the_table():
-    lines = diagram().splitlines()
+    lines = diagram(TABLE, State.RECEIVED, [State.DONE, State.CLOSED]).splitlines()
     assert lines[:2] == ["stateDiagram-v2", "    [*] --> received"]
     drawn = {
         (source.strip(), name, target.strip())

@@ -1,4 +1,4 @@
-"""A table of states and events, as edges and as a drawing. The tables are in ``calls`` and ``requests``."""
+"""The tables of states and events of ``gate.core.calls`` and ``gate.core.requests``, as edges and as a drawing."""
 
 from __future__ import annotations
 
