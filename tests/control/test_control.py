@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import os
-import pwd
 import socket
 import stat
 import threading
@@ -31,13 +30,12 @@ from gate.handed_over_file import open_file
 from gate.operations.calls.screening import Check
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller
+from tests.support.accounts import ME
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.example_values import example
 from tests.support.settings import VALID, write
 from tests.support.waiting import PATIENCE
-
-ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from gate.control import lookups
 from gate.control.lookups import Lookups
 from gate.control.messages import parsed
+from tests.support.accounts import ME
 from tests.support.commands import dialgate
 from tests.support.gatehouse import Gatehouse
 
@@ -78,10 +79,10 @@ def test_it_is_a_leaf_and_a_warning_of_the_gate(tmp_path: Any) -> None:
         for number in range(6):
             client.call("check", number=f"0207946010{number}")
         ((row),) = gate.rows("SELECT actor, body FROM facts WHERE kind = 'many_lookups'")
-        assert row["actor"].startswith("user:root(")
+        assert row["actor"] == ME
         assert row["body"] == '{"count":6,"operations":{"check":6}}'
         (told,) = [each for each in client.call("status")["warnings"] if "looked up" in each]
-        assert "user:root(0) looked up 6 numbers within an hour" in told
+        assert f"{ME} looked up 6 numbers within an hour" in told
         assert told in dialgate("status", "-c", str(gate.config), "--json").json["attention"]
     finally:
         gate.stop()

@@ -19,6 +19,9 @@ NEEDS_ROOT = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("useradd") is None, reason="makes accounts: needs root and useradd"
 )
 
+ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
+"""Whom the gate sees when a test asks it."""
+
 _LOADED_LATE = (
     "gate.control.exchange",
     "gate.control.files",

@@ -381,6 +381,7 @@ class SmallDesk:
             fields,
             **empty,
             requests=[],
+            requests_of_others=0,
             statements=[],
             given=[],
             receipts=[],
