@@ -13,9 +13,14 @@ from gate.exports.bundle_read import Bundle, Findings, proof_of
 from gate.types import Progress
 
 _CALLS: Final = ("decision", "call_in", "answered", "connected", "ended")
+_RECORDINGS: Final = ("recording_opened", "recording_closed")
 _STRAY: Final = (
     "The gate's clock was set back, or was wrong: these calls are in the bundle of the time that they are dated. "
     "Ask for it."
+)
+_BESIDE: Final = (
+    "The gate's clock was set back, or was wrong: what was kept there, calls too, may be in no bundle but that of the "
+    "time that it is dated. Ask for it."
 )
 SHOWN: Final = 5
 """Places named in a sentence, at most."""
@@ -56,6 +61,18 @@ class Strays:
         self.calls = 0
         """Those of them that tell of calls."""
         self._first = ""
+        self.beside = ""
+        """The leaf beside the period that is dated on its wrong side, or empty: others like it may lie behind it, where
+        this bundle shows nothing, and the one of the next period neither."""
+
+    def border(self, index: int, leaf: str, *, before: bool) -> None:
+        """The leaf before the period's first, or after its last. Before it a call alone tells: a log of calls that were
+        made before the gate begins with a later day."""
+        value = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")
+        at, call = str(value["at"]), value.get("kind") in (*_CALLS, *_RECORDINGS)
+        if (call and _days(self._until, at) > 1) if before else _days(at, self._since) > 1:
+            side = "before" if before else "after"
+            self.beside = f"The entry {side} those of the period, leaf {index:,}, is dated {at[:10]}"
 
     def add(self, index: int, leaf: str) -> None:
         """A leaf whose time is not in the period."""
@@ -127,6 +144,8 @@ class Leaves:
                 self._due.append(self._in_period(leaf))
                 if not self._due[-1] and first_to_last(self._told, index):
                     self._strays.add(index, leaf)
+                elif not self._due[-1] and self._gap is None:
+                    self._strays.border(index, leaf, before=index == self._run.start)
                 self._gap_shown = self._gap_shown and self._beside_gap(index, leaf)
             else:
                 self._outside[index] = digest
@@ -182,7 +201,9 @@ class Leaves:
             findings.fails("complete", "It is said that no entry lies in the period, and the leaves do not show it.")
         else:
             run = f"between leaf {self._run.start:,} and leaf {self._run.stop - 1:,}"
-            if self._strays.calls:
+            if self._strays.beside and not self._strays.calls:
+                findings.fails("complete", f"{self._strays.beside}. {_BESIDE}")
+            elif self._strays.calls:
                 findings.fails("complete", f"{self._strays.told} {run}. {_STRAY}")
             else:
                 also = f" {self._strays.told} there: no calls." if self._strays.count else ""

@@ -331,6 +331,34 @@ def test_a_call_that_a_clock_set_back_took_out_of_the_period_is_told(tmp_path: P
     assert f"(leaf {hidden:,} of 2026-01-21)" in said["text"] and "clock was set back" in said["text"]
 
 
+@pytest.mark.parametrize(
+    ("days", "period", "where"),
+    [
+        pytest.param(-40, ("--from", "2026-03-02", "--to", "2026-03-03"), "after", id="set back"),
+        pytest.param(400, ("--from", "2026-03-04", "--to", "2026-03-05"), "before", id="ahead"),
+    ],
+)
+def test_what_lies_between_two_periods_and_is_dated_in_neither_is_told(
+    tmp_path: Path, days: int, period: tuple[str, ...], where: str
+) -> None:
+    """Of three such calls the one in the middle was in neither bundle."""
+    made = make(tmp_path)
+    with ExitStack() as stack:
+        house = DataFolder(load(made.config), stack)
+        between = [decision(f"call-{n}", "+442079460124", at=BEGAN + timedelta(days=days)) for n in range(3)]
+        before, after = (
+            decision(name, "+442079460125", at=BEGAN + timedelta(days=days))
+            for name, days in (("before", 1.1), ("after", 2))
+        )
+        _, first, _, last, _ = put(house, before, *between, after)
+    assert made.export(tmp_path / "period.bundle", period=period).code == 0
+    done = made.open(tmp_path / "period.bundle", "--json")
+    (said,) = [each for each in done.json["checks"] if not each["holds"]]
+    assert (done.code, said["check"]) == (1, "complete")
+    shown = first if where == "after" else last
+    assert f"The entry {where} those of the period, leaf {shown:,}, is dated" in said["text"]
+
+
 def test_a_period_with_entries_is_not_empty(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Empty(Lying):
         def __init__(self, *places: Any, **period: Any) -> None:
