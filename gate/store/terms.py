@@ -1,5 +1,5 @@
-"""What is personal beside recordings and is kept for a term: call records, refused attempts, requests that are over,
-contacts that nobody calls nor imports any more.
+"""What is personal beside recordings and is kept for a term: call records, refused attempts, requests that are over
+and holds that were released, contacts that nobody calls nor imports any more.
 
 What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. Objections
 and consents have no term: they hold as long as they hold. Every function takes a transaction, or what has ``query``.
@@ -31,6 +31,13 @@ _CLOSED: Final = (
     f"FROM requests WHERE state IN ('done', 'closed') AND {_OVER} <= ?"
     " AND coalesce(name, contact, numbers, about, since, until) IS NOT NULL"
 )
+
+
+_RELEASED: Final = (
+    "FROM holds WHERE released_at IS NOT NULL AND substr(released_at, 1, 10) <= ?"
+    " AND coalesce(number, reason, reference, released_why) IS NOT NULL"
+)
+_OLD_WORDS: Final = "SELECT leaf_index FROM facts WHERE kind IN (?, 'retention_reason') AND body IS NOT NULL AND at < ?"
 
 
 def calls_before(tx: Source, before: datetime, *, refused: bool) -> int:
@@ -106,8 +113,27 @@ def erase_request(tx: StoreTransaction, request_id: str, *, at: datetime, actor:
     return len(leaves)
 
 
+def holds_over(tx: Source, day: date) -> list[str]:
+    """Holds that were released by a day and still say of whom, or why."""
+    return [row["id"] for row in tx.query(f"SELECT id {_RELEASED} ORDER BY id", [day.isoformat()])]
+
+
+def erase_hold(tx: StoreTransaction, hold_id: str, *, at: datetime, actor: str) -> int:
+    """Empty what a hold that was released says; 1. When it was put on and released stays."""
+    receipt = {"basis": "retention", "what": "holds"}
+    leaves = requests.leaves_of(tx, [hold_id])
+    erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    return 1
+
+
+def old_words(tx: Source, day: date) -> list[int]:
+    """The leaves of reasons and purposes (``said.WORDS``) from before a day."""
+    rows = tx.query(_OLD_WORDS, [said.WORDS, day.isoformat()])
+    return [row["leaf_index"] for row in rows]
+
+
 def erase_words(tx: StoreTransaction, leaves: Sequence[int], *, at: datetime, actor: str) -> int:
-    """Empty what was written about contacts that are kept no more; how many facts."""
+    """Empty what was written about contacts that are kept no more, and what is too old; how many facts."""
     receipt = {"basis": "retention", "what": "contacts"}
     erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
     return len(leaves)
@@ -157,6 +183,6 @@ def due(tx: Source, before: Mapping[str, datetime], day: date) -> dict[str, int]
     return {
         "calls": calls_before(tx, before["calls"], refused=False),
         "refused": calls_before(tx, before["refused"], refused=True),
-        "requests": len(requests_over(tx, day)),
+        "requests": len(requests_over(tx, day)) + len(holds_over(tx, day)),
         "contacts": idle_contacts(tx, before["contacts"]),
     }

@@ -253,3 +253,65 @@ def test_no_marketing_by_a_clock_behind_the_log_until_it_is_right_or_accepted(ho
     house.clock = SetClock(NOW - timedelta(hours=1))
     assert reason() == "clock_behind", "what was accepted is as old as the entry that says so"
     assert holds(house)
+
+
+def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(house: DataFolder) -> None:
+    desk = ByName(house)
+    house.clock = SetClock(months_ago(36, days=1))
+    why = {"reason": "the claim of Mrs Old", "reference": "Old 17", "actor": ANN}
+    released, standing = (desk.hold_add(number=number, **why)["id"] for number in NUMBERS[:2])
+    desk.hold_release(hold_id=released, reason="Mrs Old settled", actor=ANN)
+    house.keep("words", "log", ANN, {"of": "evidence_restored", "text": "for Mrs Old"})
+    house.clock = SetClock(NOW)
+    assert counts(house)["requests"] == 1
+    desk.retention_terms_sweep(actor=ANN)
+    assert counts(house)["requests"] == 0
+    left = house.read(lambda tx: tx.query("SELECT id, number, reason, released_at FROM holds ORDER BY number"))
+    assert [(row["id"], row["number"], row["reason"]) for row in left] == [
+        (released, None, None),
+        (standing, NUMBERS[1], "the claim of Mrs Old"),
+    ]
+    assert left[0]["released_at"]
+    bodies = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE body LIKE '%Mrs Old%'"))
+    assert len(bodies) == 1
+    assert holds(house)
+
+
+PERSONAL_WITHOUT_TERM = {"objections", "consents"}
+"""They hold as long as they hold (the manual's page on retention)."""
+
+
+def test_of_every_table_it_is_known_what_becomes_of_a_number_in_it(house: DataFolder) -> None:
+    """Twelve years on, with everything past its term, no table but those two and the facts of theirs has one."""
+    desk = ByName(house)
+    long_ago = months_ago(36, days=1)
+    house.clock = SetClock(long_ago)
+    call(house, "called", NUMBERS[0], long_ago)
+    call(house, "refused-then", NUMBERS[0], long_ago, reason="listed_tps")
+    house.store.call(
+        lambda tx: [
+            tx.append(
+                Fact("receipt", "r-1", long_ago, "gate", {"call_id": "called", "code": "4K7X2Q9RMR", "decision": 1})
+            ),
+        ]
+    )
+    desk.reveal(kind="call", id="called", why=f"{NUMBERS[0]} asked", actor=ANN)
+    hold = desk.hold_add(number=NUMBERS[0], reason="a claim", reference="17", actor=ANN)["id"]
+    desk.hold_release(hold_id=hold, reason=f"{NUMBERS[0]} settled", actor=ANN)
+    asks = desk.request_open(asks="access", channel="post", name="Zeb Quill", numbers=[NUMBERS[0]], actor=ANN)
+    desk.request_withdraw(request=asks["reference"], reason=f"{NUMBERS[0]} rang", actor=ANN)
+    desk.objection_add(number=NUMBERS[1], source="letter", note="", actor=ANN)
+    words = {"how": "phone", "wording": "Yes", "who": "Mr Lee", "evidence": "note 17"}
+    desk.consent_add(number=NUMBERS[2], **words, actor=ANN)
+    house.clock = SetClock(NOW)
+    desk.retention_terms_sweep(actor=ANN)
+    tables = house.read(lambda tx: tx.query("SELECT name FROM sqlite_schema WHERE type = 'table'"))
+    shown = set()
+    for table in (row["name"] for row in tables):
+        for row in house.read(lambda tx, table=table: tx.query(f"SELECT * FROM {table}")):  # type: ignore[misc]  # noqa: S608
+            text = repr([value for value in row.values() if isinstance(value, str)])
+            shown |= {(table, row.get("kind")) for number in NUMBERS if number.removeprefix("+44") in text}
+            assert "Zeb Quill" not in text, table
+    assert {table for table, _ in shown} <= PERSONAL_WITHOUT_TERM | {"facts"}
+    assert {kind for table, kind in shown if table == "facts"} <= {"objection", "consent"}, shown
+    assert holds(house)

@@ -113,12 +113,16 @@ class TermSweep:
                 now = self._folder.clock.now()
                 work = partial(kept.erase_request, request_id=request_id, at=now, actor=actor)
                 gone["requests"] += self._folder.store.call(work)
+        for hold_id in self._folder.read(lambda tx: kept.holds_over(tx, closed)):
+            if not self._stopped.is_set():
+                work = partial(kept.erase_hold, hold_id=hold_id, at=self._folder.clock.now(), actor=actor)
+                gone["requests"] += self._folder.store.call(work)
         while not self._stopped.is_set():
             went = self._folder.store.call(partial(kept.forget_idle, before=before["contacts"], limit=CONTACTS))
             gone["contacts"] += went
             if not went:
                 break
-        if words := self._folder.read(said.about_gone_contacts):
+        if words := self._folder.read(lambda tx: [*said.about_gone_contacts(tx), *kept.old_words(tx, closed)]):
             self._folder.store.call(partial(kept.erase_words, leaves=words, at=self._folder.clock.now(), actor=actor))
         body = {"day": today.isoformat(), "months": self.months, "gone": gone, "held": held, "exports": self._exports()}
         self._folder.keep(SWEPT, kept.SUBJECT, actor, body)
@@ -194,7 +198,7 @@ class RetentionTermsShow(Request[TermsNow], frozen=True):
 WORDS: Final[Mapping[str, str]] = {
     "calls": "call records",
     "refused": "refused attempts",
-    "requests": "requests that are over",
+    "requests": "requests that are over, released holds",
     "contacts": "contacts neither imported nor called",
 }
 
