@@ -255,7 +255,7 @@ class GateProcess:
             self._note("gate_started", version=version("dialgate"), pid=os.getpid())
             self._signer.sign()
             asyncio.run(self._serve())
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
             if behind := self._call_manager.behind + self._sessions.behind:
                 log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
@@ -293,6 +293,7 @@ class GateProcess:
         # Not the loop's own handlers, which end with it: a second TERM would then cut the last leaves off.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        signal.signal(signal.SIGHUP, stop if os.isatty(0) else _hung_up)  # it would end every call without a BYE
         answering = asyncio.ensure_future(
             control(
                 partial(carry_out, self._folder),
@@ -374,6 +375,10 @@ class GateProcess:
         self._metrics.clock_behind.set(self._folder.trust.clock_behind is not None)
         self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
         self._legs.sync()
+
+
+def _hung_up(*_: object) -> None:
+    log.warning("not_read_anew", hint="HUP changes nothing: the configuration is read when the gate starts")
 
 
 def _tell(chores: asyncio.Future[Any]) -> None:

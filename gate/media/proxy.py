@@ -23,15 +23,21 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import structlog
+
 from gate import ports
 from gate.config import Config
 from gate.errors import ConfigError, MediaError
 from gate.media.addresses import Addresses
 from gate.media.worker import Job, T, Worker, asked
 
+_log = structlog.get_logger("gate.media")
+
 PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the prompt's session, and of two copies to the recorder."""
 
+_FILES_PER_CALL, _FILES_BESIDE = PORTS_PER_CALL + 2, 512
+"""Open files that a call takes, and all the rest together."""
 _PULSE_AFTER = 0.05
 _PULSE_RENEWED = 1800.0
 
@@ -159,13 +165,20 @@ def _start(config: Config, addresses: Addresses) -> Any:
     try:
         return rtpproxy(extra_args=arguments, modules=())
     except (RuntimeError, OSError) as error:
-        raise MediaError(f"RTPProxy does not start ({error})", hint="check [media] address and ports") from error
+        hint = "check [media] address and ports, and how much memory the process may have"
+        raise MediaError(f"RTPProxy does not start ({error})", hint=hint) from error
 
 
 def _raise_file_limit(calls: int) -> None:
-    """Allow as many open sockets as that many calls need, as far as the hard limit goes."""
+    """Allow as many open sockets as that many calls need, as far as the hard limit goes. Raises ``MediaError`` where
+    that is not far enough for one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = calls * (PORTS_PER_CALL + 2) + 512
-    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    wanted, most = calls * _FILES_PER_CALL + _FILES_BESIDE, float("inf") if hard == resource.RLIM_INFINITY else hard
+    if most < wanted:
+        hint = "raise it: ulimit -Hn in a shell, LimitNOFILE= in a unit of systemd"
+        if most < _FILES_PER_CALL + _FILES_BESIDE:
+            raise MediaError(f"this process may open {hard} files, too few for one call", hint=hint)
+        _log.warning("few_open_files", limit=hard, calls=(hard - _FILES_BESIDE) // _FILES_PER_CALL, hint=hint)
+        wanted = hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -17,7 +17,7 @@ from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened,
 
 log = structlog.get_logger()
 
-UNHEARD = timedelta(seconds=0.25)
+UNHEARD = timedelta(seconds=0.5)
 """A callee who was not listened to for longer than this after the answer may have pressed a key: it is told."""
 
 

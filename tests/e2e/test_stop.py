@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +26,8 @@ TALKED = ["decision", "answered", "announced", "recording_opened", "connected", 
 
 
 @contextmanager
-def draining(folder: Path, seconds: int) -> Iterator[tuple[Gatehouse, Phones]]:
-    """A gate with one call of ``FIRST`` up, told to stop."""
+def draining(folder: Path, seconds: int, *, hup: bool = False) -> Iterator[tuple[Gatehouse, Phones]]:
+    """A gate with one call of ``FIRST`` up, told to stop; ``hup``: told to read its configuration anew before."""
     gate = Gatehouse(folder, announcement=0.6)
     gate.set("limits", drain_seconds=seconds)
     gate.add_pbx()
@@ -34,6 +36,9 @@ def draining(folder: Path, seconds: int) -> Iterator[tuple[Gatehouse, Phones]]:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             near.wait([near.dial(FIRST)], "up", PATIENCE)
             assert gate.process
+            if hup:
+                gate.process.send_signal(signal.SIGHUP)
+                gate.wait(lambda: "not_read_anew" in gate.said(), PATIENCE, "HUP is not told")
             gate.process.send_signal(signal.SIGTERM)
             gate.wait(lambda: "gate_stopping" in gate.said(), PATIENCE, "the gate was not told")
             yield gate, near
@@ -60,7 +65,7 @@ def assert_ended_well(gate: Gatehouse, ended_by: str, cause: str) -> None:
 
 
 def test_term_lets_a_running_call_end_and_takes_no_new_one(tmp_path: Path) -> None:
-    with draining(tmp_path / "gate", 20) as (gate, near):
+    with draining(tmp_path / "gate", 20, hup=True) as (gate, near):
         (talk,) = near.all()
         for number in (SECOND, THIRD):
             (refused,) = near.wait([near.dial(number)], "over", PATIENCE)
@@ -192,6 +197,23 @@ def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
     said = refused(house, code=2)
     for word in ("trunk.adress", "trunk.options_seconds", "firm.numbers", "storage.country", "config.toml:"):
         assert word in said, (word, said)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"), [(100, "may open 100 files, too few for one call"), (530, "few_open_files")]
+)
+def test_too_few_open_files_are_told_at_the_start(house: Gatehouse, files: int, said: str) -> None:
+    """Else calls would fail in the middle, each in another way."""
+    command = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(house.config)]
+    gate = subprocess.Popen(["prlimit", f"--nofile={files}:{files}", *command], stderr=subprocess.PIPE, text=True)
+    assert gate.stderr
+    lines = []
+    for line in gate.stderr:
+        lines.append(line)
+        if "gate_started" in line:
+            gate.terminate()
+    assert said in "".join(lines) and "LimitNOFILE" in "".join(lines) and "Traceback" not in "".join(lines), lines
+    assert gate.wait(PATIENCE) == (files < 530)
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
