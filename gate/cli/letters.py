@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -13,8 +14,14 @@ from gate.cli.output import View, say, today
 from gate.config import authority_due
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
+from gate.exports.letter_copies import SHIPPED, note, outdated
 from gate.exports.letter_samples import NOW, faults, samples
-from gate.exports.letters import SHIPPED, firm_of, render, templates_of
+from gate.exports.letters import firm_of, render, templates_of
+
+HINT: Final = (
+    "Your letters do not say what the new wording says. Compare: dialgate letters copy NEW-DIR, then dialgate letters "
+    "check --compared"
+)
 
 
 @click.group("letters")
@@ -61,17 +68,28 @@ def copy(view: View, folder: Path) -> None:
             with output_file(target, 0o644) as file:  # cut off, it would be taken for the firm's own
                 file.write(source.read_bytes())
             made.append(target.name)
+    note(folder, made)
     view.data({"folder": str(folder), "copied": made, "kept": kept})
     say("Edit them, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")
 
 
 @make("check", group=command, example="dialgate letters check")
-def check(view: View) -> None:
-    """Make every letter from your templates, and say what is wrong with them. Exit code 1 where something is."""
+@click.option("--compared", is_flag=True, help="Note that you have compared your templates with today's shipped ones.")
+def check(view: View, compared: bool) -> None:
+    """Make every letter from your templates, and say what is wrong with them. Exit code 1 where something is.
+
+    It tells, too, which of them were copied from wording that has changed since, in a newer version of Dialgate.
+    """
     templates = templates_of(view.config)
-    found = faults(firm_of(view.config), templates)
+    if compared and templates:
+        note(templates)
+    found, old = faults(firm_of(view.config), templates), outdated(templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
-    view.data(value, text=lambda shown: shown["faults"])
+    view.data(value | {"outdated": old}, text=lambda shown: shown["faults"])
+    for each in old:
+        say(f"Note: {each} was copied from wording that has changed since.")
+    if old:
+        say(HINT)
     if due := authority_due(view.config, today()):
         say(f"Note: {due}.")
     if found:

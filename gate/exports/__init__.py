@@ -20,7 +20,7 @@
   ``bundle_claims`` (what the gate says beside the facts)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
   those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
-  ``letter_samples``: letters to look at
+  ``letter_samples``: letters to look at; ``letter_copies``: what a firm's templates were copied from
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message
 - ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS

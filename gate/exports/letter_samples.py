@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from gate.core.letter_words import LetterFacts, LetterFirm
 from gate.core.request_words import Asks, Ground, LetterKind
-from gate.exports.letters import LAYOUTS, SHIPPED, LetterError, render
+from gate.exports.letter_copies import SHIPPED
+from gate.exports.letters import LAYOUTS, LetterError, render
 
 NOW: Final = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
 _REASONS: Final = "The call of 3 March is evidence in a claim.\n\nWe keep it until that is settled."

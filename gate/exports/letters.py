@@ -22,11 +22,11 @@ from gate.core.letter_words import Authority, Letter, LetterFacts, LetterFirm
 from gate.core.request_words import LetterKind
 from gate.errors import GateError
 from gate.exports import letter_blocks
+from gate.exports.letter_copies import SHIPPED
 from gate.exports.letter_facts import context, email_of
 from gate.exports.letter_message import message
 from gate.exports.spoken import spoken_number
 
-SHIPPED: Final = Path(__file__).parent / "templates" / "letters"
 LAYOUTS: Final = ("layout.txt", "layout.html")
 LONGEST: Final = 200_000
 """Characters of a body; more is a template that runs away."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gate.core.request_words import Ground, LetterKind
-from gate.exports.letters import SHIPPED
+from gate.exports import letter_copies, letters
+from gate.exports.letter_copies import RECORD, SHIPPED, outdated
 from tests.support.commands import dialgate
 from tests.support.settings import VALID, write
 
@@ -58,3 +60,27 @@ def test_help_names_every_kind_and_every_ground() -> None:
     ):  # fmt: skip
         told = dialgate(*command, "--help").out
         assert {value.value for value in values} <= set(re.findall(r"[a-z_]+", told)), command
+
+
+def test_a_template_copied_from_wording_that_has_changed_since_is_told(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, newer = tmp_path / "wording", tmp_path / "newer"
+    assert dialgate("letters", "copy", str(folder), "-c", config).code == 0
+    write(tmp_path, VALID + '[letters]\ntemplates = "wording"\n')
+    (folder / "refusal.txt").write_text((folder / "refusal.txt").read_text() + "\nOur own words.\n")
+    (folder / "late.txt").unlink()
+    assert dialgate("letters", "check", "--json", "-c", config).json["outdated"] == []
+    shutil.copytree(SHIPPED, newer)
+    for name in ("confirmation.txt", "late.txt", "refusal.txt"):
+        (newer / name).write_text((newer / name).read_text() + "\nBackups of our records hold them.\n")
+    for module in (letters, letter_copies):
+        monkeypatch.setattr(module, "SHIPPED", newer)
+    done = dialgate("letters", "check", "-c", config)
+    assert done.code == 0 and "confirmation.txt was copied from wording that has changed since" in done.err
+    assert "late.txt" not in done.err, "the shipped one is used"
+    assert outdated(folder) == ["confirmation.txt", "refusal.txt"]
+    assert dialgate("letters", "check", "--compared", "--json", "-c", config).json["outdated"] == []
+    assert "Our own words." in (folder / "refusal.txt").read_text()
+    (folder / RECORD).unlink()
+    assert outdated(folder) == ["confirmation.txt", "refusal.txt"], "as copied by a version that noted nothing"

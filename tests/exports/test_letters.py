@@ -14,9 +14,10 @@ import pytest
 from gate.config import authority_due, load
 from gate.core.letter_words import Letter, LetterFacts
 from gate.core.request_words import Asks, Ground, LetterKind
+from gate.exports.letter_copies import SHIPPED
 from gate.exports.letter_facts import GROUNDS
 from gate.exports.letter_samples import NOW, faults, samples
-from gate.exports.letters import SHIPPED, LetterError, firm_of, render, templates_of
+from gate.exports.letters import LetterError, firm_of, render, templates_of
 from tests.support.packs import FIRM
 from tests.support.settings import VALID, write
 

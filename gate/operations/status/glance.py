@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gate.config import authority_due, reminders
 from gate.converting import convert
 from gate.errors import GateError
+from gate.exports.letter_copies import outdated
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
@@ -170,6 +171,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *([f"Letters: {due}"] if folder.config.calling.live and (due := _authority_due(folder)) else []),
+        *_letters_outdated(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
@@ -185,3 +187,14 @@ _NO_MEMORY: Final = (
 
 def _authority_due(folder: DataFolder) -> str:
     return authority_due(folder.config, folder.today())
+
+
+def _letters_outdated(folder: DataFolder) -> list[str]:
+    name = folder.config.letters.templates
+    try:
+        old = outdated(folder.config.path(name)) if name else []
+    except OSError:  # what cannot be read is told when a letter is made
+        return []
+    if not old:
+        return []
+    return [f"Letters: {', '.join(old)} of yours: copied from wording that has changed since. dialgate letters check"]
