@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from gate.core.numbers import beginning_of
 from gate.errors import UsageError
-from gate.store.queries import Source
+from gate.store.queries import Source, marks
 from gate.store.reader import Reader
 from gate.store.sorting import Order
 from gate.store.transaction import StoreTransaction
@@ -206,12 +206,11 @@ def states(reader: Reader, list_id: int) -> Iterator[tuple[int, int, int, int]]:
 def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
     """Numbers whose own entries changed from this leaf on, the leaf up to which they are looked through, and whether
     there are more behind it."""
-    marks = ", ".join("?" * len(OWN_KINDS))
     rows = tx.query(
         "SELECT f.leaf_index, coalesce(o.number, c.number, h.number) AS number, r.numbers"  # noqa: S608 - only marks
         " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
         " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
-        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks}) ORDER BY f.leaf_index LIMIT ?",
+        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(OWN_KINDS)}) ORDER BY f.leaf_index LIMIT ?",
         (leaf, *OWN_KINDS, limit),
     )
     of_requests = (number for row in rows for number in json.loads(row["numbers"] or "[]"))

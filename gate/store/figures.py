@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from gate.core.evidence import stamp
-from gate.store.queries import Source
+from gate.store.queries import Source, marks
 from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
 
@@ -114,9 +114,9 @@ def recordings_kept(tx: Source, at: datetime) -> Row:
 
 def facts_by_kind(tx: Source, kinds: Sequence[str], since: datetime, until: datetime) -> dict[str, int]:
     """How often each of these happened; 0 where never."""
-    marks = ", ".join("?" * len(kinds))
     rows = tx.query(
-        f"SELECT kind, count(*) AS facts FROM facts WHERE kind IN ({marks}) AND at >= ? AND at < ? GROUP BY kind",  # noqa: S608
+        f"SELECT kind, count(*) AS facts FROM facts WHERE kind IN ({marks(kinds)})"  # noqa: S608 - marks alone
+        " AND at >= ? AND at < ? GROUP BY kind",
         [*kinds, stamp(since), stamp(until)],
     )
     return dict.fromkeys(kinds, 0) | {row["kind"]: row["facts"] for row in rows}

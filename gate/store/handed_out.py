@@ -8,9 +8,9 @@ from typing import Final
 
 from gate.store import requests
 from gate.store.erasure import KIND
-from gate.store.queries import facts_of
+from gate.store.queries import facts_of, marks, slices
 from gate.store.transaction import StoreTransaction
-from gate.store.transfers import of_others, slices
+from gate.store.transfers import of_others
 from gate.types import Row
 
 
@@ -64,7 +64,7 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
     """
     facts: list[Row] = []
     for part in slices(sorted(set(leaves))):
-        facts += tx.query(_LEAVES.format(", ".join("?" * len(part))), part)
+        facts += tx.query(_LEAVES.format(marks(part)), part)
     found = []
     for bundle in tx.query(_BUNDLES) if facts else []:
         begun, size = json.loads(bundle["begun"]), json.loads(bundle["made"])["checkpoint"]

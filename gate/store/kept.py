@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from gate.core.evidence import stamp
 from gate.store import transfers
-from gate.store.queries import Page, Source, page_of, where_text
-from gate.store.transfers import SLICE, marks
+from gate.store.queries import SLICE, Page, Source, marks, page_of, slices, where_text
 from gate.types import Row
 
 _ROW = (
@@ -106,7 +105,7 @@ def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
         [*recording_ids],
     )
     came = transfers.before(tx, {row["call_id"] for row in calls}).values()
-    for part in transfers.slices({talk["number"] for talks in came for talk in talks if talk["number"]}):
+    for part in slices({talk["number"] for talks in came for talk in talks if talk["number"]}):
         on = f"target = 'number' AND released_at IS NULL AND number IN ({marks(part)})"
         found += tx.query(f"SELECT * FROM holds WHERE {on}", part)  # noqa: S608 - only marks
     return sorted({row["id"]: row for row in found}.values(), key=lambda row: int(row["leaf_index"]))

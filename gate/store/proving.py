@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gate.batched import batched
 from gate.core.evidence import Node
+from gate.store.queries import marks, slices
 from gate.store.reader import Reader
 from gate.store.tree import node_provider
 from gate.types import Row
@@ -16,8 +16,6 @@ _FACT = (
     "SELECT f.leaf_index, f.kind, f.subject, f.salt, f.body, l.leaf FROM facts AS f JOIN leaves AS l USING (leaf_index)"
 )
 _OWN = "(f.call_id IS NULL OR f.call_id <> f.subject)"
-SLICE = 500
-"""Ids in one statement, at most."""
 
 
 def nodes(reader: Reader) -> Node:
@@ -28,9 +26,9 @@ def nodes(reader: Reader) -> Node:
 def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) -> list[Row]:
     """Facts of these kinds about a subject among the first ``size`` leaves: ``leaf_index``, ``kind``, ``subject``,
     ``salt`` and ``body`` (None where erased; the text that the leaf commits to), ``leaf`` (bytes)."""
-    marks = ", ".join("?" for _ in kinds)
     return reader.query(
-        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks}) AND f.leaf_index < ? ORDER BY f.leaf_index",
+        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
+        " ORDER BY f.leaf_index",
         [subject, *kinds, size],
     )
 
@@ -38,10 +36,10 @@ def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) ->
 def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[Row]:
     """The same of receipts of recordings of these calls that were erased on a basis."""
     found: list[Row] = []
-    for part in batched(calls, SLICE):
+    for part in slices(calls):
         found += reader.query(
             f"{_FACT} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
-            f" WHERE call_id IN ({', '.join('?' for _ in part)})) AND {_OWN} AND f.kind = ?"
+            f" WHERE call_id IN ({marks(part)})) AND {_OWN} AND f.kind = ?"
             " AND json_extract(f.body, '$.basis') = ? AND f.leaf_index < ? ORDER BY f.leaf_index",
             [*part, kind, basis, size],
         )

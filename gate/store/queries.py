@@ -7,16 +7,21 @@ Rows are dictionaries named as the columns of ``gate.store.schema``; JSON column
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
+from gate.batched import batched
 from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.core.numbers import beginning_of
 from gate.store.paging import Way, window
 from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
+
+T = TypeVar("T")
+SLICE: Final = 500
+"""Ids in one statement, at most."""
 
 
 class Source(Protocol):
@@ -25,6 +30,16 @@ class Source(Protocol):
     def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
         """Rows of a SELECT as dictionaries."""
         ...
+
+
+def marks(values: Collection[Any]) -> str:
+    """As many question marks."""
+    return ", ".join("?" * len(values))
+
+
+def slices(values: Iterable[T]) -> Iterator[list[T]]:
+    """As many at a time as go into one statement."""
+    return batched(values, SLICE)
 
 
 class Page(NamedTuple):

@@ -83,6 +83,8 @@ REQUESTS = Table(
     personal=("name", "contact", "numbers", "about", "since", "until"),
 )
 
+IS_OPEN = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+"""Condition on a row: the request is not over."""
 SCHEMA = """
 CREATE TABLE requests (
     leaf_index INTEGER PRIMARY KEY,

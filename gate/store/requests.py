@@ -14,9 +14,9 @@ from typing import Final
 
 from gate.core.evidence import stamp
 from gate.store import contacts, erasure, transfers
-from gate.store.queries import Page, Source, facts_of, page_of
+from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
+from gate.store.request_table import IS_OPEN
 from gate.store.transaction import StoreTransaction
-from gate.store.transfers import marks, slices
 from gate.types import Row
 
 COUNTED: Final = 1000
@@ -41,7 +41,6 @@ _FITS = (
 _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
-_OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 _UNTOLD = (
     "asks IN ('erasure', 'restriction', 'rectification')"
     " AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
@@ -85,7 +84,7 @@ def next_reference(tx: StoreTransaction, year: int) -> str:
 def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[Row]:
     """Requests that are not over and fit ``text`` (see ``page``), oldest first; with ``untold`` those too that are over
     for the person alone."""
-    which = f"({_OVER} OR {_UNTOLD})" if untold else _OVER
+    which = f"({IS_OPEN} OR {_UNTOLD})" if untold else IS_OPEN
     rows = tx.query(
         f"SELECT * FROM requests WHERE {which} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
         [_typed(text)],

@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 
-from gate.store.queries import Source
-from gate.store.transfers import marks, slices
+from gate.store.queries import Source, marks, slices
 from gate.types import Row
 
 WORDS = "words"

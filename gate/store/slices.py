@@ -19,6 +19,7 @@ from gate.batched import batched
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.errors import StoreError
 from gate.store.connect import open_reader
+from gate.store.queries import marks
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
 
 PAGE: Final = 500
@@ -105,9 +106,8 @@ class LogSlice:
             after = page[-1]
 
     def _facts_of(self, call_ids: Sequence[str], db: sqlite3.Connection) -> dict[str, list[Fact]]:
-        marks = ",".join("?" * len(call_ids))
         cursor = db.execute(
-            f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({marks}) AND leaf_index < ?"  # noqa: S608 - marks
+            f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({marks(call_ids)}) AND leaf_index < ?"  # noqa: S608 - marks
             " ORDER BY call_id, leaf_index",
             [*call_ids, self.size],
         )

@@ -88,10 +88,14 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     gone = [states[call]["number"] for call in going if states[call]["number"]]
     leaves = requests.call_leaves(tx, going, gone)
     leaves += said.about_calls(tx, going)
+    _empty(tx, leaves, at=at, actor=actor, what=what)
+    return len(going), len(ids) - len(going)
+
+
+def _empty(tx: StoreTransaction, leaves: Sequence[int], *, at: datetime, actor: str, what: str) -> None:
     if leaves:
         receipt = {"basis": "retention", "what": what}
         erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
-    return len(going), len(ids) - len(going)
 
 
 def _asking(tx: StoreTransaction) -> set[str]:
@@ -107,9 +111,7 @@ def requests_over(tx: Source, day: date) -> list[str]:
 def erase_request(tx: StoreTransaction, request_id: str, *, at: datetime, actor: str) -> int:
     """Empty what a request says of who asked; how many facts. Its course, without a name, stays."""
     leaves = requests.personal_leaves(tx, request_id)
-    if leaves:
-        receipt = {"basis": "retention", "what": "requests"}
-        erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    _empty(tx, leaves, at=at, actor=actor, what="requests")
     return len(leaves)
 
 
@@ -120,9 +122,7 @@ def holds_over(tx: Source, day: date) -> list[str]:
 
 def erase_hold(tx: StoreTransaction, hold_id: str, *, at: datetime, actor: str) -> int:
     """Empty what a hold that was released says; 1. When it was put on and released stays."""
-    receipt = {"basis": "retention", "what": "holds"}
-    leaves = requests.leaves_of(tx, [hold_id])
-    erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    _empty(tx, requests.leaves_of(tx, [hold_id]), at=at, actor=actor, what="holds")
     return 1
 
 
@@ -134,8 +134,7 @@ def old_words(tx: Source, day: date) -> list[int]:
 
 def erase_words(tx: StoreTransaction, leaves: Sequence[int], *, at: datetime, actor: str) -> int:
     """Empty what was written about contacts that are kept no more, and what is too old; how many facts."""
-    receipt = {"basis": "retention", "what": "contacts"}
-    erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    _empty(tx, leaves, at=at, actor=actor, what="contacts")
     return len(leaves)
 
 

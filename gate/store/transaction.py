@@ -18,6 +18,7 @@ from gate.ports import Fact
 from gate.store import acts
 from gate.store.fold import Columns, LogEntry, Table, hash_in, number_hash
 from gate.store.projections import TOUCHED, call_of
+from gate.store.request_table import IS_OPEN
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 from gate.store.values import utf8
 
@@ -37,7 +38,7 @@ _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND rem
 _CONSENTS = f"SELECT {CONSENT} FROM consents WHERE number_hash = ? ORDER BY given_at"  # noqa: S608 - the code's own
 OPEN_REQUESTS = (
     "FROM requests INDEXED BY requests_stopping WHERE asks IN ('erasure', 'objection') AND numbers IS NOT NULL"
-    " AND fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+    f" AND {IS_OPEN}"
 )
 """Requests that stop marketing to their numbers (LAW 1.7a): by an index that has no others."""
 RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND kind = 'restriction'"

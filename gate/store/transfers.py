@@ -6,16 +6,12 @@ is a party to calls of other numbers, and a call has parties besides the number 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Final
 
-from gate.batched import batched
-from gate.store.queries import Source
+from gate.store.queries import Source, marks, slices
 from gate.types import Row
 
-T = TypeVar("T")
-SLICE: Final = 500
-"""Ids in one statement, at most."""
 SCHEMA: Final = """
 ALTER TABLE calls ADD COLUMN transferred_to TEXT;
 UPDATE calls SET transferred_to = (SELECT json_extract(body, '$.to') FROM facts WHERE facts.call_id = calls.call_id
@@ -95,13 +91,3 @@ def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Row]]:
                 known |= fresh
                 places.add(row["call_id"])
     return found
-
-
-def marks(values: Collection[Any]) -> str:
-    """As many question marks."""
-    return ", ".join("?" * len(values))
-
-
-def slices(values: Iterable[T]) -> Iterator[list[T]]:
-    """As many at a time as go into one statement."""
-    return batched(values, SLICE)

@@ -27,6 +27,7 @@ from gate.operations.operation import READERS, Caller, Line, Moment, Note, Reque
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept
 from gate.store.paging import no_place
+from gate.store.queries import marks
 from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -212,9 +213,8 @@ def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -
 
 
 def _states(tx: StoreTransaction, ids: Sequence[str]) -> list[Row]:
-    marks = ",".join("?" * len(ids))
     return tx.query(
-        f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks})",  # noqa: S608
+        f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks(ids)})",  # noqa: S608
         [*ids],
     )
 
@@ -311,9 +311,8 @@ def _taken_and_restricted(
     tx: StoreTransaction, bundle: str, ids: Sequence[str]
 ) -> tuple[set[str], dict[str, list[Hold]]]:
     """Those of these recordings that have gone out with this bundle, and the restrictions that bear on any."""
-    marks = ",".join("?" * len(ids))
     rows = tx.query(
-        f"SELECT subject FROM facts WHERE subject IN ({marks}) AND kind = 'exported'"  # noqa: S608 - marks alone
+        f"SELECT subject FROM facts WHERE subject IN ({marks(ids)}) AND kind = 'exported'"  # noqa: S608 - marks alone
         " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
         [*ids, bundle],
     )

@@ -26,7 +26,7 @@ from gate.ports import Fact
 from gate.store import kept, requests
 from gate.store.acts import REPLAYED_BY
 from gate.store.journal import Read
-from gate.store.queries import Source
+from gate.store.queries import Source, marks
 from gate.types import Row
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ class _Known:
 
     def number(self, digest: str) -> str | None:
         if self._found is None:
-            numbers: set[str] = set()
-            for sql in _NUMBERS:
-                numbers |= {next(iter(row.values())) for row in self._folder.read(partial(_query, sql=sql))}
-            self._found = {self._folder.hash_of(number): number for number in numbers}
+            self._found = {self._folder.hash_of(number): number for number in self._folder.read(_numbers)}
         return self._found.get(digest)
 
 
@@ -98,8 +95,8 @@ def _sorted(acts: Sequence[Row]) -> dict[str, dict[str, Row]]:
     return of
 
 
-def _query(source: Source, sql: str) -> list[Row]:
-    return source.query(sql)
+def _numbers(source: Source) -> set[str]:
+    return {next(iter(row.values())) for sql in _NUMBERS for row in source.query(sql)}
 
 
 def _standing(of: dict[str, dict[str, Row]], kind: str, ended: str) -> list[Row]:
@@ -115,8 +112,7 @@ def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[Any
 
 def _ids(tx: StoreTransaction, table: str, ids: Collection[str], more: str = "") -> set[str]:
     """Those of these ids that a table has."""
-    marks = ", ".join("?" * len(ids))
-    rows = tx.query(f"SELECT id FROM {table} WHERE id IN ({marks}){more}", [*ids])  # noqa: S608 - the code's names
+    rows = tx.query(f"SELECT id FROM {table} WHERE id IN ({marks(ids)}){more}", [*ids])  # noqa: S608 - the code's names
     return {row["id"] for row in rows}
 
 

@@ -34,7 +34,7 @@ from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
 from gate.operations.requests.proofs import nameless
 from gate.operations.requests.steps import load
-from gate.operations.requests.telling import to_tell
+from gate.operations.requests.telling import MOST, to_tell
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
@@ -55,8 +55,6 @@ SCRUBS = 10
 """How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
 ROUNDS = 5
 """How often recordings are gone through: holds come and go meanwhile."""
-MOST = 1_000_000
-"""Calls of one person: all there are."""
 _LIVE = ("dialling", "answered", "talking")
 
 

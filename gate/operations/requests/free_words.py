@@ -13,9 +13,9 @@ from typing import Final
 from gate.operations.requests.plan import Plan
 from gate.operations.requests.proofs import nameless
 from gate.store import erasure
+from gate.store.queries import marks
 from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
-from gate.store.transfers import marks
 
 ALONE: Final[Mapping[str, str]] = {
     WORDS: "text",

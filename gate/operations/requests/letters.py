@@ -24,6 +24,7 @@ from gate.exports.mail import send, sender_of
 from gate.exports.spoken import spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, bodies, last, said, statements
+from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to, who_got
 from gate.store import requests as book
@@ -44,8 +45,6 @@ _SAID: Final = {
 
 
 RECTIFIED: Final = KINDS[events.Rectified]
-_ELSEWHERE: Final = " on another matter ("
-"""In the name of a hold that is about somebody else and mentions the person (``Plan.holds_elsewhere``)."""
 
 
 class Rendered(Response, frozen=True):
@@ -247,7 +246,7 @@ def _held_back(carried: Row, kind: LetterKind) -> str:
         return ""
     recordings, calls = carried["held_back"], carried["held_calls"]
     said = []
-    if mine := [name for name in carried["held_by"] if _ELSEWHERE not in name]:
+    if mine := [name for name in carried["held_by"] if ELSEWHERE not in name]:
         kept = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
         said.append(f"What stays: {kept if calls else 'what we hold in connection with your number'}.")
         said += dict.fromkeys(_why(name, kind) for name in mine)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from gate.types import Row
 
+ELSEWHERE = " on another matter ("
+"""In the name of a hold that is about somebody else and mentions the person."""
 GONE = (None, "erased")
 """States of the recording of a call that has none to open."""
 
@@ -103,7 +105,7 @@ class Plan:
         if record["call_id"] in self.held or self.held_lines.keys() & set(record["numbers"] or ()):
             return True  # and what keeps it is named already
         if record["in_force"] and record["record"] == "hold":
-            self.holds_elsewhere.add(f"{record['kind']} on another matter ({record['id']})")
+            self.holds_elsewhere.add(f"{record['kind']}{ELSEWHERE}{record['id']})")
             return True
         if not self._theirs(record):
             self.mentions.add(f"{record['record']} {record['name']}")

@@ -16,6 +16,7 @@ from gate.errors import RefusedError
 from gate.exports import proof_page
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, MADE, PACK
+from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, load
 from gate.store import proving as kept
 from gate.types import Row
@@ -31,8 +32,6 @@ _SHOWN: Final = (
     *("request_opened", "request_searched", "request_granted", "request_refused", "request_rectified"),
     *(PACK, CARRIED, MADE),
 )
-_OTHERS: Final = (" on another matter (",)
-"""In the name of a hold that is about somebody else."""
 
 
 class RequestProof(Response, frozen=True):
@@ -105,5 +104,5 @@ def _own(kind: str, body: Row) -> bool:
     """Whether the value speaks of nobody else."""
     if kind != CARRIED:
         return True
-    others = any(mark in name for name in body.get("held_by") or () for mark in _OTHERS)
+    others = any(ELSEWHERE in name for name in body.get("held_by") or ())
     return not body.get("mentions") and not others
