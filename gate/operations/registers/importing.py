@@ -146,7 +146,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     except RegisterError as error:
         body = {"name": name, "source_name": file.name, "why": error.message, "watched": asked.once}
         body["source_sha256"] = source_sha256
-        _keep(folder, REFUSED, body | {"path_said": file.said}, caller)
+        folder.keep(REFUSED, folder.new_id(), caller.actor, body | {"path_said": file.said})
         raise
     states(folder)  # from now on everybody is answered from the new snapshot
     try:
@@ -154,7 +154,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     except GateError as error:  # the snapshot is in force: its leaf waits for nothing else
         log.error("contacts_not_compared", register=name, error=error.message)
         report["contacts"] = None
-    _keep(folder, IMPORTED, report | {"path_said": file.said}, caller)
+    folder.keep(IMPORTED, folder.new_id(), caller.actor, report | {"path_said": file.said})
     if not contacts.background:
         contacts.follow(caller.progress)
     return convert(report, RegisterImported)
@@ -187,11 +187,6 @@ def _import(
         ),
     )
     return report.as_dict() | {"first_seen": seen.day.isoformat() if seen else None}
-
-
-def _keep(folder: DataFolder, kind: str, body: dict[str, Any], caller: Caller) -> None:
-    fact = folder.fact(kind, folder.new_id(), caller.actor, body)
-    folder.store.call(lambda tx: tx.append(fact))
 
 
 def _sha256_in_force(folder: DataFolder, name: str) -> str:

@@ -7,6 +7,7 @@ recipients (d), transfers (e), time limits (f), security (g).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -87,21 +88,21 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
 
 def _activities(config: Config) -> list[Activity]:
     found = [
-        _activity(
+        Activity(
             "Screening of outbound calls",
             "to call nobody who may not be called, and to prove it (PECR 2003 reg 21 to 21B)",
             _TOLD,
             "telephone number, purpose and topic of the call, decision with its reason, times, who asked for the call",
             "evidence of calls",
         ),
-        _activity(
+        Activity(
             "Preference service registers",
             f"the lists that calls are screened against: {', '.join(config.calling.registers).upper()}, under licence",
             "subscribers on these lists",
             "telephone numbers, and nothing else",
             "registers",
         ),
-        _activity(
+        Activity(
             "Objections and consents",
             "to keep a wish not to be called, and to prove an agreement to be called",
             _TOLD,
@@ -111,7 +112,7 @@ def _activities(config: Config) -> list[Activity]:
     ]
     if config.recording.enabled:
         found.append(
-            _activity(
+            Activity(
                 "Recording of calls",
                 f"{config.recording.purpose} (SI 2018/356); announced before it begins",
                 "people who are called, and the firm's own callers",
@@ -120,7 +121,7 @@ def _activities(config: Config) -> list[Activity]:
             )
         )
     found += [
-        _activity(
+        Activity(
             f"Calls that {each.name} carries by itself",
             f"screened here, and then redirected to the carrier. Announced by: {each.announced_by}. Recorded by: "
             f"{each.recorded_by}",
@@ -132,7 +133,7 @@ def _activities(config: Config) -> list[Activity]:
         if each.mode == "redirect"
     ]
     found += [
-        _activity(
+        Activity(
             f"Calls that {each.name} has recorded here",
             f"recorded as that system sends them (SIPREC). Announced by: {each.announced_by}",
             "people who are called, and the firm's own callers",
@@ -142,14 +143,14 @@ def _activities(config: Config) -> list[Activity]:
         for each in config.siprec
     ]
     found += [
-        _activity(
+        Activity(
             "Contact lists",
             "to tell before a call which numbers may be dialled",
             "people on the firm's own lists",
             "telephone number, the firm's own reference, result of the screening",
             "contact lists",
         ),
-        _activity(
+        Activity(
             "Requests of data subjects",
             "to answer access, erasure, objection, restriction and complaints in time",
             "people who ask, and those who act for them",
@@ -157,7 +158,7 @@ def _activities(config: Config) -> list[Activity]:
             "was seen, never the document",
             "requests",
         ),
-        _activity(
+        Activity(
             "Use of the gate",
             "to know who did what: every act has an actor",
             "the firm's own people who use the gate",
@@ -168,14 +169,8 @@ def _activities(config: Config) -> list[Activity]:
     return found
 
 
-def _activity(name: str, purpose: str, subjects: str, data: str, term: str) -> Activity:
-    return Activity(name=name, purpose=purpose, subjects=subjects, data=data, term=term)
-
-
 def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    roles: dict[str, int] = {}
-    for each in recipients:
-        roles[str(each.get("role") or "no role")] = roles.get(str(each.get("role") or "no role"), 0) + 1
+    roles = Counter(str(each.get("role") or "no role") for each in recipients)
     holders = ", ".join(f"{count} {role}" for role, count in sorted(roles.items())) or "nobody yet"
     carriers = ", ".join(each.name for each in config.trunk)
     texts = {

@@ -127,11 +127,9 @@ def last(course: Iterable[Mapping[str, Any]], kind: str) -> Row:
 
 def statements(course: Iterable[Mapping[str, Any]]) -> list[str]:
     """What was put right, as it was said, oldest first; nothing of what is erased."""
-    spoken = [fact["body"] for fact in course if fact["kind"] == WORDS and fact["body"]]
-    return [body["text"] for body in spoken if body["step"] == STATEMENT]
+    return [body["text"] for body in bodies(course, WORDS) if body["step"] == STATEMENT]
 
 
 def said(course: Iterable[Mapping[str, Any]], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
-    spoken = [fact["body"] for fact in course if fact["kind"] == WORDS and fact["body"]]
-    return next((body["text"] for body in reversed(spoken) if body["step"] == step), "")
+    return next((body["text"] for body in reversed(bodies(course, WORDS)) if body["step"] == step), "")

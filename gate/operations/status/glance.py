@@ -170,8 +170,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *register_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
-        *([f"Letters: {due}"] if folder.config.calling.live and (due := _authority_due(folder)) else []),
-        *_letters_outdated(folder),
+        *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
@@ -185,16 +184,12 @@ _NO_MEMORY: Final = (
 )
 
 
-def _authority_due(folder: DataFolder) -> str:
-    return authority_due(folder.config, folder.today())
-
-
-def _letters_outdated(folder: DataFolder) -> list[str]:
-    name = folder.config.letters.templates
-    try:
-        old = outdated(folder.config.path(name)) if name else []
-    except OSError:  # what cannot be read is told when a letter is made
-        return []
-    if not old:
-        return []
-    return [f"Letters: {', '.join(old)} of yours: copied from wording that has changed since. dialgate letters check"]
+def _letters_due(folder: DataFolder) -> list[str]:
+    config, told = folder.config, []
+    if config.calling.live and (due := authority_due(config, folder.today())):
+        told.append(due)
+    name, since = config.letters.templates, "copied from wording that has changed since. dialgate letters check"
+    with suppress(OSError):  # what cannot be read is told when a letter is made
+        if name and (old := outdated(config.path(name))):
+            told.append(f"{', '.join(old)} of yours: {since}")
+    return [f"Letters: {each}" for each in told]
