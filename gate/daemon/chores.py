@@ -82,14 +82,8 @@ def delete_superseded(folder: DataFolder) -> None:
         )
 
 
-async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
-    """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
-    watch = RequestWatch(folder)
-    await chore(lambda: count_requests(watch, metrics), "requests_not_looked_at", every=60.0)
-
-
 def count_requests(watch: RequestWatch, metrics: Metrics) -> None:
-    """Set the gauges of open and overdue requests."""
+    """Set the gauges of open and overdue requests; each day those that are due are logged."""
     now = watch.look()
     metrics.requests_open.set(now.open)
     metrics.requests_overdue.set(now.overdue)

@@ -30,7 +30,7 @@ from gate.core.allowances import jumps
 from gate.core.hours import public_holidays
 from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
-from gate.daemon.chores import chore, delete_superseded, measure, sweep, watch_requests
+from gate.daemon.chores import chore, count_requests, delete_superseded, measure, sweep
 from gate.daemon.drop import watch
 from gate.daemon.handed_in import watch_recordings
 from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, stay_on_one_core
@@ -50,6 +50,7 @@ from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.ingest.folder import IngestFolder
 from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
+from gate.operations.requests.reminding import RequestWatch
 from gate.ports import Fact
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
@@ -356,7 +357,7 @@ class GateProcess:
             chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
             chore(QuietCollector().look, "garbage_not_collected", every=LOOK_SECONDS, first=LOOK_SECONDS),
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
-            watch_requests(folder, metrics),
+            chore(partial(count_requests, RequestWatch(folder), metrics), "requests_not_looked_at", every=60.0),
             watch(folder),
             watch_recordings(folder, self._ingest_folder),
         ]

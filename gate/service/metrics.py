@@ -51,108 +51,68 @@ class Metrics:
         Info("dialgate_build", "Versions that run", registry=self.registry).info(
             {"version": version("dialgate"), "python": platform.python_version()}
         )
-        self._attempts = Counter(
-            "dialgate_attempts", "Call attempts by verdict and reason", ["verdict", "reason"], registry=self.registry
-        )
-        self._decisions = Counter(
-            "dialgate_decisions",
+
+        def counter(name: str, words: str, *labels: str) -> Counter:
+            return Counter(f"dialgate_{name}", words, labels, registry=self.registry)
+
+        def gauge(name: str, words: str, *labels: str) -> Gauge:
+            return Gauge(f"dialgate_{name}", words, labels, registry=self.registry)
+
+        self._attempts = counter("attempts", "Call attempts by verdict and reason", "verdict", "reason")
+        self._decisions = counter(
+            "decisions",
             "Decisions by the way in which they were asked for: phone, pbx, stranger (SIP), http",
-            ["way", "verdict"],
-            registry=self.registry,
+            "way",
+            "verdict",
         )
-        self._register_days = Gauge(
-            "dialgate_register_days_left",
-            "Days for which a register still supports marketing calls; below 0: none",
-            ["register"],
-            registry=self.registry,
+        self._register_days = gauge(
+            "register_days_left", "Days for which a register still supports marketing calls; below 0: none", "register"
         )
-        self.checkpoint_age = Gauge(
-            "dialgate_checkpoint_age_seconds",
-            "Age of the newest signed checkpoint; the log is signed while it grows",
-            registry=self.registry,
+        self.checkpoint_age = gauge(
+            "checkpoint_age_seconds", "Age of the newest signed checkpoint; the log is signed while it grows"
         )
-        self.disk_free = Gauge(
-            "dialgate_disk_free_bytes", "Room for the data folder that is left", registry=self.registry
-        )
-        self.disk = Gauge("dialgate_disk_bytes", "Size of the disk of the data folder", registry=self.registry)
-        self._asked = Counter(
-            "dialgate_asked",
+        self.disk_free = gauge("disk_free_bytes", "Room for the data folder that is left")
+        self.disk = gauge("disk_bytes", "Size of the disk of the data folder")
+        self._asked = counter(
+            "asked",
             "Answers to phone systems that asked by HTTP; a call that then comes is an attempt, once",
-            ["verdict", "reason"],
-            registry=self.registry,
+            "verdict",
+            "reason",
         )
-        self.asked_before = Counter(
-            "dialgate_attempts_asked_before", "Attempts that a phone system had asked about by HTTP before it dialled",
-            registry=self.registry,
-        )  # fmt: skip
-        self.calls = Gauge("dialgate_calls", "Calls that are not over yet", registry=self.registry)
-        self.recording_sessions = Gauge(
-            "dialgate_recording_sessions", "Recording sessions (SIPREC) that are not over yet", registry=self.registry
+        self.asked_before = counter(
+            "attempts_asked_before", "Attempts that a phone system had asked about by HTTP before it dialled"
         )
-        self.recording_sessions_ended = Counter(
-            "dialgate_recording_sessions_ended", "Recording sessions ended or refused, by cause", ["cause"],
-            registry=self.registry,
-        )  # fmt: skip
-        self.ended = Counter(
-            "dialgate_calls_ended", "Calls ended, by side and cause", ["by", "cause"], registry=self.registry
+        self.calls = gauge("calls", "Calls that are not over yet")
+        self.recording_sessions = gauge("recording_sessions", "Recording sessions (SIPREC) that are not over yet")
+        self.recording_sessions_ended = counter(
+            "recording_sessions_ended", "Recording sessions ended or refused, by cause", "cause"
         )
+        self.ended = counter("calls_ended", "Calls ended, by side and cause", "by", "cause")
         self.decision_seconds = Histogram(
             "dialgate_decision_seconds",
             "From the INVITE to its durable decision",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 3),
             registry=self.registry,
         )
-        self.without_evidence = Counter(
-            "dialgate_refused_without_evidence", "Refused because no evidence could be kept", registry=self.registry
+        self.without_evidence = counter("refused_without_evidence", "Refused because no evidence could be kept")
+        self.recorder_up = gauge("recorder_up", "1 while the recorder can record")
+        self.evidence_behind = gauge("evidence_behind", "Groups of facts that wait for room in the store")
+        self.requests_open = gauge("requests_open", "Data-subject requests that are not over")
+        self.requests_overdue = gauge("requests_overdue", "Data-subject requests past their last day")
+        self.retention_waits = gauge("retention_waits", "1 while the daily sweep waits for somebody to look")
+        self.evidence_rolled_back = gauge(
+            "evidence_rolled_back", "1 while the evidence is older than what was signed: no marketing calls"
         )
-        self.recorder_up = Gauge("dialgate_recorder_up", "1 while the recorder can record", registry=self.registry)
-        self.evidence_behind = Gauge(
-            "dialgate_evidence_behind", "Groups of facts that wait for room in the store", registry=self.registry
+        self.clock_behind = gauge("clock_behind", "1 while the machine's clock is behind the log: no marketing calls")
+        self.unsigned_seconds = gauge("unsigned_seconds", "For how long the log could not be signed; 0 when it can")
+        self._trunk_up = gauge("trunk_up", "1 while the carrier answers OPTIONS", "trunk")
+        self.connections = gauge("sip_connections", "Connections of phones and PBXs that are open")
+        self._usage = gauge("usage_highest", "Largest share of its limit that an account or PBX uses", "limit")
+        self._many_service = gauge("many_service_calls", "Accounts and PBXs over their share of service calls")
+        self._many_listed = gauge(
+            "many_listed_service_calls", "Accounts and PBXs whose service calls to listed numbers jumped"
         )
-        self.requests_open = Gauge(
-            "dialgate_requests_open", "Data-subject requests that are not over", registry=self.registry
-        )
-        self.requests_overdue = Gauge(
-            "dialgate_requests_overdue", "Data-subject requests past their last day", registry=self.registry
-        )
-        self.retention_waits = Gauge(
-            "dialgate_retention_waits", "1 while the daily sweep waits for somebody to look", registry=self.registry
-        )
-        self.evidence_rolled_back = Gauge(
-            "dialgate_evidence_rolled_back",
-            "1 while the evidence is older than what was signed: no marketing calls",
-            registry=self.registry,
-        )
-        self.clock_behind = Gauge(
-            "dialgate_clock_behind",
-            "1 while the machine's clock is behind the log: no marketing calls",
-            registry=self.registry,
-        )
-        self.unsigned_seconds = Gauge(
-            "dialgate_unsigned_seconds",
-            "For how long the log could not be signed; 0 when it can",
-            registry=self.registry,
-        )
-        self._trunk_up = Gauge(
-            "dialgate_trunk_up", "1 while the carrier answers OPTIONS", ["trunk"], registry=self.registry
-        )
-        self.connections = Gauge(
-            "dialgate_sip_connections", "Connections of phones and PBXs that are open", registry=self.registry
-        )
-        self._usage = Gauge(
-            "dialgate_usage_highest", "Largest share of its limit that an account or PBX uses", ["limit"],
-            registry=self.registry,
-        )  # fmt: skip
-        self._many_service = Gauge(
-            "dialgate_many_service_calls", "Accounts and PBXs over their share of service calls", registry=self.registry
-        )
-        self._many_listed = Gauge(
-            "dialgate_many_listed_service_calls", "Accounts and PBXs whose service calls to listed numbers jumped",
-            registry=self.registry,
-        )  # fmt: skip
-        self._line = {
-            name: Counter(f"dialgate_line_{name}", words, registry=self.registry) for name, words in _LINE.items()
-        }
+        self._line = {name: counter(f"line_{name}", words) for name, words in _LINE.items()}
         self._line_before: dict[str, int] = {}
 
     def decided(self, claimed_by: str, verdict: str, reason: str) -> None:
