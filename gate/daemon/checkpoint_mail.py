@@ -39,7 +39,7 @@ class CheckpointPost:
         mail = checkpoint_mail(note, log=name, size=head["size"], sender=sender_of(self._config), to=to, now=now)
         body = {"size": head["size"], "to": to}
         try:
-            body["said"] = send(mail, self._config).said
+            body["said"] = send(to, mail, self._config).said
         except MailError as error:
             if not error.uncertain:
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mailbox
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage, Message
@@ -33,17 +32,8 @@ It holds no personal data.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointMail:
-    """What ``mail.send`` takes."""
-
-    to: str
-    eml: bytes
-    """RFC 5322, CRLF."""
-
-
-def checkpoint_mail(note: str, *, log: str, size: int, sender: str, to: str, now: datetime) -> CheckpointMail:
-    """The message; the note is an attachment, byte for byte."""
+def checkpoint_mail(note: str, *, log: str, size: int, sender: str, to: str, now: datetime) -> bytes:
+    """The message (RFC 5322, CRLF); the note is an attachment, byte for byte."""
     mail = EmailMessage(policy=SMTP)
     mail["Date"] = format_datetime(now)
     mail["From"] = sender
@@ -55,7 +45,7 @@ def checkpoint_mail(note: str, *, log: str, size: int, sender: str, to: str, now
     mail.add_attachment(
         note.encode(), maintype="application", subtype="octet-stream", filename=f"{size:012d}.checkpoint"
     )
-    return CheckpointMail(to, mail.as_bytes())
+    return mail.as_bytes()
 
 
 def mailed_notes(path: Path) -> Iterator[tuple[str, str]]:

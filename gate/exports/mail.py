@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from email import message_from_bytes
-from typing import Final, Protocol
+from typing import Final
 
 from aiosmtplib import (
     SMTP,
@@ -47,20 +47,6 @@ class Delivery:
     message_id: str
 
 
-class Message(Protocol):
-    """What can be sent: a letter, a checkpoint."""
-
-    @property
-    def to(self) -> str:
-        """The e-mail address; empty where there is none."""
-        ...
-
-    @property
-    def eml(self) -> bytes:
-        """The whole message (RFC 5322, CRLF)."""
-        ...
-
-
 class MailError(GateError):
     """A letter was not sent; where ``uncertain``, it may have been."""
 
@@ -74,21 +60,22 @@ def sender_of(config: Config) -> str:
     return config.mail.sender or config.firm.contact_email
 
 
-def send(letter: Message, config: Config) -> Delivery:
-    """Send ``letter`` through ``[mail]``; blocks until the server has answered, on no event loop of the caller's.
+def send(to: str, eml: bytes, config: Config) -> Delivery:
+    """Send a letter or a checkpoint, the whole message as ``eml`` (RFC 5322, CRLF), through ``[mail]``; ``to`` is empty
+    where there is no address. Blocks until the server has answered, on no event loop of the caller's.
 
     Raises ``MailError``, and ``ConfigError`` where the password cannot be read.
     """
     mail, sender = config.mail, sender_of(config)
     if not mail.host:
         raise MailError("no mail server is configured", hint="set [mail] host, or print the letter and send it by post")
-    if not letter.to:
+    if not to:
         raise MailError("the letter has no email address", hint="print it and send it by post")
     if mail.security == "none" and not is_loopback(mail.host):
         raise MailError(f"letters go to {mail.host} over TLS only", hint="set mail.security to starttls or tls")
     password = read_secret(config.base, mail.password_file) if mail.password_file else ""
     context = None if mail.security == "none" else _context(config)
-    return asyncio.run(_send(letter, mail, sender, password, context))
+    return asyncio.run(_send(to, eml, mail, sender, password, context))
 
 
 def _context(config: Config) -> ssl.SSLContext:
@@ -102,7 +89,9 @@ def _context(config: Config) -> ssl.SSLContext:
     return context
 
 
-async def _send(letter: Message, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None) -> Delivery:
+async def _send(
+    to: str, eml: bytes, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None
+) -> Delivery:
     port = mail.port or PORTS[mail.security]
     server = f"{mail.host}:{port}"
     client = SMTP(
@@ -119,14 +108,14 @@ async def _send(letter: Message, mail: Mail, sender: str, password: str, context
         if mail.username:
             await _authenticated(client, server, mail.username, password)
         tls = client.get_transport_info("ssl_object")
-        said = await _handed_over(client, server, sender, letter)
+        said = await _handed_over(client, server, sender, to, eml)
     finally:
         try:
             await client.quit()
         except (SMTPException, OSError):
             client.close()
-    identity = str(message_from_bytes(letter.eml)["Message-ID"])
-    return Delivery(letter.to, server, tls.version() if tls else "", said, identity)
+    identity = str(message_from_bytes(eml)["Message-ID"])
+    return Delivery(to, server, tls.version() if tls else "", said, identity)
 
 
 async def _connected(client: SMTP, server: str) -> None:
@@ -158,21 +147,21 @@ async def _authenticated(client: SMTP, server: str, username: str, password: str
         ) from None
 
 
-async def _handed_over(client: SMTP, server: str, sender: str, letter: Message) -> str:
+async def _handed_over(client: SMTP, server: str, sender: str, to: str, eml: bytes) -> str:
     """Sender, recipient, text; returns what the server said to the text."""
     try:
         await client.mail(sender)
-        await client.rcpt(letter.to)
+        await client.rcpt(to)
     except SMTPSenderRefused as error:
         raise MailError(f"{server} takes no mail from {sender}: {_said(error)}", hint="see mail.sender") from None
     except SMTPRecipientRefused as error:
         later = error.code < 500  # RFC 5321, 4.2.1: 4yz is for now, 5yz for good
         hint = "nothing was sent; try again later" if later else "ask for another address, or use post"
-        raise MailError(f"{server} does not deliver to {letter.to}: {_said(error)}", hint=hint) from None
+        raise MailError(f"{server} does not deliver to {to}: {_said(error)}", hint=hint) from None
     except SMTPException as error:
         raise MailError(f"{server} broke off: {_said(error)}", hint="nothing was sent; try again later") from None
     try:
-        answer = await client.data(letter.eml.replace(f"{DRAFT}: 1\r\n".encode(), b"", 1))
+        answer = await client.data(eml.replace(f"{DRAFT}: 1\r\n".encode(), b"", 1))
     except SMTPDataError as error:
         raise MailError(f"{server} refused the letter: {_said(error)}", hint="nothing was sent") from None
     except SMTPException as error:

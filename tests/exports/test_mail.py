@@ -16,7 +16,7 @@ from gate.config import Config, Mail, load
 from gate.core.letter_words import Letter
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import firm_of, render
-from gate.exports.mail import MailError, send, sender_of
+from gate.exports.mail import Delivery, MailError, send, sender_of
 from tests.support.settings import VALID, secret, write
 from tests.support.smtp import PASSWORD, USER, Mailbox, certificate, mail_server
 
@@ -53,6 +53,10 @@ def guarded(folder: Path, mailbox: Mailbox, pem: Path, **mail: Any) -> Config:
     return config_of(folder, **({"port": mailbox.port, "ca_file": str(pem)} | login | mail))
 
 
+def sent(letter: Letter, config: Config) -> Delivery:
+    return send(letter.to, letter.eml, config)
+
+
 def letter_for(config: Config, **changes: Any) -> Letter:
     return render(replace(samples()[0], **changes), firm_of(config), now=NOW, sender=sender_of(config))
 
@@ -60,7 +64,7 @@ def letter_for(config: Config, **changes: Any) -> Letter:
 def test_over_starttls_with_a_password(tmp_path: Path, starttls: Mailbox, keys: tuple[Path, ssl.SSLContext]) -> None:
     config = guarded(tmp_path, starttls, keys[0])
     letter = letter_for(config, name="Zoë Example")
-    done = send(letter, config)
+    done = sent(letter, config)
     [(sender, to, text)] = starttls.letters
     assert (sender, to) == ("letters@example.invalid", ["ann@example.invalid"])
     assert text == letter.eml.replace(b"X-Unsent: 1\r\n", b""), "byte for byte, but no longer a draft"
@@ -75,23 +79,23 @@ def test_over_starttls_with_a_password(tmp_path: Path, starttls: Mailbox, keys: 
 def test_over_tls_from_the_first_byte(tmp_path: Path, keys: tuple[Path, ssl.SSLContext]) -> None:
     with mail_server(tls=keys[1]) as mailbox:
         config = config_of(tmp_path, port=mailbox.port, security="tls", ca_file=str(keys[0]))
-        assert send(letter_for(config), config).tls.startswith("TLSv1.")
+        assert sent(letter_for(config), config).tls.startswith("TLSv1.")
         assert mailbox.encrypted == [True] and len(mailbox.letters) == 1
 
 
 def test_in_clear_to_this_machine_only(tmp_path: Path, plain: Mailbox) -> None:
     config = clear(tmp_path, plain)
-    assert send(letter_for(config), config).tls == ""
+    assert sent(letter_for(config), config).tls == ""
     elsewhere = clear(tmp_path, plain, host="mail.example.invalid")
     with pytest.raises(MailError, match="over TLS only"):
-        send(letter_for(elsewhere), elsewhere)
+        sent(letter_for(elsewhere), elsewhere)
     assert len(plain.letters) == 1
 
 
 def test_no_tls_no_letter(tmp_path: Path, plain: Mailbox) -> None:
     config = config_of(tmp_path, port=plain.port)
     with pytest.raises(MailError, match="gives no protected connection"):
-        send(letter_for(config), config)
+        sent(letter_for(config), config)
     assert plain.letters == []
 
 
@@ -101,19 +105,19 @@ def test_a_certificate_that_is_not_trusted_or_of_another_gets_nothing(
     other, _ = certificate(tmp_path, "other.example.invalid")
     for config in (guarded(tmp_path, starttls, other), guarded(tmp_path, starttls, keys[0], host="127.0.0.1")):
         with pytest.raises(MailError, match=r"(?i)certificate") as caught:
-            send(letter_for(config), config)
+            sent(letter_for(config), config)
         assert "mail.ca_file" in caught.value.hint and not caught.value.uncertain
     assert starttls.letters == []
     broken = guarded(tmp_path, starttls, tmp_path / "mail.password")
     with pytest.raises(MailError, match="holds no certificates"):
-        send(letter_for(broken), broken)
+        sent(letter_for(broken), broken)
 
 
 def test_a_wrong_password_says_so(tmp_path: Path, starttls: Mailbox, keys: tuple[Path, ssl.SSLContext]) -> None:
     config = guarded(tmp_path, starttls, keys[0])
     secret(tmp_path / "mail.password", "wrong")
     with pytest.raises(MailError, match="does not let gate in: 535") as caught:
-        send(letter_for(config), config)
+        sent(letter_for(config), config)
     assert "mail.password_file" in caught.value.hint and "wrong" not in str(caught.value)
     assert starttls.letters == []
 
@@ -142,7 +146,7 @@ def test_what_the_server_refuses_is_told_in_its_words(
         setattr(plain, name, value.strip())
     config = clear(tmp_path, plain)
     with pytest.raises(MailError) as caught:
-        send(letter_for(config), config)
+        sent(letter_for(config), config)
     assert said in caught.value.message and not caught.value.uncertain and hint in caught.value.hint
     assert plain.letters == []
 
@@ -153,7 +157,7 @@ def test_a_server_that_breaks_off_after_the_text_leaves_it_open_and_gets_it_once
     plain.hang_up_at_data = True
     config = clear(tmp_path, plain)
     with pytest.raises(MailError, match="before it said whether it took the letter") as caught:
-        send(letter_for(config), config)
+        sent(letter_for(config), config)
     assert caught.value.uncertain and "log" in caught.value.hint
     assert len(plain.letters) == 1, "one try"
 
@@ -163,22 +167,22 @@ def test_a_server_that_is_away_or_silent(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
     config = config_of(tmp_path, host="127.0.0.1", port=port, security="none")
     with pytest.raises(MailError, match=rf"127\.0\.0\.1:{port} cannot be reached"):
-        send(letter_for(config), config)
+        sent(letter_for(config), config)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = config_of(tmp_path, host="127.0.0.1", port=silent.getsockname()[1], security="none", timeout_seconds=1)
         with pytest.raises(MailError, match=r"does not answer|cannot be reached") as caught:
-            send(letter_for(config), config)
+            sent(letter_for(config), config)
     assert not caught.value.uncertain
 
 
 def test_what_cannot_be_sent_at_all(tmp_path: Path, plain: Mailbox) -> None:
     config = clear(tmp_path, plain)
     with pytest.raises(MailError, match="no email address") as caught:
-        send(letter_for(config, contact="1 Example Street\nPortsmouth"), config)
+        sent(letter_for(config, contact="1 Example Street\nPortsmouth"), config)
     assert "post" in caught.value.hint
     unset = msgspec.structs.replace(config, mail=Mail())
     with pytest.raises(MailError, match="no mail server is configured"):
-        send(letter_for(config), unset)
+        sent(letter_for(config), unset)
     assert plain.letters == []
 
 
@@ -188,5 +192,5 @@ def test_the_sender_is_the_firms_address_where_none_is_set(tmp_path: Path, plain
         config, firm=msgspec.structs.replace(config.firm, contact_email="f@example.invalid")
     )
     assert sender_of(config) == "f@example.invalid"
-    send(letter_for(config), config)
+    sent(letter_for(config), config)
     assert plain.letters[0][0] == "f@example.invalid"

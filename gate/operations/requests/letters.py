@@ -147,7 +147,7 @@ def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
 
 def _sent(folder: DataFolder, letter: Letter) -> str:
     """By mail: what the server said. Raises ``GateError`` where there is none, or it did not take it."""
-    delivery = send(letter, folder.config)
+    delivery = send(letter.to, letter.eml, folder.config)
     return f"{delivery.server}: {delivery.said}"
 
 
