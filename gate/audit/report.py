@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 MOST_FAULTS = 100
 """Faults kept in a report; those beyond are counted."""
@@ -21,10 +19,6 @@ class Fault:
     """One sentence; names places, never what a person's data is."""
     leaf_index: int | None = None
     """The leaf it is about; the first one of the range where it can only be narrowed down to a range."""
-
-    def as_json(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {"what": self.what, "message": self.message, "leaf_index": self.leaf_index}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +49,6 @@ class Report:
     def first_fault(self) -> Fault | None:
         """The first one."""
         return self.faults[0] if self.faults else None
-
-    def as_json(self) -> dict[str, Any]:
-        """``ok``, ``size``, ``root`` (base64, as in a checkpoint), ``first_fault``, ``faults``, ``checked``,
-        ``proven``, ``not_proven``."""
-        return {
-            "ok": self.ok,
-            "size": self.size,
-            "root": base64.b64encode(self.root).decode(),
-            "first_fault": self.first_fault.as_json() if self.first_fault else None,
-            "faults": [fault.as_json() for fault in self.faults],
-            "fault_count": self.fault_count,
-            "checked": dict(self.checked),
-            "proven": list(self.proven),
-            "not_proven": list(self.not_proven),
-        }
 
 
 @dataclass(slots=True)

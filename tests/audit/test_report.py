@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gate.audit
 import gate.store.shape
-from gate.audit.report import Findings, Report
+from gate.audit.report import Fault, Findings, Report
 
 
 def test_the_packages_map_names_every_fault():
@@ -26,8 +26,4 @@ def test_a_report_is_not_ok_with_one_fault():
     findings.fault("leaf_missing", "leaf 3 is not there", 3)
     report = Report(9, b"r" * 32, tuple(findings.faults), findings.count, {"leaves": 9})
     assert not report.ok
-    assert report.as_json()["first_fault"] == {
-        "what": "leaf_missing",
-        "message": "leaf 3 is not there",
-        "leaf_index": 3,
-    }
+    assert report.first_fault == Fault("leaf_missing", "leaf 3 is not there", 3)

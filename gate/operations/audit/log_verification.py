@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gate.audit.verify import verify
 from gate.store.fold import number_hash
 from gate.store.projections import TABLES
@@ -37,9 +39,10 @@ def verified_log(
         pepper=pepper,
         shape=lambda connection: differences(connection, number_hash(pepper, "")),
         progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
-    ).as_json()
-    if not vkey:
-        report["not_proven"].append(
-            "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
-        )
-    return report | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
+    )
+    found: dict[str, Any] = msgspec.to_builtins(report)
+    found |= {"ok": report.ok, "first_fault": msgspec.to_builtins(report.first_fault)}
+    if vkey:
+        return found | {"vkey": trusted, "vkey_from": "elsewhere"}
+    own = "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
+    return found | {"not_proven": [*report.not_proven, own], "vkey": trusted, "vkey_from": "gate.key"}
