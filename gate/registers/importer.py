@@ -22,6 +22,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from gate.core.showing import LONDON
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
@@ -311,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RegisterError as error:
         _say({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
         return 1
-    _say({"report": report.as_dict()})
+    _say({"report": msgspec.to_builtins(report)})
     return 0
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from typing import Any
 
 import msgspec
 
@@ -42,8 +40,3 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the operator took it all the same."""
     previous_sha256: str = ""
     """The snapshot it was compared with; empty where there was none, or none that is whole."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values: dates as ISO text, tuples as lists."""
-        found: dict[str, Any] = json.loads(msgspec.json.encode(self))
-        return found

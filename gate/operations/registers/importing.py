@@ -186,7 +186,8 @@ def _import(
             until=TOO_LATE,
         ),
     )
-    return report.as_dict() | {"first_seen": seen.day.isoformat() if seen else None}
+    found: dict[str, Any] = msgspec.to_builtins(report)
+    return found | {"first_seen": seen.day.isoformat() if seen else None}
 
 
 def _sha256_in_force(folder: DataFolder, name: str) -> str:
