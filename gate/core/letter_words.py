@@ -19,13 +19,6 @@ class Authority:
     email: str = ""
 
 
-ICO = Authority(
-    name="Information Commissioner's Office",
-    address="Wycliffe House\nWater Lane\nWilmslow\nCheshire\nSK9 5AF",
-    web="https://ico.org.uk/make-a-complaint/",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class LetterFirm:
     """Who writes, and makes packs: the controller (Art 4(7))."""
@@ -34,12 +27,12 @@ class LetterFirm:
     trading_name: str
     address: str
     """Postal, one line or several."""
+    authority: Authority
     email: str = ""
     """Where answers to the letter go; also its sender unless ``[mail] from`` says otherwise."""
     freephone: str = ""
     signed: str = "Data compliance"
     """Who signs: a person or a desk."""
-    authority: Authority = ICO
     dpo: str = ""
     """The data protection officer, and how to reach them."""
 

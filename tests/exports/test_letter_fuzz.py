@@ -15,6 +15,7 @@ from gate.core.letter_words import LetterFacts, LetterFirm
 from gate.exports.letter_blocks import as_text, blocks, one_line, plain_lines, quoted
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import render
+from tests.support.packs import AUTHORITY
 
 NASTY = (
     "</p><script>alert(1)</script>", "<!--", "]]>", "&lt;b&gt;", "\r\nBcc: x@example.invalid\r\n\r\nx", "\n\n# Heading",
@@ -57,10 +58,10 @@ def test_no_text_in_any_field_changes_elements_or_headers(facts: LetterFacts, da
     values = {name: data.draw(TEXT, name) for name in FIELDS}
     numbers = tuple(data.draw(st.lists(TEXT, max_size=3)))
     told = {name: data.draw(TEXT, f"firm {name}") for name in FIRM_FIELDS}
-    firm = LetterFirm(**told)
+    firm = LetterFirm(**told, authority=AUTHORITY)
     made = render(replace(facts, numbers=numbers, **values), firm, now=NOW, sender="letters@example.invalid")
     tamed = {name: tame(text) for name, text in values.items()}
-    plain_firm = LetterFirm(**{name: tame(text) for name, text in told.items()})
+    plain_firm = LetterFirm(**{name: tame(text) for name, text in told.items()}, authority=AUTHORITY)
     plain_numbers = tuple(tame(number) for number in numbers)
     plain = render(
         replace(facts, numbers=plain_numbers, **tamed), plain_firm, now=NOW, sender="letters@example.invalid"

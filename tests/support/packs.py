@@ -16,13 +16,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from gate.core.letter_words import LetterFirm
+from gate.core.letter_words import Authority, LetterFirm
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice
 
+AUTHORITY = Authority(
+    name="Information Commissioner's Office",
+    address="Wycliffe House\nWater Lane\nWilmslow\nCheshire\nSK9 5AF",
+    web="https://ico.org.uk/make-a-complaint/",
+)
 FIRM = LetterFirm(
     legal_name="Webeo Example Ltd",
     trading_name="Webeo",
     address="Building 3000, Lakeside\nNorth Harbour\nPortsmouth\nPO6 3EN",
+    authority=AUTHORITY,
     email="datacompliance@example.invalid",
 )
 PASSPHRASE = "k7qm-2x9d-h4fs-0vwe-31rt"
