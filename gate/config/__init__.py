@@ -8,12 +8,11 @@
 - ``calls_in``  calls in: the sections, and their rules
 - ``trunks``    the rules of the carriers; ``families``: IPv4 and IPv6 on both sides of a socket
 - ``mail``      the rules of letters and mail
-- ``drop``      the rules of the folder in which register files land
 - ``control``   how the gate is asked: socket, HTTP, tokens; ``asking``: the rules of who may ask there
 - ``ingest``    recordings from elsewhere: the section, and its rules
 - ``siprec``    systems whose recordings are taken by SIPREC: the sections, and their rules
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
-- ``streams``   the same of SIP over TCP and TLS; ``edge``: an edge in front of the gate, section and rules
+- ``edge``      an edge in front of the gate: the section, and its rules
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gate.config.addresses import name_fault, network
-from gate.config.faults import Fault, Readable, duplicates, unprintable
+from gate.config.addresses import network
+from gate.config.faults import Fault, Readable, duplicates, names_faults, unprintable
 from gate.config.lines import Key
 from gate.config.schema import Account, Firm, Pbx, Sip
 from gate.core import numbers
@@ -43,26 +43,16 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     found: list[Fault] = []
     if not accounts and not pbxs:
         found.append(Fault((), "nobody may call: add an [[account]] for a softphone or a [[pbx]]"))
-    names: set[str] = set()
+    found += names_faults(readable, "account", "username")
     for index, account in accounts.items():
         key: Key = ("account", index)
-        if fault := name_fault(account.username):
-            found.append(Fault((*key, "username"), fault))
-        if account.username in names:
-            found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
-        names.add(account.username)
         if account.refusal:
             found += refused_with(account.refusal, (*key, "refusal"))
         found += _presented(account, firm, key)
-    names.clear()
+    found += names_faults(readable, "pbx")
     taken: dict[str, str] = {}
     for index, pbx in pbxs.items():
         key = ("pbx", index)
-        if fault := name_fault(pbx.name):
-            found.append(Fault((*key, "name"), fault))
-        if pbx.name in names:
-            found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
-        names.add(pbx.name)
         found += refused_with(pbx.refusal, (*key, "refusal"))
         sip = readable.get("sip", Sip)
         if pbx.certificate and pbx.addresses:

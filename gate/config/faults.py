@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from gate.config.addresses import network
+from gate.config.addresses import name_fault, network
 from gate.config.lines import Key
 from gate.config.section import Section
 
@@ -77,6 +77,18 @@ def callers_of(readable: Readable) -> set[str]:
     """Who may call, as ``account:NAME`` and ``trunk:NAME``."""
     accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
     return {f"account:{each.username}" for each in accounts.values()} | {f"trunk:{each.name}" for each in pbxs.values()}
+
+
+def names_faults(readable: Readable, array: str, field: str = "name") -> Iterator[Fault]:
+    """Names of an array's elements that are none, or that are there twice."""
+    seen: set[str] = set()
+    for index, element in readable.arrays.get(array, {}).items():
+        name, key = getattr(element, field), (array, index, field)
+        if fault := name_fault(name):
+            yield Fault(key, fault)
+        if name in seen:
+            yield Fault(key, f"{name} is there twice; leave one")
+        seen.add(name)
 
 
 def not_callers(named: Sequence[str], callers: set[str], key: Key) -> Iterator[Fault]:

@@ -19,7 +19,6 @@ from gate.config.callers import callers, e164, refused_with
 from gate.config.calls_in import calls_in_faults
 from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
-from gate.config.drop import registers_faults
 from gate.config.edge import edge_faults
 from gate.config.families import families
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
@@ -50,7 +49,6 @@ from gate.config.schema import (
 )
 from gate.config.secrets import read_secret
 from gate.config.siprec import sessions_fault, siprec_faults
-from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.kinds import BLOCKABLE
@@ -59,6 +57,7 @@ from gate.core.rules import LONGEST_CONSENT
 from gate.errors import ConfigError
 
 _TERMS = ("calls", "refused", "requests", "contacts")
+_COVERAGE = re.compile(r"full|0[0-9]{1,9}(,0[0-9]{1,9})*")
 PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the announcement's, and of the copies to the recorder."""
 
@@ -158,7 +157,15 @@ def _storage(storage: Storage) -> Iterator[Fault]:
 def _sip(sip: Sip) -> Iterator[Fault]:
     if fault := host_port(sip.listen, literal=True):
         yield Fault(("sip", "listen"), fault)
-    yield from streams_faults(sip)
+    for name in ("tcp", "tls"):
+        text = getattr(sip, name)
+        if text and (fault := host_port(text, literal=True)):
+            yield Fault(("sip", name), fault)
+    if sip.tcp and sip.tcp == sip.tls:
+        yield Fault(("sip", "tls"), "is the address and port of sip.tcp; port 5061 is usual")
+    if sip.tls and not sip.tls_certificate:
+        yield Fault(("sip", "tls_certificate"), "TLS needs a certificate: the path of a PEM file")
+    yield from at_least(sip, "sip", 1, "connections", "connections_each")
     if sip.dns and (fault := host_port(sip.dns, literal=True)):
         yield Fault(("sip", "dns"), fault)
     yield from blank(sip, "sip", "realm")
@@ -314,6 +321,25 @@ def _consent(consent: Consents) -> Iterator[Fault]:
         yield Fault(("consent", "months"), f"{consent.months} is too large; at most {LONGEST_CONSENT}")
 
 
+def _registers(registers: Registers) -> Iterator[Fault]:
+    """The folder in which the licensee's daily files land."""
+    if not registers.watch.isprintable():
+        yield Fault(("registers", "watch"), "printable text on one line only")
+    for name in ("tps_names", "ctps_names"):
+        patterns = getattr(registers, name)
+        if registers.watch and not patterns:
+            yield Fault(("registers", name), 'name at least one pattern, e.g. "tps*.txt"')
+        for index, pattern in enumerate(patterns):
+            if not pattern.strip() or "/" in pattern or pattern.startswith("."):
+                yield Fault(("registers", name, index), f'"{pattern}" is not a file\'s name; write "tps*.txt"')
+    both = {each.casefold() for each in registers.tps_names} & {each.casefold() for each in registers.ctps_names}
+    if both:
+        yield Fault(("registers", "ctps_names"), f"{sorted(both)[0]} is among tps_names too: a file is one of the two")
+    if not _COVERAGE.fullmatch(registers.coverage):
+        yield Fault(("registers", "coverage"), f'"{registers.coverage}" is none; write "full" or codes: "0161,020"')
+    yield from at_least(registers, "registers", 1, "settle_seconds", "poll_seconds")
+
+
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
@@ -325,7 +351,7 @@ _OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
     Recording: _recording,
     Calling: _calling,
     Consents: _consent,
-    Registers: registers_faults,
+    Registers: _registers,
     Retention: _retention,
     Limits: _limits,
     Requests: requests_faults,

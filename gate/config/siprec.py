@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
-from gate.config.addresses import name_fault
-from gate.config.faults import Fault, Readable, at_least, no_networks, unprintable
+from gate.config.faults import Fault, Readable, at_least, names_faults, no_networks, unprintable
 from gate.config.lines import Key
 from gate.config.section import Section
 
@@ -39,15 +38,10 @@ class Siprec(Section, frozen=True):
 
 def siprec_faults(readable: Readable, sip: Sip | None, recording: Recording | None) -> Iterator[Fault]:
     """Every fault of the sections."""
-    names: set[str] = set()
+    yield from names_faults(readable, "siprec")
     taken: dict[str, str] = {}
     for index, each in readable.arrays.get("siprec", {}).items():
         key: Key = ("siprec", index)
-        if fault := name_fault(each.name):
-            yield Fault((*key, "name"), fault)
-        if each.name in names:
-            yield Fault((*key, "name"), f"{each.name} is there twice; leave one")
-        names.add(each.name)
         if not each.announced_by.strip():
             yield Fault((*key, "announced_by"), "the gate does not announce these recordings; say who does")
         yield from unprintable(each, key, "announced_by", "certificate")
