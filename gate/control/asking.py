@@ -7,6 +7,7 @@ as well: in plain text a block is never a 200, and nothing but an allow has the 
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from typing import Any, Final
@@ -113,7 +114,9 @@ def _weight(parameters: list[str]) -> float:
 def _read(raw: bytes, kind: str) -> dict[str, Any]:
     """The fields of a body. What begins as JSON is JSON: so curl sends it under another name."""
     if kind in _JSON or not raw.strip() or raw.lstrip().startswith(b"{"):
-        return fields_of(raw)
+        fields = fields_of(raw)
+        json.loads(raw or b"{}", object_pairs_hook=_once, parse_int=str)
+        return fields
     try:
         text = raw.decode().strip()
     except UnicodeDecodeError:
@@ -139,7 +142,12 @@ def pairs(text: str) -> dict[str, Any]:
         )
     except ValueError:
         raise UsageError("the fields are not understood", hint="write number=… and the like, percent-encoded") from None
-    fields: dict[str, Any] = dict(pairs)
+    return _once(pairs)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two numbers was screened is not to be guessed at."""
+    fields = dict(pairs)
     if len(fields) != len(pairs):
         raise UsageError("a field is said twice", hint="say it once")
     return fields

@@ -165,6 +165,8 @@ UNREADABLE: list[tuple[str, str, str | bytes, dict[str, str]]] = [
     ("POST", f"{PATH}?number={quote(ALLOWED)}", json.dumps({"number": LISTED}), {}),
     ("POST", f"{PATH}?format=text", json.dumps({"number": ALLOWED, "format": "json"}), {}),
     ("POST", PATH, json.dumps({"number": ALLOWED, "format": 5}), {}),
+    ("POST", PATH, f'{{"number": "{LISTED}", "number": "{ALLOWED}"}}', {}),
+    ("POST", PATH, f'{{"number": "{LISTED}", "n\\u0075mber": "{ALLOWED}"}}', {}),
     ("POST", PATH, "number=%ff", FORM),
     ("POST", PATH, b"number=\xff", FORM),
     ("POST", PATH, f"number={quote(ALLOWED)}&number=1", FORM),
