@@ -12,7 +12,8 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``attention`` what somebody must see to, and where it is mended
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
-- ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
+- ``palette``   the actions as the command palette offers them; ``jobs``: by what people call them;
+                ``help``: what ``?`` shows
 - ``typed_ahead`` what is typed before a dialog can take it waits for it
 - ``manual``    a page of the manual, opened from there; ``manual_table``: its tables
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page

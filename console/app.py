@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from textual import events, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -27,7 +27,7 @@ from console.late import late
 from console.messages import AttentionChanged, LinkChanged, Snapshot
 from console.modes import load, screens
 from console.modes.base import GateScreen
-from console.palette import Objects, commands
+from console.palette import Offered, commands
 from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.typed_ahead import TypedAhead
@@ -77,7 +77,7 @@ class ConsoleApp(TypedAhead[None]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMAND_PALETTE_DISPLAY = "^p"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = App.COMMANDS | {Objects}
+    COMMANDS = {Offered}  # noqa: RUF012 - Textual's own annotation
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-vast")]  # noqa: RUF012 - Textual's own annotation
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
@@ -322,11 +322,16 @@ class ConsoleApp(TypedAhead[None]):
             self.push_screen(HelpScreen(self.screen), self._to_manual)
 
     def _to_manual(self, wanted: bool | None) -> None:
+        if wanted:
+            pages = (getattr(screen, "PAGE", "") for screen in reversed(self.screen_stack))
+            self.read(next(filter(None, pages), INDEX))
+
+    def read(self, page: str) -> None:
+        """Open a page of the manual."""
         from console.manual import ManualScreen  # with Textual's Markdown: not for the first picture
 
-        if wanted and not isinstance(self.screen, ManualScreen):
-            pages = (getattr(screen, "PAGE", "") for screen in reversed(self.screen_stack))
-            self.push_screen(ManualScreen(next(filter(None, pages), INDEX)))
+        if not isinstance(self.screen, ManualScreen):
+            self.push_screen(ManualScreen(page))
 
     def action_next_theme(self) -> None:
         """The other theme."""

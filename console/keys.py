@@ -69,7 +69,18 @@ LIST: Final[list[BindingType]] = [
     bind("list.pause", "p", "pause", "pause, or follow what happens"),
     *REVEAL,
 ]
+NEVER_AGAIN: Final[list[BindingType]] = [
+    bind(
+        "call.object",
+        "a",
+        "never_again",
+        "never again",
+        show=True,
+        more="the callee wants no more calls: add an objection",
+    )
+]
 CALLS: Final[list[BindingType]] = [
+    *NEVER_AGAIN,
     bind("calls.receipt", "c", "receipt", "receipt", more="what a callee's receipt says, by its code"),
     bind("calls.hold", "h", "hold", "hold", more="hold the recordings of what is marked against erasure"),
 ]
@@ -129,6 +140,7 @@ RECORDING: Final[list[BindingType]] = [
     bind("recording.last_mark", "left_square_bracket", "mark(-1)", "mark before", more="to the mark before"),
     bind("recording.faster", "greater_than_sign", "speed(1)", "faster", shown_as=">"),
     bind("recording.slower", "less_than_sign", "speed(-1)", "slower", shown_as="<"),
+    *NEVER_AGAIN,
     bind("recording.call", "c", "call", "call", show=True, more="to its call, or back to it"),
     bind("recording.related", "t", "related", "go to", show=True, more="its call, holds, requests, contact"),
     bind("recording.another_key", "K", "another_key", "one more key"),
@@ -195,6 +207,7 @@ AUDIT: Final[list[BindingType]] = [
 ]
 TODAY: Final[list[BindingType]] = [bind("today.find", "slash", "app.find", "find", show=True, shown_as="/")]
 CALL: Final[list[BindingType]] = [
+    *NEVER_AGAIN,
     bind("call.recording", "o", "recording", "recording", show=True, more="to its recording"),
     bind("call.related", "t", "related", "go to", show=True, more="its recording, holds, requests, contact"),
 ]

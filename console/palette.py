@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
-from textual.command import Hit, Hits, Provider
+from textual.command import Hit, Hits
 from textual.screen import Screen
+from textual.system_commands import SystemCommandsProvider
 
 from console import keys
 from console.attention import Place
+from console.jobs import fits, jobs
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
@@ -53,29 +55,33 @@ def commands(app: ConsoleApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
             seen.add(ident)
             words = binding.tooltip or binding.description
             place = Place(mode, action=binding.action)
-            yield SystemCommand(f"{mode.capitalize()}: {words}", ident, partial(_go, app, place))
+            yield SystemCommand(f"{mode.capitalize()}: {words}", ident, partial(go, app, place))
 
 
-def _go(app: ConsoleApp, place: Place) -> None:
-    app.run_worker(app.go(place), group="quit", exclusive=True)
+def go(app: ConsoleApp, place: Place, find: str = "") -> None:
+    """To a place, in a worker."""
+    app.run_worker(app.go(place, find), group="quit", exclusive=True)
 
 
-class Objects(Provider):
-    """What was typed, as something to look for in each mode that can: a number, a reference, an id, a day, a name."""
+class Offered(SystemCommandsProvider):
+    """What fits what was typed, in one order: jobs, actions, and at last where it can be looked for. (Textual keeps the
+    cursor on what came first.)"""
 
     async def search(self, query: str) -> Hits:
-        """Below every action that fits."""
+        """Each word that was typed begins one of a job, an action, a page."""
+        app: Any = self.app
         text = " ".join(query.split())
-        if len(text) < 3:
-            return
-        for number, (name, place) in enumerate(FOUND_IN.items()):
+        enough = len(text) >= 3
+        for said, about, place in jobs(text) if enough else ():
+            run = partial(go, app, place) if isinstance(place, Place) else partial(app.read, place)
+            yield Hit(3.0, said, run, help=about)
+        for said, about, run_command, _ in app.get_system_commands(self.screen):
+            if fits(text, f"{said} {about}"):
+                yield Hit(2.0, said, run_command, help=about)
+        for number, (name, place) in enumerate(FOUND_IN.items() if enough else ()):
             yield Hit(
                 0.01 - number * 0.001,
                 f"Find in {name}: {text}",
-                partial(_find, self.app, place, text),
+                partial(go, app, place, text),
                 help="by number, reference, id, day or name",
             )
-
-
-def _find(app: Any, place: Place, text: str) -> None:
-    app.run_worker(app.go(place, text), group="quit", exclusive=True)

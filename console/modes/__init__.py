@@ -4,7 +4,7 @@
                   ``sorting``: their order
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``sure``        a question before what one letter would do
-- ``finding``     one line that finds; ``related``: what belongs to a call
+- ``finding``     one line that finds; ``related``: what belongs to a call; ``objecting``: the callee wants no more
 - ``taking_back`` undo of what took something away
 - ``today``       the day of whoever looks; ``today_shown``: its rows
 - ``live``        calls in hand, counts of the last hour

@@ -55,10 +55,11 @@ class GateScreen(Screen[None]):
         """The line to the gate."""
         return self.app.feed
 
-    async def ask(self, request: Request[R]) -> R | None:
-        """The gate's response, numbers hidden; None where it failed, which has been said on the screen."""
+    async def ask(self, request: Request[R], *, hidden: bool = True) -> R | None:
+        """The gate's response, numbers ``hidden`` unless one is looked for by it; None where it failed, which has been
+        said on the screen."""
         try:
-            return await self.feed.ask(hiding(request))
+            return await self.feed.ask(hiding(request) if hidden else request)
         except GateError as error:
             self.complain(error)
             return None

@@ -43,8 +43,8 @@ class Mode(ListMode):
         "Every attempt that the gate decided, newest first. / finds by a number or its beginning, by a word of the "
         "reason, by who called, or by the beginning of an id. Enter explains the decision and shows its leaf. "
         "u shows a number in full for half a minute; the log keeps who asked, and why. The space bar marks a call; h "
-        "holds the recordings of all that are marked. S sorts by a column. c shows what a callee's receipt "
-        "says, by its code."
+        "holds the recordings of all that are marked. a notes that the callee wants no more calls. S sorts by a "
+        "column. c shows what a callee's receipt says, by its code."
     )
     BINDINGS: ClassVar[list[BindingType]] = keys.CALLS
     VIEWS = (
@@ -66,12 +66,20 @@ class Mode(ListMode):
         """What this account may."""
         if action == "hold":
             return self.feed.session.may("hold_add") or None
+        if action == "never_again":
+            return self.feed.session.may("objection_add") or None
         return super().check_action(action, parameters)
 
     @work
     async def action_receipt(self) -> None:
         """What a callee's receipt says."""
         await late("console.modes.receipt:show")(self)
+
+    @work
+    async def action_never_again(self) -> None:
+        """No more calls to the number under the cursor."""
+        if self.table.row is not None:
+            await late("console.modes.objecting:never_again")(self, str(self.table.row["call_id"]))
 
     @work
     async def action_hold(self) -> None:
@@ -98,7 +106,8 @@ class CallDetail(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.CALL, *keys.REVEAL]
     HELP_TEXT = (
         "One attempt: what was decided on which grounds, what happened, and the leaves that prove it. o leads to its "
-        "recording, where p plays it; t to whatever belongs to it: holds, requests, the contact."
+        "recording, where p plays it; t to whatever belongs to it: holds, requests, the contact. a notes that the "
+        "callee wants no more calls."
     )
 
     def __init__(self, mode: str, call_id: str) -> None:
@@ -141,6 +150,8 @@ class CallDetail(DetailScreen):
         """Whether this account may ask for numbers."""
         if action == "reveal":
             return self.feed.session.may("reveal") or None
+        if action == "never_again":
+            return self.feed.session.may("objection_add") or None
         if action == "recording":
             return bool(self._recordings) or None
         return True
@@ -159,6 +170,11 @@ class CallDetail(DetailScreen):
         """To its recording."""
         if self._recordings:
             open_detail(self, "recording", self._mode, "", self._recordings[0])
+
+    @work
+    async def action_never_again(self) -> None:
+        """No more calls to this number."""
+        await late("console.modes.objecting:never_again")(self, self.call_id)
 
     @work
     async def action_related(self) -> None:

@@ -51,7 +51,8 @@ class RecordingDetail(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.RECORDING
     HELP_TEXT = (
         "One sealed recording. o opens it with a private key: the waveform comes from an envelope that was sealed with "
-        "it. p plays, or stops; e exports a WAV; h holds it. Each opening is in the log with your purpose."
+        "it. p plays, or stops; e exports a WAV; h holds it; a notes that the callee wants no more calls. Each opening "
+        "is in the log with your purpose."
     )
 
     def __init__(self, mode: str, row: Row) -> None:
@@ -105,6 +106,8 @@ class RecordingDetail(DetailScreen):
             )
         if action == "hold":
             return self.feed.session.may("hold_add") or None
+        if action == "never_again":
+            return (bool(self._row.get("call_id")) and self.feed.session.may("objection_add")) or None
         return True
 
     def why_not(self, binding: Binding) -> str:
@@ -123,6 +126,11 @@ class RecordingDetail(DetailScreen):
             self.action_back()
         elif call_id:
             open_detail(self, "call", self._mode, call_id, {})
+
+    @work
+    async def action_never_again(self) -> None:
+        """No more calls to its number."""
+        await late("console.modes.objecting:never_again")(self, str(self._row["call_id"]))
 
     @work
     async def action_related(self) -> None:

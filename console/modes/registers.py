@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
+from console.modes import objecting
 from console.modes.base import hiding
 from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
@@ -30,11 +31,11 @@ from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.core.days import HOW, day_of
 from gate.core.showing import LONDON, clean
-from gate.core.terms import Purpose, Scope
+from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
-from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
+from gate.operations.lists.objections import ObjectionList, ObjectionRemove
 from gate.operations.operation import Request
 from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
 from gate.operations.registers.in_force import RegisterStatus
@@ -248,16 +249,14 @@ class Mode(ListMode):
         async def send(told: Mapping[str, str]) -> Any:
             typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
             if objection:
-                return await self.feed.ask(ObjectionAdd(**typed | {"scope": Scope(typed["scope"])}))
+                return await objecting.add(self.feed, typed["number"], typed)
             return await self.feed.ask(ConsentAdd(**await self._consent(typed)))
 
         added = await filled(self, title, fields, send, said=said, act="Add")
         if added is None:
             return
         if objection:
-            undone = ObjectionRemove(target=added.id, reason="added by mistake: undone")
-            said = added.notice or "Objection added: it holds from the next call"
-            self.app.done(said, back=lambda: self.feed.ask(undone))
+            self.app.done(added.notice or objecting.ADDED, back=objecting.back(self.feed, added))
         else:
             self.app.done(added.notice or f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
@@ -310,16 +309,7 @@ class Mode(ListMode):
 
 
 _NO_WAY_BACK = "It cannot be undone: withdrawn, it would block the number until a later consent."
-_OBJECTION = (
-    "Somebody does not want calls",
-    (
-        Field("number", "Number"),
-        Field("source", "How it came", "told", hint="told, letter, email"),
-        Field("note", "Note", needed=False),
-        Field("scope", "It stops", Scope.MARKETING, choices=tuple(Scope)),
-    ),
-    "",
-)
+_OBJECTION = ("Somebody does not want calls", (Field("number", "Number"), *objecting.FIELDS), "")
 _CONSENT = (
     "A subscriber agrees to calls of this firm",
     (

@@ -31,7 +31,7 @@ COLUMNS = (
 async def go_to(screen: GateScreen, call_id: str, here: str = "") -> None:
     """Show what belongs to a call, and go to what is picked; ``here``: the id of what is on the screen already. Call it
     in a worker."""
-    shown = await screen.ask(CallsShow(call_id=call_id))
+    shown = await screen.ask(CallsShow(call_id=call_id), hidden=False)
     if shown is None:
         return
     number = shown.call.number or ""
@@ -44,7 +44,7 @@ async def go_to(screen: GateScreen, call_id: str, here: str = "") -> None:
     ]
     for ident in {call_id, *(each.recording_id for each in shown.recordings), *([number] if number else [])}:
         rows += [_row("hold", each.id, f"{each.reference}: {each.reason}", each)
-                 for each in await _page(screen, HoldList(text=ident, limit=MOST))]  # fmt: skip
+                 for each in await _page(screen, HoldList(text=ident, limit=MOST, masked=True))]  # fmt: skip
     if number:
         rows += [
             _row("request", each.id, f"{each.reference}, {each.asks}, {each.state}", each)

@@ -6,11 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+from textual.command import CommandPalette
 from textual.widgets import Input
 
+from console import keys
 from console.app import ConsoleApp
 from console.attention import placed
 from console.feed import Session
+from console.jobs import JOBS, PAGES, jobs
+from console.late import late
 from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.modes.retention import Mode as Retention
@@ -20,6 +25,7 @@ from console.widgets.ask import Ask
 from console.widgets.filter import FilterLine
 from console.widgets.rows import LocalTable
 from console.widgets.status import pieces
+from gate import manual
 from gate.control.client import ControlClient
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
@@ -260,3 +266,37 @@ async def test_what_must_be_seen_to_is_not_nothing_where_it_was_not_told(served:
         await until(pilot, lambda: app.feed.link.up)
         await pilot.press("exclamation_mark")
         await until(pilot, shows(pilot, "Not known: the gate did not tell it."))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "shown"),
+    [
+        ("block", JOBS[0].said, "Somebody does not want calls"),
+        ("do not call", JOBS[0].said, "Somebody does not want calls"),
+        ("court", JOBS[7].said, "Hold recordings"),
+        ("erase", JOBS[8].said, "A request came"),
+        ("rotate", "Who can open recordings: the keys", "[keys]"),
+        ("hours", "Manual: Configuration", "Configuration"),
+        ("bank holiday", "Manual: Configuration", "Configuration"),
+        ("999", "Manual: Emergency calls", "Emergency calls"),
+    ],
+)
+async def test_a_job_is_found_by_what_people_call_it(shared: Served, typed: str, said: str, shown: str) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        await pilot.press("ctrl+p")
+        await pilot.press(*(" " if key == " " else key for key in typed))
+        await until(pilot, shows(pilot, said))
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommandPalette) and shows(pilot, shown)())
+
+
+def test_every_job_leads_to_a_list_and_an_action_that_are_there() -> None:
+    for job in JOBS:
+        mode = late(f"console.modes.{job.place.mode}:Mode")
+        assert job.place.view == 0 or job.place.view < len(mode.VIEWS), job
+        actions = {binding.action for binding in getattr(keys, job.place.mode.upper())}
+        assert not job.place.action or job.place.action in actions, job
+    assert set(PAGES) <= {page.name for page in manual.pages()}
+    assert not list(jobs("zebra"))
