@@ -90,7 +90,19 @@ class Root(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, say what went wrong in one line, and exit with the code that fits."""
         arguments = list(sys.argv[1:] if args is None else args)
+        _open_streams()
         sys.exit(_run(super().main, arguments, "--json" in arguments, rest, extra))
+
+
+def _open_streams() -> None:
+    """A standard stream that is closed leads nowhere: else its number would be that of the next file that is opened,
+    evidence perhaps, and what is written to it would go there."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest free number
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - as long as the process
 
 
 def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extra: dict[str, Any]) -> int:

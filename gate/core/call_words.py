@@ -73,7 +73,9 @@ class Emergency:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFailed:
-    """What had to be made durable could not be."""
+    """What had to be made durable could not be, or may not be any more."""
+
+    cause: str = "evidence_unavailable"
 
 
 @dataclass(frozen=True, slots=True)

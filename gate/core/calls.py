@@ -96,9 +96,9 @@ def _emergency(call: Call, _event: Emergency, _policy: Policy) -> Step:
     return replace(call, state=State.DIALLING, emergency=True), [Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY]
 
 
-def _undecided(call: Call, _event: Event, _policy: Policy) -> Step:
+def _undecided(call: Call, event: EvidenceFailed, _policy: Policy) -> Step:
     """No evidence, no call: refused without a durable decision; the refusal itself needs none."""
-    return replace(end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.REFUSE]
+    return replace(end(call, "gate", event.cause), state=State.ENDED), [Do.REFUSE]
 
 
 def _withdrawn(call: Call, event: HungUp, _policy: Policy) -> Step:
@@ -152,10 +152,10 @@ def _stop(call: Call, event: Stop, _policy: Policy) -> Step:
     return _cut(call, "gate", event.cause)
 
 
-def _evidence_failed(call: Call, _event: Event, _policy: Policy) -> Step:
+def _evidence_failed(call: Call, event: EvidenceFailed, _policy: Policy) -> Step:
     if call.emergency:
         return call, []
-    return _goodbye(call, "gate", "evidence_unavailable")
+    return _goodbye(call, "gate", event.cause)
 
 
 def _recorder_opened(call: Call, _event: Event, policy: Policy) -> Step:

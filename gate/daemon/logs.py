@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from gate.config import Log
 from gate.log import set_up_later
@@ -39,9 +40,24 @@ def _configure(level: str, form: str) -> None:
             _prioritised(renderer) if _to_journal() else renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines:
+    """Lines on standard error. One that cannot be written (its reader is gone, its disk is full) is lost: the log must
+    hold up no call."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            self._file.write(message + "\n")
+            self._file.flush()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _to_journal() -> bool:

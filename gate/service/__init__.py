@@ -1,7 +1,7 @@
 """The call path: what the gate does with a call, in terms of ports.
 
 - ``call_manager``    carries a call from INVITE to its last leaf: feeds events to ``core.calls``
-- ``call_effects``    carries out what the rules of a call command, through ports
+- ``call_effects``    carries out what the rules of a call command, through ports; ``connection``: the facts of one
 - ``calls_in``        calls in: which are taken, and what the rules of one command
 - ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
 - ``transfers``         a callee who goes over to another call: what is asked and what is kept

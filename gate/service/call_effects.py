@@ -6,7 +6,7 @@ Whatever takes time answers later, with an event that is told to the rules again
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -28,14 +28,15 @@ from gate.core.call_words import (
 )
 from gate.core.calls_in import DoIn, InEvent
 from gate.core.record import decision_body, refusal
-from gate.core.terms import Reason
+from gate.core.terms import Attempt, Reason
 from gate.ports import Fact, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
+from gate.service.connection import connection_facts
 from gate.service.receipts import Receipts
 from gate.service.reconcile import closing_body
-from gate.service.retry_queue import RetryQueue
-from gate.service.transfers import came_from
+from gate.service.retry_queue import RetryQueue, TakenBack, Unless
+from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
 
 log = structlog.get_logger()
@@ -69,8 +70,10 @@ class CallEffects:
         tell: Callable[[CallSession, InEvent], None],
         receipts: Receipts,
         let_go: Callable[[CallSession], None],
+        taken_back: Callable[[StoreTransaction, Attempt, datetime], str],
     ) -> None:
-        """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``."""
+        """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``,
+        ``taken_back`` as in ``Screener``."""
         self._line = line
         self._media = media
         self._recorder = recorder
@@ -83,6 +86,7 @@ class CallEffects:
         self._tell = tell
         self._receipts = receipts
         self._let_go = let_go
+        self._taken_back = taken_back
         self._methods: Mapping[Do, Callable[[CallSession], None]] = {
             Do.REFUSE: self._refuse,
             Do.INVITE: self._invite,
@@ -153,7 +157,17 @@ class CallEffects:
                 self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
                 self._tell(session, EvidenceFailed())
 
+        def looked(error: Exception | None) -> None:
+            if isinstance(error, TakenBack):
+                self._tell(session, EvidenceFailed(str(error)))
+
         self._retry_queue.attempt([fact], done)
+        self._retry_queue.attempt(
+            [], looked, self._unless(session)
+        )  # whom we may not call any more hears nothing of us
+
+    def _unless(self, session: CallSession) -> Unless | None:
+        return lambda tx: self._taken_back(tx, session.incoming.attempt, self._clock.now())
 
     def _open_recorder(self, session: CallSession) -> None:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
@@ -205,6 +219,10 @@ class CallEffects:
         """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
 
         def failed(error: Exception) -> None:
+            if isinstance(error, TakenBack):
+                log.warning("taken_back", call=session.id, reason=str(error))
+                self._tell(session, EvidenceFailed(str(error)))
+                return
             log.error("no_evidence_no_bridge", call=session.id, error=str(error))
             self._tell(session, EvidenceFailed())
 
@@ -226,7 +244,7 @@ class CallEffects:
             elif session.call.state is State.COMMITTING:
                 facts = self._connection_facts(session)
                 session.committing = True
-                self._retry_queue.attempt(facts, lambda error: facts_kept(facts, error))
+                self._retry_queue.attempt(facts, lambda error: facts_kept(facts, error), self._unless(session))
 
         def late() -> None:
             if session.call.state is State.COMMITTING:
@@ -247,26 +265,8 @@ class CallEffects:
         return session.opened is not None and session.call.recorder_open and self._settings.policy.record
 
     def _connection_facts(self, session: CallSession) -> list[Fact]:
-        now = self._clock.now()
-        recorded = self._records(session)
-        facts = [session.fact("announced", now, **self._told(session, True))]
-        if recorded and session.opened is not None:
-            facts.append(
-                session.fact(
-                    "recording_opened",
-                    now,
-                    subject=session.recording_id,
-                    call_id=session.id,
-                    key_id=session.opened.key_id,
-                    path=session.opened.path,
-                    recipients=[recipient for recipient, _ in session.opened.wraps],
-                    commitments=dict(session.opened.commitments),
-                    purpose=self._settings.recording_purpose,
-                )
-            )
-        facts += came_from(session, self._clock)
-        facts.append(session.fact("connected", now, recorded=recorded, trunk=session.trunk))
-        return facts
+        told, purpose = self._told(session, True), self._settings.recording_purpose
+        return connection_facts(session, told, self._clock, purpose=purpose, recorded=self._records(session))
 
     def _told(self, session: CallSession, completed: bool) -> dict[str, Any]:
         """What is kept of the announcement."""
@@ -391,7 +391,7 @@ class CallEffects:
         now = self._clock.now()
         facts = []
         if session.announced_from is not None and not session.announced_noted:
-            facts.append(session.fact("announced", now, **self._told(session, False)))
+            facts.append(session.fact("announced", now, **self._told(session, session.call.announced)))
         facts.append(session.fact("ended", now, **session.ending(now)))
         self._retry_queue.keep(*facts)
         self._line.forget(session.id)

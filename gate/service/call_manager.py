@@ -35,7 +35,7 @@ from gate.core.record import refusal
 from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Media, Recorder
 from gate.service.call_effects import CallEffects
-from gate.service.call_session import CallSession
+from gate.service.call_session import CallSession, answered_unattended
 from gate.service.call_settings import CallSettings
 from gate.service.calls_in import CallInEffects, CallsIn, step
 from gate.service.metrics import Metrics
@@ -81,8 +81,7 @@ class CallManager:
         self._store = store
         self._screener = screener
         self._settings = settings
-        self._clock = clock
-        self._new_id = new_id
+        self._clock, self._new_id = clock, new_id
         self._metrics = metrics
         self._retry_queue = RetryQueue(store, line, self._check_drained, metrics.asked_before.inc)
         self._refusals = RefusalCounts(self._retry_queue, clock, line)
@@ -98,7 +97,7 @@ class CallManager:
             return kind(
                 line=line, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
                 settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._tell, receipts=self._receipts,
-                let_go=self._let_go,
+                let_go=self._let_go, taken_back=screener.taken_back,
             )  # fmt: skip
 
         self._effects = effects(CallEffects)
@@ -206,9 +205,7 @@ class CallManager:
 
     def unattended(self, call_id: str, trunk: str) -> None:
         """The callee has picked up what is hung up on: they found nobody, as LAW 3.4 counts it."""
-        log.warning("answered_unattended", call=call_id, trunk=trunk)
-        body = {"codec": "", "trunk": trunk, "unattended": True}
-        self._retry_queue.keep(Fact("answered", call_id, self._clock.now(), "gate", body))
+        self._retry_queue.keep(answered_unattended(call_id, trunk, self._clock.now()))
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or nobody answered."""

@@ -187,3 +187,9 @@ class CallSession:
             "seconds": round(seconds, 3),
             "bridged": self.connected_at is not None,
         }
+
+
+def answered_unattended(call_id: str, trunk: str, now: datetime) -> Fact:
+    """The callee has picked up what is hung up on; the call may be forgotten already."""
+    log.warning("answered_unattended", call=call_id, trunk=trunk)
+    return Fact("answered", call_id, now, "gate", {"codec": "", "trunk": trunk, "unattended": True})

@@ -157,6 +157,9 @@ class CallInEffects(CallEffects):
     def _is_line(session: CallSession) -> bool:
         return isinstance(session.call, CallIn) and session.call.line
 
+    def _unless(self, session: CallSession) -> None:
+        """Whoever calls in may be connected."""
+
     def _connection_facts(self, session: CallSession) -> list[Fact]:
         *others, connected = super()._connection_facts(session)
         body: dict[str, Any] = {**connected.body, "answered_by": session.answered_by}

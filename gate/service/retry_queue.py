@@ -21,8 +21,20 @@ NOT_KEPT = "not_kept"
 """Kind of the fact that stands for one that could not be written at all."""
 
 
-def _append_all(facts: Sequence[Fact], asked_before: Callable[[], None]) -> Callable[[StoreTransaction], None]:
+class TakenBack(Exception):
+    """What was to be kept may not be any more; ``str`` of it is the reason's code."""
+
+
+Unless = Callable[[StoreTransaction], str]
+"""Why facts may not be kept, as of their own transaction; empty where they may."""
+
+
+def _append_all(
+    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None = None
+) -> Callable[[StoreTransaction], None]:
     def work(tx: StoreTransaction) -> None:
+        if unless is not None and (why := unless(tx)):
+            raise TakenBack(why)
         for fact in facts:
             kept = questions.of_help(tx, last_word(tx, fact))
             tx.append(kept)
@@ -68,16 +80,18 @@ class RetryQueue:
         """True where everything that was to be kept is."""
         return not self._behind and not self._going
 
-    def attempt(self, facts: Sequence[Fact], done: Callable[[Exception | None], None]) -> None:
+    def attempt(
+        self, facts: Sequence[Fact], done: Callable[[Exception | None], None], unless: Unless | None = None
+    ) -> None:
         """Keep facts in one transaction, for evidence that something waits for.
 
-        ``done`` tells, on the line thread, whether they are durable.
+        ``done`` tells, on the line thread, whether they are durable; ``TakenBack`` where ``unless`` says why not.
         """
 
         def stored(_result: object, error: Exception | None) -> None:
             self._loop.post(lambda: done(error))
 
-        self._store.submit(_append_all(facts, self._asked_before), stored)
+        self._store.submit(_append_all(facts, self._asked_before, unless), stored)
 
     def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the

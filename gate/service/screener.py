@@ -17,6 +17,9 @@ from gate.service.trust import Trust
 from gate.store.questions import question_of
 from gate.store.transaction import StoreTransaction
 
+_THEIRS = frozenset({Reason.OBJECTED, Reason.CONSENT_WITHDRAWN, Reason.REQUEST_PENDING, Reason.RESTRICTED})
+"""What a person wants, or has asked for."""
+
 
 class Screener:
     """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
@@ -63,6 +66,12 @@ class Screener:
             rules=self.rules,
             now=now,
         )
+
+    def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
+        """Why an attempt that was allowed may not be connected any more: what the person has said since, on another
+        call or to the firm (LAW 1.7a); empty where it may. Hours and registers stay as they were at the decision."""
+        reason = self.check(tx, attempt, now).reason
+        return reason.value if reason in _THEIRS else ""
 
     def decide(
         self,

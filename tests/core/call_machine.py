@@ -45,6 +45,7 @@ EVENTS: tuple[Event, ...] = (
     Decided(False),
     Emergency(),
     EvidenceFailed(),
+    EvidenceFailed("objected"),
     Ringing(),
     Answered(),
     Failed(486, "busy"),

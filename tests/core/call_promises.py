@@ -328,8 +328,8 @@ def _cause(event: Event, before: State) -> tuple[str, str, int]:
             return "gate", "refused", 0
         case CallerLeft():
             return "caller", "hung_up", 0
-        case EvidenceFailed():
-            return "gate", "evidence_unavailable", 0
+        case EvidenceFailed(cause):
+            return "gate", cause, 0
         case RecorderFailed():
             return "gate", "recorder_unavailable", 0
         case Digit():

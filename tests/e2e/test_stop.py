@@ -136,6 +136,32 @@ def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) ->
             gate.stop()
 
 
+@pytest.mark.parametrize("log", ["closed", "its reader gone"])
+def test_a_log_that_cannot_be_written_holds_up_no_call(tmp_path: Path, log: str) -> None:
+    house = Gatehouse(tmp_path / "gate", announcement=0.6)
+    house.add_pbx()
+    serve = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(house.config)]
+    shut = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash"] if log == "closed" else []
+    gate = subprocess.Popen([*shut, *serve], stderr=subprocess.PIPE, text=True)
+    try:
+        assert gate.stderr
+        for line in gate.stderr:
+            if "gate_started" in line:
+                break
+        gate.stderr.close()
+        house.wait((house.data / "control.sock").exists, PATIENCE, "it does not start")
+        with Uas(port=house.trunk_port), Phones(to=house.address) as near:
+            (talk,) = near.wait([near.dial(FIRST)], "up", PATIENCE)
+            near.hang_up(talk)
+            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
+    finally:
+        gate.terminate()
+        assert gate.wait(PATIENCE) == 0
+    (call,) = house.rows("SELECT * FROM calls")
+    assert (call["ended_by"], call["cause"], call["bridged"]) == ("caller", "hung_up", 1)
+    house.verified()
+
+
 # --- when it does not begin ------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from gate.core.call_words import Committed, PauseAsked, Policy
 from gate.errors import StoreError
-from tests.support.playbook import LISTED, NUMBER, OWN, Play
+from gate.ports import Fact
+from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 
 
 @pytest.fixture
@@ -277,6 +278,31 @@ def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Pl
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())
     assert play.kinds() == ["decision", "ended"]
+
+
+@pytest.mark.parametrize("when", ["it rings", "the announcement plays", "it is being kept"])
+def test_who_objects_while_a_call_is_set_up_is_not_connected(play: Play, when: str) -> None:
+    """On another call, or to the firm: the decision did not know it (PECR reg 21(1)(a))."""
+    told = Fact("objection", "told", NOW, "user:ann(1)", {"number": NUMBER, "source": "phone", "note": ""})
+    play.attempt()
+    if when == "it rings":
+        play.store.call(lambda tx: tx.append(told))
+    play.call_manager.answered("call", "PCMU")
+    play.settle()
+    if when == "the announcement plays":
+        play.store.call(lambda tx: tx.append(told))
+    if when == "it is being kept":
+        play.store.submit(lambda tx: tx.append(told), lambda result, error: None)
+    if when != "it rings":
+        play.over("announcement")
+    done = play.told()
+    assert "connect" not in done and done[-1] == "goodbye"
+    play.over("goodbye")
+    row = play.call()
+    assert (row["ended_by"], row["cause"], row["bridged"]) == ("gate", "objected", 0)
+    assert "connected" not in play.kinds("call")
+    play.pass_time(2)
+    assert play.call_manager.active == 0
 
 
 def test_the_log_tells_from_when_on_the_callee_was_listened_to(play: Play) -> None:
