@@ -16,7 +16,7 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Note
 from gate.operations.requests.free_words import ALONE, RESTS
 from tests.support.asking import ByName
-from tests.support.requesting import ANN, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
+from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
 
 NAME = "Pat Person"
 OF_THEIRS = "a call, an entry of a list, a hold or a request: it goes with that"
@@ -140,3 +140,24 @@ def test_who_took_the_recording_of_somebody_else_is_kept_where_the_reason_has_th
     done = erased(house)
     assert None not in bodies(house, "exported")
     assert any("(exported)" in each for each in done["mentions"])
+
+
+def test_what_is_right_of_somebody_else_stays_where_it_mentions_the_person(house: DataFolder) -> None:
+    desk = ByName(house)
+    consent = desk.consent_add(
+        number=OTHER, how="phone", wording="you may call", who="Olu", evidence="note 2", actor=ANN
+    )["id"]
+    for record, own in (("call-other", False), (consent, False), ("call-rec0", True)):
+        number = SPELLED if own else OTHER
+        asks = desk.request_open(asks="rectification", channel="post", name="Olu", numbers=[number], actor=ANN)
+        at = {"request": asks["reference"], "actor": ANN}
+        desk.request_verify_identity(checked="card", **at)
+        desk.request_search(**at)
+        desk.request_decide(grant=True, **at)
+        desk.request_rectify(records=[record], statement=f"not {SPELLED}, as you wrote", **at)
+        desk.request_told(**at)
+    done = erased(house)
+    left = [json.loads(body)["record"] if body else None for body in bodies(house, "rectification")]
+    assert left == ["call", "consent", None]
+    assert sum("(rectification)" in each for each in done["mentions"]) == 2
+    assert house.log.verify().ok

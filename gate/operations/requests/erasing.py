@@ -330,7 +330,7 @@ class RequestEraser:
                 continue
             record = book.record_of(tx, kind, subject)
             if record is None:
-                leaves |= set() if spares(plan, leaf, kind, call_id) else {leaf}
+                leaves |= set() if spares(tx, plan, leaf, kind, call_id) else {leaf}
             elif not plan.spares(record):
                 of_request = record["record"] == "request"
                 leaves |= set(book.personal_leaves(tx, subject) if of_request else book.leaves_of(tx, [subject]))

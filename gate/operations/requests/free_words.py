@@ -12,7 +12,8 @@ from typing import Final
 
 from gate.operations.requests.plan import Plan
 from gate.operations.requests.proofs import nameless
-from gate.store import erasure
+from gate.store import erasure, requests
+from gate.store.handed_out import RECTIFICATION
 from gate.store.queries import marks
 from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
@@ -30,16 +31,27 @@ RESTS: Final[Mapping[str, str]] = {"evidence_restored": "reason", "bundle_export
 _STANDS: Final = frozenset(
     {*RESTS, erasure.KIND, "bundle_signed", "recipient_added", "recipient_changed", "recipient_retired"}
 )
+_OF_A_RECORD: Final = frozenset({"exported", RECTIFICATION})
 
 
-def spares(plan: Plan, leaf: int, kind: str, call_id: str | None) -> bool:
+def spares(tx: StoreTransaction, plan: Plan, leaf: int, kind: str, call_id: str | None) -> bool:
     """True where a fact in which a number of the person stands, and which is no record's, is left: something rests on
-    it, or it says who got a recording of somebody else. It is noted for the receipt."""
-    of_others = kind == "exported" and call_id not in {each["call_id"] for each in plan.calls}
-    if kind in _STANDS or of_others:
+    it, it says who got a recording of somebody else, or what is right of them. It is noted for the receipt."""
+    spared = kind in _STANDS or (kind in _OF_A_RECORD and not _theirs(tx, plan, leaf, call_id))
+    if spared:
         plan.mentions.add(_entry(leaf, kind))
-        return True
-    return False
+    return spared
+
+
+def _theirs(tx: StoreTransaction, plan: Plan, leaf: int, call_id: str | None) -> bool:
+    """Whether a fact is of a call, a consent or an objection of the person."""
+    (fact,) = tx.query("SELECT subject, body FROM facts WHERE leaf_index = ?", [leaf])
+    said = json.loads(fact["body"] or "{}")
+    calls = {each["call_id"] for each in plan.calls}
+    if call_id is not None:
+        return (said.get("talk") or call_id) in calls
+    record = requests.record_of(tx, str(said.get("record")), fact["subject"])
+    return record is not None and (record["numbers"] is None or not set(plan.lines).isdisjoint(record["numbers"]))
 
 
 def naming(tx: StoreTransaction, plan: Plan) -> list[int]:
