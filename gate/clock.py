@@ -23,6 +23,12 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+def elapsed(clock: Clock) -> float:
+    """Seconds that only grow, whoever sets the machine's clock meanwhile: what a length is measured by. Of a clock that
+    a test moves, its own time."""
+    return time.monotonic() if isinstance(clock, SystemClock) else clock.now().timestamp()
+
+
 def unix_seconds() -> float:
     """Seconds since 1970, for stamps that must be cheap (packet arrival times, nonces)."""
     return time.time()

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from gate.clock import Clock
+from gate.clock import Clock, elapsed
 from gate.core.call_words import (
     ENDS,
     AnnouncementOver,
@@ -283,7 +283,7 @@ class CallEffects:
             if not ok and not session.call.emergency:
                 self._tell(session, Stop("media_failed"))
 
-        session.connected_at = self._clock.now()
+        session.connected_at, session.joined = self._clock.now(), elapsed(self._clock)
         self._media.join(session.id, joined)
         self._line.connect(session.id)
         if not session.call.emergency:
@@ -392,7 +392,7 @@ class CallEffects:
         facts = []
         if session.announced_from is not None and not session.announced_noted:
             facts.append(session.fact("announced", now, **self._told(session, session.call.announced)))
-        facts.append(session.fact("ended", now, **session.ending(now)))
+        facts.append(session.fact("ended", now, **session.ending(elapsed(self._clock))))
         self._retry_queue.keep(*facts)
         self._line.forget(session.id)
         self._receipts.send(session)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from gate.clock import Clock
+from gate.clock import Clock, elapsed
 from gate.core import calls
 from gate.core.allowances import Used
 from gate.core.call_words import (
@@ -220,7 +220,7 @@ class CallManager:
         session = self._sessions.get(call_id)
         if session is None or not self._receipts.follows(session):
             return False
-        session.caller_left_at = now = self._clock.now()
+        session.left, now = elapsed(self._clock), self._clock.now()
         self._usage.over(session, now)  # the account may dial again
         self._tell(session, CallerLeft())
         return True

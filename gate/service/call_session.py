@@ -60,8 +60,10 @@ class CallSession:
     other_number: str = ""
     """Of a call whose caller was called, too: their number."""
     receipt_made: bool = False
-    caller_left_at: datetime | None = None
-    """The talk has ended, and the callee is told the code of a receipt."""
+    joined: float | None = None
+    """When the parties were joined (``gate.clock.elapsed``)."""
+    left: float | None = None
+    """When the caller left a talk whose callee is still there and is told the code of a receipt, likewise."""
     answered_at: datetime | None = None
     announced_from: datetime | None = None
     announced_to: datetime | None = None
@@ -176,10 +178,10 @@ class CallSession:
             "keys_heard_from": self.keys_heard_from.isoformat() if self.keys_heard_from else None,
         }
 
-    def ending(self, now: datetime) -> dict[str, Any]:
+    def ending(self, now: float) -> dict[str, Any]:
         """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged."""
-        until = self.caller_left_at or now
-        seconds = (until - self.connected_at).total_seconds() if self.connected_at else 0.0
+        until = now if self.left is None else self.left
+        seconds = until - self.joined if self.joined is not None else 0.0
         return {
             "by": self.call.ended_by,
             "cause": self.call.cause,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from gate.clock import SystemClock
 from gate.core.call_words import Committed, PauseAsked, Policy
 from gate.errors import StoreError
 from gate.ports import Fact
 from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -303,6 +305,21 @@ def test_who_objects_while_a_call_is_set_up_is_not_connected(play: Play, when: s
     assert "connected" not in play.kinds("call")
     play.pass_time(2)
     assert play.call_manager.active == 0
+
+
+def test_a_talk_is_as_long_as_it_was_though_the_clock_is_set(play: Play) -> None:
+    class Set(SystemClock):
+        ahead = timedelta(0)
+
+        def now(self) -> datetime:
+            return NOW + self.ahead
+
+    clock = play.call_manager._effects._clock = Set()
+    play.talk()
+    clock.ahead = timedelta(hours=-1)
+    play.call_manager.hung_up("call", "caller")
+    play.settle()
+    assert 0 <= play.call()["seconds"] < PATIENCE
 
 
 def test_the_log_tells_from_when_on_the_callee_was_listened_to(play: Play) -> None:
