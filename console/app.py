@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import sys
@@ -49,6 +50,9 @@ UNDO_SECONDS = 30.0
 COMPLAINT_SECONDS = 10.0
 ATTENTION_SECONDS, ATTENTION_AT_MOST = 3.0, 20.0
 """How often is asked what somebody must see to: where the log has grown, and in any case."""
+AWAY_SECONDS = 3.0
+"""So long the gate may be away, to start again, before it is said what to do."""
+AWAY = "No call can be made. On its machine: systemctl status dialgate; by hand: dialgate serve"
 FINDS = 20
 """Lines that were looked for are kept so many."""
 REST_SECONDS = 0.5
@@ -97,6 +101,7 @@ class ConsoleApp(TypedAhead[None]):
         """The gate has told it."""
         self._attention_of: object = None
         self._attention_at = 0.0
+        self._away_told = False
         if setup.mode in keys.MODES:
             self._current_mode = setup.mode
             self._screen_stacks = {setup.mode: []}
@@ -146,12 +151,23 @@ class ConsoleApp(TypedAhead[None]):
         """Ask what somebody must see to: when the gate is there, when the log has grown, and now and then."""
         if isinstance(message, LinkChanged):
             self._attention_at = 0.0
+            if self.feed.link.up:
+                self._away_told = False
+            elif not self._away_told:
+                self._away_told = True
+                self.run_worker(self._say_away(), exclusive=True, group="away")
         now, leaves = time.monotonic(), (self.feed.snapshot.get("log") or {}).get("size")
         since = now - self._attention_at
         grown = leaves != self._attention_of and since >= ATTENTION_SECONDS
         if self.feed.link.up and (self._attention_at == 0.0 or grown or since >= ATTENTION_AT_MOST):
             self._attention_at, self._attention_of = now, leaves
             self.run_worker(self._attend(), exclusive=True, group="attention")
+
+    async def _say_away(self) -> None:
+        """Once for each time that it goes, and not while it only starts again."""
+        await asyncio.sleep(AWAY_SECONDS)
+        if self.feed.link.up is False:
+            self.notify(AWAY, title="The gate does not answer", severity="error", timeout=30, markup=False)
 
     async def _attend(self) -> None:
         status, log_status, attention = await on_thread(_asked_of_status)
@@ -262,7 +278,7 @@ class ConsoleApp(TypedAhead[None]):
             columns,
             rows,
             key_of="at",
-            said="As dialgate status says it. Enter leads to where it is mended.",
+            said="As dialgate status says it. Enter leads to where it is mended." if self.feed.link.up else AWAY,
             none=none if self.feed.link.up else "Not known: the gate is away.",
         )
         row = await self.push_screen_wait(pick)

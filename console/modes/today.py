@@ -106,7 +106,11 @@ class Mode(ModeScreen):
         if self.feed.link.up:
             self._looked = time.monotonic()
             self._look()
-        elif self.feed.link.up is False:
+
+    def look_at_link(self) -> None:
+        """Where nothing was told yet, nothing is known."""
+        super().look_at_link()
+        if self.feed.link.up is False:
             self._table_says("Not known: the gate is away.")
 
     def _table_says(self, text: str) -> None:

@@ -1,6 +1,7 @@
 """The command line: ``dialgate``.
 
 - ``main``      the entry point: commands by name, loaded when used; errors become one line and an exit code
+- ``slips``     what a mistyped command line is told: the word that was meant, an example
 - ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example; the paths, pages
                 and sorting that many commands take
 - ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what

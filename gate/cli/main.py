@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from gate.cli.output import complain, complain_as_json
+from gate.cli.slips import told
 from gate.errors import GateError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -113,9 +114,8 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context else ""
-        complain((UsageError if error.exit_code == 2 else GateError)(error.format_message(), hint=hint), json=json)
+        message, hint = told(error)
+        complain((UsageError if error.exit_code == 2 else GateError)(message, hint=hint), json=json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("dialgate: interrupted", err=True)

@@ -12,25 +12,29 @@ import msgspec
 from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.control.client import ControlClient
 from gate.core.showing import local
 from gate.operations.audit.leaves import AuditStatus
 from gate.operations.status.attention import attention
 from gate.operations.status.glance import Status
 
 Row = Mapping[str, Any]
+NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start dialgate, or dialgate serve"
 
 
 @make("status", example="dialgate status\ndialgate status --json")
 def command(view: View) -> None:
     """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
 
-    That is a register which supports calls for five days more or none, a log that did not hold when it was verified
-    last, a trunk that is down, a request that is overdue, a key which alone, lost, would lose recordings, an act that
-    waits for a second person, an account that looked up many numbers.
+    That is a gate that does not run, a register which supports calls for five days more or none, a log that did not
+    hold when it was verified last, a trunk that is down, a request that is overdue, a key which alone, lost, would lose
+    recordings, an act that waits for a second person, an account that looked up many numbers.
     """
     with reach(view.config) as gate:
+        runs = isinstance(gate, ControlClient)
         answer = msgspec.to_builtins(gate.ask(Status())) | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
-    answer["attention"] = list(attention(answer))
+    answer["running"] = runs
+    answer["attention"] = [*([] if runs else [NOT_RUNNING]), *attention(answer)]
     view.data(answer, text=lines, prose=True)
     if answer["attention"]:
         sys.exit(1)
@@ -38,6 +42,7 @@ def command(view: View) -> None:
 
 def lines(answer: Row) -> Iterator[str]:
     """As it is read."""
+    yield f"gate: {'running' if answer['running'] else 'NOT RUNNING'}"
     states = Counter(str(call["state"]) for call in answer["calls"])
     yield f"calls now: {_counted(len(answer['calls']), states)}"
     if told := {name: count for name, count in answer.get("line", {}).items() if count}:

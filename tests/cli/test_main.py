@@ -327,3 +327,34 @@ def test_a_command_that_crashes_leaves_no_core_dump(config_path: Path) -> None:
     most = ["bash", "-c", 'ulimit -c "$(ulimit -H -c)" && exec "$@"', "bash"]
     done = subprocess.run([*most, PROGRAM[0], "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "(0, 0)\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["calls", "list", "--reason", "lsted_tps"], "there is no 'lsted_tps'. Did you mean 'listed_tps' or "),
+        (["calls", "list", "--reason", "zebra"], "is not one of 'listed_tps', "),
+        (["register", "import", "tsp", "x"], "there is no 'tsp'. Did you mean 'tps'?"),
+        (["request", "verify", "DSR-2026-0001"], "No such command 'verify'. Did you mean 'verify-identity'?"),
+        (["calls", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["calls", "zebra"], "No such command 'zebra'."),
+        (["objection", "add"], 'hint: dialgate objection add --help. Example: dialgate objection add "020 7946 0123"'),
+        (["consent", "add", "1"], "Example: dialgate consent add 02079460123 --how"),
+        (["register", "import", "tps", "zebra"], "'zebra' does not exist in {folder}.\n"),
+        (["register", "import", "tps", "tps_n.txt"], "does not exist in {folder}. Did you mean 'tps_ns.txt'?"),
+        (
+            ["register", "import", "tps", "tps", "list.txt"],
+            "A name with spaces is put in quotes: 'tps list.txt'",
+        ),
+        (["register", "import", "tps", "no/tps.txt"], "does not exist: there is no folder {folder}/no"),
+    ],
+)
+def test_a_slip_is_told_the_word_that_was_meant_the_place_or_an_example(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("tps_ns.txt", "tps list.txt"):
+        (tmp_path / name).touch()
+    done = dialgate(*arguments)
+    assert done.code == 2
+    assert said.format(folder=tmp_path) in done.err

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gate.cli.status import NOT_RUNNING
 from gate.operations.status.attention import attention
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example
@@ -31,13 +32,15 @@ def test_at_a_glance_and_the_exit_code(example: Path) -> None:
     assert alone.code == 1
     assert "TPS: ok, 27 days left" in alone.out and "never verified" in alone.out and "requests: open 0" in alone.out
     assert "ATTENTION: recordings can be opened with the key of" in alone.out
+    assert alone.out.startswith("gate: NOT RUNNING\n") and f"ATTENTION: {NOT_RUNNING}" in alone.out
     _, recipient = new_key("Carol", "escrow", "correct horse battery", datetime.now(UTC))
     (example / "carol.recipient").write_text(recipient.to_text())
     config = ("-c", str(example / "config.toml"))
     assert dialgate("key", "add", str(example / "carol.recipient"), *config).code == 0
     assert dialgate("audit", "verify", *config).code == 0
     well = status(example, "--json")
-    assert (well.code, well.json["attention"], well.json["log"]["verified"]["ok"]) == (0, [], True)
+    assert (well.code, well.json["running"], well.json["attention"]) == (1, False, [NOT_RUNNING])
+    assert well.json["log"]["verified"]["ok"] is True
     assert {row["name"] for row in well.json["registers"]} == {"tps", "ctps"}
     _tamper(example / "data" / "gate.db")
     assert dialgate("audit", "verify", *config).code == 1

@@ -300,3 +300,13 @@ def test_every_job_leads_to_a_list_and_an_action_that_are_there() -> None:
         assert not job.place.action or job.place.action in actions, job
     assert set(PAGES) <= {page.name for page in manual.pages()}
     assert not list(jobs("zebra"))
+
+
+async def test_a_gate_that_does_not_answer_is_told_with_what_to_do(served: Served) -> None:
+    served.stop()
+    app = app_of(served, mode="today")
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, shows(pilot, "gate AWAY", "Not known: the gate is away."))
+        await until(pilot, shows(pilot, "The gate does not answer", "systemctl status"))
+        await pilot.press("exclamation_mark")
+        await until(pilot, shows(pilot, "What somebody must see to", "systemctl status dialgate"))
