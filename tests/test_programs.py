@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import programs
 from tests.support.gatehouse import running
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.deep
 PROGRAM = """
@@ -82,10 +81,7 @@ def test_the_recorder_that_a_gate_has_in_hand_is_as_the_one_that_it_starts(tmp_p
         os.kill(first, signal.SIGKILL)
         second = gate.wait(lambda: max({0, *gate.pids("gate.daemon.recording")} - {first}), PATIENCE, "no other came")
         gate.wait(lambda: gate.log.read_text().count("recorder_up") == 2, PATIENCE, "it is not up")
-        end = time.monotonic() + PATIENCE
-        while (started := seen(second)) != in_hand and time.monotonic() < end:  # it is up before it has all its files
-            time.sleep(0.05)
-        assert started == in_hand
+        until(lambda: seen(second) == in_hand, lambda: seen(second))  # it is up before it has all its files
         assert in_hand["parent"] == str(gate.process and gate.process.pid)
         assert "exit_code=-9" in gate.said() or '"exit_code": -9' in gate.said()
 

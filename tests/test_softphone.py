@@ -30,7 +30,7 @@ from tests.support.audio import tone as samples_of
 from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import read
 from tests.support.uas import Uas
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.deep
 
@@ -71,11 +71,10 @@ class Server:
         return [message for message in self.seen if message.method == method]
 
     def wait(self, method: str, count: int = 1, seconds: float = PATIENCE) -> Any:
-        end = time.monotonic() + seconds
-        while len(self.of(method)) < count:
-            assert time.monotonic() < end, f"no {method}; seen {[message.start for message in self.seen]}"
-            time.sleep(0.01)
-        return self.of(method)[count - 1]
+        def otherwise() -> str:
+            return f"no {method}; seen {[message.start for message in self.seen]}"
+
+        return until(lambda: self.of(method)[count - 1 :], otherwise, seconds)[0]
 
     def answer(self, asked: Any, start: str, more: str = "", body: str = "") -> None:
         to = asked.get("To") if "tag=" in asked.get("To") else asked.get("To") + ";tag=server"
@@ -399,10 +398,7 @@ def test_a_phone_that_is_not_let_in_says_so_and_leaves_no_thread(server: Server)
         phone = GatedPhone(lambda _: ALLOWED, *running.address, "alice", "wrong")
         with pytest.raises(GateError, match="could not register"):
             phone.start()
-    end = time.monotonic() + PATIENCE
-    while (left := _threads()) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not left
+    until(lambda: not _threads(), _threads)
 
 
 def test_a_phone_that_is_refused_does_not_ask_again(server: Server) -> None:
@@ -442,10 +438,8 @@ def test_a_call_that_is_over_in_its_announcement_is_over_for_the_phone_too() -> 
         ):
             call = phone.call("020 7946 0000")
             call.wait_answered(10)
-            end = time.monotonic() + PATIENCE
-            while call.state != CallState.ENDED and time.monotonic() < end:
-                time.sleep(0.02)
-            assert (call.code, call.state) == (200, CallState.ENDED)
+            until(lambda: call.state == CallState.ENDED)
+            assert call.code == 200
 
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -550,10 +544,8 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
             looks: list[Any] = []
             counted = alive._counted
             alive._counted = lambda now: (looks.append(now), counted(now))[1]
-            end = time.monotonic() + PATIENCE
-            while len(looks) < 16 and time.monotonic() < end:  # four times the time after which silence ends a call
-                time.sleep(0.05)
-            assert len(looks) >= 16 and len(set(looks)) > 12
+            until(lambda: len(looks) >= 16)  # four times the time after which silence ends a call
+            assert len(set(looks)) > 12
             assert call.state == CallState.ANSWERED
             assert "hung_up" not in running.call_manager.kinds()
             call.hangup()

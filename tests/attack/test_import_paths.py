@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tests.support import programs
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.attacks import attack
 from tests.support.gatehouse import Gatehouse, running
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +92,7 @@ def test_an_importer_ends_with_a_killed_gate(tmp_path: Path) -> None:
             gate.wait(lambda: _waits(importer), PATIENCE, "the importer does not wait for the lock")
             gate.stop(signal.SIGKILL)
             assert asking.wait(PATIENCE) == 1
-            end = time.monotonic() + PATIENCE
-            while _alive(importer):
-                assert time.monotonic() < end, "the importer outlives the gate"
-                time.sleep(0.02)
+            until(lambda: not _alive(importer), "the importer outlives the gate")
 
 
 def _waits(pid: int) -> bool:

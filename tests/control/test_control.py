@@ -9,7 +9,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,7 +34,7 @@ from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.example_values import example
 from tests.support.settings import VALID, write
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -303,14 +302,9 @@ def test_an_import_goes_on_where_nobody_waits_for_it(client: ControlClient, desk
         connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
         connection.sock = sockets.connect(client.socket, 10)
         connection.request("POST", "/v1/op/register_import", body)
-        while not desk.asked:
-            time.sleep(0.01)
+        until(lambda: desk.asked)
         connection.close()
-    for _ in range(200):
-        if "register_import" in desk.done:
-            break
-        time.sleep(0.02)
-    assert "register_import" in desk.done
+    until(lambda: "register_import" in desk.done)
     assert client.call("check", number="1")["verdict"] == "block"
 
 

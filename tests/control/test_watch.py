@@ -20,7 +20,7 @@ from gate.errors import ControlError, GateError, RefusedError, StoreError
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 class Scene:
@@ -74,13 +74,6 @@ def taken(watching: Watching, seconds: float) -> list[dict[str, Any]]:
     return found
 
 
-def soon(true: Any, seconds: float = PATIENCE) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def test_what_changes_often_comes_five_times_a_second_at_most(client: ControlClient) -> None:
     with client.watch() as watching:
         found = taken(watching, 2.0)
@@ -123,7 +116,7 @@ def test_levels_and_counts_are_made_only_while_somebody_watches(client: ControlC
         next(first)
         next(second)
         assert scene.told == ["begin"]
-    soon(lambda: scene.told == ["begin", "end"])
+    until(lambda: scene.told == ["begin", "end"])
     looks = scene.looks
     with client.watch() as again:
         next(again)
@@ -154,7 +147,7 @@ def test_no_more_than_so_many_watch(client: ControlClient, monkeypatch: pytest.M
         next(second)
         with pytest.raises(ControlError, match="2 are watching already"):
             next(client.watch())
-    soon(lambda: _watches(client))
+    until(lambda: _watches(client))
 
 
 def _watches(client: ControlClient) -> bool:
@@ -181,12 +174,12 @@ def test_trouble_is_told_as_what_it_is(client: ControlClient, scene: Scene) -> N
     scene.trouble = StoreError("the disk is away", hint="look")
     with pytest.raises(StoreError, match="the disk is away"):
         next(client.watch())
-    soon(lambda: scene.told[-1] == "end")
+    until(lambda: scene.told[-1] == "end")
     scene.trouble = ZeroDivisionError("secret")
     with pytest.raises(GateError, match="cannot be looked at") as caught:
         next(client.watch())
     assert "secret" not in str(caught.value)
-    soon(lambda: scene.told[-1] == "end")
+    until(lambda: scene.told[-1] == "end")
     scene.trouble = None
     assert next(client.watch())["shown"]
 
@@ -223,4 +216,4 @@ def test_who_goes_without_a_word_is_forgotten(client: ControlClient, scene: Scen
     connection.request("POST", "/v1/op/watch", b"{}")
     connection.getresponse().readline()
     connection.sock.shutdown(socket.SHUT_RDWR)
-    soon(lambda: scene.told == ["begin", "end"])
+    until(lambda: scene.told == ["begin", "end"])

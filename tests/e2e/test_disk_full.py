@@ -16,7 +16,7 @@ from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 DISK = 24 << 20
 FREE = 4
@@ -112,8 +112,7 @@ def calls_again(gate: Gatehouse, near: Phones) -> tuple[Talk, int]:
     began, without = time.monotonic(), 0
     while True:
         talk = near.dial(next(MORE))
-        while talk.state not in ("up", "over"):
-            time.sleep(0.02)
+        until(lambda talk=talk: talk.state in ("up", "over"))
         if talk.state == "up":
             print(f"calls again {time.monotonic() - began:.1f} s after there was room")
             return talk, without

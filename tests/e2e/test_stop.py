@@ -19,7 +19,7 @@ from tests.support import programs
 from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.phones import Phones
 from tests.support.uas import Uas
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 FIRST, SECOND, THIRD = "01134960500", "01134960501", "01134960502"
 TALKED = ["decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended"]
@@ -116,9 +116,7 @@ def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) ->
             assert first.code == 200 and "gate_stopping" in first.reasons[-1], first.reasons
             assert gate.stop() == 0
             gate.process = None
-            deadline = time.monotonic() + PATIENCE
-            while not far.calls and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: far.calls)
             assert [call["ended_by"] for call in far.calls] == ["caller"]
         with Phones(port=gate.trunk_port, answers=False) as ringing, Phones(to=gate.address) as near:
             gate.start()
@@ -173,10 +171,7 @@ def house(tmp_path: Path) -> Iterator[Gatehouse]:
     yield house
     if house.process is not None:
         house.stop()
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and house.pids("gate"):
-        time.sleep(0.05)
-    assert not house.pids("gate")
+    until(lambda: not house.pids("gate"))
 
 
 def refused(gate: Gatehouse, *, code: int) -> str:

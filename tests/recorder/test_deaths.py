@@ -35,10 +35,9 @@ from tests.support.recorder_room import (
     event_names,
     packets,
     tone,
-    until,
 )
 from tests.support.recorder_seal import read
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 GATE = """
     import sys, time, json, structlog
@@ -82,7 +81,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
         time.sleep(0.02)
     gate.kill()
     gate.wait()
-    until(lambda: gone(pid), PATIENCE)
+    until(lambda: gone(pid))
 
     notes = {note.closed.recording_id: note for note in unreported_closings.find(folder)}
     assert sorted(notes) == ["rec-a", "rec-b", "rec-c"]
@@ -122,7 +121,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     assert not room.client.available()
     with pytest.raises(RecorderError):
         room.close("a")
-    until(room.client.available, PATIENCE)
+    until(room.client.available)
     assert time.monotonic() - killed < 8
     assert room.client.pid != pid
     assert not room.client.writes(opened.recording_id), "the file is another process's, which is gone"
@@ -166,11 +165,11 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     assert isinstance(error, RecorderError) and "in time" in str(error)
     assert 1.4 < time.monotonic() - began < 3.0
     with capture_logs() as told:
-        until(lambda: "recorder_silent" in [entry["event"] for entry in told], PATIENCE)
+        until(lambda: "recorder_silent" in [entry["event"] for entry in told])
     assert not room.client.available()
     os.kill(pid, signal.SIGCONT)
-    until(room.client.available, PATIENCE)
-    until(lambda: room.client.stats()["calls"] == 0, PATIENCE)
+    until(room.client.available)
+    until(lambda: room.client.stats()["calls"] == 0)
     room.shut()
 
 
@@ -180,7 +179,7 @@ def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     room.events.away.get(timeout=PATIENCE)
-    until(room.client.available, PATIENCE)
+    until(room.client.available)
     assert room.client.pid != pid
     room.shut()
 
@@ -199,7 +198,7 @@ def held(room: Room, name: str, release: threading.Event) -> None:
 
 def passed(seconds: float) -> None:
     end = time.monotonic() + seconds
-    until(lambda: time.monotonic() > end, PATIENCE)
+    until(lambda: time.monotonic() > end)
 
 
 def test_a_stop_of_the_whole_machine_is_no_silence_of_the_recorders(tmp_path: Path) -> None:
@@ -213,7 +212,7 @@ def test_a_stop_of_the_whole_machine_is_no_silence_of_the_recorders(tmp_path: Pa
     told = room.client._alive
     release.set()
     os.kill(pid, signal.SIGCONT)
-    until(lambda: room.client._alive is not told, PATIENCE)
+    until(lambda: room.client._alive is not told)
     assert room.client.pid == pid
     assert room.events.away.empty()
     room.shut()
@@ -247,7 +246,7 @@ def test_a_recorder_that_cannot_be_told_to_pause_is_killed(tmp_path: Path) -> No
     room.events.away.get(timeout=PATIENCE)
     assert gone(pid)
     assert opened.path
-    until(room.client.available, PATIENCE)
+    until(room.client.available)
     room.shut()
 
 
@@ -294,7 +293,7 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     Phone(long.callee_port).press(9)
     until(lambda: room.events.digits == [("long", "callee", "9")])
 
-    until(lambda: settles(room), PATIENCE)  # the disk was suspected, and a probe has cleared it
+    until(lambda: settles(room))  # the disk was suspected, and a probe has cleared it
 
     room.client.start("short", PAYLOADS)
     room.settle()
@@ -325,10 +324,10 @@ def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_pa
         phone.say(b"v" * 1000)
         time.sleep(0.02)
     assert room.events.failed.get(timeout=PATIENCE)[0] == "a"
-    until(lambda: not room.client.available(), PATIENCE)
+    until(lambda: not room.client.available())
     for _ in range(3):  # times that it tells how it is, a probe before each
         told = room.client._alive
-        until(lambda told=told: room.client._alive is not told, PATIENCE)
+        until(lambda told=told: room.client._alive is not told)
     assert not room.client.available(), "the probe is larger than what may be written"
     with pytest.raises(RecorderError, match="takes no more"):
         room.open("b")
@@ -370,7 +369,7 @@ def test_a_full_disk_fails_what_records_and_refuses_what_would(small_disk: Path)
         with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(bytes(4096))
-        until(lambda: not room.client.available(), PATIENCE)
+        until(lambda: not room.client.available())
         with pytest.raises(RecorderError, match="full"):
             room.open("b")
         for _ in range(100):
@@ -378,7 +377,7 @@ def test_a_full_disk_fails_what_records_and_refuses_what_would(small_disk: Path)
             time.sleep(0.02)
         assert room.events.failed.get(timeout=PATIENCE) == ("a", "No space left on device")
         ballast.unlink()
-        until(room.client.available, PATIENCE)
+        until(room.client.available)
         closed = room.close("a")
         assert closed is not None and closed.interrupted
         assert closed.size == (folder / opened.path).stat().st_size

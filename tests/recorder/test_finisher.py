@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from gate.recorder.finisher import Ended, Ending, Finisher
-from tests.support.recorder_room import until
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @dataclass
@@ -74,12 +73,12 @@ def test_what_is_written_is_synced_within_two_seconds(told: Told) -> None:
     file = Disk()
     began = time.monotonic()
     told.finisher.written("a", file)
-    until(lambda: file.synced == 1, PATIENCE)
+    until(lambda: file.synced == 1)
     assert time.monotonic() - began < 3.5
-    until(lambda: told.finisher.unsynced_seconds() == 0, 1)
+    until(lambda: told.finisher.unsynced_seconds() == 0, seconds=1)
     other = Disk()
     told.finisher.written("b", other)
-    until(lambda: other.synced == 1, PATIENCE)  # a round later
+    until(lambda: other.synced == 1)  # a round later
     assert file.synced == 1, "nothing new was written"
 
 
@@ -101,7 +100,7 @@ def test_a_closing_does_not_wait_for_the_round(told: Told, tmp_path: Path) -> No
     files = [Disk(0.3) for _ in range(20)]
     for file in files:
         told.finisher.written("a", file)
-    until(lambda: files[0].synced == 1, PATIENCE)
+    until(lambda: files[0].synced == 1)
     told.finisher.finish(ending(files[-1], tmp_path / "x"))
     assert told.ended.get(timeout=PATIENCE).sha256 == "d" * 64
     assert files[-1].closed and files[-1].synced == 0
@@ -120,7 +119,7 @@ def test_a_file_that_cannot_be_closed_is_digested_as_it_lies(told: Told, tmp_pat
     assert (ended.size, ended.chunks, ended.problem) == (3, 7, "No space left on device")
     assert ended.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert told.finisher.suspected
-    until(lambda: not told.finisher.suspected, PATIENCE)
+    until(lambda: not told.finisher.suspected)
 
 
 def test_a_file_that_is_gone_is_told_without_a_digest(told: Told, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 from gate.recorder import messages as m
 from gate.recorder import outbox as room_of_outbox
 from gate.recorder.outbox import Outbox
-from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, packets, tone, until
-from tests.support.waiting import PATIENCE
+from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, packets, tone
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -157,6 +157,6 @@ def test_one_that_stays_away_is_killed(tmp_path: Path) -> None:
     room.client.pause("a")
     room.events.away.get(timeout=PATIENCE)
     assert 1.4 < time.monotonic() - began < 4.0
-    until(room.client.available, PATIENCE)
+    until(room.client.available)
     assert room.client.pid != pid
     room.shut()

@@ -13,8 +13,8 @@ import pytest
 
 from gate.core.frames import EventFrame, MapFrame
 from gate.errors import RecorderError
-from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, key, packets, rtp, tone, until
-from tests.support.waiting import PATIENCE
+from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, key, packets, rtp, tone
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture

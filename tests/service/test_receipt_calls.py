@@ -15,7 +15,7 @@ from gate.service.receipts import ReceiptSettings
 from gate.store.transaction import StoreTransaction
 from tests.support.playbook import Play
 from tests.support.receipts import CALLER
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 SPOKEN = ReceiptSettings(CALLER)
 
@@ -177,15 +177,7 @@ def sender(folder: Path, body: str) -> tuple[str, ...]:
 
 def wait_for(play: Play, true: Callable[[], Any]) -> Any:
     """The command runs on a thread of its own, and what it answers is a step of the line."""
-    import time
-
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        play.settle()
-        if found := true():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come")
+    return until(lambda: (play.settle(), true())[1])
 
 
 def test_the_firms_command_gets_number_and_code_on_its_standard_input_alone(

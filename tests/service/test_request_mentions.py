@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -23,6 +22,7 @@ from gate.store.store import IDLE_SECONDS
 from tests.support.asking import ByName
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
+from tests.support.waiting import until
 
 SECOND = "+447700900777"
 """Another number of the person."""
@@ -208,10 +208,7 @@ def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: D
     assert spelled_in(house.config.data, *names) != []
     assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
     reader.close()
-    end = time.monotonic() + 10 * IDLE_SECONDS
-    while spelled_in(house.config.data, *names) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert spelled_in(house.config.data, *names) == []
+    until(lambda: not spelled_in(house.config.data, *names), seconds=10 * IDLE_SECONDS)
 
 
 def test_what_was_written_about_the_persons_calls_goes_with_them(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gate.store.erasure import erase_facts
 from gate.store.reader import Reader
 from tests.support.evidence import START, decision, put
+from tests.support.waiting import until
 
 PERSON = "+447700900001"
 
@@ -29,19 +30,11 @@ def still_there(store):
     return [path.name for path in store.path.parent.iterdir() if PERSON.encode() in path.read_bytes()]
 
 
-def gone_within(store, seconds, meanwhile=lambda: None):
-    end = time.monotonic() + seconds
-    while still_there(store) and time.monotonic() < end:
-        meanwhile()
-        time.sleep(0.05)
-    return still_there(store) == []
-
-
 def test_a_log_that_could_not_be_cut_is_cut_at_the_next_quiet_moment(store, read):
     assert store.scrub() is False
     assert still_there(store)
     read.close()
-    assert gone_within(store, 20)
+    until(lambda: not still_there(store), seconds=20)
 
 
 def test_it_is_cut_where_there_is_no_quiet_moment_too(store, read, monkeypatch):
@@ -50,7 +43,7 @@ def test_it_is_cut_where_there_is_no_quiet_moment_too(store, read, monkeypatch):
     put(store, decision("c2"))  # from here on the store waits that long
     assert store.scrub() is False
     read.close()
-    assert gone_within(store, 20, lambda: store.call(lambda tx: tx.head()))
+    until(lambda: (store.call(lambda tx: tx.head()), not still_there(store))[1], seconds=20)
 
 
 def test_nobody_who_writes_waits_for_a_reader(store, read):

@@ -7,13 +7,12 @@ import random
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.audio import Samples, read_wav, tone, write_wav
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 MODULES = "/usr/lib/baresip/modules"
 CONFIG = """\
@@ -96,11 +95,12 @@ class Baresip:
 
     def wait(self, pattern: str, seconds: float = PATIENCE) -> str:
         """Until it says something."""
-        end = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.said)):
-            assert time.monotonic() < end, f"no {pattern!r} in {seconds} s:\n{self.said[-3000:]}"
-            time.sleep(0.05)
-        return found[0]
+        said = until(
+            lambda: re.search(pattern, self.said),
+            lambda: f"no {pattern!r} in {seconds} s:\n{self.said[-3000:]}",
+            seconds,
+        )
+        return str(said[0])
 
     def finish(self, seconds: float = PATIENCE) -> None:
         """Wait until it has ended."""

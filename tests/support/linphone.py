@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.audio import Samples, read_wav, tone, write_wav
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 PROMPT = "linphonec> "
 CONFIG = """\
@@ -102,10 +102,7 @@ class Linphone:
 
     def wait(self, pattern: str, count: int = 1) -> None:
         """Until it has said something so often."""
-        end = time.monotonic() + PATIENCE
-        while len(re.findall(pattern, self.said)) < count:
-            assert time.monotonic() < end, f"no {pattern!r}:\n{self.said[-3000:]}"
-            time.sleep(0.05)
+        until(lambda: len(re.findall(pattern, self.said)) >= count, lambda: f"no {pattern!r}:\n{self.said[-3000:]}")
 
     def heard(self) -> Samples:
         """What it heard, once the call is over: mono, 8,000 a second."""

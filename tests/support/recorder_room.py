@@ -185,11 +185,3 @@ def packets(frames: list[Frame], side: str) -> list[PacketFrame]:
 
 def event_names(frames: list[Frame]) -> list[str]:
     return [frame.event for frame in frames if isinstance(frame, EventFrame)]
-
-
-def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
-    """Wait for a condition; fails the test where it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

@@ -5,5 +5,21 @@ nothing where things happen. What must *not* happen is waited for by what happen
 own.
 """
 
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
 PATIENCE = 90.0
 """Seconds."""
+
+
+def until(true: Callable[[], Any], otherwise: object = "waited in vain", seconds: float = PATIENCE) -> Any:
+    """What is returned once that is true; fails the test where it does not come to be. What is said then can be made
+    by a call."""
+    end = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < end, otherwise() if callable(otherwise) else otherwise
+        time.sleep(0.02)
+    return value
