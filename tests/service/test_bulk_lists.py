@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gate.config import load
 from gate.control.messages import parsed
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
-from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 LISTED = "+442079460101"
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bulk") / "gate"
-    make_example(folder)
-    return folder
-
-
-@pytest.fixture
-def house(example: Path) -> Iterator[DataFolder]:
-    with ExitStack() as stack:
-        yield DataFolder(load(example / "config.toml"), stack)
 
 
 def objections(house: DataFolder, *rows: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,6 @@ from gate.errors import StoreError
 from gate.ports import Fact
 from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 from tests.support.waiting import PATIENCE
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
-    play = Play(tmp_path)
-    yield play
-    play.store.close()
 
 
 def announced(play: Play) -> dict[str, Any]:

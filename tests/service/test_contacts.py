@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,20 +24,13 @@ BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``init --example`` makes it, with this TPS; each test has a copy."""
     place = tmp_path_factory.mktemp("contacts")
     make_example(place / "gate")
     with ExitStack() as stack:
         put(DataFolder(load(place / "gate" / "config.toml"), stack), place, TPS)
     return place / "gate"
-
-
-@pytest.fixture
-def house(template: Path, tmp_path: Path) -> Iterator[DataFolder]:
-    folder = shutil.copytree(template, tmp_path / "gate")
-    with ExitStack() as stack:
-        yield DataFolder(load(folder / "config.toml"), stack)
 
 
 def put(house: DataFolder, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:

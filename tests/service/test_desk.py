@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,24 +15,10 @@ from gate.errors import RefusedError, StoreError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
-from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 FREE = "020 7946 0123"
 LISTED = "020 7946 0101"
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("desk") / "gate"
-    make_example(folder)
-    return folder
-
-
-@pytest.fixture
-def house(example: Path) -> Iterator[DataFolder]:
-    with ExitStack() as stack:
-        yield DataFolder(load(example / "config.toml"), stack)
 
 
 def facts(house: DataFolder) -> list[dict[str, Any]]:
@@ -159,8 +144,8 @@ def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: DataFol
         ByName(house).consent_withdraw(target=target, actor=ACTOR)
 
 
-def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_there_is_room(example: Path) -> None:
-    config = load(example / "config.toml")
+def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_there_is_room(folder: Path) -> None:
+    config = load(folder / "config.toml")
     with ExitStack() as stack:
         house = DataFolder(config, stack)
         refused = ByName(house).check(number="999", actor=ACTOR)

@@ -31,13 +31,6 @@ STEPS = 5000
 """Of a sweep of 800 recordings, at least (``sweeper``)."""
 
 
-@pytest.fixture
-def keeping(tmp_path):
-    opened = Keeping(tmp_path)
-    yield opened
-    opened.close()
-
-
 def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_path_factory):
     names = [keeping.record(f"old-{n}") for n in range(5)]
     young = keeping.record("young", YOUNG)

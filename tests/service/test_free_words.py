@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import typing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +49,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("words") / "gate"
     prepared(folder, recordings=1)
     return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    shutil.copytree(original, tmp_path / "gate")
-    return tmp_path / "gate"
-
-
-@pytest.fixture
-def house(folder: Path) -> Iterator[DataFolder]:
-    with opened(folder) as house:
-        yield house
 
 
 def erased(house: DataFolder) -> dict[str, Any]:

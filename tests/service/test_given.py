@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from gate.config import load
 from gate.errors import GateError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
-from tests.support.example import make_example
 
 COLE = "user:cole(1001)"
 PASSWORD = "s3cret word"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
-    folder = tmp_path_factory.mktemp("given") / "gate"
-    make_example(folder)
-    with ExitStack() as stack:
-        yield DataFolder(load(folder / "config.toml"), stack)
 
 
 def test_no_operation_opens_a_path() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gate.config import load
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.opening import open_recording
 from tests.support.asking import ByName
-from tests.support.example import make_example
 from tests.support.keeping import SOUND, plant
 
 ANN = "user:ann(1000)"
@@ -25,25 +21,9 @@ WHY = {"reason": "claim of a customer", "reference": "case 17/2026"}
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("holding") / "gate"
-    make_example(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def private(example: Path) -> PrivateKey:
-    keys = example / "keys"
+def private(original: Path) -> PrivateKey:
+    keys = original / "keys"
     return load_private(keys / "first.key", (keys / "first.passphrase").read_text().strip())
-
-
-@pytest.fixture
-def house(example: Path) -> Iterator[DataFolder]:
-    with ExitStack() as stack:
-        house = DataFolder(load(example / "config.toml"), stack)
-        yield house
-        for hold in ByName(house).hold_list(limit=1000, actor=ANN)["items"]:
-            ByName(house).hold_release(hold_id=hold["id"], reason="the test is over", actor=ANN)
 
 
 @pytest.fixture

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gate.config import load
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
-from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 NUMBER = "+442079460123"
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("looking") / "gate"
-    make_example(folder)
-    return folder
-
-
-@pytest.fixture
-def house(example: Path) -> Iterator[DataFolder]:
-    with ExitStack() as stack:
-        yield DataFolder(load(example / "config.toml"), stack)
 
 
 def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
@@ -141,10 +124,10 @@ def test_a_verification_is_stopped_by_who_asked_for_it_alone(
     assert desk.audit_verify(actor=ACTOR)["ok"], "the stop was for that one"
 
 
-def test_where_the_copies_of_a_checkpoint_lie(house: DataFolder, example: Path) -> None:
+def test_where_the_copies_of_a_checkpoint_lie(house: DataFolder, folder: Path) -> None:
     made = ByName(house).audit_checkpoint(actor=ACTOR)
     assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
-    [file] = [each for each in (example / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
+    [file] = [each for each in (folder / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
     file.write_text(made["note"] + "\n")
     assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
     file.write_text(made["note"])
@@ -160,6 +143,7 @@ def test_a_leaf_with_what_it_commits_to(house: DataFolder) -> None:
 
 
 def test_calls_and_leaves_are_read_beside_the_store(house: DataFolder) -> None:
+    ByName(house).decide(number=NUMBER, actor=ACTOR)
     call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
     page = ByName(house).calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
     assert [item["call_id"] for item in page["items"]] == [call]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,13 +39,6 @@ class Disk:
             return work(tx)
 
         self._submit(failing, done)
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
-    play = Play(tmp_path)
-    yield play
-    play.store.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("erasing") / "gate"
     prepared(folder)
     return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    """A copy of a data folder in which a person was called."""
-    shutil.copytree(original, tmp_path / "gate")
-    return tmp_path / "gate"
-
-
-@pytest.fixture
-def house(folder: Path) -> Iterator[DataFolder]:
-    with opened(folder) as house:
-        yield house
 
 
 def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:

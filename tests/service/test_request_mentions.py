@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -34,18 +32,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mentions") / "gate"
     prepared(folder, recordings=1)
     return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    shutil.copytree(original, tmp_path / "gate")
-    return tmp_path / "gate"
-
-
-@pytest.fixture
-def house(folder: Path) -> Iterator[DataFolder]:
-    with opened(folder) as house:
-        yield house
 
 
 def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:

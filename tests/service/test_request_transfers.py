@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,18 +43,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
             body = {"call_id": talk, "to": to}
             house.store.call(lambda tx, talk=talk, body=body: tx.append(Fact("transferred", talk, START, ANN, body)))
     return folder
-
-
-@pytest.fixture
-def copy(original: Path, tmp_path: Path) -> Path:
-    shutil.copytree(original, tmp_path / "gate")
-    return tmp_path / "gate"
-
-
-@pytest.fixture
-def house(copy: Path) -> Iterator[DataFolder]:
-    with opened(copy) as house:
-        yield house
 
 
 def found(house: DataFolder, number: str, asks: str = "access", **search: Any) -> tuple[str, dict[str, Any]]:
@@ -106,9 +92,9 @@ def test_a_search_finds_every_recording_in_which_somebody_is_heard(
     assert answer["whole"] and answer["outside"] == []
 
 
-def test_whoever_handles_it_is_told_that_another_person_is_heard(copy: Path, tmp_path: Path) -> None:
-    config = ("-c", str(copy / "config.toml"))
-    with opened(copy) as house:
+def test_whoever_handles_it_is_told_that_another_person_is_heard(folder: Path, tmp_path: Path) -> None:
+    config = ("-c", str(folder / "config.toml"))
+    with opened(folder) as house:
         reference, _ = found(house, PERSON, "erasure")
     said = dialgate("request", "search", reference, *config)
     print(said.out, said.err)

@@ -13,15 +13,8 @@ from gate.operations.retention.sweeper import shorter
 from gate.ports import Fact
 from gate.store import requests
 from gate.store.erasure import erase_facts
-from tests.support.keeping import LONDON, NOW, OLD, YOUNG, Keeping
+from tests.support.keeping import LONDON, NOW, OLD, YOUNG
 from tests.support.waiting import PATIENCE
-
-
-@pytest.fixture
-def keeping(tmp_path):
-    opened = Keeping(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_a_dry_run_changes_nothing_and_names_what_would_go(keeping):

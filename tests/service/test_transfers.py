@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.ports import Incoming
@@ -15,13 +12,6 @@ from gate.store import requests
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
 
 OTHER = "+442079460124"
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
-    play = Play(tmp_path)
-    yield play
-    play.store.close()
 
 
 def transfer(play: Play, raw: str, call_id: str = "next", codecs: tuple[str, ...] = ("PCMU",), **named: Any) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
@@ -25,13 +22,6 @@ from gate.vault.signing import CheckpointKey
 from tests.support.evidence import decision
 from tests.support.playbook import LISTED, Clock, Play
 from tests.support.settings import write
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
-    play = Play(tmp_path)
-    yield play
-    play.store.close()
 
 
 def bodies(play: Play, kind: str) -> list[dict[str, Any]]:
