@@ -14,15 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.proc import cpu_seconds
 from tests.support.recorder_room import PAYLOADS, Room, rtp, speaking_to
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def send(ports: list[int], seconds: float) -> int:

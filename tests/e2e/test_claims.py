@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tomlkit
@@ -59,11 +57,6 @@ class Lines:
             phone.recv(only="487")
         return str(invite.data.decode())
 
-    def decision(self) -> dict[str, Any]:
-        """What the log says of the last attempt."""
-        (row,) = self.gate.rows("SELECT body FROM facts WHERE kind = 'decision' ORDER BY leaf_index DESC LIMIT 1")
-        return dict(json.loads(row["body"]))
-
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
@@ -89,7 +82,7 @@ def test_a_service_call_of_one_who_may_goes_out_and_its_claim_stays_here(
     invite = lines.let_through(dialled, *headers)
     assert invite.startswith(f"INVITE sip:{DIALLED[LISTED]}@")
     assert HEADER.lower() not in invite.lower() and "*71" not in invite and "service" not in invite.lower()
-    told = lines.decision()
+    told = lines.gate.decision()
     assert (told["number"], told["reason"], told["purpose"]) == (DIALLED[LISTED], "service_call", "service")
     assert (told["claimed_by"], told["claimed_through"]) == ("trunk:pbx", through)
 
@@ -116,4 +109,4 @@ def test_no_other_claim_opens_a_way(
 ) -> None:
     assert lines.refused(dialled, *headers, host=host) == reason
     if reason == "claim_refused":
-        assert lines.decision()["purpose"] == "marketing"
+        assert lines.gate.decision()["purpose"] == "marketing"

@@ -3,10 +3,8 @@ log. Nothing of its calls leaves the gate, and help is carried as ever."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,10 +26,6 @@ class Lines:
         self.gate.add_pbx(refusal=600, mode="redirect", **SAID)
         self.gate.start()
 
-    def decision(self) -> dict[str, Any]:
-        (row,) = self.gate.rows("SELECT body FROM facts WHERE kind = 'decision' ORDER BY leaf_index DESC LIMIT 1")
-        return dict(json.loads(row["body"]))
-
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
@@ -51,7 +45,7 @@ def test_what_may_be_dialled_is_sent_to_the_carrier(lines: Lines) -> None:
         assert answer.get("Contact") == f"<sip:02079460123@{lines.carrier.address}>;q=1.0"
         phone.send(phone.invite)  # it had not come: the same answer, and no second attempt
         assert phone.recv(only="302").get("Contact") == answer.get("Contact")
-        said = lines.decision()
+        said = lines.gate.decision()
         assert (said["verdict"], said["redirect"], said["sip_call_id"]) == ("allow", SAID, phone.dialog.call_id)
         assert answer.get("X-Dialgate-Decision")
     assert lines.carrier.quiet(0.1)

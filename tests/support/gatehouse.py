@@ -219,6 +219,11 @@ class Gatehouse:
         finally:
             connection.close()
 
+    def decision(self) -> dict[str, Any]:
+        """What the log says of the last attempt."""
+        (row,) = self.rows("SELECT body FROM facts WHERE kind = 'decision' ORDER BY leaf_index DESC LIMIT 1")
+        return dict(json.loads(row["body"]))
+
     def kinds(self, call_id: str) -> list[str]:
         """The facts of a call, in the log's order."""
         return [

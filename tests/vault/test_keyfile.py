@@ -5,7 +5,6 @@ import hashlib
 import json
 import stat
 import unicodedata
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,13 @@ from hypothesis import strategies as st
 from gate.errors import UsageError, VaultError
 from gate.vault import keyfile
 from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
-from gate.vault.keyfile import PrivateKey, change_passphrase, generate, load_private, save_private
+from gate.vault.keyfile import change_passphrase, generate, load_private, save_private
 from gate.vault.wrap import wrap
 from tests.support import cheap_keys
 from tests.support.examples import examples
-from tests.support.vault import NOW, PASSPHRASE, opened
+from tests.support.vault import NOW, PASSPHRASE, opened, private_key
 
 IDS = {"recording_id": "rec-1", "key_id": "key-1"}
-
-
-@cache
-def private_key(name: str = "Ada (compliance)", role: str = "compliance") -> PrivateKey:
-    return generate(name, role, PASSPHRASE, NOW)[0]
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import random
-import resource
 import secrets
-import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +15,7 @@ from gate.vault import keystore
 from gate.vault.errors import KeyStoreError
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.wrap import WRAP_BYTES
+from tests.support.disks import no_file_longer_than
 from tests.support.vault import files_under, found_in
 from tests.support.waiting import PATIENCE
 
@@ -318,18 +315,6 @@ def test_a_key_store_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: P
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone() == (3,)
     db.close()
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_no_room_is_an_answer_and_the_store_goes_on(tmp_path: Path) -> None:

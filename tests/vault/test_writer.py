@@ -3,15 +3,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import secrets
-import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,22 +18,10 @@ from gate.vault.errors import DiskFull, Truncated
 from gate.vault.layout import MAX_PAYLOAD
 from gate.vault.reader import SealedReader, scan
 from gate.vault.writer import SealedWriter
+from tests.support.disks import no_file_longer_than
 from tests.support.vault import HEADER, TRAILER, files_under, found_in, payloads, sealed
 
 KEY = secrets.token_bytes(32)
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    """The kernel refuses to let a file grow beyond this: a full disk for this process alone."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_what_is_written_is_sealed_private_and_summed_up(tmp_path: Path) -> None:
