@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 from pyVoIP.VoIP import CallState
 
-from gate.config import Account, Announcement, MediaConfig
+from gate.config import Account, Announcement, Config, MediaConfig
+from gate.daemon.placeholders import LateMedia
 from gate.errors import ConfigError, GateError
 from gate.media import prompts
 from gate.media.relay import RtpIoMedia
@@ -480,29 +482,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
+@contextmanager
+def relaying(config: Config, folder: Path, call_manager: ScriptedCallManager) -> Iterator[RunningLine]:
+    """A line that runs with the real media relay."""
+    running = RunningLine(config, call_manager)
+    running.line._relay = media = LateMedia()
+    with running:
+        media.room = running.call(lambda: RtpIoMedia(config, folder, running.line))
+        yield running
+        running.call(media.shutdown)
+
+
 def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
     """The far end hears the announcement, then the agent; the agent hears the far end; identity is the firm's."""
     outcome: list[bool] = []
     with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"))
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=22000, port_max=22999))
-        media = RtpIoMedia(config, folder)
         call_manager = ScriptedCallManager(connect_after=None)
-        running = RunningLine(config, call_manager)
-        running.line._relay = media
-        media.bind(running.line)
 
         def announce(line: Any, call_id: str) -> None:
             def over(played: Played) -> None:
                 outcome.append(played.completed)
-                media.join(call_id, outcome.append)
+                line._relay.join(call_id, outcome.append)
                 line.connect(call_id)
 
             line.early_media(call_id)
-            media.play_announcement(call_id, "PCMU", over)
+            line._relay.play_announcement(call_id, "PCMU", over)
 
         call_manager.on_answered = announce
-        with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
+        with (
+            relaying(config, folder, call_manager) as running,
+            GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone,
+        ):
             call = phone.call("020 7946 0000")
             assert call.wait_answered(10), call.why
             call.write_audio(tone(1000, 3.0))
@@ -510,7 +522,6 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
             heard = np.frombuffer(call.heard(), np.uint8).astype(np.int16) - 128
             call.hangup()
             shown = far.wait("call")
-            running.call(media.shutdown)
     assert outcome == [True, True]
     assert shown["user"] == NUMBER
     assert PRESENTED in shown["from"] and PRESENTED in shown["pai"]
@@ -533,11 +544,10 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
     with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"), sip={"dead_peer_seconds": 1})
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=23000, port_max=23999))
-        media = RtpIoMedia(config, folder)
-        running = RunningLine(config, ScriptedCallManager())
-        running.line._relay = media
-        media.bind(running.line)
-        with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
+        with (
+            relaying(config, folder, ScriptedCallManager()) as running,
+            GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone,
+        ):
             call = phone.call("020 7946 0000")
             assert call.wait_answered(10), call.why
             alive = next(iter(running.line._engine.bridges.values())).liveness
@@ -549,4 +559,3 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
             assert call.state == CallState.ANSWERED
             assert "hung_up" not in running.call_manager.kinds()
             call.hangup()
-            running.call(media.shutdown)

@@ -206,7 +206,9 @@ class GateProcess:
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
         try:
-            self._media.room = RtpIoMedia.of(self._config, self._line, self._prompts_in)
+            self._media.room = RtpIoMedia(
+                self._config, self._config.data / "prompts", self._line, prompts_in=self._prompts_in
+            )
             patches.apply_patches()  # the media relay has imported more of sippy
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self._built.put(error)

@@ -27,14 +27,12 @@ import structlog
 
 from gate import ports
 from gate.config import Config
-from gate.errors import ConfigError, MediaError
+from gate.config.rules import PORTS_PER_CALL
+from gate.errors import MediaError
 from gate.media.addresses import Addresses
 from gate.media.worker import Job, T, Worker, asked
 
 _log = structlog.get_logger("gate.media")
-
-PORTS_PER_CALL = 16
-"""RTP and RTCP, of two sessions with two legs each, of the prompt's session, and of two copies to the recorder."""
 
 _FILES_PER_CALL, _FILES_BESIDE = PORTS_PER_CALL + 2, 512
 """Open files that a call takes, and all the rest together."""
@@ -62,6 +60,9 @@ class Proxy:
         thread, None where it could not be done."""
         if done is None:
             self._worker.put(call, job)
+            return
+        if self._library is None:
+            self._loop.post(lambda: done(None))
             return
         number = next(self._numbers)
         self._asked[number] = time.monotonic()
@@ -134,17 +135,6 @@ class _Pulse:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def capacity(config: Config) -> int:
-    """How many recorded calls the configured port range holds; ``ConfigError`` where not one."""
-    calls = (config.media.port_max - config.media.port_min + 1) // PORTS_PER_CALL
-    if calls < 1:
-        raise ConfigError(
-            f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
-            hint=f"a recorded call needs {PORTS_PER_CALL} ports",
-        )
-    return calls
 
 
 def speakable(folder: Path) -> str:

@@ -12,14 +12,13 @@ from typing import Any
 
 from gate import ports
 from gate.config import Config
-from gate.errors import MediaError
 from gate.media import sdp
 from gate.media.addresses import Addresses, expected
 from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.prompts_in import NONE, PromptsIn
-from gate.media.proxy import Proxy, capacity, speakable
+from gate.media.proxy import Proxy, speakable
 from gate.media.relayed_call import RelayedCall, Side, join_taken, sides_at
 from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
@@ -33,22 +32,19 @@ _SETTLE_FIRST, _SETTLE_EVERY = 0.3, 1.0
 
 
 class RtpIoMedia:
-    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built with a loop, it starts at once, on the line thread;
-    built without one, on any thread, it is given one by ``bind`` and started there by ``start`` or its first call.
+    """Implements ``ports.MediaRelay`` and ``ports.Media``; built on the line thread, it starts RTPProxy.
 
-    ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses or the port range cannot
-    work, ``MediaError`` where no announcement is prepared or RTPProxy does not start.
+    ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses cannot work, ``MediaError``
+    where no announcement is prepared or RTPProxy does not start.
     """
 
     def __init__(
-        self, config: Config, prompts: Path, loop: ports.Loop | None = None, *, hold_seconds: float = HOLD_SECONDS,
+        self, config: Config, prompts: Path, loop: ports.Loop, *, hold_seconds: float = HOLD_SECONDS,
         prompts_in: PromptsIn = NONE,
     ) -> None:  # fmt: skip
-        self._config = config
-        self._bound = loop
+        self._loop = loop
         self._prompts = PromptSet.load(prompts)
         self._addresses = Addresses.of(config)
-        self._capacity = capacity(config)
         self._folder = speakable(self._prompts.folder)
         self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
         self._hold_seconds = hold_seconds
@@ -57,54 +53,16 @@ class RtpIoMedia:
         self._closing: dict[str, RelayedCall] = {}
         """Those whose sessions RTPProxy has not yet been heard to have deleted."""
         self._players = Players()
-        self._running: Proxy | None = None
+        self._proxy = Proxy(config, self._addresses, loop)
         self.strangers = 0
         """Packets so far that came to a media port from somebody who was not expected there; counted when a call's
         packets are, and at its end."""
-        if loop is not None:
-            self.start()
-
-    @classmethod
-    def of(cls, config: Config, loop: ports.Loop, prompts_in: PromptsIn) -> RtpIoMedia:
-        """With the prompts of the data folder."""
-        return cls(config, config.data / "prompts", loop, prompts_in=prompts_in)
-
-    def bind(self, loop: ports.Loop) -> None:
-        """Whose loop it runs on, where that was not known when it was built; before ``start``."""
-        self._bound = loop
-
-    def start(self) -> None:
-        """Start RTPProxy, on the line thread; ``MediaError`` where it does not start. Harmless where it runs."""
-        self._proxy  # noqa: B018 - started when first asked for
-
-    @property
-    def _loop(self) -> ports.Loop:
-        if self._bound is None:
-            raise MediaError("the media relay has no loop", hint="bind() it before use")
-        return self._bound
-
-    @property
-    def _proxy(self) -> Proxy:
-        if self._running is None:
-            self._running = Proxy(self._config, self._addresses, self._loop)
-        return self._running
-
-    @property
-    def prompts(self) -> PromptSet:
-        """The set that is played."""
-        return self._prompts
-
-    @property
-    def capacity(self) -> int:
-        """How many recorded calls the configured port range holds."""
-        return self._capacity
 
     # --- ports.MediaRelay -------------------------------------------------------------------------------------------
 
     def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
         """Make room for a call, see ``ports.MediaRelay``; one of the same id that was left open is closed."""
         self.close(call_id)
-        self._proxy  # noqa: B018 - started when first asked for
         self._calls[call_id] = RelayedCall(signalled, phone)
 
     def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
@@ -139,8 +97,7 @@ class RtpIoMedia:
             if self._closing.get(call_id) is call:
                 del self._closing[call_id]
             self._note_refused(call, refused)
-            if self._running:
-                self._running.freed()
+            self._proxy.freed()
 
         if parties:
             self._closing[call_id] = call
@@ -150,9 +107,7 @@ class RtpIoMedia:
         """Close every call and RTPProxy itself."""
         for call_id in list(self._calls):
             self.close(call_id)
-        if self._running is not None:
-            self._running.shutdown()
-            self._running, self._players = None, Players()
+        self._proxy.shutdown()
 
     def _anchor(self, call_id: str, name: str, body: Any, done: Callable[..., None]) -> None:
         from sippy.Exceptions.RtpProxyError import RtpProxyError
@@ -301,7 +256,7 @@ class RtpIoMedia:
         call = self._calls.get(call_id) or self._closing.get(call_id)
 
         def after_the_step() -> None:
-            if call is None or self._running is None:
+            if call is None:
                 then()
             else:
                 self._proxy.run(call, asked(), lambda _nothing: then())
@@ -320,7 +275,7 @@ class RtpIoMedia:
 
     def late(self) -> float:
         """Seconds that the oldest command to RTPProxy has waited for its answer."""
-        return self._running.late if self._running else 0.0
+        return self._proxy.late
 
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
