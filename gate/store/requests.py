@@ -322,7 +322,7 @@ def mentions(
 def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
     """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
     request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
-    erased), ``call_id`` it belongs to, ``in_force``, and of a hold its ``kind``."""
+    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, of a request the ``person`` who asks."""
     record = kind.partition("_")[0].replace("letter", "request")
     if record not in (*_ENDS, "request"):
         return None
@@ -339,6 +339,7 @@ def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
     if record == "hold" and row["target"] != "number":
         numbers = []
     of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
+    of["person"] = (row["name"] or "") if record == "request" else ""
     return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
 
 

@@ -87,6 +87,21 @@ def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) 
     assert desk.consent_list(number=SPELLED, actor=ANN)["items"] == []
 
 
+def test_a_request_of_another_person_on_the_same_line_is_theirs(house: DataFolder) -> None:
+    desk = ByName(house)
+    closed, open_, own = (
+        desk.request_open(asks="access", channel="post", name=name, numbers=[PERSON], actor=ANN)["reference"]
+        for name in ("Olu Other", "Olu Other", "Mr P. Person")
+    )
+    for each in (closed, own):
+        desk.request_withdraw(request=each, actor=ANN)
+    done = carry_out(house, granted(house))
+    assert (done["mentions"], done["open_requests"]) == ([f"request {closed}", f"request {open_}"], [])
+    names = [desk.request_show(request=each, actor=ANN)["name"] for each in (closed, open_, own)]
+    assert names == ["Olu Other", "Olu Other", None]
+    assert house.log.verify().ok
+
+
 def test_what_others_said_is_theirs_and_the_receipt_says_where(house: DataFolder) -> None:
     desk = ByName(house)
     consent = desk.consent_add(

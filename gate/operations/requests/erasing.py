@@ -32,7 +32,7 @@ from gate.log import Logger
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last
 from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
-from gate.operations.requests.proofs import nameless
+from gate.operations.requests.proofs import nameless, same_name
 from gate.operations.requests.steps import load
 from gate.operations.requests.telling import MOST, to_tell
 from gate.operations.retention.erasing import hold_of
@@ -141,7 +141,9 @@ class RequestEraser:
     ) -> Plan:
         calls = book.calls_of(tx, numbers, limit=MOST) if whole and numbers else book.calls(tx, call_ids)
         held, held_lines = self._holds(tx, numbers, calls)
-        return Plan(request, request, numbers, whole, calls, *_company(tx, numbers, calls), held, held_lines)
+        known = book.find(tx, request) or {}  # of a store from before the erasure: who asked
+        company, name = _company(tx, numbers, calls), known.get("name") or ""
+        return Plan(request, request, numbers, whole, calls, *company, held, held_lines, name=name)
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
@@ -379,7 +381,8 @@ class RequestEraser:
         """References of other requests of the person that are not over: they keep their numbers until they are."""
         open_ = {each["id"] for each in book.open_ones(tx)} - {plan.request_id}
         lines = plan.free_lines
-        known = {each["reference"] for each in book.of_numbers(tx, lines) if each["id"] in open_}
+        theirs = [each for each in book.of_numbers(tx, lines) if same_name(each["name"] or "", plan.name)]
+        known = {each["reference"] for each in theirs if each["id"] in open_}
         return sorted(known | plan.open_requests)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from gate.operations.requests.proofs import same_name
 from gate.types import Row
 
 ELSEWHERE = " on another matter ("
@@ -118,6 +119,8 @@ class Plan:
     def _theirs(self, record: Row) -> bool:
         if record["numbers"] is None:
             return True  # erased before: nothing is left in it that somebody else could lose
+        if not same_name(record["person"], self.name):
+            return False  # a request of another person on the same line
         if record["numbers"]:
             return not set(self.free_lines).isdisjoint(record["numbers"])
         if record["record"] == "request":
