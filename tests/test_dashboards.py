@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,12 @@ def test_every_alert_says_what_is_so_and_how_bad_it_is() -> None:
         assert "expr: " in alert and "summary: " in alert and re.search(r"severity: (critical|warning)", alert), alert
 
 
+def test_every_alert_says_what_to_do_and_where_to_read_on() -> None:
+    pages = re.findall(r'description: ".*Page: dialgate manual ([a-z-]+)"', RULES)
+    assert len(pages) == RULES.count("- alert: ")
+    assert set(pages) <= {page.name for page in manual.pages()}
+
+
 def test_panels_lie_beside_each_other() -> None:
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
     assert len(set(places)) == len(places)
@@ -44,6 +51,92 @@ def test_panels_lie_beside_each_other() -> None:
 def test_prometheus_takes_the_rules() -> None:
     done = subprocess.run(
         ["promtool", "check", "rules", str(manual.FOLDER / "alerts.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+WELL = {
+    'up{job="dialgate"}': 1,
+    "dialgate_recorder_up": 1,
+    'dialgate_trunk_up{trunk="carrier"}': 1,
+    "dialgate_refused_without_evidence_total": 7,
+    "dialgate_evidence_behind": 0,
+    "dialgate_evidence_rolled_back": 0,
+    "dialgate_clock_behind": 0,
+    "dialgate_unsigned_seconds": 0,
+    'dialgate_register_days_left{register="tps"}': 6,
+    "dialgate_disk_free_bytes": 10,
+    "dialgate_disk_bytes": 100,
+    "dialgate_retention_waits": 0,
+    "dialgate_requests_overdue": 0,
+    'dialgate_usage_highest{limit="calls_a_minute"}': 0.9,
+    "dialgate_many_service_calls": 0,
+    "dialgate_many_listed_service_calls": 0,
+    'dialgate_attempts_total{verdict="block",reason="listed_tps"}': 9,
+}
+"""What a gate says of itself that needs nobody."""
+SICK = {
+    "DialgateAway": ('up{job="dialgate"}', "0x40"),
+    "DialgateRecorderDown": ("dialgate_recorder_up", "0x40"),
+    "DialgateTrunkDown": ('dialgate_trunk_up{trunk="carrier"}', "0x40"),
+    "DialgateWithoutEvidence": ("dialgate_refused_without_evidence_total", "7x25 8x15"),
+    "DialgateEvidenceBehind": ("dialgate_evidence_behind", "1x40"),
+    "DialgateEvidenceRolledBack": ("dialgate_evidence_rolled_back", "1x40"),
+    "DialgateClockBehind": ("dialgate_clock_behind", "1x40"),
+    "DialgateLogNotSigned": ("dialgate_unsigned_seconds", "601x40"),
+    "DialgateRegisterAges": ('dialgate_register_days_left{register="tps"}', "5x40"),
+    "DialgateDiskFull": ("dialgate_disk_free_bytes", "9x40"),
+    "DialgateSweepWaits": ("dialgate_retention_waits", "1x40"),
+    "DialgateRequestOverdue": ("dialgate_requests_overdue", "1x40"),
+    "DialgateLimitNear": ('dialgate_usage_highest{limit="calls_a_minute"}', "0.91x40"),
+    "DialgateServiceCalls": ("dialgate_many_listed_service_calls", "1x40"),
+    "DialgateRefusalsJumped": ('dialgate_attempts_total{verdict="block",reason="listed_tps"}', "9+9x40"),
+}
+"""Alert -> the series that makes it, minute by minute."""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
+def test_each_alert_fires_where_it_should_and_none_else(tmp_path: Path) -> None:
+    names = re.findall(r"- alert: (\w+)", RULES)
+    assert sorted(SICK) == sorted(names)
+    (tmp_path / "alerts.yml").write_text(RULES)
+    cases = []
+    for sick in (None, *names):
+        series = {name: f"{value}x40" for name, value in WELL.items()} | dict([SICK[sick]] if sick else [])
+        cases.append(
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                        "eval_time": "30m",
+                        "exp_samples": [{"labels": f'{{alertname="{sick}"}}', "value": 1}] if sick else [],
+                    }
+                ],
+            }
+        )
+    suite = {"rule_files": ["alerts.yml"], "evaluation_interval": "1m", "tests": cases}
+    (tmp_path / "cases.yml").write_text(json.dumps(suite))  # JSON is YAML
+    done = subprocess.run(
+        ["promtool", "test", "rules", "cases.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
+def test_prometheus_takes_the_configuration_of_the_manual(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", manual.read("operations"), re.DOTALL)
+    assert "job_name: dialgate" in block and 'job="dialgate"' in RULES
+    token, rules = tmp_path / "dialgate.token", tmp_path / "dialgate.yml"
+    token.write_text("a token of sixteen signs")
+    rules.write_text(RULES)
+    text = block.replace("/etc/prometheus/dialgate.token", str(token)).replace(
+        "/etc/prometheus/dialgate.yml", str(rules)
+    )
+    (tmp_path / "prometheus.yml").write_text(text)
+    done = subprocess.run(
+        ["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -204,6 +204,19 @@ def test_the_numbers_to_dial_first_are_answered_as_told(example: Path, read: Doc
             assert answer["verdict"] == Verdict.ALLOW, number
 
 
+def test_the_service_runs_as_the_account_that_is_made_with_the_folder_that_is_its_own() -> None:
+    read = page("deployment")
+    made = " ".join(block.text for block in read.blocks)
+    account = re.search(r"adduser .* (\w+)\n", made)
+    folder = re.search(r"install -d -o (\w+) -g \w+ -m 700 (\S+)\n", made)
+    assert account and folder and account[1] == folder[1]
+    unit = next(block.text for block in read.blocks if "[Unit]" in block.text)
+    assert f"User={account[1]}\n" in unit and f"-c {folder[2]}/config.toml\n" in unit
+    assert f"ReadWritePaths={folder[2]}/data\n" in unit
+    assert f"/etc/systemd/system/{account[1]}.service" in read.text and f"enable --now {account[1]}\n" in made
+    assert ROOT.joinpath("LICENSE").read_text(encoding="utf-8").split()[:4] == ["GNU", "GENERAL", "PUBLIC", "LICENSE"]
+
+
 def test_the_files_named_of_the_example_are_made(example: Path) -> None:
     named = {word for each in EVERY for word in re.findall(r"try-it/[\w./-]+\w", each.text)}
     assert named
