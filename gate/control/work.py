@@ -49,7 +49,8 @@ class Busy(ControlError):
 
 
 def _guarded(carry_out: CarryOut, request: Request[Any], caller: Caller) -> Any:
-    began, name, actor = time.monotonic(), operation_of(request).name, caller.actor
+    began, operation, actor = time.monotonic(), operation_of(request), caller.actor
+    name = operation.name
     try:
         result = carry_out(request, caller)
     except GateError as error:
@@ -58,7 +59,8 @@ def _guarded(carry_out: CarryOut, request: Request[Any], caller: Caller) -> Any:
     except Exception as error:  # the boundary of the interface: whoever asks gets an answer, the log gets the traceback
         log.exception("operation failed", op=name, actor=actor, seconds=_since(began))
         raise GateError("the gate failed inside; its log has the details", hint="report it with the log") from error
-    log.info("operation", op=name, actor=actor, outcome="done", seconds=_since(began))
+    tell = log.debug if operation.polled else log.info
+    tell("operation", op=name, actor=actor, outcome="done", seconds=_since(began))
     return result
 
 

@@ -51,7 +51,7 @@ class IdFind(Request[IdsFound], frozen=True):
     """Four of the signs of an id or more: 0 to 9, a to f."""
 
 
-@operation(IdFind, "id_find", roles=EVERYBODY)
+@operation(IdFind, "id_find", roles=EVERYBODY, polled=True)
 def id_find(folder: DataFolder, asked: IdFind, caller: Caller) -> IdsFound:
     """Tell the ids of a kind that begin with four signs or more."""
     if not _BEGINNING.fullmatch(asked.beginning):

@@ -160,6 +160,8 @@ class Operation(Generic[Q, R]):
     file: int = 0
     """Bytes of the file that is handed over with it, at most; 0: it takes none."""
     second_person: SecondPerson[Q] | None = None
+    polled: bool = False
+    """Consoles and probes ask it again and again: that it went well fills no journal."""
 
     def __call__(self, folder: DataFolder, asked: Q, caller: Caller) -> R:
         """What the handler answers, or that the request waits for a second person; raises what the handler raises."""
@@ -200,11 +202,12 @@ def operation(
     running: bool = False,
     file: int = 0,
     second_person: SecondPerson[Q] | None = None,
+    polled: bool = False,
 ) -> Callable[[Callable[[DataFolder, Q, Caller], R]], Operation[Q, R]]:
     """Declare a handler as an operation; see ``Operation`` for what is said of it."""
 
     def declare(handler: Callable[[DataFolder, Q, Caller], R]) -> Operation[Q, R]:
-        declared = Operation(name, request, roles, handler, streams, running, file, second_person)
+        declared = Operation(name, request, roles, handler, streams, running, file, second_person, polled)
         _BY_REQUEST[request] = declared
         return declared
 

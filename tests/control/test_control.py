@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from gate.config import Config, load
 from gate.control import sockets
@@ -29,6 +30,7 @@ from gate.handed_over_file import open_file
 from gate.operations.calls.screening import Check
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller
+from gate.operations.status.glance import Status
 from tests.support.accounts import ME
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
@@ -321,6 +323,24 @@ async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
     assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
     assert (await workers.call(*asked))["verdict"] == "block"
     workers.close()
+
+
+async def test_what_a_console_asks_again_and_again_fills_no_journal(desk: SmallDesk) -> None:
+    def fails(request: Any, caller: Caller) -> Any:
+        raise ControlError("no")
+
+    workers = Workers("test", threads=1, most=1)
+    with capture_logs() as told:
+        await workers.call(desk, Status(), Caller("me"))
+        await workers.call(desk, Check(number="1"), Caller("me"))
+        with pytest.raises(ControlError):
+            await workers.call(fails, Status(), Caller("me"))
+    workers.close()
+    assert [(line["op"], line["log_level"]) for line in told if line["event"] == "operation"] == [
+        ("status", "debug"),
+        ("check", "info"),
+        ("status", "info"),
+    ]
 
 
 def test_what_is_no_text_is_a_usage_error(client: ControlClient, desk: SmallDesk) -> None:

@@ -132,7 +132,7 @@ class AuditStatus(Request[LogNow], frozen=True):
     """How long the log is, when it was signed last, when it was verified last and whether it held."""
 
 
-@operation(AuditStatus, "audit_status", roles=EVERYBODY)
+@operation(AuditStatus, "audit_status", roles=EVERYBODY, polled=True)
 def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
     """Size of the log, its newest checkpoint, its last verification."""
     return convert(folder.read(search.log_now), LogNow)

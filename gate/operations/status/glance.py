@@ -129,7 +129,7 @@ class Status(Request[GateStatus], frozen=True):
     """Hide part of each number."""
 
 
-@operation(Status, "status", roles=EVERYBODY)
+@operation(Status, "status", roles=EVERYBODY, polled=True)
 def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
     """Show calls in hand, attempts of the last hour, registers, requests, and what needs attention."""
     with suppress(GateError):  # that it could not be compared is among the warnings

@@ -27,7 +27,7 @@ class Session(Request[SessionTold], frozen=True):
     """Who am I to the gate, and what may I ask?"""
 
 
-@operation(Session, "session", roles=EVERYBODY, running=True)
+@operation(Session, "session", roles=EVERYBODY, running=True, polled=True)
 def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionTold:
     """Tell who asks: account, roles, and the operations that these may ask for."""
     held = [role for role in ROLES if role in caller.roles]
