@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
 from hashlib import sha256
 from typing import Any
 
 from gate.audit.given_up import GivenUp
 from gate.audit.heads import Head, is_given_up
 from gate.audit.report import Findings
-from gate.core.evidence import EvidenceError, Frontier, commitment, leaf_bytes
+from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
@@ -32,14 +31,6 @@ SELECT leaf_index FROM facts WHERE NOT EXISTS (SELECT 1 FROM leaves WHERE leaves
 ORDER BY leaf_index
 """
 _FIELDS = ("kind", "subject", "at", "actor")
-
-
-def days_back(at: str, latest: str) -> int:
-    """Days from one stamp to a later one; 0 where one of them is none."""
-    try:
-        return (date.fromisoformat(latest[:10]) - date.fromisoformat(at[:10])).days
-    except ValueError:
-        return 0
 
 
 class LeafCheck:
@@ -142,7 +133,7 @@ class LeafCheck:
         """What waited for room in the store keeps its own time, so a day is let pass."""
         if at >= self._latest:
             self._latest = at
-        elif at[:10] < self._latest[:10] and (days := days_back(at, self._latest)) > max(1, self._days_back):
+        elif at[:10] < self._latest[:10] and (days := days_between(at, self._latest)) > max(1, self._days_back):
             self._days_back, self.set_back = days, (index, at, self._latest)
 
     def _compare(self, index: int, leaf: bytes, fields: tuple[str, str, str, str], commit: bytes | None) -> bool:

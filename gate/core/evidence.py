@@ -57,6 +57,14 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def days_between(at: str, later: str) -> int:
+    """Days from one stamp to a later one; 0 where one of them is none."""
+    try:
+        return (date.fromisoformat(later[:10]) - date.fromisoformat(at[:10])).days
+    except ValueError:
+        return 0
+
+
 def remnant(columns: Mapping[str, Any]) -> str:
     """What the receipt of an erasure commits to of a row that stays, though facts that made it are empty: SHA-256 over
     the canonical JSON of its columns, bytes (the keyed hash of a number, which alone keeps the person uncallable) in

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any, Final
 
-from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
+from gate.core.evidence import EvidenceError, days_between, leaf_hash, verify_inclusion
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Bundle, Findings, proof_of
@@ -70,7 +69,7 @@ class Strays:
         made before the gate begins with a later day."""
         value = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")
         at, call = str(value["at"]), value.get("kind") in (*_CALLS, *_RECORDINGS)
-        if (call and _days(self._until, at) > 1) if before else _days(at, self._since) > 1:
+        if (call and days_between(self._until, at) > 1) if before else days_between(at, self._since) > 1:
             side = "before" if before else "after"
             self.beside = f"The entry {side} those of the period, leaf {index:,}, is dated {at[:10]}"
 
@@ -78,7 +77,7 @@ class Strays:
         """A leaf whose time is not in the period."""
         value = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")
         at, call = str(value["at"]), value.get("kind") in _CALLS
-        if max(_days(at, self._since), _days(self._until, at)) > 1:
+        if max(days_between(at, self._since), days_between(self._until, at)) > 1:
             if call > bool(self.calls) or not self._first:
                 self._first = f"leaf {index:,} of {at[:10]}"
             self.count, self.calls = self.count + 1, self.calls + call
@@ -94,13 +93,6 @@ def first_to_last(told: dict[str, Any], index: int) -> bool:
     """Whether a leaf lies within those of the period, and not beside them."""
     first, last = told.get("first"), told.get("last")
     return isinstance(first, int) and isinstance(last, int) and first < index < last
-
-
-def _days(at: str, later: str) -> int:
-    try:
-        return (date.fromisoformat(later[:10]) - date.fromisoformat(at[:10])).days
-    except ValueError:
-        return 0
 
 
 class Leaves:
