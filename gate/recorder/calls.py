@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from gate.errors import RecorderError, VaultError
 from gate.ports import RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
-from gate.recorder.recording import DirectionState, LiveRecording, total
+from gate.recorder.recording import DirectionState, LiveRecording
 from gate.recorder.taps import Instant, instant
 from gate.vault.sealer import SealFactory
 
@@ -55,7 +55,6 @@ class Calls:
         self._min_free = min_free_bytes
         self._calls: dict[str, LiveRecording] = {}
         self._ended: dict[str, m.Closed] = {}
-        self._past = {"packets": 0, "dropped": 0, "ignored": 0, "chunks": 0, "bytes": 0}
 
     # --- audio ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +150,7 @@ class Calls:
         if not _ID.fullmatch(message.recording_id):
             raise RecorderError("a recording id has letters, digits, - and _ only")
         day = date.fromisoformat(message.day)
-        if message.keep and self.free_bytes() < self._min_free:
+        if message.keep and not self._room():
             raise RecorderError("the disk is nearly full", hint="make room in the recordings folder")
         if message.keep and self._finisher.suspected:
             raise RecorderError("the disk takes no more", hint="the last write failed; the log says how")
@@ -218,8 +217,6 @@ class Calls:
 
     def _drop(self, recording: LiveRecording) -> None:
         del self._calls[recording.call_id]
-        for what, count in _counts([recording]).items():
-            self._past[what] += count
         for side in recording.sides:
             if side.tap.source:
                 self._selector.unregister(side.tap.socket)
@@ -245,27 +242,19 @@ class Calls:
         """Endings that the gate has not asked for."""
         return [closed for closed in self._ended.values() if closed.path]
 
-    # --- counts ---------------------------------------------------------------------------------------------------
+    # --- what is told each second -----------------------------------------------------------------------------------
 
-    def free_bytes(self) -> int:
-        """Free bytes for this account on the disk of the recordings; 0 where unknown."""
+    def _room(self) -> bool:
+        """True where more than the bound is free for this account on the disk of the recordings."""
         try:
             status = os.statvfs(self._folder)
         except OSError:
-            return 0
-        return status.f_bavail * status.f_frsize
+            return False
+        return status.f_bavail * status.f_frsize >= self._min_free
 
     def alive(self) -> m.Heartbeat:
-        """Counts since the start."""
-        free = self.free_bytes()
-        now = _counts(self._calls.values())
-        return m.Heartbeat(
-            free_bytes=free,
-            available=free >= self._min_free and not self._finisher.suspected,
-            calls=len(self._calls),
-            unsynced_seconds=round(self._finisher.unsynced_seconds(), 3),
-            **{what: now[what] + past for what, past in self._past.items()},
-        )
+        """That this process lives, and whether the disk takes a recording."""
+        return m.Heartbeat(self._room() and not self._finisher.suspected)
 
     def levels(self) -> m.Levels:
         """Peaks since the last time this was asked."""
@@ -274,17 +263,6 @@ class Calls:
             caller, callee = recording.sides
             peaks[recording.call_id] = (caller.curve.take_recent(), callee.curve.take_recent())
         return m.Levels(peaks)
-
-
-def _counts(recordings: Iterable[LiveRecording]) -> dict[str, int]:
-    calls = list(recordings)
-    return {
-        "packets": total(calls, lambda side: side.kept),
-        "dropped": total(calls, lambda side: side.tap.dropped + side.refused),
-        "ignored": total(calls, lambda side: side.ignored),
-        "chunks": sum(recording.chunks for recording in calls),
-        "bytes": sum(recording.clear_bytes for recording in calls),
-    }
 
 
 def _closed(recording: LiveRecording, ended: Ended) -> m.Closed:

@@ -121,11 +121,6 @@ class RecorderClient:
             and self._silent < self._quiet_seconds
         )
 
-    def stats(self) -> dict[str, Any]:
-        """The last ``Heartbeat``, and whether a recording could be opened; counts start anew with the process."""
-        alive = self._alive
-        return {**(msgspec.structs.asdict(alive) if alive else {}), "available": self.available()}
-
     @property
     def pid(self) -> int | None:
         """Of the running process."""

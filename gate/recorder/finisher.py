@@ -1,7 +1,7 @@
 """The thread that waits for disks: it syncs what was written and closes what is over, so that the loop never waits.
 
 Bounded by its shape: one sync at a time, each file at most once a round, a round a second at most. A slow disk makes
-rounds longer (``unsynced_seconds`` tells), never a queue. Closings come before syncs, because a call waits for them.
+rounds longer, never a queue. Closings come before syncs, because a call waits for them.
 
 After a write has failed the disk is suspected: free space does not tell of a quota or a dying device. A small file is
 then written once a round, and the suspicion ends when that works.
@@ -16,9 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gate.vault.writer import SealedWriter
 
@@ -49,11 +49,9 @@ class Ended:
     problem: str = ""
 
 
-@dataclass(slots=True)
-class _Dirty:
+class _Dirty(NamedTuple):
     file: SealedWriter
-    since: float
-    call_id: str = field(default="")
+    call_id: str
 
 
 class Finisher(threading.Thread):
@@ -70,13 +68,12 @@ class Finisher(threading.Thread):
         self._endings: deque[Ending] = deque()
         self._dirty: dict[int, _Dirty] = {}
         self._round: deque[_Dirty] = deque()
-        self._syncing: _Dirty | None = None
         self._stopping = False
 
     def written(self, call_id: str, file: SealedWriter) -> None:
         """A chunk was written; it will be on the disk within about a second."""
         with self._wake:
-            self._dirty.setdefault(id(file), _Dirty(file, time.monotonic(), call_id))
+            self._dirty.setdefault(id(file), _Dirty(file, call_id))
 
     def finish(self, ending: Ending) -> None:
         """Close this file. The caller does not touch it again."""
@@ -90,15 +87,6 @@ class Finisher(threading.Thread):
             self._stopping = True
             self._wake.notify()
         self.join()
-
-    def unsynced_seconds(self) -> float:
-        """Age of the oldest write that is not known to be on the disk."""
-        with self._wake:
-            waiting = [*self._dirty.values(), *self._round]
-            if self._syncing is not None:
-                waiting.append(self._syncing)
-            oldest = min((dirty.since for dirty in waiting), default=None)
-        return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
 
     def suspect(self) -> None:
         """A write has failed."""
@@ -131,8 +119,7 @@ class Finisher(threading.Thread):
                 self._forget(ending.file)
                 return ending
             if self._round:
-                self._syncing = self._round.popleft()
-                return self._syncing
+                return self._round.popleft()
             self._round.extend(self._dirty.values())
             self._dirty.clear()
             return "round"
@@ -146,8 +133,6 @@ class Finisher(threading.Thread):
             dirty.file.sync()
         except Exception as error:  # noqa: BLE001 - one file's failure is reported to its call and must not end the thread
             self._on_sync_failed(dirty.call_id, describe(error))
-        with self._wake:
-            self._syncing = None
 
 
 def _close(ending: Ending) -> Ended:

@@ -64,8 +64,3 @@ class Curve:
             self.bins = bytearray(map(max, bins[::2], bins[1::2]))
             self.microseconds *= 2
             place //= 2
-
-
-def decode(text: str) -> bytes:
-    """The bins of ``Curve.text``, one level each. Raises ``ValueError``."""
-    return base64.b64decode(text, validate=True)

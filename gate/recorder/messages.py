@@ -152,21 +152,8 @@ class Behind(RecorderMessage, frozen=True):
 class Heartbeat(RecorderMessage, frozen=True):
     """Once a second."""
 
-    free_bytes: int
     available: bool
-    """False where less than the bound is free."""
-    calls: int
-    packets: int
-    """Received and kept since the start."""
-    dropped: int
-    """Lost in the kernel's queues or beyond a bound of ours."""
-    ignored: int
-    """Not RTP, or came while nothing was to be kept."""
-    chunks: int
-    bytes: int
-    """Clear bytes sealed."""
-    unsynced_seconds: float
-    """Age of the oldest write that is not known to be on the disk."""
+    """False where less than the bound is free, or the disk takes nothing."""
 
 
 class Levels(RecorderMessage, frozen=True):

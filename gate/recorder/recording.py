@@ -10,7 +10,7 @@ of them ends the pause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,6 @@ class DirectionState:
         """Packets in the chunk that is open."""
         self.kept = 0
         """Packets in sealed chunks."""
-        self.ignored = 0
         self.refused = 0
 
     def set_map(self, own: Mapping[int, str], other: Mapping[int, str]) -> None:
@@ -98,7 +97,6 @@ class LiveRecording:
         self.chunks = 0
         self.chunks_noted = 0
         """Chunks that the finisher knows of."""
-        self.clear_bytes = 0
         self.closing = False
         """The gate has asked for the end."""
         self.over = False
@@ -132,14 +130,11 @@ class LiveRecording:
             count += 1
             size = len(data)
             if not 12 <= size < MAX_PACKET or data[0] & _RTP_BITS != 0x80 or 192 <= data[1] < 224:
-                side.ignored += 1
                 continue
             payload_type = data[1] & 0x7F
             if payload_type in key_types and not self._key(side, data, arrival):
-                side.ignored += 1
                 continue
             if not self.keeping or not self._keep_from <= arrival < self._keep_until:
-                side.ignored += 1
                 continue
             offset = (arrival - self._start) // 1000
             self._room(offset)
@@ -211,7 +206,6 @@ class LiveRecording:
         self.chunks += 1
         for side, count in zip(self.sides, packets, strict=True):
             side.kept += count
-        self.clear_bytes += len(payload)
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
@@ -318,8 +312,3 @@ def _bind() -> tuple[DirectionState, ...]:
         sides = tuple(DirectionState(name, stack.enter_context(closing(Tap()))) for name in SIDES)
         stack.pop_all()
     return sides
-
-
-def total(recordings: Iterable[LiveRecording], what: Callable[[DirectionState], int]) -> int:
-    """A count over all sides of all recordings."""
-    return sum(what(side) for recording in recordings for side in recording.sides)

@@ -37,7 +37,7 @@ def send(ports: list[int], seconds: float) -> int:
 
 
 def measure(calls: int = 300, seconds: float = 10.0) -> dict[str, float]:
-    """CPU share of the recorder, packets lost, and what the disk thread had left to sync at worst."""
+    """CPU share of the recorder, and packets lost."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
         room = Room(Path(folder) / "recordings")
         pid = room.client.pid
@@ -53,16 +53,12 @@ def measure(calls: int = 300, seconds: float = 10.0) -> dict[str, float]:
             [sys.executable, "-m", "tests.bench.bench_recorder", "send", json.dumps(ports), str(seconds)],
             stdout=subprocess.PIPE,
         )
-        unsynced = 0.0
-        while sender.poll() is None:
-            time.sleep(0.2)
-            unsynced = max(unsynced, float(room.client.stats().get("unsynced_seconds", 0.0)))
+        sender.wait()
         elapsed = time.perf_counter() - began
         used = cpu_seconds(pid) - before
         assert sender.stdout is not None
         sent = int(sender.stdout.read())
         time.sleep(1.2)
-        stats = room.client.stats()
         memory = next(
             int(line.split()[1]) / 1024
             for line in Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -78,8 +74,6 @@ def measure(calls: int = 300, seconds: float = 10.0) -> dict[str, float]:
         "packets_per_second": round(sent / elapsed),
         "cpu_percent": round(100 * used / elapsed, 1),
         "lost": sent - kept,
-        "dropped": stats["dropped"],
-        "unsynced_seconds": unsynced,
         "resident_mib": round(memory, 1),
         "close_ms": round(1000 * closing / calls, 2),
     }

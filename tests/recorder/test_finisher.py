@@ -75,7 +75,6 @@ def test_what_is_written_is_synced_within_two_seconds(told: Told) -> None:
     told.finisher.written("a", file)
     until(lambda: file.synced == 1)
     assert time.monotonic() - began < 3.5
-    until(lambda: told.finisher.unsynced_seconds() == 0, seconds=1)
     other = Disk()
     told.finisher.written("b", other)
     until(lambda: other.synced == 1)  # a round later
@@ -85,15 +84,12 @@ def test_what_is_written_is_synced_within_two_seconds(told: Told) -> None:
 def test_a_slow_disk_makes_rounds_longer_and_no_queue(told: Told) -> None:
     files = [Disk(0.3) for _ in range(5)]
     end = time.monotonic() + 4.5
-    worst = 0.0
     while time.monotonic() < end:
         for file in files:
             told.finisher.written("a", file)
-        worst = max(worst, told.finisher.unsynced_seconds())
         time.sleep(0.05)
     counts = [file.synced for file in files]
-    assert max(counts) - min(counts) <= 1 and sum(counts) <= 15
-    assert 1.0 < worst < 5.0
+    assert max(counts) - min(counts) <= 1 and 5 <= sum(counts) <= 15
 
 
 def test_a_closing_does_not_wait_for_the_round(told: Told, tmp_path: Path) -> None:

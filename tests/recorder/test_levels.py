@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 
-from gate.recorder.levels import MAX_BINS, TABLES, Curve, decode
+from gate.recorder.levels import MAX_BINS, TABLES, Curve
 from tests.support.recorder_room import ulaw
 
 
@@ -26,7 +28,7 @@ def test_bins_are_tenths_of_a_second() -> None:
     curve.add(50_000, bytes([10, 20]))
     curve.add(99_999, bytes([5]))
     curve.add(310_000, bytes([7]))
-    assert decode(curve.text()) == bytes([20, 0, 0, 7])
+    assert b64decode(curve.text()) == bytes([20, 0, 0, 7])
     assert curve.take_recent() == 20
     assert curve.take_recent() == 0
 
