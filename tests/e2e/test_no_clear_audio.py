@@ -4,10 +4,14 @@ What the phones send is noise that never repeats. Every file of the gate's folde
 regular file that the gate or its recorder holds open (deleted ones too), is searched for it: as it was sent, and as
 linear samples. A run of 64 bytes of the audio, wherever it begins and ends, holds at least seven of the words looked
 for: one is enough to fail.
+
+Nor is a key there that opens a recording: of each, what its holder unwraps is searched for in the same files, in every
+spelling in which it could have been written down.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import stat
@@ -17,8 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gate.g711 import ulaw_decode
+from gate.vault.keyfile import PrivateKey
+from gate.vault.layout import PREAMBLE
+from gate.vault.opening import data_key_for
+from gate.vault.reader import SealedReader
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk, noise
 from tests.support.sealed import first_key, opened
@@ -67,7 +77,25 @@ def files(gate: Gatehouse, temporary: Path) -> dict[str, bytes]:
     return found
 
 
-def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def spellings(gate: Gatehouse, recording_id: str, private: PrivateKey) -> list[bytes]:
+    """The data key of a recording and the keys derived from it, as bytes, hexadecimal and base64."""
+    taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test")
+    wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
+    with SealedReader(Path(taken["path"])) as reader:
+        key = data_key_for(reader.header, wraps, private, recording_id=recording_id)
+    salt = PREAMBLE.unpack(Path(taken["path"]).read_bytes()[: PREAMBLE.size])[3]
+    derived = HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"dialgate sealed recording 1").derive(key)
+    return [
+        spelled
+        for each in (key, derived)
+        for spelled in (
+            *(each, each[::-1], each.hex().encode(), each.hex().upper().encode()),
+            *(encode(each).rstrip(b"=") for encode in (base64.b64encode, base64.urlsafe_b64encode)),
+        )
+    ]
+
+
+def test_no_file_holds_audio_in_clear_nor_a_key_that_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -80,8 +108,9 @@ def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.Monkey
             end = time.monotonic() + 6.0
             while time.monotonic() < end:
                 sought = Sought(near.all() + far.all())
-                for path, data in files(gate, temporary).items():
-                    assert not sought.count(data), path
+                during = files(gate, temporary)
+                for name, data in during.items():
+                    assert not sought.count(data), name
                     searched += len(data)
                 rounds += 1
             for talk in talks:
@@ -89,13 +118,21 @@ def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.Monkey
             gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         sought = Sought(near.all() + far.all())
         after = files(gate, temporary)
-        assert any(path.endswith(".dgr") for path in after)
-        for path, data in after.items():
-            assert not sought.count(data), path
+        assert any(name.endswith(".dgr") for name in after)
+        for name, data in after.items():
+            assert not sought.count(data), name
         print(f"{sought.seconds:.0f} s of audio; {rounds} rounds, {searched / 1e6:.0f} MB searched, {len(after)} files")
 
         # It is there, for the holder of the key: what was sought could have been found.
         private = first_key(gate)
+        secrets = [
+            spelled
+            for row in gate.rows("SELECT recording_id FROM recordings")
+            for spelled in spellings(gate, row["recording_id"], private)
+        ]
+        assert len(secrets) == 12 * len(NUMBERS)
+        for name, data in (*during.items(), *after.items()):
+            assert not any(each in data for each in secrets), name
         for row in gate.rows("SELECT recording_id FROM recordings"):
             kept = opened(gate, row["recording_id"], private)
             audio = sum(len(payload) for side in ("caller", "callee") for _, payload in kept.payloads(side))
@@ -107,7 +144,8 @@ def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.Monkey
         for folder in (gate.folder, temporary):
             for path in folder.rglob("*"):
                 if path.is_file():
-                    assert not sought.count(path.read_bytes()), path
+                    data = path.read_bytes()
+                    assert not sought.count(data) and not any(each in data for each in secrets), path
 
 
 def test_the_search_finds_audio_wherever_it_begins() -> None:
