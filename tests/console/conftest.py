@@ -96,6 +96,14 @@ def garbage_as_ever() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def asked_by_root() -> Iterator[None]:
+    """The account that runs the tests has the name that is in the pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gate.control.authorisation.user", lambda _: "user:root(0)")
+        yield
+
+
 @pytest.fixture
 def drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At each change, as in a terminal."""

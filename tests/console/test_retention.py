@@ -30,7 +30,6 @@ from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, undone, until
 from tests.console.served import PEPPER, Served
-from tests.support.accounts import ME
 from tests.support.keeping import plant
 from tests.support.vault import private_key
 from tests.support.waiting import PATIENCE
@@ -371,7 +370,7 @@ async def test_what_another_has_asked_for_is_shown_and_confirmed(office: Served)
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Confirmed: the release of hold hold-of-ann"))
     assert [fact["actor"] for fact in office.facts("hold_released")] == ["user:ann(1001)"]
-    assert office.facts("proposal_confirmed")[-1]["actor"] == ME
+    assert office.facts("proposal_confirmed")[-1]["actor"] == "user:root(0)"
 
 
 async def test_what_one_has_asked_for_is_not_ones_own_to_confirm(office: Served) -> None:

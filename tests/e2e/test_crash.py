@@ -37,11 +37,13 @@ def talking(gate: Gatehouse, phones: Phones, numbers: list[str], seconds: float)
 
 
 def unread(pid: int) -> int:
-    """Bytes of datagrams that wait in the kernel for a process."""
+    """Bytes of datagrams that wait in the kernel for a process; of the recorder, which lets nobody look at it, root
+    alone sees them."""
     sockets = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            sockets.add(str(descriptor.readlink()))
+    with suppress(PermissionError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                sockets.add(str(descriptor.readlink()))
     rows = [line.split() for line in Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]]
     return sum(int(row[4].partition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in sockets)
 
