@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from textual.binding import Binding
 
 from console import keys
@@ -170,6 +171,11 @@ def test_the_table_of_roles_is_that_of_the_operations() -> None:
 
 
 # --- the command --------------------------------------------------------------------------------------------------
+
+
+def test_the_shell_completes_a_page() -> None:
+    completed = ShellComplete(cli, {}, "dialgate", "_DIALGATE_COMPLETE").get_completions(["manual"], "re")
+    assert [each.value for each in completed] == [name for name in NAMES if name.startswith("re")]
 
 
 def test_without_a_page_the_pages_are_listed() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, ClassVar, Final
 
 from textual import work
@@ -27,6 +28,8 @@ from gate.errors import GateError
 YES, NO = "yes", "no"
 NO_YES: Final = (NO, YES)
 
+_LONGEST: Final = 330
+"""Signs of a fault that are shown: with them what to do, and the buttons, are on a screen of 24 lines."""
 _OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
 
 
@@ -69,6 +72,7 @@ class Ask(Dialog[Any]):
         border: round $primary; padding: 0 1; }}
     Ask VerticalScroll {{ height: auto; max-height: 14; }}
     Ask.-high VerticalScroll {{ max-height: 24; }}
+    Ask.-faulty.-low VerticalScroll {{ max-height: 8; }}
     Ask .dialog-title {{ text-style: bold; color: $primary; }}
     Ask Input {{ padding: 0 1; background: $panel; }}
     Ask Input:focus {{ background: $cursor; background-tint: transparent; }}
@@ -178,7 +182,8 @@ class Ask(Dialog[Any]):
             answer = await send(values)
         except GateError as error:
             self._sending = False
-            said = self._in_words(trouble(error))
+            shown = shorten(error.message, _LONGEST, placeholder=" …")
+            said = self._in_words(trouble(error).replace(error.message, shown, 1))
             self._say(f"Not taken: {said}", self._at_fault(said) or self._next_to_fill())
             return
         self.dismiss(answer)
@@ -208,6 +213,7 @@ class Ask(Dialog[Any]):
 
     def _say(self, text: str, to: str = "") -> None:
         """Say what is wrong; the keys go to the field that it is about."""
+        self.add_class("-faulty")
         for line in self.query(".dialog-fault").results(Static):  # none where the dialog was left meanwhile
             line.update(text)
         if to:

@@ -26,7 +26,14 @@ from gate.errors import UsageError
     example="dialgate manual\ndialgate manual retention\ndialgate manual reason-codes > reason-codes.md\n"
     "dialgate manual grafana.json > dialgate.json\ndialgate manual --man /usr/local/share/man/man1",
 )
-@click.argument("page", required=False, metavar="[PAGE]")
+@click.argument(
+    "page",
+    required=False,
+    metavar="[PAGE]",
+    shell_complete=lambda _context, _parameter, typed: [
+        each.name for each in manual.pages() if each.name.startswith(typed)
+    ],
+)
 @click.option(
     "--man",
     type=FOLDER,

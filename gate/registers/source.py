@@ -24,7 +24,8 @@ SHORTEST_RECORD = 11
 TOLERATED = 1000
 """One bad line in so many is tolerated."""
 
-SHOWN_FAULTS = 5
+SHOWN_FAULTS = 3
+"""Lines that are told of a file that is refused, each with a fault of its own."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -75,6 +76,11 @@ def _judge(path: HandedOverFile, tally: LineCounts) -> None:
     """Refuse a file with too many bad lines."""
     if tally.bad * TOLERATED <= tally.lines:
         return
-    shown = "; ".join(str(fault) for fault in tally.faults[:SHOWN_FAULTS])
-    more = f"; and {tally.bad - SHOWN_FAULTS:,} more" if tally.bad > SHOWN_FAULTS else ""
-    raise refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
+    first: dict[str, str] = {}
+    for fault in tally.faults:
+        first.setdefault(fault.fault, str(fault))
+    shown = list(first.values())[:SHOWN_FAULTS]
+    more = f"; and {tally.bad - len(shown):,} more" if tally.bad > len(shown) else ""
+    raise refused(
+        path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {'; '.join(shown)}{more}"
+    )

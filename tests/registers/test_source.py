@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[1] / "data" / "registers"
 
 FAULTS = {
     "empty.txt": "it is empty",
-    "only_line_ends.txt": "3 of 3 lines are no numbers, more than 0.1 %: line 1 is empty; line 2 is empty",
+    "only_line_ends.txt": "3 of 3 lines are no numbers, more than 0.1 %: line 1 is empty; and 2 more",
     "cut_in_a_number.txt": "line 20, the last one, has no line end: the file was cut in the middle of a record",
     "cut_before_its_line_end.txt": "line 20, the last one, has no line end",
     "cut_between_cr_and_lf.txt": "line 20, the last one, has no line end",
@@ -36,7 +36,7 @@ FAULTS = {
     "utf16.txt": "it is UTF-16 text",
     "old_mac_line_ends.txt": "line 1, the last one, has no line end",
     "zip_archive.txt": "it is a damaged zip, or cut off",
-    "seven_bad_lines.txt": "line 8 holds 'b', which is neither a digit nor a space; and 2 more",
+    "seven_bad_lines.txt": "line 4 holds 'b', which is neither a digit nor a space; and 6 more",
 }
 
 

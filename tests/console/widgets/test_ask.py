@@ -100,3 +100,24 @@ async def test_a_hint_names_the_fields_of_the_form_and_leaves_commands_alone() -
         await until(pilot, lambda: "Give one of “The day it speaks of” (a day) and “A file”." in str(fault.content))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: "dialgate register import FILE --as-of DAY" in str(fault.content))
+
+
+async def test_a_long_fault_leaves_the_buttons_and_what_to_do_on_a_small_screen() -> None:
+    async def refuses(told: Mapping[str, str]) -> None:
+        raise UsageError("crm.csv is refused: " + "a line holds no number; " * 60, hint="fetch the file again")
+
+    class Importing(Themed):
+        def on_mount(self) -> None:
+            fields = [Field(f"field{place}", f"Field {place}", "x") for place in range(5)]
+            self.push_screen(Ask("Import", fields, said="It stays as it is.", act="Import", send=refuses))
+
+    app = Importing()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*["enter"] * 5)
+        fault = app.screen.query_one(".dialog-fault", Static)
+        await until(pilot, lambda: "fetch the file again" in str(fault.content))
+        await pilot.pause()
+        for shown in (fault, app.screen.query_one("#dialog-ok"), app.screen.query_one("#dialog-cancel")):
+            assert shown.region.y > 0 and shown.region.bottom <= 23, (shown, shown.region)
+            assert app.screen.find_widget(shown).visible_region == shown.region, shown
