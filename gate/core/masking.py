@@ -18,6 +18,8 @@ PROOF_KEYS: Final = frozenset({"vkey", "pem"})
 """Verifier keys: the hash in one can look like a number, and then nobody could verify with it."""
 OWN_KEYS: Final = frozenset({"presentation", "numbers", "freephone"})
 """The firm's own numbers: shown in full, they are on every call."""
+_IN_FULL: Final = OWN_KEYS | CURSOR_KEYS | PROOF_KEYS
+_NO_TEXT: Final = frozenset({int, float, bool, type(None)})
 
 _IN_TEXT = re.compile(
     r"(?<![0-9A-Za-z+])(?!(?=[0-9]*[a-f])[0-9a-f]{16,64}(?![0-9A-Za-z]))(?:"
@@ -35,17 +37,17 @@ _MASKED = re.compile(r"\+[0-9](?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
 def masked(value: Any, key: str = "") -> Any:
     """A JSON value with the telephone numbers in it hidden in part; ``key`` is the name it stands under. The firm's own
     stay. Never raises."""
-    if key in OWN_KEYS or key in CURSOR_KEYS or key in PROOF_KEYS:
+    if key in _IN_FULL:
         return value
-    if isinstance(value, Mapping):
-        return {name: masked(inner, name) for name, inner in value.items()}
+    if isinstance(value, str):
+        if key in NUMBER_KEYS:
+            return value if _MASKED(value) else numbers.mask(value)
+        return _IN_TEXT.sub(_hidden, value)
+    if isinstance(value, dict | Mapping):  # nearly always a dict, which is told at once
+        return {name: inner if type(inner) in _NO_TEXT else masked(inner, name) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner, key) for inner in value]
-    if not isinstance(value, str):
-        return value
-    if key in NUMBER_KEYS:
-        return value if _MASKED(value) else numbers.mask(value)
-    return _IN_TEXT.sub(_hidden, value)
+    return value
 
 
 VISIBLE: Final = 6

@@ -186,7 +186,7 @@ class GateProcess:
         """What can be watched."""
         view = LiveView(
             calls=self._at_line.calls,
-            read=self._folder.read,
+            reader=self._folder.reader,
             registers=self._folder.registers,
             clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,

@@ -150,8 +150,12 @@ class DataFolder:
 
         Raises ``StoreError``.
         """
-        with Reader(self.config.data / "gate.db") as reader:
+        with self.reader() as reader:
             return query(reader)
+
+    def reader(self) -> Reader:
+        """The store as it is now, for whoever reads more than once. Raises ``StoreError``."""
+        return Reader(self.config.data / "gate.db")
 
     @cached_property
     def bundles(self) -> Bundles:

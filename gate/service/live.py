@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gate.clock import Clock
 from gate.core import numbers
@@ -18,6 +18,7 @@ from gate.core.terms import ALLOWING
 from gate.registers.library import RegisterLibrary
 from gate.store import search, tally
 from gate.store.queries import Source
+from gate.store.reader import Reader
 from gate.types import Row
 
 MINUTES: Final = 60
@@ -25,6 +26,7 @@ SLOW_SECONDS: Final = 1.0
 """How old registers, the log's state and warnings may be; calls and counts are of this moment."""
 _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
 
+T = TypeVar("T")
 Counts = dict[tuple[str, str], int]
 
 
@@ -35,17 +37,18 @@ class LiveView:
         self,
         *,
         calls: Callable[[], list[Row]],
-        read: Callable[[Callable[[Source], Any]], Any],
+        reader: Callable[[], Reader],
         registers: RegisterLibrary,
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
         up: Callable[[], Mapping[str, Any]] = dict,
         warnings: Callable[[], list[str]] = list,
     ) -> None:
-        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``, ``trunks``);
-        ``warnings``: what somebody must see to, a sentence each."""
+        """``calls``: those in hand; ``reader``: opens the store; ``up``: what is up (``trunk_up``, ``recorder_up``,
+        ``trunks``); ``warnings``: what somebody must see to, a sentence each."""
         self._calls = calls
-        self._read = read
+        self._open = reader
+        self._reader: Reader | None = None
         self._registers = registers
         self._clock = clock
         self._watch_levels = watch_levels
@@ -56,6 +59,8 @@ class LiveView:
         self._counts: Counts = {}
         self._slow: Row = {}
         self._slow_at: datetime | None = None
+        self._times: list[tuple[str, str]] = []
+        """The sixty minutes, as they are counted and as they are told."""
 
     def take_levels(self, levels: Mapping[str, tuple[int, int]]) -> None:
         """Loudness by call, once a second while somebody watches; from any thread."""
@@ -73,6 +78,9 @@ class LiveView:
         self._watch_levels(False)
         self._levels = {}
         self._counts = {}
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def look(self) -> Row:
         """A snapshot, as ``gate.control.watching`` says."""
@@ -105,6 +113,18 @@ class LiveView:
             "warnings": self._warnings(),
         }
 
+    def _read(self, query: Callable[[Source], T]) -> T:
+        """What it finds now. The store is opened once for many looks: that costs more than what they read."""
+        reader, self._reader = self._reader or self._open(), None
+        try:
+            found = query(reader)
+            reader.rest()
+        except BaseException:
+            reader.close()
+            raise
+        self._reader = reader
+        return found
+
     def _shown(self, call: Row) -> Row:
         caller, callee = self._levels.get(call["call_id"], (0, 0))
         return {
@@ -125,8 +145,10 @@ class LiveView:
 
     def _hour(self, minute: datetime) -> Row:
         """``counts`` and ``minutes`` of the sixty minutes up to this one; older counts are dropped."""
-        times = [minute - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
-        first = _key(times[0])
+        if not self._times or self._times[-1][0] != _key(minute):
+            times = [minute - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
+            self._times = [(_key(time), time.isoformat()) for time in times]
+        first = self._times[0][0]
         self._counts = {key: count for key, count in self._counts.items() if key[0] >= first}
         by_reason: dict[str, int] = defaultdict(int)
         by_minute: dict[tuple[str, bool], int] = defaultdict(int)
@@ -136,8 +158,7 @@ class LiveView:
         return {
             "counts": dict(sorted(by_reason.items())),
             "minutes": [
-                {"at": time.isoformat(), "allow": by_minute[_key(time), True], "block": by_minute[_key(time), False]}
-                for time in times
+                {"at": time, "allow": by_minute[key, True], "block": by_minute[key, False]} for key, time in self._times
             ],
         }
 

@@ -16,7 +16,7 @@ from gate.store.tree import load_frontier
 
 class Reader:
     """One state of the database, read only, whatever is committed meanwhile. A context manager for the thread it was
-    made on; short-lived: while it is open the write-ahead log cannot be cut."""
+    made on; short-lived, or at ``rest``: else the write-ahead log cannot be cut."""
 
     def __init__(self, path: Path) -> None:
         """Open it. Raises ``StoreError``."""
@@ -57,6 +57,17 @@ class Reader:
     def root_at(self, size: int) -> bytes:
         """Root over the first ``size`` leaves. Raises ``AuditError`` where they are not all there."""
         return load_frontier(self._connection, size).root
+
+    def rest(self) -> None:
+        """Let go of that state, with no other one yet: the next query begins with what is committed by then.
+
+        Raises ``StoreError``.
+        """
+        try:
+            self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise StoreError(f"the database failed: {error}") from error
 
     def close(self) -> None:
         """Let go of that state."""

@@ -99,7 +99,7 @@ class Served:
         self._contacts = house.contacts
         view = LiveView(
             calls=self._live,
-            read=house.read,
+            reader=house.reader,
             registers=house.registers,
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from gate.errors import StoreError
 from gate.ports import Fact
 from gate.service.live import MINUTES, LiveView
+from gate.store import tally
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from tests.support.evidence import decision, open_store, put
@@ -42,16 +45,12 @@ class Watched:
         self.levels_on: list[bool] = []
         self.view = LiveView(
             calls=lambda: self.calls,
-            read=self._read,
+            reader=lambda: Reader(self.store.path),
             registers=Registers(),
             clock=self.clock,
             watch_levels=self.levels_on.append,
             up=lambda: {"trunk_up": True, "recorder_up": False},
         )
-
-    def _read(self, read: Any) -> Any:
-        with Reader(self.store.path) as reader:
-            return read(reader)
 
     def decide(self, minutes_ago: float, reason: str = "not_listed") -> None:
         at = self.clock.now() - timedelta(minutes=minutes_ago)
@@ -145,3 +144,20 @@ def test_the_logs_state_is_there_and_what_is_up(watched: Watched) -> None:
     assert watched.view.look()["log"]["size"] == 1  # not asked more often than once a second
     watched.clock.time += timedelta(seconds=1)
     assert watched.view.look()["log"]["size"] == 2
+
+
+def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_no_end(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.decide(0)
+    watched.view.begin()
+    watched.view.look()
+    beside = sqlite3.connect(watched.store.path)
+    assert beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    beside.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(tally, "attempts_beyond", lambda tx, leaf: tx.query("SELECT nothing FROM calls"))
+        with pytest.raises(StoreError, match="nothing"):
+            watched.view.look()
+    watched.decide(0)
+    assert watched.view.look()["counts"] == {"not_listed": 2}
