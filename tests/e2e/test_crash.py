@@ -7,7 +7,8 @@ import os
 import signal
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,15 +49,33 @@ def unread(pid: int) -> int:
     return sum(int(row[4].partition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in sockets)
 
 
-def kill_recorder(gate: Gatehouse) -> None:
-    """At a moment at which neither the relay nor the recorder is behind, if there is one: what a busy machine has not
-    let them read yet is lost as well, and is no second of theirs."""
+def kept_waiting(pid: int) -> float:
+    """Seconds that the thread that records has been ready to run and had no processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
+@contextmanager
+def caught_up(gate: Gatehouse, phones: Phones, far: Uas) -> Iterator[tuple[datetime, float]]:
+    """Nobody sends, and neither the relay nor the recorder is behind: what a busy machine has not let them read yet
+    would be lost as well. Since when, and how long the recorder was kept waiting in the second before."""
     recorder = gate.recorder_pid()
     assert gate.process
-    end = time.monotonic() + 10
-    while unread(recorder) + unread(gate.process.pid) and time.monotonic() < end:
-        time.sleep(0.001)
-    os.kill(recorder, signal.SIGKILL)
+    before = kept_waiting(recorder)
+    time.sleep(1.2)
+    with phones.held(), far.held():
+        ended = datetime.fromtimestamp(phones.ticked, UTC)
+        end = time.monotonic() + PATIENCE
+        while unread(recorder) + unread(gate.process.pid):
+            assert time.monotonic() < end, "they do not catch up"
+            time.sleep(0.005)
+        yield ended, kept_waiting(recorder) - before
+
+
+def kill_recorder(gate: Gatehouse, phones: Phones, far: Uas) -> tuple[datetime, float]:
+    """When the last was sent, and the seconds that may be lost of it: the open one, and what nobody let it seal."""
+    with caught_up(gate, phones, far) as (ended, waited):
+        os.kill(gate.recorder_pid(), signal.SIGKILL)
+    return ended, 1.0 + waited
 
 
 def assert_no_invite_without_its_leaf(gate: Gatehouse, far: Uas) -> list[dict[str, object]]:
@@ -89,7 +108,7 @@ def assert_recordings_open(
         assert -1.0 < losses[-1] < lost, f"{kept.seconds:.3f} s of {going:.3f} s were kept"
         for side, packets in kept.packets.items():
             assert packets > 50 * (going - lost) * 0.9, (side, packets, going)
-    print(f"seconds lost: {min(losses):.3f} to {max(losses):.3f}")
+    print(f"seconds lost: {min(losses):.3f} to {max(losses):.3f} of {lost:.3f}")
 
 
 def assert_evidence_holds(gate: Gatehouse) -> None:
@@ -122,21 +141,20 @@ def assert_takes_calls(gate: Gatehouse, number: str) -> None:
         gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
 
 
-def kill_gate(gate: Gatehouse) -> datetime:
+def kill_gate(gate: Gatehouse) -> None:
     assert gate.process
     gate.process.kill()
-    at = datetime.now(UTC)
     gate.process.wait(PATIENCE)
     gate.process = None
-    return at
 
 
 def test_a_killed_gate_loses_no_leaf_and_no_recording(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
-            talking(gate, phones, NUMBERS, 3.3)
-            ended = kill_gate(gate)
-            phones.silent = True
+            talking(gate, phones, NUMBERS, 2.1)
+            with caught_up(gate, phones, far) as (ended, _):
+                kill_gate(gate)
+                phones.silent = True
         gate.start()
         calls = assert_no_invite_without_its_leaf(gate, far)
         assert {(call["cause"], call["bridged"]) for call in calls} == {("gate_interrupted", 1)}
@@ -150,13 +168,14 @@ def test_a_killed_gate_loses_no_leaf_and_no_recording(tmp_path: Path) -> None:
 def test_gate_and_recorder_killed_at_once_lose_less_than_a_second(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
-            talking(gate, phones, NUMBERS, 3.6)
-            kill_recorder(gate)
-            ended = kill_gate(gate)
-            phones.silent = True
+            talking(gate, phones, NUMBERS, 2.4)
+            with caught_up(gate, phones, far) as (ended, waited):
+                os.kill(gate.recorder_pid(), signal.SIGKILL)
+                kill_gate(gate)
+                phones.silent = True
         gate.start()
         assert_no_invite_without_its_leaf(gate, far)
-        assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+        assert_recordings_open(gate, NUMBERS, ended, lost=1.0 + waited)
         assert_evidence_holds(gate)
         assert_takes_calls(gate, NEXT)
 
@@ -192,9 +211,8 @@ def test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite(tm
 def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=0.6) as gate, Uas("--tone", "1000", port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
-            talks = talking(gate, phones, NUMBERS, 3.3)
-            kill_recorder(gate)
-            ended = datetime.now(UTC)
+            talks = talking(gate, phones, NUMBERS, 2.1)
+            ended, lost = kill_recorder(gate, phones, far)
             killed = time.monotonic()
             phones.wait(talks, "over", PATIENCE)
             assert all(talk.ended_by == "them" for talk in talks)
@@ -208,7 +226,7 @@ def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
         gate.wait(
             lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), PATIENCE, "recordings are open"
         )
-        assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+        assert_recordings_open(gate, NUMBERS, ended, lost=lost)
         assert_evidence_holds(gate)
         gate.wait(
             lambda: gate.log.read_text().count('"recorder_up"') == 2, PATIENCE, "the recorder was not started again"
@@ -223,9 +241,8 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
     gate.start()
     try:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as phones:
-            talks = talking(gate, phones, NUMBERS, 2.3)
-            kill_recorder(gate)
-            ended = datetime.now(UTC)
+            talks = talking(gate, phones, NUMBERS, 1.1)
+            ended, lost = kill_recorder(gate, phones, far)
             time.sleep(1.5)
             before = [talk.packets_in for talk in talks]
             time.sleep(0.5)
@@ -242,7 +259,7 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
             gate.wait(
                 lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), PATIENCE, "recordings are open"
             )
-            assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+            assert_recordings_open(gate, NUMBERS, ended, lost=lost)
             assert_evidence_holds(gate)
             assert_takes_calls(gate, NEXT)
         assert gate.stop() == 0

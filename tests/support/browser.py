@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 SECONDS = 30
 """How long a page may take for what it is asked to do."""
+REST = 3.0
+"""A look at a page is followed by a rest of so many times as long."""
 
 
 def required() -> None:
@@ -61,10 +64,17 @@ def chromium(
 
 
 def until(driver: Any, ready: Any, seconds: float = SECONDS) -> Any:
-    """Wait until ``ready(driver)`` is true; returns what it returned."""
-    from selenium.webdriver.support.ui import WebDriverWait
+    """Wait until ``ready(driver)`` is true; returns what it returned. What takes the browser long to tell is asked less
+    often: else it would do little but tell. Raises ``TimeoutException``."""
+    from selenium.common.exceptions import NoSuchElementException, TimeoutException
 
-    return WebDriverWait(driver, seconds, poll_frequency=0.05).until(ready)
+    end = time.monotonic() + seconds
+    while (began := time.monotonic()) < end:
+        with suppress(NoSuchElementException):  # not yet
+            if found := ready(driver):
+                return found
+        time.sleep(max(0.05, REST * (time.monotonic() - began)))
+    raise TimeoutException(f"not within {seconds} s")
 
 
 def one(driver: Any, css: str) -> Any:

@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -122,6 +122,8 @@ class Phones:
         self._stop = threading.Event()
         self.silent = False
         """Send no RTP, answer no SIP: as if the machine were gone."""
+        self.ticked = 0.0
+        """When it sent last (time of day)."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -173,6 +175,12 @@ class Phones:
                 self._send(self._request("CANCEL", talk, talk.branch))
             self._over(talk, "us")
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It does nothing meanwhile; then it goes on, and sends what was due."""
+        with self._lock:
+            yield
+
     def wait(self, talks: Iterable[Talk], state: str, seconds: float) -> list[Talk]:
         """Until every talk is in ``state``; fails the test where one is not in time."""
         talks, end = list(talks), time.monotonic() + seconds
@@ -200,6 +208,7 @@ class Phones:
                 self._later = [(at, step) for at, step in self._later if at > now]
                 for step in ready:
                     step()
+                self.ticked = time.time()
                 for talk in list(self.talks.values()):
                     self._tick(talk, now)
             if time.monotonic() - due > 1.0:  # a machine that was held up does not send all of it at once

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.support import programs
@@ -35,6 +38,15 @@ class Uas:
             self._process.kill()
             self._process.wait()
             self._reader.join(PATIENCE)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still meanwhile."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     @property
     def where(self) -> tuple[str, int]:
