@@ -57,8 +57,8 @@ class LeafCheck:
         self._next_tile: tuple[int, bytes] | None = None
         self._hashes: list[bytes] = []
         """Leaf hashes of the tile that is being read."""
-        self._above = Frontier()
-        """The complete tiles before it."""
+        self._above = self._edge = Frontier()
+        """The complete tiles before it; and with those of its leaves that a checkpoint has been compared with."""
         self._whole = True
         """No leaf is missing so far: after that no root can be compared any more."""
         self._emptied: set[int] = set()
@@ -73,10 +73,9 @@ class LeafCheck:
     @property
     def frontier(self) -> Frontier:
         """The tree over the leaves read so far, up to the first one that is missing."""
-        frontier = self._above
-        for digest in self._hashes:
-            frontier = frontier.push(digest)
-        return frontier
+        for digest in self._hashes[self._edge.size - self._above.size :]:
+            self._edge = self._edge.push(digest)
+        return self._edge
 
     def run(self, progress: Progress | None) -> None:
         """Read the whole log."""
@@ -158,7 +157,7 @@ class LeafCheck:
         for digest in self._hashes:
             tile = tile.push(digest)
         number = self._above.size >> TILE_LEVEL
-        self._above = self._above.push(tile.root, TILE_LEVEL)
+        self._above = self._edge = self._above.push(tile.root, TILE_LEVEL)
         # A checkpoint that ends inside of the tile has been met before this: its hashes are no longer needed.
         self._hashes = []
         stored = self._next_tile
