@@ -66,7 +66,7 @@ def browser(downloads: Path) -> Iterator[Any]:
 def driver(browser: Any) -> Iterator[Any]:
     """A window of the browser, without cookies, and of which nothing was written down yet."""
     first = browser.current_window_handle
-    browser.switch_to.new_window("window")
+    browser.switch_to.new_window("tab")
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     for kind in ("performance", "browser"):
         browser.get_log(kind)

@@ -13,6 +13,12 @@ from typing import Any
 
 import pytest
 
+_SPARED = (
+    "--disable-site-isolation-trials",
+    "--renderer-process-limit=1",
+    "--disable-features=BackForwardCache,SpareRendererForSitePerProcess,PreloadTopChromeWebUI",
+)
+"""Else it begins a process for each page, and one or two for pages that may follow: half of what opening one costs."""
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 SECONDS = 30
 """How long a page may take for what it is asked to do."""
@@ -45,7 +51,14 @@ def chromium(
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"]
-    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio", *more]
+    flags += [
+        f"--window-size={size}",
+        "--disable-background-networking",
+        "--no-first-run",
+        "--mute-audio",
+        *_SPARED,
+        *more,
+    ]
     if offline:
         rules = "MAP * ~NOTFOUND" + (", EXCLUDE 127.0.0.1" if loopback else "")
         flags += [f"--host-resolver-rules={rules}", "--proxy-server=127.0.0.1:9"]
