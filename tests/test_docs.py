@@ -137,7 +137,7 @@ def test_configuration_keys_exist() -> None:
     assert seen
 
 
-REFUSALS = ("no_such_call", "recorded_already")
+REFUSALS = ("no_such_call", "recorded_already", "other_number")
 """Of recordings that are handed in."""
 SESSIONS = ("recording_closed", "recording_paused", "recording_resumed", "recorder_failed", "ended_by")
 """Of recording sessions, in the log."""

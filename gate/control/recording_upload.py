@@ -48,6 +48,8 @@ class RecordingUpload:
         try:
             fields = pairs(asked.raw_path.partition("?")[2]) | {"path": "PUT"}
             if (swap := fields.pop("swap", None)) is not None:
+                if swap not in ("true", "false"):
+                    raise UsageError("swap is true or false", hint="else nobody knows whose voice is on which side")
                 fields["swap"] = swap == "true"
             request = parsed("recording_ingest", fields)
             with answering(asked):

@@ -66,6 +66,8 @@ def test_by_http_and_by_a_folder(gate: Gatehouse, tmp_path: Path) -> None:
     for token, method, there, body, expected in (
         ("pbx", "PUT", target, b"no WAV file", 400),
         ("pbx", "PUT", "/v1/recording", stereo, 400),
+        ("pbx", "PUT", f"{target}&swap=maybe", stereo, 400),
+        ("pbx", "PUT", f"{target}&number=02079460199", stereo, 409),
         ("pbx", "PUT", "/v1/recording?call_id=unknown", wav(tone(AGENT, 1.0)), 409),
         ("dialler", "PUT", target, stereo, 403),
         ("pbx", "POST", "/v1/decision", b'{"number": "020 7946 0123"}', 403),

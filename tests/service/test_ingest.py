@@ -309,3 +309,15 @@ def test_a_recording_begins_with_its_call_whatever_is_said_of_it(house: House) -
     assert bare.already, "said with a time or without, it is the same call's"
     other = house.ingest(house.put("d.wav", sound()), call_id=SIP, at=house.folder.clock.now())
     assert other.already
+
+
+def test_a_number_that_is_not_the_calls_is_refused(house: House) -> None:
+    """The audio of one person would be given to another who asks for theirs."""
+    house.decide("call-1", sip_call_id=SIP)
+    with pytest.raises(RefusedError, match="went to another number") as caught:
+        house.ingest(house.put("a.wav", sound()), call_id=SIP, number="020 7946 0199")
+    assert caught.value.reason == "other_number" and house.rows("SELECT 1 FROM recordings") == []
+    house.put("b.wav", sound(), call_id=SIP, number="020 7946 0199")
+    outcomes = {each.name: each.why for each in house.look()}
+    assert "went to another number" in outcomes["b.wav"] and (house.drop / "b.wav").exists()
+    assert house.ingest(house.put("c.wav", sound()), call_id=SIP, number="020 7946 0123").call_id == "call-1"

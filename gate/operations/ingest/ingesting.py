@@ -86,13 +86,13 @@ def recording_ingest(folder: DataFolder, asked: RecordingIngest, caller: Caller)
     """Seal a recording that another system made, and bind it to the decision on its call.
 
     Raises ``UsageError`` where it is no WAV that is taken, and ``RefusedError``: ``no_such_call`` (and
-    ``ingest.unbound`` is not ``keep``), ``recorded_already``. Then nothing is kept.
+    ``ingest.unbound`` is not ``keep``), ``other_number``, ``recorded_already``. Then nothing is kept.
     """
     if not asked.call_id and not (asked.number and asked.at):
         raise UsageError("whose call is it?", hint="say its Call-ID, or the number and when the recording began")
     if asked.at is not None and asked.at > folder.clock.now() + AHEAD:
         raise UsageError("this recording begins in the future", hint="compare the clocks of both machines")
-    number = "" if asked.call_id else number_of(asked.number)
+    number = number_of(asked.number) if asked.number else ""
     return folder.ingests.take(_Given(asked, number, sound_of(caller.opened), caller))
 
 
@@ -153,6 +153,11 @@ class Ingests:
         """The recording that these bytes are already, or the decision that they belong to. Raises ``RefusedError``."""
         asked, sound = given.asked, given.sound
         bound = bound_to(tx, asked.call_id, given.number, asked.at)
+        if bound is not None and given.number and bound.row["number"] not in (None, given.number):
+            raise RefusedError(
+                "the call with this Call-ID went to another number", reason="other_number",
+                hint="the voices of one person must not come to another: see which of the two is right",
+            )  # fmt: skip
         for row in tx.query("SELECT * FROM recordings WHERE source_sha256 = ?", [sound.sha256]):
             if bound is not None and bound.by != "number":
                 same = row["call_id"] == bound.row["call_id"]
