@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -17,10 +17,11 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.files import must_be_new, output_file
-from gate.cli.output import View, say
+from gate.cli.output import View, say, today
 from gate.cli.reach import Gate, pages, reach
 from gate.cli.recordings import hand_out
 from gate.cli.values import Moment
+from gate.core.days import day_of
 from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
@@ -48,10 +49,10 @@ class Until(Moment):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
-        moment = super().convert(value, param, ctx)
-        if isinstance(value, str) and len(value) == len("2026-03-02"):
-            return (moment.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=LONDON)
-        return moment
+        for read in (lambda text: day_of(text, today()), date.fromisoformat):
+            with suppress(AttributeError, TypeError, ValueError):
+                return datetime.combine(read(value) + timedelta(days=1), time(), LONDON)
+        return super().convert(value, param, ctx)
 
 
 def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:

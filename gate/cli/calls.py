@@ -38,7 +38,7 @@ def command() -> None:
 @click.option("--reason", type=REASONS, metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
 @click.option("--agent", metavar="NAME", help="Only those that an account or PBX asked for, e.g. alice.")
 @click.option("--since", type=Since(), help="Asked for at this time or later, e.g. yesterday, 25/11, '25/11 14:00'.")
-@click.option("--until", type=Moment(), help="Asked for before this time.")
+@click.option("--until", type=Moment(), help="Asked for before this time, or before this day began.")
 @click.option("--text", help="What fits: a number or its beginning, a word of a reason, who called, an id.")
 @sorted_by("at", "agent", "reason", "seconds")
 @both_ways
@@ -90,7 +90,7 @@ def show(view: View, call_id: str) -> None:
     example="dialgate calls reasons --since today\ndialgate calls reasons --since 2026-03-02 --by account:alice --json",
 )
 @click.option("--since", type=Since(), required=True, help="From this time on, e.g. today.")
-@click.option("--until", type=Moment(), help="Before this time (default: now).")
+@click.option("--until", type=Moment(), help="Before this time, or before this day began (default: now).")
 @click.option("--by", "claimed_by", metavar="CALLER", help="Only of one account or PBX, e.g. account:alice.")
 def reasons(view: View, since: datetime, until: datetime | None, claimed_by: str | None) -> None:
     """How many attempts were allowed and refused, by caller and reason. No number is shown."""

@@ -43,7 +43,7 @@ def _meant(near: list[str]) -> str:
 
 def _whereabouts(path: Path) -> str:
     """Where a file was looked for, and what is there."""
-    folder = path.absolute().parent
+    folder = path.resolve().parent
     if not folder.is_dir():
         return f": there is no folder {folder}"
     names = sorted(each.name for each in folder.iterdir())

@@ -46,7 +46,8 @@ def player(command: str = "") -> str:
             return each
     names = command or ", ".join(each.split()[0] for each in PLAYERS)
     raise ExportError(
-        f"nothing here can play: {names} is not installed", hint="install alsa-utils or sox, or set console.player"
+        f"nothing here can play: {names} is not installed",
+        hint="install alsa-utils or sox, or set console.player; by ssh export it, and play the WAV where you sit",
     )
 
 

@@ -7,14 +7,17 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import pytest
 
 from gate.cli import main
+from gate.cli.audit_export import Until
 from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
+from gate.core.showing import LONDON
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
 from tests.support.waiting import PATIENCE
@@ -346,6 +349,7 @@ def test_a_command_that_crashes_leaves_no_core_dump(config_path: Path) -> None:
             ["register", "import", "tps", "tps", "list.txt"],
             "A name with spaces is put in quotes: 'tps list.txt'",
         ),
+        (["register", "import", "tps", "../zebra"], "'../zebra' does not exist in {folder.parent}.\n"),
         (["register", "import", "tps", "no/tps.txt"], "does not exist: there is no folder {folder}/no"),
     ],
 )
@@ -358,3 +362,26 @@ def test_a_slip_is_told_the_word_that_was_meant_the_place_or_an_example(
     done = dialgate(*arguments)
     assert done.code == 2
     assert said.format(folder=tmp_path) in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "end"),
+    [
+        ("2026-03-31", "2026-04-01T00:00:00+01:00"),
+        ("31/03/2026", "2026-04-01T00:00:00+01:00"),
+        ("31/3/2026", "2026-04-01T00:00:00+01:00"),
+        ("31 Mar 2026", "2026-04-01T00:00:00+01:00"),
+        ("20260331", "2026-04-01T00:00:00+01:00"),
+        ("25 October 2026", "2026-10-26T00:00:00+00:00"),
+        ("31/3/2026 14:30", "2026-03-31T14:30:00+01:00"),
+        ("2026-03-31 14:30", "2026-03-31T14:30:00+01:00"),
+        ("2026-03-31T14:30:00Z", "2026-03-31T14:30:00+00:00"),
+    ],
+)
+def test_the_last_day_of_a_bundle_is_in_it_however_it_is_written(typed: str, end: str) -> None:
+    assert Until().convert(typed, None, None).isoformat() == end
+
+
+def test_today_is_the_last_day_too() -> None:
+    assert Until().convert("today", None, None) > datetime.now(UTC)
+    assert Until().convert(f"{datetime.now(LONDON):%d/%m}", None, None) > datetime.now(UTC)

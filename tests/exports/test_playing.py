@@ -64,8 +64,9 @@ def test_the_first_player_that_is_here_is_taken(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/play" if name == "play" else None)
     assert player().startswith("play ")
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(ExportError, match="nothing here can play"):
+    with pytest.raises(ExportError, match="nothing here can play") as caught:
         player()
+    assert "by ssh export it" in caught.value.hint
 
 
 def test_it_is_heard_from_where_one_says_and_as_fast(tmp_path: Path) -> None:
