@@ -90,7 +90,7 @@ def test_a_caller_is_told_and_put_through_to_a_phone_and_both_are_recorded(tmp_p
 @pytest.mark.peer
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_phone_of_other_peoples_making_is_called(tmp_path: Path, transport: str) -> None:
-    baresip.required()
+    baresip.registering()
     house = taking_calls(tmp_path / "gate", to=["account:alice"])
     house.set("sip", tcp=f"127.0.0.1:{house.port}")
     with started(house), carrier(house) as trunk:
