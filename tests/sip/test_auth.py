@@ -8,6 +8,7 @@ from gate.config import Account, Pbx
 from gate.errors import ConfigError
 from gate.sip.auth import MAX_NONCES, Authenticator, AuthResult, Nonces, _hex, credentials, digest
 from gate.sip.message import parse
+from tests.support.clocks import Clock
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, config_for
 
@@ -34,13 +35,6 @@ def test_vectors_of_rfc_7616(algorithm, expected):
 
 
 HERE, THERE = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

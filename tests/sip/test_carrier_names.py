@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from gate.sip.srv import Lookup, LookupFailedError
 from tests.support.dns_server import DnsServer
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Callee, Phone
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 SRV = ("_sip._udp.carrier.test", "SRV")
 
@@ -27,14 +27,6 @@ def zone(*servers: tuple[int, int], **more: Any) -> dict[tuple[str, str], list[s
         SRV: [f"{priority} 1 {port} host.carrier.test." for priority, port in servers],
         ("host.carrier.test", "A"): ["127.0.0.1"],
     } | more
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (value := true()):
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-    return value
 
 
 def by_domain(dns: DnsServer) -> Config:

@@ -6,13 +6,7 @@ import pytest
 
 from gate.sip.flood_filter import ADDRESS, KNOWN, MAX_KEPT, PROVEN, STRANGER, STRANGERS, FloodFilter
 from gate.sip.peers import networks
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clocks import Clock
 
 
 @pytest.fixture

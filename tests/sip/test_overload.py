@@ -15,19 +15,13 @@ from gate.sip.endpoint import Endpoint
 from gate.sip.message import SipMessage
 from gate.sip.overload import LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
 from gate.sip.pending import GIVE_UP_AFTER, Pending, PendingCalls
+from tests.support.clocks import Clock
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 
 HERE = Path(__file__).parent / "scenarios"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, seconds: float) -> None:

@@ -9,6 +9,7 @@ from gate.config import Account, Pbx
 from gate.sip.peers import MAX_HOSTS, DialogPeer, ProvenAddresses, networks, plain
 from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.udp import Transport
+from tests.support.clocks import Clock
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
@@ -16,13 +17,6 @@ from tests.support.sip_peer import Callee, Peer, Phone, sdp
 
 ALICE, BOB = (Account(name, "x", PRESENTED) for name in ("alice", "bob"))
 ELSEWHERE = "127.0.0.9"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_what_is_proven_holds_for_its_time():

@@ -9,13 +9,7 @@ from hypothesis import strategies as st
 from gate.sip import failure_mapping, header_fields, identity, pending, response_cache, sdp
 from gate.sip.dtmf import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clocks import Clock
 
 
 def invite(
@@ -212,7 +206,7 @@ def test_a_refusal_cannot_be_broken_out_of():
 
 
 def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
-    clock = Clock()
+    clock = Clock(100.0)
     kept = response_cache.ResponseCache(clock)
     request = invite()
     kept.keep(request.key, b"603", ("a", 1))
@@ -236,7 +230,7 @@ def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
 
 
 def test_the_ack_of_an_answer_that_is_kept_is_known_by_its_tag():
-    clock = Clock()
+    clock = Clock(100.0)
     kept = response_cache.ResponseCache(clock)
     tag = kept.tag(invite())
     ack = f"ACK sip:1@gate SIP/2.0\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag={tag}\r\n".encode()
@@ -252,7 +246,7 @@ def test_the_ack_of_an_answer_that_is_kept_is_known_by_its_tag():
 
 
 def test_pending_calls():
-    clock = Clock()
+    clock = Clock(100.0)
     waiting = pending.PendingCalls(2, clock)
     first = pending.Pending("1", invite(), ("a", 1), None)  # type: ignore[arg-type]
     waiting.add(first)

@@ -11,15 +11,9 @@ from gate.sip.auth import Authenticator, AuthResult
 from gate.sip.message import parse
 from gate.sip.password_lockout import FREE, FREE_EVERYWHERE, LONGEST, MAX_KEPT, SHORTEST, PasswordLockout
 from gate.sip.rate_limit import MAX_KNOWN, NAMED, PROVEN, RateLimit, RequestKind
+from tests.support.clocks import Clock
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, config_for
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

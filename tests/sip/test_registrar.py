@@ -7,6 +7,7 @@ import pytest
 from gate.config import Account
 from gate.sip.message import parse
 from gate.sip.registrar import MAX_BINDINGS, Registrar
+from tests.support.clocks import Clock
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, config_for
 from tests.support.sip_peer import Peer
@@ -78,13 +79,6 @@ def test_an_old_nonce_is_asked_again_without_bothering_the_user(phone):
     assert all("stale=true" in value for value in heard.all("WWW-Authenticate"))
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def request(contact="<sip:a@1.2.3.4>", expires=None, cseq=1, call_id="c", to="alice"):
     lines = ["REGISTER sip:x SIP/2.0", "Via: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKx", "From: <sip:alice@x>;tag=1"]
     lines += [f"To: <sip:{to}@x>", f"Call-ID: {call_id}", f"CSeq: {cseq} REGISTER"]
@@ -95,7 +89,7 @@ def request(contact="<sip:a@1.2.3.4>", expires=None, cseq=1, call_id="c", to="al
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

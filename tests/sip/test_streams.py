@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Peer, sdp
 from tests.support.sip_stream import StreamPhone, certificate, trusting
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 ALICE = Account("alice", "password", PRESENTED)
 
@@ -182,10 +181,7 @@ def test_a_pbx_without_a_connection_is_connected_to() -> None:
         line.callee.recv(PATIENCE, only="INVITE")
         other.sock.close()
         phone.sock.close()
-        end = time.monotonic() + PATIENCE
-        while line.running.line.connections:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: not line.running.line.connections)
         line.running.line.post(lambda: line.running.line.hang_up(line.call_manager.incomings[1].call_id, "gate_done"))
         listener.settimeout(PATIENCE)
         connection, _ = listener.accept()
@@ -339,10 +335,8 @@ def test_who_opens_connections_without_end_is_turned_away_and_calls_go_on() -> N
         flood = [socket.create_connection(line.at(), source_address=("127.0.0.9", 0)) for _ in range(150)]
         known.send(known.request("OPTIONS", known.new_dialog()))
         assert known.recv().code == 200
-        end = time.monotonic() + PATIENCE
-        while (counts := line.running.line.counts())["unanswered"] + counts["turned_away"] < 50:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        counts = line.running.line.counts
+        until(lambda: counts()["unanswered"] + counts()["turned_away"] >= 50)
         for each in flood:
             each.close()
 
@@ -355,10 +349,7 @@ def test_a_stranger_who_floods_a_connection_is_not_read_and_phones_are_heard() -
         text = flooder.request("OPTIONS", flooder.new_dialog()).encode()
         for _ in range(300):
             flooder.send(text)
-        end = time.monotonic() + PATIENCE
-        while not line.running.line.counts()["unanswered"]:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: line.running.line.counts()["unanswered"])
         known.send(known.request("OPTIONS", known.new_dialog()))
         assert known.recv().code == 200
 
@@ -435,12 +426,6 @@ def test_a_renewed_certificate_is_shown_and_a_bad_one_is_not(tmp_path: Path, mon
                 asking.wrap_socket(plain, server_hostname="gate.invalid") as tls,
             ):
                 return tls.getpeercert(binary_form=True) or b""
-
-        def until(what: Any) -> None:
-            end = time.monotonic() + PATIENCE
-            while not what():
-                assert time.monotonic() < end
-                time.sleep(0.05)
 
         first = shown()
         pem, key = line.pem, line.pem.with_suffix(".key")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Callee, Peer, sdp
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 NONCE = 'Digest realm="carrier", nonce="n1", algorithm=SHA-256, qop="auth"'
 
@@ -19,13 +17,6 @@ NONCE = 'Digest realm="carrier", nonce="n1", algorithm=SHA-256, qop="auth"'
 def carrier():
     with Peer() as peer:
         yield peer
-
-
-def until(what, seconds=PATIENCE):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_up_and_down(carrier, monkeypatch):

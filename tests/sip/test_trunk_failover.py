@@ -22,7 +22,7 @@ from tests.sip.test_emergency_route import Helping
 from tests.sip.test_orphaned_dialogs import Book
 from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Peer, Phone, sdp
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 CHALLENGE = 'Proxy-Authenticate: Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"'
 
@@ -78,10 +78,7 @@ class TwoTrunks:
         taken(self.b)
 
     def until(self, so: Callable[[], Any]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not self.running.call(so):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(lambda: self.running.call(so))
 
 
 def taken(peer: Callee) -> Heard:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Peer, Phone
 from tests.support.sip_stream import StreamCallee, certificate, serving
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
@@ -42,13 +40,6 @@ class Carried:
     def up(self) -> None:
         self.callee.accept()
         until(lambda: not self.line.warnings() and self.line.trunk_up)
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @TRANSPORTS
