@@ -30,7 +30,6 @@ def verify(
     origin: str | None = None,
     pepper: bytes | None = None,
     shape: Callable[[sqlite3.Connection], Iterable[tuple[str, str]]] = lambda _: (),
-    deep: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Verify the evidence in the database ``path``, read only, also while a gate writes to it.
@@ -40,8 +39,8 @@ def verify(
     not made as a gate makes it (``gate.store.shape.differences``); ``folders`` hold checkpoint files: the data folder's
     first, then that of the second place; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must
     have grown from each of them, so that any two are consistent; ``origin`` is the log's name that every checkpoint
-    must bear; with ``pepper`` the hashes of numbers are checked as well; ``deep`` reads every page of the file for
-    damage first.
+    must bear; with ``pepper`` the hashes of numbers are checked as well. Every page of the file is read for damage
+    first.
 
     Raises ``AuditError`` where the database or a folder cannot be opened at all, and the ``StoppedError`` of
     ``progress``; all else is in the report.
@@ -56,8 +55,7 @@ def verify(
     heads: list[Head] = []
     contacts: list[str] = []
     try:
-        if deep:
-            _check_file(connection, findings)
+        _check_file(connection, findings)
         for what, message in shape(connection):
             findings.fault(what, message)
         if _is_there(connection, tables, findings):

@@ -13,25 +13,22 @@ _MAX_TEXT: Final = 256
 """Longest text from outside that is kept, in characters."""
 
 
-def refusal(
-    reason: Reason, attempt: Attempt, explanation: str = "", *, number: str = "", after: Decision | None = None
-) -> Decision:
+def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: Decision | None = None) -> Decision:
     """A refusal made outside ``decide`` (``recorder_unavailable``, ``gate_stopping``, …).
 
     ``after`` is the decision that would have let the call through: number, registers and consent stay in evidence.
-    Without it ``number`` is the E.164 form where it is known; else it is read from the attempt, so that the evidence is
-    found under it. Never raises and never allows: a reason that would allow becomes ``internal_error``.
+    Without it the number is read from the attempt, so that the evidence is found under it. Never raises and never
+    allows: a reason that would allow becomes ``internal_error``.
     """
     if reason in ALLOWING:
         reason, explanation = Reason.INTERNAL_ERROR, ""
     explanation = explanation or sentence(reason)
     if after is not None:
         return replace(after, verdict=Verdict.BLOCK, reason=reason, explanation=explanation)
-    if not number:
-        try:
-            number = parse(attempt.raw_number).e164
-        except NumberRefused:
-            number = ""
+    try:
+        number = parse(attempt.raw_number).e164
+    except NumberRefused:
+        number = ""
     return Decision(Verdict.BLOCK, reason, number, explanation)
 
 

@@ -44,9 +44,9 @@ def columns(days: Sequence[str], series: Series, title: str, *, height: int = 16
     return _svg(parts, title, height)
 
 
-def steps(days: Sequence[str], values: Sequence[float | None], limit: float, title: str, height: int = 120) -> str:
+def steps(days: Sequence[str], values: Sequence[float | None], limit: float, title: str) -> str:
     """A value for each day as a stair, with the line that it must not cross; days above it are marked."""
-    top = 10.0 * math.ceil(max([limit * 1.1, *(value for value in values if value is not None)]) / 10)
+    height, top = 120, 10.0 * math.ceil(max([limit * 1.1, *(value for value in values if value is not None)]) / 10)
     step = (WIDTH - LEFT) / max(len(days), 1)
     ticks = [tick for tick in (0, 10, 20, 50, 100, 200) if tick <= top and abs(tick - limit) > top / 12]
     parts, path, pen = [_axis(ticks, top, height)], "", "M"

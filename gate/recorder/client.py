@@ -57,20 +57,16 @@ class RecorderClient:
         clock: Clock,
         *,
         open_seconds: float = OPEN_SECONDS,
-        close_seconds: float = CLOSE_SECONDS,
-        restart_seconds: float = RESTART_SECONDS,
         quiet_seconds: float = QUIET_SECONDS,
         hung_seconds: float = HUNG_SECONDS,
         stuck_seconds: float = STUCK_SECONDS,
-        on_levels: Callable[[Mapping[str, tuple[int, int]]], None] | None = None,
     ) -> None:
         self.events = events
-        self.on_levels = on_levels
+        self.on_levels: Callable[[Mapping[str, tuple[int, int]]], None] | None = None
         self._spawn = spawn
         self._clock = clock
-        self._open_seconds, self._close_seconds = open_seconds, close_seconds
-        self._restart_seconds, self._quiet_seconds, self._hung_seconds = restart_seconds, quiet_seconds, hung_seconds
-        self._stuck_seconds = stuck_seconds
+        self._open_seconds, self._stuck_seconds = open_seconds, stuck_seconds
+        self._quiet_seconds, self._hung_seconds = quiet_seconds, hung_seconds
         self._lock = threading.Lock()
         self._outbox: Outbox | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -173,7 +169,7 @@ class RecorderClient:
 
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
         """As ``gate.ports.Recorder.close``."""
-        self._ask("close", m.Close(call_id), done, self._close_seconds)
+        self._ask("close", m.Close(call_id), done, CLOSE_SECONDS)
 
     def watch_levels(self, on: bool) -> None:
         """Have ``on_levels`` called once a second, or no more."""
@@ -213,7 +209,7 @@ class RecorderClient:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            next_start = time.monotonic() + self._restart_seconds
+            next_start = time.monotonic() + RESTART_SECONDS
             control = self._bring_up()
             if control is not None:
                 self._listen(*control)

@@ -150,17 +150,9 @@ class RegisterLibrary:
     from others beside it.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        names: Sequence[str] = ("tps", "ctps"),
-        max_age_days: int = MAX_AGE_DAYS,
-        *,
-        live: bool = False,
-    ) -> None:
+    def __init__(self, folder: Path, names: Sequence[str] = ("tps", "ctps"), *, live: bool = False) -> None:
         """``live``: calls reach real people, so a register that cannot be the whole one is damaged."""
         self._registers = tuple(_Register(folder, name, live=live) for name in names)
-        self._max_age_days = max_age_days
         self._lock = threading.Lock()
         self._look_at = time.monotonic() + LOOK_EVERY
 
@@ -192,7 +184,7 @@ class RegisterLibrary:
             self._refresh()
             for register in self._registers:
                 register.verify()
-        return [_status(register.edition, today, self._max_age_days) for register in self._registers]
+        return [_status(register.edition, today) for register in self._registers]
 
     def _refresh(self) -> None:
         for register in self._registers:
@@ -200,14 +192,14 @@ class RegisterLibrary:
         self._look_at = time.monotonic() + LOOK_EVERY
 
 
-def _status(edition: _Edition, today: date, max_age_days: int) -> dict[str, Any]:
+def _status(edition: _Edition, today: date) -> dict[str, Any]:
     metadata = edition.snapshot.metadata if edition.snapshot else None
-    left = days_left(metadata.as_of, today, max_age_days) if metadata else None
+    left = days_left(metadata.as_of, today) if metadata else None
     stale = edition.state == "ok" and left is not None and left < 0
     return {
         "name": edition.name,
         "state": "stale" if stale else edition.state,
-        "problem": f"it is older than {max_age_days} days" if stale else edition.problem,
+        "problem": f"it is older than {MAX_AGE_DAYS} days" if stale else edition.problem,
         "count": edition.snapshot.count if edition.snapshot else 0,
         "as_of": metadata.as_of.isoformat() if metadata else None,
         "days_left": left,

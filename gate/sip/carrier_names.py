@@ -33,14 +33,11 @@ AGAIN_SECONDS = 30.0
 class CarrierNames:
     """The servers of these carriers, by the trunk's name."""
 
-    def __init__(
-        self, config: Config, post: Callable[[Callable[[], None]], None], *, hold_seconds: float = HOLD_SECONDS,
-        again_seconds: float = AGAIN_SECONDS,
-    ) -> None:  # fmt: skip
+    def __init__(self, config: Config, post: Callable[[Callable[[], None]], None]) -> None:
         self._domains = {each.name: (each.address, each.transport) for each in config.trunk if by_domain(each.address)}
         self._config = config
         self._post = post
-        self._hold, self._again = hold_seconds, again_seconds
+        self._again = AGAIN_SECONDS
         self._servers: dict[str, tuple[Address, ...]] = dict.fromkeys(self._domains, ())
         self._good_until: dict[str, float] = {}
         self._stopped = threading.Event()
@@ -87,7 +84,7 @@ class CarrierNames:
 
     def _found(self, trunk: str, found: Found) -> None:
         self.why.pop(trunk, None)
-        self._good_until[trunk] = time.monotonic() + self._hold
+        self._good_until[trunk] = time.monotonic() + HOLD_SECONDS
         if set(found.servers) != set(self._servers[trunk]):
             _log.info("carrier_servers", trunk=trunk, servers=[f"{host}:{port}" for host, port in found.servers])
         self._servers[trunk] = found.servers

@@ -43,7 +43,7 @@ _LONGEST_WAIT = 60.0
 Receiver = Callable[[bytes, Address, Endpoint], None]
 
 
-def split_address(text: str, default_port: int = 5060) -> Address:
+def split_address(text: str) -> Address:
     """``host``, ``host:port``, ``[v6]`` or ``[v6]:port`` -> (host, port), IPv6 in brackets.
 
     Raises:
@@ -61,7 +61,7 @@ def split_address(text: str, default_port: int = 5060) -> Address:
         raise ConfigError(f"{text!r} is no address", hint="Write an IPv6 address in brackets, for example [::1]:5060.")
     if not host or (port and not (port.isdigit() and int(port) < 65536)):
         raise ConfigError(f"{text!r} is no address", hint="Write host:port, for example 127.0.0.1:5060.")
-    return host, int(port) if port else default_port
+    return host, int(port) if port else 5060
 
 
 class UdpEndpoint(Endpoint):

@@ -188,10 +188,9 @@ def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def recordings_page(tx: Source, after: str | None = None, limit: int = 50, *, text: str | None = None) -> Page:
-    """Recordings, newest first; with ``text`` those in whose ids or state it stands."""
-    where = where_text(text, "recording_id", "call_id", "state")
-    return page_of(tx, "recordings", "opened_at", "recording_id", where, after, limit)
+def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
+    """Recordings, newest first."""
+    return page_of(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
 
 
 def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
@@ -226,14 +225,12 @@ def objections_page(
     number: str | None = None,
     *,
     text: str | None = None,
-    removed: bool = False,
 ) -> Page:
-    """Objections in force, newest first, with ``removed`` those taken back too; ``number`` is NULL where erased.
+    """Objections in force, newest first; ``number`` is NULL where erased.
 
     ``text``: those in whose number, note, source or id it stands.
     """
-    in_force = None if removed else ""
-    where = {"number = ?": number, "coalesce(removed_at, '') = ?": in_force}
+    where = {"number = ?": number, "coalesce(removed_at, '') = ?": ""}
     where |= where_text(text, "number", "note", "source", "id")
     return page_of(tx, "objections", "made_at", "id", where, after, limit)
 

@@ -28,6 +28,8 @@ IDLE_SECONDS = 2.0
 """Quiet time after which it is carried over in any case."""
 CUT_SECONDS = 10.0
 """How often it is tried to cut a log that a reader kept from being cut, while there is no quiet time."""
+SCRUB_SECONDS = 30.0
+"""How long whoever asks for the cut waits for its turn."""
 SCRUB_PAUSES = (0.1, 0.3)
 """Seconds before whoever asks for the cut tries again: most readers are gone by then."""
 SALT_SIZE = 16
@@ -112,18 +114,18 @@ class EvidenceStore(SqliteThread):
         """Write what the second place lacks; False where it cannot be. Raises ``StoreError``."""
         return self._wait(self._pay, 30.0, alone=True)
 
-    def scrub(self, timeout: float = 30.0) -> bool:
+    def scrub(self) -> bool:
         """Carry the write-ahead log into the database and cut it to nothing, so that no copy of what was erased stays.
 
         False where a reader still holds an older state: the store cuts it by itself once that is let go, at the next
         quiet moment. Whoever writes waits for no reader; the caller does, between tries. Raises ``StoreError``.
         """
-        cut = self._wait(self._cut, timeout, alone=True)
+        cut = self._wait(self._cut, SCRUB_SECONDS, alone=True)
         for pause in SCRUB_PAUSES:
             if cut:
                 break
             time.sleep(pause)
-            cut = self._wait(self._cut, timeout, alone=True)
+            cut = self._wait(self._cut, SCRUB_SECONDS, alone=True)
         return cut
 
     # --- the store thread

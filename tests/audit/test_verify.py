@@ -101,7 +101,7 @@ def test_while_the_gate_writes(data):
 
     writer = threading.Thread(target=write)
     writer.start()
-    reports = [audit(data, deep=False) for _ in range(6)]
+    reports = [audit(data) for _ in range(6)]
     stop.set()
     writer.join()
     store.close()

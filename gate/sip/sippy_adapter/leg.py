@@ -46,11 +46,11 @@ def contact() -> Any:
     return SipContact(address=SipAddress(url=SipURL(), hadbrace=True))
 
 
-def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
+def reason(text: str, cause: int = 603) -> Any:
     """A Reason header's body (RFC 3326)."""
     printed = text if text.isprintable() else "".join(filter(str.isprintable, text))
     clean = printed.replace('"', "").replace("\\", "")[:200]
-    return SipReason(protocol=protocol, cause=cause, reason=clean)
+    return SipReason(protocol="SIP", cause=cause, reason=clean)
 
 
 def _nothing() -> None:
