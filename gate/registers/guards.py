@@ -81,6 +81,17 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
         )
 
 
+def unchanged(before: Before, as_of: date, coverage: tuple[str, ...], changes: int) -> str:
+    """What is odd about a file of a later day with the very numbers in force, as words that follow "although "; empty
+    where nothing is. Some thousands come and go each day, so it is the old list in other bytes (LAW 1.4, 2.3)."""
+    there = before.snapshot
+    if changes or there is None or there.count < EXCHANGE_GUARD or there.metadata.coverage != coverage:
+        return ""
+    if as_of <= there.metadata.as_of:
+        return ""
+    return f"of {there.count:,} numbers none came or went since {there.metadata.as_of}: it is the list of that day"
+
+
 def check_shrink(source: HandedOverFile, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
     """``RegisterError`` where too many of the ``held`` numbers have vanished; True where they have, and the operator
     accepted it."""

@@ -172,7 +172,8 @@ class _Import:
         shrunk = guards.check_shrink(
             self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
         )
-        implausible, accepted = self._judged(keys) if self.live else ("", "")
+        unchanged = guards.unchanged(self.before, self.as_of, self.coverage, added + removed)
+        implausible, accepted = self._judged(keys, unchanged) if self.live else ("", "")
         sha256 = self._put_in_force(keys, source, implausible, accepted)
         self.tell(1.0, "done")
         return ImportReport(
@@ -195,9 +196,11 @@ class _Import:
             previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
         )
 
-    def _judged(self, keys: Keys) -> tuple[str, str]:
+    def _judged(self, keys: Keys, unchanged: str) -> tuple[str, str]:
         """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``."""
         odd, size_alone = plausible.judged(self.folder, self.name, self.coverage, keys)
+        if unchanged:
+            odd, size_alone = unchanged, False
         if not odd:
             return "", ""
         why = self.accept_implausible.strip()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import plausible
+from gate.registers import guards, plausible
 from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
 from gate.registers.plausible import least
@@ -123,3 +123,17 @@ def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name, count in (("ctps", 50), ("tps", 100)):
         report = live(tmp_path / "r", name, numbers(count, start=count), coverage=("full",))
         assert (report.count, report.implausible, state(tmp_path / "r", name)) == (count, "", "ok")
+
+
+def test_the_old_numbers_in_other_bytes_become_no_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank at the end of a line, and a list that is too old would have supported calls for four weeks more."""
+    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 50)
+    folder, old = tmp_path / "r", TODAY - timedelta(days=27)
+    live(folder, "tps", numbers(50), as_of=old)
+    with pytest.raises(RegisterError, match=f"of 50 numbers none came or went since {old}"):
+        live(folder, "tps", [*numbers(50), numbers(1)[0]])
+    assert RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]["as_of"] == old.isoformat()
+    assert live(folder, "tps", numbers(50), as_of=old).added == 0, "of its own day it may come again"
+    assert live(folder, "tps", [*numbers(49), CODE + "9999"]).as_of == TODAY
+    assert live(folder, "ctps", numbers(49, start=500), as_of=old).count == 49
+    assert live(folder, "ctps", numbers(49, start=500)).as_of == TODAY, "few numbers may well stay as they are"
