@@ -9,6 +9,7 @@ import random
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from tests.attack.fuzz import OVER_THE_WIRE, changed, inputs
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.outside import READERS
-from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.sip_peer import Callee, Heard, Phone, sdp
 from tests.support.vault import sealed
 from tests.support.waiting import PATIENCE
 
@@ -110,10 +111,13 @@ def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800, *more:
         stdout=subprocess.PIPE,
         text=True,
     )
-    while program.poll() is None:
+    end = time.monotonic() + PATIENCE
+    while program.poll() is None or (house.client.call("status")["calls"] and time.monotonic() < end):
+        # A carrier that falls silent once the program has told all would be taken for one that is down.
         with suppress(AssertionError):
-            invite = callee.recv(0.1, only="INVITE")
-            callee.send(callee.answer(invite, 486, "Busy Here", tag="busy"), callee.last_from)
+            while True:
+                invite = callee.recv(0.1, only="INVITE")
+                callee.send(callee.answer(invite, 486, "Busy Here", tag="busy"), callee.last_from)
     return dict(json.loads(program.communicate()[0]))
 
 
@@ -135,9 +139,7 @@ def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
     callee.drain()
     with Phone(house.address) as phone:
         phone.dial(UNLISTED)
-        invite = callee.recv(PATIENCE, only="INVITE")
-        while f"+44{UNLISTED[1:]}@" not in invite.start:
-            invite = callee.recv(PATIENCE, only="INVITE")
+        invite = reached(phone, callee)
         callee.invite, callee.tag, callee.gate = invite, f"far{seed}", callee.last_from
         for _ in range(20):
             callee.send(odd(callee.answer(invite, 183, "Session Progress", tag="far", body=sdp()), dice), callee.gate)
@@ -158,6 +160,21 @@ def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
             pass
         far = callee.recv(PATIENCE, only="BYE")
         callee.send(callee.answer(far, 200, "OK"), callee.last_from)
+
+
+def reached(phone: Phone, callee: Callee) -> Heard:
+    """The INVITE that comes of the good one; else the test fails with what the phone was told."""
+    try:
+        while f"+44{UNLISTED[1:]}@" not in (invite := callee.recv(PATIENCE, only="INVITE")).start:
+            pass
+    except AssertionError as error:
+        told = []
+        with suppress(AssertionError):
+            while True:
+                heard = phone.recv(0.1)
+                told.append((heard.start, heard.get("Reason"), heard.get("Warning")))
+        raise AssertionError(f"{error}; the phone was told {told}") from None
+    return invite
 
 
 def odd(text: str, dice: random.Random) -> bytes:
