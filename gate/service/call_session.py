@@ -21,6 +21,10 @@ UNHEARD = timedelta(seconds=0.5)
 """A callee who was not listened to for longer than this after the answer may have pressed a key: it is told."""
 
 
+NOBODY = frozenset({"no_ack", "no_sdp"})
+"""Causes of an end by which no agent can have been heard."""
+
+
 @dataclass(slots=True)
 class CallSession:
     """A call in hand. Lives on the line thread."""
@@ -179,7 +183,8 @@ class CallSession:
         }
 
     def ending(self, now: float) -> dict[str, Any]:
-        """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged."""
+        """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged: a
+        caller of whom nothing can have been heard was nobody to the callee (LAW 3.4)."""
         until = now if self.left is None else self.left
         seconds = until - self.joined if self.joined is not None else 0.0
         return {
@@ -187,7 +192,7 @@ class CallSession:
             "cause": self.call.cause,
             "code": self.call.code,
             "seconds": round(seconds, 3),
-            "bridged": self.connected_at is not None,
+            "bridged": self.connected_at is not None and self.call.cause not in NOBODY,
         }
 
 

@@ -314,6 +314,18 @@ def test_a_talk_is_as_long_as_it_was_though_the_clock_is_set(play: Play) -> None
     assert 0 <= play.call()["seconds"] < PATIENCE
 
 
+@pytest.mark.parametrize("cause", ["no_ack", "no_sdp"])
+def test_a_callee_who_was_connected_with_nobody_is_not_dialled_again_for_three_days(play: Play, cause: str) -> None:
+    """The caller's phone sent neither ACK nor audio: a silent call (LAW 3.4)."""
+    play.talk()
+    play.call_manager.hung_up("call", "gate", cause)
+    play.settle()
+    assert (play.call()["cause"], play.call()["bridged"]) == (cause, 0)
+    play.told()
+    play.attempt(call_id="again")
+    assert play.told() == ["refuse redial_too_soon"]
+
+
 def test_the_log_tells_from_when_on_the_callee_was_listened_to(play: Play) -> None:
     """A 9 that is pressed before is not known: the recorder may be late."""
     taps: list[Any] = []
