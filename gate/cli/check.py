@@ -32,7 +32,7 @@ TOPICS = click.Choice([each.value for each in Topic])
     default="general",
     help="What a marketing call is about.",
 )
-@click.option("--at", type=Moment(), metavar="TIME", help="As if it were called then (default: now).")
+@click.option("--at", type=Moment(ahead=True), metavar="TIME", help="As if it were called then (default: now).")
 def command(view: View, number: str, purpose: str, topic: str, at: datetime | None) -> None:
     """May NUMBER be dialled? Nothing is dialled and nothing is logged.
 

@@ -193,7 +193,7 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
 
 
 @make("forecast", group=command, example="dialgate contacts forecast\ndialgate contacts forecast --day 2026-12-25")
-@click.option("--day", type=Day(), metavar="DATE", help="A day to come (default: tomorrow).")
+@click.option("--day", type=Day(ahead=True), metavar="DATE", help="A day to come (default: tomorrow).")
 def forecast(view: View, day: date | None) -> None:
     """Who will be closed, stale or listed: all contacts as of tomorrow, if nothing changes meanwhile.
 

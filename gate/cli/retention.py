@@ -69,7 +69,7 @@ def sweep(view: View, dry_run: bool, execute: str | None, reason: str) -> None:
     example="dialgate retention forecast --days 90\ndialgate retention forecast --on 2027-03-02",
 )
 @click.option("--days", type=click.IntRange(0, 3660), default=30, show_default=True, help="How far to look.")
-@click.option("--on", "day", type=Day(), metavar="DATE", help="In place of counts the recordings that go on this day.")
+@click.option("--on", "day", type=Day(ahead=True), metavar="DATE", help="In place of counts: what goes on this day.")
 @paged
 def forecast(view: View, days: int, day: date | None, after: str | None, limit: int) -> None:
     """What goes on which day. What should have gone before today counts on today."""
@@ -82,7 +82,7 @@ def forecast(view: View, days: int, day: date | None, after: str | None, limit: 
                 ("purpose", "Purpose"),
                 ("held", "Held by"),
             ]
-            view.rows(page, "items", columns, none="Nothing goes on this day.")
+            view.rows(page, "items", columns, none=f"Nothing goes on {day:%d %b %Y}.")
             return
         going = gate.ask(RetentionForecast(days=days))
         others = gate.ask(RetentionTermsShow(days=days))

@@ -16,7 +16,9 @@ KINDS = click.Choice([each.value for each in Kind])
 @make("reveal", example='dialgate reveal call 6f2c9e… --why "asked to be called back"')
 @click.argument("kind", type=KINDS)
 @click.argument("id_", metavar="ID")
-@click.option("--why", required=True, help="The reason; it is kept in the log before the number is shown.")
+@click.option(
+    "--why", "--reason", "why", required=True, help="The reason; it is kept in the log before the number is shown."
+)
 def command(view: View, kind: str, id_: str, why: str) -> None:
     """The telephone number of a call, an objection, … in full. Who asked, and why, is logged first.
 

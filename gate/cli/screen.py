@@ -49,7 +49,7 @@ _SHOWN = 20
 )
 @click.option("--purpose", type=PURPOSES, default="marketing", help="What the calls are for.")
 @click.option("--topic", type=TOPICS, default="general", help="What marketing calls are about.")
-@click.option("--at", type=Moment(), metavar="TIME", help="As if all were called then: calling hours count too.")
+@click.option("--at", type=Moment(ahead=True), metavar="TIME", help="As if all were called then, hours and all.")
 @click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
 @click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
 @click.option("--escape", is_flag=True, help="Mark the file's own formulas too, so that no spreadsheet runs them.")

@@ -22,6 +22,10 @@ class Moment(click.ParamType[datetime]):
 
     name = "time"
 
+    def __init__(self, *, ahead: bool = False) -> None:
+        """``ahead``: a day without a year is the next such day, and not the last."""
+        self._ahead = ahead
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
         if isinstance(value, datetime):
@@ -30,7 +34,7 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             with suppress(ValueError):
-                return moment_of(value, today())
+                return moment_of(value, today(), ahead=self._ahead)
             self.fail(f'"{value}" is not a time (London): {HOW_WITH_TIME}', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 

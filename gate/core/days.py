@@ -76,20 +76,21 @@ def time_of_day(text: str) -> time:
     return time(hour, int(found[2] or 0), int(found[3] or 0))
 
 
-def moment_of(text: str, today: date, *, end: bool = False) -> datetime:
+def moment_of(text: str, today: date, *, end: bool = False, ahead: bool = False) -> datetime:
     """A day, or a day with a time, in London; of a bare day its beginning, or with ``end`` that of the day after.
+    ``ahead``: as for ``day_of``.
 
     Raises ``ValueError``.
     """
     typed = " ".join(text.replace("T", " ", 1).split() if re.match(r"\d{4}-\d\d-\d\dT", text.strip()) else text.split())
     try:
-        day = day_of(typed, today)
+        day = day_of(typed, today, ahead=ahead)
     except ValueError:
         first, _, last = typed.rpartition(" ")
         if not first:
             raise
         try:
-            return datetime.combine(day_of(first, today), time_of_day(last), LONDON)
+            return datetime.combine(day_of(first, today, ahead=ahead), time_of_day(last), LONDON)
         except ValueError:
             moment = datetime.fromisoformat(text.strip())
             return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)

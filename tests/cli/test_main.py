@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -385,3 +385,22 @@ def test_the_last_day_of_a_bundle_is_in_it_however_it_is_written(typed: str, end
 def test_today_is_the_last_day_too() -> None:
     assert Until().convert("today", None, None) > datetime.now(UTC)
     assert Until().convert(f"{datetime.now(LONDON):%d/%m}", None, None) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("check", "at"), ("screen", "at"), ("contacts forecast", "day"), ("retention forecast", "day")],
+)
+def test_a_day_of_what_is_to_come_is_the_next_one(command: str, name: str) -> None:
+    found: click.Command = cli
+    for word in command.split():
+        assert isinstance(found, click.Group)
+        got = found.get_command(click.Context(found), word)
+        assert got is not None
+        found = got
+    kind = next(each.type for each in found.params if each.name == name)
+    now = datetime.now(LONDON)
+    for days in (1, 40, 300):
+        day = now + timedelta(days=days)
+        said = kind.convert(f"{day:%d/%m}", None, None)
+        assert (said.date() if isinstance(said, datetime) else said) == day.date()
