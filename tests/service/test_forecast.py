@@ -13,8 +13,7 @@ from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
 from tests.service.test_contacts import ACTOR, crm, load_list
-from tests.service.test_contacts import house as house
-from tests.service.test_contacts import template as template
+from tests.service.test_contacts import original as original
 from tests.support.asking import ByName
 
 

@@ -15,8 +15,7 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.registers.importing import note_editions
 from gate.registers.importer import import_file
 from tests.service.test_contacts import ACTOR, TPS, put
-from tests.service.test_contacts import house as house
-from tests.service.test_contacts import template as template
+from tests.service.test_contacts import original as original
 from tests.support.asking import ByName
 from tests.support.registers import write
 
