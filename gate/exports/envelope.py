@@ -24,10 +24,9 @@ class Envelope:
 
     seconds: float
     """How long it is."""
-    bin_seconds: float
-    """Width of a bin: 0.1, wider for a recording of hours."""
     caller: bytes
-    """A level for each bin: 0 to 127, logarithmic (16 are 6 dB); 0 throughout for a codec that is not G.711."""
+    """A level for each 0.1 seconds, for longer in a recording of hours: 0 to 127, logarithmic (16 are 6 dB); 0
+    throughout for a codec that is not G.711."""
     callee: bytes
     """As many bins as the caller's."""
     gaps: tuple[tuple[float, float], ...]
@@ -50,7 +49,7 @@ def read_envelope(trailer: Mapping[str, Any]) -> Envelope:
     even = {side: _wider(bins[side], widths[side], width) for side in SIDES}
     count = max(min(int(seconds * 1e6 / width) + 1, _LARGEST), *map(len, even.values()))
     caller, callee = (even[side].ljust(count, b"\0") for side in SIDES)
-    return Envelope(seconds, width / 1e6, caller, callee, gaps)
+    return Envelope(seconds, caller, callee, gaps)
 
 
 def _wider(bins: bytes, width: int, wanted: int) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from email import message_from_bytes
 from typing import Final
 
 from aiosmtplib import (
@@ -44,7 +43,6 @@ class Delivery:
     """``TLSv1.3``; empty to this machine itself without it."""
     said: str
     """The server's answer, with its code."""
-    message_id: str
 
 
 class MailError(GateError):
@@ -114,8 +112,7 @@ async def _send(
             await client.quit()
         except (SMTPException, OSError):
             client.close()
-    identity = str(message_from_bytes(eml)["Message-ID"])
-    return Delivery(to, server, tls.version() if tls else "", said, identity)
+    return Delivery(to, server, tls.version() if tls else "", said)
 
 
 async def _connected(client: SMTP, server: str) -> None:

@@ -40,7 +40,6 @@ class FixedRegisters:
             {key: status[name][key] for key in ("name", "state", "as_of", "count", "sha256")} for name in names
         ]
         """What the run rests on, for its evidence."""
-        self.stale = [name for name in names if status[name]["state"] == "stale"]
         self._editions = library.editions()
 
     def views(self, code: int) -> tuple[RegisterView, ...]:

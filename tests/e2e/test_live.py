@@ -70,7 +70,7 @@ def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
 
     envelope = read_envelope(trailer)
     assert abs(envelope.seconds - row["seconds"]) < 0.1
-    assert len(envelope.caller) == len(envelope.callee) == int(envelope.seconds / envelope.bin_seconds) + 1
+    assert len(envelope.caller) == len(envelope.callee) == int(envelope.seconds / 0.1) + 1
     assert max(envelope.caller) > 20
     assert max(envelope.callee) > 20
 
