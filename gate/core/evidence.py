@@ -18,7 +18,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -187,14 +187,6 @@ def _fold(nodes: Sequence[bytes]) -> bytes:
     for left in reversed(nodes[:-1]):
         digest = node_hash(left, digest)
     return digest
-
-
-def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
-    """Root of the tree over these leaf hashes (RFC 9162 section 2.1.1)."""
-    frontier = Frontier()
-    for digest in leaf_hashes:
-        frontier = frontier.push(digest)
-    return frontier.root
 
 
 def nodes_of(leaf_hashes: Sequence[bytes]) -> Node:

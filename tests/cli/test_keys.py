@@ -21,7 +21,7 @@ from gate.vault.publickey import Recipient
 from gate.vault.wrap import data_key
 from tests.support import programs
 from tests.support.commands import Done, dialgate
-from tests.support.example import make_example
+from tests.support.example import without_recipients
 from tests.support.keeping import plant
 from tests.support.vault import PASSPHRASE, found_in, private_key
 
@@ -31,11 +31,7 @@ RECORDINGS, KILLS = 200, 5
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys") / "gate"
-    make_example(folder)
-    for path in (folder / "data" / "recipients").iterdir():
-        path.unlink()
-    return folder
+    return without_recipients(tmp_path_factory.mktemp("keys") / "gate")
 
 
 @pytest.fixture

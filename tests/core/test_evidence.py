@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core import evidence as ev
+from tests.support.evidence import root_of
 from tests.support.examples import examples
 
 REFERENCE_LEAVES = [
@@ -83,7 +84,7 @@ def subproof(m: int, leaves: list[bytes], whole: bool) -> list[bytes]:
 
 @pytest.mark.parametrize("size", range(9))
 def test_reference_roots(size):
-    assert ev.root_of(REFERENCE_HASHES[:size]).hex() == REFERENCE_ROOTS[size]
+    assert root_of(REFERENCE_HASHES[:size]).hex() == REFERENCE_ROOTS[size]
 
 
 def test_reference_inclusion_proof():
@@ -124,7 +125,7 @@ def test_every_consistency_proof_is_the_rfcs_and_holds(new):
 def test_no_altered_proof_holds(data):
     size = data.draw(st.integers(2, 200))
     hashes = [ev.leaf_hash(str(i).encode()) for i in range(size)]
-    node, root = ev.nodes_of(hashes), ev.root_of(hashes)
+    node, root = ev.nodes_of(hashes), root_of(hashes)
     index = data.draw(st.integers(0, size - 1))
     proof = ev.inclusion_proof(index, size, node)
     altered = data.draw(altered_proofs(proof))
@@ -134,7 +135,7 @@ def test_no_altered_proof_holds(data):
 
     old = data.draw(st.integers(1, size - 1))
     proof = ev.consistency_proof(old, size, node)
-    old_root = ev.root_of(hashes[:old])
+    old_root = root_of(hashes[:old])
     assert ev.verify_consistency(old, old_root, size, root, proof)
     assert not ev.verify_consistency(old, old_root, size, root, data.draw(altered_proofs(proof)))
     assert not ev.verify_consistency(old, flip(old_root, data.draw(st.integers(0, 255))), size, root, proof)
@@ -161,12 +162,12 @@ def altered_proofs(draw, proof):
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=60), st.data())
 def test_every_altered_leaf_changes_the_root(leaves, data):
-    root = ev.root_of(map(ev.leaf_hash, leaves))
+    root = root_of(map(ev.leaf_hash, leaves))
     place = data.draw(st.integers(0, len(leaves) - 1))
     other = data.draw(st.binary(max_size=8).filter(lambda leaf: leaf != leaves[place]))
-    assert ev.root_of(map(ev.leaf_hash, [*leaves[:place], other, *leaves[place + 1 :]])) != root
-    assert ev.root_of(map(ev.leaf_hash, [*leaves[:place], *leaves[place + 1 :]])) != root
-    assert ev.root_of(map(ev.leaf_hash, [*leaves[:place], other, *leaves[place:]])) != root
+    assert root_of(map(ev.leaf_hash, [*leaves[:place], other, *leaves[place + 1 :]])) != root
+    assert root_of(map(ev.leaf_hash, [*leaves[:place], *leaves[place + 1 :]])) != root
+    assert root_of(map(ev.leaf_hash, [*leaves[:place], other, *leaves[place:]])) != root
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -176,10 +177,10 @@ def test_subtrees_pushed_whole_give_the_same_tree(level, subtrees, rest):
     hashes = [ev.leaf_hash(str(i).encode()) for i in range(subtrees * width + rest)]
     frontier = ev.Frontier()
     for i in range(subtrees):
-        frontier = frontier.push(ev.root_of(hashes[i * width : (i + 1) * width]), level)
+        frontier = frontier.push(root_of(hashes[i * width : (i + 1) * width]), level)
     for digest in hashes[subtrees * width :]:
         frontier = frontier.push(digest)
-    assert frontier.root == ev.root_of(hashes)
+    assert frontier.root == root_of(hashes)
     assert frontier.size == len(hashes)
 
 
@@ -207,7 +208,7 @@ def test_no_proof_that_a_log_begins_with_a_longer_one():
     with pytest.raises(ev.EvidenceError):
         ev.consistency_proof(5, 4, ev.nodes_of(REFERENCE_HASHES))
     assert not ev.verify_consistency(5, b"", 4, b"", [])
-    assert not ev.verify_consistency(3, ev.root_of(REFERENCE_HASHES[:3]), 8, ev.root_of(REFERENCE_HASHES), [])
+    assert not ev.verify_consistency(3, root_of(REFERENCE_HASHES[:3]), 8, root_of(REFERENCE_HASHES), [])
 
 
 # --- leaves
@@ -285,7 +286,7 @@ def test_what_json_cannot_say_is_one_error(value):
 
 # --- checkpoints
 
-ROOT = ev.root_of(REFERENCE_HASHES)
+ROOT = root_of(REFERENCE_HASHES)
 TEXT = "example.co.uk/dialgate\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n"
 
 

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gate.core.evidence import format_checkpoint, leaf_hash, root_of
+from gate.core.evidence import format_checkpoint, leaf_hash
 from gate.exports.letter_proof import page
 from gate.operations.requests.proving import Prove
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import Asking, ByName
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
+from tests.support.evidence import root_of
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, asked, opened, prepared
 
 pytestmark = pytest.mark.peer

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of, root_of
+from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.exports import proof_page
 from gate.vault.signing import CheckpointKey
 from tests.support.browser import chromium
+from tests.support.evidence import root_of
 
 pytestmark = pytest.mark.peer
 

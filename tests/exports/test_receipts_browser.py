@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of, root_of
+from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.core.receipts import shown
 from gate.exports import proof_page, receipt_pages
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ByName
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
+from tests.support.evidence import root_of
 from tests.support.receipts import code, hosted, receipted
 from tests.support.requesting import ANN, opened, prepared
 from tests.support.waiting import PATIENCE

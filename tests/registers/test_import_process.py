@@ -21,8 +21,7 @@ from gate.errors import RegisterError
 from gate.registers import import_process as child_module
 from gate.registers.import_process import import_in_process
 from gate.registers.importer import import_file
-from gate.registers.library import RegisterLibrary
-from tests.support.registers import NOW, TODAY, drama, files, put, write
+from tests.support.registers import NOW, TODAY, count, drama, files, put, write
 
 LARGE = 3_000_000
 
@@ -35,12 +34,6 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("large") / "tps_ns.txt"
     path.write_bytes("".join(f"0163296{number:04d} \r\n" for number in range(10_000)).encode() * (LARGE // 10_000))
     return path
-
-
-def _count(folder: Path) -> int:
-    status = RegisterLibrary(folder, ("tps",)).status(TODAY)[0]
-    assert status["state"] == "ok", status
-    return int(status["count"])
 
 
 def _start(folder: Path, source: Path) -> subprocess.Popen[str]:
@@ -115,7 +108,7 @@ def test_a_killed_child_is_told_and_the_old_register_stays(tmp_path: Path, large
 
     with pytest.raises(RegisterError, match="was ended by signal 9"):
         import_in_process(folder, "tps", large, as_of=TODAY, now=NOW, progress=kill)
-    assert _count(folder) == 100
+    assert count(folder) == 100
 
 
 def _is_child(process: Path) -> bool:
@@ -137,7 +130,7 @@ def test_a_caller_that_gives_up_ends_its_child(tmp_path: Path, large: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         import_in_process(folder, "tps", large, as_of=TODAY, now=NOW, progress=interrupted)
     assert not any(_is_child(process) for process in Path("/proc").glob("[0-9]*"))
-    assert _count(folder) == 100
+    assert count(folder) == 100
 
 
 def test_kill_at_random_moments(tmp_path: Path, large: Path) -> None:
@@ -153,9 +146,9 @@ def test_kill_at_random_moments(tmp_path: Path, large: Path) -> None:
         importing.kill()
         importing.communicate()
         killed += importing.returncode == -signal.SIGKILL
-        assert _count(folder) in (100, 10_000)
+        assert count(folder) in (100, 10_000)
         put(folder, "tps", drama(100), now=NOW + timedelta(seconds=turn))
-        assert _count(folder) == 100
+        assert count(folder) == 100
         assert not list(folder.glob(".*.part"))
     assert killed > 0
 
@@ -181,7 +174,7 @@ def test_two_imports_at_once_take_turns(tmp_path: Path, large: Path) -> None:
     assert len(reports) == 4
     chain = {report.previous_sha256: report.sha256 for report in reports}
     assert len(chain) >= 3  # each was compared with the one that was in force when its turn came
-    assert _count(folder) in (500, 10_000)
+    assert count(folder) in (500, 10_000)
     assert not list(folder.glob(".*.part"))
     assert waited
 
@@ -197,10 +190,10 @@ def test_the_second_import_waits_and_says_so(tmp_path: Path) -> None:
         assert importing.stdout is not None
         assert json.loads(importing.stdout.readline())["stage"] == "waiting for another import"
         assert importing.poll() is None
-        assert _count(folder) == 100
+        assert count(folder) == 100
         fcntl.flock(lock, fcntl.LOCK_UN)
         importing.communicate()
-    assert (importing.returncode, _count(folder)) == (0, 300)
+    assert (importing.returncode, count(folder)) == (0, 300)
 
 
 def test_an_import_that_says_nothing_is_ended_when_it_is_told_to(tmp_path: Path) -> None:
@@ -221,7 +214,7 @@ def test_an_import_that_says_nothing_is_ended_when_it_is_told_to(tmp_path: Path)
         with pytest.raises(InterruptedError):
             import_in_process(folder, "tps", write(tmp_path / "t.txt", drama(300)), as_of=TODAY, now=NOW, progress=stop)
         assert not any(_is_child(process) for process in Path("/proc").glob("[0-9]*"))
-    assert _count(folder) == 100
+    assert count(folder) == 100
 
 
 def _with_room_for(size: int, folder: Path, source: Path) -> int:
@@ -252,10 +245,10 @@ def test_no_room_at_any_size_leaves_the_old_register(tmp_path: Path) -> None:
         if outcomes[-1] == 0:
             break
         assert files(folder) == before
-        assert _count(folder) == 100
+        assert count(folder) == 100
     assert outcomes[-1] == 0
     assert outcomes.count(3) == len(outcomes) - 1 >= 6
-    assert _count(folder) == 1000
+    assert count(folder) == 1000
 
 
 @pytest.fixture
@@ -288,7 +281,7 @@ def test_a_full_disk_leaves_the_old_register_and_no_litter(tmp_path: Path, small
         with pytest.raises(RegisterError, match="No space left on device"):
             import_in_process(folder, "tps", full, as_of=TODAY, now=NOW)
         assert files(folder) == before
-        assert _count(folder) == 100
+        assert count(folder) == 100
     (small_disk / "filler").unlink()
     assert import_in_process(folder, "tps", more, as_of=TODAY, now=NOW).count == 10_000
-    assert _count(folder) == 10_000
+    assert count(folder) == 10_000

@@ -17,17 +17,9 @@ import pytest
 from gate.errors import RegisterError
 from gate.registers import build, guards, importer, snapshot_store
 from gate.registers.importer import guess_as_of, import_file, prune
-from gate.registers.library import RegisterLibrary
-from tests.support.registers import NOW, TODAY, drama, e164, files, put, record, write
+from tests.support.registers import NOW, TODAY, count, drama, e164, files, put, record, write
 
 LISTED = e164(drama(1)[0])
-
-
-def _count(folder: Path) -> int:
-    """How many numbers the register in force holds; it must be whole."""
-    status = RegisterLibrary(folder, ("tps",)).status(TODAY)[0]
-    assert status["state"] == "ok", status
-    return int(status["count"])
 
 
 def test_the_report_says_what_changed(tmp_path: Path) -> None:
@@ -46,7 +38,7 @@ def test_the_report_says_what_changed(tmp_path: Path) -> None:
         "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "accepted_shrink": False,
         "implausible": "", "accepted": "", "previous_sha256": first.sha256,
     }  # fmt: skip
-    assert _count(folder) == 997
+    assert count(folder) == 997
 
 
 def test_files_are_for_the_gates_account_alone(tmp_path: Path) -> None:
@@ -92,7 +84,7 @@ def test_an_older_file_than_the_one_in_force_needs_a_word(tmp_path: Path) -> Non
     yesterday = TODAY - timedelta(days=1)
     with pytest.raises(RegisterError, match="older than the one in force, as of 2026-02-10"):
         import_file(folder, "tps", source, as_of=yesterday, now=NOW)
-    assert _count(folder) == 100
+    assert count(folder) == 100
     assert import_file(folder, "tps", source, as_of=TODAY, now=NOW).count == 101
     assert import_file(folder, "tps", source, as_of=yesterday, now=NOW, accept_older=True).as_of == yesterday
 
@@ -140,7 +132,7 @@ def test_a_register_may_shrink_by_a_twentieth(tmp_path: Path, left: int, taken: 
     with pytest.raises(RegisterError, match=f"would shrink from 1,000 to {left} numbers") as caught:
         import_file(folder, "tps", source, as_of=TODAY, now=NOW)
     assert "--accept-shrink" in caught.value.hint
-    assert _count(folder) == 1000
+    assert count(folder) == 1000
     report = import_file(folder, "tps", source, as_of=TODAY, now=NOW, accept_shrink=True)
     assert (report.count, report.removed, report.accepted_shrink) == (left, 1000 - left, True)
 
@@ -181,7 +173,7 @@ def test_damage_can_be_mended_by_an_import_under_the_same_guard(tmp_path: Path, 
         import_file(folder, "tps", source, as_of=date(2026, 2, 1), now=NOW)
     report = import_file(folder, "tps", write(tmp_path / "t.txt", drama(1010)), as_of=TODAY, now=NOW)
     assert (report.added, report.removed, report.previous_sha256) == (1010, 0, "")
-    assert _count(folder) == 1010
+    assert count(folder) == 1010
     assert len(list(folder.glob("*.snap"))) == 1
 
 
@@ -215,7 +207,7 @@ def test_the_last_three_snapshots_are_kept_and_none_for_more_than_35_days(tmp_pa
     prune(folder, "tps", now + timedelta(days=10))
     assert {path.name[-21:-5] for path in folder.glob("tps-*.snap")} == set(shas[-1:])
     assert len(list(folder.glob("ctps-*.snap"))) == 1
-    assert _count(folder) == 105
+    assert count(folder) == 105
     prune(tmp_path / "none", "tps", now)
 
 
@@ -239,7 +231,7 @@ def test_importing_the_same_again_changes_nothing(tmp_path: Path) -> None:
     again = put(folder, "tps", drama(100))
     assert (again.sha256, again.added, again.removed) == (first.sha256, 0, 0)
     assert files(folder) == kept
-    assert _count(folder) == 100
+    assert count(folder) == 100
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -270,9 +262,9 @@ def test_a_failure_at_any_step_leaves_the_old_register(
     assert files(folder) - before <= (
         {f for f in files(folder) if f.endswith(".snap")} if step == "sync_folder" else set()
     )
-    assert _count(folder) == 100
+    assert count(folder) == 100
     import_file(folder, "tps", source, as_of=TODAY, now=NOW)
-    assert _count(folder) == 200
+    assert count(folder) == 200
 
 
 def test_a_disk_that_keeps_something_else_is_found_before_the_swap(
@@ -291,7 +283,7 @@ def test_a_disk_that_keeps_something_else_is_found_before_the_swap(
     monkeypatch.setattr(build, "write_snapshot", lying)
     with pytest.raises(RegisterError, match="damaged"):
         import_file(folder, "tps", write(tmp_path / "t.txt", drama(200)), as_of=TODAY, now=NOW)
-    assert _count(folder) == 100
+    assert count(folder) == 100
     assert len(list(folder.glob("*.snap"))) == 1
 
 
@@ -345,11 +337,11 @@ def test_death_at_any_touch_of_the_file_system_leaves_a_whole_register(tmp_path:
     for fatal in range(200):
         code = _events_until_death(folder, source, fatal)
         assert code in (9, 0)
-        outcomes.append(_count(folder))
+        outcomes.append(count(folder))
         if code == 0:
             break
         put(folder, "tps", drama(100), now=NOW + timedelta(seconds=fatal))
-        assert _count(folder) == 100
+        assert count(folder) == 100
         assert not list(folder.glob(".*.part"))
         assert len(list(folder.glob("*.snap"))) <= 3
     else:

@@ -28,7 +28,7 @@ from gate.vault.proof import rewrapped
 from gate.vault.recipients import change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
 from tests.support.asking import Asking, ByName
-from tests.support.example import make_example
+from tests.support.example import without_recipients
 from tests.support.keeping import plant
 from tests.support.vault import add_recipient, private_key
 
@@ -38,11 +38,7 @@ ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys") / "gate"
-    make_example(folder)
-    for path in (folder / "data" / "recipients").iterdir():
-        path.unlink()
-    return folder
+    return without_recipients(tmp_path_factory.mktemp("keys") / "gate")
 
 
 @pytest.fixture

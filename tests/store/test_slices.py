@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.evidence import leaf_hash, root_of, stamp, verify_consistency, verify_inclusion
+from gate.core.evidence import leaf_hash, stamp, verify_consistency, verify_inclusion
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import slices
 from gate.store.erasure import erase_facts
 from gate.store.slices import LogSlice
 from gate.store.store import EvidenceStore
-from tests.support.evidence import START, a_call, fill, open_store, put
+from tests.support.evidence import START, a_call, fill, open_store, put, root_of
 
 CALLS = 90
 """With the own lists 638 leaves: two whole tiles and a part of one."""

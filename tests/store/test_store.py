@@ -12,16 +12,8 @@ from gate.errors import AuditError, StoreError
 from gate.ports import Fact
 from gate.sqlite_thread import BATCH
 from gate.store.store import EvidenceStore
-from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_store, put
+from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_store, put, rows
 from tests.support.waiting import PATIENCE
-
-
-def rows(path, sql, *parameters):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(sql, parameters).fetchall()
-    finally:
-        connection.close()
 
 
 class Answers:

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
-from gate.core.evidence import EMPTY_ROOT, EvidenceError, leaf_hash, root_of
+from gate.core.evidence import EMPTY_ROOT, EvidenceError, leaf_hash
 from gate.errors import StoreError
 from gate.ports import Fact
-from tests.support.evidence import NUMBER, START, a_call, decision, put
-
-
-def rows(path, sql, *parameters):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(sql, parameters).fetchall()
-    finally:
-        connection.close()
+from tests.support.evidence import NUMBER, START, a_call, decision, put, root_of, rows
 
 
 def test_a_fact_becomes_a_row_and_a_leaf(store):

@@ -8,14 +8,13 @@ from gate.core.evidence import (
     consistency_proof,
     inclusion_proof,
     nodes_of,
-    root_of,
     verify_consistency,
     verify_inclusion,
 )
 from gate.errors import AuditError
 from gate.ports import Fact
 from gate.store.tree import TILE
-from tests.support.evidence import START, open_store, put
+from tests.support.evidence import START, open_store, put, root_of
 
 SIZE = 3 * TILE + 37
 

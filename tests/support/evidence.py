@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gate.core.evidence import Frontier
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 
 PEPPER = b"p" * 32
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NUMBER = "+442079460000"
+
+
+def rows(path: Path, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """What another connection reads of a store."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql, parameters).fetchall()
+
+
+def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
+    """Root of the tree over these leaf hashes (RFC 9162 section 2.1.1)."""
+    frontier = Frontier()
+    for digest in leaf_hashes:
+        frontier = frontier.push(digest)
+    return frontier.root
 
 
 def open_store(folder: Path) -> EvidenceStore:

@@ -59,3 +59,10 @@ def make_example(folder: Path) -> Path:
             (place / "done").touch()
     shutil.copytree(place / "example", folder, dirs_exist_ok=True)
     return folder
+
+
+def without_recipients(folder: Path) -> Path:
+    """Make ``folder`` an example folder with nobody on the register of key holders; returns it."""
+    for path in (make_example(folder) / "data" / "recipients").iterdir():
+        path.unlink()
+    return folder

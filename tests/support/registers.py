@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gate.registers.importer import import_file
+from gate.registers.library import RegisterLibrary
 from gate.registers.report import ImportReport
 
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
@@ -50,3 +51,10 @@ def e164(national: str) -> str:
 def files(folder: Path) -> set[str]:
     """What lies in a folder, the lock left out."""
     return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+
+
+def count(folder: Path) -> int:
+    """How many numbers the register in force holds; it must be whole."""
+    status = RegisterLibrary(folder, ("tps",)).status(TODAY)[0]
+    assert status["state"] == "ok", status
+    return int(status["count"])
