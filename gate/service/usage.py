@@ -29,6 +29,7 @@ from gate.service.call_session import CallSession
 
 log = structlog.get_logger()
 
+NOTHING = timedelta(0)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 FEW = 50
@@ -167,7 +168,7 @@ class Usage:
         return self._callers.get(claimed_by)
 
     def _used(self, caller: _Caller, now: datetime) -> Used:
-        while caller.lately and now - caller.lately[0] >= MINUTE:
+        while caller.lately and not NOTHING <= now - caller.lately[0] < MINUTE:  # a clock may be set back
             caller.lately.popleft()
         return Used(
             len(caller.lately),

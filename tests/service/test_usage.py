@@ -68,6 +68,16 @@ def limited(tmp_path: Path, **values: int) -> Play:
     return Play(tmp_path, max_calls=2000, allowances={"account:alice": Allowance(**allowed)})
 
 
+def test_calls_of_a_minute_that_a_clock_set_back_has_not_come_to_do_not_count(tmp_path: Path) -> None:
+    play = limited(tmp_path, calls_a_minute=3)
+    for number in range(3):
+        play.attempt(call_id=f"x{number}")
+    play.told()
+    play.clock.time -= timedelta(minutes=50)
+    play.attempt(call_id="later")
+    assert [word.split()[0] for word in play.told()] == ["invite"], "else nobody calls for 51 minutes"
+
+
 def test_calls_a_minute(tmp_path: Path) -> None:
     play = limited(tmp_path, calls_a_minute=3)
     for number in range(4):
