@@ -61,5 +61,5 @@ def _register(register: dict[str, Any]) -> str:
     name, days = register["name"].upper(), register.get("days_left")
     if register.get("state") != "ok":
         return f"{name}: {register.get('state')}"
-    left = "too old" if days is not None and days < 0 else f"{days} days left"
+    left = "of a later day" if days is None else "too old" if days < 0 else f"{days} days left"
     return f"{name}: as of {register['as_of']}, {left}, {str(register.get('sha256', ''))[:16]}"

@@ -242,3 +242,10 @@ def test_one_consent_to_another_firm_keeps_a_whole_file_out_or_is_skipped(gate: 
 def test_who_withdraws_what_is_not_held_is_led_to_the_objection(gate: Path) -> None:
     done = dialgate("consent", "withdraw", "0161 496 0999", "--reason", "asked")
     assert done.code == 2 and "If they want no calls: dialgate objection add" in done.err
+
+
+def test_of_a_day_before_a_registers_own_no_days_are_left() -> None:
+    then = ("check", "020 7946 0123", "--at", f"{day(-20)} 12:00")
+    told = dialgate(*then, "--json").json
+    assert told["reason"] == "register_missing" and {each["days_left"] for each in told["registers"]} == {None}
+    assert "of a later day" in dialgate(*then).out and "days left" not in dialgate(*then).out

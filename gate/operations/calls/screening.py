@@ -173,7 +173,8 @@ def _of_number(e164: str) -> dict[str, str]:
 
 def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str, Any]:
     """The fields of ``Checked``."""
-    days = {row["name"]: row["days_left"] for row in folder.registers.status(folder.london(now))}
+    today = folder.london(now)
+    days = {row["name"]: row["days_left"] for row in folder.registers.status(today)}
     return {
         "number": decision.number,
         "verdict": decision.verdict.value,
@@ -185,7 +186,7 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str,
                 name=view.name,
                 state=view.state,
                 as_of=view.as_of,
-                days_left=days.get(view.name),
+                days_left=None if view.as_of and view.as_of > today else days.get(view.name),
                 sha256=view.sha256,
                 covered=view.covered,
             )
