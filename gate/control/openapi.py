@@ -41,6 +41,7 @@ def openapi() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         types, schema_hook=_anything, ref_template="#/components/schemas/{name}"
     )
+    components["Error"] = _ERROR
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,8 +53,13 @@ def openapi() -> dict[str, Any]:
             f"/v1/op/{each.name}": {"post": _post(each, request, response)}
             for each, request, response in zip(operations, schemas[::2], schemas[1::2], strict=True)
         },
-        "components": {"schemas": dict(sorted({**components, "Error": _ERROR}.items()))},
+        "components": {"schemas": {name: _in_a_line(schema) for name, schema in sorted(components.items())}},
     }
+
+
+def _in_a_line(schema: dict[str, Any]) -> dict[str, Any]:
+    """With its description, a docstring, in one line: Python 3.13 strips the margin of those, and others do not."""
+    return schema | {key: " ".join(schema[key].split()) for key in ("description",) if key in schema}
 
 
 def _anything(kind: type) -> dict[str, Any]:

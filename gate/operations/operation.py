@@ -190,7 +190,7 @@ class Operation(Generic[Q, R]):
     @property
     def summary(self) -> str:
         """What it does, in a sentence: the first of the handler's docstring."""
-        return (self.handler.__doc__ or "").partition("\n\n")[0].replace("\n", " ").strip()
+        return " ".join((self.handler.__doc__ or "").partition("\n\n")[0].split())
 
 
 def operation(

@@ -8,6 +8,7 @@ was done and every letter, as it will stand in its golden file.
 from __future__ import annotations
 
 import heapq
+import inspect
 import re
 import shlex
 import textwrap
@@ -59,7 +60,7 @@ class Story:
         self.year = year
         self.number = number
         self.name = telling.__name__
-        self.about = (telling.__doc__ or "").strip()
+        self.about = inspect.cleandoc(telling.__doc__ or "")
         self.reference = ""
         self.lines: list[str] = []
         """What was done, and the letters."""
