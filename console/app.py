@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from console import keys
+from console import keys, words
 from console.attention import Attention, Place, placed
 from console.feed import Feed, on_thread
 from console.late import late
@@ -279,7 +279,7 @@ class ConsoleApp(TypedAhead[None]):
             rows,
             key_of="at",
             said="As dialgate status says it. Enter leads to where it is mended." if self.feed.link.up else AWAY,
-            none=none if self.feed.link.up else "Not known: the gate is away.",
+            none=none if self.feed.link.up else words.AWAY,
         )
         row = await self.push_screen_wait(pick)
         if row is not None:

@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 Shown = tuple[str, str]
 """A text and its tone."""
 NOTHING: Final[Shown] = ("-", DIM)
+AWAY: Final = "Not known: the gate is away."
 
 
 def text(value: Any, tone: str = PLAIN) -> Shown:

@@ -22,7 +22,7 @@ from console.modes.listing import ListMode, View
 from console.modes.request_forms import filled
 from console.modes.row import RowDetail
 from console.modes.sure import sure
-from console.theme import DIM
+from console.theme import DIM, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
@@ -96,6 +96,7 @@ class Mode(ListMode):
         self._since: datetime | None = None
         """Changes from then on; None: since yesterday."""
         self._looked = 0.0
+        self._known = False
 
     def above(self) -> ComposeResult:
         """How they stand."""
@@ -131,6 +132,12 @@ class Mode(ListMode):
         super().show_view(number)
         self._look()
 
+    def look_at_link(self) -> None:
+        """Where nothing was told yet, nothing is known."""
+        super().look_at_link()
+        if self.feed.link.up is False and not self._known:
+            self.query_one("#standing", Report).show([Section("", lines=[(words.AWAY, WARN)])])
+
     def returned(self) -> None:
         """All of it again."""
         super().returned()
@@ -156,6 +163,7 @@ class Mode(ListMode):
             if self.feed.link.up is not False:
                 self.complain(error)
             return
+        self._known = True
         self.query_one("#standing", Report).show([Section("", lines=standing(status, self.since))])
 
     def open_row(self, row: Row) -> None:

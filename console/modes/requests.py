@@ -178,7 +178,11 @@ class Mode(ListMode):
     def look_at_link(self) -> None:
         """The board is greyed too while the gate is away."""
         super().look_at_link()
-        self.board.set_class(self.feed.link.up is False, "-old")
+        away = self.feed.link.up is False
+        self.board.set_class(away, "-old")
+        if away and not self.board.known:
+            self.board.saying = words.AWAY
+            self.board.refresh()
 
     # --- acts -----------------------------------------------------------------------------------------------------
 

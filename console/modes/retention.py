@@ -150,6 +150,8 @@ class Mode(ListMode):
         """The calendar is greyed too while the gate is away."""
         super().look_at_link()
         self.calendar.old = self.feed.link.up is False
+        if self.calendar.old and self._status is None:
+            self.query_one("#standing", Report).show([Section("", lines=[(words.AWAY, WARN)])])
 
     @work(exclusive=True, group="standing", exit_on_error=False)
     async def _look(self) -> None:

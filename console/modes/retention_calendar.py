@@ -108,6 +108,8 @@ class Calendar(Widget, can_focus=True):
         super().__init__(**extra)
         self.today = today
         self._days: Mapping[date, Going] = {}
+        self.known = False
+        """The gate has said what goes."""
         self._cells: list[tuple[int, int, date]] = []
         """Line, column and day of every cell that is drawn."""
         self.set_reactive(Calendar.cursor, today)
@@ -118,7 +120,7 @@ class Calendar(Widget, can_focus=True):
         """Show these days."""
         if self.cursor in (self.today, date.min) or self.cursor < today:
             self.cursor = today
-        self.today, self._days = today, days
+        self.today, self._days, self.known = today, days, True
         self.refresh()
 
     def going(self, day: date) -> Going:
@@ -128,6 +130,8 @@ class Calendar(Widget, can_focus=True):
     @property
     def spoken(self) -> str:
         """The day under the cursor as it is read aloud."""
+        if not self.known:
+            return f"{self.cursor:%A %d %B %Y}, not known yet"
         going = self.going(self.cursor)
         return f"{self.cursor:%A %d %B %Y}, {going.due:,} to erase, {going.held:,} held"
 
@@ -169,6 +173,7 @@ class Calendar(Widget, can_focus=True):
         inside = [going for day, going in self._days.items() if month <= day < last]
         due, held = sum(each.due for each in inside), sum(each.held for each in inside)
         told = f"{due:,} to erase" + (f", {held:,} held" if held else "") if due or held else "nothing goes"
+        told = told if self.known else "not known yet"
         whole.append(f"{month:%B %Y}", self._of("month")).append(f"   {told}\n", self._of("head"))
         whole.append("".join(name.ljust(self.cell_width) for name in WEEKDAYS) + "\n", self._of("head"))
         weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)

@@ -111,7 +111,7 @@ class Mode(ModeScreen):
         """Where nothing was told yet, nothing is known."""
         super().look_at_link()
         if self.feed.link.up is False:
-            self._table_says("Not known: the gate is away.")
+            self._table_says(words.AWAY)
 
     def _table_says(self, text: str) -> None:
         table = self.query_one(LocalTable)

@@ -310,3 +310,17 @@ async def test_a_gate_that_does_not_answer_is_told_with_what_to_do(served: Serve
         await until(pilot, shows(pilot, "The gate does not answer", "systemctl status"))
         await pilot.press("exclamation_mark")
         await until(pilot, shows(pilot, "What somebody must see to", "systemctl status dialgate"))
+
+
+async def test_what_a_gate_that_is_away_never_told_is_not_known_in_any_mode(served: Served) -> None:
+    served.stop()
+    app = app_of(served, mode="today")
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up is False)
+        for key, mode in (("3", "contacts"), ("6", "retention"), ("7", "requests")):
+            await pilot.press(key)
+            await until(
+                pilot, lambda mode=mode: mode == app.screen.MODE and "Not known: the gate is away." in screen_text(app)
+            )
+            assert "Asking" not in screen_text(app) and "Loading" not in screen_text(app), mode
+            assert "nothing goes" not in screen_text(app), mode
