@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,16 @@ def clean(text: str) -> str:
 def shown_name(name: str) -> str:
     """A firm's name as it is sent to the callee's phone: printable, at most ``LONGEST_NAME`` characters."""
     return "".join(sign for sign in name if sign.isprintable())[:LONGEST_NAME]
+
+
+def london_day(stamp: str) -> date:
+    """The day of a stamp in London."""
+    return datetime.fromisoformat(stamp).astimezone(LONDON).date()
+
+
+def midnight(day: date) -> datetime:
+    """When a day of London begins."""
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)
 
 
 def brief(stamp: str, today: date) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from gate.core.allowances import DAYS_BEFORE, Before, Used
-from gate.core.showing import LONDON
-from gate.service.usage import midnight
+from gate.core.showing import london_day, midnight
 from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 def used_today(folder: DataFolder) -> dict[str, Used]:
     """What accounts and PBXs have used since midnight in London, and on the days before. Raises ``StoreError``."""
-    since, longest = midnight(folder.clock.now()), float(folder.config.limits.max_call_seconds)
-    first = midnight(since + timedelta(hours=12) - timedelta(days=DAYS_BEFORE))
+    today, longest = folder.today(), float(folder.config.limits.max_call_seconds)
+    since, first = midnight(today), midnight(today - timedelta(days=DAYS_BEFORE))
     names = [f"account:{each.username}" for each in folder.config.account]
     names += [f"trunk:{each.name}" for each in folder.config.pbx]
 
@@ -37,7 +36,7 @@ def _days(hours: list[Row]) -> tuple[tuple[date, Before], ...]:
     """In days of London, whose clock is ahead by whole hours only."""
     days: dict[date, Before] = {}
     for hour in hours:
-        day = datetime.fromisoformat(f"{hour['hour']}:00+00:00").astimezone(LONDON).date()
+        day = london_day(f"{hour['hour']}:00Z")
         held = days.get(day, Before())
         days[day] = Before(held.calls + hour["calls"], held.listed + hour["listed"])
     return tuple(days.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from gate.core.allowances import (
     listed_service_jumps,
     too_much_service,
 )
-from gate.core.showing import LONDON
+from gate.core.showing import LONDON, midnight
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 from gate.service.call_session import CallSession
@@ -122,7 +122,7 @@ class Usage:
         """A call is not in hand any more."""
         caller = self._caller(session.actor, now)
         if caller is not None and caller.sessions.pop(session.id, None) is not None:
-            seconds = _talked(session, now, midnight(now))
+            seconds = _talked(session, now, midnight(_day(now)))
             caller.seconds += seconds
             caller.running = max(0.0, caller.running - seconds)
 
@@ -182,7 +182,7 @@ class Usage:
     def _running(self, caller: _Caller, now: datetime) -> float:
         """Seconds that the calls in hand have talked today; of many, as they were a second ago at most."""
         if len(caller.sessions) <= FEW or caller.measured is None or now - caller.measured >= SECOND:
-            since = midnight(now)
+            since = midnight(_day(now))
             caller.running = sum(_talked(session, now, since) for session in caller.sessions.values())
             caller.measured = now
         return caller.running
@@ -201,8 +201,3 @@ def _sum(days: Mapping[date, Before]) -> Before:
 
 def _day(now: datetime) -> date:
     return now.astimezone(LONDON).date()
-
-
-def midnight(now: datetime) -> datetime:
-    """When the day of London began."""
-    return datetime.combine(_day(now), datetime.min.time(), LONDON).astimezone(UTC)

@@ -16,8 +16,6 @@ from gate.core.screening import decide
 from gate.core.terms import Consent, Decision, RegisterView
 from tests.support.screening import ATTEMPT, CTPS, NOON, RULES, TPS
 
-GOAL_US = 30.0
-
 
 def measure(number: int = 20_000) -> dict[str, float]:
     """Microseconds by case, best of five runs of ``number``."""

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from gate.core.showing import midnight
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.operations.reports.month_sums import london_day, midnight, registers_of, span_of
+from gate.operations.reports.month_sums import day_of_hour, registers_of, span_of
 from tests.support.month import Month, filled
 
 LONDON = ZoneInfo("Europe/London")
@@ -171,9 +172,9 @@ def test_a_month_that_has_not_begun(month: Month) -> None:
 def test_days_are_londons_when_the_clocks_change() -> None:
     assert midnight(date(2026, 10, 25)) == datetime(2026, 10, 24, 23, tzinfo=UTC)
     assert midnight(date(2026, 10, 26)) == datetime(2026, 10, 26, 0, tzinfo=UTC)
-    assert london_day("2026-10-24T23") == "2026-10-25"
-    assert london_day("2026-10-25T23") == "2026-10-25"
-    assert london_day("2026-10-26T00") == "2026-10-26"
+    assert day_of_hour("2026-10-24T23") == "2026-10-25"
+    assert day_of_hour("2026-10-25T23") == "2026-10-25"
+    assert day_of_hour("2026-10-26T00") == "2026-10-26"
 
 
 # --- a register's days

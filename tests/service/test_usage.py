@@ -10,12 +10,13 @@ from typing import Any
 
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
+from gate.core.showing import london_day, midnight
 from gate.core.terms import Purpose, Reason
 from gate.daemon.start_state import used_today
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.service.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
-from gate.service.usage import Usage, midnight
+from gate.service.usage import Usage
 from gate.store.queries import used_since
 from gate.store.transaction import StoreTransaction
 from gate.vault.signing import CheckpointKey
@@ -148,7 +149,7 @@ def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
     used = play.call_manager.usage(play.clock.now())[0]
     assert (used["seconds_today"], used["seconds_a_day"], used["calls_today"]) == (100, 100, 2)
     # A gate that starts anew goes on with the day.
-    since = midnight(play.clock.now())
+    since = midnight(london_day(play.clock.now().isoformat()))
     kept = play.store.call(lambda tx: used_since(tx, since, 3600.0))
     assert kept == {"account:alice": Used(seconds_today=100.0, calls_today=2)}
     again = Usage({"account:alice": Allowance(1000, 1000, 100, 100)}, lambda _: None, kept, play.clock.now())
@@ -170,7 +171,7 @@ def test_a_call_that_a_crash_cut_counts_until_the_next_start(tmp_path: Path) -> 
         tx.append(Fact("ended", "call", play.clock.now() + timedelta(seconds=500), "gate", body))
 
     play.store.call(cut)
-    since = midnight(play.clock.now())
+    since = midnight(london_day(play.clock.now().isoformat()))
     assert round(play.store.call(lambda tx: used_since(tx, since, 3600.0))["account:alice"].seconds_today) == 500
     assert round(play.store.call(lambda tx: used_since(tx, since, 60.0))["account:alice"].seconds_today) == 60
     play.store.close()

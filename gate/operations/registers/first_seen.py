@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from gate.core.showing import LONDON
+from gate.core.showing import london_day
 from gate.errors import RegisterError, RegisterFailed
 from gate.operations.registers.in_force import IMPORTED, REFUSED
 from gate.registers.packing import ListFile
@@ -63,7 +63,7 @@ def first_seen(folder: DataFolder, sha256: str) -> FirstSeen | None:
     taken = [json.loads(row["body"]) for row in rows if row["kind"] == IMPORTED]
     days = [date.fromisoformat(body["as_of"]) for body in taken if body.get("as_of")]
     return FirstSeen(
-        min(datetime.fromisoformat(row["at"]).astimezone(LONDON).date() for row in rows),
+        min(london_day(row["at"]) for row in rows),
         min(days, default=None),
         frozenset(body["name"] for body in taken if "name" in body),
     )

@@ -12,13 +12,12 @@ import msgspec
 
 from gate.config import Config, reminders
 from gate.converting import convert
-from gate.core.showing import LONDON
+from gate.core.showing import LONDON, midnight
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month_sums import (
     ACTS,
     attempts_of,
     evidence_of,
-    midnight,
     recordings_of,
     registers_of,
     service_of,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import LONDON
+from gate.core.showing import london_day, midnight
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.types import Row
@@ -35,14 +35,9 @@ def span_of(month: str, today: date) -> tuple[date, date, bool]:
     return first, min(last, today), last < today
 
 
-def midnight(day: date) -> datetime:
-    """When a day of London begins."""
-    return datetime.combine(day, time(), LONDON).astimezone(UTC)
-
-
-def london_day(hour: str) -> str:
+def day_of_hour(hour: str) -> str:
     """The day in London of an hour of UTC, ``2026-03-02T10``: its clock is ahead by whole hours only."""
-    return datetime.fromisoformat(f"{hour}:00+00:00").astimezone(LONDON).date().isoformat()
+    return london_day(f"{hour}:00Z").isoformat()
 
 
 def evidence_of(counted: Row) -> Row:
@@ -67,7 +62,7 @@ def attempts_of(days: Iterable[date], rows: Iterable[Row]) -> Row:
     by_day: dict[str, Counter[bool]] = defaultdict(Counter)
     by_reason: Counter[str] = Counter()
     for row in rows:
-        by_day[london_day(row["hour"])][row["reason"] in _ALLOW] += row["attempts"]
+        by_day[day_of_hour(row["hour"])][row["reason"] in _ALLOW] += row["attempts"]
         by_reason[row["reason"]] += row["attempts"]
     shown = [(day.isoformat(), by_day[day.isoformat()]) for day in days]
     allowed = sum(count for reason, count in by_reason.items() if reason in _ALLOW)
@@ -152,9 +147,9 @@ def recordings_of(days: Iterable[date], made: list[Row], erased: list[Row]) -> R
     erased_on: Counter[str] = Counter()
     grounds: Counter[str] = Counter()
     for row in made:
-        made_on[london_day(row["hour"])] += row["made"]
+        made_on[day_of_hour(row["hour"])] += row["made"]
     for row in erased:
-        erased_on[london_day(row["hour"])] += row["erased"]
+        erased_on[day_of_hour(row["hour"])] += row["erased"]
         grounds[ground_of(row["basis"] or "")] += row["erased"]
     return {
         "made": made_on.total(),

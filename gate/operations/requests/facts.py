@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final
 
 from gate.core import request_words as words
 from gate.core.request_words import Asks, Event, Ground, LetterKind, Request
 from gate.core.requests import opened, replayed
-from gate.core.showing import LONDON
+from gate.core.showing import london_day
 from gate.types import Row
 
 OPENED: Final = "request_opened"
@@ -72,7 +72,7 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
     """The event that a fact stands for; ``at``: when it was kept. Raises ``KeyError`` or ``ValueError`` where it is
     none."""
     event = EVENTS[kind]
-    values: dict[str, Any] = {"on": date.fromisoformat(body["on"]) if body.get("on") else _london(at)}
+    values: dict[str, Any] = {"on": date.fromisoformat(body["on"]) if body.get("on") else london_day(at)}
     if event is words.IdentityAsked and "within" in body:
         values["within"] = int(body["within"])
     if event is words.Searched:
@@ -92,10 +92,6 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
     return event(**values)
 
 
-def _london(at: str) -> date:
-    return datetime.fromisoformat(at).astimezone(LONDON).date()
-
-
 def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     """The request as its facts make it, in the order of the log."""
     request: Request | None = None
@@ -108,7 +104,7 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
             known = body and (body["name"] is not None or body["contact"] is not None)
             request = dataclasses.replace(request, forgotten=not known)
         elif kind in EVENTS and body is not None and request is not None:
-            request = replayed(request, event_of(kind, body, fact["at"]), _london(fact["at"]))
+            request = replayed(request, event_of(kind, body, fact["at"]), london_day(fact["at"]))
     if request is None:
         raise ValueError("no fact opens this request")
     return request

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from gate.core import request_words as events
@@ -16,7 +16,7 @@ from gate.core.letter_words import Letter, LetterFacts
 from gate.core.request_guards import fits
 from gate.core.request_words import OVER, Asks, Ground, LetterKind, State, missing
 from gate.core.requests import why_not
-from gate.core.showing import LONDON
+from gate.core.showing import london_day
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.exports.letters import firm_of, render, templates_of
@@ -172,7 +172,7 @@ def _facts(
         today=today,
         due=clock.due if clock else None,
         ico_due=clock.ico_date if clock else None,
-        entered=datetime.fromisoformat(row["opened_at"]).astimezone(LONDON).date(),
+        entered=london_day(row["opened_at"]),
         extended=bool(clock and clock.extended),
         decided=_decided(course),
         name=row["name"] or "",
