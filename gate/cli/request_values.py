@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from gate.cli.output import View, say
 from gate.cli.values import Day
 from gate.core import spans
+from gate.core.days import time_of_day
 from gate.core.request_words import step_words
 from gate.core.showing import local
 from gate.exports.bundle import many
@@ -21,7 +23,7 @@ Body = Callable[..., Any]
 
 
 class Clock(click.ParamType[time]):
-    """A time of day: ``14:30``."""
+    """A time of day: ``14:30``, ``2pm``."""
 
     name = "time of day"
 
@@ -29,10 +31,12 @@ class Clock(click.ParamType[time]):
         """The time; raises ``click.BadParameter``."""
         if isinstance(value, time):
             return value
+        with suppress(ValueError):
+            return time_of_day(value)
         try:
             return time.fromisoformat(value)
         except ValueError:
-            self.fail(f'"{value}" is not a time of day; write 14:30', param, ctx)
+            self.fail(f'"{value}" is not a time of day; write 14:30 or 2.30pm', param, ctx)
 
 
 class Length(click.ParamType[timedelta]):

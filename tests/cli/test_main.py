@@ -17,6 +17,7 @@ from gate.cli import main
 from gate.cli.audit_export import Until
 from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
+from gate.cli.request_values import Clock
 from gate.core.showing import LONDON
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
@@ -404,3 +405,10 @@ def test_a_day_of_what_is_to_come_is_the_next_one(command: str, name: str) -> No
         day = now + timedelta(days=days)
         said = kind.convert(f"{day:%d/%m}", None, None)
         assert (said.date() if isinstance(said, datetime) else said) == day.date()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("14:30", "14:30"), ("2pm", "14:00"), ("2.30pm", "14:30"), ("14.30", "14:30"), ("14", "14:00")]
+)
+def test_the_time_of_a_call_is_typed_as_people_say_it(typed: str, meant: str) -> None:
+    assert f"{Clock().convert(typed, None, None):%H:%M}" == meant
