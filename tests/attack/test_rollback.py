@@ -93,7 +93,7 @@ def test_a_place_elsewhere_tells_of_a_rollback_together_with_its_checkpoints(tmp
     assert house.stop() == 0
     if where != "share":  # as the daily mail brings it
         mail = checkpoint_mail(note["note"], log="x", size=note["size"], sender="g@x.uk", to="a@x.uk", now=NOW)
-        (place / "1.eml").write_bytes(mail.eml)
+        (place / "1.eml").write_bytes(mail)
     if "anybody" in where:
         roll_back("mail", place, tmp_path / "older", note["size"])
     roll_back("put", house.data, tmp_path / "old.db", "--checkpoints")
