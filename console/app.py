@@ -76,7 +76,6 @@ class ConsoleApp(TypedAhead[None]):
     TITLE = "Dialgate"
     CSS = CSS
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {**screens()}
-    DEFAULT_MODE = keys.MODES[0]
     BINDINGS: ClassVar[list[BindingType]] = keys.APP
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMAND_PALETTE_DISPLAY = "^p"
@@ -102,9 +101,6 @@ class ConsoleApp(TypedAhead[None]):
         self._attention_of: object = None
         self._attention_at = 0.0
         self._away_told = False
-        if setup.mode in keys.MODES:
-            self._current_mode = setup.mode
-            self._screen_stacks = {setup.mode: []}
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
@@ -116,6 +112,9 @@ class ConsoleApp(TypedAhead[None]):
             text = f"console.keys names what no key does: {', '.join(wrong)}. The ids are in the help (?)."
             self.notify(text, severity="warning", timeout=10, markup=False)
         self.feed.start()
+        # Not by DEFAULT_MODE: from Python 3.12 on Textual runs the widgets of such a screen before it is on the stack,
+        # where an Input looks for it.
+        self.switch_mode(self.setup.mode if self.setup.mode in keys.MODES else keys.MODES[0])
         self.set_timer(REST_SECONDS, self._load_rest)
 
     @work(group="rest")

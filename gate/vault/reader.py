@@ -134,7 +134,9 @@ class SealedReader:
                 complete, end = chunk.last, chunk.end
                 chunks += not chunk.last
         except SealedFault as error:
-            fault, complete = error.with_traceback(None), False  # which would hold this frame, and it the fault
+            # Its traceback, and that of what it came from, would hold this frame, and it the fault.
+            fault, complete = error.with_traceback(None), False
+            fault.__cause__ = fault.__context__ = None
         sha256, size = hashlib.sha256(), 0
         while block := self._read(size, _BLOCK):
             sha256.update(block)

@@ -635,7 +635,7 @@ def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Pat
         ("open", "party", "--by", "phone"),
         ("open", "access", "--by", "phone", "--around", "14:30"),
         ("open", "access", "--by", "phone", "--on", "2026-03-02", "--from", "2026-03-01"),
-        ("open", "access", "--by", "phone", "--on", "2026-03-02", "--around", "2pm"),
+        ("open", "access", "--by", "phone", "--on", "2026-03-02", "--around", "lunch"),
         ("open", "access", "--by", "phone", "--on", "2026-03-02", "--around", "14:00", "--within", "long"),
         ("decide", "DSR-2026-0001", "--refuse", "no_time"),
         ("letter", "DSR-2026-0001", "love"),

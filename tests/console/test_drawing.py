@@ -86,7 +86,7 @@ async def test_a_dialog_and_a_detail_are_styled_once_and_follow_the_theme(
     async with app.run_test(size=LARGE) as pilot:
         await steps("4", "~dialling", "enter", "question_mark", then=("Keys here",))(pilot)
         detail, dialog = app.screen_stack[-2:]
-        assert not any(isinstance(node, Screen) for node in again)
+        assert not any(node is screen for screen in app.screen_stack for node in again)
         before = [screen.styles.background for screen in (detail, dialog)]
         app.theme = next(theme.name for theme in THEMES if not theme.dark)
         await pilot.press("escape")
