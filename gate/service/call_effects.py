@@ -153,18 +153,13 @@ class CallEffects:
         fact = session.fact("answered", at, codec=session.codec, trunk=session.trunk)
 
         def done(error: Exception | None) -> None:
-            if error is not None:
+            if isinstance(error, TakenBack):  # whom we may not call any more hears nothing of us
+                self._tell(session, EvidenceFailed(str(error)))
+            elif error is not None:
                 self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
                 self._tell(session, EvidenceFailed())
 
-        def looked(error: Exception | None) -> None:
-            if isinstance(error, TakenBack):
-                self._tell(session, EvidenceFailed(str(error)))
-
-        self._retry_queue.attempt([fact], done)
-        self._retry_queue.attempt(
-            [], looked, self._unless(session)
-        )  # whom we may not call any more hears nothing of us
+        self._retry_queue.attempt([fact], done, self._unless(session), happened=True)
 
     def _unless(self, session: CallSession) -> Unless | None:
         return lambda tx: self._taken_back(tx, session.incoming.attempt, self._clock.now())

@@ -30,16 +30,18 @@ Unless = Callable[[StoreTransaction], str]
 
 
 def _append_all(
-    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None = None
-) -> Callable[[StoreTransaction], None]:
-    def work(tx: StoreTransaction) -> None:
-        if unless is not None and (why := unless(tx)):
+    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None = None, happened: bool = True
+) -> Callable[[StoreTransaction], str]:
+    def work(tx: StoreTransaction) -> str:
+        why = unless(tx) if unless is not None else ""
+        if why and not happened:
             raise TakenBack(why)
         for fact in facts:
             kept = questions.of_help(tx, last_word(tx, fact))
             tx.append(kept)
             if kept.body.get("question"):
                 asked_before()
+        return why
 
     return work
 
@@ -81,17 +83,23 @@ class RetryQueue:
         return not self._behind and not self._going
 
     def attempt(
-        self, facts: Sequence[Fact], done: Callable[[Exception | None], None], unless: Unless | None = None
+        self,
+        facts: Sequence[Fact],
+        done: Callable[[Exception | None], None],
+        unless: Unless | None = None,
+        happened: bool = False,
     ) -> None:
         """Keep facts in one transaction, for evidence that something waits for.
 
-        ``done`` tells, on the line thread, whether they are durable; ``TakenBack`` where ``unless`` says why not.
+        ``done`` tells, on the line thread, whether they are durable; ``TakenBack`` where ``unless`` says why not. What
+        has ``happened`` is kept all the same, and ``TakenBack`` told.
         """
 
-        def stored(_result: object, error: Exception | None) -> None:
-            self._loop.post(lambda: done(error))
+        def stored(why: str | None, error: Exception | None) -> None:
+            told = error or (TakenBack(why) if why else None)
+            self._loop.post(lambda: done(told))
 
-        self._store.submit(_append_all(facts, self._asked_before, unless), stored)
+        self._store.submit(_append_all(facts, self._asked_before, unless, happened), stored)
 
     def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the

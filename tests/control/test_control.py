@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
 from gate.config import Config, load
 from gate.control import sockets
@@ -35,6 +34,7 @@ from tests.support.accounts import ME
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.example_values import example
+from tests.support.logs import logged
 from tests.support.settings import VALID, write
 from tests.support.waiting import PATIENCE, until
 
@@ -330,7 +330,7 @@ async def test_what_a_console_asks_again_and_again_fills_no_journal(desk: SmallD
         raise ControlError("no")
 
     workers = Workers("test", threads=1, most=1)
-    with capture_logs() as told:
+    with logged() as told:
         await workers.call(desk, Status(), Caller("me"))
         await workers.call(desk, Check(number="1"), Caller("me"))
         with pytest.raises(ControlError):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from structlog.testing import capture_logs
-
 from gate.daemon import placeholders, running
+from tests.support.logs import logged
 
 
 async def _fails() -> None:
@@ -17,7 +16,7 @@ async def test_a_chore_that_ends_is_told_at_once_and_the_others_go_on() -> None:
     other = asyncio.ensure_future(asyncio.sleep(60))
     chores = asyncio.gather(_fails(), other)
     chores.add_done_callback(running._tell)
-    with capture_logs() as told:
+    with logged() as told:
         await asyncio.wait([chores], timeout=5)
         await asyncio.sleep(0)
     assert [(each["event"], each["error"]) for each in told] == [("chores_failed", "ZeroDivisionError('a fault')")]
@@ -28,7 +27,7 @@ async def test_a_chore_that_ends_is_told_at_once_and_the_others_go_on() -> None:
 async def test_an_end_that_was_asked_for_is_no_fault() -> None:
     chores = asyncio.gather(asyncio.sleep(60), asyncio.sleep(60))
     chores.add_done_callback(running._tell)
-    with capture_logs() as told:
+    with logged() as told:
         chores.cancel()
         await asyncio.gather(chores, return_exceptions=True)
         await asyncio.sleep(0)

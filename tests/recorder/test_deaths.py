@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from gate.clock import SystemClock
 from gate.core.frames import decode
 from gate.errors import RecorderError
 from gate.recorder import unreported_closings
 from gate.recorder.client import RecorderClient
+from tests.support.logs import logged
 from tests.support.recorder_room import (
     PAYLOADS,
     ROOT,
@@ -164,7 +164,7 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     error = answers.get(timeout=PATIENCE)
     assert isinstance(error, RecorderError) and "in time" in str(error)
     assert 1.4 < time.monotonic() - began < 3.0
-    with capture_logs() as told:
+    with logged() as told:
         until(lambda: "recorder_silent" in [entry["event"] for entry in told])
     assert not room.client.available()
     os.kill(pid, signal.SIGCONT)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from gate.clock import SystemClock
 from gate.core.call_words import Committed, PauseAsked, Policy
 from gate.errors import StoreError
 from gate.ports import Fact
+from tests.support.logs import logged
 from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 from tests.support.waiting import PATIENCE
 
@@ -334,7 +334,7 @@ def test_the_log_tells_from_when_on_the_callee_was_listened_to(play: Play) -> No
     play.call_manager.answered("call", "PCMU")
     play.settle()
     play.clock.time += timedelta(seconds=1.5)
-    with capture_logs() as logs:
+    with logged() as logs:
         taps[0]((3, 4))
     assert [(told["event"], told["seconds"]) for told in logs] == [("callee_not_heard", 1.5)]
     play.over("announcement")
