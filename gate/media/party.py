@@ -85,9 +85,6 @@ class Party(Session):
         self._faced = "", 0, 0
         self._received = 0
         """From this party, when that was last asked for."""
-        self._looked: tuple[int, int] | None = None
-        """Packets from it, and from elsewhere, when ``moved`` was last asked."""
-        self._wide = False
 
     def made_with(self, leg: RelayLeg) -> None:
         """Its ports are there; nothing passes yet."""
@@ -110,7 +107,7 @@ class Party(Session):
             self._outer.only(address)
         else:
             self._outer.only(address, port)
-        self._faced, self._looked, self._wide = (address, self._received, self._outer.refused()), None, False
+        self._faced = address, self._received, self._outer.refused()
 
     @property
     def settled(self) -> bool:
@@ -128,17 +125,6 @@ class Party(Session):
         received, _ = yield from self.counts()
         if received <= self._faced[1]:
             self._outer.only(self._faced[0])
-
-    def moved(self) -> bool:
-        """True where, since this was asked last, nothing has come from where its audio came from, and something from
-        elsewhere: a NAT may have given it another port. All ports of its address are let in then; this is True once.
-        Whoever is at another address, or comes while it still speaks, is let in by none of this."""
-        before, self._looked = self._looked, (self._received, self._outer.refused())
-        if self._wide or before is None or self._received > before[0] or self._looked[1] <= before[1]:
-            return False
-        self._outer.only(self._faced[0])
-        self._wide = True
-        return True
 
     def hear(self, *ports: int) -> None:
         """Take from these inner ports what is sent to this party."""

@@ -19,7 +19,7 @@ from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.prompts_in import NONE, PromptsIn
 from gate.media.proxy import Proxy, speakable
-from gate.media.relayed_call import RelayedCall, Side, follow, join_taken, sides_at
+from gate.media.relayed_call import RelayedCall, Side, join_taken, sides_at
 from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
 from gate.media.worker import Job, asked
@@ -287,8 +287,7 @@ class RtpIoMedia:
 
         def job() -> Job[tuple[int, int, int]]:
             said, answered = yield from asked(caller.count(), callee.count())
-            received = caller.counted(said)[0], callee.counted(answered)[0]
-            return *received, follow(call_id, caller, callee)
+            return caller.counted(said)[0], callee.counted(answered)[0], caller.refused() + callee.refused()
 
         def counted(counts: tuple[int, int, int] | None) -> None:
             if counts is None:

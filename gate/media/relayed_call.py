@@ -6,16 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from gate.media import sdp
 from gate.media.addresses import Addresses, Facing
 from gate.media.party import Party
 from gate.media.playing import Playing
 from gate.media.proxy import Proxy
 from gate.media.worker import Job, asked
-
-_log = structlog.get_logger("gate.media")
 
 
 @dataclass(slots=True)
@@ -142,15 +138,3 @@ def join_taken(call: RelayedCall, proxy: Proxy, done: Callable[[bool], None], go
             proxy.run(call, free(), lambda _: proxy.freed())
 
     proxy.run(call, copy(), copied)
-
-
-def follow(call_id: str, caller: Party, callee: Party) -> int:
-    """Follow a party whose audio has moved within its address, and tell; how many packets of strangers both have
-    refused. On the worker's thread, once they are counted."""
-    for side, party in (("caller", caller), ("callee", callee)):
-        if party.moved():
-            hint = (
-                "what came before is missing in the recording; from another address nothing is taken without an offer"
-            )
-            _log.warning("audio_moved", call_id=call_id, side=side, hint=hint)
-    return caller.refused() + callee.refused()
