@@ -112,8 +112,7 @@ class ConsoleApp(TypedAhead[None]):
             text = f"console.keys names what no key does: {', '.join(wrong)}. The ids are in the help (?)."
             self.notify(text, severity="warning", timeout=10, markup=False)
         self.feed.start()
-        # Not by DEFAULT_MODE: from Python 3.12 on Textual runs the widgets of such a screen before it is on the stack,
-        # where an Input looks for it.
+        # Not by DEFAULT_MODE: with Python 3.12 its Input runs, and looks for the screen, before that is on the stack.
         self.switch_mode(self.setup.mode if self.setup.mode in keys.MODES else keys.MODES[0])
         self.set_timer(REST_SECONDS, self._load_rest)
 

@@ -30,8 +30,10 @@ Unless = Callable[[StoreTransaction], str]
 
 
 def _append_all(
-    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None = None, happened: bool = True
+    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None, happened: bool
 ) -> Callable[[StoreTransaction], str]:
+    """As ``RetryQueue.attempt``; what ``unless`` said, where the facts are kept all the same."""
+
     def work(tx: StoreTransaction) -> str:
         why = unless(tx) if unless is not None else ""
         if why and not happened:

@@ -59,9 +59,7 @@ class Bridge:
         self.engine = engine
         self.id = pending.call_id
         self.pending = pending
-        self.number = number
-        self.presentation = presentation
-        self.display_name = display_name
+        self.number, self.presentation, self.display_name = number, presentation, display_name
         self.route = routes[0]
         """The trunk that the call is at."""
         self.hears_early = early
