@@ -45,8 +45,11 @@ def more(row: Row) -> Section:
     ]
     if row.get("problem"):
         pairs.append(("Trouble", words.text(row["problem"], BAD)))
-    if row.get("accepted"):
-        pairs.append(("Doubtful", words.text(f"{row.get('implausible')}. Taken because: {row['accepted']}", WARN)))
+    if row.get("implausible"):
+        taken = f" Taken because: {row['accepted']}" if row.get("accepted") else ""
+        pairs.append(("Doubtful", words.text(f"{row['implausible']}.{taken}", WARN)))
+    if row.get("uncovered"):
+        pairs.append(("Not covered", words.text(f"{', '.join(row['uncovered'])}: it holds no number there", WARN)))
     if refused := row.get("refused"):
         at, name = words.moment(refused.get("at"))[0], words.text(refused.get("source_name"))[0]
         pairs.append(("Refused since", words.text(f"{name}, {at}: {refused.get('why')}", WARN)))

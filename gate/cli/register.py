@@ -152,8 +152,11 @@ def _warn(register: RegisterInForce) -> None:
     name, days = register.name.upper(), register.days_left
     if refused := register.refused:
         say(f"{name}: {refused.source_name} was refused on {refused.at[:10]}: {refused.why}")
-    if register.accepted:
-        say(f"{name} is in force although {register.implausible}. Taken because: {register.accepted}")
+    if register.implausible:
+        taken = f" Taken because: {register.accepted}" if register.accepted else ""
+        say(f"{name} is in force although {register.implausible}.{taken}")
+    if register.uncovered:
+        say(f"{name} holds no number of {', '.join(register.uncovered)}: calls there are refused (outside_coverage).")
     if register.state != "ok":
         say(f"{name} is {register.state}: marketing calls are refused until it is imported.")
     elif days is not None and days < 0:

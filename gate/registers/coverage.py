@@ -65,3 +65,8 @@ def key_ranges(parts: Sequence[str]) -> list[tuple[int, int]]:
                 first = int("44" + code) * unit
                 ranges.append((first, first + unit))
     return ranges
+
+
+def numbers_of(code: str) -> list[tuple[int, int]]:
+    """The ranges of one part of a coverage (``key_ranges``): a dialling code, or ``full`` for the whole country."""
+    return [(44 * unit, 45 * unit) for unit in (10**9, 10**10)] if code == FULL else key_ranges((code,))

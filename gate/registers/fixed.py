@@ -69,7 +69,7 @@ class FixedRegisters:
         codes = np.zeros(len(numbers), dtype=np.int64)
         for place, each in enumerate(self._editions):
             if each.state == "ok" and each.snapshot is not None:
-                covered = covers_many(each.snapshot.metadata.coverage, numbers)
+                covered = covers_many(each.covered, numbers)
                 listed = reached_many(each.snapshot, numbers)
                 codes |= (covered.astype(np.int64) + 2 * listed) << 2 * place
         return codes

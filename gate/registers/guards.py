@@ -13,6 +13,7 @@ from gate.errors import RegisterError
 from gate.handed_over_file import HandedOverFile
 from gate.registers import snapshot_store
 from gate.registers.coverage import FULL, key_ranges
+from gate.registers.plausible import counter, without_numbers
 from gate.registers.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 SHRINK = 20
 """An import that lets more than one in so many numbers vanish needs the operator's word (LAW 2.3: 5 %)."""
+
+WEEK = 7
+UNCHANGED_IN_A_WEEK = 10_000
+"""One number in so many comes or goes in a week at the least (LAW 2.3: a few thousand of 17 million each day)."""
 
 EXCHANGE_GUARD = 100_000
 """From this size on, vanished numbers count against that limit even where others took their place: that is how the
@@ -81,15 +86,32 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
         )
 
 
-def unchanged(before: Before, as_of: date, coverage: tuple[str, ...], changes: int) -> str:
-    """What is odd about a file of a later day with the very numbers in force, as words that follow "although "; empty
-    where nothing is. Some thousands come and go each day, so it is the old list in other bytes (LAW 1.4, 2.3)."""
+def old_list(before: Before, as_of: date, coverage: tuple[str, ...], changes: int) -> tuple[str, bool]:
+    """What is odd about a file of a later day with (nearly) the numbers in force, as words that follow "although ",
+    empty where nothing is; and whether that makes it the old list beyond doubt. Some thousands come and go each day, so
+    it is the old list in other bytes, and it must not support calls for four weeks more (LAW 1.4, 2.3, 7.3)."""
     there = before.snapshot
-    if changes or there is None or there.count < EXCHANGE_GUARD or there.metadata.coverage != coverage:
-        return ""
-    if as_of <= there.metadata.as_of:
-        return ""
-    return f"of {there.count:,} numbers none came or went since {there.metadata.as_of}: it is the list of that day"
+    if there is None or there.count < EXCHANGE_GUARD or there.metadata.coverage != coverage:
+        return "", False
+    since = there.metadata.as_of
+    days = min((as_of - since).days, WEEK)
+    wanted = -(-there.count * max(days, 1) // (WEEK * UNCHANGED_IN_A_WEEK))
+    if days < 0 or changes >= wanted:
+        return "", False
+    if days == 0:  # what is doubtful stays so when it is imported again
+        return "" if there.metadata.accepted else there.metadata.implausible, False
+    came = f"{changes:,} came or went" if changes else "none came or went"
+    odd = f"of {there.count:,} numbers {came} since {since}, and {wanted:,} do at least: it is the list of that day"
+    return odd, not changes or days == WEEK
+
+
+def check_codes(source: HandedOverFile, coverage: tuple[str, ...], keys: Keys) -> None:
+    """``RegisterError`` where the file holds no number of a dialling code that it is said to cover."""
+    if none := without_numbers(coverage, counter(keys)):
+        raise RegisterError(
+            f"{source} is refused: it holds no number of {', '.join(none)}, so it does not cover it",
+            hint="give the codes of which the licence has numbers; calls to others are refused as outside_coverage",
+        )
 
 
 def check_shrink(source: HandedOverFile, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:

@@ -162,6 +162,7 @@ class _Import:
         self.tell(0.7, "sorting")
         keys, duplicates = build.sorted_unique(source.keys)
         self.tell(0.8, "comparing")
+        guards.check_codes(self.source, self.coverage, keys)
         added, removed = keys.size, 0
         if self.before.snapshot is not None:
             in_force = build.snapshot_keys(self.before.snapshot)
@@ -172,8 +173,7 @@ class _Import:
         shrunk = guards.check_shrink(
             self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
         )
-        unchanged = guards.unchanged(self.before, self.as_of, self.coverage, added + removed)
-        implausible, accepted = self._judged(keys, unchanged) if self.live else ("", "")
+        implausible, accepted = self._judged(keys, added + removed) if self.live else ("", "")
         sha256 = self._put_in_force(keys, source, implausible, accepted)
         self.tell(1.0, "done")
         return ImportReport(
@@ -196,13 +196,14 @@ class _Import:
             previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
         )
 
-    def _judged(self, keys: Keys, unchanged: str) -> tuple[str, str]:
-        """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``."""
+    def _judged(self, keys: Keys, changes: int) -> tuple[str, str]:
+        """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``.
+        Without a reason it is taken only where few numbers came or went in less than a week."""
         odd, size_alone = plausible.judged(self.folder, self.name, self.coverage, keys)
-        if unchanged:
-            odd, size_alone = unchanged, False
         if not odd:
-            return "", ""
+            odd, refused = guards.old_list(self.before, self.as_of, self.coverage, changes)
+            if not refused:
+                return odd, ""
         why = self.accept_implausible.strip()
         before = self.before.snapshot.metadata if self.before.snapshot else None
         if not why and size_alone and before is not None and before.coverage == self.coverage:

@@ -21,7 +21,7 @@ from gate.core.terms import RegisterView
 from gate.errors import RegisterError
 from gate.registers import snapshot_store
 from gate.registers.coverage import Coverage
-from gate.registers.plausible import too_few
+from gate.registers.plausible import too_few, without_numbers
 from gate.registers.snapshot import Snapshot
 
 LOOK_EVERY = 0.5
@@ -47,13 +47,21 @@ class _Edition:
     sha256: str = ""
     loaded: float = 0.0
     """``time.monotonic()`` when it was read from disk."""
+    covered: tuple[str, ...] = field(init=False)
+    """What of its coverage it holds numbers of (LAW 2.4)."""
+    uncovered: tuple[str, ...] = field(init=False)
     coverage: Coverage = field(init=False)
+    """Of ``covered``."""
     answers: tuple[RegisterView, ...] = field(init=False)
     """Made beforehand, as making one takes longer than a look-up: index 1 for covered, 2 for listed, 3 for both."""
 
     def __post_init__(self) -> None:
         held = self.snapshot
-        object.__setattr__(self, "coverage", Coverage(held.metadata.coverage if held else ()))
+        said = held.metadata.coverage if held else ()
+        none = without_numbers(said, held.holds_within) if held and self.state == "ok" else ()
+        object.__setattr__(self, "uncovered", none)
+        object.__setattr__(self, "covered", tuple(code for code in said if code not in none))
+        object.__setattr__(self, "coverage", Coverage(self.covered))
         known = (self.name, self.state, held.metadata.as_of if held else None, held.count if held else 0, self.sha256)
         answers = [RegisterView(*known, covered=bool(n & 1), listed=bool(n & 2)) for n in range(4)]
         object.__setattr__(self, "answers", tuple(answers))
@@ -133,13 +141,14 @@ class _Register:
             if problem := self._implausible(snapshot):
                 stamp = (pointer_seal, seal)
                 return _Edition(self._name, stamp, "damaged", problem, snapshot, pointer.sha256, loaded=now)
+            return _Edition(self._name, (pointer_seal, seal), "ok", "", snapshot, pointer.sha256, now)
         except Exception as error:  # noqa: BLE001 - a register that cannot be opened, for whatever reason, is damaged
             return _Edition(self._name, (pointer_seal, None), "damaged", str(error), loaded=now)
-        return _Edition(self._name, (pointer_seal, seal), "ok", "", snapshot, pointer.sha256, now)
 
     def _implausible(self, snapshot: Snapshot) -> str:
         """Why a live gate does not rest on it: it came in force before the gate was live, and was not judged then."""
-        few = too_few(self._name, snapshot.metadata.coverage, snapshot.count) if self._live else ""
+        held = snapshot.metadata.coverage, snapshot.count, snapshot.count_within
+        few = too_few(self._name, *held) if self._live else ""
         return f"a live gate does not rest on it: {few}" if few and not snapshot.metadata.accepted else ""
 
 
@@ -177,9 +186,9 @@ class RegisterLibrary:
     def status(self, today: date) -> list[dict[str, Any]]:
         """Per register, as JSON values: ``name``, ``state`` (``ok``, ``stale``, ``missing``, ``damaged``), ``problem``
         (what is wrong, else empty), ``count``, ``as_of``, ``days_left`` (for how many days after ``today`` it supports
-        calls: 0 on the last good day, below that it is stale), ``coverage``, ``sha256``, ``imported_at``,
-        ``source_name``, ``source_sha256``, ``implausible`` and ``accepted`` (``Metadata``). Reads each snapshot as a
-        whole the first time, so that damage anywhere in it shows."""
+        calls: 0 on the last good day, below that it is stale), ``coverage``, ``uncovered`` (codes of it without a
+        number), ``sha256``, ``imported_at``, ``source_name``, ``source_sha256``, ``implausible`` and ``accepted``
+        (``Metadata``). Reads each snapshot as a whole the first time, so that damage anywhere in it shows."""
         with self._lock:
             self._refresh()
             for register in self._registers:
@@ -204,6 +213,7 @@ def _status(edition: _Edition, today: date) -> dict[str, Any]:
         "as_of": metadata.as_of.isoformat() if metadata else None,
         "days_left": left,
         "coverage": list(metadata.coverage) if metadata else [],
+        "uncovered": list(edition.uncovered),
         "sha256": edition.sha256,
         "imported_at": metadata.created.isoformat() if metadata else None,
         "source_name": metadata.source_name if metadata else "",

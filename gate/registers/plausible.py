@@ -6,14 +6,14 @@ numbers they hold at least, that TPS and CTPS are different lists, and that neit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate.core.numbers import DRAMA_THOUSANDS
 from gate.errors import RegisterError
 from gate.registers import snapshot_store
-from gate.registers.coverage import FULL, key_ranges
+from gate.registers.coverage import FULL, key_ranges, numbers_of
 
 if TYPE_CHECKING:
     from gate.registers.lines import Keys
@@ -29,6 +29,17 @@ _DRAMA_PART: Final = 10
 """One number in so many of those kept for drama makes a file a sample."""
 
 
+MAJOR: Final = (
+    *("0113", "0114", "0115", "0116", "0117", "0118", "0121", "0131", "0141", "0151", "0161", "0191"),
+    *("020", "023", "024", "028", "029", "074", "075", "077", "078", "079"),
+)
+"""Dialling codes of which every register of the whole country holds numbers: a part of it that is called the whole
+would clear all the rest."""
+
+CountWithin = Callable[[int, int], int]
+"""(first, behind) -> how many numbers from the first on and below the other a register holds."""
+
+
 def least(name: str, coverage: Sequence[str]) -> int:
     """How many numbers a register of this coverage holds at least; 1 where that is not known."""
     whole = LEAST.get(name, 1)
@@ -38,13 +49,25 @@ def least(name: str, coverage: Sequence[str]) -> int:
     return max(1, whole * min(covered, _SPACE) // _SPACE)
 
 
-def too_few(name: str, coverage: Sequence[str], count: int) -> str:
-    """What is odd about so many numbers, as words that follow "although "; empty where nothing is."""
-    wanted = least(name, coverage)
-    if count >= wanted:
-        return ""
-    where = "the whole country" if tuple(coverage) == (FULL,) else ",".join(coverage)
-    return f"it holds {count:,} numbers, and the {name.upper()} of {where} holds {wanted:,} at least"
+def without_numbers(codes: Iterable[str], count: CountWithin) -> tuple[str, ...]:
+    """The codes of which a register holds no number: of them its silence says nothing (LAW 2.4)."""
+    return tuple(code for code in codes if not any(count(*each) for each in numbers_of(code)))
+
+
+def too_few(name: str, coverage: Sequence[str], total: int, count: CountWithin) -> str:
+    """What is odd about how many numbers a register holds of what it is said to cover, as words that follow
+    "although "; empty where nothing is. Each dialling code is counted by itself: many numbers of one say nothing of
+    another. ``total``: of all numbers."""
+    for code in coverage:
+        wanted = least(name, (code,))
+        held = total if code == FULL else sum(count(*each) for each in numbers_of(code))
+        if held < wanted:
+            where = "the whole country" if code == FULL else code
+            numbers = "1 number" if held == 1 else f"{held:,} numbers"
+            return f"it holds {numbers} of {where}, and the {name.upper()} holds {wanted:,} there at least"
+    if tuple(coverage) == (FULL,) and name in LEAST and (none := without_numbers(MAJOR, count)):
+        return f"it holds no number of {', '.join(none)}: it is not the {name.upper()} of the whole country"
+    return ""
 
 
 def sample(keys: Keys) -> str:
@@ -79,4 +102,9 @@ def judged(folder: Path, name: str, coverage: Sequence[str], keys: Keys) -> tupl
     """What is odd about a file for a live gate, empty where nothing is; and whether it is its size alone."""
     if odd := sample(keys) or same_as_other(folder, name, keys):
         return odd, False
-    return too_few(name, coverage, keys.size), True
+    return too_few(name, coverage, keys.size, counter(keys)), True
+
+
+def counter(keys: Keys) -> CountWithin:
+    """Counts among numbers that rise."""
+    return lambda first, behind: int(keys.searchsorted(behind) - keys.searchsorted(first))

@@ -65,6 +65,8 @@ import mmap
 import os
 import struct
 import sys
+from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -185,6 +187,40 @@ class Snapshot:
         if record_digest(self.record(block)) != self._digests[DIGEST * block : DIGEST * (block + 1)]:
             raise self._damaged("numbers in it were changed")
         self._checked[block] = 1
+
+    def count_within(self, first: int, behind: int) -> int:
+        """How many numbers from ``first`` on and below ``behind`` it holds. Reads directories alone, and does not
+        verify them."""
+        return sum(self._counts(first, behind))
+
+    def holds_within(self, first: int, behind: int) -> bool:
+        """True where ``count_within`` is not 0; ends at the first number."""
+        return any(self._counts(first, behind))
+
+    def _counts(self, first: int, behind: int) -> Iterator[int]:
+        """The count of each block of a range that holds any number."""
+        before = 0
+        for first_block, blocks in self.bands:
+            for block in range(
+                max(first >> BLOCK_BITS, first_block), min(behind >> BLOCK_BITS, first_block + blocks - 1) + 1
+            ):
+                place = block - first_block + before
+                if not self.is_empty(place):
+                    start = block << BLOCK_BITS
+                    yield self._below(place, behind - start) - self._below(place, first - start)
+            before += blocks
+
+    def _below(self, block: int, low: int) -> int:
+        """How many numbers of a block that is not empty have lowest bits below ``low``."""
+        record = self._index[block]
+        if low <= 0:
+            return 0
+        if low >= BLOCK_SIZE:
+            return self._words[record + PAGES] or BLOCK_SIZE
+        start, end = self._words[record + (low >> 8)], self._words[record + (low >> 8) + 1]
+        low_bytes = self._at + 2 * record + DIRECTORY
+        page = self._bytes[low_bytes + start : low_bytes + (BLOCK_SIZE if start > end else end)]
+        return start + bisect_left(page, low & 0xFF)
 
     def is_empty(self, block: int) -> bool:
         """True where the ``block``-th block of the index holds no number."""

@@ -51,7 +51,7 @@ def test_what_cannot_be_the_register_is_refused_by_name(config: Path, tmp_path: 
     one = write(tmp_path / "one.txt", NUMBERS[:1])
     for name in ("tps", "ctps"):
         said = importing(config, name, one)
-        assert f"is refused as the {name.upper()} of a live gate: it holds 1 numbers" in said
+        assert f"is refused as the {name.upper()} of a live gate: it holds 1 number of the whole country" in said
         assert "--accept-implausible" in said
     wide = tmp_path / "wide.txt"
     wide.write_bytes(one.read_text().encode("utf-16"))
@@ -72,3 +72,11 @@ def test_taking_it_all_the_same_is_a_warning_until_a_whole_file_comes(config: Pa
     assert dialgate("register", "import", "tps", str(write(tmp_path / "t.txt", NUMBERS)), *options).code == 0
     assert not any("is in force although" in each for each in attention(config))
     assert "those of the TPS in force" in importing(config, "ctps", tmp_path / "t.txt", "--coverage", CODE)
+
+
+def test_a_register_that_does_not_hold_what_its_coverage_says_clears_nobody(config: Path, tmp_path: Path) -> None:
+    """A list of one street with the coverage of London cleared London."""
+    file = write(tmp_path / "street.txt", NUMBERS)
+    said = importing(config, "tps", file, "--coverage", f"{CODE},020", "--accept-implausible", "it is what we have")
+    assert "it holds no number of 020, so it does not cover it" in said
+    assert check(config, "020 8099 9077") == "block register_damaged"

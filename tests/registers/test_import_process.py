@@ -43,7 +43,7 @@ def _start(folder: Path, source: Path) -> subprocess.Popen[str]:
 
 
 def test_a_child_reports_as_the_function_does(tmp_path: Path) -> None:
-    source = write(tmp_path / "tps_ns.txt", drama(300))
+    source = write(tmp_path / "tps_ns.txt", [*drama(300), "02079460000"])
     seen: list[tuple[float, str]] = []
     report = import_in_process(
         tmp_path / "child", "tps", source, as_of=TODAY, now=NOW, coverage=("020", "01632"),

@@ -179,14 +179,25 @@ def test_damage_can_be_mended_by_an_import_under_the_same_guard(tmp_path: Path, 
 
 def test_a_partial_file_is_not_taken_for_the_whole_country(tmp_path: Path) -> None:
     folder = tmp_path / "r"
-    put(folder, "tps", drama(100), coverage=("01632", "0113"))
-    source = write(tmp_path / "t.txt", drama(120))
+    leeds = "01134960001"
+    put(folder, "tps", [*drama(100), leeds], coverage=("01632", "0113"))
+    source = write(tmp_path / "t.txt", [*drama(120), leeds])
     with pytest.raises(RegisterError, match="all of its numbers lie in 0113,01632") as caught:
         import_file(folder, "tps", source, as_of=TODAY, now=NOW)
     assert "--coverage 0113,01632" in caught.value.hint
     import_file(folder, "tps", source, as_of=TODAY, now=NOW, coverage=("01632", "0113"))
     wider = write(tmp_path / "t.txt", [*drama(120), "02079460001"])
     assert import_file(folder, "tps", wider, as_of=TODAY, now=NOW).coverage == ("full",)
+
+
+def test_law_2_4_a_code_without_a_number_is_not_covered(tmp_path: Path) -> None:
+    """600 numbers, none of them of London, and a coverage of London would clear all of it."""
+    folder, source = tmp_path / "r", write(tmp_path / "t.txt", drama(600))
+    with pytest.raises(RegisterError, match="it holds no number of 0113, 020, so it does not cover") as caught:
+        import_file(folder, "tps", source, as_of=TODAY, now=NOW, coverage=("020", "0113", "01632"))
+    assert "outside_coverage" in caught.value.hint
+    assert files(folder) == set()
+    import_file(folder, "tps", source, as_of=TODAY, now=NOW, coverage=("01632",))
 
 
 # --- what is kept and what is deleted ---------------------------------------------------------------------------------

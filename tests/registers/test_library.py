@@ -11,11 +11,13 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gate.core.terms import RegisterView
+from gate.registers import guards, snapshot_store
 from gate.registers import library as library_module
-from gate.registers import snapshot_store
+from gate.registers.fixed import FixedRegisters
 from gate.registers.library import LOOK_EVERY, RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, e164, put
 
@@ -63,7 +65,7 @@ def test_what_was_never_imported_is_missing(tmp_path: Path) -> None:
     assert library.status(TODAY)[0] == {
         "name": "tps", "state": "missing", "problem": "it was never imported", "count": 0, "as_of": None,
         "days_left": None, "coverage": [], "sha256": "", "imported_at": None, "source_name": "",
-        "source_sha256": "", "implausible": "", "accepted": "",
+        "source_sha256": "", "implausible": "", "accepted": "", "uncovered": [],
     }  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def test_what_is_no_number_is_covered_by_nothing_and_raises_nothing(tmp_path: Pa
 
 
 def test_outside_its_coverage_absence_is_no_clearance(tmp_path: Path) -> None:
-    put(tmp_path / "r", "tps", drama(100), coverage=("020", "0113"))
+    put(tmp_path / "r", "tps", [*drama(100), "02079460000", "01134960001"], coverage=("020", "0113"))
     put(tmp_path / "r", "ctps", drama(10))
     library = RegisterLibrary(tmp_path / "r")
     tps, ctps = library.view(FREE)
@@ -87,6 +89,24 @@ def test_outside_its_coverage_absence_is_no_clearance(tmp_path: Path) -> None:
     assert library.view("+441624960500")[1].covered
     assert not library.view("+33123456789")[1].covered
     assert library.status(TODAY)[0]["coverage"] == ["0113", "020"]
+
+
+def test_law_2_4_of_a_code_without_a_number_absence_is_no_clearance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a snapshot that an earlier version put in force, which did not count."""
+    monkeypatch.setattr(guards, "check_codes", lambda *_: None)
+    put(tmp_path / "r", "tps", [*drama(100), "0113496001"], coverage=("020", "0113", "01632"))
+    library = RegisterLibrary(tmp_path / "r", ("tps",))
+    row = library.status(TODAY)[0]
+    assert (row["state"], row["coverage"], row["uncovered"]) == ("ok", ["0113", "01632", "020"], ["020"])
+    assert not library.view("+442079460500")[0].covered
+    assert library.view("+441134960500")[0].covered, "a number of nine digits is one of the code, too"
+    assert library.view(LISTED)[0].listed
+    fixed = FixedRegisters(tmp_path / "r", ("tps",), TODAY)
+    numbers = ["+442079460500", "+441134960500", LISTED]
+    many = [fixed.views(code) for code in fixed.look_up(np.array([int(each[1:]) for each in numbers]))]
+    assert many == [fixed.view(each) for each in numbers] == [library.view(each) for each in numbers]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +127,7 @@ def test_status_counts_the_days_left(tmp_path: Path, today: date, days_left: int
         "name": "tps", "state": state, "count": 100, "as_of": "2026-02-10", "days_left": days_left,
         "coverage": ["full"], "sha256": report.sha256, "imported_at": "2026-02-10T12:00:00+00:00",
         "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "implausible": "", "accepted": "",
+        "uncovered": [],
     }  # fmt: skip
     assert bool(status[0]["problem"]) is (state == "stale")
 

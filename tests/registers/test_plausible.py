@@ -56,13 +56,13 @@ def test_the_least_count_is_scaled_by_coverage(name: str, coverage: tuple[str, .
 
 @pytest.mark.parametrize("name", ["tps", "ctps"])
 def test_a_one_line_file_is_no_register_of_the_country(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RegisterError, match=r"holds 1 numbers, and the C?TPS of the whole country holds [0-9,]+ at"):
+    with pytest.raises(RegisterError, match=r"holds 1 number of the whole country, and the C?TPS holds [0-9,]+ there"):
         live(tmp_path / "r", name, numbers(1), coverage=("full",))
     assert state(tmp_path / "r", name) == "missing"
 
 
 def test_a_partial_licence_needs_its_part(tmp_path: Path) -> None:
-    with pytest.raises(RegisterError, match="holds 32 numbers, and the TPS of 0330000 holds 33 at least"):
+    with pytest.raises(RegisterError, match="holds 32 numbers of 0330000, and the TPS holds 33 there at least"):
         live(tmp_path / "r", "tps", numbers(32))
     assert live(tmp_path / "r", "tps", numbers(33)).implausible == ""
     assert state(tmp_path / "r") == "ok"
@@ -83,7 +83,7 @@ def test_the_word_holds_for_later_files_of_the_same_coverage_only(tmp_path: Path
     live(folder, "tps", numbers(5), accept_implausible=WHY)
     assert live(folder, "tps", numbers(6)).accepted == WHY
     with pytest.raises(RegisterError, match="refused as the TPS of a live gate"):
-        live(folder, "tps", numbers(6), coverage=(CODE, "03300010"))
+        live(folder, "tps", numbers(6), coverage=(CODE, "03300000"))
     assert live(folder, "tps", numbers(40)).accepted == ""
     with pytest.raises(RegisterError, match="refused as the TPS of a live gate"):
         live(folder, "tps", numbers(6))
@@ -120,9 +120,31 @@ def test_a_register_from_before_the_gate_was_live_supports_no_calls(tmp_path: Pa
 
 def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plausible, "LEAST", {"tps": 100, "ctps": 50})
+    everywhere = [code.ljust(11, "0") for code in plausible.MAJOR]
     for name, count in (("ctps", 50), ("tps", 100)):
-        report = live(tmp_path / "r", name, numbers(count, start=count), coverage=("full",))
-        assert (report.count, report.implausible, state(tmp_path / "r", name)) == (count, "", "ok")
+        listed = [*numbers(count, start=count), *everywhere]
+        report = live(tmp_path / "r", name, listed, coverage=("full",))
+        assert (report.count, report.implausible, state(tmp_path / "r", name)) == (len(listed), "", "ok")
+
+
+def test_law_2_4_a_part_of_the_country_is_not_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many numbers as the whole register has, and none of London: it would clear London."""
+    monkeypatch.setattr(plausible, "LEAST", {"tps": 100})
+    listed = [*numbers(200), *(code.ljust(11, "0") for code in plausible.MAJOR if code not in ("020", "0161"))]
+    with pytest.raises(RegisterError, match="no number of 0161, 020: it is not the TPS of the whole country"):
+        live(tmp_path / "r", "tps", listed, coverage=("full",))
+    live(tmp_path / "r", "tps", listed, coverage=("full",), live=False)
+    assert state(tmp_path / "r") == "damaged"
+
+
+def test_law_2_4_each_code_of_a_coverage_is_counted_by_itself(tmp_path: Path) -> None:
+    """A hundred of one street say nothing of the next one, of which the file holds a single number."""
+    both = (CODE, "0330001")
+    with pytest.raises(RegisterError, match="holds 1 number of 0330001, and the TPS holds 33 there"):
+        live(tmp_path / "r", "tps", [*numbers(100), "03300010000"], coverage=both)
+    second = [f"0330001{number:04d}" for number in range(33)]
+    assert live(tmp_path / "r", "tps", [*numbers(100), *second], coverage=both).implausible == ""
+    assert state(tmp_path / "r") == "ok", "counted in the snapshot as in the file"
 
 
 def test_the_old_numbers_in_other_bytes_become_no_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +156,28 @@ def test_the_old_numbers_in_other_bytes_become_no_newer(tmp_path: Path, monkeypa
         live(folder, "tps", [*numbers(50), numbers(1)[0]])
     assert RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]["as_of"] == old.isoformat()
     assert live(folder, "tps", numbers(50), as_of=old).added == 0, "of its own day it may come again"
-    assert live(folder, "tps", [*numbers(49), CODE + "9999"]).as_of == TODAY
+    assert live(folder, "tps", [*numbers(49), CODE + "9999"]).as_of == TODAY, "two came or went: 50 numbers are few"
     assert live(folder, "ctps", numbers(49, start=500), as_of=old).count == 49
     assert live(folder, "ctps", numbers(49, start=500)).as_of == TODAY, "few numbers may well stay as they are"
+
+
+def test_law_2_4_a_list_that_is_nearly_the_old_one_becomes_no_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number changed, and a list that is too old would have supported calls for four weeks more."""
+    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 50)
+    monkeypatch.setattr(guards, "UNCHANGED_IN_A_WEEK", 5)
+    folder, old = tmp_path / "r", TODAY - timedelta(days=27)
+    live(folder, "tps", numbers(70), as_of=old)
+    changed = [*numbers(69), CODE + "9999"]
+    with pytest.raises(RegisterError, match=f"of 70 numbers 2 came or went since {old}, and 14 do at least"):
+        live(folder, "tps", changed)
+    assert live(folder, "tps", changed, accept_implausible=WHY).accepted == WHY
+    live(folder, "tps", numbers(70), as_of=old, accept_older=True)
+    assert live(folder, "tps", numbers(84)).implausible == "", "as many came as in a week"
+    live(folder, "tps", numbers(70), as_of=TODAY - timedelta(days=2), accept_older=True)
+    report = live(folder, "tps", numbers(73))
+    assert "of 70 numbers 3 came or went since 2026-02-08, and 4 do at least" in report.implausible
+    assert (report.accepted, state(folder)) == ("", "ok"), "a quiet day or two is a warning"
+    assert live(folder, "tps", numbers(73)).implausible == report.implausible, "imported again it is no better"
+    assert live(folder, "tps", numbers(80)).implausible == ""

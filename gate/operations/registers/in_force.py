@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +59,9 @@ class RegisterInForce(Response, frozen=True):
     implausible: str = ""
     """What a live gate found odd about it, in words that follow "although "; empty where nothing."""
     accepted: str = ""
-    """Why it was taken all the same."""
+    """Why it was taken all the same; empty where it is only doubtful."""
+    uncovered: tuple[str, ...] = ()
+    """Dialling codes of its coverage of which it holds no number: calls to them are refused."""
 
 
 class RegistersInForce(Response, frozen=True):
@@ -97,13 +99,23 @@ def states(folder: DataFolder) -> list[dict[str, Any]]:
 
 
 def register_warnings(folder: DataFolder) -> list[str]:
-    """Registers that a live gate rests on although they cannot be whole."""
-    return [
-        f"{row['name'].upper()} of {row['as_of']} is in force although {row['implausible']}. Taken because: "
-        f"{row['accepted'].rstrip('.')}. Import the licensee's whole file: dialgate register import"
-        for row in states(folder)
-        if row["accepted"]
-    ]
+    """Registers that a live gate rests on although they cannot be whole, and codes of which one holds no number."""
+    return [warning for row in states(folder) for warning in _warnings(row)]
+
+
+def _warnings(row: Mapping[str, Any]) -> Iterator[str]:
+    name = row["name"].upper()
+    if row["implausible"]:
+        taken = f" Taken because: {row['accepted'].rstrip('.')}." if row["accepted"] else ""
+        yield (
+            f"{name} of {row['as_of']} is in force although {row['implausible']}.{taken} Import the licensee's whole "
+            "file: dialgate register import"
+        )
+    if row["uncovered"]:
+        yield (
+            f"{name} holds no number of {', '.join(row['uncovered'])}, so calls there are refused (outside_coverage). "
+            "Import the licensee's whole file, or one with the coverage that the licence has"
+        )
 
 
 def facts_of(tx: StoreTransaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
