@@ -94,8 +94,8 @@ def waiting(found: Sequence[Proposal]) -> list[Item]:
             f"waits {each.id}",
             "waits",
             ("2nd person", LOUD),
-            (f"{words.text(each.what)[0]}: asked for by {words.text(each.asked_by)[0]}, until "
-             f"{words.minute(each.until)}", PLAIN),
+            (f"{words.text(each.what)[0]}, {words.text(each.takes)[0]}: asked for by {words.text(each.asked_by)[0]}, "
+             f"until {words.minute(each.until)}", PLAIN),
             Place("retention", 0, "waiting"),
         )
         for each in found

@@ -30,6 +30,7 @@ async def settle(screen: GateScreen) -> bool:
         return False
     columns = (
         Column("What", 30, lambda row: words.text(row["what"]), grows=True),
+        Column("Takes", 14, lambda row: words.text(row["takes"])),
         Column("Asked by", 18, lambda row: words.text(row["asked_by"])),
         Column("Until", words.WHEN, lambda row: words.moment(row["until"])),
     )
@@ -46,7 +47,10 @@ async def settle(screen: GateScreen) -> bool:
     if row is None:
         return False
     why = clean(str(row["arguments"].get("reason") or ""))
-    said = f"{words.text(row['what'])[0]}: asked for by {words.text(row['asked_by'])[0]}." + (why and f" {why}")
+    said = (
+        f"{words.text(row['what'])[0]}: takes {words.text(row['takes'])[0]} (plan {row['plan']}), or nothing where that"
+        f" has changed; asked for by {words.text(row['asked_by'])[0]}." + (why and f" {why}")
+    )
     options = [(CONFIRM, "it is done, as it was asked for"), (WITHDRAW, "it is not done")]
     act = await choose(screen, "Confirm this?", "Act", options, said=said)
     if act is None:

@@ -12,7 +12,10 @@ from gate.core.showing import local
 from gate.operations.operation import Waits
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
 
-COLUMNS = [("id", "Id"), ("what", "What"), ("asked_by", "Asked by"), ("at", "At"), ("until", "Until")]
+COLUMNS = [
+    *(("id", "Id"), ("what", "What"), ("takes", "Takes"), ("plan", "Plan")),
+    *(("asked_by", "Asked by"), ("at", "At"), ("until", "Until")),
+]
 
 
 @click.group("proposal")
@@ -33,7 +36,10 @@ def list_(view: View) -> None:
 @make("confirm", group=command, example="dialgate proposal confirm 6f2c9e…")
 @click.argument("proposal_id", type=Id("proposal"), metavar="ID")
 def confirm(view: View, proposal_id: str) -> None:
-    """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json"""
+    """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json
+
+    What it takes is what was shown when it was asked for: where that has changed, nothing is done and it is over.
+    """
     with view.progress("Confirmed") as progress:
         view.data(ask(view, ProposalConfirm(proposal_id=proposal_id), progress=progress))
 
@@ -49,6 +55,7 @@ def say_waits(waits: Waits | None) -> None:
     """Say where nothing was done yet, and who goes on."""
     if waits is not None:
         say(
-            f"Nothing is done yet: another person confirms it until {local(waits.until)}."
+            f"Nothing is done yet: it would take {waits.takes} (plan {waits.plan}), and another person confirms it"
+            f" until {local(waits.until)}."
             f" dialgate proposal confirm {waits.id}"
         )

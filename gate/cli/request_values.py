@@ -166,21 +166,23 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
 
 def step(fact: dict[str, Any]) -> str:
     """A fact of a request's course, on one line."""
-    kind = fact["kind"]
-    what = step_words(kind)
-    letter = f" ({fact['body']['kind']})" if kind.startswith("letter_") and fact["body"] else ""
-    return f"  {local(fact['at'])}  {what}{letter}{_proof(fact['body'] or {})}, {fact['actor']}"
+    kind, body = fact["kind"], fact["body"] or {}
+    note = {
+        "letter_made": body.get("kind"),
+        "letter_sent": body.get("kind"),
+        "proposal_closed": words(body.get("how") or ""),
+        "request_recipient_told": f"{body.get('recipient')}: {words(body.get('how') or '-')}",
+    }.get(kind)
+    shown = "".join(f" ({each})" for each in (note, _proof(body)) if body and each)
+    return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"
 
 
 def _proof(body: dict[str, Any]) -> str:
-    """What a fact keeps as its proof."""
-    if body.get("how"):
-        how = f" ({body['recipient']}: {words(body['how'])})"
-        return how + _proof({name: value for name, value in body.items() if name != "how"})
+    """What a fact keeps as its proof; empty where it keeps none."""
     if not body.get("evidence"):
         return ""
     digest = f", SHA-256 {body['evidence_sha256']}" if body.get("evidence_sha256") else ""
-    return f" ({body['evidence_kind']} {body['evidence']}{digest})"
+    return f"{words(body.get('evidence_kind') or '')} {body['evidence']}{digest}".strip()
 
 
 def words(code: str) -> str:

@@ -48,3 +48,8 @@ def local(stamp: str) -> str:
         return f"{datetime.fromisoformat(stamp).astimezone(LONDON):%Y-%m-%d %H:%M:%S %Z}"
     except ValueError:
         return stamp
+
+
+def many(number: int, thing: str) -> str:
+    """``1 call``, ``2,000 calls``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -24,6 +24,7 @@ import msgspec
 
 from gate.converting import decode
 from gate.core.evidence import canonical
+from gate.core.showing import many as many
 from gate.errors import GateError
 
 VERSION: Final = 2
@@ -209,11 +210,6 @@ def recording_member(recording_id: str) -> str:
 def announcement_member(name: str) -> str:
     """Name of the member that holds an announcement, ``ID@VERSION``; empty where it cannot be one."""
     return f"announcements/{name}.wav" if ANNOUNCEMENT.fullmatch(name) and ".." not in name else ""
-
-
-def many(number: int, thing: str) -> str:
-    """``1 call``, ``2,000 calls``."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def lines_of(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:

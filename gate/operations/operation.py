@@ -20,11 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast, get_args
 
 import msgspec
 
-from gate.errors import UsageError
+from gate.core.evidence import canonical
+from gate.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -46,6 +48,8 @@ KEEPERS: Final = frozenset({ADMIN, COMPLIANCE})
 ADMINS: Final = frozenset({ADMIN})
 FLOOR: Final = frozenset({ADMIN, COMPLIANCE, MANAGER})
 """Who may act on a call that goes on."""
+
+PLAN_CHANGED: Final = "plan_changed"
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -82,6 +86,10 @@ class Waits(Response, frozen=True):
 
     id: str
     until: str
+    takes: str
+    """What it would take, counted: ``2 recordings``."""
+    plan: str
+    """Digest of exactly that: where another thing would be taken, nothing is done (``plan_changed``)."""
 
 
 class MayWait(Response, frozen=True, kw_only=True):
@@ -124,11 +132,29 @@ class Proposed(Generic[Q]):
     """A request that waits for a second person."""
 
     request: Q
-    """What is done when it is confirmed, with nothing left open: bound to what would be done now."""
+    """What is done when it is confirmed, with nothing left open. Its ``digest`` is that of its plan (``plan_digest``):
+    the handler does what the plan shows, or raises ``plan_changed``."""
     subject: str
     """Id of the thing that it touches."""
+    takes: str
+    """What the plan would take, counted: ``2 recordings``."""
     response: MayWait
     """What whoever asked is told: the response of the operation, nothing done."""
+
+
+def plan_digest(*what: object) -> str:
+    """Stands for a plan: another plan has another one."""
+    return sha256(canonical(what)).hexdigest()[:32]
+
+
+def plan_changed(what: str, digest: str, now: str) -> None:
+    """Raise ``RefusedError`` (``plan_changed``) where a request is bound to a plan and now it would be another one."""
+    if digest and digest != now:
+        raise RefusedError(
+            f"{what} would take something else now than was shown",
+            reason=PLAN_CHANGED,
+            hint="Look again, and ask for it anew.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What takes two people: asked for by one, confirmed by another within a day.
 
 A *proposal* is a fact ``proposed``, about the thing it would touch (a hold, a request, a recipient): its body has an
-id, the operation, the fields of its request with their digest, and until when it waits. ``proposal_confirmed`` is the
+id, the operation, the fields of its request, what that would take now, the digest of these three, and until when it
+waits. The request names the digest of its plan, so that what was shown is done or nothing: where the plan has changed,
+the proposal is over. ``proposal_confirmed`` is the
 second person's word and stands before what is done; ``proposal_closed`` ends it, done or withdrawn. Confirming runs the
 operation's own handler with the same request, in the name of who asked; where it fails, the proposal waits on. Nothing
 else is kept: what waits is read from the log, so that a restart forgets and invents nothing.
@@ -13,6 +15,7 @@ they are needed is the configuration's (``roles.dual_control``).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +31,7 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import nobody_confirms
 from gate.operations.operation import (
     KEEPERS,
+    PLAN_CHANGED,
     READERS,
     Caller,
     Line,
@@ -49,6 +53,7 @@ CONFIRMED: Final = "proposal_confirmed"
 CLOSED: Final = "proposal_closed"
 LASTS: Final = timedelta(hours=24)
 SAME_PERSON: Final = "same_person"
+_UID: Final = re.compile(r"\(([0-9]+)\)$")
 MOST: Final = 100
 """Proposals that wait at once: more are refused, so that the list stays one that somebody reads."""
 
@@ -71,11 +76,15 @@ class Proposal(Response, frozen=True):
     op: str
     arguments: dict[str, object]
     """The fields of the request."""
+    takes: str
+    """What it would take, counted: ``2 recordings``."""
     digest: str
-    """Of both of them."""
+    """Of these three."""
     until: str
     what: str
     """In words."""
+    plan: str
+    """Digest of exactly what it would take: where it has changed, nothing is done (``plan_changed``)."""
     subject: str
     at: str
     asked_by: str
@@ -103,21 +112,23 @@ class Proposals:
         Raises ``RefusedError`` where too much waits.
         """
         arguments: dict[str, object] = msgspec.to_builtins(proposed.request)
-        digest = _digest(op, arguments)
+        digest, plan = _digest(op, arguments, proposed.takes), str(arguments["digest"])
 
         def work(tx: StoreTransaction) -> Waits:
             waiting = [each.row for each in self._waiting(tx)]
             for row in waiting:
                 if (row.digest, row.asked_by) == (digest, actor):
-                    return Waits(id=row.id, until=row.until)
+                    return Waits(id=row.id, until=row.until, takes=row.takes, plan=plan)
             if len(waiting) >= MOST:
                 raise RefusedError(
                     f"{len(waiting)} things wait for a second person already",
                     reason="too_many_proposals",
                     hint="dialgate proposal list; confirm or withdraw some first",
                 )
-            waits = Waits(id=self._folder.new_id(), until=stamp(self._folder.clock.now() + LASTS))
-            body = {"id": waits.id, "op": op, "arguments": arguments, "digest": digest, "until": waits.until}
+            until = stamp(self._folder.clock.now() + LASTS)
+            waits = Waits(id=self._folder.new_id(), until=until, takes=proposed.takes, plan=plan)
+            body = {"id": waits.id, "op": op, "arguments": arguments, "takes": waits.takes, "digest": digest}
+            body["until"] = until
             tx.append(self._folder.fact(PROPOSED, proposed.subject, actor, body))
             return waits
 
@@ -130,13 +141,13 @@ class Proposals:
     def confirm(self, proposal_id: str, caller: Caller) -> tuple[Proposal, Response]:
         """Do what another person has asked for: the proposal, and the operation's response.
 
-        Raises ``UsageError`` where nothing of this id waits; ``RefusedError`` (``same_person``) for who asked; and what
-        the handler raises: then it waits on.
+        Raises ``UsageError`` where nothing of this id waits; ``RefusedError`` (``same_person``) for who asked, under
+        whatever name; and what the handler raises: then it waits on, but after ``plan_changed`` it is over.
         """
 
         def work(tx: StoreTransaction) -> _Waiting:
             found = self._one(tx, proposal_id)
-            if found.row.asked_by == caller.actor:
+            if _person(found.row.asked_by) == _person(caller.actor):
                 raise RefusedError(
                     f"{caller.actor} has asked for it: another person confirms",
                     reason=SAME_PERSON,
@@ -148,10 +159,17 @@ class Proposals:
 
         found = self._folder.store.call(work)
         asker = Caller(found.row.asked_by, caller.progress)
-        response: Response = found.operation.handler(self._folder, found.request, asker)
-        closed = self._folder.fact(CLOSED, found.row.subject, caller.actor, {"id": proposal_id, "how": "done"})
-        self._folder.store.call(lambda tx: tx.append(closed))
+        try:
+            response: Response = found.operation.handler(self._folder, found.request, asker)
+        except RefusedError as error:
+            if error.reason == PLAN_CHANGED:
+                self._close(found, caller.actor, PLAN_CHANGED)
+            raise
+        self._close(found, caller.actor, "done")
         return found.row, response
+
+    def _close(self, found: _Waiting, actor: str, how: str) -> None:
+        self._folder.keep(CLOSED, found.row.subject, actor, {"id": found.row.id, "how": how})
 
     def withdraw(self, proposal_id: str, actor: str) -> Proposal:
         """What waits is not to be done. Raises ``UsageError`` where nothing of this id waits."""
@@ -167,7 +185,7 @@ class Proposals:
         """What ``status`` says of what waits, and of who could confirm it."""
         alone = nobody_confirms(self._folder.config)
         return [alone] * bool(alone) + [
-            f"{row.what} waits for a second person: asked for by {row.asked_by}, until"
+            f"{row.what} ({row.takes}) waits for a second person: asked for by {row.asked_by}, until"
             f" {local(row.until)}. dialgate proposal confirm {row.id}"
             for row in self.waiting()
         ]
@@ -190,20 +208,29 @@ class Proposals:
         """None where it is not a request of today's operations: it is of another version, or somebody has changed it
         in the database. It is not to be guessed at."""
         found = self._operations.get(body["op"])
-        if found is None or found.second_person is None or body["digest"] != _digest(body["op"], body["arguments"]):
+        if found is None or found.second_person is None or "takes" not in body:
+            return None
+        if body["digest"] != _digest(body["op"], body["arguments"], body["takes"]):
             return None
         try:
             request = convert(body["arguments"], found.request)
         except msgspec.ValidationError:
             return None
-        if not found.second_person.needed(request):
+        plan = str(body["arguments"].get("digest") or "")
+        if not found.second_person.needed(request) or not plan:
             return None
-        more = {"what": found.second_person.what(request), "subject": row["subject"], "at": row["at"]}
+        more = {"what": found.second_person.what(request), "plan": plan, "subject": row["subject"], "at": row["at"]}
         return _Waiting(Proposal(**body, **more, asked_by=row["actor"]), found, request)
 
 
-def _digest(op: str, arguments: Mapping[str, object]) -> str:
-    return sha256(canonical({"op": op, "arguments": arguments})).hexdigest()
+def _digest(op: str, arguments: Mapping[str, object], takes: str) -> str:
+    return sha256(canonical({"op": op, "arguments": arguments, "takes": takes})).hexdigest()
+
+
+def _person(actor: str) -> str:
+    """Who an actor is: two names of one uid are one person."""
+    uid = _UID.search(actor)
+    return uid[1] if uid else actor
 
 
 # --- the list ------------------------------------------------------------------------------------------------------

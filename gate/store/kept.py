@@ -133,20 +133,20 @@ def holds_page(
     return page_of(tx, "holds", "made_at", "id", where, after, limit)
 
 
-def covered(tx: Source, target: str, value: str) -> dict[str, int]:
-    """How many recordings a hold on this would keep (``kept``), and how many it comes too late for (``gone``)."""
+def covered(tx: Source, target: str, value: str) -> tuple[list[str], int]:
+    """The recordings that a hold on this keeps, by id, and how many it comes too late for."""
     joined = sorted(transfers.joined_by(tx, [value])) if target == "number" else []
     where = {
         "recording": "r.recording_id = ?",
         "call": "r.call_id = ?",
         "number": "r.call_id IN (SELECT call_id FROM calls WHERE number = ? UNION SELECT value FROM json_each(?))",
     }[target]
-    (row,) = tx.query(
-        "SELECT count(*) AS everything, count(coalesce(r.erasing_at, r.erased_at)) AS gone"  # noqa: S608 - code's
-        f" FROM recordings AS r WHERE {where}",
+    rows = tx.query(
+        "SELECT r.recording_id, coalesce(r.erasing_at, r.erased_at) AS gone"  # noqa: S608 - the code's own
+        f" FROM recordings AS r WHERE {where} ORDER BY r.recording_id",
         [value, json.dumps(joined)] if target == "number" else [value],
     )
-    return {"kept": row["everything"] - row["gone"], "gone": row["gone"]}
+    return [row["recording_id"] for row in rows if not row["gone"]], sum(bool(row["gone"]) for row in rows)
 
 
 def last_sweep(tx: Source) -> Row | None:

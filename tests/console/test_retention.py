@@ -20,6 +20,7 @@ from gate.core.evidence import canonical, stamp
 from gate.core.grouping import grouped
 from gate.core.request_words import Asks
 from gate.errors import RefusedError
+from gate.operations.operation import plan_digest
 from gate.operations.proposals import ProposalConfirm, ProposalList
 from gate.operations.requests.course import Decide, VerifyIdentity
 from gate.operations.requests.opening import Open
@@ -342,7 +343,9 @@ def office(tmp_path: Path) -> Iterator[Served]:
     roles = msgspec.structs.replace(served.config.roles, dual_control="on")
     served.config = msgspec.structs.replace(served.config, roles=roles)
     held = {"kind": "hold", "target": "number", "recording_id": None, "call_id": None, "number": NUMBER}
-    asked = {"op": "hold_release", "arguments": {"hold_id": "hold-of-ann", "reason": "settled with them"}}
+    plan = plan_digest("hold-of-ann", "hold", "number", NUMBER, [])
+    asked: dict[str, Any] = {"op": "hold_release", "takes": "0 recordings"}
+    asked["arguments"] = {"hold_id": "hold-of-ann", "reason": "settled with them", "digest": plan}
     at = served.clock.now() - timedelta(hours=1)
     asked |= {"digest": sha256(canonical(asked)).hexdigest(), "id": "asked-by-ann"}
     asked |= {"until": stamp(at + timedelta(hours=24))}
@@ -366,7 +369,7 @@ async def test_what_another_has_asked_for_is_shown_and_confirmed(office: Served)
         await pilot.press("w")
         await until(pilot, shows(pilot, "the release of hold hold-of-ann", "user:ann(1001)"))
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "Confirm this?", "settled"))
+        await until(pilot, shows(pilot, "Confirm this?", "settled", "0 recordings"))
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Confirmed: the release of hold hold-of-ann"))
     assert [fact["actor"] for fact in office.facts("hold_released")] == ["user:ann(1001)"]

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from gate.cli import rotation
+from gate.cli.request_values import step
 from gate.config import Config, load
 from gate.config.write import amend
 from gate.core.evidence import canonical, stamp
@@ -150,6 +151,14 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: D
         ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
+def test_a_proposal_of_an_earlier_version_waits_no_more(house: DataFolder, clock: SetClock) -> None:
+    """It names no plan: nobody can tell what was shown."""
+    body = {"op": "hold_release", "arguments": {"hold_id": hold(house), "reason": "settled"}}
+    more = {"id": "p-9", "digest": sha256(canonical(body)).hexdigest(), "until": stamp(clock.time + timedelta(hours=2))}
+    house.keep("proposed", "x", ANN, body | more)
+    assert ByName(house).proposal_list(actor=BEN)["items"] == []
+
+
 def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
     house: DataFolder, clock: SetClock
 ) -> None:
@@ -168,7 +177,11 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
     for number in range(len(bodies)):
         with pytest.raises(UsageError, match="nothing of id"):
             ByName(house).proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
-    good = {"op": "hold_release", "arguments": {"hold_id": "h-1", "reason": "settled"}}
+    good: dict[str, Any] = {
+        "op": "hold_release",
+        "arguments": {"hold_id": "h-1", "reason": "settled", "digest": "d"},
+        "takes": "2 recordings",
+    }
     digest = sha256(canonical(good)).hexdigest()
     house.keep("proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
     assert [each["id"] for each in ByName(house).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
@@ -178,6 +191,94 @@ def test_what_may_wait_says_so_in_its_response() -> None:
     waiting = {name: each for name, each in OPERATIONS.items() if each.second_person is not None}
     assert set(waiting) == {"hold_release", "key_drop", "request_carry_out"}
     assert all(issubclass(each.response, MayWait) for each in waiting.values())
+    assert all("digest" in each.request.__struct_fields__ for each in waiting.values()), "bound to its plan"
+
+
+def test_what_is_taken_is_what_was_shown_or_nothing(house: DataFolder) -> None:
+    """Proposed while the other key was proven to open nothing, confirmed once it was: it took all of them."""
+    first, desk = key_of(Path(house.config.base)), ByName(house)
+    desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
+    gate = Asking(house, ANN)
+    rotation.rotate(gate, first, BOB.recipient, progress=None)
+    waits = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
+    assert waits["takes"] == "0 recordings"
+    rotation.prove(gate, BOB, progress=None)
+    with pytest.raises(RefusedError, match="something else") as caught:
+        desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    assert caught.value.reason == "plan_changed"
+    assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}
+    assert desk.proposal_list(actor=BEN)["items"] == [], "it is over"
+    assert [row["subject"] for row in closed(house, "plan_changed")] == [first.id]
+    again = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
+    (shown,) = desk.proposal_list(actor=BEN)["items"]
+    assert (shown["takes"], shown["plan"]) == (again["takes"], again["plan"]) == ("2 recordings", again["plan"])
+    assert any("2 recordings" in each for each in desk.status(actor=BEN)["warnings"])
+    assert desk.proposal_confirm(proposal_id=again["id"], actor=BEN)["answer"]["dropped"] == 2
+
+
+def test_a_hold_that_keeps_more_than_was_shown_is_not_released(house: DataFolder) -> None:
+    desk = ByName(house)
+    held = desk.hold_add(number=PERSON, reason="a claim", reference="17/26", actor=ANN)["id"]
+    waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
+    assert waits["takes"] == "1 recording"
+    plant_more(house, "later")
+    with pytest.raises(RefusedError) as caught:
+        desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    assert caught.value.reason == "plan_changed"
+    assert facts(house, "hold_released") == []
+    assert [row["id"] for row in desk.hold_list(actor=BEN)["items"]] == [held]
+    waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
+    assert waits["takes"] == "2 recordings"
+    desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    assert len(facts(house, "hold_released")) == 1
+
+
+def test_one_uid_under_two_names_is_one_person(house: DataFolder) -> None:
+    proposal = asked_release(house, hold(house))
+    for name in ("user:anna(1000)", "user:?(1000)"):
+        with pytest.raises(RefusedError) as caught:
+            ByName(house).proposal_confirm(proposal_id=proposal, actor=name)
+        assert caught.value.reason == "same_person"
+    assert facts(house, "proposal_confirmed", "hold_released") == []
+    ByName(house).proposal_confirm(proposal_id=proposal, actor="user:ann(1001)")
+    assert len(facts(house, "hold_released")) == 1
+
+
+def plant_more(house: DataFolder, name: str) -> None:
+    owner = key_of(Path(house.config.base)).recipient
+    plant(house.store, house.keys, house.config.data / "recordings", owner, name, number=PERSON)
+
+
+def closed(house: DataFolder, how: str) -> list[Any]:
+    sql = "SELECT subject FROM facts WHERE kind = 'proposal_closed' AND json_extract(body, '$.how') = ?"
+    return list(house.store.call(lambda tx: tx.query(sql, [how])))
+
+
+def granted_by_two(house: DataFolder) -> str:
+    """The reference of an erasure that two have carried out."""
+    desk = ByName(house)
+    about = {"asks": "erasure", "channel": "phone", "name": "Pat", "contact": "pat@example.org", "numbers": [PERSON]}
+    reference = str(desk.request_open(**about, actor=ANN)["reference"])
+    desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
+    desk.request_search(request=reference, actor=ANN)
+    desk.request_decide(request=reference, grant=True, actor=ANN)
+    waits = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)["waits"]
+    assert waits["takes"] == "3 calls, 1 recording"
+    desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    return reference
+
+
+def test_a_request_that_two_have_carried_out_is_shown(house: DataFolder) -> None:
+    """Its course has facts of the proposal, which have keys of the same names as others and lack theirs."""
+    reference = granted_by_two(house)
+    shown = ByName(house).request_show(request=reference, actor=BEN)
+    lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
+    assert any("proposal closed (done)" in line for line in lines), lines
+    assert any("erasure done" in line for line in lines)
+    ByName(house).request_told(request=reference, actor=ANN)
+    shown = ByName(house).request_show(request=reference, actor=BEN)
+    lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
+    assert any("who asks, noted" in line for line in lines), "a fact whose body is erased"
 
 
 def test_keys_are_taken_away_by_two(house: DataFolder) -> None:

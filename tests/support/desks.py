@@ -29,7 +29,7 @@ RECIPIENT = {
     "created": "2026-03-02T10:00:00.000000Z",
     "fingerprint": "ab:cd",
 }
-WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z"}
+WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z", "takes": "1 recording", "plan": "ab" * 16}
 
 
 class WrongKey(VaultError):
@@ -290,7 +290,9 @@ class SmallDesk:
         what = {"id": "h-1", "kind": "hold", "target": "number", "number": "+442079460123", "reference": "17/2026"}
         return what | {"kept": 2, "gone": 1}
 
-    def hold_release(self, *, hold_id: str, reason: str, actor: str, told_on: Any = None) -> dict[str, Any]:
+    def hold_release(
+        self, *, hold_id: str, reason: str, actor: str, told_on: Any = None, digest: str = ""
+    ) -> dict[str, Any]:
         self._note("hold_release", hold_id=hold_id, reason=reason, actor=actor)
         return {"id": hold_id, "released": f"hold 17/2026 ({hold_id})"}
 

@@ -18,9 +18,21 @@ import msgspec
 
 from gate.batched import batched
 from gate.core.retention import asked as sorted_by_holds
+from gate.core.showing import many
 from gate.log import Logger
 from gate.operations.keys.wraps import REWRAPPED, in_force
-from gate.operations.operation import ADMINS, Caller, Line, MayWait, Proposed, Request, SecondPerson, operation
+from gate.operations.operation import (
+    ADMINS,
+    Caller,
+    Line,
+    MayWait,
+    Proposed,
+    Request,
+    SecondPerson,
+    operation,
+    plan_changed,
+    plan_digest,
+)
 from gate.operations.retention.erasing import hold_of, recording_of
 from gate.store import kept
 from gate.store.store import EvidenceStore
@@ -65,11 +77,15 @@ class KeyDrop(Request[KeysDropped], frozen=True):
     target: Line
     dry_run: bool = False
     """Say what would be dropped, and do nothing."""
+    digest: Line = ""
+    """Of what would be dropped: that goes, or nothing does (``plan_changed``)."""
 
 
 def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[KeyDrop]:
-    would = key_drop.handler(folder, msgspec.structs.replace(asked, dry_run=True), caller)
-    return Proposed(asked, asked.source, msgspec.structs.replace(would, dropped=0))
+    """Bound to the recordings that would be dropped now."""
+    plan, counts = _plan(folder, asked)
+    bound = msgspec.structs.replace(asked, digest=plan_digest(plan))
+    return Proposed(bound, asked.source, many(len(plan), "recording"), KeysDropped(dry_run=False, dropped=0, **counts))
 
 
 @operation(
@@ -84,26 +100,41 @@ def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[
 )
 def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
     """Take from one key every recording that another one is proven to open and that nothing holds."""
+    plan, counts = _plan(folder, asked)
+    if asked.dry_run:
+        return KeysDropped(dry_run=True, dropped=len(plan), **counts)
+    dropped = 0
+    for part in batched(plan, PAGE):
+
+        def decide(tx: StoreTransaction, ids: Sequence[str] = part) -> list[str]:
+            free = unheld(tx, ids)
+            if free:
+                tx.append(folder.fact(DROPPED, asked.target, caller.actor, {"from": asked.source, "recordings": free}))
+            return free
+
+        free = folder.store.call(decide)
+        counts["held"] += len(part) - len(free)
+        dropped += folder.keys.drop(asked.source, asked.target, free)
+    return KeysDropped(dry_run=False, dropped=dropped, **counts)
+
+
+def _plan(folder: DataFolder, asked: KeyDrop) -> tuple[list[str], dict[str, Any]]:
+    """The recordings that would be dropped now, by id, and how many there are and stay. Raises ``UsageError``;
+    ``RefusedError`` where the request is bound to another plan."""
     in_force(folder.keyring(), asked.source, asked.target)
     after = ""
-    done: dict[str, Any] = dict.fromkeys(("recordings", "dropped", "held", "unproven"), 0)
+    plan: list[str] = []
+    counts: dict[str, Any] = dict.fromkeys(("recordings", "held", "unproven"), 0)
     while page := folder.keys.held(asked.source, asked.target, after, PAGE):
         after = page[-1].recording_id
         proven = [each.recording_id for each in page if each.proven]
-        done["recordings"] += len(page)
-        done["unproven"] += len(page) - len(proven)
-
-        def decide(tx: StoreTransaction, ids: list[str] = proven) -> list[str]:
-            free = unheld(tx, ids)
-            if free and not asked.dry_run:
-                body = {"from": asked.source, "recordings": free}
-                tx.append(folder.fact(DROPPED, asked.target, caller.actor, body))
-            return free
-
-        free = folder.store.call(decide) if proven else []
-        done["held"] += len(proven) - len(free)
-        done["dropped"] += len(free) if asked.dry_run else folder.keys.drop(asked.source, asked.target, free)
-    return KeysDropped(dry_run=asked.dry_run, **done)
+        free = folder.store.call(partial(unheld, recording_ids=proven)) if proven else []
+        plan += free
+        counts["recordings"] += len(page)
+        counts["held"] += len(proven) - len(free)
+        counts["unproven"] += len(page) - len(proven)
+    plan_changed(f"taking from key {asked.source}", asked.digest, plan_digest(plan))
+    return plan, counts
 
 
 def unheld(tx: StoreTransaction, recording_ids: Sequence[str]) -> list[str]:

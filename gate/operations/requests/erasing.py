@@ -29,6 +29,7 @@ from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
+from gate.operations.operation import plan_changed
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last
 from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
@@ -193,12 +194,7 @@ class RequestEraser:
                 reason="call_in_progress",
                 hint="Wait until it is, then again.",
             )
-        if digest and digest != plan.digest:
-            raise RefusedError(
-                f"{row['reference']}: what would go is not what the dry run showed",
-                reason="plan_changed",
-                hint=f"Look again: dialgate request fulfil {row['reference']}",
-            )
+        plan_changed(f"the erasure {row['reference']}", digest, plan.digest)
         return plan
 
     def _planned(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Plan:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
+from gate.core.showing import many
 from gate.operations.operation import KEEPERS, Caller, Line, MayWait, Note, Proposed, Request, SecondPerson, operation
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Propo
         return None
     plan = eraser.plan_to_carry_out(asked.request, asked.digest)
     bound = CarryOut(request=plan.reference, execute=True, digest=plan.digest, reason=asked.reason.strip())
-    return Proposed(bound, plan.request_id, Carried(dry_run=True, **plan.as_row()))
+    takes = f"{many(len(plan.going), 'call')}, {many(len(plan.standing), 'recording')}"
+    return Proposed(bound, plan.request_id, takes, Carried(dry_run=True, **plan.as_row()))
 
 
 @operation(

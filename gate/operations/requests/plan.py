@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 
+from gate.operations.operation import plan_digest
 from gate.operations.requests.proofs import same_name
 from gate.types import Row
 
@@ -95,7 +94,7 @@ class Plan:
             self.free_lines,
             sorted(self.held.items()),
         ]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+        return plan_digest(what)
 
     def spares(self, record: Row) -> bool:
         """True where this record (``gate.store.requests.record_of``), in which a free number stands, is left as it is.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from gate.converting import convert
 from gate.core.retention import Kind, Target
+from gate.core.showing import many
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import (
     KEEPERS,
@@ -22,6 +25,8 @@ from gate.operations.operation import (
     Response,
     SecondPerson,
     operation,
+    plan_changed,
+    plan_digest,
 )
 from gate.operations.parsing import number_of, said
 from gate.operations.retention.erasing import hold_of
@@ -75,7 +80,7 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
     kind = Kind.RESTRICTION if asked.restriction else Kind.HOLD
     hold_id = folder.new_id()
 
-    def work(tx: StoreTransaction) -> dict[str, int]:
+    def work(tx: StoreTransaction) -> tuple[list[str], int]:
         call = _call_of(tx, target, value)
         body = {
             "kind": kind.value,
@@ -89,14 +94,14 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
         tx.append(folder.fact("hold", hold_id, caller.actor, body))
         return kept.covered(tx, target.value, value)
 
-    covered = folder.store.call(work)
+    keeps, gone = folder.store.call(work)
     return HoldAdded(
         id=hold_id,
         kind=kind.value,
         target=target.value,
         reference=asked.reference,
-        kept=covered["kept"],
-        gone=covered["gone"],
+        kept=len(keeps),
+        gone=gone,
         **{target.value: value},
     )
 
@@ -159,12 +164,23 @@ class HoldRelease(Request[HoldReleased], frozen=True):
     reason: Note
     told_on: date | None = None
     """The day on which the person was told that a restriction which they had asked for ends (Article 18(3))."""
+    digest: Line = ""
+    """Of the hold and the recordings that it keeps: where they have changed it stays (``plan_changed``)."""
 
 
 def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Proposed[HoldRelease]:
+    """Bound to what the hold keeps now."""
     said("a release", reason=asked.reason)
-    folder.store.call(lambda tx: _told_first(tx, _in_force(tx, asked.hold_id), asked.told_on, folder.today()))
-    return Proposed(asked, asked.hold_id, HoldReleased(id=asked.hold_id, released=None))
+
+    def work(tx: StoreTransaction) -> tuple[int, str]:
+        row = _in_force(tx, asked.hold_id)
+        _told_first(tx, row, asked.told_on, folder.today())
+        return _plan(tx, row)
+
+    count, digest = folder.store.call(work)
+    plan_changed(f"the release of hold {asked.hold_id}", asked.digest, digest)
+    bound = msgspec.structs.replace(asked, digest=digest)
+    return Proposed(bound, asked.hold_id, many(count, "recording"), HoldReleased(id=asked.hold_id, released=None))
 
 
 @operation(
@@ -176,19 +192,27 @@ def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Pr
 def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> HoldReleased:
     """End a hold: what is due goes with the next sweep, and the log keeps the hold and why it ended.
 
-    Raises ``RefusedError`` (``person_not_told``) for a restriction that a person asked for, where they were not told
-    before (``told_on``).
+    Raises ``RefusedError``: ``person_not_told`` for a restriction that a person asked for, where they were not told
+    before (``told_on``); ``plan_changed``.
     """
     said("a release", reason=asked.reason)
 
     def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
         _told_first(tx, row, asked.told_on, folder.today())
+        plan_changed(f"the release of hold {asked.hold_id}", asked.digest, _plan(tx, row)[1])
         told = {"told_on": asked.told_on.isoformat()} if asked.told_on else {}
         tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason} | told))
         return hold_of(row).name
 
     return HoldReleased(id=asked.hold_id, released=folder.store.call(work))
+
+
+def _plan(tx: StoreTransaction, row: dict[str, Any]) -> tuple[int, str]:
+    """How many recordings a hold keeps, and the digest of it and them."""
+    hold = hold_of(row)
+    keeps, _ = kept.covered(tx, hold.target.value, hold.value)
+    return len(keeps), plan_digest(hold.id, hold.kind.value, hold.target.value, hold.value, keeps)
 
 
 def _in_force(tx: StoreTransaction, hold_id: str) -> dict[str, Any]:
