@@ -76,6 +76,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -c "import gate.core.facts"  # a field of a fact that is not marked
 	$(BIN)/lint-imports
 
 reference: $(READY)

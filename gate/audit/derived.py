@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gate.audit.leaves import ERASURE
 from gate.audit.report import Findings
 from gate.core.evidence import remnant
+from gate.core.facts.derived import OF_CALL
 from gate.store.fold import Folded, Raw, Table
 
 Row = Mapping[str, Any]
@@ -24,7 +25,7 @@ def check_derived(connection: sqlite3.Connection, table: Table, pepper: bytes | 
     """Compare a derived table with what its facts make, and what stays of erased ones with the receipt of that."""
     stays = _stays(connection, table.name)
     if table.by_call:
-        _check_call_ids(connection, table.own, findings)
+        _check_call_ids(connection, OF_CALL, findings)
     groups = _groups(connection, table)
     cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.key}")  # noqa: S608 - names are code's
     names = [column[0] for column in cursor.description]

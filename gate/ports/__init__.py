@@ -10,11 +10,11 @@ those of recording sessions in ``gate.ports.recording_sessions``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gate.core.calls_in import CallingIn
+from gate.core.facts import Fact
 from gate.core.terms import Attempt
 from gate.ports.recorder import Recorder, RecorderEvents, RecordingClosed, RecordingOpened
 
@@ -33,24 +33,6 @@ __all__ = [
     "RecordingOpened",
     "Timer",
 ]
-
-# --- evidence -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that happened, to be kept with a leaf that commits to it.
-
-    ``body`` may hold personal data; the leaf holds only ``SHA-256(salt || canonical JSON of body)``. ``subject`` is the
-    id of what the fact speaks of (a call, a recording, an objection): random, so that it names nobody.
-    """
-
-    kind: str
-    subject: str
-    at: datetime
-    actor: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-
 
 # --- the line: SIP and media ----------------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class CallInEffects(CallEffects):
 
     def _connection_facts(self, session: CallSession) -> list[Fact]:
         *others, connected = super()._connection_facts(session)
-        body: dict[str, Any] = {**connected.body, "answered_by": session.answered_by}
+        body: dict[str, Any] = {**connected.values(), "answered_by": session.answered_by}
         return [*others, session.fact(connected.kind, connected.at, **body)]
 
     def _announce(self, session: CallSession) -> None:

@@ -97,7 +97,7 @@ class Receipts:
             elif session.call.state is not State.GOODBYE:
                 end("hung_up")
             else:
-                seconds = self._media.play_receipt(session.id, session.codec, str(receipt.body["code"]), played)
+                seconds = self._media.play_receipt(session.id, session.codec, str(receipt.values()["code"]), played)
                 session.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: end("media_failed")))
 
         def late() -> None:
@@ -117,8 +117,8 @@ class Receipts:
         if self._command is None or not self._owed(session):
             return
         receipt = self._receipt(session)
-        code, command = str(receipt.body["code"]), self._command
-        words = {"number": session.number, "code": code, "shown": shown(code), "hour": receipt.body["hour"]}
+        code, command = str(receipt.values()["code"]), self._command
+        words = {"number": session.number, "code": code, "shown": shown(code), "hour": receipt.values()["hour"]}
 
         def sent(why: str) -> None:
             self._note(session, receipt, "sent", why)

@@ -41,7 +41,7 @@ def _append_all(
         for fact in facts:
             kept = questions.of_help(tx, last_word(tx, fact))
             tx.append(kept)
-            if kept.body.get("question"):
+            if kept.values().get("question"):
                 asked_before()
         return why
 

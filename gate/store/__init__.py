@@ -2,8 +2,9 @@
 
 - ``store``        ``EvidenceStore``: the thread that owns the evidence, and its group commit
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
-- ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows,
-                   ``values`` what stands in its columns; ``request_table``, ``receipt_table``, ``contact_table``
+- ``projections``  what the tables say, derived from the facts by the marks of ``gate.core.facts``; ``fold`` is how a row
+                   follows, ``values`` what stands in its columns; ``request_table``, ``receipt_table``,
+                   ``contact_table``: their columns
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
 - ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs,
                    ``recording_search`` recordings, ``sorting``: either by a column,

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from gate.core.evidence import remnant
+from gate.core.facts.derived import OF_CALL
 from gate.ports import Fact
 from gate.store.fold import Table
-from gate.store.projections import CALL_KINDS, TOUCHED
+from gate.store.projections import TOUCHED
 from gate.store.transaction import StoreTransaction
 
 KIND = "facts_erased"
@@ -46,7 +47,7 @@ def erase_facts(
             "SELECT kind, subject, call_id FROM facts WHERE leaf_index = ? AND body IS NOT NULL", [leaf]
         ):
             erased.append(leaf)
-            if row["call_id"] is not None and row["kind"] not in CALL_KINDS:
+            if row["call_id"] is not None and row["kind"] not in OF_CALL:
                 filed[str(leaf)] = row["call_id"]
             tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE leaf_index = ?", [leaf])
             for table, _ in TOUCHED.get(row["kind"], ()):

@@ -50,11 +50,9 @@ class Table:
 
     name: str
     key: str
-    creates: str
-    """The kind of fact that makes a row."""
+    makers: frozenset[str]
+    """The kinds of fact that make a row."""
     derive: Mapping[str, Derive]
-    own: frozenset[str] = frozenset()
-    """Kinds whose subject is the key where ``by_call``; others name it in their body, as ``call_id``."""
     by_call: bool = False
     """The key is the call that the fact speaks of, not the fact's subject."""
     hashed: bool = False
@@ -63,8 +61,6 @@ class Table:
     """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
-    or_creates: str = ""
-    """Another kind that does."""
     later: frozenset[str] = frozenset()
     """Columns that stay, and that came after the first receipts: an old one says nothing of them."""
 
@@ -98,7 +94,7 @@ class Table:
 
     def makes(self, kind: str) -> bool:
         """True for a kind of fact that makes a row."""
-        return kind in (self.creates, self.or_creates)
+        return kind in self.makers
 
     def sets(self, kind: str) -> Columns:
         """The columns that a fact of this kind sets; None in those that rest on its body, which go with it."""

@@ -52,7 +52,7 @@ def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str 
 def of_help(tx: Source, fact: Fact) -> Fact:
     """``fact`` as it is to be kept: the decision on an emergency call, which is out before anything is looked up, names
     its question as that on any other call does. Any other fact, and the question itself, stay as they are."""
-    body = fact.body
+    body = fact.values()
     if fact.kind != "decision" or body["reason"] != Reason.EMERGENCY_CALL or body.get("source") == "ask":
         return fact
     question = question_of(tx, str(body["number"]), fact.actor, fact.at)

@@ -1,87 +1,9 @@
-"""The table of data-subject requests: what their facts make of a row.
-
-A request's facts are of two sorts. Those of its course (opened, and one kind for each event of
-``gate.core.requests``) hold dates, codes and random ids, and stay. What a person said or is called stands in facts of
-its own, so that it can be erased and the course still be told: ``request_person`` (who asks, how to reach them, which
-numbers and calls; always complete, the newest counts) and ``request_words`` (reasons, questions, answers).
+"""The table of data-subject requests, whose rows follow from ``gate.core.facts.requests``.
 
 ``state`` is that of ``gate.core.requests``, computed by the database for lists; a test compares the two.
 """
 
 from __future__ import annotations
-
-from gate.store.fold import Columns, Derive, LogEntry, Table
-from gate.store.values import flag, number, text, texts
-
-
-def _opened(fact: LogEntry) -> Columns:
-    names = ("reference", "asks", "channel", "received")
-    written = flag(fact.body.get("written"))
-    return {
-        "leaf_index": fact.leaf_index,
-        "opened_at": fact.at,
-        "actor": fact.actor,
-        "written": written,
-        **texts(fact.body, *names),
-    }
-
-
-def _person(fact: LogEntry) -> Columns:
-    names = ("name", "contact", "about", "since", "until")
-    return {"numbers": text(fact.body.get("lines")), **texts(fact.body, *names)}
-
-
-def _on(column: str, **more: str | None) -> Derive:
-    """The day of a step in a column; ``more``: columns that take another value of the body, None empties them."""
-
-    def derive(fact: LogEntry) -> Columns:
-        columns: Columns = {column: text(fact.body.get("on"))}
-        for name, source in more.items():
-            columns[name] = None if source is None else text(fact.body.get(source))
-        return columns
-
-    return derive
-
-
-def _searched(fact: LogEntry) -> Columns:
-    return {"searched_on": text(fact.body.get("on")), "found": number(fact.body.get("found"))}
-
-
-def _carried(fact: LogEntry) -> Columns:
-    held = number(fact.body.get("held"))
-    return {"carried_at": fact.at, "held_back": number(fact.body.get("held_back")), "held": held}
-
-
-def _carrying(fact: LogEntry) -> Columns:
-    """Once more, where a hold had kept a part: it has no receipt again."""
-    return {"carrying_at": fact.at, "carried_at": None}
-
-
-REQUESTS = Table(
-    name="requests",
-    key="id",
-    creates="request_opened",
-    derive={
-        "request_opened": _opened,
-        "request_person": _person,
-        "request_identity_asked": _on("identity_asked_on"),
-        "request_identity_proven": _on("identified_on", checked="checked"),
-        "request_clarification_asked": _on("paused_on"),
-        "request_clarified": _on("clarified_on", paused_on=None, searched_on=None),
-        "request_extended": _on("extended_on"),
-        "request_searched": _searched,
-        "request_acknowledged": _on("acknowledged_on"),
-        "request_granted": _on("granted_on"),
-        "request_refused": _on("refused_on", ground="ground", paused_on=None),
-        "request_carrying": _carrying,
-        "request_carried": _carried,
-        "request_person_told": _on("person_told_on"),
-        "request_authority_told": _on("authority_told_on"),
-        "request_fulfilled": _on("fulfilled_on"),
-        "request_withdrawn": _on("withdrawn_on", paused_on=None),
-    },
-    personal=("name", "contact", "numbers", "about", "since", "until"),
-)
 
 IS_OPEN = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 """Condition on a row: the request is not over."""

@@ -120,7 +120,7 @@ class StoreTransaction:
         Raises ``EvidenceError`` where the fact cannot be written (no JSON, a time without a zone, a telephone number
         in subject or actor), ``ValueError`` where a time in its body is none, ``StoreError`` where the database fails.
         """
-        text = canonical(fact.body)
+        text = canonical(fact.values())
         written = text.decode()
         body = json.loads(written)
         index = self.frontier.size

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from gate.core.evidence import canonical, stamp
-from gate.store.fold import Columns, LogEntry
+from gate.store.fold import LogEntry
 
 
 def utf8(value: str) -> str:
@@ -47,8 +46,3 @@ def when(fact: LogEntry, name: str) -> str | None:
         return None if fact.erased else fact.at
     at = datetime.fromisoformat(str(value))
     return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
-
-
-def texts(body: Mapping[str, Any], *names: str) -> Columns:
-    """Several texts under their own names."""
-    return {name: text(body.get(name)) for name in names}

@@ -90,7 +90,7 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
         tx.append(fact)
         notice = f"An objection of {made_text(before)} stands already: nothing changes." if before and not wider else ""
         return ObjectionAdded(
-            id=fact.subject, number=e164, made_at=fact.body["made_at"], scope=asked.scope, notice=notice
+            id=fact.subject, number=e164, made_at=fact.values()["made_at"], scope=asked.scope, notice=notice
         )
 
     return folder.store.call(work)

@@ -1,0 +1,20 @@
+"""Every kind of fact, one Struct each: its fields are the body, its marks say what follows from it.
+
+- ``marks``      what a mark says: what stands in a field, which column it sets, how long what is personal is kept, …
+- ``fact``       a fact, and how a kind is declared
+- ``calls``, ``recordings``, ``lists``, ``contacts``, ``retention``, ``requests``, ``keys``, ``registers``, ``audit``,
+  ``gate``       the kinds, by subject
+- ``derived``    what the marks say of all kinds together: which are about a call, are acts, go with a person, …
+
+A kind is added by one class here, and its test (``tests/core/test_facts.py``).
+"""
+
+from __future__ import annotations
+
+from gate.core.facts import audit, calls, contacts, gate, keys, lists, recordings, registers, requests, retention
+from gate.core.facts.fact import CATALOGUE, Body, Fact, read
+
+__all__ = [
+    "CATALOGUE", "Body", "Fact", "audit", "calls", "contacts", "gate", "keys", "lists", "read", "recordings",
+    "registers", "requests", "retention",
+]  # fmt: skip

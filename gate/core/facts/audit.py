@@ -1,0 +1,129 @@
+"""Facts about the log itself, its checkpoints, and bundles of evidence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time, Words
+
+
+@fact("log_signed", Subject.LOG)
+class LogSigned(Body, frozen=True, kw_only=True):
+    """A checkpoint was signed."""
+
+    earlier: Annotated[Maybe[dict[str, Any]], Sort.ID] = UNSET
+    """Checkpoints from before there was such a leaf: how many, and a hash of all of them."""
+
+
+@fact("log_verified", Subject.LOG)
+class LogVerified(Body, frozen=True, kw_only=True):
+    """Somebody had the log verified."""
+
+    ok: bool
+    size: int
+    root: Id
+    first_fault: Annotated[dict[str, Any] | None, Sort.CODE]
+
+
+@fact("checkpoint_mailed", Subject.LOG)
+class CheckpointMailed(Body, frozen=True, kw_only=True):
+    """The day's checkpoint went to the firm's own address."""
+
+    size: int
+    to: Firm
+    said: Firm
+    """By the mail server."""
+
+
+@fact("evidence_restored", Subject.LOG, term=Term.STAYS, rests=Rests.LOG)
+class EvidenceRestored(Body, frozen=True, kw_only=True):
+    """The gate goes on with evidence that is older than what was signed."""
+
+    after: int
+    to: int
+    places: Annotated[list[dict[str, Any]], Sort.FIRM]
+    """Each with its ``place`` and the ``size`` of the checkpoint there."""
+    reason: Maybe[Words] = UNSET
+    """Before it was a fact of its own (``words``)."""
+
+
+@fact("clock_accepted", Subject.LOG, term=Term.REQUESTS)
+class ClockAccepted(Body, frozen=True, kw_only=True):
+    """The machine's clock is believed again."""
+
+    latest: Time
+    reason: Words
+
+
+@fact("bundle_exported", Subject.BUNDLE, term=Term.STAYS, rests=Rests.LOG)
+class BundleExported(Body, frozen=True, kw_only=True):
+    """A bundle of evidence is about to go out."""
+
+    since: Time = field(name="from")
+    to: Time
+    recipient: Id
+    recipient_purpose: Maybe[Code] = UNSET
+    openers: Maybe[list[Id]] = UNSET
+    purpose: Maybe[Words] = UNSET
+    """Before it was a fact of its own (``words``)."""
+
+
+@fact("bundle_signed", Subject.BUNDLE, rests=Rests.LOG)
+class BundleSigned(Body, frozen=True, kw_only=True):
+    """Its manifest is signed."""
+
+    manifest_sha256: Id
+    manifest_size: int
+    checkpoint: int
+
+
+@fact("backup_begun", Subject.GATE)
+class BackupBegun(Body, frozen=True, kw_only=True):
+    """Wrapped keys are taken out for a backup."""
+
+    keys_until: Time
+    """The day by whose end they must be destroyed."""
+
+
+@fact("backup_made", Subject.GATE)
+class BackupMade(Body, frozen=True, kw_only=True):
+    """It is whole."""
+
+    files: int
+    data_sha256: Id
+    keys_sha256: Id
+
+
+@fact("backup_restored", Subject.GATE)
+class BackupRestored(Body, frozen=True, kw_only=True):
+    """A backup was put back."""
+
+    backup: Id | None
+    made_at: Time | None
+    files: int
+
+
+@fact("memory_renewed", Subject.LOG, term=Term.REQUESTS)
+class MemoryRenewed(Body, frozen=True, kw_only=True):
+    """A new memory journal begins in the place of one that is lost or damaged."""
+
+    reason: Words
+    why: Firm
+
+
+@fact("memory_replayed", Subject.LOG)
+class MemoryReplayed(Body, frozen=True, kw_only=True):
+    """What the memory journal holds and the store lacked is kept."""
+
+    entries: int
+    holds_released: int
+    holds: int
+    objections: int
+    withdrawals: int
+    blocked: int
+    recordings: int
+    facts: int
+    requests: int

@@ -1,0 +1,228 @@
+"""Facts about calls: the decision, what became of the call, and the callee's receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import UNSET
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import (
+    COLUMN,
+    Code,
+    Column,
+    Computed,
+    Firm,
+    From,
+    Id,
+    Maybe,
+    Number,
+    Person,
+    Sort,
+    Source,
+    Subject,
+    Term,
+    Time,
+)
+
+
+def _listed_service(body: Mapping[str, Any]) -> int | None:
+    """Whether a service call goes to a number that is on a register, or that has objected to marketing; None of every
+    other decision."""
+    if body.get("reason") != "service_call":
+        return None
+    return int(bool(body.get("objection_id") or any(view.get("listed") for view in body.get("registers") or ())))
+
+
+def _bridged(body: Mapping[str, Any]) -> int | None:
+    """Whether the parties were bridged; an old body says only how long they talked."""
+    said = body.get("bridged", bool(body["seconds"]) if "seconds" in body else None)
+    return None if said is None else int(bool(said))
+
+
+class _Attempt(Body, frozen=True, kw_only=True):
+    """What the two kinds say that begin a call."""
+
+    number: Annotated[Number, COLUMN]
+    """E.164; empty where its spelling was refused."""
+    raw: Annotated[Number, COLUMN]
+    """As it was dialled."""
+    verdict: Annotated[Code, COLUMN]
+    reason: Annotated[Code, COLUMN]
+    presentation: Annotated[Firm, COLUMN]
+    claimed_by: Annotated[Firm, COLUMN]
+    """``account:alice``, ``trunk:pbx``, ``carrier:c``."""
+    source: Annotated[Maybe[Firm], COLUMN] = UNSET
+    """Address and port that it came from; ``ask``, ``ingest``, ``siprec``."""
+    codecs: Maybe[list[Code]] = UNSET
+    sip_call_id: Annotated[Maybe[Person], COLUMN] = UNSET
+
+
+_BEGINS: Mapping[str, Source] = {
+    "leaf_index": From.LEAF,
+    "at": From.AT,
+    "listed_service": Computed(_listed_service, later=True),
+}
+
+
+@fact("decision", Subject.CALL, term=Term.CALLS, makes=True, sets=_BEGINS)
+class Decision(_Attempt, frozen=True, kw_only=True):
+    """What was decided of an attempt, and on which grounds."""
+
+    explanation: Code
+    registers: Annotated[list[dict[str, Any]], Sort.CODE]
+    """``name``, ``as_of``, ``sha256``, ``count``, ``state``, ``covered``, ``listed`` of each."""
+    consent_id: Annotated[Id | None, COLUMN]
+    objection_id: Annotated[Id | None, COLUMN]
+    purpose: Annotated[Code, COLUMN]
+    topic: Annotated[Code, COLUMN]
+    claimed_through: Code
+    display_name: Maybe[Firm] = UNSET
+    transfer_of: Maybe[Id] = UNSET
+    """The call whose callee goes over to this one."""
+    asked_by: Maybe[Firm] = UNSET
+    """Who asked, of a question."""
+    began_at: Maybe[Time] = UNSET
+    """Of a call that was made without the gate."""
+    redirect: Annotated[Maybe[dict[str, str]], Sort.FIRM] = UNSET
+    """Who announces and who records a call that the gate hands over: ``announced_by``, ``recorded_by``."""
+    question: Annotated[Maybe[Id], Column(later=True)] = UNSET
+    """The question of a phone system that this call came of."""
+
+
+_NOT_DECIDED: Mapping[str, Source] = dict.fromkeys(("consent_id", "objection_id", "purpose", "topic", "question"))
+"""Columns that a call in sets all the same: receipts of erasures commit to them."""
+
+
+@fact("call_in", Subject.CALL, term=Term.CALLS, makes=True, sets={**_BEGINS, **_NOT_DECIDED})
+class CallIn(_Attempt, frozen=True, kw_only=True):
+    """Somebody calls one of the firm's own numbers: it begins a call as a decision does."""
+
+    withheld: Maybe[bool] = UNSET
+    to: Maybe[Code] = UNSET
+    """``callback`` or ``phones``."""
+
+
+@fact("answered", Subject.CALL, sets={"answered_at": From.AT})
+class Answered(Body, frozen=True, kw_only=True):
+    """The callee has picked up."""
+
+    codec: Annotated[Code, COLUMN]
+    trunk: Maybe[Code] = UNSET
+    unattended: Maybe[bool] = UNSET
+    """Nobody was there to be heard."""
+
+
+@fact("announced", Subject.CALL)
+class Announced(Body, frozen=True, kw_only=True):
+    """The announcement has played: which one, when, to its end or not, and what was sent of it."""
+
+    completed: Annotated[bool, Column("announced")]
+    started: Time | None
+    ended: Time | None
+    announcement: Maybe[Code] = UNSET
+    version: Maybe[Code] = UNSET
+    sha256: Maybe[Id] = UNSET
+    to: Maybe[Code] = UNSET
+    """``callee`` or ``caller``."""
+    packets: Maybe[int] = UNSET
+    packets_whole: Maybe[int] = UNSET
+    as_in_sdp: Maybe[bool] = UNSET
+    holds: Maybe[int] = UNSET
+    keys_heard_from: Maybe[Time | None] = UNSET
+
+
+@fact("connected", Subject.CALL, sets={"connected_at": From.AT})
+class Connected(Body, frozen=True, kw_only=True):
+    """The parties hear one another."""
+
+    recorded: Annotated[bool, COLUMN]
+    trunk: Maybe[Code] = UNSET
+    answered_by: Maybe[Firm] = UNSET
+    """The phone that took a call in."""
+
+
+@fact("unrecorded", Subject.CALL, sets={"recorded": 0})
+class Unrecorded(Body, frozen=True, kw_only=True):
+    """The call goes on without a recording."""
+
+    why: Annotated[Code, Column("unrecorded_why")]
+
+
+@fact("transferred", Subject.CALL)
+class Transferred(Body, frozen=True, kw_only=True):
+    """The callee of a call goes over to another call."""
+
+    call_id: Id
+    to: Annotated[Id, Column("transferred_to")]
+
+
+@fact("ended", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_bridged)})
+class Ended(Body, frozen=True, kw_only=True):
+    """The call is over."""
+
+    by: Annotated[Code, Column("ended_by")]
+    cause: Annotated[Code, COLUMN]
+    code: Annotated[int, COLUMN]
+    """SIP response code; 0 where there is none."""
+    seconds: Annotated[float | None, COLUMN]
+    """Of talk; None where nobody saw how long."""
+    bridged: bool
+    """They were bridged, and the caller can have been heard (LAW 3.4)."""
+
+
+@fact("legs_ended", Subject.CALL)
+class LegsEnded(Body, frozen=True, kw_only=True):
+    """What a killed gate left of a call is ended. Each leg stands in the body by its name, ``caller``, ``callee``,
+    ``given_up_0``, …, with its outcome."""
+
+    call_id: Id
+    outcomes: Annotated[dict[str, str], Sort.CODE]
+
+    def values(self) -> dict[str, Any]:
+        """The legs stand beside the call."""
+        return {**self.outcomes, "call_id": self.call_id}
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> LegsEnded:
+        """As it was written."""
+        outcomes = {leg: outcome for leg, outcome in values.items() if leg != "call_id"}
+        return cls(call_id=values["call_id"], outcomes=outcomes)
+
+
+@fact("called_against_refusal", Subject.RECORDING)
+class CalledAgainstRefusal(Body, frozen=True, kw_only=True):
+    """A recording shows that a refused call was made all the same."""
+
+    call_id: Id
+    recording_id: Id
+    reason: Code
+
+
+@fact("receipt", Subject.RECEIPT, term=Term.CALLS, makes=True, sets={"leaf_index": From.LEAF, "issued_at": From.AT})
+class Receipt(Body, frozen=True, kw_only=True):
+    """The callee's receipt (``gate.core.receipts``)."""
+
+    call_id: Annotated[Id, COLUMN]
+    code: Annotated[Number, Column("number")]
+    """Stands for the number of whoever was called, as the number of an objection does."""
+    decision: Annotated[int, COLUMN]
+    """Leaf of the decision."""
+    hour: Time
+    verdict: Code
+    reason: Code
+    registers: Annotated[list[dict[str, str | None]], Sort.CODE]
+    made_by: Annotated[dict[str, str], Sort.FIRM]
+    object: Annotated[dict[str, str], Sort.FIRM]
+    """How to object: ``address``, ``freephone``, ``email``."""
+
+
+@fact("receipt_told", Subject.RECEIPT)
+class ReceiptTold(Body, frozen=True, kw_only=True):
+    """What became of telling the code."""
+
+    call_id: Id
+    how: Annotated[Code, Column("told_how")]
+    done: Annotated[bool, Column("told")]
+    why: Annotated[Code, COLUMN]

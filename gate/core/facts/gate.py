@@ -1,0 +1,100 @@
+"""Facts about the gate itself: its runs, what it refused in numbers, and who asked it for what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import Code, Firm, Maybe, Sort, Subject, Time
+
+
+@fact("gate_started", Subject.GATE)
+class GateStarted(Body, frozen=True, kw_only=True):
+    """It runs."""
+
+    version: Code
+    pid: Maybe[int] = UNSET
+
+
+@fact("gate_stopped", Subject.GATE)
+class GateStopped(Body, frozen=True, kw_only=True):
+    """It has stopped by itself."""
+
+
+@fact("not_kept", Subject.GATE)
+class NotKept(Body, frozen=True, kw_only=True):
+    """A fact could not be written, and never can be."""
+
+    lost: Code = field(name="kind")
+    error: Code
+
+
+@fact("not_permitted", Subject.GATE)
+class NotPermitted(Body, frozen=True, kw_only=True):
+    """Somebody asked for what their roles do not allow."""
+
+    roles: list[Code]
+
+
+@fact("many_lookups", Subject.GATE)
+class ManyLookups(Body, frozen=True, kw_only=True):
+    """Somebody looked up many numbers within an hour."""
+
+    count: int
+    operations: Annotated[dict[str, int], Sort.CODE]
+
+
+@fact("refused_strangers", Subject.GATE)
+class RefusedStrangers(Body, frozen=True, kw_only=True):
+    """So many asked who have not proven who they are."""
+
+    count: int
+    unanswered: Maybe[int] = UNSET
+
+
+class _Caller(Body, frozen=True, kw_only=True):
+    claimed_by: Firm
+    count: int
+
+
+@fact("refused_over_limit", Subject.GATE)
+class RefusedOverLimit(_Caller, frozen=True, kw_only=True):
+    """An account asked for more calls than it may."""
+
+
+@fact("refused_overload", Subject.GATE)
+class RefusedOverload(_Caller, frozen=True, kw_only=True):
+    """The line was late, and attempts were refused before anything was done for them."""
+
+
+@fact("refused_without_evidence", Subject.GATE)
+class RefusedWithoutEvidence(Body, frozen=True, kw_only=True):
+    """Calls were refused whose refusal could not be kept."""
+
+    count: int
+    first: Time
+    until: Maybe[Time] = UNSET
+
+
+class _Share(Body, frozen=True, kw_only=True):
+    claimed_by: Firm
+    calls: int
+    percent: int
+
+
+@fact("many_service_calls", Subject.GATE)
+class ManyServiceCalls(_Share, frozen=True, kw_only=True):
+    """Too many calls of an account are claimed to be service."""
+
+    service: int
+    alarm_above: int
+
+
+@fact("many_listed_service_calls", Subject.GATE)
+class ManyListedServiceCalls(_Share, frozen=True, kw_only=True):
+    """Suddenly many service calls of an account go to numbers that are listed or have objected."""
+
+    listed: int
+    percent_before: int

@@ -1,0 +1,98 @@
+"""Facts about recipients and their keys, and about proposals, which take two people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import Code, Firm, Id, Rests, Sort, Subject, Term, Time
+
+
+class _Terms(Body, frozen=True, kw_only=True):
+    """The terms of a recipient."""
+
+    name: Firm
+    role: Code
+    purpose: Code
+    half: Code
+    seals: bool
+    fingerprint: Id
+
+
+@fact("recipient_added", Subject.RECIPIENT, rests=Rests.LOG)
+class RecipientAdded(_Terms, frozen=True, kw_only=True):
+    """Its owner may open what is recorded from now on, or be given exports."""
+
+
+@fact("recipient_changed", Subject.RECIPIENT, rests=Rests.LOG)
+class RecipientChanged(_Terms, frozen=True, kw_only=True):
+    """It is on other terms."""
+
+    before: Annotated[dict[str, str | bool], Sort.FIRM]
+
+
+@fact("recipient_retired", Subject.RECIPIENT, rests=Rests.LOG)
+class RecipientRetired(_Terms, frozen=True, kw_only=True):
+    """Nothing more is sealed to it."""
+
+
+@fact("keys_given_out", Subject.RECIPIENT)
+class KeysGivenOut(Body, frozen=True, kw_only=True):
+    """Wrapped keys went to whoever holds the private key."""
+
+    to: Id
+    recordings: list[Id]
+
+
+class _Moved(Body, frozen=True, kw_only=True):
+    source: Id = field(name="from")
+    recordings: list[Id]
+
+
+@fact("keys_rewrapped", Subject.RECIPIENT)
+class KeysRewrapped(_Moved, frozen=True, kw_only=True):
+    """It opens from now on what another one opens."""
+
+
+@fact("keys_dropped", Subject.RECIPIENT)
+class KeysDropped(_Moved, frozen=True, kw_only=True):
+    """Another one opens no more what this one is proven to open."""
+
+
+@fact("keys_proven", Subject.RECIPIENT)
+class KeysProven(Body, frozen=True, kw_only=True):
+    """Its wraps have been shown to open."""
+
+    recordings: list[Id]
+
+
+@fact("proposed", Subject.ANY, term=Term.REQUESTS)
+class Proposed(Body, frozen=True, kw_only=True):
+    """Somebody asks for what takes two people."""
+
+    id: Id
+    op: Code
+    arguments: Annotated[dict[str, Any], Sort.WORDS]
+    """The fields of the request."""
+    digest: Id
+    """Of both of them."""
+    until: Time
+
+
+@fact("proposal_confirmed", Subject.ANY)
+class ProposalConfirmed(Body, frozen=True, kw_only=True):
+    """A second person's word: it stands before what is done."""
+
+    id: Id
+    digest: Id
+
+
+@fact("proposal_closed", Subject.ANY)
+class ProposalClosed(Body, frozen=True, kw_only=True):
+    """It waits no more."""
+
+    id: Id
+    how: Code
+    """``done`` or ``withdrawn``."""

@@ -1,0 +1,132 @@
+"""Facts about recordings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import (
+    COLUMN,
+    Code,
+    Column,
+    Firm,
+    From,
+    Id,
+    Maybe,
+    Rests,
+    Sort,
+    Subject,
+    Term,
+    Time,
+    TimeOr,
+    Words,
+)
+
+
+@fact(
+    "recording_opened",
+    Subject.RECORDING,
+    makes=True,
+    # One from elsewhere began before it was handed in: its months count from then.
+    sets={"leaf_index": From.LEAF, "opened_at": TimeOr("began_at"), "calls.recording_id": From.SUBJECT},
+)
+class RecordingOpened(Body, frozen=True, kw_only=True):
+    """A recording of a call begins, or one from elsewhere is sealed."""
+
+    call_id: Annotated[Id, COLUMN]
+    path: Annotated[Firm, COLUMN]
+    key_id: Annotated[Id, COLUMN]
+    recipients: Annotated[list[Id], COLUMN]
+    purpose: Annotated[Code, COLUMN]
+    """Of the configuration."""
+    commitments: Annotated[Maybe[dict[str, str]], Sort.ID] = UNSET
+    """What its wraps are proven against."""
+    origin: Maybe[Code] = field(name="from", default=UNSET)
+    """``ingest`` or ``siprec``: it was not made by the gate's own call."""
+    bound_by: Annotated[Maybe[Code], Column(later=True)] = UNSET
+    """How its call was found: ``call_id``, ``decision``, ``number``, ``nothing``."""
+    began_at: Maybe[Time] = UNSET
+    source_sha256: Annotated[Maybe[Id], Column(later=True)] = UNSET
+    codec: Maybe[Code] = UNSET
+    rate: Maybe[int] = UNSET
+    channels: Maybe[int] = UNSET
+    client: Maybe[Firm] = UNSET
+    source: Maybe[Firm] = UNSET
+    announced_by: Maybe[Firm] = UNSET
+    streams: Maybe[int] = UNSET
+
+
+@fact("recording_closed", Subject.RECORDING, sets={"closed_at": From.AT})
+class RecordingClosed(Body, frozen=True, kw_only=True):
+    """It is whole, or as whole as it can be."""
+
+    call_id: Id
+    sha256: Annotated[Id, COLUMN]
+    size: Annotated[int, COLUMN]
+    seconds: Annotated[float, COLUMN]
+    chunks: Annotated[int, COLUMN]
+    packets: Annotated[dict[str, int], Sort.CODE, COLUMN]
+    gaps: Annotated[list[list[float]], COLUMN]
+    interrupted: Annotated[bool, COLUMN]
+    cause: Annotated[Code, COLUMN]
+    ended_by: Maybe[Code] = UNSET
+
+
+@fact("recording_paused", Subject.RECORDING, term=Term.CALLS)
+class RecordingPaused(Body, frozen=True, kw_only=True):
+    """Nothing is recorded from here on."""
+
+    call_id: Id
+    why: Maybe[Words] = UNSET
+    """Where somebody asked who takes no part in the call."""
+
+
+@fact("recording_resumed", Subject.RECORDING, term=Term.CALLS)
+class RecordingResumed(Body, frozen=True, kw_only=True):
+    """It is recorded again."""
+
+    call_id: Id
+    why: Maybe[Words] = UNSET
+    """Where somebody asked who takes no part in the call."""
+
+
+@fact("recording_erasing", Subject.RECORDING, sets={"erasing_at": From.AT})
+class RecordingErasing(Body, frozen=True, kw_only=True):
+    """Its erasure is decided: whoever finds it without its receipt goes on with it."""
+
+    call_id: Id | None
+    basis: Annotated[Code, Column("erasing_basis")]
+
+
+@fact("recording_erased", Subject.RECORDING, sets={"erased_at": From.AT}, outlives_restore=True)
+class RecordingErased(Body, frozen=True, kw_only=True):
+    """The receipt: key and file are gone."""
+
+    call_id: Id | None
+    key_id: Id | None
+    basis: Code | None
+    file: Code
+    """``removed`` or ``not_there``."""
+    backups_until: Time
+    """The day until which a backup may hold the ciphertext."""
+
+
+@fact("erased_came_back", Subject.RECORDING)
+class ErasedCameBack(Body, frozen=True, kw_only=True):
+    """Something of an erased recording was there again, and is erased again."""
+
+    call_id: Id | None
+    what: Code
+    """``file`` or ``keys``."""
+
+
+@fact("exported", Subject.RECORDING, term=Term.STAYS, rests=Rests.RECORD)
+class Exported(Body, frozen=True, kw_only=True):
+    """A recording was handed out: by itself for a purpose, or in a bundle."""
+
+    call_id: Id | None
+    recipient: Id
+    purpose: Maybe[Words] = UNSET
+    bundle: Maybe[Id] = UNSET

@@ -1,0 +1,301 @@
+"""Facts of data-subject requests.
+
+Those of its course hold dates, codes and random ids, and stay. What a person said or is called stands in facts of its
+own, so that it can be erased and the course still be told: ``Opened`` and the steps are the course, ``AskedBy`` and
+``SaidAt`` are the person. The day of a step is ``on``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import (
+    COLUMN,
+    Code,
+    Column,
+    From,
+    Id,
+    Maybe,
+    Number,
+    Person,
+    Rests,
+    Sort,
+    Subject,
+    Term,
+    Time,
+    Words,
+)
+
+ToTell = Annotated[dict[str, list[dict[str, Any]]], Sort.ID]
+"""Recipients who are to be told (Art 19), each with what they were given."""
+
+
+@fact(
+    "request_opened",
+    Subject.REQUEST,
+    makes=True,
+    decides=True,
+    sets={"leaf_index": From.LEAF, "opened_at": From.AT, "actor": From.ACTOR},
+)
+class Opened(Body, frozen=True, kw_only=True):
+    """A request came."""
+
+    reference: Annotated[Code, COLUMN]
+    """``DSR-2026-0007``."""
+    asks: Annotated[Code, COLUMN]
+    channel: Annotated[Code, COLUMN]
+    received: Annotated[Time, COLUMN]
+    written: Annotated[bool, COLUMN]
+
+
+@fact("request_person", Subject.REQUEST, term=Term.REQUESTS, outlives_restore=True, decides=True)
+class AskedBy(Body, frozen=True, kw_only=True):
+    """Who asks, how to reach them, which numbers and calls; always complete, the newest counts."""
+
+    name: Annotated[Person | None, COLUMN]
+    contact: Annotated[Person | None, COLUMN]
+    lines: Annotated[list[Number], Column("numbers")]
+    about: Annotated[Person | None, COLUMN]
+    since: Annotated[Person | None, COLUMN]
+    """The call that it is about was made from here …"""
+    until: Annotated[Person | None, COLUMN]
+    """… to here."""
+    chosen: Maybe[list[Number]] = UNSET
+    """Numbers of calls that a search chose."""
+
+
+@fact("request_words", Subject.REQUEST, term=Term.REQUESTS)
+class SaidAt(Body, frozen=True, kw_only=True):
+    """What was said at a step."""
+
+    step: Code
+    text: Words
+
+
+@fact("request_identity_asked", Subject.REQUEST)
+class IdentityAsked(Body, frozen=True, kw_only=True):
+    """There is reasonable doubt who asks."""
+
+    on: Annotated[Time, Column("identity_asked_on")]
+    within: Maybe[int] = UNSET
+    """Days after the receipt that were time enough."""
+
+
+@fact("request_identity_proven", Subject.REQUEST)
+class IdentityProven(Body, frozen=True, kw_only=True):
+    """Who asks is known."""
+
+    on: Annotated[Time, Column("identified_on")]
+    checked: Annotated[Maybe[Code], COLUMN] = UNSET
+    """What was looked at, never what stood in it."""
+
+
+@fact("request_clarification_asked", Subject.REQUEST)
+class ClarificationAsked(Body, frozen=True, kw_only=True):
+    """What is meant was asked: the clock of an access request stands still."""
+
+    on: Annotated[Time, Column("paused_on")]
+
+
+@fact("request_clarified", Subject.REQUEST, sets={"paused_on": None, "searched_on": None})
+class Clarified(Body, frozen=True, kw_only=True):
+    """The answer came: the clock goes on."""
+
+    on: Annotated[Time, Column("clarified_on")]
+
+
+@fact("request_extended", Subject.REQUEST)
+class Extended(Body, frozen=True, kw_only=True):
+    """Three months in total."""
+
+    on: Annotated[Time, Column("extended_on")]
+
+
+@fact("request_looked", Subject.REQUEST)
+class Looked(Body, frozen=True, kw_only=True):
+    """Somebody looked at the calls of a span, whoever was called."""
+
+    since: Time | None
+    until: Time | None
+    shown: int
+
+
+@fact("request_searched", Subject.REQUEST)
+class Searched(Body, frozen=True, kw_only=True):
+    """What is held was found."""
+
+    on: Annotated[Time, Column("searched_on")]
+    found: Annotated[int, COLUMN]
+    entries: Maybe[int] = UNSET
+    outside: Maybe[int] = UNSET
+    whole: Maybe[bool] = UNSET
+    calls: Maybe[list[Id]] = UNSET
+
+
+@fact("request_acknowledged", Subject.REQUEST)
+class Acknowledged(Body, frozen=True, kw_only=True):
+    """The acknowledgement of a complaint was sent."""
+
+    on: Annotated[Time, Column("acknowledged_on")]
+
+
+@fact("request_granted", Subject.REQUEST)
+class Granted(Body, frozen=True, kw_only=True):
+    """It is done as asked."""
+
+    on: Annotated[Time, Column("granted_on")]
+    tell: Maybe[ToTell] = UNSET
+
+
+@fact("request_refused", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
+class Refused(Body, frozen=True, kw_only=True):
+    """It is refused."""
+
+    on: Annotated[Time, Column("refused_on")]
+    ground: Annotated[Code, COLUMN]
+
+
+@fact("request_carrying", Subject.REQUEST, sets={"carrying_at": From.AT, "carried_at": None})
+class Carrying(Body, frozen=True, kw_only=True):
+    """Its erasure is decided: whoever finds it without its receipt carries it out again. Once more, where a hold had
+    kept a part: it has no receipt again."""
+
+    calls: list[Id]
+    recipients: Annotated[Maybe[list[dict[str, Any]]], Sort.ID] = UNSET
+    """What went to whom, while it is still known."""
+
+
+@fact("request_carried", Subject.REQUEST, outlives_restore=True, sets={"carried_at": From.AT})
+class Carried(Body, frozen=True, kw_only=True):
+    """The receipt of an erasure: what went, and what is held by which hold."""
+
+    calls: int
+    recordings: int
+    shared: Maybe[int] = UNSET
+    facts: int
+    whole: bool
+    held_back: Annotated[int, COLUMN]
+    held_calls: int
+    held_by: list[Code]
+    held: Annotated[Maybe[int], COLUMN] = UNSET
+    open_requests: list[Code]
+    mentions: Maybe[list[Code]] = UNSET
+    """What else of others a number stands in."""
+    backups_until: Time
+    tell: Maybe[ToTell] = UNSET
+
+
+@fact("request_rectified", Subject.REQUEST)
+class Rectified(Body, frozen=True, kw_only=True):
+    """What is right was kept beside what is wrong."""
+
+    on: Time
+    records: list[Code]
+    tell: Maybe[ToTell] = UNSET
+
+
+@fact("rectification", Subject.ANY, term=Term.CALLS, rests=Rests.RECORD)
+class Rectification(Body, frozen=True, kw_only=True):
+    """A statement beside a record: what is right."""
+
+    request: Code
+    record: Code
+    """``call``, ``recording``, ``consent``, ``objection``."""
+    statement: Words
+    call_id: Maybe[Id] = UNSET
+    talk: Maybe[Id] = UNSET
+    """The call of theirs, where they were transferred to this one."""
+
+
+@fact("request_pack_made", Subject.REQUEST)
+class PackMade(Body, frozen=True, kw_only=True):
+    """A pack of all that is held was made."""
+
+    calls: int
+    recordings: int
+    left_out: int
+    sha256: Id
+
+
+class _Letter(Body, frozen=True, kw_only=True):
+    letter: Code = field(name="kind")
+    sha256: Maybe[Id] = UNSET
+    text_sha256: Maybe[Id] = UNSET
+    html_sha256: Maybe[Id] = UNSET
+    recipient: Maybe[Id] = UNSET
+
+
+@fact("letter_made", Subject.REQUEST)
+class LetterMade(_Letter, frozen=True, kw_only=True):
+    """A letter was made."""
+
+
+@fact("letter_sent", Subject.REQUEST, term=Term.REQUESTS)
+class LetterSent(_Letter, frozen=True, kw_only=True):
+    """It went out by mail."""
+
+    server: Person
+    """What the mail server said, which may name whom it would write to."""
+
+
+class _Told(Body, frozen=True, kw_only=True):
+    how: Maybe[Code] = UNSET
+    evidence: Maybe[Code] = UNSET
+    """A reference or the name of a file."""
+    evidence_kind: Maybe[Code] = UNSET
+    evidence_sha256: Maybe[Id] = UNSET
+
+
+@fact("request_person_told", Subject.REQUEST, outlives_restore=True, decides=True)
+class PersonTold(_Told, frozen=True, kw_only=True):
+    """The refusal went to the person."""
+
+    on: Annotated[Time, Column("person_told_on")]
+
+
+@fact("request_authority_told", Subject.REQUEST, outlives_restore=True, decides=True)
+class AuthorityTold(_Told, frozen=True, kw_only=True):
+    """The refusal went to the supervisory authority."""
+
+    on: Annotated[Time, Column("authority_told_on")]
+
+
+@fact("request_part_told", Subject.REQUEST)
+class PartTold(_Told, frozen=True, kw_only=True):
+    """What a hold keeps, and why, went to the person or the authority."""
+
+    on: Time
+    who: Code
+
+
+@fact("request_recipient_told", Subject.REQUEST)
+class RecipientTold(_Told, frozen=True, kw_only=True):
+    """That it is erased, restricted or put right went to somebody who had been given it (Art 19)."""
+
+    on: Time
+    recipient: Id
+
+
+@fact("request_fulfilled", Subject.REQUEST, outlives_restore=True, decides=True)
+class Fulfilled(_Told, frozen=True, kw_only=True):
+    """What was granted is done, and the person was told."""
+
+    on: Annotated[Time, Column("fulfilled_on")]
+
+
+@fact("request_withdrawn", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
+class Withdrawn(Body, frozen=True, kw_only=True):
+    """The person takes it back."""
+
+    on: Annotated[Time, Column("withdrawn_on")]
+
+
+@fact("request_replayed", Subject.REQUEST)
+class RequestReplayed(Body, frozen=True, kw_only=True):
+    """Its erasure was carried out once more, from the memory journal."""
+
+    carried_at: Time
+    whole: bool

@@ -1,0 +1,127 @@
+"""Facts about holds, sweeps and erasures, and words that stand beside another fact."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, field
+
+from gate.core.facts.fact import Body, fact
+from gate.core.facts.marks import (
+    COLUMN,
+    Code,
+    Column,
+    From,
+    Id,
+    Maybe,
+    Number,
+    Rests,
+    Sort,
+    Subject,
+    Term,
+    Time,
+    Words,
+)
+
+
+@fact(
+    "hold",
+    Subject.HOLD,
+    term=Term.REQUESTS,
+    makes=True,
+    outlives_restore=True,
+    decides=True,
+    sets={"leaf_index": From.LEAF, "made_at": From.AT, "actor": From.ACTOR},
+)
+class Hold(Body, frozen=True, kw_only=True):
+    """A recording, a call or a number is kept from erasure; a restriction keeps it from being opened too."""
+
+    sort: Annotated[Code, COLUMN] = field(name="kind")
+    """``hold`` or ``restriction``."""
+    target: Annotated[Code, COLUMN]
+    recording_id: Annotated[Maybe[Id | None], COLUMN] = UNSET
+    call_id: Annotated[Maybe[Id | None], COLUMN] = UNSET
+    number: Annotated[Maybe[Number | None], COLUMN] = UNSET
+    reason: Annotated[Words, COLUMN]
+    reference: Annotated[Words, COLUMN]
+
+
+@fact(
+    "hold_released",
+    Subject.HOLD,
+    term=Term.REQUESTS,
+    outlives_restore=True,
+    decides=True,
+    sets={"released_at": From.AT, "released_by": From.ACTOR},
+)
+class HoldReleased(Body, frozen=True, kw_only=True):
+    """A hold has ended: what is due goes with the next sweep."""
+
+    reason: Annotated[Words, Column("released_why")]
+    told_on: Maybe[Time] = UNSET
+    """The day on which whoever asked for the restriction was told."""
+
+
+@fact("retention_swept", Subject.GATE)
+class RetentionSwept(Body, frozen=True, kw_only=True):
+    """Recordings that were due have gone."""
+
+    day: Time
+    digest: Id
+    due: int
+    erased: int
+    resumed: int
+    held: int
+    faults: int
+    unknown_files: int
+    complete: bool
+    terms: Annotated[dict[str, Any], Sort.CODE]
+
+
+@fact("retention_reason", Subject.GATE, term=Term.REQUESTS)
+class RetentionReason(Body, frozen=True, kw_only=True):
+    """Why somebody swept by hand."""
+
+    reason: Words
+
+
+@fact("terms_swept", Subject.GATE)
+class TermsSwept(Body, frozen=True, kw_only=True):
+    """What is personal beside recordings and past its term has gone."""
+
+    day: Time
+    months: Annotated[dict[str, int], Sort.CODE]
+    gone: Annotated[dict[str, int], Sort.CODE]
+    held: int
+    exports: int
+
+
+@fact("facts_erased", Subject.ANY, rests=Rests.LOG)
+class FactsErased(Body, frozen=True, kw_only=True):
+    """Facts were emptied on purpose (``gate.store.erasure``); without this one, that is tampering."""
+
+    basis: Code
+    what: Code
+    leaves: list[int]
+    stays: Annotated[Maybe[dict[str, dict[str, str]]], Sort.ID] = UNSET
+    """Table -> key -> what the columns that stay came to."""
+    filed: Annotated[Maybe[dict[str, str]], Sort.ID] = UNSET
+    """Leaf -> the call that its fact speaks of."""
+
+
+@fact("words", Subject.LOG, term=Term.REQUESTS)
+class Beside(Body, frozen=True, kw_only=True):
+    """A reason or a purpose beside the fact that it is of, of the same subject: emptied, it leaves that fact whole."""
+
+    of: Code
+    text: Words
+
+
+@fact("number_shown", Subject.ANY, term=Term.RECORD)
+class NumberShown(Body, frozen=True, kw_only=True):
+    """Somebody saw a number in full, and says why."""
+
+    sort: Code = field(name="kind")
+    why: Words
+    reference: Maybe[Words] = UNSET
+    """The CRM's own id of a contact, which may be anything."""

@@ -1,0 +1,91 @@
+"""The catalogue of facts: the bytes are those that were always written, and every kind says what follows from it."""
+
+import json
+import sqlite3
+import tarfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pytest
+
+from gate.core.evidence import canonical, commitment, leaf_bytes
+from gate.core.facts import CATALOGUE, Body, derived, read
+from gate.core.facts.fact import fact, marked
+from gate.core.facts.marks import COLUMN, Id, Maybe, Sort, Subject, Term, Words
+
+DATA = Path(__file__).parents[1] / "data"
+WRITTEN = [json.loads(line) for line in (DATA / "facts" / "as_written.jsonl").read_text().splitlines()]
+"""Facts as gates wrote them before their kinds were types, with their leaves: every kind, in every shape."""
+
+
+@pytest.mark.parametrize("kind", sorted({each["kind"] for each in WRITTEN}))
+def test_every_kind_is_written_to_the_same_bytes_and_leaves(kind):
+    for each in [each for each in WRITTEN if each["kind"] == kind]:
+        body = canonical(read(kind, json.loads(each["body"])).values())
+        assert body.decode() == each["body"]
+        commit = commitment(bytes.fromhex(each["salt"]), body)
+        assert leaf_bytes(kind, each["subject"], each["at"], each["actor"], commit).decode() == each["leaf"]
+
+
+def test_a_log_of_the_first_release_is_read_and_written_to_the_same_bytes(tmp_path):
+    with tarfile.open(DATA / "upgrade" / "0.1.tar.xz") as archive:
+        file = archive.extractfile("./data/gate.db")
+        (tmp_path / "gate.db").write_bytes(file.read())
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        facts = connection.execute("SELECT kind, body FROM facts WHERE body IS NOT NULL").fetchall()
+    assert len(facts) > 30
+    assert [canonical(read(kind, json.loads(body)).values()).decode() for kind, body in facts] == [b for _, b in facts]
+
+
+def test_no_kind_was_lost():
+    kinds = {each["kind"] for each in WRITTEN}
+    assert len(kinds) == 99 and kinds <= CATALOGUE.keys()
+
+
+def test_what_sip_headers_hold_is_written_whatever_bytes_they_had():
+    body = next(each for each in WRITTEN if each["kind"] == "decision")["body"]
+    odd = json.loads(body) | {"raw": "\udce9", "display_name": "Ren\udce9"}
+    assert canonical(read("decision", odd).values()) == canonical(odd)
+
+
+# --- marks
+
+
+@pytest.mark.parametrize(
+    "hint", [str, Maybe[str], list[str], dict[str, int], dict[str, object], Annotated[str, COLUMN]]
+)
+def test_a_text_that_nobody_has_marked_is_no_field(hint):
+    with pytest.raises(TypeError, match="a text is unmarked"):
+        fact("new_kind", Subject.GATE)(msgspec.defstruct("New", [("text", hint)], bases=(Body,), frozen=True))
+    assert "new_kind" not in CATALOGUE
+
+
+def test_a_kind_is_declared_once():
+    with pytest.raises(TypeError, match="two kinds of fact are called decision"):
+        fact("decision", Subject.GATE)(msgspec.defstruct("Again", [("id", Id)], bases=(Body,), frozen=True))
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGUE))
+def test_what_is_personal_has_a_term_and_only_that(kind):
+    assert bool(derived.personal(kind)) == (CATALOGUE[kind].marks.term is not None)
+
+
+def test_words_of_people_are_known_in_every_kind():
+    words = {kind for kind in CATALOGUE if Sort.WORDS in {m for _, _, ms in marked(CATALOGUE[kind]) for m in ms}}
+    assert {"hold", "request_words", "recording_paused", "exported", "rectification", "words"} <= words
+
+
+def test_a_new_kind_is_one_class():
+    try:
+
+        @fact("lent", Subject.RECORDING, term=Term.CALLS, outlives_restore=True)
+        class Lent(Body, frozen=True, kw_only=True):
+            call_id: Id
+            to: Words
+            until: Maybe[Id] = msgspec.UNSET
+
+        assert Lent(call_id="c", to="Ann").values() == {"call_id": "c", "to": "Ann"}
+        assert derived.personal("lent") == ("to",)
+    finally:
+        CATALOGUE.pop("lent", None)
