@@ -116,7 +116,16 @@ def test_fields_of_a_decision_over_http_are_those_of_the_operation() -> None:
 
 
 def test_the_configuration_page_has_every_key_with_its_default() -> None:
-    pages = ("configuration", "calls-in", "edge", "phone-systems", "http-api", "recordings-from-elsewhere", "siprec")
+    pages = (
+        "configuration",
+        "calls",
+        "calls-in",
+        "edge",
+        "phone-systems",
+        "http-api",
+        "recordings-from-elsewhere",
+        "siprec",
+    )
     text = "".join(page(each).text for each in pages)
     shown = re.findall(r"^\| `([a-z0-9_]+\.[a-z0-9_]+)` \| (.+?) \|", text, re.MULTILINE)
     wanted = []

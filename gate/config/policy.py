@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from gate.config.office import Requests
-from gate.config.schema import Calling, Config, Consents, Retention
+from gate.config.schema import ATTEMPTS, Calling, Config, Consents, Retention
 from gate.core.retention import MONTHS
 
 CLOCK_BEGINS: Final = date(2026, 11, 26)
@@ -59,6 +59,10 @@ def _terms(config: Config) -> Iterator[str]:
     yield from _above("requests.identity_days", config.requests.identity_days, Requests().identity_days)
     if config.calling.redial_hours < (least := Calling().redial_hours):
         yield f"calling.redial_hours is {config.calling.redial_hours}: the policy's least is {least}"
+    for name in ATTEMPTS:
+        value, most = getattr(config.calling, name), getattr(Calling(), name)
+        if not 0 < value <= most:
+            yield f"calling.{name} is {value or 'without a bound'}: the policy's most is {most}"
 
 
 def _above(key: str, value: int, most: int) -> Iterator[str]:

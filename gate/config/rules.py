@@ -35,6 +35,7 @@ from gate.config.mail import (
 from gate.config.office import Authority, Letters, Mail, Privacy, Requests
 from gate.config.policy import review_fault
 from gate.config.schema import (
+    ATTEMPTS,
     Announcement,
     Calling,
     Consents,
@@ -312,7 +313,7 @@ def _calling(calling: Calling) -> Iterator[Fault]:
             ("calling", "registers"),
             f"a live gate screens against both; add {' and '.join(sorted(lacking))} (PECR reg 21)",
         )
-    yield from at_least(calling, "calling", 0, "redial_hours")
+    yield from at_least(calling, "calling", 0, "redial_hours", *ATTEMPTS)
 
 
 def _consent(consent: Consents) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ made directly (``Config(firm=…, trunk=…)``) they are not checked.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from gate.config.calls_in import CallIn, CallsIn
 from gate.config.carriers import Emergency, Trunk
@@ -254,10 +254,21 @@ class Calling(Section, frozen=True):
     registers: tuple[str, ...] = ("tps", "ctps")
     redial_hours: int = 72
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    attempts_at_once: int = 1
+    """Attempts at one number that may be in hand, of the whole firm: they ring or talk (LAW 3.6); 0: no bound."""
+    attempts_a_minute: int = 2
+    """Attempts at one number in any minute, answered or not; 0: no bound."""
+    attempts_an_hour: int = 3
+    attempts_a_day: int = 6
+    """In any 24 hours."""
     block: tuple[str, ...] = ("personal", "pager", "084", "087", "helpline")
     """Kinds of numbers that no marketing call goes to: 070, 076, 084, 087, and helplines (0800 1111, 0808 80…)."""
     objection_stops_service: bool = False
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
+
+
+ATTEMPTS: Final = ("attempts_at_once", "attempts_a_minute", "attempts_an_hour", "attempts_a_day")
+"""The keys of ``Calling`` that bound how often one number is tried."""
 
 
 class Consents(Section, frozen=True):

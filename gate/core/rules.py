@@ -22,8 +22,36 @@ _OF_EVIDENCE: Final = (
 MAX_AGE_DAYS: Final = 27
 """PECR reg 21(3), LAW 1.4: a snapshot as of day D supports calls up to and including D+27."""
 
+DAY: Final = timedelta(days=1)
+"""The longest time in which attempts are counted."""
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+
 LONGEST_CONSENT: Final = 120
 """Months; nobody remembers longer what they agreed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """How often the firm may try one number, on marketing and on service calls: answered or not (LAW 3.6). 0: no
+    bound."""
+
+    at_once: int = 1
+    """Attempts at it that are not over."""
+    a_minute: int = 2
+    an_hour: int = 3
+    a_day: int = 6
+
+    @property
+    def windows(self) -> tuple[tuple[int, timedelta, str], ...]:
+        """The bounds that there are in a time, each with that time and its name."""
+        every = ((self.a_minute, _MINUTE, "a minute"), (self.an_hour, _HOUR, "an hour"), (self.a_day, DAY, "a day"))
+        return tuple(each for each in every if each[0])
+
+    @property
+    def any(self) -> bool:
+        """There is a bound: attempts need to be counted."""
+        return bool(self.at_once or self.windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +73,8 @@ class Rules:
     """The firm is authorised, or trustee or manager of a scheme: else it calls nobody about pensions (reg 21B)."""
     redial: timedelta = timedelta(hours=72)
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    attempts: AttemptLimits = AttemptLimits()
+    """How often one number may be tried."""
     allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
     live: bool = True
     """A live gate refuses the drama ranges (LAW 6.5)."""
@@ -80,6 +110,9 @@ class Rules:
             raise ValueError(f"a consent holds for 1 to {LONGEST_CONSENT} months, not {self.consent_months}")
         if self.redial < timedelta(0):
             raise ValueError("the redial pause cannot be negative")
+        limits = self.attempts
+        if min(limits.at_once, limits.a_minute, limits.an_hour, limits.a_day) < 0:
+            raise ValueError("the bounds of attempts cannot be negative")
 
 
 def days_left(as_of: date, today: date, max_age_days: int = MAX_AGE_DAYS) -> int:

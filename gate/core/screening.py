@@ -25,6 +25,7 @@ from gate.core.own_lists import (
 from gate.core.rules import Rules, days_left
 from gate.core.terms import (
     ALLOWING,
+    UNTRIED,
     Attempt,
     Consent,
     Decision,
@@ -35,6 +36,7 @@ from gate.core.terms import (
     Scope,
     Stop,
     Topic,
+    Tried,
     Verdict,
 )
 from gate.core.wording import REGISTER_TITLES, date_text, sentence
@@ -54,19 +56,21 @@ def decide(
     last_unattended: datetime | None,
     rules: Rules,
     now: datetime,
+    tried: Tried = UNTRIED,
 ) -> Decision:
     """The decision on one attempt.
 
     ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register
     says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; ``stops``
-    are the requests and restrictions that stop marketing to it now; every time is aware.
+    are the requests and restrictions that stop marketing to it now; ``tried`` is how often it was tried; every time is
+    aware.
     Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
     """
     e164 = number.e164 if isinstance(number, Number) else ""
     try:
         if not e164 and (routed := emergency(attempt, rules)):
             return routed
-        answer = _answer(attempt, number, registers, consents, objections, stops, last_unattended, rules, now)
+        answer = _answer(attempt, number, registers, consents, objections, stops, last_unattended, tried, rules, now)
         verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
         return Decision(
             verdict=verdict,
@@ -105,6 +109,7 @@ def _answer(
     objections: Sequence[Objection],
     stops: Sequence[Stop],
     last_unattended: datetime | None,
+    tried: Tried,
     rules: Rules,
     now: datetime,
 ) -> _Answer:
@@ -121,7 +126,7 @@ def _answer(
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
         # An objection that is lost with the evidence would have stopped it where the firm says so.
-        return _service(objections, live, rules)
+        return _service(objections, live, tried, rules, now)
     blocked = (
         _kind(number, rules)
         or _objection(objections, live)
@@ -132,6 +137,7 @@ def _answer(
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
         or _redial(last_unattended, rules, now)
+        or _attempts(tried, rules, now)
         or _evidence(rules)
     )
     if blocked:
@@ -184,16 +190,18 @@ def _objection(objections: Sequence[Objection], live: Sequence[Consent]) -> _Ans
     return _Answer(Reason.OBJECTED, objection_id=standing.id) if standing else None
 
 
-def _service(objections: Sequence[Objection], live: Sequence[Consent], rules: Rules) -> _Answer:
+def _service(
+    objections: Sequence[Objection], live: Sequence[Consent], tried: Tried, rules: Rules, now: datetime
+) -> _Answer:
     """LAW 1.7a: who wants no calls at all gets no service call either, whatever they consented to: a consent is to
     marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too. An
     objection to marketing that stands is named with the call, which it does not stop: such calls are counted."""
     stopping = [each for each in objections if rules.objection_stops_service or each.scope is Scope.ALL]
     if stopped := _objection(stopping, ()):
         return stopped
-    lost = _rolled_back(rules) if rules.objection_stops_service else None
+    blocked = (_rolled_back(rules) if rules.objection_stops_service else None) or _attempts(tried, rules, now)
     standing = standing_objection(objections, live)
-    return lost or _Answer(Reason.SERVICE_CALL, objection_id=standing.id if standing else None)
+    return blocked or _Answer(Reason.SERVICE_CALL, objection_id=standing.id if standing else None)
 
 
 def _withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) -> _Answer | None:
@@ -352,3 +360,20 @@ def _redial(last_unattended: datetime | None, rules: Rules, now: datetime) -> _A
         Reason.REDIAL_TOO_SOON,
         f"They lately answered a call of ours and found nobody there: call after {date_text(again)} {again:%H:%M}.",
     )
+
+
+def _attempts(tried: Tried, rules: Rules, now: datetime) -> _Answer | None:
+    """LAW 3.6: nobody is rung again and again, nor by two agents at once; on service calls neither. What was cancelled,
+    busy or not answered counts as well: it rang."""
+    limits = rules.attempts
+    if limits.at_once and tried.in_hand >= limits.at_once:
+        return _Answer(Reason.BUSY_WITH_CALL)
+    for most, span, name in limits.windows:
+        if len(tried.times) >= most and now - tried.times[most - 1] < span:
+            again = (tried.times[most - 1] + span).astimezone(rules.timezone)
+            return _Answer(
+                Reason.TOO_MANY_ATTEMPTS,
+                f"This number was tried {most} times in {name}, as often as may be: "
+                f"call after {date_text(again)} {again:%H:%M}.",
+            )
+    return None

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     CLI_NOT_OWNED = "cli_not_owned"
     NUMBER_INVALID = "number_invalid"
     REDIAL_TOO_SOON = "redial_too_soon"
+    BUSY_WITH_CALL = "busy_with_call"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     RECORDER_UNAVAILABLE = "recorder_unavailable"
     ANNOUNCEMENT_UNAVAILABLE = "announcement_unavailable"
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"
@@ -167,6 +169,19 @@ class Objection:
     """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
     scope: Scope = Scope.MARKETING
     """What it stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The attempts that were let through to a number in the last day, whatever became of them."""
+
+    in_hand: int = 0
+    """Of them, those that are not over: they ring, are announced to or talk."""
+    times: tuple[datetime, ...] = ()
+    """When each was asked for, newest first."""
+
+
+UNTRIED = Tried()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ _SENTENCES: Final = {
     "ask for the right one to be set.",
     Reason.NUMBER_INVALID: "This is not a telephone number that can be dialled: check it and dial again.",
     Reason.REDIAL_TOO_SOON: "They lately answered a call of ours and found nobody there: call later.",
+    Reason.BUSY_WITH_CALL: "A call of ours to this number is up or rings: wait until it is over.",
+    Reason.TOO_MANY_ATTEMPTS: "This number was tried as often as may be: call later.",
     Reason.RECORDER_UNAVAILABLE: "Calls cannot be recorded at the moment, so none are made: try again in a minute.",
     Reason.ANNOUNCEMENT_UNAVAILABLE: "The announcement cannot be played on this call, so it is not made: "
     "ask for it to be prepared for this phone's codecs.",
@@ -93,6 +95,8 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.CLI_NOT_OWNED: "the number shown is not ours",
     Reason.NUMBER_INVALID: "not a telephone number",
     Reason.REDIAL_TOO_SOON: "called too lately",
+    Reason.BUSY_WITH_CALL: "a call of ours to it is up",
+    Reason.TOO_MANY_ATTEMPTS: "tried too often",
     Reason.TOO_MANY_CALLS: "all lines are busy",
     Reason.NOT_AUTHENTICATED: "this phone is not known",
     Reason.CLAIM_REFUSED: "its purpose is not accepted",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gate.config import Config
+from gate.config.schema import ATTEMPTS
 from gate.core.hours import Hours
-from gate.core.rules import Rules
+from gate.core.rules import AttemptLimits, Rules
 from gate.core.showing import LONDON
 from gate.errors import ConfigError
 
@@ -29,6 +30,7 @@ def rules_of(config: Config) -> Rules:
             consent_months=config.consent.months,
             pensions_authorised=bool(config.firm.pensions_authorisation.strip()),
             redial=timedelta(hours=calling.redial_hours),
+            attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
             live=calling.live,
             emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
             block=frozenset(calling.block),

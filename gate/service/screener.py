@@ -9,8 +9,8 @@ from datetime import datetime
 from gate.core import numbers, screening
 from gate.core.numbers import Number, NumberRefused
 from gate.core.record import decision_body, refusal
-from gate.core.rules import Rules
-from gate.core.terms import UNPROVEN, Attempt, Decision, Reason
+from gate.core.rules import DAY, Rules
+from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.service.trust import Trust
@@ -47,12 +47,18 @@ class Screener:
 
     def check(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> Decision:
         """The decision for an attempt at ``now``; nothing is kept."""
-        number: Number | NumberRefused
-        try:
-            number = numbers.parse(attempt.raw_number)
-        except NumberRefused as refused:
-            number = refused.with_traceback(None)  # which would hold the frames, and all that was in hand in them
-        known = isinstance(number, Number)
+        return self._check(tx, attempt, _read(attempt.raw_number), now, None)
+
+    def _check(
+        self,
+        tx: StoreTransaction,
+        attempt: Attempt,
+        number: Number | NumberRefused,
+        now: datetime,
+        question: str | None,
+    ) -> Decision:
+        """``question``: the one that this attempt comes of."""
+        rules, known = self.rules, isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
         reached = [each for each in (e164, numbers.begins_with(e164)) if each]
         return screening.decide(
@@ -63,7 +69,8 @@ class Screener:
             objections=[objection for each in reached for objection in tx.objections(each)],
             stops=[stop for each in reached for stop in tx.stops(each)],
             last_unattended=tx.last_unattended(e164) if known else None,
-            rules=self.rules,
+            tried=tx.tried(e164, now - DAY, question) if known and rules.attempts.any else UNTRIED,
+            rules=rules,
             now=now,
         )
 
@@ -93,15 +100,25 @@ class Screener:
         side (recorder away, stopping, …): it turns an allowed call into a refused one, and never the other way round. A
         caller who has not proven who it is learns nothing about the number: there the obstacle comes first.
         """
+        number = _read(attempt.raw_number)
+        e164 = number.e164 if isinstance(number, Number) else ""
+        question = question_of(tx, e164, attempt.claimed_by, now) if asked_before is not None else None
         if obstacle is Reason.NOT_AUTHENTICATED or (obstacle is not None and attempt.claimed_by == UNPROVEN):
             decision = refusal(obstacle, attempt)
         else:
-            decision = self.check(tx, attempt, now)
+            decision = self._check(tx, attempt, number, now, question)
             if obstacle is not None and decision.allowed:
                 decision = refusal(obstacle, attempt, after=decision)
         body = decision_body(decision, attempt) | dict(origin)
-        if asked_before is not None and (question := question_of(tx, decision.number, attempt.claimed_by, now)):
+        if asked_before is not None and question:
             body["question"] = question
             asked_before()
         tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
         return decision
+
+
+def _read(raw: str) -> Number | NumberRefused:
+    try:
+        return numbers.parse(raw)
+    except NumberRefused as refused:
+        return refused.with_traceback(None)  # which would hold the frames, and all that was in hand in them

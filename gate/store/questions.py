@@ -35,6 +35,8 @@ CREATE INDEX calls_sip ON calls (sip_call_id) WHERE sip_call_id IS NOT NULL;
 ASKED: Final = "CREATE INDEX calls_asked ON calls (number, claimed_by, at, call_id) WHERE source = 'ask'"
 """Of another: questions alone. Each decision looks for one, and by ``calls_number`` it would go through all that the
 same number was dialled in that minute."""
+TRIED: Final = "CREATE INDEX calls_tried ON calls (number, at, call_id) WHERE verdict = 'allow'"
+"""Of a third: each decision counts what was let through, and refused attempts may be many."""
 _QUESTION = (
     "SELECT call_id FROM calls AS asked INDEXED BY calls_asked WHERE number = ? AND claimed_by = ? AND at >= ?"
     " AND source = 'ask' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"

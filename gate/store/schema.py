@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gate.errors import StoreError
 from gate.store.contact_table import SCHEMA as CONTACTS
-from gate.store.questions import ASKED
+from gate.store.questions import ASKED, TRIED
 from gate.store.questions import SCHEMA as QUESTIONS
 from gate.store.receipt_table import SCHEMA as RECEIPTS
 from gate.store.request_table import PARTLY_DONE
@@ -262,6 +262,7 @@ STEPS: Final = (
     ),
     Step("m019_transfers", TRANSFERS),
     Step("m020_questions_alone", ASKED),
+    Step("m021_attempts_let_through", TRIED),
 )
 """Every change of the tables, in order."""
 

@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic
+from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts
 from gate.store.fold import Columns, LogEntry, Table, hash_in, number_hash
 from gate.store.projections import TOUCHED, call_of
+from gate.store.questions import IS_ATTEMPT
 from gate.store.request_table import IS_OPEN
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 from gate.store.values import utf8
@@ -50,6 +51,12 @@ _STOPS = (
 _UNATTENDED = (
     "SELECT max(answered_at) FROM calls"
     " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
+)
+
+_TRIED = (
+    "SELECT at, ended_at IS NULL AND source IS NOT 'ask' FROM calls INDEXED BY calls_tried"  # noqa: S608
+    " WHERE number = ? AND at > ? AND verdict = 'allow' AND reason NOT IN ('call_in', 'emergency_call')"
+    f" AND call_id IS NOT ? AND {IS_ATTEMPT} ORDER BY at DESC"
 )
 
 _SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
@@ -200,6 +207,13 @@ class StoreTransaction:
         with self._guarded() as connection:
             (at,) = connection.execute(_UNATTENDED, (number,)).fetchone()
         return datetime.fromisoformat(at) if at else None
+
+    def tried(self, number: str, since: datetime, besides: str | None = None) -> Tried:
+        """The attempts at this number that were let through after ``since``; a question that a call came of is none,
+        nor is the call ``besides``."""
+        with self._guarded() as connection:
+            rows = connection.execute(_TRIED, (number, stamp(since), besides)).fetchall()
+        return Tried(sum(open_ for _, open_ in rows), tuple(datetime.fromisoformat(at) for at, _ in rows))
 
     def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError`` for any other statement."""

@@ -135,6 +135,12 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "core/test_calls.py::test_law_3_5_an_emergency_call_waits_for_nothing_and_is_not_ended_by_the_gate",
         "e2e/test_emergency.py::test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after",
     ),
+    "3.6": (
+        f"{SCREENING}::test_law_3_6_one_attempt_at_a_number_at_a_time",
+        f"{SCREENING}::test_law_3_6_attempts_in_a_minute_an_hour_and_a_day",
+        "attack/test_harassed.py::test_fifty_agents_ring_one_person_once",
+        "attack/test_harassed.py::test_who_gives_up_at_once_rings_them_twice_a_minute_and_a_restart_forgets_none",
+    ),
     "6.1": (f"{NUMBERS}::test_law_6_1_lengths", f"{NUMBERS}::test_law_6_1_first_digit"),
     "6.2": (
         f"{NUMBERS}::test_law_6_2_vectors",

@@ -11,8 +11,8 @@ import pytest
 from gate.core.hours import Hours
 from gate.core.own_lists import last_consent, live_consents
 from gate.core.record import decision_body
-from gate.core.rules import Rules, days_left
-from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic
+from gate.core.rules import AttemptLimits, Rules, days_left
+from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic, Tried
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 
 HOUR = timedelta(hours=1)
@@ -326,6 +326,7 @@ STEPS: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.LISTED_CTPS, {"listed": True}),
     (Reason.OUTSIDE_HOURS, {"hours": Hours(week=(None,) * 7)}),
     (Reason.REDIAL_TOO_SOON, {"last_unattended": NOON - HOUR}),
+    (Reason.BUSY_WITH_CALL, {"tried": Tried(in_hand=1)}),
 ]
 
 
@@ -438,6 +439,43 @@ def test_law_3_4_no_redial_for_72_hours_after_a_call_without_an_agent() -> None:
         blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - since, consents=[CONSENT], registers=LISTED)
     allowed(last_unattended=NOON - timedelta(hours=72))
     assert "6 March 2026 11:00" in blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - HOUR)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("who", [{}, {"consents": [CONSENT], "registers": LISTED}, {"purpose": Purpose.SERVICE}])
+def test_law_3_6_one_attempt_at_a_number_at_a_time(who: dict[str, Any]) -> None:
+    tried = Tried(in_hand=1, times=(NOON - 5 * HOUR,))
+    assert "wait until it is over" in blocked(Reason.BUSY_WITH_CALL, tried=tried, **who)
+    allowed(screen(**who).reason, tried=replace(tried, in_hand=0), **who)
+    allowed(screen(**who).reason, tried=tried, attempts=AttemptLimits(at_once=2), **who)
+
+
+@pytest.mark.parametrize("who", [{}, {"consents": [CONSENT], "registers": LISTED}, {"purpose": Purpose.SERVICE}])
+@pytest.mark.parametrize(
+    ("most", "span", "said"),
+    [
+        (2, MINUTE, "2 times in a minute, as often as may be: call after 3 March 2026 12:00"),
+        (3, HOUR, "3 times in an hour, as often as may be: call after 3 March 2026 12:00"),
+        (6, DAY, "6 times in a day, as often as may be: call after 3 March 2026 12:00"),
+    ],
+)
+def test_law_3_6_attempts_in_a_minute_an_hour_and_a_day(
+    most: int, span: timedelta, said: str, who: dict[str, Any]
+) -> None:
+    step = span / most
+    oldest = NOON - span + timedelta(seconds=1)
+    times = (*(NOON - n * step for n in range(most - 1)), oldest)
+    assert said in blocked(Reason.TOO_MANY_ATTEMPTS, tried=Tried(0, times), **who)
+    fine = screen(**who).reason
+    allowed(fine, tried=Tried(0, times[:-1]), **who)
+    allowed(fine, tried=Tried(0, (*times[:-1], NOON - span)), **who)
+    allowed(fine, tried=Tried(9, times), attempts=AttemptLimits(0, 0, 0, 0), **who)
+
+
+def test_law_3_6_the_clock_that_was_set_back_forgets_no_attempt() -> None:
+    blocked(Reason.TOO_MANY_ATTEMPTS, tried=Tried(0, (NOON + HOUR, NOON + MINUTE)))
 
 
 @pytest.mark.parametrize("raw", ["999", "112", "101", "111", "118500", "sip:999@example.invalid", "+44999"])

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gate.core.hours import Hours
+from gate.core.terms import UNTRIED, Tried
 from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
 from gate.service.screener import Screener
@@ -34,6 +35,9 @@ class Nothing:
 
     def last_unattended(self, number: str) -> None:
         return None
+
+    def tried(self, *_: object) -> Tried:
+        return UNTRIED
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,31 @@ PLANS = [
     (lambda tx: tx.stops(NUMBER), "requests USING COVERING INDEX requests_stopping (asks=?"),
     (lambda tx: tx.stops(NUMBER), "holds USING INDEX holds_number (number=?)"),
     (lambda tx: tx.last_unattended(NUMBER), "calls_unattended (number=?"),
+    (lambda tx: tx.tried(NUMBER, START), "calls_tried (number=? AND at>?)"),
     (lambda tx: question_of(tx, NUMBER, "pbx:a", START), "calls_asked (number=? AND claimed_by=? AND at>?)"),
 ]
+
+
+def test_attempts_at_a_number_are_those_that_were_let_through_and_count_once(store):
+    minutes = [START + timedelta(minutes=n) for n in range(9)]
+    ended = Fact("ended", "over", minutes[1], "gate", {"by": "caller", "cause": "cancelled", "code": 487})
+    put(
+        store,
+        decision("too old", at=START - timedelta(seconds=1)),
+        decision("over", at=minutes[1]),
+        ended,
+        decision("refused", at=minutes[2], reason="objected"),
+        decision("another's", "+442079460001", at=minutes[3]),
+        decision("asked", at=minutes[4], source="ask"),
+        decision("its call", at=minutes[5], question="asked"),
+        decision("asked alone", at=minutes[6], source="ask"),
+        Fact("call_in", "theirs", minutes[7], "gate", {"number": NUMBER, "verdict": "allow", "reason": "call_in"}),
+        decision("service", at=minutes[8], reason="service_call"),
+    )
+    since = START - timedelta(seconds=1)
+    found = store.call(lambda tx: tx.tried(NUMBER, since))
+    assert (found.in_hand, found.times) == (2, (minutes[8], minutes[6], minutes[5], minutes[1]))
+    assert store.call(lambda tx: tx.tried(NUMBER, since, "asked alone")).times == (minutes[8], minutes[5], minutes[1])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""One person is not rung by fifty agents at once, nor by one who gives up again and again; a restart forgets none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gate.config.schema import ATTEMPTS, Calling
+from tests.attack.test_dialler import busy_carrier
+from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.sip_peer import Callee, Heard, Phone
+
+AGENTS = 50
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+    house = Gatehouse(tmp_path / "gate")
+    house.set("calling", **{name: getattr(Calling(), name) for name in ATTEMPTS})
+    house.set("purpose_header", name="X-Dialgate-Purpose", allowed=["trunk:pbx"])
+    house.add_pbx()
+    house.start()
+    yield house
+    house.stop()
+
+
+def answer(phone: Phone) -> Heard:
+    """The first that is more than 100; acknowledged where it is final."""
+    while (heard := phone.recv()).code < 180:
+        pass
+    if heard.code >= 200:
+        phone.ack(heard)
+    return heard
+
+
+def test_fifty_agents_ring_one_person_once(gate: Gatehouse) -> None:
+    phones = [Phone(gate.address) for _ in range(AGENTS)]
+    with Callee(port=gate.trunk_port) as callee:
+        for index, phone in enumerate(phones):
+            phone.dial(UNLISTED, headers=("X-Dialgate-Purpose: service",) if index % 2 else ())
+        callee.ring()
+        answers = [answer(phone) for phone in phones]
+        said = Counter((each.code, each.get("X-Dialgate-Reason")) for each in answers)
+        assert said == {(180, ""): 1, (603, "busy_with_call"): AGENTS - 1}
+        callee.say(486, "Busy Here")
+        callee.recv(only="ACK")
+        assert callee.quiet(0.2)
+    (lucky,) = [phone for phone, heard in zip(phones, answers, strict=True) if heard.code == 180]
+    assert answer(lucky).code == 486
+    for phone in phones:
+        phone.sock.close()
+
+
+def test_who_gives_up_at_once_rings_them_twice_a_minute_and_a_restart_forgets_none(gate: Gatehouse) -> None:
+    with Callee(port=gate.trunk_port) as callee:
+        for _ in range(2):
+            ring_and_give_up(gate, callee)
+        refused = [refusal(gate) for _ in range(28)]
+        gate.stop()
+        gate.start()
+        refused += [refusal(gate), refusal(gate, "X-Dialgate-Purpose: service")]
+        assert refused == ["too_many_attempts"] * 30
+        assert callee.quiet(0.2)
+    gate.verified()
+
+
+def ring_and_give_up(gate: Gatehouse, callee: Callee) -> None:
+    over = len(gate.rows("SELECT 1 FROM calls WHERE ended_at IS NOT NULL")) + 1
+    with Phone(gate.address) as phone:
+        phone.dial(UNLISTED)
+        callee.ring()
+        phone.recv(only="180")
+        phone.cancel()
+        callee.send(callee.answer(callee.recv(only="CANCEL"), 200, "OK"), callee.gate)
+        callee.say(487, "Request Terminated")
+        callee.recv(only="ACK")
+        phone.ack(phone.recv(only="487"))
+    sql = "SELECT 1 FROM calls WHERE ended_at IS NOT NULL"
+    gate.wait(lambda: len(gate.rows(sql)) == over, 5, "its end is not in the log")
+
+
+def refusal(gate: Gatehouse, *headers: str) -> str:
+    with Phone(gate.address) as phone:
+        phone.dial(UNLISTED, headers=headers)
+        return answer(phone).get("X-Dialgate-Reason")
+
+
+def test_a_question_and_its_call_are_one_attempt(gate: Gatehouse) -> None:
+    with busy_carrier(gate.trunk_port) as came:
+        for _ in range(2):
+            assert asked(gate) == "not_listed"
+            with Phone(gate.address) as phone:
+                phone.dial(UNLISTED)
+                assert answer(phone).code == 486
+            gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call goes on")
+        assert asked(gate) == "too_many_attempts"
+        assert len(came) == 2
+
+
+def asked(gate: Gatehouse) -> str:
+    return str(gate.client.call("decide", number=UNLISTED, account="pbx")["reason"])
