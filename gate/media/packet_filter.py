@@ -34,7 +34,8 @@ _MEMINFO = struct.Struct("@9I")
 """``SK_MEMINFO_…`` (linux/sock_diag.h); the last of these is what was dropped."""
 _PROGRAM = struct.Struct("@HP")
 _INT = struct.Struct("@i")
-_SOL_SOCKET, _SO_TYPE = int(socket.SOL_SOCKET), int(socket.SO_TYPE)
+_SOL_SOCKET, _SO_TYPE, _SO_REUSEADDR = int(socket.SOL_SOCKET), int(socket.SO_TYPE), int(socket.SO_REUSEADDR)
+_ON, _OFF = _INT.pack(1), _INT.pack(0)
 _DATAGRAMS = _INT.pack(socket.SOCK_DGRAM)
 _LONGEST_NAME = 28
 """``sockaddr_in6``."""
@@ -90,6 +91,7 @@ class PacketFilter:
     def __init__(self, address: str, port: int, likely: Sequence[int] = ()) -> None:
         """``address`` is what the sockets are bound to; ``likely`` the numbers to look at first (``next_numbers``).
         Raises ``MediaError`` where they are not found."""
+        self._bound = address, port
         names = _named(address, port), _named(address, port + 1)
         self._sockets = list(zip(_descriptors(names, port, likely), names, (port, port + 1), strict=True))
         _filtered.update(number for number, _, _ in self._sockets)
@@ -126,14 +128,40 @@ class PacketFilter:
             return 0
         return int(_MEMINFO.unpack_from(room.counts)[-1])
 
-    def _put(self, programs: Sequence[bytes]) -> None:
-        for (number, name, port), program in zip(self._sockets, programs, strict=True):
-            code = ctypes.create_string_buffer(program)
-            told = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
+    def stand_in(self, address: str) -> socket.socket:
+        """A socket in the place of the RTP socket: while it is open, it gets what comes to the port from this address,
+        and the RTP socket gets nothing (of sockets with one name Linux gives a datagram to the newest)."""
+        number, name, port = self._sockets[0]
+        made = socket.socket(socket.AF_INET6 if ":" in self._bound[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            made.setblocking(False)
+            _attach(made.fileno(), port, _program(address, ()))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if not _is_bound(number, name):
                 raise MediaError(f"the socket of port {port} is gone")
-            if _kernel.setsockopt(number, _SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
-                raise MediaError(f"the socket of port {port} fails ({os.strerror(ctypes.get_errno())})")
+            _kernel.setsockopt(number, _SOL_SOCKET, _SO_REUSEADDR, _ON, len(_ON))
+            made.bind(self._bound)
+            _kernel.setsockopt(number, _SOL_SOCKET, _SO_REUSEADDR, _OFF, len(_OFF))  # for nobody else
+        except OSError as error:
+            made.close()
+            raise MediaError(f"port {port} cannot be listened to ({error.strerror})") from error
+        except MediaError:
+            made.close()
+            raise
+        return made
+
+    def _put(self, programs: Sequence[bytes]) -> None:
+        for (number, name, port), program in zip(self._sockets, programs, strict=True):
+            if not _is_bound(number, name):
+                raise MediaError(f"the socket of port {port} is gone")
+            _attach(number, port, program)
+
+
+def _attach(number: int, port: int, program: bytes) -> None:
+    code = ctypes.create_string_buffer(program)
+    told = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
+    if _kernel.setsockopt(number, _SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
+        raise MediaError(f"the socket of port {port} fails ({os.strerror(ctypes.get_errno())})")
 
 
 def next_numbers() -> list[int]:

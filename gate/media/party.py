@@ -16,6 +16,7 @@ Facts of RTPProxy that shape this file (each has its test):
   put before each port can take anything.
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
+- Such a leg follows the same stream (SSRC, and a sequence number near the last) to another port at once.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
 - A prompt is sent in packets of 10 ms, and in others only as ``session``: in the codec that an update named for the leg
   that it is played to (``c``), in packets as long as another update asked of the other leg (``z``); that one puts what
@@ -27,6 +28,8 @@ Facts of RTPProxy that shape this file (each has its test):
 
 from __future__ import annotations
 
+import socket
+import time
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -35,6 +38,12 @@ from gate.media.worker import Job, Words, asked
 
 INNER = "127.0.0.1"
 """Where the two sessions of a call meet."""
+
+SILENT_SECONDS = 0.5
+"""Audio is looked for elsewhere when nothing has come for so long from where it was expected."""
+_ENOUGH, _MOST = 2, 64
+"""So many packets of RTP from one port are audio; so many are read at most."""
+_RTP_HEADER = 12
 
 
 class Session:
@@ -85,6 +94,15 @@ class Party(Session):
         self._faced = "", 0, 0
         self._received = 0
         """From this party, when that was last asked for."""
+        self._told: tuple[str, int, bool] = "", 0, False
+        """Address, port and ``learns`` of its last SDP."""
+        self._exact, self._moved_to = False, 0
+        """Where one port's audio alone is taken; the port that it has moved to since."""
+        self._refused = 0
+        """When ``astray`` was last asked."""
+        self._alive = -1, 0.0
+        """So many packets had come from it, first seen then (``time.monotonic``)."""
+        self._stand_in: socket.socket | None = None
 
     def made_with(self, leg: RelayLeg) -> None:
         """Its ports are there; nothing passes yet."""
@@ -94,9 +112,12 @@ class Party(Session):
 
     def face(self, address: str, port: int, *, learns: bool = False) -> Job[None]:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
-        packet comes from."""
-        modifiers = ("" if learns else "A") + ("6" if ":" in address else "")
-        update = f"U{modifiers} {self.name} {address} {port} o i"
+        packet comes from. What is told again moves nothing: a refresh says where audio was to come from at first."""
+        told, self._told = self._told, (address, port, learns)
+        if self._moved_to and told == self._told:
+            return
+        self._close_stand_in()
+        update = self._update(address, port, learns=learns)
         if self._faced[0]:
             self._outer.shut()
             _, answer = yield from asked(update, self.count())
@@ -108,6 +129,7 @@ class Party(Session):
         else:
             self._outer.only(address, port)
         self._faced = address, self._received, self._outer.refused()
+        self._exact, self._moved_to, self._refused = not learns, 0, self._faced[2]
 
     @property
     def settled(self) -> bool:
@@ -125,6 +147,58 @@ class Party(Session):
         received, _ = yield from self.counts()
         if received <= self._faced[1]:
             self._outer.only(self._faced[0])
+            self._exact = False
+
+    def astray(self) -> bool:
+        """True where something has come from elsewhere since this was asked last, which may be this party by another
+        port (a NAT that binds anew): the kernel's count, which costs no command. On any thread."""
+        if not (self._exact and self.made):
+            return False
+        before, self._refused = self._refused, self._outer.refused()
+        return self._refused > before
+
+    def look_around(self) -> Job[bool]:
+        """True where nothing has come from it for ``SILENT_SECONDS``, and its whole address is listened to now: call
+        ``follow`` soon. To be done after each ``astray``."""
+        if not self._exact or self._stand_in is not None:
+            return False
+        received, _ = yield from self.counts()
+        now = time.monotonic()
+        if received != self._alive[0]:
+            self._alive = received, now
+        if now - self._alive[1] < SILENT_SECONDS:
+            return False
+        self._stand_in = self._outer.stand_in(self._faced[0])
+        return True
+
+    def follow(self) -> Job[bool]:
+        """Take its audio from, and send to, the port of its address that audio has come from since ``look_around``;
+        True where that is another one than before. The port it told stays let in: whoever is there is heard."""
+        if self._stand_in is None:
+            return False
+        sources = _rtp_sources(self._stand_in)
+        self._close_stand_in()
+        address, told, _ = self._told
+        found = next((port for port in reversed(sources) if sources.count(port) >= _ENOUGH), 0)
+        if not found or not {told, self._moved_to}.isdisjoint(sources):
+            return False
+        yield from asked(self._update(address, found))
+        self._outer.only(address, found, told)
+        self._moved_to = found
+        return True
+
+    def delete(self) -> list[str]:
+        """See ``Session.delete``."""
+        self._close_stand_in()
+        return super().delete()
+
+    def _close_stand_in(self) -> None:
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None:
+            stand_in.close()
+
+    def _update(self, address: str, port: int, *, learns: bool = False) -> str:
+        return f"U{'' if learns else 'A'}{'6' if ':' in address else ''} {self.name} {address} {port} o i"
 
     def hear(self, *ports: int) -> None:
         """Take from these inner ports what is sent to this party."""
@@ -150,6 +224,19 @@ class Party(Session):
     def refused(self) -> int:
         """Packets that came to its outer port from somebody else."""
         return self._outer.refused() if self.made and self.port else 0
+
+
+def _rtp_sources(stand_in: socket.socket) -> list[int]:
+    """The source ports of the RTP packets (RFC 3550 section 5.1) that wait in a socket, in their order."""
+    sources = []
+    for _ in range(_MOST):
+        try:
+            packet, source = stand_in.recvfrom(_RTP_HEADER)
+        except OSError:
+            break
+        if len(packet) == _RTP_HEADER and packet[0] >> 6 == 2:
+            sources.append(int(source[1]))
+    return sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from gate import ports
 from gate.config import Config
 from gate.media import sdp
@@ -24,11 +26,17 @@ from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
 from gate.media.worker import Job, asked
 
+_log = structlog.get_logger("gate.media")
+
 HOLD_SECONDS = 60.0
 """How long an announcement waits for a callee on hold."""
 
 _SETTLE_FIRST, _SETTLE_EVERY = 0.3, 1.0
 """When it is looked where a party sends from."""
+_WATCH_EVERY, _LISTEN = 0.25, 0.1
+"""Seconds between looks for audio that has moved, and for how long it is listened to all ports of an address."""
+_MOST_LOOKS = 8
+"""Parties that RTPProxy is asked about at one look: a flood to all ports costs no more."""
 
 
 class RtpIoMedia:
@@ -54,6 +62,8 @@ class RtpIoMedia:
         """Those whose sessions RTPProxy has not yet been heard to have deleted."""
         self._players = Players()
         self._proxy = Proxy(config, self._addresses, loop)
+        self._watching = False
+        self._looked_at = 0
         self.strangers = 0
         """Packets so far that came to a media port from somebody who was not expected there; counted when a call's
         packets are, and at its end."""
@@ -64,6 +74,9 @@ class RtpIoMedia:
         """Make room for a call, see ``ports.MediaRelay``; one of the same id that was left open is closed."""
         self.close(call_id)
         self._calls[call_id] = RelayedCall(signalled, phone)
+        if not self._watching:
+            self._watching = True
+            self._loop.after(_WATCH_EVERY, self._watch)
 
     def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
         """A call in: where its callee is now; see ``ports.MediaRelay``."""
@@ -86,7 +99,7 @@ class RtpIoMedia:
         playing, call.playing = call.playing, None  # which knows the call: a cycle
         if playing:
             playing.end()
-        parties = call.own
+        parties = [side.party for side in call.own]
 
         def job() -> Job[int]:
             refused = sum(party.refused() for party in parties)
@@ -344,6 +357,30 @@ class RtpIoMedia:
             self._proxy.run(call, side.party.settle())
         else:
             self._loop.after(_SETTLE_EVERY, partial(self._look, call_id, call, side, audio))
+
+    def _watch(self) -> None:
+        """Look for audio that has moved to another port in mid-call without an SDP of it, as long as there are calls.
+        Of a party that is where it was only the kernel's count is asked."""
+        self._watching = bool(self._calls)
+        if not self._watching:
+            return
+        self._loop.after(_WATCH_EVERY, self._watch)
+        astray = [
+            (call_id, call, side) for call_id, call in self._calls.items() for side in call.own if side.party.astray()
+        ]
+        self._looked_at = self._looked_at + _MOST_LOOKS if self._looked_at + _MOST_LOOKS < len(astray) else 0
+        for call_id, call, side in astray[self._looked_at : self._looked_at + _MOST_LOOKS]:
+            self._proxy.run(call, side.party.look_around(), partial(self._looked, call_id, call, side))
+
+    def _looked(self, call_id: str, call: RelayedCall, side: Side, listens: bool | None) -> None:
+        if listens:
+            follow = partial(self._proxy.run, call, side.party.follow(), partial(self._followed, call_id))
+            self._loop.after(_LISTEN, follow)
+
+    def _followed(self, call_id: str, moved: bool | None) -> None:
+        if moved:
+            hint = "what came between is missing in the recording"
+            _log.warning("audio_moved", call_id=call_id, hint=hint)
 
     def _note_refused(self, call: RelayedCall, refused: int | None) -> None:
         if refused is not None and refused > call.refused:

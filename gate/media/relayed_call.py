@@ -60,9 +60,9 @@ class RelayedCall:
         return self.sides["caller"].party, self.sides["callee"].party
 
     @property
-    def own(self) -> list[Party]:
-        """The parties that go with this call."""
-        return [side.party for name, side in self.sides.items() if not (self.lender and name == "caller")]
+    def own(self) -> list[Side]:
+        """The sides whose parties go with this call."""
+        return [side for name, side in self.sides.items() if not (self.lender and name == "caller")]
 
     def borrow(self, lender: RelayedCall, facing: Facing) -> bool:
         """Make it a transfer of ``lender``: its callee will be this call's caller; somebody new, at ``facing``, the

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.audio import read_wav, share
+from tests.support.audio import Party, read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import sdp
@@ -157,6 +157,28 @@ def test_a_call_for_help_is_open_at_once_both_ways(house: Gatehouse) -> None:
         assert sounds_like(heard.callee_heard, AGENT) and sounds_like(heard.caller_heard, CUSTOMER)
         assert heard.of_prompts == []
         ends.phone.send(ends.phone.next("BYE"))
+
+
+@pytest.mark.parametrize("state", ["announcing", "talking"])
+def test_a_nine_from_another_port_of_the_callees_address_is_heard(house: Gatehouse, state: str) -> None:
+    """A NAT has bound anew: its first port is silent from then on."""
+    house.start()
+    with both_ends(house) as ends, Party(CUSTOMER) as moved:
+        ends.dial(UNLISTED)
+        ends.ring(early=False)
+        ends.pick_up()
+        ends.listen_to(183 if state == "announcing" else 200)
+        ends.reaches(state)
+        moved.talk_to(ends.customer._peer)
+        ends.customer.talk_to(None)
+
+        def objected() -> bool:
+            moved.press("9")
+            return bool(house.rows("SELECT 1 FROM facts WHERE kind = 'objection'"))
+
+        house.wait(objected, PATIENCE, "the 9 is not heard")
+        ends.phone.dial(UNLISTED, body=sdp(ends.agent.port))
+        assert ends.phone.recv(PATIENCE, only="603")
 
 
 def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: Path) -> None:

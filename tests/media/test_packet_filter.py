@@ -143,3 +143,24 @@ def test_a_socket_that_is_not_here_is_told(pair: tuple[str, socket.socket, socke
         packet_filter.only(host)
     with pytest.raises(MediaError, match="not in this process"):
         PacketFilter(host, port)
+
+
+def test_a_stand_in_gets_what_comes_from_the_address_until_it_is_closed(
+    pair: tuple[str, socket.socket, socket.socket],
+) -> None:
+    host, rtp, _ = pair
+    packet_filter = PacketFilter(host, rtp.getsockname()[1])
+    with bound(host) as friend, bound(host) as other:
+        packet_filter.only(host, friend.getsockname()[1])
+        with packet_filter.stand_in(host) as stand_in:
+            for sender in (friend, other):
+                sender.sendto(b"meanwhile", rtp.getsockname())
+            assert (heard(rtp), heard(stand_in)) == ([], [b"meanwhile"] * 2)
+            with pytest.raises(OSError, match="in use"), bound(*rtp.getsockname()[:2]):
+                pass
+        for sender in (friend, other):
+            sender.sendto(b"later", rtp.getsockname())
+        assert heard(rtp) == [b"later"]
+        with packet_filter.stand_in("192.0.2.1" if "." in host else "2001:db8::1") as stand_in:
+            friend.sendto(b"of another", rtp.getsockname())
+            assert (heard(rtp), heard(stand_in)) == ([], [])

@@ -602,6 +602,117 @@ def test_a_party_that_sends_from_another_port_of_its_address_is_heard(line: Line
         assert sends.heard == []
 
 
+@pytest.mark.parametrize("state", ["talk", "announcement"])
+def test_a_callee_whose_audio_moves_to_another_port_of_its_address_is_heard_again(line: Line, state: str) -> None:
+    """A NAT binds anew: audio, copies and key presses go on from there, and audio goes there."""
+    elsewhere, talk = "127.0.0.66", state == "talk"
+    with Party(1000) as caller, Party(600) as callee, Party(600) as later, Party() as tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee, connected=talk)
+        line.done("copy", "c1", tap.port, callee_tap.port)
+        caller.speaks(0.2)
+        if not talk:
+            line.begin("play_announcement", "c1", "PCMU")
+        where = callee._peer
+        with Party(700, host=elsewhere) as stranger:
+            stranger.talk_to(where)
+            caller.speaks(0.6)
+            later.talk_to(where)
+            callee.talk_to(None)
+            until(lambda: any(packet.ssrc == 0x1234 + later.port for packet in callee_tap.heard))
+            later.press("9")
+            until(lambda: any(packet.payload_type == 101 for packet in callee_tap.heard))
+            if not talk:
+                assert line.finished().completed
+                line.done("join", "c1")
+            caller.speaks(0.3)
+            line.call("close", "c1")
+        speakers = {0x1234 + callee.port, 0x1234 + later.port}
+        assert {packet.ssrc for packet in callee_tap.heard} == speakers
+        heard = {packet.ssrc for packet in caller.heard}  # and pips
+        assert 0x1234 + later.port in heard
+        assert 0x1234 + stranger.port not in heard
+        assert share(later.samples(0x1234 + caller.port), 1000) > 0.9
+        assert stranger.heard == []
+
+
+def test_nobody_is_followed_while_a_party_speaks_from_where_it_told(line: Line) -> None:
+    """Neither another address nor another port of its own: whatever comes from there, for longer than silence lasts."""
+    with Party(1000) as caller, Party(600) as callee, Party(700) as beside, Party(800, host="127.0.0.66") as stranger:
+        bridge(line, "c1", caller, callee)
+        caller.speaks(0.2)
+        for other in (beside, stranger):
+            other.talk_to(callee._peer)
+        caller.speaks(2.0)
+        line.call("close", "c1")
+        assert {packet.ssrc for packet in caller.heard} == {0x1234 + callee.port}
+        assert beside.heard == stranger.heard == []
+        assert len(callee.heard) > 90
+
+
+def test_a_silent_party_is_followed_neither_to_another_address_nor_to_what_is_no_audio(line: Line) -> None:
+    """And it is heard as soon as it speaks again."""
+    with Party(1000) as caller, Party(600) as callee, Party(800, host="127.0.0.66") as stranger, Party(0) as beside:
+        bridge(line, "c1", caller, callee)
+        caller.speaks(0.2)
+        where = callee._peer
+        assert where is not None
+        callee.talk_to(None)
+        stranger.talk_to(where)
+        for _ in range(20):
+            for number in range(20):
+                beside.socket.sendto(b"\0" * 40 + bytes([number]), where)
+            caller.speaks(0.1)
+        before = len(caller.heard)
+        callee.talk_to(where)
+        callee.speaks(0.4)
+        until(lambda: len(caller.heard) >= before + 10)
+        line.call("close", "c1")
+        assert {packet.ssrc for packet in caller.heard} == {0x1234 + callee.port}
+        assert stranger.heard == beside.heard == []
+
+
+def test_a_party_that_moved_is_heard_from_the_port_it_told_too_and_a_refresh_moves_it_nowhere(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee, Party(600) as later:
+        bridge(line, "c1", caller, callee)
+        caller.speaks(0.2)
+        where = callee._peer
+        callee.talk_to(None)
+        later.talk_to(where)
+        until(lambda: len(later.heard) > 5)
+        line.sdp("callee", "c1", sdp(callee.host, callee.port, "0 101"))
+        heard, sent = len(callee.heard), len(later.heard)
+        caller.speaks(0.4)
+        assert len(callee.heard) == heard
+        assert len(later.heard) >= sent + 15
+        later.talk_to(None)
+        caller.speaks(0.1)
+        before = len(caller.heard)
+        callee.talk_to(where)
+        callee.speaks(0.2)
+        until(lambda: len(caller.heard) >= before + 8)
+        line.call("close", "c1")
+        assert caller.heard[-1].ssrc == 0x1234 + callee.port
+
+
+def test_a_phone_behind_a_nat_that_binds_anew_is_followed_by_the_stream_it_sends(line: Line) -> None:
+    with Party(1000, host="127.0.0.7") as phone, Party(0, host="127.0.0.7") as later, Party(600) as callee:
+        line.call("open", "c1", "127.0.0.7", phone=True)
+        to_callee = ports_of(line.sdp("caller", "c1", sdp("192.168.1.20", 40000)))
+        to_caller = ports_of(line.sdp("callee", "c1", sdp(callee.host, callee.port, "0 101")))
+        phone.talk_to(to_caller)
+        callee.talk_to(to_callee)
+        assert line.done("join", "c1") is True
+        phone.speaks(0.3)
+        phone.talk_to(None)
+        for sequence in range(phone._sequence, phone._sequence + 20):
+            later.socket.sendto(
+                struct.pack("!BBHII", 0x80, 0, sequence, sequence * 160, phone._ssrc) + b"\xff" * 160, to_caller
+            )
+        until(lambda: len(later.heard) > 5)
+        line.call("close", "c1")
+        assert callee.heard[-1].sequence >= phone._sequence + 15
+
+
 def test_a_phone_behind_a_nat_is_known_by_its_signalling_address_and_its_first_packets_port(line: Line) -> None:
     with Party(1000, host="127.0.0.7") as phone, Party(0, host="127.0.0.7") as neighbour, Party(600) as callee:
         line.call("open", "c1", "127.0.0.7", phone=True)
