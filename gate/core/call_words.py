@@ -84,6 +84,17 @@ class Ringing:
 
 
 @dataclass(frozen=True, slots=True)
+class DiallingAgain:
+    """Another INVITE is about to leave for the same call, and waits: to the next trunk, or to the same one that wants
+    credentials or a longer session."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillAllowed:
+    """The lists were looked at again, the call is still allowed, and that is durable."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The callee picked up."""
 
@@ -178,6 +189,8 @@ Event = (
     | Emergency
     | EvidenceFailed
     | Ringing
+    | DiallingAgain
+    | StillAllowed
     | Answered
     | Failed
     | HungUp
@@ -204,6 +217,10 @@ class Do(StrEnum):
     """Refuse, with the decision's reason: the caller's INVITE ends in a failure."""
     INVITE = "invite"
     """Let the INVITE leave."""
+    LOOK_AGAIN = "look again"
+    """Decide anew, and keep that, before another INVITE leaves for this call."""
+    DIAL_AGAIN = "dial again"
+    """Let that INVITE leave."""
     INVITE_EMERGENCY = "invite emergency"
     """Let the INVITE leave, to the emergency route."""
     NOTE_EMERGENCY = "note emergency"

@@ -22,6 +22,7 @@ from gate.core.call_words import (
     CallerLeft,
     Committed,
     Decided,
+    DiallingAgain,
     Digit,
     Do,
     Emergency,
@@ -37,6 +38,7 @@ from gate.core.call_words import (
     RecordingDone,
     Ringing,
     State,
+    StillAllowed,
     Stop,
 )
 from gate.core.pauses import code_typed, pause_asked
@@ -111,6 +113,15 @@ def _stopped_early(call: Call, event: Stop, _policy: Policy) -> Step:
 
 def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
     return replace(call, state=State.RINGING), []
+
+
+def _dialling_again(call: Call, _event: Event, _policy: Policy) -> Step:
+    """Who has objected since the decision is not rung by the next trunk. LAW 3.5: a call for help waits for nothing."""
+    return call, [Do.DIAL_AGAIN if call.emergency else Do.LOOK_AGAIN]
+
+
+def _still_allowed(call: Call, _event: Event, _policy: Policy) -> Step:
+    return call, [Do.DIAL_AGAIN]
 
 
 def _answered(call: Call, _event: Event, _policy: Policy) -> Step:
@@ -288,6 +299,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.CLOSING, RecordingDone): Transition(recording_done, (s.ENDED,)),
     }
     for state in (s.DIALLING, s.RINGING):
+        table[state, DiallingAgain] = Transition(_dialling_again, (state,))
+        table[state, StillAllowed] = Transition(_still_allowed, (state,))
         table[state, Answered] = Transition(_answered, (s.PREPARING, s.TALKING))
         table[state, Failed] = Transition(_failed, ends)
     for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
@@ -303,7 +316,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
         ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
         ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed, CallerLeft, PauseAsked)),
-        (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
+        (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered, DiallingAgain, StillAllowed)),
         ((s.ENDED,), (Decided, RecordingDone, Digit)),
     )
     # What was asked of other rooms may be answered after the call has moved on: nothing is left open or done twice.

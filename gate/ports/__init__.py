@@ -118,6 +118,12 @@ class LineEvents(Protocol):
         """The far end rings (18x); the line has passed it on to the caller."""
         ...
 
+    def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
+        """Another INVITE of this call is ready to leave, to ``trunk``; ``after``: what became of the one before, a code
+        or a word (``silent``, ``no_codec``). Answer with ``Line.dial_again`` or ``Line.hang_up``. Not told of a call
+        for help, which waits for nothing."""
+        ...
+
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         """The callee answered and was acknowledged; ``codec`` is what it chose, ``trunk`` the name of the trunk. The
         caller still hears ringing."""
@@ -166,6 +172,10 @@ class Line(Loop, Protocol):
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
         ``early``: the caller may hear what comes from the far end before it has answered; else it rings by itself."""
+        ...
+
+    def dial_again(self, call_id: str) -> None:
+        """Let the INVITE leave of which ``dialling_again`` told."""
         ...
 
     def redirect(self, call_id: str, number: str) -> bool:

@@ -71,9 +71,10 @@ class CallEffects:
         receipts: Receipts,
         let_go: Callable[[CallSession], None],
         taken_back: Callable[[StoreTransaction, Attempt, datetime], str],
+        look_again: Callable[[CallSession], None],
     ) -> None:
         """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``,
-        ``taken_back`` as in ``Screener``."""
+        ``taken_back`` as in ``Screener``; ``look_again`` decides anew, and tells the rules."""
         self._line = line
         self._media = media
         self._recorder = recorder
@@ -90,6 +91,8 @@ class CallEffects:
         self._methods: Mapping[Do, Callable[[CallSession], None]] = {
             Do.REFUSE: self._refuse,
             Do.INVITE: self._invite,
+            Do.LOOK_AGAIN: look_again,
+            Do.DIAL_AGAIN: lambda it: line.dial_again(it.id),
             Do.INVITE_EMERGENCY: self._invite_emergency,
             Do.NOTE_EMERGENCY: self._note_emergency,
             Do.NOTE_TALKING: self._note_talking,

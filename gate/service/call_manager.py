@@ -19,6 +19,7 @@ from gate.core.call_words import (
     Answered,
     CallerLeft,
     Decided,
+    DiallingAgain,
     Digit,
     Emergency,
     EvidenceFailed,
@@ -27,6 +28,7 @@ from gate.core.call_words import (
     PauseAsked,
     RecorderFailed,
     Ringing,
+    StillAllowed,
     Stop,
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent
@@ -97,7 +99,7 @@ class CallManager:
             return kind(
                 line=line, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
                 settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._tell, receipts=self._receipts,
-                let_go=self._let_go, taken_back=screener.taken_back,
+                let_go=self._let_go, taken_back=screener.taken_back, look_again=self._look_again,
             )  # fmt: skip
 
         self._effects = effects(CallEffects)
@@ -196,6 +198,12 @@ class CallManager:
     def ringing(self, call_id: str) -> None:
         """The far end rings."""
         self._tell_id(call_id, Ringing())
+
+    def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
+        """Another INVITE waits to leave."""
+        if session := self._sessions.get(call_id):
+            session.dials = trunk, after
+            self._tell(session, DiallingAgain())
 
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         """The callee picked up."""
@@ -334,6 +342,31 @@ class CallManager:
         self._metrics.decided(session.actor, verdict, reason)
         log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)
         self._tell(session, Decided(decision.allowed))
+
+    def _look_again(self, session: CallSession) -> None:
+        """As for a new attempt, and as durable: an objection, a withdrawal, a new register, the end of the hours."""
+        attempt, now, (trunk, after) = session.incoming.attempt, self._clock.now(), session.dials
+        obstacle = self._obstacles.to_dial_again(session.incoming)
+
+        def work(tx: StoreTransaction) -> Decision:
+            return self._screener.look_again(
+                tx, attempt, now, call_id=session.id, trunk=trunk, after=after, obstacle=obstacle
+            )
+
+        def done(decision: Decision | None, error: Exception | None) -> None:
+            self._line.post(lambda: self._looked_again(session, decision, error))
+
+        self._store.submit(work, done)
+
+    def _looked_again(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
+        if decision is None or error is not None:
+            log.error("no_evidence_no_call", call=session.id, error=str(error))
+            self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
+        elif obstacle := self._obstacles.to_all if decision.allowed else decision.reason:
+            log.warning("not_dialled_again", call=session.id, trunk=session.dials[0], reason=obstacle.value)
+            self._tell(session, Stop(obstacle.value))
+        else:
+            self._tell(session, StillAllowed())
 
     def _tell_id(self, call_id: str, event: InEvent) -> None:
         if session := self._sessions.get(call_id):

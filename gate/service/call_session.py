@@ -45,6 +45,8 @@ class CallSession:
     codec: str = ""
     trunk: str = ""
     """Of the carrier through which the callee has answered."""
+    dials: tuple[str, str] = ("", "")
+    """The trunk of the INVITE that waits to leave, and what became of the one before."""
     opened: RecordingOpened | None = None
     recording_noted: bool = False
     """The log says that a recording was opened: it must also say how it ended."""

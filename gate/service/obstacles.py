@@ -54,11 +54,19 @@ class Obstacles:
         claimed_by = incoming.attempt.claimed_by
         if claimed_by in self._settings.redirected:  # nothing of it is announced or recorded here
             return self._usage.ask(claimed_by, now)
+        return self._unheard(incoming) or self._usage.ask(claimed_by, now)
+
+    def to_dial_again(self, incoming: Incoming) -> Reason | None:
+        """What forbids another INVITE for a call that is in hand."""
+        return self.to_all or self._unheard(incoming)
+
+    def _unheard(self, incoming: Incoming) -> Reason | None:
+        """It could not be announced, or recorded."""
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
-        return self._usage.ask(claimed_by, now)
+        return None
 
     def to_question(self, asked_by: str, now: datetime) -> tuple[Reason | None, bool]:
         """Why a phone system may ask no more by HTTP (``http:NAME``), and whether that refusal has a leaf. Questions

@@ -80,6 +80,28 @@ class Screener:
         reason = self.check(tx, attempt, now).reason
         return reason.value if reason in _THEIRS else ""
 
+    def look_again(
+        self,
+        tx: StoreTransaction,
+        attempt: Attempt,
+        now: datetime,
+        *,
+        call_id: str,
+        trunk: str,
+        after: str,
+        obstacle: Reason | None = None,
+    ) -> Decision:
+        """The decision for an attempt that was allowed, anew and as a whole, before another INVITE leaves for it; kept
+        with its leaf. ``after``: what became of the INVITE before. ``obstacle`` as in ``decide``."""
+        decision = self.check(tx, attempt, now)
+        if obstacle is not None and decision.allowed:
+            decision = refusal(obstacle, attempt, after=decision)
+        told = decision_body(decision, attempt)
+        body = {name: told[name] for name in ("verdict", "reason", "registers", "consent_id", "objection_id")}
+        body |= {"call_id": call_id, "trunk": trunk, "after": after}
+        tx.append(Fact(kind="looked_again", subject=call_id, at=now, actor="gate", body=body))
+        return decision
+
     def decide(
         self,
         tx: StoreTransaction,

@@ -80,6 +80,7 @@ class Bridge:
         self._timers: list[Any] = []
         self._waiting: list[Any] = []
         self._busy = self._pick_up_told = False
+        self._ready: Callable[[], None] | None = None
         self.caller = Leg(
             engine.transactions, self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
@@ -97,7 +98,28 @@ class Bridge:
             route.address, route.username, route.password, self.engine.flow_of(route),
         )  # fmt: skip
         leg.on_late_answer = partial(self.unattended, route)
+        leg.ask_again = self.ask_again
         return leg
+
+    def ask_again(self, after: str, send: Callable[[], None]) -> None:
+        """Another INVITE of this call is ready: ``send()`` once it is decided anew that it may leave. ``after``: what
+        became of the one before. LAW 3.5: a call for help waits for nothing."""
+        if self.route.emergency:
+            send()
+        else:
+            self._ready = send
+            self.engine.events.dialling_again(self.id, self.route.name, after)
+
+    def dial_again(self) -> None:
+        """It may leave."""
+        send, self._ready = self._ready, None
+        if send is not None and self.phase == "dialling":
+            self.safely(send)()
+
+    @property
+    def asks_again(self) -> bool:
+        """An INVITE waits for its decision."""
+        return self._ready is not None
 
     def unattended(self, route: Route) -> None:
         """The callee has picked up what is hung up on: LAW 3.4 has to know it, whoever took the call back."""
@@ -370,7 +392,7 @@ class Bridge:
             return
         if self.phase == "dialling" and self.picked_up:
             guarded("news of an answer", self.unattended)(self.route)
-        self.phase = "over"
+        self.phase, self._ready = "over", None
         self._stop_timers()
         self.liveness.stop()
         self.offer_answer.stop()

@@ -192,6 +192,11 @@ class SipLine:
         engine = self._running()
         engine.invite(call_id, number, presentation, display_name, early=early)
 
+    def dial_again(self, call_id: str) -> None:
+        """Let another INVITE of this call leave."""
+        if bridge := self._running().bridges.get(call_id):
+            bridge.dial_again()
+
     def redirect(self, call_id: str, number: str) -> bool:
         """302 with the addresses of the trunks."""
         return self._running().redirect(call_id, number)

@@ -67,7 +67,7 @@ class TrunkFailover:
     def dial(self, offer: Any, hops: int) -> None:
         """The INVITE to the bridge's trunk, and to the next ones with the same offer."""
         self._offer, self._hops = offer, hops
-        self._invite()
+        self._invite("")
 
     def next_after(self, code: int) -> bool:
         """The trunk has said ``code``; True where the call goes on at another one."""
@@ -84,20 +84,25 @@ class TrunkFailover:
         bridge.engine.passed_over += 1
         bridge.take(self._left.pop(0))
         _log.warning("trunk_passed_over", call_id=bridge.id, trunk=before, why=why, next=bridge.route.name)
-        self._invite()
+        self._invite(why)
 
-    def _invite(self) -> None:
+    def _invite(self, after: str) -> None:
+        """The INVITE to the trunk of the moment. One that is not the call's first (``after`` what became of that) is
+        decided anew: whoever has objected meanwhile is not rung."""
         bridge = self._bridge()
         if bridge is None:
             return
-        name, form = quotable(bridge.display_name), bridge.route.form
         body = self._offered(bridge)
-        if body is None:
-            if self._left:
-                self._next(bridge, "no_codec")
-            else:
-                bridge.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
-            return
+        if body is not None:
+            send = partial(self._send, bridge, body)
+            bridge.ask_again(after, send) if after else send()
+        elif self._left:
+            self._next(bridge, "no_codec")
+        else:
+            bridge.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
+
+    def _send(self, bridge: Bridge, body: Any) -> None:
+        name, form = quotable(bridge.display_name), bridge.route.form
         leg, sip_call_id = bridge.callee, SipCallId()
         number, shown = form.number(bridge.number), form.number(bridge.presentation)
         invite = _Try((sip_call_id, shown, number, body, None, name))
@@ -134,7 +139,7 @@ class TrunkFailover:
         if leg.told_from_elsewhere and not bridge.route.emergency:
             _log.warning("not_from_the_trunk", call_id=bridge.id, trunk=bridge.route.name)
             bridge.give_up(bridge.pending.refusal, "answer_not_from_trunk")
-        elif leg.tr is not self._asked:  # sent again, with credentials
+        elif leg.tr is not self._asked or bridge.asks_again:  # sent again, with credentials
             self._listen(bridge)
         else:
             self.given_up.append((leg, bridge.route))

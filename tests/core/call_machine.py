@@ -23,6 +23,7 @@ from gate.core.call_words import (
     CallerLeft,
     Committed,
     Decided,
+    DiallingAgain,
     Digit,
     Emergency,
     Event,
@@ -36,6 +37,7 @@ from gate.core.call_words import (
     RecordingDone,
     Ringing,
     State,
+    StillAllowed,
     Stop,
 )
 from tests.core.call_promises import ANSWERED, ASKED, Conversation, Edge, nothing_seen
@@ -47,6 +49,8 @@ EVENTS: tuple[Event, ...] = (
     EvidenceFailed(),
     EvidenceFailed("objected"),
     Ringing(),
+    DiallingAgain(),
+    StillAllowed(),
     Answered(),
     Failed(486, "busy"),
     *(HungUp(by, "hung_up") for by in ("caller", "callee")),

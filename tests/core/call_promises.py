@@ -17,6 +17,7 @@ from gate.core.call_words import (
     CallerLeft,
     Committed,
     Decided,
+    DiallingAgain,
     Digit,
     Do,
     Emergency,
@@ -30,6 +31,7 @@ from gate.core.call_words import (
     RecorderOpened,
     RecordingDone,
     State,
+    StillAllowed,
     Stop,
 )
 
@@ -41,12 +43,13 @@ ONCE = {
     *(Do.SAY_GOODBYE, Do.FINISH),
 }
 FOR_HELP = {
-    *(Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY, Do.CONNECT, Do.NOTE_TALKING),
+    *(Do.INVITE_EMERGENCY, Do.DIAL_AGAIN, Do.NOTE_EMERGENCY, Do.CONNECT, Do.NOTE_TALKING),
     *(Do.STOP_PLAYING, Do.HANG_UP, Do.FINISH),
 }
 """All that an emergency call may command."""
 
 ASKED = {
+    StillAllowed: Do.LOOK_AGAIN,
     RecorderOpened: Do.OPEN_RECORDER,
     RecorderFailed: Do.OPEN_RECORDER,
     AnnouncementOver: Do.ANNOUNCE,
@@ -144,6 +147,10 @@ class Conversation:
             assert commands == [Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY], "the INVITE first, its evidence at once"
         else:
             assert not {Do.INVITE, Do.INVITE_EMERGENCY} & set(commands)
+        rings = before in (State.DIALLING, State.RINGING)
+        asks, may = rings and isinstance(event, DiallingAgain), rings and isinstance(event, StillAllowed)
+        assert (Do.LOOK_AGAIN in commands) is (asks and not self.emergency), "another INVITE without a decision"
+        assert (Do.DIAL_AGAIN in commands) is (may or (asks and self.emergency)), "an INVITE that waits for nothing"
         if Do.REFUSE in commands:
             assert before is State.SCREENING
             assert self.state is State.ENDED

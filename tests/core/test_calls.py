@@ -17,6 +17,7 @@ from gate.core.call_words import (
     CallerLeft,
     Committed,
     Decided,
+    DiallingAgain,
     Digit,
     Do,
     Emergency,
@@ -32,6 +33,7 @@ from gate.core.call_words import (
     RecordingDone,
     Ringing,
     State,
+    StillAllowed,
     Stop,
 )
 from gate.core.calls import TABLE, UnexpectedEvent, handle
@@ -45,6 +47,8 @@ EVENTS = [
     Emergency(),
     EvidenceFailed(),
     Ringing(),
+    DiallingAgain(),
+    StillAllowed(),
     Answered(),
     Failed(486, "busy"),
     HungUp("caller", "bye"),
@@ -181,6 +185,19 @@ def test_no_pause_hides_the_announcement() -> None:
         call, done = converse(*way[:steps], PAUSE)
         assert not call.paused and Do.PAUSE not in done
     assert Do.START_RECORDING in converse(*way, PAUSE, Committed())[1]
+
+
+def test_another_invite_leaves_once_the_lists_are_looked_at_again() -> None:
+    _, done = converse(Decided(True), DiallingAgain())
+    assert done == [Do.INVITE, Do.LOOK_AGAIN]
+    _, done = converse(Decided(True), DiallingAgain(), StillAllowed())
+    assert done == [Do.INVITE, Do.LOOK_AGAIN, Do.DIAL_AGAIN]
+    call, done = converse(Decided(True), DiallingAgain(), Stop("objected"))
+    assert (call.ended_by, call.cause, Do.HANG_UP in done, Do.DIAL_AGAIN in done) == ("gate", "objected", True, False)
+
+
+def test_law_3_5_a_call_for_help_is_dialled_again_at_once() -> None:
+    assert Do.DIAL_AGAIN in converse(Emergency(), DiallingAgain())[1]
 
 
 @pytest.mark.parametrize("policy", POLICIES[:2])

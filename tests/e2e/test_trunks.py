@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import tomlkit
 
-from tests.support.gatehouse import LISTED, Gatehouse, free_port
+from tests.sip.test_trunk_failover import no_invite, taken
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.phones import Phones, Talk
-from tests.support.sip_peer import Heard
+from tests.support.sip_peer import Callee, Heard, Phone
 from tests.support.waiting import PATIENCE
 
 BEFORE_100, AFTER_100, AFTER_180, AFTER_200, IN_THE_CALL, AT_BYE, SILENT, AT_CANCEL = (
@@ -176,5 +177,35 @@ def test_a_gate_that_is_killed_after_a_trunk_was_silent_cancels_there_too(house:
     (left,) = house.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")
     body = json.loads(left["body"])
     assert (body["callee"], body["caller"], body["given_up_1"]) == ("CANCEL 487", "INVITE 600", "no answer")
+    assert house.stop() == 0
+    house.verified()
+
+
+def looks(gate: Gatehouse) -> list[tuple[str, str, str]]:
+    """Trunk, what became of the one before, and reason of each further look at the lists."""
+    rows = gate.rows("SELECT body FROM facts WHERE kind = 'looked_again' ORDER BY leaf_index")
+    return [(each["trunk"], each["after"], each["reason"]) for each in (json.loads(row["body"]) for row in rows)]
+
+
+def test_who_objects_while_the_first_trunk_is_asked_is_not_rung_by_the_second(house: House) -> None:
+    house.start()
+    with Callee(port=house.trunk_port) as a, Callee(port=house.second_port) as b, Phone(house.address) as pbx:
+        pbx.dial(UNLISTED)
+        taken(a)
+        a.say(503, "Busy")
+        taken(b)
+        pbx.cancel()
+        pbx.recv(PATIENCE, only="487")
+    with Callee(port=house.trunk_port) as a, Callee(port=house.second_port) as b, Phone(house.address) as pbx:
+        pbx.dial(UNLISTED)
+        taken(a)
+        dialgate("objection", "add", UNLISTED, "--source", "post", config=house.config)
+        a.say(503, "Busy")
+        assert pbx.recv(PATIENCE, only="600").start.startswith("SIP/2.0 600")
+        assert no_invite(b)
+    assert looks(house) == [("b", "503", "not_listed"), ("b", "503", "objected")]
+    sql = "SELECT ended_by, cause FROM calls WHERE ended_at IS NOT NULL ORDER BY at"
+    ends = house.wait(lambda: len(rows := house.rows(sql)) == 2 and rows, PATIENCE, "the end is not in the log")
+    assert ends[1] == {"ended_by": "gate", "cause": "objected"}
     assert house.stop() == 0
     house.verified()

@@ -369,3 +369,84 @@ def test_a_fault_before_the_decision_is_the_gates_own_and_says_so(play: Play) ->
     assert play.told() == ["refuse internal_error", "forget"]
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())
+
+
+def looked_again(play: Play) -> list[dict[str, Any]]:
+    """The bodies of the facts of a call that was dialled again, or was not."""
+    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'looked_again'"))
+    return [json.loads(row["body"]) for row in rows]
+
+
+def objected(play: Play, number: str = NUMBER) -> None:
+    """Somebody tells the firm that they object."""
+    body = {"number": number, "source": "post", "note": ""}
+    play.store.call(lambda tx: tx.append(Fact("objection", "an-objection", NOW, "user:mo(1004)", body)))
+
+
+def test_the_next_trunk_is_dialled_when_it_is_kept_that_the_lists_still_allow_it(play: Play) -> None:
+    play.attempt()
+    play.told()
+    play.call_manager.dialling_again("call", "b", "503")
+    assert play.told() == [], "it waits for its evidence"
+    play.settle()
+    assert play.told() == ["dial again"]
+    assert play.kinds() == ["decision", "looked_again"]
+    (body,) = looked_again(play)
+    told = {name: body[name] for name in ("call_id", "trunk", "after", "verdict", "reason")}
+    assert told == {"call_id": "call", "trunk": "b", "after": "503", "verdict": "allow", "reason": "not_listed"}
+    assert {each["name"] for each in body["registers"]} == {"tps", "ctps"}
+
+
+def test_who_objects_between_two_trunks_is_not_rung_by_the_second(play: Play) -> None:
+    play.attempt()
+    play.told()
+    objected(play)
+    play.call_manager.dialling_again("call", "b", "silent")
+    play.settle()
+    assert play.told() == ["hang up objected", "forget"]
+    assert play.kinds() == ["decision", "objection", "looked_again", "ended"]
+    assert [(body["verdict"], body["reason"]) for body in looked_again(play)] == [("block", "objected")]
+    assert (play.call()["ended_by"], play.call()["cause"]) == ("gate", "objected")
+
+
+def test_an_objection_that_has_found_no_room_yet_lets_no_next_trunk_ring(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.attempt()
+    play.told()
+    with monkeypatch.context() as patch:
+        patch.setattr(play.store, "submit", lambda work, done: done(None, StoreError("disk full")))
+        play.call_manager.keep(Fact("objection", "one", NOW, "callee", {"number": NUMBER, "source": "keypad"}))
+        play.stage.steps.get()()
+        play.stage.steps.get()()
+        play.call_manager.dialling_again("call", "b", "503")
+        play.stage.steps.get()()
+    assert "hang up evidence_unavailable" in play.told()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [("the hours end", "outside_hours"), ("the recorder dies", "recorder_unavailable"), ("it stops", "gate_stopping")],
+)
+def test_whatever_forbids_a_new_call_forbids_the_next_trunk(play: Play, meanwhile: str, reason: str) -> None:
+    play.attempt()
+    play.told()
+    if meanwhile == "the hours end":
+        play.clock.time += timedelta(hours=12)
+    elif meanwhile == "the recorder dies":
+        play.stage.recorder_up = False
+    else:
+        play.call_manager.drain(lambda: None, 30)
+    play.call_manager.dialling_again("call", "b", "503")
+    play.settle()
+    assert play.told() == [f"hang up {reason}", "forget"]
+    assert [body["reason"] for body in looked_again(play)] == [reason]
+
+
+def test_a_caller_who_hangs_up_meanwhile_dials_nobody_again(play: Play) -> None:
+    play.attempt()
+    play.told()
+    play.call_manager.dialling_again("call", "b", "503")
+    play.call_manager.hung_up("call", "caller", "cancelled")
+    play.settle()
+    assert "dial again" not in play.told()

@@ -270,6 +270,71 @@ def test_credentials_are_waited_for_anew() -> None:
         assert no_invite(two.b)
 
 
+def again(two: TwoTrunks) -> list[tuple[str, ...]]:
+    """Trunk and reason of each INVITE that was asked for before it left."""
+    return [what[2:] for what in two.call_manager.seen if what[0] == "dialling_again"]
+
+
+def test_each_further_invite_is_asked_for_before_it_leaves() -> None:
+    """Credentials, a longer session, acknowledged ringing; the next trunk upon a failure or silence."""
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        two.dial()
+        assert again(two) == []
+        for code, header in ((407, CHALLENGE), (422, "Min-SE: 3000"), (421, "Require: 100rel")):
+            two.a.say(code, "No", headers=(header,))
+            two.a.recv(PATIENCE, only="ACK")
+            taken(two.a)
+        two.a.say(503, "Busy")
+        taken(two.b)
+        assert again(two) == [("a", "407"), ("a", "422"), ("a", "421"), ("b", "503")]
+
+
+@pytest.mark.parametrize(
+    ("code", "header"),
+    [(407, CHALLENGE), (422, "Min-SE: 3000"), (421, "Require: 100rel"), (503, ""), (0, "")],
+)
+def test_who_may_not_be_called_any_more_is_sent_no_further_invite(code: int, header: str) -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}, refusal=600) as two:
+        two.dial()
+        two.call_manager.not_again = "objected"
+        if code:
+            two.a.say(code, "No", headers=(header,) if header else ())
+        else:
+            two.silence()
+        assert two.phone.recv(only="600")
+        assert no_invite(two.b)
+        assert no_invite(two.a)
+        assert again(two)
+
+
+@pytest.mark.parametrize("code", [407, 503])
+def test_the_caller_gives_up_while_a_further_invite_is_asked_for(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        asked: list[str] = []
+        monkeypatch.setattr(two.call_manager, "dialling_again", lambda call_id, trunk, after: asked.append(call_id))
+        two.dial()
+        two.a.say(code, "No", headers=(CHALLENGE,))
+        two.until(lambda: asked)
+        two.phone.cancel()
+        assert two.phone.recv(only="487")
+        two.running.call(lambda: two.running.line.dial_again(asked[0]))
+        assert no_invite(two.a)
+        assert no_invite(two.b)
+
+
+def test_an_invite_that_is_asked_for_is_not_taken_for_silence() -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        asked: list[str] = []
+        two.call_manager.dialling_again = lambda call_id, trunk, after: asked.append(call_id)  # type: ignore[method-assign]
+        two.dial()
+        two.a.say(407, "Who", headers=(CHALLENGE,))
+        two.until(lambda: asked)
+        two.silence()
+        assert two.running.call(lambda: two.bridge.route.name) == "a"
+        two.running.call(lambda: two.running.line.dial_again(asked[0]))
+        taken(two.a)
+
+
 @pytest.mark.parametrize("code", [180, 200])
 def test_an_answer_from_elsewhere_connects_nothing_and_nothing_else_is_tried(code: int) -> None:
     with TwoTrunks() as two, Peer("127.0.0.2") as stranger:

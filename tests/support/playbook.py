@@ -108,6 +108,9 @@ class Stage:
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         self.told.append(f"invite {number} as {presentation} {display_name}")
 
+    def dial_again(self, call_id: str) -> None:
+        self.told.append("dial again")
+
     def redirect(self, call_id: str, number: str) -> bool:
         self.told.append(f"redirect {number}")
         return True

@@ -116,6 +116,8 @@ class ScriptedCallManager:
     """Evidence can be kept."""
     early: bool = False
     """Its callers may hear the far end before it answers."""
+    not_again: str = ""
+    """Why no call of its is dialled again."""
 
     def _see(self, *what: str) -> None:
         with self.arrived:
@@ -189,6 +191,14 @@ class ScriptedCallManager:
 
     def ringing(self, call_id: str) -> None:
         self._see("ringing", call_id)
+
+    def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
+        self._see("dialling_again", call_id, trunk, after)
+        assert self.line is not None
+        if self.not_again:
+            self.line.hang_up(call_id, self.not_again)
+        else:
+            self.line.dial_again(call_id)
 
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         self.trunks.append(trunk)

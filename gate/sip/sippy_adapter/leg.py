@@ -99,6 +99,9 @@ class Leg(RefreshingUA):
         """Called for each request of the peer inside the dialog."""
         self.on_late_answer: Callable[[], None] = _nothing
         """Called where our INVITE is answered with a 2xx after it was taken back, or given up: BYE is on its way."""
+        self.ask_again: Callable[[str, Callable[[], None]], None] | None = None
+        """``ask_again(code, send)`` where the INVITE that is to make this dialog has to be sent again, with credentials
+        or otherwise than before: ``send()`` does it, then or later. None: at once."""
         self.before_invite: Callable[[], None] = _nothing
         """Called when an INVITE that is to make this dialog is ready, before it leaves."""
         self.on_no_ack: Callable[[], None] = self.disconnect
@@ -184,7 +187,7 @@ class Leg(RefreshingUA):
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
         self.on_late_answer = _nothing
-        self._on_late = self.on_answer = None
+        self._on_late = self.on_answer = self.ask_again = None
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
@@ -243,8 +246,35 @@ class Leg(RefreshingUA):
             if stale:
                 self._stale_tried = True
                 self.reqs[cseq].delHFs(auth_hfname)
-        with self.transactions.after_this():
-            return super().processChallenge(resp, cseq, ch_hfname, auth_hfname, extra_headers)
+        if not self._has_answer(resp, cseq, ch_hfname, auth_hfname):
+            return False
+        send = super().processChallenge
+        self.again(resp.getSCode()[0], lambda: send(resp, cseq, ch_hfname, auth_hfname, extra_headers))
+        return True
+
+    def _has_answer(self, resp: Any, cseq: Any, ch_hfname: str, auth_hfname: str) -> bool:
+        """sippy would send credentials upon this challenge."""
+        if self.username is None or self.password is None or self.reqs[cseq].countHFs(auth_hfname):
+            return False
+        taken = (
+            each
+            for each in resp.getHFBodys(ch_hfname)
+            if self.auth_enalgs is None or each.algorithm in self.auth_enalgs
+        )
+        return any(each.supportedAlgorithm()[0] for each in taken)
+
+    def again(self, code: int, send: Callable[[], object]) -> None:
+        """Send an INVITE again, upon an answer with this code. The first one of a dialog is asked for."""
+
+        def sends() -> None:
+            if not self.over:
+                with self.transactions.after_this():
+                    send()
+
+        if self.ask_again is None or self.isConnected():
+            sends()
+        else:
+            self.ask_again(str(code), sends)
 
     def genRequest(
         self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None, max_forwards: Any = None

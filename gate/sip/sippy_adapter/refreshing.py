@@ -179,9 +179,13 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         if not again:
             return False
         self.reqs.pop(resp.getHFBody("cseq").getCSeqNum(), None)
-        with self.transactions.after_this():
-            request = self.genRequest("INVITE", self.lSDP, extra_headers=tr.req_extra_headers)
-            self.newUacTransaction(request, req_extra_headers=tr.req_extra_headers)
+        extra = tr.req_extra_headers
+
+        def send() -> None:
+            request = self.genRequest("INVITE", self.lSDP, extra_headers=extra)
+            self.newUacTransaction(request, req_extra_headers=extra)
+
+        self.again(resp.getSCode()[0], send)
         return True
 
     def refresh(self, on_answer: Callable[[int], None]) -> None:

@@ -62,7 +62,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Branches of our requests that were answered, oldest first."""
         self._came_by: Endpoint | None = None
         """Of the message under way."""
-        self._holding = False
+        self._holding = self._feeding = False
         self._held: list[tuple[Any, ...]] = []
 
     def expects(self, response: SipMessage) -> bool:
@@ -74,7 +74,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def feed(self, message: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
-        at = endpoint.hop(source)
+        at, before, self._feeding = endpoint.hop(source), self._feeding, True
         self.nat_traversal = at == source and not check1918(at[0])
         try:
             self._came_by = endpoint
@@ -82,12 +82,20 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 rewrite(message, endpoint.transport), Remote_address(at, endpoint.transport), endpoint, MonoTime()
             )
         finally:
+            self._feeding = before
             self._release(0)
 
     @contextmanager
     def after_this(self) -> Iterator[None]:
-        """What is sent inside leaves when the datagram under way is done with: sippy would send the INVITE with
-        credentials before the ACK of the 407 that asked for them."""
+        """What is sent inside leaves when the datagram under way is done with, at once where none is: sippy would send
+        the INVITE with credentials before the ACK of the 407 that asked for them."""
+        with self._held_back():
+            yield
+        if not (self._holding or self._feeding):
+            self._release(0)
+
+    @contextmanager
+    def _held_back(self) -> Iterator[None]:
         before, self._holding = self._holding, True
         try:
             yield
@@ -100,7 +108,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         of it leaves where the end is not reached."""
         first = len(self._held)
         try:
-            with self.after_this():
+            with self._held_back():
                 yield
         except BaseException:
             del self._held[first:]
@@ -193,8 +201,9 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         super().timerA(t)
 
     def cancelTransaction(self, t: Any, extra_headers: Any = None) -> None:
-        """CANCEL, once: an offer may be taken back by its side, and again by the end of the call."""
-        if t.cancel.getTId(True, True) not in self.tclient:
+        """CANCEL, once: an offer may be taken back by its side, and again by the end of the call. One that has its
+        final answer is not taken back."""
+        if t.cancel is not None and t.cancel.getTId(True, True) not in self.tclient:
             super().cancelTransaction(t, extra_headers)
 
     def stop_sending(self, transaction: Any, seconds: float) -> None:
