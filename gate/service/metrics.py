@@ -25,6 +25,7 @@ _LINE = {
     "unanswered": "Requests of strangers that were left without an answer",
     "guesses": "Wrong passwords, and passwords that were not looked at because of wrong ones before",
     "foreign": "Messages inside a call that came from an address that is not that side's",
+    "stormed": "Messages that were too many of one call, left out before they were read",
     "turned_away": "SIP connections that were not taken, or closed to make room for others",
     "hung_up_on": "SIP connections closed for what was no SIP, had no end, or did not come in time",
     "passed_over": "Calls that went on to another trunk, because theirs was silent or failed",

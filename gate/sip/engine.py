@@ -101,7 +101,7 @@ class Engine:
         self.flood_filter = transport.flood_filter
         self._unanswered = 0
         """As last reported to the call manager."""
-        self._foreign = 0
+        self._foreign = self._stormed = 0
         """As last written to the gate's log."""
         self._told_at = 0.0
         self.calls_in = CallsIn(config, self, registrar)
@@ -358,6 +358,14 @@ class Engine:
                 hint="an intruder; or the carrier signals from more addresses than trunk.addresses says",
             )
             self._foreign = foreign
+        stormed = self.flood_filter.stormed
+        if stormed > self._stormed:
+            _log.warning(
+                "too_many_messages_of_one_call",
+                count=stormed - self._stormed,
+                hint="a party repeats itself inside its call: look at that phone system; the rest was passed over",
+            )
+            self._stormed = stormed
         unanswered = self.counts()["unanswered"]
         if unanswered > self._unanswered:
             self.events.unanswered(unanswered - self._unanswered)
@@ -371,6 +379,7 @@ class Engine:
             "unanswered": self.ingress.rate_limit.dropped + self.flood_filter.dropped,
             "guesses": lockout.wrong + lockout.locked,
             "foreign": self.ingress.inside.foreign + self.transactions.foreign,
+            "stormed": self.flood_filter.stormed,
             "passed_over": self.passed_over,
             "sessions_refused": self.recordings.refused,
         }

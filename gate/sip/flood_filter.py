@@ -5,14 +5,19 @@ Hosts of PBXs and carriers pass. An address at which an account has proven itsel
 address has one, its host has one, and all hosts at which nobody has proven anything have one together, far below what
 the line thread can bear. So a flood costs the gate a few microseconds a datagram; neither calls nor registered phones
 notice it, and a phone behind the same NAT as a flooder with one socket is heard.
+
+Whoever it is, a call has so many messages a second (``heeds``): a party that storms inside its own dialog holds up
+nobody else.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 
 from gate.sip.message import Address
 from gate.sip.peers import within
@@ -34,12 +39,19 @@ CONNECTS_KNOWN = Rate(400, 100)
 """And where an account has."""
 CONNECTS_STRANGERS = Rate(200, 100)
 """Of all strangers together: a TLS handshake costs the gate about a millisecond."""
+DIALOG = Rate(100, 40)
+"""Messages of one Call-ID from one address: keys told by INFO, refreshes and what is sent again come to a few."""
+ENDING = Rate(10, 1)
+"""Those of them that end a call, by themselves: a storm keeps nobody from hanging up."""
 ONE = 2048
 """Bytes that count as one datagram: more than a phone's INVITE has."""
+MAX_DIALOGS = 32_768
+"""Calls whose rates are kept, forgotten as addresses are."""
 MAX_KEPT = 8192
 """Addresses and hosts whose rates are kept; beyond it, all are forgotten at once, which costs no time a datagram."""
 
-_Held = dict[Address | str, tuple[float, float]]
+_Held = dict[Any, tuple[float, float]]
+_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]{0,64}:[ \t]{0,64}([^\r\n]{0,512})", re.IGNORECASE)
 
 
 class FloodFilter:
@@ -55,10 +67,13 @@ class FloodFilter:
         self._held: _Held = {}
         self._all: _Held = {}
         self._connects: _Held = {}
+        self._dialogs: _Held = {}
         self.edge: Address | None = None
         """The edge in front of the gate: what it hands on is judged by whose it is, once that is read."""
         self.dropped = 0
         """Datagrams that were not let through."""
+        self.stormed = 0
+        """Messages that were too many of one call."""
 
     def trust(self, networks: Iterable[IPv4Network | IPv6Network]) -> None:
         """PBXs and carriers by the configuration; before the sockets are read."""
@@ -101,6 +116,19 @@ class FloodFilter:
         self.dropped += not allowed
         return allowed
 
+    def heeds(self, source: Address, data: bytes) -> bool:
+        """One message, as a part of its call: before it is read, whoever sends it. Those whose Call-ID stands in an odd
+        way count as one call of their sender."""
+        now = self._monotonic()
+        if len(self._dialogs) > MAX_DIALOGS:
+            self._dialogs.clear()
+        end = data.find(b"\r\n\r\n")
+        found = _CALL_ID.search(data, 0, end if end >= 0 else len(data))
+        ends = data.startswith((b"BYE ", b"CANCEL "))
+        heeded = _take(self._dialogs, (source, found[1] if found else b"", ends), ENDING if ends else DIALOG, now)
+        self.stormed += not heeded
+        return heeded
+
     def trusts(self, host: str) -> bool:
         """A PBX's or a carrier's host."""
         return host in self._trusted or self._in_networks(host)
@@ -128,7 +156,7 @@ class FloodFilter:
         return any(address & mask == network for network, mask in self._networks4)
 
 
-def _take(held: _Held, key: Address | str, rate: Rate, now: float, cost: int = 1) -> bool:
+def _take(held: _Held, key: Any, rate: Rate, now: float, cost: int = 1) -> bool:
     tokens, since = held.get(key, (rate.burst, now))
     tokens = min(rate.burst, tokens + (now - since) * rate.per_second)
     held[key] = (tokens - cost, now) if tokens >= cost else (tokens, now)

@@ -278,7 +278,12 @@ class SipLine:
 
     def counts(self) -> dict[str, int]:
         """What was passed over or refused to its face since the start, by kind; from any thread."""
-        counts = {"dropped": self._transport.dropped, "foreign": 0, "passed_over": 0} | self._streams.counts()
+        counts = {
+            "dropped": self._transport.dropped,
+            "foreign": 0,
+            "passed_over": 0,
+            "stormed": 0,
+        } | self._streams.counts()
         return counts | (self._engine.counts() if self._engine else {})
 
     # --- inside -----------------------------------------------------------------------------------------------------

@@ -331,6 +331,8 @@ class StreamIO:
                 connection.look_again = now + WAIT_SECONDS
                 return
             connection.unread.popleft()
+            if not (message.fault or self._flood_filter.heeds(connection.peer, message.data)):
+                continue
             if message.fault:
                 connection.broken = True
                 self.unread += 1

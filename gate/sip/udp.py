@@ -169,6 +169,8 @@ class Transport:
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
             if not self.flood_filter.lets(address, len(data)) or self.needs_nothing(data):
                 continue
+            if not self.flood_filter.heeds(address, data):
+                continue
             inside = data.startswith(_INSIDE)
             self._steps.arrived(partial(self._deliver, data, address, _arrival(extra), inside), inside=inside)
 

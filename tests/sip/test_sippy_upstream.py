@@ -190,6 +190,26 @@ def test_a_request_that_is_taken_back_twice_raises() -> None:
         manager.cancelTransaction(SimpleNamespace(state=RINGING, cancel=cancel, userv=None))
 
 
+def test_refusals_of_one_cseq_take_each_others_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two INVITEs of one CSeq inside a dialog: the table has one of them, and the timer of the other raises."""
+    monkeypatch.setattr("sippy.SipTransactionManager.Timeout", lambda *_: None)
+    tm = SimpleNamespace(tserver={}, transmitData=lambda *_: None, timerA=None, timerD=None)
+    both = []
+    userv = SimpleNamespace(getSIPaddr=lambda: (("192.0.2.1", 5060), "udp"))
+    for branch in ("one", "other"):
+        t = SimpleNamespace(
+            tid=("x", "1", branch), state=TRYING, userv=userv,
+            checksum=b"", compact=False, res_out_cb=None, teA=None, teD=None, teE=None, teF=None, needack=True,
+            noack_cb=None, cleanup=lambda: None,
+        )  # fmt: skip
+        tm.tserver[t.tid] = t
+        SipTransactionManager.sendResponse(tm, response(500), t)
+        both.append(t)
+    SipTransactionManager.timerD(tm, both[0])
+    with pytest.raises(KeyError):
+        SipTransactionManager.timerD(tm, both[1])
+
+
 def test_a_failed_reinvite_forgets_our_sdp() -> None:
     agent = Agent(lSDP="ours")
     UacStateUpdating(agent).recvResponse(response(488), None)

@@ -358,11 +358,11 @@ def test_a_peer_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(of_connections, "TAKE_SECONDS", 0.3)
     with Streaming() as line:
         phone = line.phone()
-        text = phone.request("OPTIONS", phone.new_dialog()).encode()
         phone.sock.settimeout(PATIENCE)
         with pytest.raises(ConnectionError):
             while True:
-                phone.sock.sendall(text * 50)
+                each = [phone.request("OPTIONS", phone.new_dialog()) for _ in range(50)]
+                phone.sock.sendall("".join(each).encode())
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------

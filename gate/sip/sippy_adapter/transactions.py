@@ -5,6 +5,8 @@
 - responses are believed from any address: ``incomingResponse`` asks where they come from
 - a server transaction that failed answers 487 minutes later: ``drop``
 - it sends again over TCP, too, and knows no connections: ``timerA``, ``newTransaction``
+- INVITEs of one CSeq that are refused inside a call take each other's place in its table, and its ``timerD`` raises for
+  all but one of them; two final answers of one transaction start it twice: ``sendResponse``
 - a request taken back twice raises, and the BYE that was to follow is lost: ``cancelTransaction``
 - each message is logged, at half of the throughput: ``_Silent``, ``transmitData``
 """
@@ -206,20 +208,35 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         if t.cancel is not None and t.cancel.getTId(True, True) not in self.tclient:
             super().cancelTransaction(t, extra_headers)
 
+    def sendResponse(
+        self, resp: Any, t: Any = None, retrans: bool = False, ack_cb: Any = None, lossemul: int = 0
+    ) -> None:
+        """Answer. A final answer to an INVITE waits for its ACK in the table by its To tag: one that would take the
+        place of another is sent once, and not waited for (what it answers comes again, or is over)."""
+        if t is None:
+            t = self.tserver[resp.getTId(wBRN=True)]
+        final = t.needack and resp.getSCode()[0] >= 200
+        if not final:
+            super().sendResponse(resp, t, retrans, ack_cb, lossemul)
+            return
+        _cancel(t, "teA", "teD")
+        before = self.tserver.get((*t.tid[:-1], resp.getHFBody("to").getTag()))
+        super().sendResponse(resp, t, retrans, ack_cb, lossemul)
+        if before is not None and before is not t:
+            self.tserver[t.tid] = before
+            _cancel(t, "teA", "teD")
+            t.cleanup()
+
     def stop_sending(self, transaction: Any, seconds: float) -> None:
         """A request that is not sent again, and may be answered for so long."""
-        for timer in ("teA", "teB"):
-            if (running := getattr(transaction, timer)) is not None:
-                running.cancel()
-        transaction.teA, transaction.teB = None, Timeout(self.timerB, seconds, 1, transaction)
+        _cancel(transaction, "teA", "teB")
+        transaction.teB = Timeout(self.timerB, seconds, 1, transaction)
 
     def drop(self, call_id: str) -> None:
         """Forget a server transaction that sippy failed in, and its dialog: it would answer 487 minutes later."""
         for tid in [tid for tid in self.tserver if tid[0] == call_id]:
             transaction = self.tserver.pop(tid)
-            for timer in ("teA", "teD", "teE", "teF"):
-                if (running := getattr(transaction, timer)) is not None:
-                    running.cancel()
+            _cancel(transaction, "teA", "teD", "teE", "teF")
             transaction.cleanup()
         self.req_consumers.pop(call_id, None)
 
@@ -239,3 +256,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             if consumer.cobj.lTag == tag and hasattr(consumer.cobj, "peer"):
                 return consumer.cobj
         return None
+
+
+def _cancel(transaction: Any, *timers: str) -> None:
+    for timer in timers:
+        if (running := getattr(transaction, timer)) is not None:
+            running.cancel()
+            setattr(transaction, timer, None)
