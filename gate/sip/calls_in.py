@@ -125,7 +125,7 @@ class CallsIn:
         )
         if ingress.pending.merged(request.key) or engine.merged(request.key):
             ingress.reply(request, source, endpoint, 482, "Loop Detected", keep=True)
-        elif ingress.away.too_many():
+        elif ingress.away.too_many(f"carrier:{route.name if route else ''}"):
             engine.overload.shed += 1
             ingress.refuse(pending, "too_many_calls", "", "")
         else:

@@ -373,7 +373,7 @@ class Ingress:
             endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims, self.engine.for_help)
-        if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many():
+        if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many(claimed_by):
             self.away.send(pending)
             return
         self.pending.add(pending)

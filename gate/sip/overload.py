@@ -11,6 +11,10 @@ steered by the delay as in RFC 8033 (PIE): it falls while the delay grows, and w
 while the delay falls, and while it is below. It is multiplied, never stepped, so the same numbers serve at a little
 above the capacity and at eight times that. So the line stays busy with as many calls as it can carry in time. Where
 nothing waits any more it opens within half a second.
+
+What is let in is shared out by caller (an account, a PBX, a carrier; who has proven nothing is one of them), as in
+max-min fairness: each is let in up to the same number of calls, and what one does not need is the others'. So who calls
+as ever is let in, and whoever calls more than anybody else is sent away first.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ and second that it lasts. The two together settle within about a second and do n
 NOTHING = 0.02
 """Seconds of delay at which nothing waits: the share grows by ``OPENS`` a look."""
 OPENS = 1.5
+REMEMBERED = 2.0
+"""Seconds over which it is counted how often somebody calls."""
 LEAST = 0.05
 """Share that is always let in: by these it is seen that there is room again."""
 RETRY_SECONDS = 5
@@ -53,8 +59,14 @@ class OverloadControl:
         self._before = 0.0
         """The delay at the last look."""
         self._share = 1.0
-        self._due = 1.0
-        """What is owed to the next call of the share: at one whole it is let in. So the first one always is."""
+        self._asked: dict[str, int] = {}
+        """New calls since the last look, by caller."""
+        self._often: dict[str, float] = {}
+        """How often each has called lately; the numbers mean something beside each other alone."""
+        self._fair = 0.0
+        """As often anybody is let in."""
+        self._due: dict[str, float] = {}
+        """What is owed to the next call of a caller: at one whole it is let in. So the first one always is."""
         self.shed = 0
         """Calls sent away since the start."""
 
@@ -80,19 +92,33 @@ class OverloadControl:
         if stands or self.sheds:
             change = OPENS if late < NOTHING else exp(-BY_GROWTH * grown - BY_EXCESS * (late - GOAL) * elapsed)
             self._share = min(1.0, max(LEAST, self._share * change))
+        self._share_out(elapsed)
 
     @property
     def sheds(self) -> bool:
         """True while some new calls are sent away."""
         return self._share < 1.0
 
-    def lets_in(self) -> bool:
-        """Whether the next new call is: of any number of them, the share, evenly."""
+    def _share_out(self, elapsed: float) -> None:
+        kept = exp(-elapsed / REMEMBERED)
+        often = {who: self._often.get(who, 0.0) * kept + self._asked.get(who, 0) for who in self._often | self._asked}
+        self._often = {who: times for who, times in often.items() if times >= NOTHING}
+        self._asked.clear()
+        room, left = self._share * sum(self._often.values()), len(self._often)
+        for times in sorted(self._often.values()):
+            self._fair = room / left
+            if times > self._fair:
+                break
+            room, left = room - times, left - 1
+
+    def lets_in(self, caller: str = "") -> bool:
+        """Whether the next new call of a caller is: of any number of them, its share, evenly."""
+        self._asked[caller] = self._asked.get(caller, 0) + 1
         if not self.sheds:
-            self._due = 1.0
+            self._due.clear()
             return True
-        if self._due < 1.0:
-            self._due += self._share
-            return False
-        self._due += self._share - 1.0
-        return True
+        times = self._often.get(caller, 0.0)
+        share = min(1.0, self._fair / times) if times else 1.0 if self._often else self._share
+        due = self._due.get(caller, 1.0 - share) + share
+        self._due[caller] = due - (due >= 1.0)
+        return due >= 1.0

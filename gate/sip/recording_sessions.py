@@ -94,7 +94,7 @@ class RecordingSessions:
             return 488, "Not Acceptable Here", [_warning(error)]
         except MetadataError as error:
             return 400, "Bad Recording Metadata", [_warning(error)]
-        if not engine.overload.lets_in():
+        if not engine.overload.lets_in(CLAIMED + client.name):
             engine.overload.shed += 1
             return 503, "Service Unavailable", [("Retry-After", str(RETRY_SECONDS))]
         way = endpoint.belonging_to(CLAIMED + client.name)

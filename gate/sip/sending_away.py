@@ -28,10 +28,10 @@ class SendingAway:
         self.judged: bool | None = None
         """What ``too_many`` has said of the message in hand."""
 
-    def too_many(self) -> bool:
-        """Whether the new call in hand has to be sent away. One message is judged once."""
+    def too_many(self, caller: str) -> bool:
+        """Whether the new call in hand has to be sent away, as ``caller`` has its share. One message is judged once."""
         if self.judged is None:
-            self.judged = self._ingress.pending.full or not self._engine.overload.lets_in()
+            self.judged = self._ingress.pending.full or not self._engine.overload.lets_in(caller)
         return self.judged
 
     def send(self, pending: Pending) -> None:
@@ -60,7 +60,7 @@ class SendingAway:
             return True
         if engine.orphans.asked(key) or engine.admitted(key) or engine.merged(key) or ingress.pending.merged(key):
             return False
-        if self._may_be_for_help(raw_number(request)) or not self.too_many():
+        if self._may_be_for_help(raw_number(request)) or not self.too_many(caller.claimed_by):
             return False
         refusal, overflow = ingress.refused_with(request, caller, source, endpoint), caller.who.overflow
         self.send(Pending("", request, source, endpoint, caller.claimed_by, refusal, overflow))

@@ -157,7 +157,7 @@ class Transfers:
             return 403, "Dial emergency numbers"
         if bridge.phase != "connected" or bridge.delayed_offer.due or self._running(bridge.id):
             return PENDING
-        if engine.ingress.away.too_many():
+        if engine.ingress.away.too_many(caller.claimed_by):
             engine.overload.shed += 1
             return 503, "Service Unavailable"
         if target.replaces is None:

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from gate.config import Emergency, Pbx
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import SipMessage
-from gate.sip.overload import LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
+from gate.sip.overload import GOAL, LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
 from gate.sip.pending import Pending, PendingCalls
 from tests.support.clocks import Clock
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.sipp import Sipp
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 HERE = Path(__file__).parent / "scenarios"
 
@@ -72,6 +72,28 @@ def test_the_share_is_let_in_evenly():
     overload._share = 0.25
     told = [overload.lets_in() for _ in range(40)]
     assert told == [True, *[False] * 3] * 10
+
+
+@pytest.mark.parametrize("callers", [1, 3])
+def test_the_share_is_the_same_number_of_calls_for_each_and_the_heaviest_is_sent_away_first(callers):
+    """Ten looks a half second: some call once in it, one a hundred times, two others ten times each."""
+    clock = Clock()
+    overload = OverloadControl(clock)
+    calls = {f"quiet{n}": 1 for n in range(callers)} | {"loud": 100, "busy1": 10, "busy2": 10}
+    let_in: Counter[str] = Counter()
+    for look in range(200):
+        overload._share = 0.25
+        for who, times in calls.items():
+            if look % 10 == 0 or times > 1:
+                let_in[who] += sum(overload.lets_in(who) for _ in range(times))
+        clock.now += SPAN
+        overload.note("timers", GOAL)
+    quiet = sum(let_in[f"quiet{n}"] for n in range(callers))
+    assert quiet == 20 * callers, "who calls as ever is never sent away"
+    assert 0.9 * 2000 < let_in["busy1"] <= 2000
+    assert 0.9 * 2000 < let_in["busy2"] <= 2000
+    all_of_them = sum(let_in.values()) / (200 * 120 + 20 * callers)
+    assert 0.22 < all_of_them < 0.29, "and the share is the share"
 
 
 T1 = 0.5
@@ -219,13 +241,46 @@ def test_at_twice_what_it_can_carry_some_are_sent_away_and_none_are_lost():
         assert called.retransmissions < calls, "nobody had to ask again and again"
 
 
+@pytest.mark.peer
+def test_one_pbx_at_four_times_the_capacity_costs_another_caller_no_call():
+    """Fifty a second is all that this line can. One PBX offers two hundred; meanwhile another one makes 21 calls, one
+    after the other."""
+    far = Sipp("uas", calls=100_000, timeout=PATIENCE, trace=False)
+    far.wait_listening()
+    config = config_for(f"127.0.0.1:{far.port}", refusal=486)
+    config = replace(config, pbx=(*config.pbx, Pbx("pbx2", ("127.0.0.2",), PRESENTED, refusal=486)))
+    with RunningLine(config, Slow()) as running:
+        scenario = HERE / "uac_carried_or_sent_away.xml"
+        near = Sipp(scenario, remote=running.address, calls=100_000, rate=200, timeout=PATIENCE, trace=False)
+        until(lambda: running.line.counts()["shed"] > 100)
+        heard = []
+        for number in range(21):
+            with Phone(running.address, host="127.0.0.2") as phone:
+                phone.dial(f"020794600{number:02}")
+                answer = phone.recv()
+                while answer.code < 200:
+                    answer = phone.recv()
+                phone.ack(answer)
+                heard.append(answer.code)
+                if answer.code == 200:
+                    phone.send(phone.next("BYE"))
+        assert near.process.poll() is None, "there was nothing beside them: the test shows nothing"
+        near.stop()
+        far.stop()
+        sent_away = Counter(what[1] for what in running.call_manager.seen if what[0] == "shed")
+        assert heard == [200] * 21
+        assert sent_away["trunk:pbx1"] > 100
+        assert not sent_away["trunk:pbx2"]
+
+
 def late(running: RunningLine, share: float = 0.0) -> None:
     """As if a queue stood, and the line had come to let in so many."""
 
     def stand() -> None:
         running.line._engine._sweeper.cancel()
         overload = running.line._engine.overload
-        overload._share, overload._due, overload._looked = share, share, float("inf")
+        overload._share, overload._looked = share, float("inf")
+        overload._due = {"trunk:pbx1": 0.0}
 
     running.call(stand)
 
