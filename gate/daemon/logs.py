@@ -70,7 +70,7 @@ def _configure(level: str, form: str) -> None:
 class Bounded:
     """A processor that leaves out lines of which there are too many. On any thread."""
 
-    def __init__(self, dropped: type[Exception], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, dropped: type[BaseException], monotonic: Callable[[], float] = time.monotonic) -> None:
         """``dropped``: structlog's, which says that a line is left out."""
         self._dropped = dropped
         self._monotonic = monotonic
