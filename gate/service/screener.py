@@ -56,8 +56,11 @@ class Screener:
         number: Number | NumberRefused,
         now: datetime,
         question: str | None,
+        *,
+        in_hand: bool = False,
     ) -> Decision:
-        """``question``: the one that this attempt comes of."""
+        """``question``: the one that this attempt comes of; ``in_hand``: it is let through already, and among those
+        that are counted."""
         rules, known = self.rules, isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
         reached = [each for each in (e164, numbers.begins_with(e164)) if each]
@@ -69,7 +72,7 @@ class Screener:
             objections=[objection for each in reached for objection in tx.objections(each)],
             stops=[stop for each in reached for stop in tx.stops(each)],
             last_unattended=tx.last_unattended(e164) if known else None,
-            tried=tx.tried(e164, now - DAY, question) if known and rules.attempts.any else UNTRIED,
+            tried=tx.tried(e164, now - DAY, question) if known and rules.attempts.any and not in_hand else UNTRIED,
             rules=rules,
             now=now,
         )
@@ -93,7 +96,7 @@ class Screener:
     ) -> Decision:
         """The decision for an attempt that was allowed, anew and as a whole, before another INVITE leaves for it; kept
         with its leaf. ``after``: what became of the INVITE before. ``obstacle`` as in ``decide``."""
-        decision = self.check(tx, attempt, now)
+        decision = self._check(tx, attempt, _read(attempt.raw_number), now, None, in_hand=True)
         if obstacle is not None and decision.allowed:
             decision = refusal(obstacle, attempt, after=decision)
         told = decision_body(decision, attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.core.call_words import Committed, PauseAsked, Policy
+from gate.core.rules import AttemptLimits
 from gate.errors import StoreError
 from gate.ports import Fact
 from tests.support.logs import logged
@@ -395,6 +397,15 @@ def test_the_next_trunk_is_dialled_when_it_is_kept_that_the_lists_still_allow_it
     told = {name: body[name] for name in ("call_id", "trunk", "after", "verdict", "reason")}
     assert told == {"call_id": "call", "trunk": "b", "after": "503", "verdict": "allow", "reason": "not_listed"}
     assert {each["name"] for each in body["registers"]} == {"tps", "ctps"}
+
+
+def test_the_call_that_is_dialled_again_is_no_other_attempt_at_the_number(play: Play) -> None:
+    screener = play.call_manager._screener
+    screener._rules = replace(screener._rules, attempts=AttemptLimits(1, 1, 1, 1))
+    play.attempt()
+    play.call_manager.dialling_again("call", "b", "503")
+    play.settle()
+    assert "dial again" in play.told()
 
 
 def test_who_objects_between_two_trunks_is_not_rung_by_the_second(play: Play) -> None:

@@ -91,6 +91,22 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     """The question of a phone system that this call came of."""
 
 
+@fact("looked_again", Subject.CALL)
+class LookedAgain(Body, frozen=True, kw_only=True):
+    """What was decided anew before another INVITE of a call."""
+
+    call_id: Id
+    trunk: Code
+    """Where the INVITE was to go."""
+    after: Code
+    """What became of the one before: a SIP code, ``silent``, ``no_codec``."""
+    verdict: Code
+    reason: Code
+    registers: Annotated[list[dict[str, Any]], Sort.CODE]
+    consent_id: Id | None
+    objection_id: Id | None
+
+
 _NOT_DECIDED: Mapping[str, Source] = dict.fromkeys(("consent_id", "objection_id", "purpose", "topic", "question"))
 """Columns that a call in sets all the same: receipts of erasures commit to them."""
 
