@@ -119,6 +119,7 @@ def test_the_configuration_page_has_every_key_with_its_default() -> None:
     pages = (
         "configuration",
         "calls",
+        "configuration-storage",
         "calls-in",
         "edge",
         "phone-systems",

@@ -95,6 +95,8 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
 def _narrate(imported: ContactsImported) -> None:
     if imported.not_utf8:
         say(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
+    if imported.objections:
+        say(f"{imported.objections:,} numbers want no calls by the file's own words: kept as objections.")
     if not imported.bad_rows:
         return
     for each in imported.faults[:_SHOWN]:

@@ -101,7 +101,10 @@ def _screen(
         screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=actor, compared=True)
         _warn(screener.registers.identities)
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
-            run = FileScreening(source, target, screener, header=not no_header, tell=_teller(bar, size), **how)
+            own = view.config.calling.opt_out_columns
+            run = FileScreening(
+                source, target, screener, header=not no_header, opt_outs=own, tell=_teller(bar, size), **how
+            )
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time
             try:
                 report = run.run()
@@ -135,6 +138,8 @@ def _narrate(result: dict[str, Any]) -> None:
     say(f"Screened: {', '.join(result['columns'])} of {result['rows']:,} rows, kept as {result['id']}.")
     if result["not_utf8"]:
         say(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
+    if out := result["opted_out"]:
+        say(f"{out:,} rows want no calls by the file's own words: objected. Keep that: dialgate contacts import FILE")
     if result["bad_rows"]:
         lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
         more = " and more" if result["bad_rows"] > _SHOWN else ""

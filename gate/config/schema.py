@@ -265,6 +265,8 @@ class Calling(Section, frozen=True):
     """Kinds of numbers that no marketing call goes to: 070, 076, 084, 087, and helplines (0800 1111, 0808 80…)."""
     objection_stops_service: bool = False
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
+    opt_out_columns: tuple[str, ...] = ()
+    """Names of a CRM file's columns that say that somebody wants no calls, beside those of the usual CRMs."""
 
 
 ATTEMPTS: Final = ("attempts_at_once", "attempts_a_minute", "attempts_an_hour", "attempts_a_day")

@@ -5,6 +5,7 @@
 - ``spelling``    from a raw spelling to plain digits: URIs, separators, scripts
 - ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
 - ``kinds``       what a number is and what a call costs, by name: what a firm may keep its marketing calls from
+- ``opt_outs``    the columns in which a CRM keeps that somebody wants no calls
 - ``repairs``     what a spreadsheet did to a number, and the repair to propose
 - ``dial_plan``  what a phone system dials -> a number in full: outside line, home area code
 - ``presenting``  which of the firm's own numbers a call shows, where its PBX asks for one

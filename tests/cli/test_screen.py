@@ -49,11 +49,52 @@ def test_every_row_has_the_verdict_that_check_gives(folder: Path) -> None:
     assert done.code == 0 and done.json["rows"] == len(rows(CRM))
     for before, after in zip(rows(CRM), rows(out), strict=True):
         assert {key: after[key] for key in before} == before
+        if not before["phone"].strip():
+            assert (after["verdict"], after["reason"], after["number"]) == ("block", "no_number", "")
+            continue
         told = dialgate("check", "--json", "--", before["phone"]).json
         assert (after["verdict"], after["reason"], after["number"]) == (told["verdict"], told["reason"], told["number"])
     fact = kept(folder)[-1]
     assert fact["rows"] == done.json["rows"] and fact["sha256"] == done.json["sha256"]
     assert [register["name"] for register in fact["registers"]] == ["tps", "ctps"]
+    assert dialgate("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("column", ["DoNotCall", "Do not allow Phone Calls", "Keine Anrufe"])
+def test_a_crms_own_opt_out_is_an_objection(folder: Path, column: str) -> None:
+    """A number that had agreed to calls, with the CRM's own flag against them, was allowed as ``consented``."""
+    config = folder / "gate" / "config.toml"
+    config.write_text(config.read_text().replace("[calling]", '[calling]\nopt_out_columns = ["Keine Anrufe"]'))
+    asked, out = folder / "leads.csv", folder / "out.csv"
+    no = "Do Not Allow" if "allow" in column else "TRUE"
+    yes = "Allow" if "allow" in column else "FALSE"
+    asked.write_text(f"id,phone,{column}\n1,01632 960202,{no}\n2,020 7946 0123,{yes}\n3,020 7946 0124,{no}\n4,,{no}\n")
+    assert dialgate("check", "01632 960202", "--json").json["reason"] == "consented"
+
+    screened = dialgate("screen", str(asked), "-o", str(out), "--json")
+    assert [row["reason"] for row in rows(out)] == ["objected", "not_listed", "objected", "no_number"]
+    assert screened.json["opted_out"] == 3
+    assert dialgate("check", "01632 960202", "--json").json["reason"] == "consented", "a file screened is not kept"
+
+    tried = dialgate("contacts", "import", str(asked), "--reference", "id", "--dry-run", "--json").json
+    assert tried["objections"] == 2
+    assert dialgate("objection", "list", "--number", "020 7946 0124", "--json").json["items"] == []
+    done = dialgate("contacts", "import", str(asked), "--reference", "id")
+    assert "2 numbers want no calls by the file's own words: kept as objections." in done.err
+    for number, reason in (
+        ("01632 960202", "objected"),
+        ("020 7946 0123", "not_listed"),
+        ("020 7946 0124", "objected"),
+    ):
+        assert dialgate("check", number, "--json").json["reason"] == reason
+    (kept_one,) = dialgate("objection", "list", "--number", "020 7946 0124", "--json").json["items"]
+    assert kept_one["source"] == f"CRM column {column}"
+
+    again = dialgate("contacts", "import", str(asked), "--reference", "id", "--json").json
+    assert again.get("objections", 0) == 0, "what is kept is not kept twice"
+    asked.write_text(asked.read_text().replace(no, yes))
+    dialgate("contacts", "import", str(asked), "--reference", "id", "--accept-shrink")
+    assert dialgate("check", "020 7946 0124", "--json").json["reason"] == "objected", "a flag taken off lifts nothing"
     assert dialgate("audit", "verify").code == 0
 
 

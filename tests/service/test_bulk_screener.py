@@ -115,7 +115,8 @@ def check(raws: list[str], rules: Rules = RULES, registers: Registers | None = N
             )
             found = screener.outcomes[outcome]
             told = (found.verdict, found.reason, text)
-            assert told == (decision.verdict.value, decision.reason.value, decision.number), raw
+            reason = decision.reason.value if raw.strip() else "no_number"
+            assert told == (decision.verdict.value, reason, decision.number), raw
             days = [view.as_of.isoformat() if view.as_of else "" for view in decision.registers] or ["", ""]
             assert list(found.as_of) == days, raw
     return {screener.outcomes[outcome].reason for outcome in screened.outcomes.tolist()}
@@ -132,7 +133,14 @@ def test_every_kind_of_answer() -> None:
         "consent_withdrawn",
         "request_pending",
     }
-    wanted |= {"redial_too_soon", "outside_coverage", "number_invalid", "destination_not_allowed", "identity_withheld"}
+    wanted |= {
+        "no_number",
+        "redial_too_soon",
+        "outside_coverage",
+        "number_invalid",
+        "destination_not_allowed",
+        "identity_withheld",
+    }
     assert wanted == reasons
 
 
@@ -156,7 +164,7 @@ def test_registers_that_are_not_there_block(state: str) -> None:
 
 def test_rules_topics_and_purposes_are_those_of_a_call() -> None:
     assert check(RAWS, replace(RULES, live=True)) <= {"destination_not_allowed", "number_invalid", "identity_withheld",
-        "not_listed", "listed_tps", "outside_coverage", "objected"}  # fmt: skip
+        "not_listed", "listed_tps", "outside_coverage", "objected", "no_number"}  # fmt: skip
     assert "topic_needs_consent" in check(RAWS, topic=Topic.CLAIMS)
     assert "service_call" in check(RAWS, purpose=Purpose.SERVICE)
     assert "objected" in check(RAWS, replace(RULES, objection_stops_service=True), purpose=Purpose.SERVICE)

@@ -8,6 +8,7 @@ by itself.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from gate.core.numbers import Number, NumberRefused
 from gate.core.rules import Rules
 from gate.core.screening import decide
 from gate.core.showing import LONDON
-from gate.core.terms import Attempt, Purpose, Reason, RegisterView, Topic
+from gate.core.terms import Attempt, Objection, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
 from gate.operations.audit.standing import newest_entry, standing
 from gate.operations.calling_rules import rules_of
@@ -35,6 +36,8 @@ from gate.service.trust import STEP
 from gate.store.own import Entries, OwnLists
 from gate.store.reader import Reader
 
+NO_NUMBER = "no_number"
+"""What is said of an empty field in place of a reason: there is nothing to be called."""
 REMEMBERED = 10_000
 """Texts that are no plain UK number, and what became of them: the same ones come again and again."""
 
@@ -78,8 +81,11 @@ class BulkScreener:
         self._shared: dict[int, int] = {}
         self._remembered: dict[str, tuple[int, str]] = {}
 
-    def screen(self, raws: Sequence[str], text_of: Callable[[str], str] = str) -> Answers:
-        """The outcome of every text. ``text_of`` makes the text to be read of one that is not plain ASCII.
+    def screen(
+        self, raws: Sequence[str], text_of: Callable[[str], str] = str, objecting: Sequence[int] = ()
+    ) -> Answers:
+        """The outcome of every text. ``text_of`` makes the text to be read of one that is not plain ASCII;
+        ``objecting``: rows whose file says that they want no calls (``gate.core.opt_outs``).
 
         Raises ``RegisterError`` where a snapshot was damaged during the run.
         """
@@ -92,13 +98,16 @@ class BulkScreener:
         codes = np.zeros(len(raws), dtype=np.int64)
         codes[numbered] = self.registers.look_up(keys[numbered])
         alone = ~plain | self._held(keys, numbered)
+        alone[list(objecting)] = True
+        objections = frozenset(objecting)
         outcomes = self._together(sorts, codes, keys, ~alone)
         numbers = [f"+{key}" for key in keys.tolist()]
         for row in np.flatnonzero(plain & ~numbered).tolist():
             numbers[row] = ""
         for row in np.flatnonzero(alone).tolist():
             raw = raws[row]
-            outcomes[row], numbers[row] = self._one(cells.plain(raw if raw.isascii() else text_of(raw)))
+            text = cells.plain(raw if raw.isascii() else text_of(raw))
+            outcomes[row], numbers[row] = self._objected(text) if row in objections else self._one(text)
         return Answers(outcomes, numbers)
 
     def _held(self, keys: Integers, numbered: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -134,15 +143,27 @@ class BulkScreener:
         """Outcome and number of one text, by itself."""
         if (met := self._remembered.get(raw)) is not None:
             return met
-        number = read(raw)
-        if isinstance(number, NumberRefused):
-            answer = self._decided(number, (), None), ""
+        if not raw.strip():
+            answer = self._number_of(Outcome("block", NO_NUMBER, ("",) * len(self.rules.registers))), ""
         else:
-            views, held = self.registers.view(number.e164), self._own.of(number.e164)
-            answer = self._decided(number, views, held), number.e164
+            answer = self._asked(read(raw), ())
         if len(self._remembered) < REMEMBERED:
             self._remembered[raw] = answer
         return answer
+
+    def _objected(self, raw: str) -> tuple[int, str]:
+        """The same of a text whose owner objects as of now: no consent is newer."""
+        if not raw.strip():
+            return self._one(raw)
+        return self._asked(read(raw), (Objection("", self.now, sys.maxsize),))
+
+    def _asked(self, number: Number | NumberRefused, objections: tuple[Objection, ...]) -> tuple[int, str]:
+        if isinstance(number, NumberRefused):
+            return self._decided(number, (), None), ""
+        views, held = self.registers.view(number.e164), self._own.of(number.e164)
+        if objections:
+            held = Entries((*held.objections, *objections), held.consents, held.last_unattended, held.stops)
+        return self._decided(number, views, held), number.e164
 
     def _decided(self, number: Number | NumberRefused, views: Sequence[RegisterView], held: Entries | None) -> int:
         decision = decide(

@@ -45,6 +45,8 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     topic: str
     rows: int
     bad_rows: int
+    objections: int = 0
+    """Objections that the file's own columns hold and that were not kept before; of a dry run, all of them."""
     before: int
     """Contacts before."""
     in_file: int

@@ -13,9 +13,10 @@ import numpy as np
 
 from gate.converting import convert
 from gate.core.cells import MARK, is_formula
+from gate.core.opt_outs import opt_out_columns, opts_out
 from gate.core.terms import Reason
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screener import Answers, BulkScreener
+from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.screening_log import Screened
 from gate.operations.registers.in_force import RegisterIdentity
@@ -39,6 +40,8 @@ class Report:
     rows: int = 0
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     """By column: how many rows have which reason."""
+    opted_out: int = 0
+    """Rows of which the file itself says that they want no calls (``gate.core.opt_outs``)."""
     bad_rows: int = 0
     """Rows without a valid number (empty ones not counted), or with another number of fields than the header."""
     bad_lines: list[int] = field(default_factory=list)
@@ -64,11 +67,13 @@ class FileScreening:
         header: bool = True,
         prefix: str = "",
         escape: bool = False,
+        opt_outs: Sequence[str] = (),
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
         """``columns``: names as the header has them, or numbers from 1; those that look like phones where empty.
         ``prefix``: before the names of the added columns. ``escape``: mark the file's own formulas too
-        (``gate.core.cells``); else every byte stays. ``tell`` is called with the bytes read so far."""
+        (``gate.core.cells``); else every byte stays. ``opt_outs``: columns, beside those known, that say that somebody
+        wants no calls. ``tell`` is called with the bytes read so far."""
         self._read, self._written = hashlib.sha256(), hashlib.sha256()
         self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._target = target
@@ -77,7 +82,10 @@ class FileScreening:
         self._has_header = header
         self._prefix = prefix
         self._escape = escape
+        self._opt_outs = opt_outs
         self._places: list[int] = []
+        self._objecting: list[int] = []
+        """Columns that say so."""
         self._width = 0
         self.report = Report([])
 
@@ -112,6 +120,7 @@ class FileScreening:
         self.report.reasons = {column: {} for column in columns}
         if not self._has_header:
             return
+        self._objecting = opt_out_columns(shown, self._opt_outs)
         added = self._added([names[place].strip() for place in self._places])
         taken = sorted(set(shown).intersection(map(self._reader.text_of, added)))
         if taken:
@@ -163,6 +172,13 @@ class FileScreening:
                 self._even(place, text, row, bad)
                 for place, (text, row) in enumerate(zip(texts, block.rows, strict=True))
             ]
+        text_of = self._reader.text_of
+        objecting = [
+            at
+            for at, row in enumerate(block.rows)
+            if any(place < len(row) and opts_out(text_of(row[place])) for place in self._objecting)
+        ]
+        self.report.opted_out += len(objecting)
         for place, column in zip(self._places, self.report.columns, strict=True):
             values = (
                 [row[place] if place < len(row) else "" for row in block.rows]
@@ -173,7 +189,7 @@ class FileScreening:
                 values = [
                     "?" if len(row) > self._width else value for value, row in zip(values, block.rows, strict=True)
                 ]
-            screened = self._screener.screen(values, self._reader.text_of)
+            screened = self._screener.screen(values, text_of, objecting)
             texts = self._with_answers(texts, screened)
             self._count(column, screened, values, block.rows, bad)
         for row in bad:
@@ -214,7 +230,7 @@ class FileScreening:
         reasons = Counter(self.report.reasons[column])
         for outcome, number in zip(outcomes, counted, strict=True):
             reasons[outcome.reason] += number
-        reasons[Reason.NUMBER_INVALID.value] -= blank  # an empty line has no number to be invalid
+        reasons[NO_NUMBER] -= blank  # an empty line is no row
         self.report.reasons[column] = dict(+reasons)
 
 

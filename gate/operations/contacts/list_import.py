@@ -22,6 +22,8 @@ from gate.operations.contacts.crm_file import CrmFile, Part
 from gate.operations.contacts.number_reader import Integers
 from gate.operations.contacts.rescreening import screener_of
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
+from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
+from gate.operations.lists.objections import keep_objections
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 
@@ -87,6 +89,9 @@ class ListImport:
     _carried: int = 0
     _faults: list[Row] = field(default_factory=list)
     _references: set[str] = field(default_factory=set)
+    _objections: list[tuple[int, int, str]] = field(default_factory=list)
+    _objecting: int = 0
+    """Objections that were kept; of a dry run, those that the file holds."""
 
     def run(self) -> Row:
         """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
@@ -115,9 +120,11 @@ class ListImport:
                 f"{self.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
             )
         if asked.dry_run:
+            self._objecting = len(self._objections)
             fact = self._fact(file, screener, name)
             return self._answer(fact, self._contacts + self._carried, shrinks=self._shrinks())
         self._check_size()
+        self._keep_objections(name, file.sha256)
         fact = self._fact(file, screener, name)
         at = stamp(folder.clock.now())
 
@@ -159,12 +166,14 @@ class ListImport:
                     reference=asked.reference,
                     delimiter=asked.delimiter,
                     header=asked.header,
+                    opt_outs=self.folder.config.calling.opt_out_columns,
                     tell=lambda done: self._tell(done / size * READ, "reading"),
                 )
                 gathered = Gathered(known)
                 for part in file.parts(screener):
                     gathered.take(part, screener)
                     self._keep_faults(part)
+                    self._objections += part.objections
         except OSError as error:
             raise UsageError(
                 f"{self.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
@@ -190,6 +199,22 @@ class ListImport:
             self._tell(READ + (1 - READ) * start / len(numbers), f"{self._contacts:,} contacts")
         if self.asked.add and self.asked.reference:
             self._references.update(references)
+
+    def _keep_objections(self, name: str, sha256: str) -> None:
+        """What the CRM was told, the gate has been told: it holds for every call, whatever becomes of this import."""
+        for some in batched(self._objections, AT_ONCE):
+            keep = partial(
+                keep_objections,
+                folder=self.folder,
+                actor=self.actor,
+                entries=[
+                    ObjectionEntry(number=f"+{number}", line=line, source=f"CRM column {column}")
+                    for number, line, column in some
+                ],
+                source_name=name,
+                sha256=sha256,
+            )
+            self._objecting += self.folder.store.call(keep).imported
 
     def _keep_faults(self, part: Part) -> None:
         for faults in batched(part.faults, BATCH):
@@ -237,6 +262,7 @@ class ListImport:
             "topic": self.asked.topic.value,
             "rows": file.rows,
             "bad_rows": file.bad_rows,
+            **({"objections": self._objecting} if self._objecting else {}),
             "before": self._old["contacts"] if self._old else 0,
             "in_file": self._contacts,
             "new": self._new,

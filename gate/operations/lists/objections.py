@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gate.converting import convert
+from gate.core.own_lists import live_consents, standing_objection
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
@@ -196,35 +198,49 @@ class ObjectionImport(Request[BatchKept], frozen=True):
 def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller) -> BatchKept:
     """Keep a batch of objections, each with the time it was made at (now where it has none).
 
-    An objection that is in force already with the same time is not kept twice; one without a time is not where the
-    number has an objection already and never had a consent.
+    An objection that is in force already with the same time is not kept twice; one without a time is not where
+    one as wide stands already.
     """
     check_entries("objections", asked.entries, folder.clock.now())
 
+    return folder.store.call(
+        lambda tx: keep_objections(tx, folder, caller.actor, asked.entries, asked.source_name, asked.sha256)
+    )
+
+
+def keep_objections(
+    tx: StoreTransaction,
+    folder: DataFolder,
+    actor: str,
+    entries: Sequence[ObjectionEntry],
+    source_name: str,
+    sha256: str,
+) -> BatchKept:
+    """A batch of objections from a file, as ``objection_import`` keeps them. Store thread."""
     idle = 0
 
-    def keep(tx: StoreTransaction, entry: ObjectionEntry) -> bool:
+    def keep(entry: ObjectionEntry) -> bool:
         nonlocal idle
         e164 = number_of(entry.number)
         in_force = tx.objections(e164)
         made = entry.made_at.astimezone(UTC) if entry.made_at else None
         scope = Scope((entry.scope or Scope.MARKETING).strip().lower())
         as_wide = [each for each in in_force if scope is Scope.MARKETING or each.scope is Scope.ALL]
-        if made is None and as_wide and not tx.consents(e164):
+        if made is None and standing_objection(as_wide, live_consents(tx.consents(e164), folder.clock.now())):
             return False
         if made is not None and any(each.made_at == made for each in as_wide):
             return False
         body: dict[str, Any] = {"number": e164, "source": entry.source, "note": entry.note, "call_id": None}
         body["scope"] = scope.value
-        body |= origin(entry, asked.source_name, asked.sha256)
+        body |= origin(entry, source_name, sha256)
         if made is not None:
             body["made_at"] = made.isoformat()
         idle += standing(tx, e164, folder.clock.now()) is not None
-        tx.append(last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body)))
+        tx.append(last_word(tx, folder.fact("objection", folder.new_id(), actor, body)))
         return True
 
-    kept = folder.store.call(lambda tx: sum(keep(tx, entry) for entry in asked.entries))
-    return BatchKept(imported=kept, held=len(asked.entries) - kept, without_effect=idle)
+    kept = sum(map(keep, entries))
+    return BatchKept(imported=kept, held=len(entries) - kept, without_effect=idle)
 
 
 class ObjectionExport(Paged[Page[ObjectionRow]], frozen=True):
