@@ -33,7 +33,7 @@
 - ``rtp``         RTP packets and the key presses in them
 - ``wav_format``  the beginning of a WAV file; ``recording_names``: what its name says of its call
 - ``frames``      what is inside the chunks of a sealed recording
-- ``facts``       every kind of fact as a type, with its marks: what is personal in it, how long it is kept, what rests on it
+- ``facts``       every kind of fact as a type, with its marks: what is personal, how long it is kept, what rests on it
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
 
 ``LAW 1.4`` and the like in docstrings and comments are sections of ``LAW.md`` beside this file: the UK rules, each with

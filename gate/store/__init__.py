@@ -2,7 +2,7 @@
 
 - ``store``        ``EvidenceStore``: the thread that owns the evidence, and its group commit
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
-- ``projections``  what the tables say, derived from the facts by the marks of ``gate.core.facts``; ``fold`` is how a row
+- ``projections``  what the tables say, from the facts by the marks of ``gate.core.facts``; ``fold`` is how a row
                    follows, ``values`` what stands in its columns; ``request_table``, ``receipt_table``,
                    ``contact_table``: their columns
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
