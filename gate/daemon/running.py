@@ -356,6 +356,7 @@ class GateProcess:
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
             chore(folder.memory.tend, "memory_not_written", every=10.0),
+            chore(folder.memory.check, "memory_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
             chore(QuietCollector().look, "garbage_not_collected", every=LOOK_SECONDS, first=LOOK_SECONDS),
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
+from gate.errors import StoreError
 from gate.store.fold import number_hash
 from gate.types import Row
 
@@ -39,6 +40,17 @@ _OWED = (
 )
 
 
+class BeyondLog(StoreError):
+    """The store says that the journal holds acts of leaves that the log does not have: somebody has written that."""
+
+    def __init__(self, leaf: int, last: int) -> None:
+        super().__init__(
+            f"the store says that the memory journal holds the acts up to leaf {leaf:,}, and the log ends at {last:,}:"
+            " somebody has changed the store",
+            hint="all acts are compared, and what the journal lacks is written",
+        )
+
+
 class Owed(NamedTuple):
     """Acts that the journal does not hold yet."""
 
@@ -49,8 +61,10 @@ class Owed(NamedTuple):
 
 
 def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
-    """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``sqlite3.Error``."""
-    (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
+    """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``BeyondLog``, ``sqlite3.Error``."""
+    last = last_leaf(connection)
+    if after > last:
+        raise BeyondLog(after, last)
     facts = []
     for kind in KINDS:
         facts += connection.execute(_OWED, (kind, after, last, MOST + 1)).fetchall()
@@ -61,6 +75,28 @@ def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
         act for fact in facts if fact[4] != REPLAYED_BY for act in _acts(connection, fact[1], fact[2], fact[3], pepper)
     ]
     return Owed(made, facts[-1][0] if more else last, more)
+
+
+def last_leaf(connection: sqlite3.Connection) -> int:
+    """That of the newest fact; -1 where there is none."""
+    (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
+    return int(last)
+
+
+def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Row]:
+    """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
+    ``sqlite3.Error``."""
+    found = []
+    for kind in KINDS:
+        for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, -1)):
+            if actor != REPLAYED_BY and (act_of(kind), subject) not in held:
+                found += list(_acts(connection, kind, subject, at, pepper))
+    return found
+
+
+def act_of(kind: str) -> str:
+    """The act that facts of a kind are."""
+    return "request_pending" if kind.startswith("request_") and kind != "request_carried" else kind
 
 
 def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:

@@ -15,6 +15,7 @@ import base64
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
+from gate.handed_over_file import kind_of
 from gate.types import Row
 
 NAME: Final = "memory.journal"
@@ -102,7 +104,7 @@ class Journal:
         """Add an entry, durably; ``after`` is where the journal ends. Raises ``JournalAway`` or ``JournalWrong``."""
         line = self._line({"acts": list(acts), "n": after.number + 1, "prev": after.digest.hex()})
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            file = self._open(os.O_RDWR)
             try:
                 self._ready(file, after)
                 os.lseek(file, after.size, os.SEEK_SET)
@@ -119,7 +121,8 @@ class Journal:
         ``since`` is what the store knows of it. Raises ``JournalAway`` or ``JournalWrong``.
         """
         try:
-            data = self.path.read_bytes()
+            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
+                data = file.read(os.fstat(file.fileno()).st_size)
         except OSError as error:
             raise JournalAway(f"{self.path} cannot be read: {error.strerror}", hint="is the disk mounted?") from error
         whole = data.rfind(b"\n") + 1
@@ -146,7 +149,7 @@ class Journal:
     def ends_at(self, known: Head) -> bool:
         """Whether it ends where the store knows it to end: looks at its last bytes alone. Raises as ``read``."""
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != known.size:
                     return False
@@ -161,6 +164,17 @@ class Journal:
             raise JournalAway(f"{self.path} cannot be read: {error.strerror}", hint="is the disk mounted?") from error
 
     # --- steps
+
+    def _open(self, flags: int) -> int:
+        """Never waits, and follows no link. Raises ``OSError``; ``JournalWrong`` where it is no regular file."""
+        if self.path.is_symlink():
+            raise JournalWrong(f"{self.path} is a symbolic link, and no file")
+        file = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        seen = os.fstat(file)
+        if not stat.S_ISREG(seen.st_mode):
+            os.close(file)
+            raise JournalWrong(f"{self.path} is {kind_of(seen)}, and no file")
+        return file
 
     def _ready(self, file: int, after: Head) -> None:
         """Cut what a crash has left of half an entry. Raises ``JournalWrong`` where something else lies there."""

@@ -114,6 +114,13 @@ class MemoryRenewed(Body, frozen=True, kw_only=True):
     why: Firm
 
 
+@fact("memory_completed", Subject.LOG)
+class MemoryCompleted(Body, frozen=True, kw_only=True):
+    """Acts of the log that the memory journal lacked, though the store said that it holds them, are written into it."""
+
+    acts: int
+
+
 @fact("memory_replayed", Subject.LOG)
 class MemoryReplayed(Body, frozen=True, kw_only=True):
     """What the memory journal holds and the store lacked is kept."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import field
+from msgspec import UNSET, field
 
 from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import Code, Firm, Id, Rests, Sort, Subject, Term, Time
+from gate.core.facts.marks import Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time
 
 
 class _Terms(Body, frozen=True, kw_only=True):
@@ -76,8 +76,10 @@ class Proposed(Body, frozen=True, kw_only=True):
     op: Code
     arguments: Annotated[dict[str, Any], Sort.WORDS]
     """The fields of the request."""
+    takes: Maybe[Firm] = UNSET
+    """What that would take, counted; not in older logs."""
     digest: Id
-    """Of both of them."""
+    """Of these three."""
     until: Time
 
 
@@ -95,4 +97,4 @@ class ProposalClosed(Body, frozen=True, kw_only=True):
 
     id: Id
     how: Code
-    """``done`` or ``withdrawn``."""
+    """``done``, ``withdrawn`` or ``plan_changed``."""

@@ -41,7 +41,7 @@ class LogFault(Response, frozen=True):
     """Something that does not hold."""
 
     what: str
-    """One of the words in ``gate.audit``."""
+    """One of the words in ``gate.audit``; ``memory_differs`` where memory journal, log and rows disagree."""
     message: str
     leaf_index: int | None
 

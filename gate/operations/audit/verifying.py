@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from gate.audit.report import MOST_FAULTS
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
-from gate.operations.audit.signed_log import LogVerified
+from gate.operations.audit.signed_log import LogFault, LogVerified
 from gate.operations.cancellation import AT_ONCE
 from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, operation
+from gate.store.journal import JournalAway
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -36,14 +38,14 @@ class AuditVerify(Request[LogVerified], frozen=True):
 
 @operation(AuditVerify, "audit_verify", roles=READERS, streams=True)
 def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogVerified:
-    """Verify leaves, rows, root and checkpoints. That it was asked, and the answer, is kept.
+    """Verify leaves, rows, root, checkpoints and the memory journal. That it was asked, and the answer, is kept.
 
     Raises ``StoppedError`` where it is ended by ``audit_cancel``.
     """
     with folder.verifications.running(caller.actor):
         heed = folder.verifications.checked(caller.actor, caller.progress, _stopped)
         heed(0.0, "the database file")
-        report = folder.log.verify(heed, asked.vkey, asked.checkpoints)
+        report = _with_memory(folder, folder.log.verify(heed, asked.vkey, asked.checkpoints))
     body = {
         "ok": report.ok,
         "size": report.size,
@@ -55,6 +57,26 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
     except StoreError as error:  # what was found must be told even where nothing can be kept any more
         log.error("not_noted", kind=VERIFIED, error=str(error))
     return report
+
+
+def _with_memory(folder: DataFolder, report: LogVerified) -> LogVerified:
+    """With what the memory journal, the log and the rows say otherwise than one another."""
+    try:
+        found = folder.memory.differences()
+    except JournalAway as error:
+        unknown = f"That the memory journal holds what the log does: {error}."
+        return msgspec.structs.replace(report, not_proven=[*report.not_proven, unknown])
+    if not found:
+        return report
+    faults = [*report.faults, *(LogFault(what="memory_differs", message=each, leaf_index=None) for each in found)]
+    return msgspec.structs.replace(
+        report,
+        ok=False,
+        first_fault=faults[0],
+        faults=faults[:MOST_FAULTS],
+        fault_count=report.fault_count + len(found),
+        proven=[],
+    )
 
 
 def too_many(_actor: str) -> GateError:

@@ -6,19 +6,22 @@ the journal is not the one that it had, and once acts have waited for it for an 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate.config import Config
 from gate.errors import GateError, UsageError
 from gate.log import Logger
-from gate.operations.memory.replaying import replay
+from gate.operations.memory.replaying import contradicted, replay
+from gate.store.acts import REPLAYED_BY, BeyondLog, lacking, last_leaf
 from gate.store.fold import number_hash
-from gate.store.journal import NAME, Head, Journal, JournalAway, JournalWrong, Signer
-from gate.store.memory import Memory, keep_head, kept
+from gate.store.journal import NAME, Head, Journal, JournalAway, JournalWrong, Read, Signer
+from gate.store.memory import InTime, Kept, Memory, keep_head, kept
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,6 +33,7 @@ log = Logger()
 LONGEST: Final = timedelta(hours=1)
 """Marketing goes on for so long while acts wait for the second place."""
 RENEWED: Final = "memory_renewed"
+COMPLETED: Final = "memory_completed"
 
 
 class SecondPlace:
@@ -40,10 +44,12 @@ class SecondPlace:
         self._lock = threading.Lock()
         self._why = ""
         self._note = ""
+        self._completed = ""
         self.configured = bool(folder.config.storage.memory)
         self._journal = journal_of(folder.config, folder.pepper) if self.configured else None
         self._memory: Memory | None = None
         if self._journal is not None:
+            self._reading = InTime(self._journal.place)
             self._memory = Memory(self._journal, folder.pepper, folder.clock.now)
 
     @property
@@ -85,6 +91,8 @@ class SecondPlace:
                 f"Acts wait for the memory journal: {debt}. They hold here, and are written when the place is back; "
                 "after an hour marketing calls are refused."
             )
+        elif self._completed:
+            yield self._completed
         elif self._note:
             yield f"There is no memory journal yet: {self._note}. A restore of the data folder would forget objections."
 
@@ -115,7 +123,44 @@ class SecondPlace:
             return
         self.look()
         if self.debt and self._memory is not None:
+            if self._memory.beyond:
+                self.check()
             self._pay(self._memory)
+
+    def check(self) -> None:
+        """Compare every act of journal, log and rows, beside a gate that works: what either lacks is kept, and a leaf
+        and a warning say so. Nothing is raised for the journal's sake. Raises ``StoreError``."""
+        if self._journal is None or self._memory is None or not self.compared:
+            return
+        try:
+            known, found = self._read_beside()
+            replay(self._folder, Read(found.head, [*found.known, *found.acts], []), entries=0)
+            self._complete(self._memory, found, known.leaf)
+        except (JournalAway, JournalWrong) as error:
+            log.error("memory_not_compared", why=str(error), hint=error.hint)
+            if isinstance(error, JournalWrong):
+                self._memory.wrong = str(error)
+
+    def differences(self) -> list[str]:
+        """What journal, log and rows say otherwise than one another, a sentence each; nothing is changed. Raises
+        ``JournalAway``, ``StoreError``."""
+        if self._journal is None:
+            return []
+        with self._folder.reader() as reader:
+            first, last = kept(reader.connection), last_leaf(reader.connection)
+        if first is None:
+            return []
+        found = [str(BeyondLog(first.leaf, last))] if first.leaf > last else []
+        try:
+            known, read = self._read_beside()
+        except JournalWrong as error:
+            return [*found, str(error)]
+        with self._folder.reader() as reader:  # after the journal: the store has all that is in it
+            missing = lacking(reader.connection, min(known.leaf, last), self._folder.pepper, _held(read))
+            if missing:
+                one = f"{missing[0]['act']} {missing[0]['id']}"
+                found.append(f"{self._journal.path} lacks {len(missing):,} acts that the log has: the first is {one}")
+            return [*found, *contradicted(reader, [*read.known, *read.acts])]
 
     def renew(self, actor: str, reason: str) -> str:
         """Begin a new journal in the place of one that is lost or damaged: the old one stays beside it under another
@@ -156,9 +201,40 @@ class SecondPlace:
             return
         since = known.head if known is not None else None
         found = memory.in_time(lambda: journal.read(since))
-        replay(self._folder, found, entries=found.head.number - (since.number if since is not None else 0))
+        entries = found.head.number - (since.number if since is not None else 0)
+        replay(self._folder, found, entries=entries)
         if since != found.head:
             self._note_head(found.head, None)
+        self._complete(memory, found, known.leaf if known is not None else -1)
+
+    def _read_beside(self) -> tuple[Kept, Read]:
+        """What the store knows of the journal, and then all of that, beside a gate that works. Raises ``JournalAway``,
+        ``JournalWrong``."""
+        assert self._journal is not None  # noqa: S101 - the callers have looked
+        journal = self._journal
+        for again in (True, False):
+            with self._folder.reader() as reader:
+                known = kept(reader.connection)
+            if known is None:
+                raise JournalAway("the store has no memory journal any more")
+            try:
+                return known, self._reading(partial(journal.read, known.head))
+            except JournalWrong:  # read while it was written: half an entry is no fault
+                if not again:
+                    raise
+        raise AssertionError
+
+    def _complete(self, memory: Memory, found: Read, upto: int) -> None:
+        """Write what the log has and the journal lacks, where the store says that it is there."""
+        held = _held(found)
+        count = self._folder.store.alone(lambda connection: memory.complete(connection, held, upto))
+        if count:
+            self._folder.keep(COMPLETED, "memory", REPLAYED_BY, {"acts": count})
+            log.error("memory_completed", acts=count, hint="somebody has changed gate.db or the journal: audit verify")
+            self._completed = (
+                f"The memory journal lacked {count:,} acts that the store said it holds: somebody has changed gate.db"
+                " or the journal. They are written now, and the log says so (memory_completed)."
+            )
 
     def _first(self, journal: Journal, memory: Memory) -> None:
         """There never was one: begin it, or go on without where the place is not there yet."""
@@ -176,6 +252,10 @@ class SecondPlace:
             connection.execute("COMMIT")
 
         self._folder.store.alone(note)
+
+
+def _held(found: Read) -> set[tuple[str, str]]:
+    return {(act["act"], act["id"]) for act in (*found.known, *found.acts)}
 
 
 class _NotYet(GateError):
@@ -198,8 +278,8 @@ def _aside(journal: Journal) -> str:
     try:
         for count in range(1, 10_000):
             beside = journal.path.with_name(f"{journal.path.name}.{count}")
-            if not beside.exists():
-                if not journal.path.exists():
+            if not os.path.lexists(beside):
+                if not os.path.lexists(journal.path):
                     return ""
                 journal.path.rename(beside)
                 return str(beside)

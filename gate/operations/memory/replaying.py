@@ -15,7 +15,7 @@ What the replay keeps names ``gate:memory`` as its actor. An objection or a hold
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,9 +37,18 @@ log = Logger()
 
 REPLAYED: Final = "memory_replayed"
 REQUEST_REPLAYED: Final = "request_replayed"
+_DONE: Final = (
+    ("hold_released", "holds", "released_at", "hold {} was released"),
+    ("consent_withdrawn", "consents", "withdrawn_at", "consent {} was withdrawn"),
+    ("recording_erased", "recordings", "erased_at", "recording {} was erased"),
+)
+"""Acts, and the row and column that say the same."""
 _PART: Final = 200
 """Acts in one transaction."""
 _WHY: Final = "replayed from the memory journal: the store was put back from before it"
+_OVER: Final = (
+    "({0}_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM facts WHERE facts.subject = row.id AND facts.kind = '{1}'))"
+)
 _NUMBERS: Final = (
     "SELECT DISTINCT number FROM calls WHERE number <> ''",
     "SELECT DISTINCT number FROM objections WHERE number IS NOT NULL",
@@ -72,6 +81,32 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
         folder.keep(REPLAYED, "memory", REPLAYED_BY, {"entries": entries, **counts})
         log.warning(REPLAYED, entries=entries, **counts)
     return counts
+
+
+def contradicted(source: Source, acts: Sequence[Row]) -> Iterator[str]:
+    """What the rows of a store say otherwise than the acts that a journal holds of it: a sentence each. Numbers are not
+    named."""
+    of = _sorted(acts)
+    objections = _standing(of, "objection", "objection_removed")
+    holds = [act["id"] for act in _standing(of, "hold", "hold_released") if "hash" not in act]
+    for part in batched(objections, _PART):
+        there = _ids(source, "objections", [act["id"] for act in part])
+        yield from (f"objection {act['id']} is not in the store" for act in part if act["id"] not in there)
+        for each in sorted(_changed_objections(source, part)):
+            yield f"objection {each} is another one in the store, or is removed there, and the log does not say so"
+    for ids in batched(holds, _PART):
+        there = _ids(source, "holds", ids)
+        yield from (f"hold {each} is not in the store" for each in ids if each not in there)
+        for each in sorted(_changed_holds(source, ids)):
+            yield f"hold {each} is released in the store, and the log does not say so"
+    for done, table, column, what in _DONE:
+        for ids in batched(sorted(of.get(done, {})), _PART):
+            name = "recording_id" if table == "recordings" else "id"
+            rows = source.query(
+                f"SELECT {name} AS id FROM {table} WHERE {name} IN ({marks(ids)}) AND {column} IS NULL",  # noqa: S608
+                [*ids],
+            )
+            yield from (f"{what.format(row['id'])}, and the store does not know it" for row in rows)
 
 
 class _Known:
@@ -110,7 +145,7 @@ def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[Any
     return sum(folder.store.call(partial(work, part=part)) for part in batched(values, _PART))
 
 
-def _ids(tx: StoreTransaction, table: str, ids: Collection[str], more: str = "") -> set[str]:
+def _ids(tx: Source, table: str, ids: Collection[str], more: str = "") -> set[str]:
     """Those of these ids that a table has."""
     rows = tx.query(f"SELECT id FROM {table} WHERE id IN ({marks(ids)}){more}", [*ids])  # noqa: S608 - the code's names
     return {row["id"] for row in rows}
@@ -131,11 +166,14 @@ def _release(folder: DataFolder, released: dict[str, Row]) -> int:
 
 def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
     def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        there = _ids(tx, "holds", [act["id"] for act in part])
-        count = 0
+        ids = [act["id"] for act in part]
+        there, wrong, count = _ids(tx, "holds", ids), _changed_holds(tx, ids), 0
         for act in part:
             on: Row = {name: act[name] for name in ("recording_id", "call_id") if name in act}
-            if act["id"] in there:
+            if act["id"] in there and act["id"] not in wrong:
+                continue
+            key = _again("hold", act["id"]) if act["id"] in there else act["id"]
+            if key != act["id"] and _ids(tx, "holds", [key]):
                 continue
             if "hash" in act:
                 number = known.number(act["hash"])
@@ -143,7 +181,7 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
                     continue  # the store holds nothing of them that could be taken
                 on["number"] = number
             body = {"kind": act["kind"], "target": act["target"], **on, "reason": _WHY, "reference": "memory journal"}
-            tx.append(folder.fact("hold", act["id"], REPLAYED_BY, body))
+            tx.append(folder.fact("hold", key, REPLAYED_BY, body))
             count += 1
         return count
 
@@ -156,15 +194,46 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
 
 
 def _objections(folder: DataFolder, objections: list[Row]) -> int:
+    """One that is not there is kept anew under its id; one whose row says something else than it and the log, under
+    another, where nothing else blocks its number."""
+
     def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        there = _ids(tx, "objections", [act["id"] for act in part])
-        missing = [act for act in part if act["id"] not in there]
-        for act in missing:
+        there, wrong, count = _ids(tx, "objections", [act["id"] for act in part]), _changed_objections(tx, part), 0
+        for act in part:
+            if act["id"] in there and act["id"] not in wrong:
+                continue
+            key = _again("objection", act["id"]) if act["id"] in there else act["id"]
+            if act["id"] in there and _blocked(tx, key, act["hash"]):
+                continue
             scope = {"scope": act["scope"]} if "scope" in act else {}
-            tx.append(_objection(folder, act["id"], act["hash"], act["at"], scope))
-        return len(missing)
+            tx.append(_objection(folder, key, act["hash"], act["at"], scope))
+            count += 1
+        return count
 
     return _in_parts(folder, work, objections)
+
+
+def _changed_objections(tx: Source, acts: Sequence[Row]) -> set[str]:
+    """Ids of objections whose rows name another number than their acts, or are removed and the log does not say so."""
+    hashes = {act["id"]: act["hash"] for act in acts}
+    rows = tx.query(
+        f"SELECT id, number_hash, {_OVER.format('removed', 'objection_removed')} AS over"  # noqa: S608 - the code's own
+        f" FROM objections AS row WHERE id IN ({marks(hashes)})",
+        [*hashes],
+    )
+    return {row["id"] for row in rows if row["over"] or row["number_hash"].hex() != hashes[row["id"]]}
+
+
+def _changed_holds(tx: Source, ids: Collection[str]) -> set[str]:
+    """Ids of holds whose rows are released though the log does not say so."""
+    over = _OVER.format("released", "hold_released")
+    rows = tx.query(f"SELECT id FROM holds AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])  # noqa: S608 - ours
+    return {row["id"] for row in rows}
+
+
+def _again(what: str, key: str) -> str:
+    """The id under which something is kept again whose row was changed."""
+    return hashlib.sha256(f"{what} {key} again".encode()).hexdigest()[:32]
 
 
 def _objection(folder: DataFolder, key: str, digest: str, at: str, more: Row) -> Fact:
@@ -209,16 +278,18 @@ def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
     def work(tx: StoreTransaction, part: Sequence[tuple[str, tuple[str, str]]]) -> int:
         count = 0
         for digest, (key, at) in part:
-            standing = tx.query(
-                "SELECT 1 FROM objections WHERE id = ? OR (number_hash = ? AND removed_at IS NULL)",
-                [key, bytes.fromhex(digest)],
-            )
-            if not standing:
+            if not _blocked(tx, key, digest):
                 tx.append(_objection(folder, key, digest, at, {}))
                 count += 1
         return count
 
     return _in_parts(folder, work, sorted(blocking.items()))
+
+
+def _blocked(tx: Source, key: str, digest: str) -> bool:
+    """Whether a number is blocked, or was blocked under this id."""
+    sql = "SELECT 1 FROM objections WHERE id = ? OR (number_hash = ? AND removed_at IS NULL)"
+    return bool(tx.query(sql, [key, bytes.fromhex(digest)]))
 
 
 # --- recordings and people -----------------------------------------------------------------------------------------
