@@ -26,6 +26,8 @@ class ContactsImported(Body, frozen=True, kw_only=True):
     topic: Code
     rows: int
     bad_rows: int
+    objections: Maybe[int] = UNSET
+    """Kept because the file's own columns say so; none where it is missing."""
     before: int
     in_file: int
     new: int
