@@ -1,10 +1,10 @@
 """The console: the Textual app in which admins run the gate and auditors look.
 
-It speaks to the gate's control client alone. Who may do what is decided in the gate by the account at the other end;
-here it is only shown. What needs files or private keys comes in from outside (``ports``).
+It speaks to the gate through the control client alone. Who may do what is decided in the gate by the account at the
+other end; here it is only shown. What needs files or private keys is done by ``gate.client`` (``setup``).
 
 - ``app``       the app: modes, keys, themes, undo; ``run(Setup)`` starts it
-- ``ports``     what it is given: the socket, the clock, whoever opens recordings
+- ``setup``     what it is started with: the socket, the clock, what opens recordings and writes files
 - ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there
 - ``late``      what is loaded when it is first needed
 - ``messages``  what the feed tells the screens

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.widget import AwaitMount
 
-    from console.ports import Setup
+    from console.setup import Setup
     from gate.operations.operation import Request
 
 UNDO_SECONDS = 30.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from console.modes.base import GateScreen
 
+T = TypeVar("T")
 DETAILS: Final = {
     "call": "console.modes.calls:CallDetail",
     "recording": "console.modes.recordings:RecordingDetail",
@@ -28,13 +29,9 @@ def late(name: str) -> Any:
     return getattr(import_module(module), member)
 
 
-class Late:
-    """Something whose module is loaded when a method of it is first called: on the thread of that call, so that a
-    screen that asks on another thread never waits for it."""
-
-    def __init__(self, name: str, *given: object, before: Mapping[str, object] | None = None) -> None:
-        """``given``: what it is made of. ``before``: method -> its answer until then, for which nothing is loaded."""
-        self._name, self._given, self._before = name, given, before or {}
+class _Late:
+    def __init__(self, make: Callable[[], object], before: Mapping[str, object]) -> None:
+        self._make, self._before = make, before
         self._lock = threading.Lock()
         self._made: Any = None
 
@@ -46,8 +43,15 @@ class Late:
             return self._before[name]
         with self._lock:
             if self._made is None:
-                self._made = late(self._name)(*self._given)
+                self._made = self._make()
         return getattr(self._made, name)(*arguments, **named)
+
+
+def made_late(make: Callable[[], T], before: Mapping[str, object] | None = None) -> T:
+    """What ``make`` makes, which is called when a method of it first is: on the thread of that call, so that a screen
+    that asks on another thread never waits for what has to be loaded. ``before``: method -> its answer until then, for
+    which nothing is made."""
+    return cast("T", _Late(make, before or {}))
 
 
 def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Mapping[str, Any]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
+
+from gate.core.showing import LONDON
 
 
 class Clock(Protocol):
@@ -21,6 +23,11 @@ class SystemClock:
     def now(self) -> datetime:
         """The time, timezone-aware, in UTC."""
         return datetime.now(UTC)
+
+
+def today() -> date:
+    """The day in London."""
+    return SystemClock().now().astimezone(LONDON).date()
 
 
 def elapsed(clock: Clock) -> float:

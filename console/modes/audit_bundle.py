@@ -26,7 +26,7 @@ from gate.operations.keys.recipients import KeyList
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
-    from console.ports import Opener
+    from gate.client.opening import KeyOpener
 
 RECIPIENTS = (
     Column("Name", 18, lambda row: words.text(row.get("name")), grows=True),
@@ -56,7 +56,7 @@ async def recipient(screen: GateScreen) -> Row | None:
     return picked
 
 
-async def export(screen: GateScreen, opener: Opener, who: Row) -> Mapping[str, Any] | None:
+async def export(screen: GateScreen, opener: KeyOpener, who: Row) -> Mapping[str, Any] | None:
     """Ask for the rest, and make it; what it is, or None. The form comes back with what was wrong in it."""
     values, said = _begin(screen), f"For {clean(str(who.get('name')))}, {shown.purpose(who)[0].replace('_', ' ')}."
     wrong = ""
@@ -132,7 +132,7 @@ def _moment(text: str, days: int) -> datetime:
         raise UsageError(f"{text.strip()!r} is no day and no time", hint=HOW_WITH_TIME) from None
 
 
-async def _unlocked(screen: GateScreen, opener: Opener, key: Path) -> bool:
+async def _unlocked(screen: GateScreen, opener: KeyOpener, key: Path) -> bool:
     """The key's passphrase goes from the field to the opener, and nowhere else."""
     form = await screen.app.push_screen_wait(
         Ask(
@@ -149,7 +149,7 @@ async def _unlocked(screen: GateScreen, opener: Opener, key: Path) -> bool:
 
 
 async def _made(
-    screen: GateScreen, opener: Opener, who: Row, between: tuple[datetime, datetime], form: Mapping[str, str]
+    screen: GateScreen, opener: KeyOpener, who: Row, between: tuple[datetime, datetime], form: Mapping[str, str]
 ) -> Any:
     """What was made, or the error."""
     stop, output = threading.Event(), Path(form["output"].strip())

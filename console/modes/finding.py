@@ -29,7 +29,7 @@ from gate.core.terms import Reason
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from console.ports import Searches
+    from gate.client.searches import KeptSearches
 
 WHERE: Final = ("calls", "recordings", "contacts", "requests")
 _WORDS: Final = sorted(
@@ -75,7 +75,9 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     FindDialog LocalTable .rows--heading {{ background: $surface; }}
     """
 
-    def __init__(self, before: Sequence[str], searches: Searches | None = None, callers: Collection[str] = ()) -> None:
+    def __init__(
+        self, before: Sequence[str], searches: KeptSearches | None = None, callers: Collection[str] = ()
+    ) -> None:
         """``before``: lines that were looked for, the last first. ``callers``: names to suggest."""
         super().__init__()
         self._before = list(before)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 from textual import work
@@ -19,17 +19,20 @@ from console.late import late, open_detail
 from console.modes.detail import DetailScreen
 from console.modes.private_key import opened_for
 from console.modes.recordings_list import RecordingsMode
-from console.ports import Envelope, Listening, Opener
 from console.theme import BAD, DIM, OK, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
 from console.widgets.rows import Row
 from console.widgets.wave import Wave
 from console.widgets.working import Working
+from gate.client.listening import Envelope, Listening
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.retention.holds import HoldList
+
+if TYPE_CHECKING:
+    from gate.client.opening import KeyOpener
 
 T = TypeVar("T")
 LISTEN_IN = 1.0
@@ -180,7 +183,7 @@ class RecordingDetail(DetailScreen):
         if await self._draw_wave(opener) is not None:
             self.returned()
 
-    async def _draw_wave(self, opener: Opener) -> Envelope | None:
+    async def _draw_wave(self, opener: KeyOpener) -> Envelope | None:
         envelope = await self._tried(partial(opener.envelope, self.recording_id, self._purpose))
         if envelope is not None:
             wave = self.query_one(Wave)

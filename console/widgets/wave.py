@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from console import words
-from console.ports import Envelope
+from gate.client.listening import Envelope
 
 LINES = 3
 """Lines of a side."""

@@ -13,21 +13,17 @@
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
   ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``, ``proposals``,
-  ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``; ``opening``: recordings, there), ``demo``
+  ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``), ``demo``
 - ``letters``   the wording of the letters about requests
-- ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
-- ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
-- ``backup``, ``restoring`` (restore): sets of files with their digests (``backup_sets``)
+- ``audit_log``  the log page by page, for ``audit``; ``audit_bundles``: bundles for auditors
+- ``backups``   backup and restore; ``reveal``: a number in full
 - ``memory``    the second place that outlives a restore
 - ``manual``    the pages of ``gate.manual``; ``man_pages``: those for man(1)
 - ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts
 - ``report``    a month in figures, or the record of processing, as one page
-- ``rotation``  recordings given to another key, for ``keys``
 - ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
-  ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share
-- ``own_lists``  what ``objection`` and ``consent`` import and export; ``own_list_files``: their files, read and written
-- ``files``     output files: success arrives by rename, and what failed leaves nothing
-- ``searches``  what somebody looks for again and again, for the console
+  ``request_group``; ``request_values`` is what they share
+- ``own_lists``  what ``objection`` and ``consent`` import and export
 - ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
   ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)
 - ``test_uas``  a UAS in the carrier's place, for the demo and for tests

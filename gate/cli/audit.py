@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from gate.cli import audit_export, audit_log, audit_open
+from gate.cli import audit_bundles, audit_log
 from gate.cli.command import NEW_FILE, make
-from gate.cli.files import must_be_new
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
+from gate.client.files import must_be_new
 from gate.durable import whole_file
 from gate.errors import GateError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore
@@ -26,7 +26,7 @@ def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
 
 
-for _each in (*audit_log.COMMANDS, audit_export.export, audit_open.open_):
+for _each in (*audit_log.COMMANDS, audit_bundles.export, audit_bundles.open_):
     command.add_command(_each)
 
 
@@ -36,8 +36,8 @@ for _each in (*audit_log.COMMANDS, audit_export.export, audit_open.open_):
     example="dialgate audit verify --json\n"
     "dialgate audit verify --vkey gate.vkey --checkpoint 2026-01.checkpoint --checkpoint 2026-02.checkpoint",
 )
-@audit_open.VKEY
-@audit_export.CHECKPOINTS
+@audit_bundles.VKEY
+@audit_bundles.CHECKPOINTS
 def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     """Compute the log anew from its rows and compare. Exit code 1 where it does not hold.
 
@@ -46,8 +46,8 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     Without --vkey the key that lies on the gate is trusted, and without --checkpoint what lies there too: whoever could
     rewrite all of it is found out only with what was kept elsewhere. The log must have grown from each checkpoint.
     """
-    trusted = audit_open.read_vkey(vkey) if vkey else ""
-    notes = audit_export.checkpoint_notes(checkpoints)
+    trusted = audit_bundles.read_vkey(vkey) if vkey else ""
+    notes = audit_bundles.checkpoint_notes(checkpoints)
     with reach(view.config) as gate, view.progress("Verifying the log") as progress:
         try:
             report = gate.ask(AuditVerify(vkey=trusted, checkpoints=notes), progress=progress)

@@ -9,9 +9,10 @@ import click
 
 from gate.cli.command import both_ways, make, sorted_by
 from gate.cli.ids import Id
-from gate.cli.output import View, today
+from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.cli.values import Moment, Since
+from gate.clock import today
 from gate.core.finding import sought
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow

@@ -11,10 +11,10 @@ import click
 from gate.cli.command import FILE, make, paged
 from gate.cli.ids import Id
 from gate.cli.output import View
-from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import ask
 from gate.cli.values import Day, Moment
+from gate.client.files import read_file
 from gate.core.terms import Purpose, Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw

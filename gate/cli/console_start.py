@@ -1,17 +1,22 @@
-"""The console started in this process. Loads all of Textual; what opens recordings and writes files, which takes longer
+"""The console started in this process. Loads all of Textual; what opens recordings and writes pages, which takes longer
 than that and as much memory again, is loaded when it is first needed, on a thread of its own."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
 from console.app import run
-from console.late import Late, late
-from console.ports import Files, Opener, Papers, Setup
+from console.late import late, made_late
+from console.setup import Setup
 from gate.cli.output import View
-from gate.cli.searches import KeptSearches
+from gate.client.files import OutputFiles
+from gate.client.searches import KeptSearches
 from gate.clock import SystemClock
+
+if TYPE_CHECKING:
+    from gate.client.opening import KeyOpener
+    from gate.client.pages import ReportPages
 
 
 def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:
@@ -19,15 +24,24 @@ def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, s
     if served:
         late("console.served:bound")()
     config = view.config
-    nothing_is_open = {"holder": "", "lock": None}
-    opener = Late("gate.cli.opening:KeyOpener", view, keys, config.console.player, before=nothing_is_open)
+
+    def opener() -> KeyOpener:
+        from gate.client.opening import KeyOpener
+
+        return KeyOpener(config, keys, config.console.player)
+
+    def pages() -> ReportPages:
+        from gate.client.pages import ReportPages
+
+        return ReportPages(config, view.path)
+
     run(
         Setup(
             socket=config.control_socket,
             now=SystemClock().now,
-            opener=cast("Opener", opener),
-            files=cast("Files", Late("gate.cli.opening:OutputFiles")),
-            papers=cast("Papers", Late("gate.cli.opening:ReportPages", view)),
+            opener=made_late(opener, before={"holder": "", "lock": None}),
+            files=OutputFiles(),
+            papers=made_late(pages),
             searches=KeptSearches(),
             keys=config.console.keys,
             theme=theme or config.console.theme,

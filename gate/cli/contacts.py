@@ -12,11 +12,12 @@ import msgspec
 
 from gate.cli.check import TOPICS
 from gate.cli.command import FILE, FILE_OR_DASH, make, paged, sorted_by
-from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, ask, pages, reach
+from gate.cli.reach import ask, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Day, Since
+from gate.client.files import output_file
+from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text
 from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
 from gate.operations.contacts.forecast import ContactsForecast

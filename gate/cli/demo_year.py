@@ -16,7 +16,7 @@ from gate.cli.output import View
 from gate.cli.passphrase import private_keys
 from gate.cli.reach import reach
 from gate.cli.request_letters import write_letters
-from gate.cli.request_pack import held_of, write_pack
+from gate.client.packs import held_of, write_pack
 from gate.clock import SystemClock
 from gate.core.evidence import stamp
 from gate.core.request_words import Asks, LetterKind
@@ -85,7 +85,7 @@ class Afterwards:
         pack = self._folder / "pack.html"
         first = private_keys([self._keys / "first.key"], [self._keys / "first.passphrase"])
         with reach(self._view.config) as gate:
-            made = write_pack(self._view, gate, held_of(gate, reference), first, pack)
+            made = write_pack(self._view.config, gate, held_of(gate, reference), first, pack)
             with redirect_stderr(io.StringIO()):  # the names of the letters: they are told at the end
                 write_letters(gate, reference, (LetterKind.RESPONSE,), self._folder / "letters", pack.name)
             gate.ask(Told(request=reference))

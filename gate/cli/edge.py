@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from gate.cli.command import FOLDER, make
-from gate.cli.files import output_file
 from gate.cli.output import View, say
+from gate.client.files import output_file
 from gate.edge import HOME, files
 
 

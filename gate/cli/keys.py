@@ -9,11 +9,11 @@ import click
 import msgspec
 
 from gate.cli import passphrase as asked
-from gate.cli import rotation
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import ask, reach
+from gate.client import rotation
 from gate.clock import SystemClock
 from gate.errors import GateError, UsageError, VaultError
 from gate.operations.keys.dropping import KeyDrop

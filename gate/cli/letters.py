@@ -9,8 +9,9 @@ from typing import Final
 import click
 
 from gate.cli.command import FOLDER, make
-from gate.cli.files import output_file
-from gate.cli.output import View, say, today
+from gate.cli.output import View, say
+from gate.client.files import output_file
+from gate.clock import today
 from gate.config import authority_due
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError

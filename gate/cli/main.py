@@ -49,14 +49,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The log: verify, restore, clock, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
     ),
     "memory": ("gate.cli.memory", "The second place that outlives a restore: status, renew."),
-    "backup": ("gate.cli.backup", "Data and configuration into one set, wrapped keys into another."),
-    "restore": ("gate.cli.restoring", "A backup put back whole, and what was erased since erased again."),
+    "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),
+    "restore": ("gate.cli.backups:restore", "A backup put back whole, and what was erased since erased again."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "edge": ("gate.cli.edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),
 }
-"""Name -> module (its ``command`` is the click command) and the line shown in ``dialgate --help``."""
+"""Name -> module with its ``command``, or ``module:name``, and the line shown in ``dialgate --help``."""
 _EXTRAS = {
     **dict.fromkeys(("textual", "textual_serve", "aiohttp_jinja2"), "console"),
     **dict.fromkeys(("pyVoIP", "audioop"), "softphone"),
@@ -77,8 +77,9 @@ class Root(click.Group):
             if near := get_close_matches(cmd_name, COMMANDS, 1, 0.6):
                 ctx.fail(f"No such command '{cmd_name}'. Did you mean '{near[0]}'?")
             return None
-        module, text = COMMANDS[cmd_name]
-        command: click.Command = importlib.import_module(module).command
+        place, text = COMMANDS[cmd_name]
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
         if isinstance(command, click.Group):
             command.short_help = text
         return command

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli.files import output_file
+from gate.client.files import output_file
 
 
 def write(program: click.Group, folder: Path) -> list[Path]:

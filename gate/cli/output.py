@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gate.clock import SystemClock
+from gate.clock import today
 from gate.core.grouping import grouped_in
 from gate.core.masking import masked as masked
-from gate.core.showing import LONDON, brief, local
+from gate.core.showing import brief, local
 from gate.core.showing import clean as clean
 from gate.errors import GateError, RefusedError
 
@@ -105,11 +105,6 @@ class View:
 def _json_values(value: Any) -> Any:
     """An operation's response as JSON values; anything else as it is."""
     return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
-
-
-def today() -> date:
-    """The day in London."""
-    return SystemClock().now().astimezone(LONDON).date()
 
 
 def say(text: str) -> None:

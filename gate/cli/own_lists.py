@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from gate.cli.command import FILE, FILE_OR_DASH
-from gate.cli.files import output_file
 from gate.cli.output import View, pairs, say
-from gate.cli.own_list_files import export_list, read_file, read_list, send_list
 from gate.cli.reach import reach
+from gate.client.files import output_file, read_file
+from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
 
 Body = Callable[..., Any]

@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Protocol, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from gate.cli.output import View
+from gate.client.gate import FolderHere, Gate
 from gate.config import Config
-from gate.control.actors import user
 from gate.control.client import ControlClient
-from gate.control.messages import carry_out, checked, response
-from gate.errors import ControlError
-from gate.handed_over_file import HandedOverFile, open_file
-from gate.operations.data_folder import DataFolder
-from gate.operations.operation import Caller, Request, operation_of
+from gate.handed_over_file import HandedOverFile
+from gate.operations.operation import Request
 from gate.types import Progress
 
 R = TypeVar("R")
-
-
-class Page(Protocol):
-    """A page of a list."""
-
-    @property
-    def next(self) -> Any:
-        """Give it as ``after`` for the page that follows; None at the end."""
-        ...
-
-
-P = TypeVar("P", bound=Page)
-
-
-class Gate(Protocol):
-    """What both ways offer: the response to a request."""
-
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
-        """The response to a request; raises ``GateError``."""
-        ...
-
-
-class FolderHere:
-    """A data folder opened in this process; the actor is whoever runs the command."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
-
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
-        """As ``ControlClient.ask``."""
-        operation = operation_of(request)
-        fields = msgspec.to_builtins(request)
-        asked = checked(operation, fields)
-        if operation.running:
-            raise ControlError(
-                f"{operation.name} is asked of a running gate, and none runs here", hint="start it: dialgate serve"
-            )
-        caller = Caller(user(os.getuid()))
-        if progress is not None:
-            caller = replace(caller, progress=progress)
-        if operation.file:
-            caller = replace(caller, file=given or open_file(fields["path"], operation.file))
-        found: R = response(operation, carry_out(self._folder, asked, caller))
-        return found
 
 
 @contextmanager
@@ -88,13 +37,3 @@ def ask(view: View, request: Request[R], *, progress: Progress | None = None, gi
     """The gate's response to the one request of a command; raises ``GateError``."""
     with reach(view.config) as gate:
         return gate.ask(request, progress=progress, given=given)
-
-
-def pages(gate: Gate, request: Request[P]) -> Iterator[P]:
-    """Every page of a list, from the one that ``request`` asks for to the last."""
-    while True:
-        page = gate.ask(request)
-        yield page
-        if page.next is None:
-            return
-        request = msgspec.structs.replace(request, after=page.next)

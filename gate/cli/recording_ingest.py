@@ -12,8 +12,9 @@ import msgspec
 
 from gate.cli.command import make
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import reach
 from gate.cli.values import Moment
+from gate.client.gate import Gate
 from gate.core.recording_names import Told
 from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile

@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from gate.cli.command import FILE_OR_DASH, make
-from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import ask
+from gate.client.files import output_file
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
 from gate.operations.reports.article30 import ReportArticle30

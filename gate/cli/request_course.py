@@ -13,12 +13,12 @@ import click
 from gate.cli.command import FILE, FOLDER, make, paged
 from gate.cli.ids import Id
 from gate.cli.output import View, say
-from gate.cli.own_list_files import read_file
 from gate.cli.reach import ask, reach
 from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
 from gate.cli.request_values import call_line, dated, lines, numbers, show, spanned, step, words
 from gate.cli.values import Day
+from gate.client.files import read_file
 from gate.core.request_steps import HOWS
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError

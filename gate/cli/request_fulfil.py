@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,11 +11,12 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, reach
+from gate.cli.reach import reach
 from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
-from gate.cli.request_pack import make_pack
 from gate.cli.request_values import show
+from gate.client.files import must_be_new
+from gate.client.gate import Gate
 from gate.core.request_words import Asks, LetterKind, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
@@ -86,7 +87,7 @@ def fulfil(
         if standing.asks is Asks.ERASURE:
             _erase(view, gate, standing, yes)
         if standing.asks is Asks.ACCESS:
-            pack = make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
+            pack = _make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
         if letters is not None:
             answer = standing.asks in (Asks.ACCESS, Asks.COMPLAINT)
             kinds = [LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION]
@@ -135,3 +136,36 @@ def _plan(plan: Carried) -> Iterator[str]:
         yield f"Kept: {many(plan.held_calls, 'call')}."
     for name in plan.held_by:
         yield f"Held by: {name}"
+
+
+def _make_pack(
+    view: View,
+    gate: Gate,
+    reference: str,
+    keys: Sequence[Path],
+    passphrase_files: Sequence[Path],
+    output: Path | None,
+    leave_out: Sequence[str] = (),
+) -> str:
+    """Write the pack, tell the gate, show the passphrase; returns the pack's name, empty where nothing is held.
+
+    Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
+    """
+    from gate.client.packs import anything, held_of, recordings_in, write_pack  # with numpy and soundfile
+
+    held = held_of(gate, reference)
+    if not anything(held):
+        say("Nothing is held: the answer says so, and there is no pack to make.")
+        return ""
+    if output is None:
+        raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
+    must_be_new(output)
+    there = recordings_in(held)
+    if there and not keys:
+        raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
+    privates = asked.private_keys(keys, passphrase_files) if there else []
+    with view.progress("recordings") as progress:
+        made = write_pack(view.config, gate, held, privates, output, leave_out, progress)
+    say(f"Pack: {output}, SHA-256 {made.sha256}")
+    say(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
+    return output.name

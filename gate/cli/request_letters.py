@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from gate.cli.command import NEW_FILE, make
-from gate.cli.files import output_file
 from gate.cli.output import View, say
-from gate.cli.reach import Gate, ask, reach
+from gate.cli.reach import ask, reach
 from gate.cli.request_group import command
 from gate.cli.request_values import dated
+from gate.client.files import output_file
+from gate.client.gate import Gate
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
 from gate.exports.letter_proof import page

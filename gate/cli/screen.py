@@ -15,10 +15,10 @@ import click
 
 from gate.cli.check import PURPOSES, TOPICS
 from gate.cli.command import FILE_OR_DASH, make
-from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.values import Moment
+from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.control.actors import user
 from gate.errors import UsageError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from gate.cli.command import make
-from gate.cli.output import View, say, today
+from gate.cli.output import View, say
+from gate.clock import today
 from gate.config import load, reminders
 from gate.daemon import serve
 

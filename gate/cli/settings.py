@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from gate.cli.command import make
-from gate.cli.output import View, say, today
+from gate.cli.output import View, say
+from gate.clock import today
 from gate.config import departures, load, origins, review_due
 
 

@@ -19,8 +19,9 @@ from gate.cli.answers import CARRIER_SECRET, Guided
 from gate.cli.command import FOLDER, make
 from gate.cli.guided import guide
 from gate.cli.output import View, say
-from gate.cli.own_list_files import read_file, read_list, send_list
-from gate.cli.reach import FolderHere, Gate
+from gate.client.files import read_file
+from gate.client.gate import FolderHere, Gate
+from gate.client.own_list_files import read_list, send_list
 from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.config.write import private_file, write_new

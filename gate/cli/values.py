@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from gate.cli.output import today
-from gate.clock import SystemClock
+from gate.clock import SystemClock, today
 from gate.core.days import HOW, HOW_WITH_TIME, day_of, moment_of
 from gate.core.showing import LONDON
 from gate.errors import RegisterError

@@ -13,7 +13,7 @@ import structlog
 
 from gate.errors import GateError, RefusedError
 from gate.operations.requests.reminding import RequestWatch
-from gate.registers.importer import prune
+from gate.registers.snapshot_store import prune
 from gate.store import search
 
 if TYPE_CHECKING:

@@ -29,8 +29,10 @@ class Envelope:
     throughout for a codec that is not G.711."""
     callee: bytes
     """As many bins as the caller's."""
-    gaps: tuple[tuple[float, float], ...]
+    gaps: tuple[tuple[float, float], ...] = ()
     """Pauses, from and to."""
+    announcement: tuple[float, float] | None = None
+    """When the announcement played, where that is known: before the recording, so at most zero."""
 
 
 def read_envelope(trailer: Mapping[str, Any]) -> Envelope:

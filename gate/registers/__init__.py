@@ -9,12 +9,12 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``snapshot``  the file that a register is kept in: its format byte by byte, and the reader of it
 - ``build``     sorts, compares and writes what becomes a snapshot
 - ``opening``   the file, open already or named by a path
-- ``packing``   what a file is by its first bytes, and the one list in a gzip or zip
+- ``packing``   what a file is by its first bytes, and the one list in a gzip or zip; the day that it speaks of
 - ``source``    a whole file, read from end to end or refused (LAW 2.3)
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
 - ``snapshot_store``  the folder: which snapshot is in force, the lock, what is kept and what is deleted
-- ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
-- ``plausible`` what no register can be on a live gate: too small, the other register, a sample (LAW 2.3)
+- ``guards``    what is in force when an import begins, and what it is refused for (LAW 2.3)
+- ``plausible`` how many numbers a register holds at least, on a live gate (LAW 2.3)
 - ``importer``  the use case: read, refuse or swap, report; in this process or in an ``import_process`` (LAW 2.2, 2.3)
 - ``report``    what an import did
 - ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)

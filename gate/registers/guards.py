@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gate.core.numbers import DRAMA_THOUSANDS
 from gate.core.showing import LONDON
 from gate.errors import RegisterError
 from gate.handed_over_file import HandedOverFile
-from gate.registers import snapshot_store
+from gate.registers import build, snapshot_store
 from gate.registers.coverage import FULL, key_ranges
-from gate.registers.plausible import counter, without_numbers
+from gate.registers.lines import Keys
+from gate.registers.plausible import LEAST, CountWithin, too_few, without_numbers
 from gate.registers.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from gate.registers.lines import Keys
+_DRAMA_PART = 10
+"""One number in so many of those kept for drama makes a file a sample."""
 
 
 SHRINK = 20
@@ -131,8 +135,6 @@ def check_shrink(source: HandedOverFile, name: str, held: int, count: int, remov
 def check_widened(source: HandedOverFile, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
     """``RegisterError`` where a file is called complete and holds no number outside of the dialling codes in force: a
     partial licence's file imported without its coverage would clear every number that it does not speak of."""
-    import numpy as np  # here and not above: whoever only names an import does not pay for it
-
     if coverage != (FULL,) or in_force == (FULL,):
         return
     bounds = np.array(key_ranges(in_force), np.int64)
@@ -143,3 +145,39 @@ def check_widened(source: HandedOverFile, coverage: tuple[str, ...], in_force: t
             f"{source} is refused: all of its numbers lie in {codes}, so it does not cover the whole country",
             hint=f"give the licence's coverage: --coverage {codes}",
         )
+
+
+def sample(keys: Keys) -> str:
+    """What is odd (``plausible.too_few``) about a list of numbers that nobody has. ``keys`` rise."""
+    bounds = np.array([(block * 1000, block * 1000 + 1000) for block in sorted(DRAMA_THOUSANDS)], np.int64)
+    drama = int(np.diff(np.searchsorted(keys, bounds)).sum())
+    if drama * _DRAMA_PART < keys.size:
+        return ""
+    return f"{drama:,} of its {keys.size:,} numbers are kept for films and samples: it is a sample list"
+
+
+def same_as_other(folder: Path, name: str, keys: Keys) -> str:
+    """The same about a file that is, or nearly is, the other register."""
+    for other in LEAST.keys() - {name}:
+        try:
+            found = snapshot_store.open_in_force(folder, other)
+        except RegisterError:
+            continue  # it is damaged, and supports no calls
+        if found is None:
+            continue
+        shared = build.common(build.snapshot_keys(found[1]), keys)
+        if shared * 2 > max(found[1].count, keys.size):
+            return f"{shared:,} of its {keys.size:,} numbers are those of the {other.upper()} in force: it is that one"
+    return ""
+
+
+def judged(folder: Path, name: str, coverage: Sequence[str], keys: Keys) -> tuple[str, bool]:
+    """What is odd about a file for a live gate, empty where nothing is; and whether it is its size alone."""
+    if odd := sample(keys) or same_as_other(folder, name, keys):
+        return odd, False
+    return too_few(name, coverage, keys.size, counter(keys)), True
+
+
+def counter(keys: Keys) -> CountWithin:
+    """Counts among numbers that rise."""
+    return lambda first, behind: int(keys.searchsorted(behind) - keys.searchsorted(first))

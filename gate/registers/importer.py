@@ -23,41 +23,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
-from gate.core.showing import LONDON
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import end_with
-from gate.registers import guards, plausible, snapshot_store
+from gate.registers import build, guards, snapshot_store
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
+from gate.registers.lines import Keys
 from gate.registers.opening import opened
-from gate.registers.packing import ListFile
 from gate.registers.report import ImportReport
 from gate.registers.snapshot import Metadata, Snapshot
+from gate.registers.source import RegisterFile, read_source
 
 if TYPE_CHECKING:
-    from gate.registers.lines import Keys
-    from gate.registers.source import RegisterFile
     from gate.types import Progress
 
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
-_DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
-
-
-def guess_as_of(source: HandedOverFile | Path, now: datetime) -> date:
-    """The day a file speaks of where nobody says: the earliest of a date in its name (``tps_ns_20260131.txt``,
-    ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
-    A packed file's own day counts too. ``RegisterError`` where there is no such file, or it is no list."""
-    given = opened(source)
-    with ListFile(given) as file:
-        packed = file.day
-    days = [now.astimezone(LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, LONDON).date()]
-    for year, _, month, day in _DATE_IN_NAME.findall(given.name):
-        with suppress(ValueError):
-            days.append(date(int(year), int(month), int(day)))
-    return min([*days, packed] if packed else days)
 
 
 def import_file(
@@ -80,8 +64,8 @@ def import_file(
     ``as_of`` is the day it speaks of (Europe/London), ``now`` aware, ``coverage`` what the licence covers.
     ``accept_shrink`` takes a file in which more than 5 % of the numbers in force are gone, ``accept_older`` one that is
     older than what is in force. ``source_sha256``: of the bytes that were judged; others are refused. ``live``: the
-    file is judged by itself too (``plausible``), and ``accept_implausible`` is the reason for which one that fails is
-    taken all the same. Waits for another import of the same register. Raises ``RegisterError`` only
+    file is judged by itself too (``guards.judged``), and ``accept_implausible`` is the reason for which one that fails
+    is taken all the same. Waits for another import of the same register. Raises ``RegisterError`` only
     (``RegisterFailed`` where trying again may help); then the register in force has stayed.
     """
     covered = checked_coverage(coverage)
@@ -117,21 +101,6 @@ def import_file(
         ) from error
 
 
-def prune(folder: Path, name: str, now: datetime) -> None:
-    """Delete superseded snapshots that have had their time (LAW 2.5), for a timer: imports do it by themselves.
-    ``RegisterError`` where the folder cannot be read or written."""
-    try:
-        if not folder.is_dir():
-            return
-        with snapshot_store.locked(folder, name, lambda: None):
-            pointer = snapshot_store.read_pointer(folder, name)
-            if pointer is not None:
-                kept = snapshot_store.superseded(folder, pointer.kept, now)
-                snapshot_store.clean(folder, name, snapshot_store.with_kept(pointer, kept))
-    except OSError as error:
-        raise RegisterError(f"superseded snapshots in {folder} could not be deleted: {error}") from error
-
-
 @dataclass(frozen=True, slots=True)
 class _Import:
     """One import, under the lock."""
@@ -150,10 +119,6 @@ class _Import:
     tell: Progress
 
     def run(self) -> ImportReport:
-        # numpy is imported here and not above: whoever only names the import does not pay for it
-        from gate.registers import build
-        from gate.registers.source import read_source
-
         source = read_source(self.source, lambda done, stage: self.tell(0.7 * done, stage))
         if self.source_sha256 not in ("", source.sha256):
             raise RegisterFailed(
@@ -199,7 +164,7 @@ class _Import:
     def _judged(self, keys: Keys, changes: int) -> tuple[str, str]:
         """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``.
         Without a reason it is taken only where few numbers came or went in less than a week."""
-        odd, size_alone = plausible.judged(self.folder, self.name, self.coverage, keys)
+        odd, size_alone = guards.judged(self.folder, self.name, self.coverage, keys)
         if not odd:
             odd, refused = guards.old_list(self.before, self.as_of, self.coverage, changes)
             if not refused:
@@ -249,8 +214,6 @@ class _Import:
         return sha256
 
     def _write(self, keys: Keys, metadata: Metadata) -> tuple[str, Path]:
-        from gate.registers import build
-
         part = snapshot_store.new_part(self.folder, self.name)
         try:
             with os.fdopen(snapshot_store.create(part), "wb") as out:
@@ -268,10 +231,6 @@ class _Import:
 
     def _read_back(self, path: Path, sha256: str, keys: Keys) -> None:
         """See the file as a reader will: the same bytes, and in them the same numbers."""
-        import numpy as np
-
-        from gate.registers import build
-
         snapshot = Snapshot(path)
         snapshot.verify(sha256)
         if not np.array_equal(build.snapshot_keys(snapshot), keys):

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import struct
 import zipfile
 import zlib
 from contextlib import suppress
 from datetime import date, datetime
+from pathlib import Path
 from typing import IO, Final
 
 from gate.core.showing import LONDON
 from gate.errors import RegisterError
 from gate.handed_over_file import HandedOverFile
+from gate.registers.opening import opened
 
 MOST: Final = 1 << 30
 """Bytes of an unpacked list: a register of 75 million numbers."""
 LONGEST_LINE: Final = 4096
 """Bytes without a line end after which a file is not a register."""
+_DATE_IN_NAME: Final = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 _HEAD: Final = LONGEST_LINE + 1
 
 _GZIP: Final = b"\x1f\x8b"
@@ -171,3 +175,17 @@ def refused(given: HandedOverFile, why: str) -> RegisterError:
     return RegisterError(
         f"{given} is refused: {why}", hint="fetch the licensee's file again; the register in force stays"
     )
+
+
+def guess_as_of(source: HandedOverFile | Path, now: datetime) -> date:
+    """The day a file speaks of where nobody says: the earliest of a date in its name (``tps_ns_20260131.txt``,
+    ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
+    A packed file's own day counts too. ``RegisterError`` where there is no such file, or it is no list."""
+    given = opened(source)
+    with ListFile(given) as file:
+        packed = file.day
+    days = [now.astimezone(LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, LONDON).date()]
+    for year, _, month, day in _DATE_IN_NAME.findall(given.name):
+        with suppress(ValueError):
+            days.append(date(int(year), int(month), int(day)))
+    return min([*days, packed] if packed else days)

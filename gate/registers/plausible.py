@@ -7,16 +7,12 @@ numbers they hold at least, that TPS and CTPS are different lists, and that neit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gate.core.numbers import DRAMA_THOUSANDS
-from gate.errors import RegisterError
-from gate.registers import snapshot_store
 from gate.registers.coverage import FULL, key_ranges, numbers_of
 
 if TYPE_CHECKING:
-    from gate.registers.lines import Keys
+    pass
 
 LEAST: Final = {"tps": 10_000_000, "ctps": 500_000}
 """Numbers of the whole country at least: they have held 16.9 and 1.3 million."""
@@ -25,8 +21,6 @@ _SPACE: Final = 3 * 10**9
 """The numbers of 01, 02 and 07, of which nearly all listed ones are; a dialling code's part of ``LEAST`` is its part of
 this."""
 _TEN_DIGITS: Final = 440_000_000_000
-_DRAMA_PART: Final = 10
-"""One number in so many of those kept for drama makes a file a sample."""
 
 
 MAJOR: Final = (
@@ -68,43 +62,3 @@ def too_few(name: str, coverage: Sequence[str], total: int, count: CountWithin) 
     if tuple(coverage) == (FULL,) and name in LEAST and (none := without_numbers(MAJOR, count)):
         return f"it holds no number of {', '.join(none)}: it is not the {name.upper()} of the whole country"
     return ""
-
-
-def sample(keys: Keys) -> str:
-    """The same about a list of numbers that nobody has. ``keys`` rise."""
-    import numpy as np  # here and not above: whoever only asks for ``least`` does not pay for it
-
-    bounds = np.array([(block * 1000, block * 1000 + 1000) for block in sorted(DRAMA_THOUSANDS)], np.int64)
-    drama = int(np.diff(np.searchsorted(keys, bounds)).sum())
-    if drama * _DRAMA_PART < keys.size:
-        return ""
-    return f"{drama:,} of its {keys.size:,} numbers are kept for films and samples: it is a sample list"
-
-
-def same_as_other(folder: Path, name: str, keys: Keys) -> str:
-    """The same about a file that is, or nearly is, the other register."""
-    from gate.registers import build
-
-    for other in LEAST.keys() - {name}:
-        try:
-            found = snapshot_store.open_in_force(folder, other)
-        except RegisterError:
-            continue  # it is damaged, and supports no calls
-        if found is None:
-            continue
-        shared = build.common(build.snapshot_keys(found[1]), keys)
-        if shared * 2 > max(found[1].count, keys.size):
-            return f"{shared:,} of its {keys.size:,} numbers are those of the {other.upper()} in force: it is that one"
-    return ""
-
-
-def judged(folder: Path, name: str, coverage: Sequence[str], keys: Keys) -> tuple[str, bool]:
-    """What is odd about a file for a live gate, empty where nothing is; and whether it is its size alone."""
-    if odd := sample(keys) or same_as_other(folder, name, keys):
-        return odd, False
-    return too_few(name, coverage, keys.size, counter(keys)), True
-
-
-def counter(keys: Keys) -> CountWithin:
-    """Counts among numbers that rise."""
-    return lambda first, behind: int(keys.searchsorted(behind) - keys.searchsorted(first))

@@ -198,3 +198,18 @@ def superseded(folder: Path, files: tuple[str, ...], now: datetime) -> tuple[str
             if now.astimezone(UTC) - created <= timedelta(days=KEPT_DAYS):
                 kept.append(file)
     return tuple(kept)
+
+
+def prune(folder: Path, name: str, now: datetime) -> None:
+    """Delete superseded snapshots that have had their time (LAW 2.5), for a timer: imports do it by themselves.
+    ``RegisterError`` where the folder cannot be read or written."""
+    try:
+        if not folder.is_dir():
+            return
+        with locked(folder, name, lambda: None):
+            pointer = read_pointer(folder, name)
+            if pointer is not None:
+                kept = superseded(folder, pointer.kept, now)
+                clean(folder, name, with_kept(pointer, kept))
+    except OSError as error:
+        raise RegisterError(f"superseded snapshots in {folder} could not be deleted: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.own_list_files import BATCH, export_list, read_list, send_list
+from gate.client.own_list_files import BATCH, export_list, read_list, send_list
 from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.lists.entries import BatchKept, ObjectionEntry

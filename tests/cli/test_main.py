@@ -14,7 +14,7 @@ import click
 import pytest
 
 from gate.cli import main
-from gate.cli.audit_export import Until
+from gate.cli.audit_bundles import Until
 from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
 from gate.cli.request_values import Clock
@@ -59,7 +59,8 @@ DESIGNED = {
 
 def present() -> list[str]:
     """The commands whose module is there."""
-    return [name for name, (module, _) in COMMANDS.items() if (ROOT / (module.replace(".", "/") + ".py")).exists()]
+    places = {name: module.partition(":")[0].replace(".", "/") for name, (module, _) in COMMANDS.items()}
+    return [name for name, place in places.items() if (ROOT / f"{place}.py").exists()]
 
 
 def leaves() -> Iterator[tuple[str, click.Command]]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from console.ports import Listening
-from gate.cli.opening import KeyOpener, OutputFiles, pressed
-from gate.cli.output import View
+from gate.client.files import OutputFiles
+from gate.client.listening import Listening
+from gate.client.opening import KeyOpener
+from gate.client.recordings import pressed
+from gate.config import load
 from gate.core.frames import encode_map, encode_packet
 from gate.errors import StoppedError, UsageError
 from gate.exports.wav import ExportError
@@ -41,7 +43,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
 
 
 def opener(gate: Gatehouse, player: str = "") -> KeyOpener:
-    return KeyOpener(View(json=False, show_numbers=True, debug=False, path=gate.config), (), player)
+    return KeyOpener(load(gate.config, secrets=False), (), player)
 
 
 def recording(gate: Gatehouse) -> str:

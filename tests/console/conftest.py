@@ -19,7 +19,7 @@ from textual.widgets import Input, Static
 
 from console.app import ConsoleApp
 from console.feed import MOST
-from console.ports import Setup
+from console.setup import Setup
 from console.theme import THEMES
 from tests.console.served import Served
 from tests.console.stillness import handled, still

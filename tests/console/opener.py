@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from console.ports import Envelope, Listening, Progress
+from gate.client.listening import Envelope, Listening
+from gate.types import Progress
 from gate.vault.errors import WrongPassphrase
 from tests.support.waiting import PATIENCE
 
@@ -23,7 +24,7 @@ def curve(phase: float) -> bytes:
 
 
 class MadeUpOpener:
-    """``console.ports.Opener``; ``asked`` keeps what it was asked, never a passphrase."""
+    """As ``gate.client.opening.KeyOpener``; ``asked`` keeps what it was asked, never a passphrase."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

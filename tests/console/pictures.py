@@ -17,7 +17,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from console.ports import Envelope
+from gate.client.listening import Envelope
 from gate.control.client import ControlClient
 from tests.console.asked import board
 from tests.console.conftest import Before, app_of, shows, steps, typed, until

@@ -16,13 +16,13 @@ from textual.widgets import Input
 
 from console.feed import Session
 from console.modes import audit_bundle
-from console.ports import Progress
 from console.words import it_is
 from gate.control.client import ControlClient
 from gate.core.grouping import grouped
 from gate.errors import StoppedError, UsageError
 from gate.operations.audit import log_verification
 from gate.operations.catalogue import OPERATIONS
+from gate.types import Progress
 from gate.vault.publickey import parse_recipient
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until
 from tests.console.day import NOW

@@ -9,7 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from gate.cli.opening import OutputFiles
+from gate.client.files import OutputFiles
 from gate.control.client import ControlClient
 from tests.console.conftest import LARGE, app_of, shows, until
 from tests.console.served import Served

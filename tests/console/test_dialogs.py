@@ -16,7 +16,6 @@ from textual.widgets import Button, Static
 from console.help import HelpScreen
 from console.modes.recordings import RecordingDetail
 from console.modes.request_doing import Passphrase
-from console.ports import Progress
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, DangerDialog, Plan
 from console.widgets.dialog import Dialog
@@ -24,6 +23,7 @@ from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.control.client import ControlClient
+from gate.types import Progress
 from tests.console.asked import CALLED
 from tests.console.conftest import Themed, app_of, shows, typed, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gate.cli.opening import KeyOpener, OutputFiles
-from gate.cli.output import View
+from gate.client.files import OutputFiles
+from gate.client.opening import KeyOpener
+from gate.config import load
 from gate.control.client import ControlClient
 from gate.vault.keyfile import generate, load_private, save_private
 from tests.console.conftest import app_of, shows, typed, until
@@ -59,11 +60,11 @@ async def test_a_key_is_added_put_on_other_terms_and_retired(served: Served, tmp
 
 
 async def test_a_passphrase_is_changed_here_and_the_old_one_opens_nothing(shared: Served, tmp_path: Path) -> None:
-    view = View(json=False, show_numbers=True, debug=False, path=write_config(tmp_path, VALID))
+    config = load(write_config(tmp_path, VALID), secrets=False)
     private, _ = generate("Ann Lee", "compliance", OLD, shared.clock.now())
     file = tmp_path / "ann.key"
     save_private(file, private)
-    app = app_of(shared, opener=KeyOpener(view, [file]))
+    app = app_of(shared, opener=KeyOpener(config, [file]))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await at_the_keys(pilot)
         await pilot.press("P")

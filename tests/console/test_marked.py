@@ -12,7 +12,7 @@ from console.modes.finding import FindDialog
 from console.spoken import Speech, text_of
 from console.widgets.ask import Ask
 from console.widgets.pages import PagedTable
-from gate.cli.searches import KeptSearches
+from gate.client.searches import KeptSearches
 from gate.errors import UsageError
 from tests.console.conftest import SMALL, answered, app_of, screen_text, shows, typed, undone, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.opening import ReportPages
-from gate.cli.output import View
+from gate.client.pages import ReportPages
+from gate.config import load
 from gate.core.receipts import shown
 from gate.store.store import EvidenceStore
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
@@ -51,8 +51,8 @@ async def test_what_a_receipt_says_is_shown_by_its_code(told: Served) -> None:
 
 
 async def test_the_page_of_receipts_is_written(told: Served, tmp_path: Path) -> None:
-    view = View(json=True, show_numbers=False, debug=False, path=told.folder / "config.toml")
-    app = app_of(told, mode="audit", papers=ReportPages(view), exports=tmp_path)
+    path = told.folder / "config.toml"
+    app = app_of(told, mode="audit", papers=ReportPages(load(path, secrets=False), path), exports=tmp_path)
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await until(pilot, shows(pilot, "[leaves]", "rows"))
         await pilot.press("R")

@@ -14,8 +14,9 @@ from textual.widgets import Input
 
 from console.app import ConsoleApp
 from console.feed import Session
-from gate.cli.opening import KeyOpener, OutputFiles, ReportPages
-from gate.cli.output import View
+from gate.client.files import OutputFiles
+from gate.client.opening import KeyOpener
+from gate.client.pages import ReportPages
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
@@ -46,9 +47,15 @@ def worked(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def console(worked: Worked, exports: Path, **setup: Any) -> ConsoleApp:
     """The console as the command line makes it: real keys, real files."""
-    view = View(json=False, show_numbers=True, debug=False, path=worked.folder / "config.toml")
+    path = worked.folder / "config.toml"
+    config = load(path, secrets=False)
     return app_of(
-        worked, opener=KeyOpener(view), files=OutputFiles(), papers=ReportPages(view), exports=exports, **setup
+        worked,
+        opener=KeyOpener(config),
+        files=OutputFiles(),
+        papers=ReportPages(config, path),
+        exports=exports,
+        **setup,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from console.app import ConsoleApp, run
 from console.keys import MODES
-from console.ports import Setup
+from console.setup import Setup
 from tests.console.served import Served
 from tests.support.example import make_example
 from tests.support.gatehouse import DIALGATE, ROOT
@@ -42,7 +42,8 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         "phonenumbers",
         "soundfile",
         "textual.widgets._markdown",
-        "gate.cli.opening",
+        "gate.client.opening",
+        "gate.client.pages",
         "console.modes.listing",
         "console.served",
         "console.widgets.ask",
@@ -82,7 +83,7 @@ from pathlib import Path
 import gate.cli.console_start
 from console.app import ConsoleApp
 from console.keys import MODES
-from console.ports import Setup
+from console.setup import Setup
 modes = {{"console.modes." + mode for mode in MODES}}
 async def main():
     app = ConsoleApp(Setup(socket=Path("none"), now=lambda: datetime.now(UTC)))
@@ -102,10 +103,12 @@ def test_what_opens_recordings_is_loaded_by_the_thread_that_first_uses_it() -> N
 import sys, threading
 from pathlib import Path
 from types import SimpleNamespace
-from console.late import Late
-view = SimpleNamespace(config=SimpleNamespace(control_socket=Path("none")))
-opener = Late("gate.cli.opening:KeyOpener", view, (Path("ann.key"),), "", before={"holder": "", "lock": None})
-def loaded(): return "gate.cli.opening" in sys.modules
+from console.late import made_late
+def make():
+    from gate.client.opening import KeyOpener
+    return KeyOpener(SimpleNamespace(control_socket=Path("none")), (Path("ann.key"),))
+opener = made_late(make, before={"holder": "", "lock": None})
+def loaded(): return "gate.client.opening" in sys.modules
 assert (opener.holder(), opener.lock()) == ("", None) and not loaded()
 unlock = opener.unlock
 assert not loaded()

@@ -15,7 +15,7 @@ from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
 from console.modes.today_shown import ORDER, Item, attentions, ordered, sweep, yesterday
-from console.ports import Setup
+from console.setup import Setup
 from console.theme import BAD
 from console.widgets.rows import LocalTable, RowsTable
 from gate.control.client import ControlClient

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.output import View
-from gate.cli.recordings import sealed_file
+from gate.client.recordings import sealed_file
 from gate.errors import RefusedError
 from gate.exports.envelope import read_envelope
 from gate.vault.opening import open_trailer
@@ -50,8 +49,7 @@ def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
             gate.client.call("recording_piece", recording_id=row["recording_id"])
         assert refused.value.reason == "not_taken"
         wraps = gate.client.call("recording_take", recording_id=row["recording_id"], purpose="test")["wraps"]
-        view = View(json=True, show_numbers=False, debug=False, path=gate.config)
-        with sealed_file(view, row["recording_id"], tmp_path / "not-for-us" / "x.dgr") as copy:
+        with sealed_file(gate.client, row["recording_id"], tmp_path / "not-for-us" / "x.dgr") as copy:
             assert copy.read_bytes() == sealed.read_bytes()
         told = [(wrap["recipient"], base64.b64decode(wrap["wrap"])) for wrap in wraps]
         trailer = open_trailer(sealed, told, first_key(gate))

@@ -16,7 +16,9 @@ import pytest
 
 from gate.errors import RegisterError
 from gate.registers import build, guards, importer, snapshot_store
-from gate.registers.importer import guess_as_of, import_file, prune
+from gate.registers.importer import import_file
+from gate.registers.packing import guess_as_of
+from gate.registers.snapshot_store import prune
 from tests.support.registers import NOW, TODAY, count, drama, e164, files, put, record, write
 
 LISTED = e164(drama(1)[0])

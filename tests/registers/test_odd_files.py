@@ -14,8 +14,9 @@ import pytest
 
 from gate.errors import RegisterError
 from gate.registers import packing
-from gate.registers.importer import guess_as_of, import_file
+from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
+from gate.registers.packing import guess_as_of
 from tests.support.registers import NOW, TODAY, put, record, write
 
 CODE = "0330000"

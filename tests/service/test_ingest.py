@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.request_pack import contents_of
+from gate.client.packs import contents_of
 from gate.config import load
 from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Topic

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gate.cli import rotation
+from gate.client import rotation
 from gate.config import load
 from gate.config.write import amend
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from gate.cli import rotation
 from gate.cli.request_values import step
+from gate.client import rotation
 from gate.config import Config, load
 from gate.config.write import amend
 from gate.core.evidence import canonical, stamp

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.request_pack import contents_of
+from gate.client.packs import contents_of
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.requests.telling import to_tell_of_restriction

@@ -49,7 +49,7 @@ def _imported() -> None:
     """What programs would import, as far as it does not depend on what they are asked."""
     main = importlib.import_module(MAIN)
     for module, _ in main.COMMANDS.values():
-        importlib.import_module(module)
+        importlib.import_module(module.partition(":")[0])
     for module in (*_GATE, *_RECORDER, *_LATE):
         importlib.import_module(module)
     databases.empty()

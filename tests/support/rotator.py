@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from gate.cli.reach import FolderHere
-from gate.cli.rotation import prove, rotate
+from gate.client.gate import FolderHere
+from gate.client.rotation import prove, rotate
 from gate.config import load
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.dropping import KeyDrop

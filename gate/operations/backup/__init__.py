@@ -2,5 +2,6 @@
 
 - ``backup``  that one is begun and made, as leaves; the wrapped keys page by page, as only the gate can read them
 
-The sets of files are ``gate.cli.backup_sets``; what is copied and put back, ``gate.cli.backup``.
+The sets of files are ``gate.client.backup_sets``; what is copied and put back,
+``gate.client.backup`` and ``restoring``.
 """

@@ -30,7 +30,7 @@ from gate.operations.operation import (
 from gate.operations.registers.first_seen import FirstSeen, day_of, first_seen, refuse_again, sha256_of
 from gate.operations.registers.in_force import IMPORTED, REFUSED, facts_of, states
 from gate.registers.import_process import import_in_process
-from gate.registers.importer import guess_as_of
+from gate.registers.packing import guess_as_of
 from gate.store import queries
 
 if TYPE_CHECKING:

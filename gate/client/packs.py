@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gate.cli import passphrase as asked
-from gate.cli.files import must_be_new
-from gate.cli.output import View, say, today
-from gate.cli.reach import Gate
-from gate.cli.recordings import open_taken, who
+from gate.client.gate import Gate
+from gate.client.recordings import open_taken, who
+from gate.clock import today
 from gate.core.outcomes import length
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
@@ -52,37 +50,6 @@ class Pack:
     left_out: int
 
 
-def make_pack(
-    view: View,
-    gate: Gate,
-    reference: str,
-    keys: Sequence[Path],
-    passphrase_files: Sequence[Path],
-    output: Path | None,
-    leave_out: Sequence[str] = (),
-) -> str:
-    """Write the pack, tell the gate, show the passphrase; returns the pack's name, empty where nothing is held.
-
-    Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
-    """
-    held = held_of(gate, reference)
-    if not anything(held):
-        say("Nothing is held: the answer says so, and there is no pack to make.")
-        return ""
-    if output is None:
-        raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
-    must_be_new(output)
-    there = recordings_in(held)
-    if there and not keys:
-        raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
-    privates = asked.private_keys(keys, passphrase_files) if there else []
-    with view.progress("recordings") as progress:
-        made = write_pack(view, gate, held, privates, output, leave_out, progress)
-    say(f"Pack: {output}, SHA-256 {made.sha256}")
-    say(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
-    return output.name
-
-
 def held_of(gate: Gate, reference: str) -> dict[str, Any]:
     """All that is held for an access request, as JSON values."""
     held: dict[str, Any] = msgspec.to_builtins(gate.ask(ContentsOf(request=reference)))
@@ -100,7 +67,7 @@ def recordings_in(held: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def write_pack(
-    view: View,
+    config: Config,
     gate: Gate,
     held: dict[str, Any],
     privates: Sequence[Any],
@@ -115,11 +82,11 @@ def write_pack(
     held, entries = _without(held, leave_out)
     there = recordings_in(held)
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
-    contents = contents_of(view.config, held, left_out, today(), entries)
+    contents = contents_of(config, held, left_out, today(), entries)
     passphrase = new_passphrase()
     made = build_pack(
         contents,
-        _opened(view, there, taken, privates),
+        _opened(config.data, gate, there, taken, privates),
         passphrase,
         output,
         progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
@@ -178,14 +145,14 @@ def _take(
 
 
 def _opened(
-    view: View, calls: Rows, taken: dict[str, RecordingTaken], privates: Sequence[Any]
+    data: Path, gate: Gate, calls: Rows, taken: dict[str, RecordingTaken], privates: Sequence[Any]
 ) -> Iterator[PackRecording]:
     """One at a time: a recording's audio is in memory only while it is encrypted again."""
     for call in calls:
         recording_id = call["recording_id"]
         if recording_id not in taken:
             continue
-        chunks, announcement = open_taken(view, recording_id, taken[recording_id], privates)
+        chunks, announcement = open_taken(gate, data, recording_id, taken[recording_id], privates)
         audio, report = export_flac(chunks, announcement=announcement)
         at = _when(call)
         yield PackRecording(

@@ -9,7 +9,7 @@ from typing import Final
 import click
 import msgspec
 
-from gate.cli.files import output_file
+from gate.client.files import output_file
 from gate.errors import UsageError
 
 MOST: Final = 50
@@ -24,7 +24,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class KeptSearches:
-    """``console.ports.Searches`` in ``~/.config/dialgate/searches.json`` (``XDG_CONFIG_HOME`` counts)."""
+    """They are in ``~/.config/dialgate/searches.json`` (``XDG_CONFIG_HOME`` counts)."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or Path(click.get_app_dir("dialgate")) / "searches.json"

@@ -1,4 +1,4 @@
-"""``dialgate backup``: data, keys and configuration, in the order in which nothing that is needed can be missed.
+"""A backup: data, keys and configuration, in the order in which nothing that is needed can be missed.
 
 ``gate.db`` first: what it knows of is in what follows. Then the wrapped keys, in a set of their own: no recording that
 the store knows lacks its keys. Then the sealed audio and the rest. What is erased meanwhile is missing, as it must be.
@@ -10,16 +10,14 @@ import base64
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import click
-
-from gate.cli.backup_sets import Set, new_set
-from gate.cli.command import make
-from gate.cli.output import View, say
-from gate.cli.reach import Gate, pages, reach
+from gate.client.backup_sets import Set, new_set
+from gate.client.gate import Gate, pages
+from gate.config import Config
 from gate.errors import StoreError, UsageError
 from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys
+from gate.types import Progress
 from gate.vault.keyrows import SCHEMA
 
 FILES: Final = ("number.key", "gate.key")
@@ -28,55 +26,40 @@ _ROOM: Final = "See that there is room and that it can be written; nothing is le
 _ADD: Final = "INSERT INTO wraps (recording_id, recipient_id, key_id, wrap, proven) VALUES (?, ?, ?, ?, ?)"
 
 
-@make("backup", example="dialgate backup /mnt/backup/2027-03-02 --keys /mnt/keys/2027-03-02")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--keys",
-    "keys",
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="A new folder for the wrapped keys: on another disk than DIR, and destroyed in time.",
-)
-def command(view: View, folder: Path, keys: Path) -> None:
-    """Back up data folder and configuration into DIR, and the wrapped keys of recordings into a set of their own.
+def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, progress: Progress) -> dict[str, Any]:
+    """Data folder and the configuration at ``path`` into a new ``folder``, wrapped keys into a new folder ``keys``.
 
-    Goes beside a running gate, from the gate's own account. The keys must be destroyed within retention.backup_days:
-    until then a recording that is erased could still be opened from the two sets together. Secrets (passwords, private
-    keys) are not in it.
+    Returns what ``dialgate backup --json`` writes. Raises ``UsageError``, ``StoreError``, and what the gate raises.
     """
     folder, keys = folder.resolve(), keys.resolve()
     if keys.is_relative_to(folder) or folder.is_relative_to(keys):
         raise UsageError("the keys must not lie with the recordings", hint="name another disk, or another folder")
-    with reach(view.config) as gate, view.progress("Backing up") as progress:
-        tell = progress or _quiet
-        begun = gate.ask(BackupBegin())
-        said = {"id": begun.id, "made_at": begun.made_at, "verifier": _verifier(view.config.data)}
-        with (
-            new_set(folder, "data", **said) as data,
-            new_set(keys, "keys", **said, until=begun.keys_until) as wrapped,
-        ):
-            tell(0.0, "the store")
-            _copy_store(view.config.data / "gate.db", data)
-            tell(0.2, "keys")
-            count = _copy_keys(gate, wrapped)
-            tell(0.4, "recordings and the rest")
-            for name in FILES:
-                data.copy(view.config.data / name, f"data/{name}")
-            for name in FOLDERS:
-                data.copy_all(view.config.data / name, f"data/{name}")
-            data.copy(view.path, "config/config.toml")
-        files = len(data.files)
-        gate.ask(BackupDone(id=begun.id, files=files, data_sha256=data.sha256, keys_sha256=wrapped.sha256))
-    view.data(
-        {"id": begun.id, "data": str(folder), "files": files, "keys": str(keys), "wrapped_keys": count}
-        | {"keys_until": begun.keys_until}
-    )
-    say(f"Destroy {keys} by the end of {begun.keys_until}: until then it can hold keys of what is erased.")
-
-
-def _quiet(_part: float, _text: str) -> None:
-    pass
+    begun = gate.ask(BackupBegin())
+    said = {"id": begun.id, "made_at": begun.made_at, "verifier": _verifier(config.data)}
+    with (
+        new_set(folder, "data", **said) as data,
+        new_set(keys, "keys", **said, until=begun.keys_until) as wrapped,
+    ):
+        progress(0.0, "the store")
+        _copy_store(config.data / "gate.db", data)
+        progress(0.2, "keys")
+        count = _copy_keys(gate, wrapped)
+        progress(0.4, "recordings and the rest")
+        for name in FILES:
+            data.copy(config.data / name, f"data/{name}")
+        for name in FOLDERS:
+            data.copy_all(config.data / name, f"data/{name}")
+        data.copy(path, "config/config.toml")
+    files = len(data.files)
+    gate.ask(BackupDone(id=begun.id, files=files, data_sha256=data.sha256, keys_sha256=wrapped.sha256))
+    return {
+        "id": begun.id,
+        "data": str(folder),
+        "files": files,
+        "keys": str(keys),
+        "wrapped_keys": count,
+        "keys_until": begun.keys_until,
+    }
 
 
 def _verifier(data: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from gate.cli.reach import Gate, pages
+from gate.client.gate import Gate, pages
 from gate.errors import ControlError
 from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
 from gate.types import Progress

@@ -12,16 +12,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
-from gate.cli.reach import Gate, pages
+from gate.client.gate import Gate, pages
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
-from gate.handed_over_file import open_file
 from gate.operations.contacts.csv_reader import HEAD, sniff
 from gate.operations.lists.consents import ConsentExport, ConsentImport
 from gate.operations.lists.entries import (
@@ -42,8 +40,6 @@ BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
 BATCH_BYTES: Final = 96_000
 """Of a batch as JSON, at most."""
-LARGEST: Final = 256 << 20
-"""Bytes of a list's file, at most: some million consents with their evidence."""
 SHOWN: Final = 1000
 """Faults in a message, at most."""
 
@@ -207,9 +203,3 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
         erased += len(page.items) - len(numbered)
         yield csv_text([str(getattr(row, column) or "") for column in columns] for row in numbered).encode()
     left_out(erased)
-
-
-def read_file(path: Path) -> bytes:
-    """A list's bytes. Raises ``UsageError`` for what is no regular file, or larger than ``LARGEST``."""
-    with open_file(path, LARGEST) as given, given.reader() as source:
-        return source.read()

@@ -1,0 +1,44 @@
+"""What the console is started with: where the gate listens, the clock, and what ``gate.client`` does for it.
+
+The console itself opens no file and no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gate.client.files import OutputFiles
+    from gate.client.opening import KeyOpener
+    from gate.client.pages import ReportPages
+    from gate.client.searches import KeptSearches
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that the console is started with."""
+
+    socket: Path
+    """The gate's control socket."""
+    now: Callable[[], datetime]
+    """The time, with its zone."""
+    opener: KeyOpener | None = None
+    """None: recordings are not opened here."""
+    files: OutputFiles | None = None
+    """None: nothing is saved here."""
+    papers: ReportPages | None = None
+    """None: no page is made here."""
+    searches: KeptSearches | None = None
+    """None: no search is kept here."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Binding id -> keys with commas, in place of those of ``console.keys``."""
+    theme: str = ""
+    """Name of a theme of ``console.theme``; empty: the first."""
+    mode: str = ""
+    """The mode that it begins with; empty: the first."""
+    exports: Path = Path()
+    """Where exports are offered to go."""

@@ -1,0 +1,94 @@
+"""Files of whoever asks. Output: success arrives by rename, and what failed leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from gate.durable import whole_file
+from gate.errors import UsageError
+from gate.handed_over_file import open_file
+
+LARGEST: Final = 256 << 20
+"""Bytes of a file that is read whole, at most: some million consents with their evidence."""
+
+
+def must_be_new(path: Path) -> None:
+    """Raise ``UsageError`` where there is something already."""
+    if path.exists():
+        raise UsageError(f"{path} exists", hint="name a new file")
+
+
+@contextmanager
+def output_file(path: Path, new: int = 0o600) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` when the block has ended well; ``-`` is standard output.
+
+    It is readable by its owner only, as it may hold telephone numbers, unless ``new`` says otherwise; a file that is
+    replaced keeps its own rights.
+    """
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
+        with path.open("wb") as other:
+            yield other
+        return
+    with whole_file(path, mode=path.stat().st_mode & 0o777 if path.exists() else new) as file:
+        yield file
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises ``UsageError`` for what is no regular file, or larger than ``LARGEST``."""
+    with open_file(path, LARGEST) as given, given.reader() as source:
+        return source.read()
+
+
+class OutputFiles:
+    """Files that the console writes, and looks into. Called on a worker's thread."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        """There when it is whole, readable by its owner only."""
+        must_be_new(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with output_file(path) as file:
+                file.write(data)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another file") from None
+
+    def open(self, path: Path) -> BinaryIO:
+        """A regular file of this account's, and what no link leads to."""
+        try:
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+            found = os.fstat(file.fileno())
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be read: {error.strerror or error}", hint="It stays where it is."
+            ) from None
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
+            return file
+        file.close()
+        raise UsageError(f"{path} is no file of yours", hint="It stays where it is.")
+
+    def text(self, path: Path, most: int) -> str:
+        """As it is; what is larger, or no text, is refused."""
+        with open_file(path, most) as given, given.reader() as source:
+            try:
+                return source.read().decode()
+            except UnicodeDecodeError:
+                raise UsageError(f"{path} is no text", hint="name another file") from None
+
+    def digest(self, path: Path) -> str:
+        """Of a regular file, as this account may read it."""
+        with open_file(path, LARGEST) as given, given.reader() as source:
+            digest = hashlib.sha256()
+            while piece := source.read(1 << 20):
+                digest.update(piece)
+        return digest.hexdigest()

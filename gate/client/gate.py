@@ -1,0 +1,76 @@
+"""What is asked: a gate that runs (``gate.control.client``), or a data folder opened in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+from gate.control.actors import user
+from gate.control.messages import carry_out, checked, response
+from gate.errors import ControlError
+from gate.handed_over_file import HandedOverFile, open_file
+from gate.operations.operation import Caller, Request, operation_of
+from gate.types import Progress
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+R = TypeVar("R")
+
+
+class Page(Protocol):
+    """A page of a list."""
+
+    @property
+    def next(self) -> Any:
+        """Give it as ``after`` for the page that follows; None at the end."""
+        ...
+
+
+P = TypeVar("P", bound=Page)
+
+
+class Gate(Protocol):
+    """What both ways offer: the response to a request."""
+
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
+        """The response to a request; raises ``GateError``."""
+        ...
+
+
+class FolderHere:
+    """A data folder opened in this process; the actor is whoever runs the command."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
+        """As ``ControlClient.ask``."""
+        operation = operation_of(request)
+        fields = msgspec.to_builtins(request)
+        asked = checked(operation, fields)
+        if operation.running:
+            raise ControlError(
+                f"{operation.name} is asked of a running gate, and none runs here", hint="start it: dialgate serve"
+            )
+        caller = Caller(user(os.getuid()))
+        if progress is not None:
+            caller = replace(caller, progress=progress)
+        if operation.file:
+            caller = replace(caller, file=given or open_file(fields["path"], operation.file))
+        found: R = response(operation, carry_out(self._folder, asked, caller))
+        return found
+
+
+def pages(gate: Gate, request: Request[P]) -> Iterator[P]:
+    """Every page of a list, from the one that ``request`` asks for to the last."""
+    while True:
+        page = gate.ask(request)
+        yield page
+        if page.next is None:
+            return
+        request = msgspec.structs.replace(request, after=page.next)

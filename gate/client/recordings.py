@@ -1,0 +1,133 @@
+"""Recordings that the gate gave out, opened here: their sound, checked against the log, and the keys pressed in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from gate.client.files import must_be_new
+from gate.client.gate import Gate
+from gate.core.frames import MapFrame, PacketFrame, decode
+from gate.core.rtp import SIDES, is_key_press, parse
+from gate.errors import AuditError
+from gate.exports.audio import ExportReport, export_wav
+from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken
+from gate.operations.calls.rows import FactRow
+from gate.recorder.keys import KeyListener
+from gate.vault.keyfile import PrivateKey
+from gate.vault.opening import open_recording
+
+
+def export(
+    gate: Gate, data: Path, recording_id: str, privates: Sequence[PrivateKey], output: Path, purpose: str
+) -> ExportReport:
+    """Take the recording (logged by the gate), open it with the private keys and write a WAV that must not exist.
+
+    ``data``: the gate's data folder. A file that ends early opens only where the log says that its recording was
+    interrupted. Raises ``UsageError`` where ``output`` exists, and what the gate, the vault and the export raise.
+    """
+    must_be_new(output)
+    taken = gate.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
+    chunks, announcement = open_taken(gate, data, recording_id, taken, privates)
+    return export_wav(chunks, output, announcement=announcement)
+
+
+def open_taken(
+    gate: Gate, data: Path, recording_id: str, taken: RecordingTaken, privates: Sequence[PrivateKey]
+) -> tuple[Iterable[bytes], Any]:
+    """What the gate gave for a recording, opened here: the clear chunks, and the samples of the announcement (None
+    where its sound is not in ``data``, the gate's data folder). Raises what the vault raises, and ``AuditError``."""
+    wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
+    with sealed_file(gate, recording_id, Path(taken.path)) as path:
+        _, chunks = open_recording(
+            path,
+            wraps,
+            privates,
+            recording_id=recording_id,
+            allow_interrupted=taken.header.state == "interrupted",
+        )
+        _as_logged(path, taken.header.sha256, chunks)
+    return chunks, _announcement(data, taken.facts)
+
+
+@contextmanager
+def sealed_file(gate: Gate, recording_id: str, path: Path) -> Iterator[Path]:
+    """The sealed file of a recording that was taken: where it lies, or for an account that may not read the gate's
+    folder a copy that the gate hands out, still sealed; it is gone at the end (who has opened it may go on reading)."""
+    if os.access(path, os.R_OK):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dialgate-") as folder:
+        copy = Path(folder) / path.name
+        hand_out(gate, recording_id, copy)
+        yield copy
+
+
+def hand_out(gate: Gate, recording_id: str, to: Path) -> None:
+    """A sealed file that was taken, piece by piece through the gate."""
+    with to.open("wb") as file:
+        while piece := base64.b64decode(gate.ask(RecordingPiece(recording_id=recording_id, offset=file.tell())).data):
+            file.write(piece)
+
+
+def who(privates: Sequence[PrivateKey]) -> str:
+    """The recipients who open a recording, as the log names them."""
+    return " ".join(private.id for private in privates)
+
+
+def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:
+    """Raise where the file is not the one in the log: what its chunks show to be wrong, else ``AuditError``.
+
+    Whoever can write to the gate's folders can seal another sound under the same id, and the key would open it.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest and found != digest:
+        for _ in chunks:
+            pass
+        raise AuditError(
+            f"{path.name} opens, but is not the file whose digest is in the log",
+            hint="it was replaced after the call; see: dialgate audit verify",
+        )
+
+
+def _announcement(data: Path, facts: Sequence[FactRow]) -> Any:
+    """The samples of the announcement that was played in this call; ``None`` where its sound is not here."""
+    played = next((fact.body for fact in facts if fact.kind == "announced" and fact.body), None)
+    if played is None:
+        return None
+    name = f"{played['announcement']}@{played['version']}"
+    path = data / "prompts" / name / "announcement.wav"
+    try:
+        samples, _ = soundfile.read(path, dtype="int16")
+    except (OSError, soundfile.LibsndfileError):
+        return None  # the report says so
+    return samples
+
+
+def pressed(chunks: Iterable[bytes]) -> list[tuple[float, str]]:
+    """The keys in a recording's clear chunks: seconds from its beginning, and which. Raises ``FrameError``, and what
+    reading ``chunks`` raises."""
+    listeners = {side: KeyListener() for side in SIDES}
+    types = dict.fromkeys(SIDES, frozenset[int]())
+    found: list[tuple[float, str]] = []
+    for frame in chain.from_iterable(map(decode, chunks)):
+        if isinstance(frame, MapFrame):
+            for side in SIDES:
+                names = frame.payloads.get(side, {})
+                types[side] = frozenset(number for number, name in names.items() if is_key_press(name))
+        elif isinstance(frame, PacketFrame) and len(frame.rtp) > 1 and frame.rtp[1] & 0x7F in types[frame.side]:
+            packet = parse(frame.rtp)
+            digit = listeners[frame.side].hear(packet, frame.offset * 1000)[0] if packet else ""
+            if digit:
+                found.append((frame.offset / 1e6, digit))
+    return found
