@@ -3,8 +3,10 @@ is read.
 
 Hosts of PBXs and carriers pass. An address at which an account has proven itself has a rate of its own. Any other
 address has one, its host has one, and all hosts at which nobody has proven anything have one together, far below what
-the line thread can bear. So a flood costs the gate a few microseconds a datagram; neither calls nor registered phones
-notice it, and a phone behind the same NAT as a flooder with one socket is heard.
+the line thread can bear. A part of that is for first-comers: hosts that have said next to nothing for a while, so that
+a phone which comes in a flood is challenged beside those who flood from the same hosts all the time. So a flood costs
+the gate a few microseconds a datagram; neither calls nor registered phones notice it, and a phone behind the same NAT
+as a flooder with one socket is heard.
 
 Whoever it is, a call has so many messages a second (``heeds``): a party that storms inside its own dialog holds up
 nobody else.
@@ -31,14 +33,22 @@ KNOWN = Rate(1000, 500)
 """Of all other addresses of a host where an account has, or that speaks in a call."""
 STRANGER = Rate(200, 100)
 """Of all addresses of any other host."""
-STRANGERS = Rate(1000, 500)
+STRANGERS = Rate(800, 400)
 """Of all those hosts together."""
+FIRST_COMERS = Rate(200, 100)
+"""Of those of them that come just now: beside ``STRANGERS``, whose part they take where this is used up."""
+FIRST = 8
+"""Datagrams with which a host counts as one that comes just now: to be challenged and to answer, some of it twice."""
 CONNECTS = Rate(40, 10)
 """Connections that a host opens where nobody has proven anything."""
 CONNECTS_KNOWN = Rate(400, 100)
 """And where an account has."""
-CONNECTS_STRANGERS = Rate(200, 100)
+CONNECTS_STRANGERS = Rate(160, 80)
 """Of all strangers together: a TLS handshake costs the gate about a millisecond."""
+CONNECTS_FIRST_COMERS = Rate(40, 20)
+"""Of hosts that come just now."""
+FORGOTTEN_SECONDS = 60.0
+"""A host that has said nothing for so long, and at most for twice as long, comes anew."""
 DIALOG = Rate(100, 40)
 """Messages of one Call-ID from one address: keys told by INFO, refreshes and what is sent again come to a few."""
 ENDING = Rate(10, 1)
@@ -54,6 +64,26 @@ _Held = dict[Any, tuple[float, float]]
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]{0,64}:[ \t]{0,64}([^\r\n]{0,512})", re.IGNORECASE)
 
 
+class FirstComers:
+    """How often hosts have come lately, in two generations: bounded, and no time is spent on forgetting."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+        self._since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._times) + len(self._before)
+
+    def comes(self, host: str, most: int, now: float) -> bool:
+        """Note that a host comes; whether it has come fewer than ``most`` times."""
+        if now - self._since >= FORGOTTEN_SECONDS or len(self._times) >= MAX_KEPT:
+            self._times, self._before, self._since = {}, self._times, now
+        times = self._times.get(host) or self._before.get(host, 0)
+        self._times[host] = times + 1
+        return times < most
+
+
 class FloodFilter:
     """Passes or drops datagrams. Its knowledge is set on the line thread and read on any."""
 
@@ -67,6 +97,7 @@ class FloodFilter:
         self._held: _Held = {}
         self._all: _Held = {}
         self._connects: _Held = {}
+        self._first, self._first_connects = FirstComers(), FirstComers()
         self._dialogs: _Held = {}
         self.edge: Address | None = None
         """The edge in front of the gate: what it hands on is judged by whose it is, once that is read."""
@@ -107,11 +138,14 @@ class FloodFilter:
             cost = 1 + size // ONE
             allowed = _take(self._held, source, ADDRESS, now, cost) and _take(self._held, host, KNOWN, now, cost)
         else:
-            cost = 1 + size // ONE
+            cost, first = 1 + size // ONE, self._first.comes(host, FIRST, now)
             allowed = (
                 _take(self._held, source, ADDRESS, now, cost)
                 and _take(self._held, host, STRANGER, now, cost)
-                and _take(self._all, "", STRANGERS, now, cost)
+                and (
+                    (first and _take(self._all, "first", FIRST_COMERS, now, cost))
+                    or _take(self._all, "", STRANGERS, now, cost)
+                )
             )
         self.dropped += not allowed
         return allowed
@@ -143,7 +177,11 @@ class FloodFilter:
         if host in self._known:
             allowed = _take(self._connects, host, CONNECTS_KNOWN, now)
         else:
-            allowed = _take(self._connects, host, CONNECTS, now) and _take(self._connects, "", CONNECTS_STRANGERS, now)
+            first = self._first_connects.comes(host, FIRST, now)
+            allowed = _take(self._connects, host, CONNECTS, now) and (
+                (first and _take(self._connects, "first", CONNECTS_FIRST_COMERS, now))
+                or _take(self._connects, "", CONNECTS_STRANGERS, now)
+            )
         self.dropped += not allowed
         return allowed
 

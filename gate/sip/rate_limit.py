@@ -2,9 +2,9 @@
 
 Three bounds, each a bucket of tokens: of one address with its port, of one host, of all strangers together; apart by
 what is asked, so that a flood of one kind takes nothing from the others: a phone is challenged beside somebody who
-floods from the same host. Whoever has proven itself is answered out of a bucket of its own (wrong passwords excepted),
-and a phone that names an account at a host where that account has proven itself, out of the account's: strangers have
-no part in either.
+floods from the same host. Who asks for the first time has a share of the last bound to itself (``FIRST``). Whoever has
+proven itself is answered out of a bucket of its own (wrong passwords excepted), and a phone that names an account at a
+host where that account has proven itself, out of the account's: strangers have no part in either.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Rate:
 class RequestKind(Enum):
     """What is asked, with the bounds of one address, of one host, and of all strangers together."""
 
-    CHALLENGE = "challenge", Rate(40, 10), Rate(60, 20), Rate(400, 200)
+    CHALLENGE = "challenge", Rate(40, 10), Rate(60, 20), Rate(300, 150)
     """To be asked for credentials."""
-    PASSWORD = "password", Rate(5, 0.5), Rate(10, 1), Rate(60, 20)
+    PASSWORD = "password", Rate(5, 0.5), Rate(10, 1), Rate(45, 15)
     """The answer that a password is wrong: each one answers a guess."""
-    OTHER = "other", Rate(40, 10), Rate(60, 20), Rate(400, 200)
+    OTHER = "other", Rate(40, 10), Rate(60, 20), Rate(300, 150)
     """Anything else: OPTIONS, what belongs to no call, what cannot be read."""
 
     def __init__(self, name: str, address: Rate, host: Rate, everybody: Rate) -> None:
@@ -45,6 +45,8 @@ class RequestKind(Enum):
 
 PROVEN = Rate(200, 50)
 """Of an address that has proven itself."""
+FIRST = {RequestKind.CHALLENGE: Rate(100, 50), RequestKind.PASSWORD: Rate(15, 5), RequestKind.OTHER: Rate(100, 50)}
+"""Of all hosts that are not remembered, beside the bound of all strangers."""
 NAMED = Rate(20, 5)
 """Of an account at a host where it has."""
 
@@ -57,6 +59,9 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._held
 
     def tokens(self, key: Hashable, rate: Rate, now: float) -> float:
         """How many there are."""
@@ -109,10 +114,15 @@ class RateLimit:
 
     def _take_part(self, source: Address, asked: RequestKind, now: float) -> bool:
         """A token of each of the three, or none of any."""
-        parts = [((asked, *source), asked.address), ((asked, source[0]), asked.host), (asked, asked.everybody)]
+        host = (asked, source[0])
+        parts = [((asked, *source), asked.address), (host, asked.host), (asked, asked.everybody)]
+        if host not in self._rest and self._rest.tokens((asked, "first"), FIRST[asked], now) >= 1:
+            parts[2] = ((asked, "first"), FIRST[asked])
         left = [self._rest.tokens(key, rate, now) for key, rate in parts]
         allowed = min(left) >= 1
         if allowed:
             for (key, _), tokens in zip(parts, left, strict=True):
                 self._rest.keep(key, tokens - 1, now)
+        else:
+            self._rest.keep(host, left[1], now)
         return allowed

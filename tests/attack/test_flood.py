@@ -1,4 +1,5 @@
-"""Twenty calls beside a flood of 20,000 datagrams a second from addresses that nobody knows: all of them whole."""
+"""Twenty calls beside a flood of 20,000 datagrams a second from addresses that nobody knows: all of them whole. And
+phones that the gate has never heard of: they are challenged while it lasts."""
 
 from __future__ import annotations
 
@@ -8,9 +9,12 @@ import sys
 
 import pytest
 
+from gate.config import Account
 from tests.support.gatehouse import running
 from tests.support.phones import Phones, Talk, noise
-from tests.support.waiting import PATIENCE
+from tests.support.sip_line import PRESENTED, RunningLine, config_for
+from tests.support.sip_peer import Phone
+from tests.support.waiting import PATIENCE, until
 
 CALLS = 20
 RATE, SECONDS = 20_000, 8
@@ -61,6 +65,32 @@ def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
         ]
         assert 1 <= len(rest) <= 10
         assert sum(each["unanswered"] for each in rest) > RATE
+
+
+def test_phones_that_nobody_knows_are_challenged_beside_a_flood(tmp_path):
+    """Thirty of them, one after the other, each from a host of its own, each asking once; the flood goes on."""
+    accounts = (Account("alice", "x", PRESENTED),)
+    with RunningLine(config_for("127.0.0.1:9", pbx=False, accounts=accounts)) as running_line:
+        host, port = running_line.address
+        flood = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.attack.flood", "--gate", f"{host}:{port}"),
+                *("--rate", "8000", "--sources", "800", "--count", str(8000 * int(PATIENCE))),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            until(lambda: running_line.line.counts()["unanswered"] > 4 * 8000)
+            challenged = 0
+            for number in range(30):
+                with Phone(running_line.address, host=f"127.0.1.{number + 1}") as phone:
+                    phone.send(phone.request("REGISTER", phone.new_dialog()))
+                    challenged += not phone.quiet(1.0)
+            assert flood.poll() is None, "there was no flood: the test shows nothing"
+        finally:
+            flood.kill()
+            flood.wait()
+    assert challenged >= 25
 
 
 def unanswered(house) -> int:
