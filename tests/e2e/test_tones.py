@@ -174,7 +174,7 @@ def test_a_nine_from_another_port_of_the_callees_address_is_heard(house: Gatehou
 
         def objected() -> bool:
             moved.press("9")
-            return bool(house.rows("SELECT 1 FROM facts WHERE kind = 'objection'"))
+            return bool(house.rows("SELECT 1 FROM facts WHERE kind = 'objection' AND actor = 'callee'"))
 
         house.wait(objected, PATIENCE, "the 9 is not heard")
         ends.phone.dial(UNLISTED, body=sdp(ends.agent.port))
