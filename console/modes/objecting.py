@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from console.feed import Feed
     from console.modes.base import GateScreen
 
+STOPS = Field("scope", "It stops", Scope.MARKETING, choices=tuple(Scope))
 FIELDS = (
     Field("source", "How it came", "told", hint="told, letter, email"),
     Field("note", "Note", needed=False),
-    Field("scope", "It stops", Scope.MARKETING, choices=tuple(Scope)),
+    STOPS,
 )
 ADDED = "Objection added: it holds from the next call"
 

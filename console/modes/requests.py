@@ -15,6 +15,7 @@ from console.late import open_detail
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.listing import ListMode, View
+from console.modes.objecting import STOPS
 from console.modes.request_forms import OPEN, filled, opening
 from console.modes.requests_board import Board
 from console.widgets.filter import FilterLine
@@ -210,10 +211,13 @@ class Mode(ListMode):
             return
 
         async def send(told: Mapping[str, str]) -> Any:
-            return await self.feed.ask(msgspec.convert({"asks": asks, "channel": channel} | opening(told), Open))
+            given = {"asks": asks, "channel": channel} | ({"scope": told["scope"]} if objects else {})
+            return await self.feed.ask(msgspec.convert(given | opening(told), Open))
 
-        said = "A name, a number, or both." + (" It holds from the next call." if asks == Asks.OBJECTION else "")
-        answer = await filled(self, f"A request for {asks}", OPEN, send, said=said, act="Note it")
+        objects = asks == Asks.OBJECTION
+        said = "A name, a number, or both." + (" It holds from the next call." if objects else "")
+        fields = (*OPEN, STOPS) if objects else OPEN
+        answer = await filled(self, f"A request for {asks}", fields, send, said=said, act="Note it")
         if answer is not None:
             row = msgspec.to_builtins(answer)
             self.app.done(f"{answer.reference}: {answer.asks}, {shown.left(row)[0]}")

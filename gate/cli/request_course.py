@@ -21,6 +21,7 @@ from gate.cli.values import Day
 from gate.client.files import read_file
 from gate.core.request_steps import HOWS
 from gate.core.request_words import Asks, Ground, LetterKind, State
+from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.operations.requests.course import (
@@ -62,6 +63,11 @@ GROUNDS = click.Choice([each.value for each in Ground])
 @click.option("--about", default="", help="What it is about, in their words.")
 @spanned
 @click.option("--received", type=Day(), metavar="DATE", help="The day it came (default: today).")
+@click.option(
+    "--scope",
+    type=click.Choice([each.value for each in Scope]),
+    help="Of an objection: 'all' where they want no calls at all, service calls included (default: marketing).",
+)
 @click.option("--written/--spoken", default=None, help="Whether it is in writing (default: by how it came).")
 def open_(view: View, **request: Any) -> None:
     """A request came. An objection holds from the next call, and is granted at once.

@@ -12,7 +12,7 @@ from typing import Final
 
 from gate.core.retention import add_months
 from gate.core.rules import LONGEST_CONSENT
-from gate.core.terms import Consent, Objection, Purpose, Topic
+from gate.core.terms import Consent, Objection, Purpose, Scope, Topic
 
 
 def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
@@ -91,12 +91,14 @@ def standing_objection(objections: Sequence[Objection], live: Sequence[Consent])
     """The objection that blocks, in the face of the consents that hold; None where there is none.
 
     PECR reg 21(1)(a), LAW 1.2, 1.7a: it blocks from the moment that the firm learns of it, whatever date it bears. Only
-    a consent that was entered after it, and by name, lifts it.
+    a consent that was entered after it, and by name, lifts it. A consent is to some calls, so it lifts no objection to
+    all of them: that one stands until its maker takes it back.
     """
     if not objections:
         return None
-    newest = max(objections, key=lambda objection: (objection.learnt, objection.made_at))
-    return None if any(_lifts(consent, newest) for consent in live) else newest
+    wide = [each for each in objections if each.scope is Scope.ALL]
+    newest = max(wide or objections, key=lambda objection: (objection.learnt, objection.made_at))
+    return None if not wide and any(_lifts(consent, newest) for consent in live) else newest
 
 
 def _lifts(consent: Consent, objection: Objection) -> bool:

@@ -7,6 +7,7 @@ repair is made in the CRM: a guess of ours must not become the number that is sc
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from gate.core.numbers import NumberRefused, parse
 
@@ -14,6 +15,24 @@ _DECIMAL = re.compile(r"\+?([0-9]{7,15})[.,]0+").fullmatch
 _POWER = re.compile(r"([0-9])[.,]?([0-9]*)E\+?([0-9]{1,2})", re.IGNORECASE).fullmatch
 _BARE = re.compile(r"[1-9][0-9]{8,9}").fullmatch
 _KEEP = "and keep the column as text"
+
+
+def likely(raw: str) -> str:
+    """The E.164 number that this text was before a spreadsheet changed it; empty where that cannot be told.
+
+    To block it alone: a guess may keep somebody from being called, and nobody is called by a guess.
+    """
+    text = raw.strip()
+    if power := _POWER(text):
+        digits = (power[1] + power[2]).ljust(int(power[3]) + 1, "?")
+    elif decimal := _DECIMAL(text):
+        digits = decimal[1]
+    else:
+        digits = text if _BARE(text) else ""
+    for spelled in (f"+{digits}", f"0{digits}"):
+        with suppress(NumberRefused):
+            return parse(spelled).e164
+    return ""
 
 
 def repair(raw: str) -> str:

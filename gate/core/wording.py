@@ -15,8 +15,8 @@ _SENTENCES: Final = {
     "do not call it.",
     Reason.OBJECTED: "They have asked us not to call: do not call this number.",
     Reason.CONSENT_WITHDRAWN: "They have taken back their consent to our calls: do not call this number.",
-    Reason.REQUEST_PENDING: "They have asked us to erase their data or to stop calling, and it is being seen to: "
-    "do not call this number.",
+    Reason.REQUEST_PENDING: "They have asked us to erase their data or to stop calling, or have complained, and it "
+    "is being seen to: do not call this number.",
     Reason.RESTRICTED: "The use of this person's data is restricted: do not call this number for marketing.",
     Reason.CONSENT_EXPIRED: "Their consent to our calls is too old to rely on: ask for a new one before calling.",
     Reason.PENSIONS_NOT_AUTHORISED: "Only an authorised firm may call about pensions, and our authorisation is not "

@@ -27,8 +27,8 @@ KINDS: Final = (
     *("request_person", "request_refused", "request_authority_told", "request_person_told"),
     *("request_fulfilled", "request_withdrawn"),
 )
-STOPPING: Final = ("erasure", "objection")
-"""What a request asks that stops marketing while it is open."""
+STOPPING: Final = ("erasure", "objection", "complaint")
+"""What a request asks that stops marketing while it is open (LAW 1.7a): who complains is not sold to meanwhile."""
 REPLAYED_BY: Final = "gate:memory"
 """The actor of what the replay keeps."""
 MOST: Final = 1000

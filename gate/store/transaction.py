@@ -38,8 +38,7 @@ CONSENT = (
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
 _CONSENTS = f"SELECT {CONSENT} FROM consents WHERE number_hash = ? ORDER BY given_at"  # noqa: S608 - the code's own
 OPEN_REQUESTS = (
-    "FROM requests INDEXED BY requests_stopping WHERE asks IN ('erasure', 'objection') AND numbers IS NOT NULL"
-    f" AND {IS_OPEN}"
+    f"FROM requests INDEXED BY requests_stopping WHERE asks IN {acts.STOPPING} AND numbers IS NOT NULL AND {IS_OPEN}"
 )
 """Requests that stop marketing to their numbers (LAW 1.7a): by an index that has no others."""
 RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND kind = 'restriction'"

@@ -80,3 +80,39 @@ def test_who_wants_no_calls_at_all_gets_no_service_call_either(tmp_path: Path) -
     assert service() == "service_call"
     assert dialgate("objection", "import", str(file), "--json").json["imported"] == 3
     assert service() == "objected"
+
+
+def test_a_consent_to_some_calls_lifts_no_objection_to_all() -> None:
+    """It left marketing allowed and service calls blocked."""
+    every = dialgate("objection", "add", LISTED, "--scope", "all", "--json").json["id"]
+    tried = dialgate("consent", "add", LISTED, *PROOF, "--after-objection")
+    assert tried.code == 2 and "they want no calls at all" in tried.err and f"objection remove {every}" in tried.err
+    idle = dialgate("consent", "add", LISTED, *PROOF, "--json").json["notice"]
+    assert "to all calls stands" in idle
+    assert (reason(), reason_of_service()) == ("objected", "objected")
+    assert dialgate("objection", "remove", every, "--reason", "they rang: calls are welcome again").code == 0
+    assert (reason(), reason_of_service()) == ("consented", "service_call")
+
+
+def reason_of_service() -> str:
+    return str(dialgate("check", LISTED, "--purpose", "service", "--json").json["reason"])
+
+
+@pytest.mark.parametrize(("scope", "service"), [((), "service_call"), (("--scope", "all"), "objected")])
+def test_an_objection_that_comes_as_a_request_says_to_which_calls(scope: tuple[str, ...], service: str) -> None:
+    opened = dialgate("request", "open", "objection", "--by", "email", "--number", LISTED, *scope, "--json")
+    assert opened.code == 0, opened.err
+    assert (reason(), reason_of_service()) == ("objected", service)
+    wrong = dialgate("request", "open", "access", "--by", "email", "--number", LISTED, "--scope", "all")
+    assert wrong.code == 2 and "has no scope" in wrong.err
+
+
+def test_who_complains_is_not_sold_to_meanwhile() -> None:
+    """ "Stop ringing me", noted as a complaint, left the number callable."""
+    dialgate("consent", "add", LISTED, *PROOF)
+    assert reason() == "consented"
+    opened = dialgate("request", "open", "complaint", "--by", "phone", "--name", "Ann", "--number", LISTED, "--json")
+    assert opened.code == 0, opened.err
+    assert (reason(), reason_of_service()) == ("request_pending", "service_call")
+    assert dialgate("request", "withdraw", opened.json["reference"]).code == 0
+    assert reason() == "consented"

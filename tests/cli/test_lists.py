@@ -183,3 +183,13 @@ def test_an_objection_of_today_is_made_now(folder: Path) -> None:
     before = datetime.now(UTC)
     added = dialgate("objection", "add", "020 7946 0877", "--made-at", str(datetime.now(LONDON).date()), "--json")
     assert before <= datetime.fromisoformat(added.json["made_at"]) <= datetime.now(UTC)
+
+
+def test_an_objector_whose_number_a_spreadsheet_changed_is_blocked(folder: Path) -> None:
+    """A lost leading 0, and the person who had objected stayed callable."""
+    file = folder / "old.csv"
+    file.write_text("number\n7700900421\n2079460422.0\n7.700900423E9\n447700900424\n7.7009E+9\n")
+    done = dialgate("objection", "import", str(file), "--skip-bad", "--json")
+    assert [fault["blocked"] for fault in done.json["faults"]] == [True, True, True, False]
+    for number in ("07700900421", "02079460422", "07700900423", "07700900424"):
+        assert dialgate("check", number, "--json").json["reason"] == "objected", number

@@ -210,7 +210,9 @@ def test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either() -> Non
     blocked(Reason.OBJECTED, objections=[every])
     lifting = replace(CONSENT, given_at=NOON, after_objection=True)
     blocked(Reason.OBJECTED, objections=[every], consents=[lifting], **service)
-    allowed(Reason.CONSENTED, objections=[every], consents=[lifting])
+    blocked(Reason.OBJECTED, objections=[every], consents=[lifting])
+    blocked(Reason.OBJECTED, objections=[every, some], consents=[lifting])
+    allowed(Reason.CONSENTED, objections=[some], consents=[lifting])
 
 
 def test_law_1_7a_a_service_call_names_the_objection_to_marketing_that_stands() -> None:

@@ -106,9 +106,9 @@ def test_holds_bear_by_recording_call_and_number(store):
     row = store.call(lambda tx: kept.hold(tx, "h4"))
     assert (row["released_by"], row["released_why"], row["reference"]) == ("user:ann(1)", "settled", "h4/26")
     put(store, *erased(4, "recording_erasing"))
-    assert store.call(lambda tx: kept.covered(tx, "number", "+447700900001")) == {"kept": 1, "gone": 1}
-    assert store.call(lambda tx: kept.covered(tx, "call", "call-000001")) == {"kept": 1, "gone": 0}
-    assert store.call(lambda tx: kept.covered(tx, "recording", "no")) == {"kept": 0, "gone": 0}
+    assert store.call(lambda tx: kept.covered(tx, "number", "+447700900001")) == (["rec-000005"], 1)
+    assert store.call(lambda tx: kept.covered(tx, "call", "call-000001")) == (["rec-000001"], 0)
+    assert store.call(lambda tx: kept.covered(tx, "recording", "no")) == ([], 0)
 
 
 def test_pages_of_holds(store):

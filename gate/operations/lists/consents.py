@@ -10,7 +10,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.own_lists import last_day
-from gate.core.terms import Objection, Purpose
+from gate.core.terms import Objection, Purpose, Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
@@ -146,6 +146,12 @@ def _check_after(objection: Objection | None, given: datetime) -> None:
     """A consent that is to lift an objection must be able to. Raises ``UsageError``."""
     if objection is None:
         raise UsageError("no objection stands against this number", hint="Add the consent without --after-objection.")
+    if objection.scope is Scope.ALL:
+        raise UsageError(
+            f"they said on {made_text(objection)} that they want no calls at all: a consent to some does not lift that",
+            hint="Where they want calls again, take their objection back first, with what they said: "
+            f"dialgate objection remove {objection.id} --reason '…'",
+        )
     if given <= objection.made_at:
         raise UsageError(
             f"they objected on {made_text(objection)}, after this consent was given",
@@ -154,6 +160,8 @@ def _check_after(objection: Objection | None, given: datetime) -> None:
 
 
 def _blocked_by(objection: Objection) -> str:
+    if objection.scope is Scope.ALL:
+        return f"An objection of {made_text(objection)} to all calls stands: they stay refused until it is taken back."
     return (
         f"An objection of {made_text(objection)} stands: marketing calls stay refused. If they agreed since, add the "
         "consent again with --after-objection."

@@ -18,6 +18,7 @@ from gate.core import numbers
 from gate.core.days import time_of_day
 from gate.core.numbers import NumberRefused
 from gate.core.own_lists import last_day, live_consents, own_day_fault, standing_objection, unspoken
+from gate.core.repairs import likely
 from gate.core.showing import LONDON
 from gate.core.terms import Objection, Purpose, Scope, Topic
 from gate.core.wording import date_text
@@ -247,7 +248,8 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
 
 def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[str, Any] | None:
     """What of a wrong line blocks all the same: an objection holds from when the firm learns of it, whatever date or
-    words it bears (LAW 1.7a). None where its number cannot be read. A scope that is not known is the wider one.
+    words it bears (LAW 1.7a). A number that a spreadsheet has changed is blocked as what it was: that harms nobody.
+    None where it cannot be read. A scope that is not known is the wider one.
 
     ``shifted``: the line has too many fields or too few, and all but the number may stand under another name.
     """
@@ -255,7 +257,8 @@ def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[
     try:
         numbers.parse(number)
     except NumberRefused:
-        return None
+        if not (number := likely(number)):
+            return None
     wide = Scope.ALL if scope or (shifted and "scope" in row) else ""
     return {
         "number": number[: MOST["number"]],

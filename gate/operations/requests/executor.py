@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do, Request, State
 from gate.errors import UsageError
+from gate.operations.requests.facts import OPENED
 from gate.service.objecting import last_word
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -38,10 +39,12 @@ def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
     if request.asks is Asks.OBJECTION:
         _named(row)
+    opened = next((each["body"] for each in book.course(tx, row["id"]) if each["kind"] == OPENED), None) or {}
+    wide = {"scope": opened["scope"]} if "scope" in opened else {}
     for place, number in enumerate(row["numbers"]):
         objection_id = f"{row['id']}-o{place}"
         if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
-            body = {"number": number, "source": "request", "note": "", "call_id": None}
+            body = {"number": number, "source": "request", "note": "", "call_id": None} | wide
             tx.append(last_word(tx, folder.fact("objection", objection_id, actor, body)))
     return False
 

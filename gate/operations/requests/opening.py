@@ -10,6 +10,7 @@ import msgspec
 
 from gate.core import request_words as events
 from gate.core.request_words import Asks
+from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, operation
 from gate.operations.requests.facts import OPENED, PERSON
@@ -45,6 +46,8 @@ class Open(Request[Standing], frozen=True):
     """``None``: today."""
     written: bool | None = None
     """``None``: by the channel."""
+    scope: Scope | None = None
+    """Of an objection: ``all`` where they want no calls at all; ``None``: marketing."""
 
 
 @operation(Open, "request_open", roles=KEEPERS)
@@ -56,6 +59,8 @@ def request_open(folder: DataFolder, asked: Open, caller: Caller) -> Standing:
     asks, lines = Asks(asked.asks), numbers_of(asked.numbers)
     day = day_of(folder, asked.received)
     _complete(asks, asked.name, lines, asked.since, asked.until)
+    if asked.scope and asks is not Asks.OBJECTION:
+        raise UsageError(f"{asks} has no scope", hint="--scope says which calls an objection is to.")
     written = asked.channel in _WRITTEN if asked.written is None else asked.written
     request_id = folder.new_id()
     person = {
@@ -70,7 +75,8 @@ def request_open(folder: DataFolder, asked: Open, caller: Caller) -> Standing:
     def work(tx: StoreTransaction) -> Standing:
         reference = book.next_reference(tx, day.year)
         body = {"reference": reference, "asks": asks.value, "channel": asked.channel, "received": day.isoformat()}
-        tx.append(folder.fact(OPENED, request_id, caller.actor, body | {"written": written}))
+        wide = {"scope": asked.scope.value} if asked.scope is Scope.ALL else {}
+        tx.append(folder.fact(OPENED, request_id, caller.actor, body | {"written": written} | wide))
         tx.append(folder.fact(PERSON, request_id, caller.actor, person))
         if asks is Asks.OBJECTION:
             row, _, request = load(tx, request_id)
