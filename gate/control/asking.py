@@ -135,6 +135,8 @@ def pairs(text: str) -> dict[str, Any]:
     meant."""
     if not text:
         return {}
+    if ";" in text:  # some part fields by it, others take it for a part of the value
+        raise UsageError("the fields have a semicolon in them", hint="part them by &, and write %3B for a semicolon")
     text = re.sub(r"(^|&)number=\+", r"\1number=%2B", text)
     try:
         pairs = parse_qsl(

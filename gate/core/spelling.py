@@ -90,13 +90,15 @@ def _unwrap(text: str) -> str:
         body = user.partition(":")[0]
     subscriber, *parameters = body.split(";")
     subscriber = unquote(subscriber).strip()
-    context = ""
+    context, said = "", {"number": ""}
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
         if _PARAMETER(name) is None:
             _refuse_text(text)
         if name.lower() in _MORE_DIGITS:
             raise _invalid("An extension cannot be dialled through the gate: dial the number without it.")
+        if said.setdefault(name.lower(), value) != value:
+            raise _invalid("This says two things of one number, or two numbers: dial one at a time.")
         if name.lower() == "phone-context":
             context = unquote(value).strip()
     # RFC 3966 5.1.5: a local number is completed by a context of global digits; a domain name adds nothing.

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
+SPACE = " \t"
+"""All that SIP takes for white space inside a line (RFC 3261 25.1): Python's ``strip`` takes U+00A0 and more."""
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
 """A quoted string; or a quote without an end with all that follows, so that it is not looked at again."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _MARKS = re.compile(r'[",<>]')
-_NAME = re.compile(r"[\s,]*([\w-]*)\s*(=?)\s*")
+_NAME = re.compile(r"[ \t,]*([\w-]*)[ \t]*(=?)[ \t]*")
 _TOKEN = re.compile(r'[^\s,"]*')
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]<>\"@]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(r"\[[^\]]*\]|[^:;?>]*")
@@ -54,9 +56,9 @@ def split_list(value: str) -> list[str]:
         elif sign == ">":
             depth = max(0, depth - 1)
         elif depth == 0:
-            parts.append(value[begin : at - 1].strip())
+            parts.append(value[begin : at - 1].strip(SPACE))
             begin = at
-    parts.append(value[begin:].strip())
+    parts.append(value[begin:].strip(SPACE))
     return [part for part in parts if part]
 
 
@@ -65,9 +67,28 @@ def parameters(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = part.partition("=")
-        if name.strip():
-            found[name.strip().lower()] = value.strip().strip('"')
+        if name.strip(SPACE):
+            found[name.strip(SPACE).lower()] = value.strip(SPACE).strip('"')
     return found
+
+
+@lru_cache(_REMEMBERED)
+def ambiguous(value: str) -> bool:
+    """A parameter stands twice with two values (RFC 3261 7.3.1, 19.1.1), in an address or in its URI, behind its user or
+    its host: which one is meant is not to be guessed at."""
+    plain = without_quoted(value)
+    behind = plain.rpartition(">")[2] if ">" in plain else plain.partition(";")[2]
+    user, _, host = uri_of(value).rpartition("@")
+    return any(_differ(part.partition("?")[0]) for part in (behind, user.partition(";")[2], host.partition(";")[2]))
+
+
+def _differ(text: str) -> bool:
+    said: dict[str, str] = {}
+    for part in text.split(";"):
+        name, _, told = (each.strip(SPACE) for each in part.partition("="))
+        if name and said.setdefault(name.lower(), told) != told:
+            return True
+    return False
 
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:
@@ -95,7 +116,7 @@ def tag_of(value: str) -> str:
     plain = without_quoted(value)
     for part in plain[plain.rfind(">") + 1 :].split(";")[1:]:
         name, _, tag = part.partition("=")
-        if name.strip().lower() == "tag":
+        if name.strip(SPACE).lower() == "tag":
             return (tag.partition(",")[0].split(None, 1) or [""])[0]
     return ""
 
@@ -110,24 +131,24 @@ def uri_of(value: str) -> str:
     """The URI of a From, To, Contact or P-Asserted-Identity value."""
     plain = without_quoted(value)
     if "<" in plain:
-        return plain.partition("<")[2].partition(">")[0].strip()
-    return plain.partition(";")[0].strip()
+        return plain.partition("<")[2].partition(">")[0].strip(SPACE)
+    return plain.partition(";")[0].strip(SPACE)
 
 
 @lru_cache(_REMEMBERED)
 def split_address(value: str) -> tuple[str, str, str]:
     """Display name (quotes undone), URI, and the parameters behind it with their first semicolon. What stands between a
     quoted name and the URI (quotes in a name that a phone did not escape) belongs to the name."""
-    name, rest = "", value.strip()
+    name, rest = "", value.strip(SPACE)
     quoted = _QUOTED.match(rest)
     if quoted and quoted[2]:
-        name, rest = unescaped(quoted[1]), rest[quoted.end() :].lstrip()
+        name, rest = unescaped(quoted[1]), rest[quoted.end() :].lstrip(SPACE)
     more, bracket, behind = rest.partition("<")
     if not bracket:  # no brackets: parameters are the header's (RFC 3261 section 20.10)
         uri, semicolon, params = rest.partition(";")
-        return name.strip(), uri.strip(), semicolon + params
+        return name.strip(SPACE), uri.strip(SPACE), semicolon + params
     uri, _, params = behind.partition(">")
-    return (name + more).strip(), uri.strip(), params.strip()
+    return (name + more).strip(SPACE), uri.strip(SPACE), params.strip(SPACE)
 
 
 def user_of(uri: str) -> str:

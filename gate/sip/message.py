@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from gate.sip.header_fields import parameters, split_list, tag_of, whole
+from gate.sip.header_fields import SPACE, ambiguous, parameters, split_list, tag_of, whole
 
 _COMPACT = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
@@ -27,6 +27,8 @@ _COMPACT = {
     "a": "accept-contact", "n": "identity-info", "y": "identity",
 }  # fmt: skip
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+_TOKENS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
+"""What the name of a header is made of, in small letters (RFC 3261 25.1)."""
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,32}")
 _HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+")
 
@@ -129,7 +131,7 @@ def parse(data: bytes) -> SipMessage:
     """
     head, body = _split(data.lstrip(b"\r\n"))
     lines = lines_of(head)
-    message, fault = _start(lines[0].strip())
+    message, fault = _start(lines[0].strip(SPACE))
     if len(data) > MAX_MESSAGE:
         fault = fault or BadMessage("too long", message=message, code=513, phrase="Message Too Large")
     read = _read_headers(message, lines[1:])
@@ -162,9 +164,9 @@ def content_length(head: bytes) -> int | None:
     told = set()
     for line in lines_of(head)[1:]:
         name, _, value = line.partition(":")
-        name = name.strip().lower()
+        name = name.strip(SPACE).lower()
         if _COMPACT.get(name, name) == "content-length":
-            told.add(whole(value.strip()))
+            told.add(whole(value.strip(SPACE)))
     if len(told) > 1 or None in told:
         raise ValueError("no length")
     return told.pop() if told else None
@@ -206,14 +208,15 @@ def _read_headers(message: SipMessage, lines: list[str]) -> BadMessage | None:
         if not line:
             continue
         name, colon, value = line.partition(":")
-        name = name.strip().lower()
-        if not colon or not name:
-            fault = fault or BadMessage("a header line without a name", message=message)
+        name = name.rstrip(SPACE).lower()
+        if not colon or not name or not _TOKENS.issuperset(name):
+            if message.method or not colon:  # an answer is not lost for a header that nobody knows
+                fault = fault or BadMessage("a header line without a name", message=message)
             continue
         if len(message.headers) >= MAX_HEADERS:
             return fault or BadMessage("too many headers", message=message, phrase="Too Many Header Fields")
         name = _COMPACT.get(name, name)
-        value = value.strip()
+        value = value.strip(SPACE)
         message.headers.append((name, value))
         if len(value) > MAX_VALUE or len(name) > MAX_VALUE:
             fault = fault or BadMessage("too long a header", message=message, phrase="Header Field Too Long")
@@ -249,17 +252,18 @@ def read_via(text: str) -> Via | None:
     hop, semicolon, params = text.partition(";")
     protocol, _, rest = hop.partition("/")
     version, _, rest = rest.partition("/")
-    words = rest.split(None, 1)
-    if protocol.strip().upper() != "SIP" or version.strip() != "2.0" or len(words) != 2 or not words[0].isalnum():
+    transport, _, where = rest.replace("\t", " ").strip(" ").partition(" ")
+    if protocol.strip(SPACE).upper() != "SIP" or version.strip(SPACE) != "2.0" or not transport.isalnum():
         return None
-    host = _HOST.match(words[1])
+    where = where.lstrip(" ")
+    host = _HOST.match(where)
     if not host:
         return None
-    colon, text = words[1][host.end() :].lstrip()[:1], words[1][host.end() :].lstrip()[1:].strip()
+    colon, text = where[host.end() :].lstrip(" ")[:1], where[host.end() :].lstrip(" ")[1:].strip(" ")
     port = whole(text, 5) if colon == ":" else 0 if not colon else None
     if port is None or (colon and port == 0) or port > 65535:
         return None
-    return Via(words[0].upper(), host[0], port, semicolon + params)
+    return Via(transport.upper(), host[0], port, semicolon + params)
 
 
 def _check(message: SipMessage, body: bytes) -> BadMessage | None:
@@ -277,13 +281,17 @@ def _check(message: SipMessage, body: bytes) -> BadMessage | None:
     message.call_id = first["call-id"]
     message.from_tag = tag_of(first["from"])
     message.to_tag = tag_of(first["to"])
-    number, method = [*first["cseq"].split(None, 1), "", ""][:2]
-    count = whole(number)
+    number, _, method = first["cseq"].replace("\t", " ").partition(" ")
+    count, method = whole(number), method.lstrip(" ")
     if count is None or count >= 2**31 or not _METHOD.fullmatch(method) or method != (message.method or method):
         return BadMessage("the CSeq does not fit the request", message=message)
     message.cseq, message.cseq_method = count, method
     if not message.call_id:
         return BadMessage("an empty Call-ID", message=message)
+    contacts = (member for name, value in message.headers if name == "contact" for member in split_list(value))
+    addresses = (f"<{message.uri}>", first["from"], first["to"], message.vias[0], *contacts) if message.method else ()
+    if any(ambiguous(each) for each in addresses):
+        return BadMessage("a parameter twice", message=message, phrase="Parameter Twice")
     told = first.get("content-length")
     length = 0 if told is None else whole(told)
     if length is None or (message.method and length > len(body)):
@@ -330,7 +338,7 @@ def answer(
 def _marked_via(request: SipMessage, source: Address) -> str:
     """The top Via with ``received`` and, where asked for, ``rport``."""
     hop, *params = request.vias[0].split(";")
-    names = [param.partition("=")[0].strip().lower() for param in params]
+    names = [param.partition("=")[0].strip(SPACE).lower() for param in params]
     kept = [
         f"rport={source[1]}" if name == "rport" else param
         for name, param in zip(names, params, strict=True)
@@ -344,6 +352,6 @@ def _marked_via(request: SipMessage, source: Address) -> str:
 def destination(request: SipMessage, source: Address) -> Address:
     """Where an answer goes: back to the source address; its port where rport asks for it, else the Via's."""
     _, *params = request.vias[0].split(";")
-    if any(param.partition("=")[0].strip().lower() == "rport" for param in params):
+    if any(param.partition("=")[0].strip(SPACE).lower() == "rport" for param in params):
         return source
     return (source[0], request.sent_by[1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from gate.sip.header_fields import parameters
+from gate.sip.header_fields import SPACE, ambiguous, parameters
 from gate.sip.message import SipMessage
 
 LONGEST = 4096
@@ -78,7 +78,7 @@ def plain_invite(data: bytes) -> SipMessage | None:
     found: dict[str, re.Match[str]] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        name, value = name.lower(), value.strip()
+        name, value = name.lower(), value.strip(SPACE)
         usual = _USUAL.get(name)
         if usual is None:
             if colon and (name in _WITHOUT_MEANING or name.startswith("x-")):
@@ -93,7 +93,7 @@ def plain_invite(data: bytes) -> SipMessage | None:
     if not found.keys() >= _NEEDED or len(vias) > MOST_HOPS or int(found["content-length"][0]) > len(body):
         return None
     top, tags = found["via"], (found["from"][1], found["to"][1])
-    if not tags[0] or tags[1]:
+    if not tags[0] or tags[1] or ambiguous(vias[0]):
         return None
     return SipMessage(
         "INVITE", start[1], 0, [(name, found[name][0]) for name in ("from", "to", "call-id", "cseq")], b"", vias,
