@@ -12,15 +12,18 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from gate.clock import SystemClock
+from gate.clock import Clock, SystemClock
 from gate.config import Log
 from gate.converting import convert
 from gate.daemon.interpreter import run_where_the_gate_may
 from gate.daemon.logs import configure_logs
-from gate.errors import StoreError
+from gate.errors import StoreError, VaultError
+from gate.operations.keys.recipients import admit
 from gate.recorder.main import inherited
 from gate.recorder.main import serve as serve_recorder
-from gate.vault.sealer import sealer
+from gate.store.recipients import RecipientsOfLog
+from gate.vault.publickey import Recipient
+from gate.vault.sealer import Admitted, sealer
 
 LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier run to finish its files."""
@@ -34,8 +37,23 @@ def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int)
     # Held while this process lives: the next gate waits for it before it says how recordings ended.
     lock = _recorder_lock(recordings)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    seal = sealer(data / "recipients", two_person=people == 2)
-    return serve_recorder(inherited(descriptor), recordings, seal, SystemClock(), min_free_bytes=min_free_mb << 20)
+    clock = SystemClock()
+    seal = sealer(data / "recipients", two_person=people == 2, admitted=by_the_log(data, clock))
+    return serve_recorder(inherited(descriptor), recordings, seal, clock, min_free_bytes=min_free_mb << 20)
+
+
+def by_the_log(data: Path, clock: Clock) -> Admitted:
+    """Those of some recipients that the log of a data folder has, asked each time; for one thread."""
+    read = RecipientsOfLog(data / "gate.db")
+
+    def admitted(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+        try:
+            terms = read(clock.now())
+        except StoreError as error:
+            raise VaultError(f"who may be sealed to cannot be read: {error}", hint=error.hint) from error
+        return admit(recipients, terms)
+
+    return admitted
 
 
 def _recorder_lock(recordings: Path) -> int:

@@ -49,6 +49,7 @@ from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.ingest.folder import IngestFolder
 from gate.operations.keys.dropping import drop_again
+from gate.operations.keys.recipients import admitted
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.reminding import RequestWatch
 from gate.ports import Fact
@@ -117,7 +118,8 @@ class GateProcess:
             log.warning("nobody_can_confirm", why=alone, hint="see the section [roles]")
         recording = self._config.recording
         if recording.enabled:
-            recipients = sealable(data / "recipients", two_person=recording.two_person)
+            by_log = admitted(self._folder)
+            recipients = sealable(data / "recipients", two_person=recording.two_person, admitted=by_log)
             for warning in warnings(recipients, two_person=recording.two_person):
                 log.warning("one_key_alone", why=warning, hint="dialgate key add")
 

@@ -12,6 +12,7 @@
                    ``questions``: a question and its call are one of them
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
+- ``recipients``   recipients on the terms of their newest facts: to whom something may be sealed
 - ``proving``      facts as they lie in the tree, for proofs
 - ``requests``     what is held of a person, found by number or time, and its erasure; ``handed_out``: to whom
                    it went; ``transfers``: who else is heard in a call; ``said``: what people wrote about one

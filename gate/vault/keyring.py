@@ -24,6 +24,7 @@ from gate.vault.recipients import (
     retire_recipient,
     terms_changed,
 )
+from gate.vault.sealer import Admitted
 from gate.vault.wrap import halves_filled
 
 _CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
@@ -140,9 +141,10 @@ class Keyring:
         return hmac.digest(_CHALLENGES, recipient_id.encode(), "sha256")
 
 
-def sealable(folder: Path, *, two_person: bool) -> list[Recipient]:
-    """Those that recordings can be sealed to. Raises ``ConfigError`` where a recording could not be sealed."""
-    recipients = [each for each in load_recipients(folder) if each.seals]
+def sealable(folder: Path, *, two_person: bool, admitted: Admitted = tuple) -> list[Recipient]:
+    """Those that recordings can be sealed to, of those ``admitted``. Raises ``ConfigError`` where a recording could not
+    be sealed."""
+    recipients = list(admitted(tuple(each for each in load_recipients(folder) if each.seals)))
     if not recipients:
         raise ConfigError(
             "calls are to be recorded, but there is no key to seal recordings to",

@@ -57,7 +57,11 @@ SealFactory = Callable[[str, Mapping[str, Any]], Seal]
 """``(recording_id, header) -> Seal``: makes the key and its wraps. ``header`` is JSON without personal data."""
 
 
-def sealer(recipients_folder: Path, *, two_person: bool = False) -> SealFactory:
+Admitted = Callable[[tuple[Recipient, ...]], tuple[Recipient, ...]]
+"""Those of these recipients that the log has: nothing is sealed to anybody else, whatever lies in the register."""
+
+
+def sealer(recipients_folder: Path, *, two_person: bool = False, admitted: Admitted = tuple) -> SealFactory:
     """``(recording_id, header) -> Seal`` for the recipients in force at that moment; for one thread.
 
     ``two_person``: it takes one of each half to open what is sealed. ``header`` stands in clear: no personal data.
@@ -67,6 +71,6 @@ def sealer(recipients_folder: Path, *, two_person: bool = False) -> SealFactory:
     recipients = recipient_source(recipients_folder)
 
     def seal(recording_id: str, header: Mapping[str, Any]) -> Seal:
-        return Seal(recording_id, header, recipients(), two_person=two_person)
+        return Seal(recording_id, header, admitted(recipients()), two_person=two_person)
 
     return seal

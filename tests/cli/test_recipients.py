@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.asking import ByName
 from tests.support.commands import Done, dialgate
 from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared, spelled_in
-from tests.support.vault import add_recipient, private_key
+from tests.support.vault import private_key
 
 WHO = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
 Officer = Callable[..., Done]
@@ -24,7 +25,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepared(folder)
     for name in ("Refused", "Recorded", "Entries", "Stranger"):
         key = private_key(name, "auditor").recipient.to_text()
-        add_recipient(folder / "data" / "recipients", key, purpose="regulator", exports_only=True)
+        with opened(folder) as house:
+            ByName(house).key_add(text=key, purpose="regulator", exports_only=True, actor=ANN)
     exported(folder, "Refused", START + timedelta(minutes=9), START + timedelta(minutes=11))
     exported(folder, "Recorded", START + timedelta(days=1), START + timedelta(days=1, minutes=1))
     exported(folder, "Entries", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(minutes=1))

@@ -60,8 +60,11 @@ def add(house: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
     return ByName(house).key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
 
 
+_OWN = "SELECT kind, subject, actor, body FROM facts WHERE actor <> 'user:test(0)' ORDER BY leaf_index"
+
+
 def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
-    rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor, body FROM facts ORDER BY leaf_index"))
+    rows = house.store.call(lambda tx: tx.query(_OWN))
     return [
         (row["kind"], row["subject"], row["actor"], json.loads(row["body"])) for row in rows if row["kind"] in kinds
     ]

@@ -14,10 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+from gate.config import load
 from gate.config.schema import ATTEMPTS
 from gate.config.write import amend
+from gate.operations.data_folder import DataFolder
+from gate.store.recipients import TERMS
 
 TEMPLATE = "DIALGATE_TEST_EXAMPLE"
 """Environment variable: the folder where all processes of a run find it."""
@@ -73,6 +77,11 @@ def make_example(folder: Path) -> Path:
 
 def without_recipients(folder: Path) -> Path:
     """Make ``folder`` an example folder with nobody on the register of key holders; returns it."""
-    for path in (make_example(folder) / "data" / "recipients").iterdir():
-        path.unlink()
+    make_example(folder)
+    with ExitStack() as stack:
+        house = DataFolder(load(folder / "config.toml"), stack)
+        for row in house.keyring().recipients():
+            terms = {name: row[name] for name in TERMS}
+            house.keep("recipient_retired", row["id"], "user:test(0)", terms)
+            (folder / "data" / "recipients" / f"{row['id']}.json").unlink()
     return folder

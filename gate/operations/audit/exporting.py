@@ -22,7 +22,7 @@ from gate.core.evidence import stamp
 from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.verifying import Checkpoints
-from gate.operations.keys.recipients import Recipient
+from gate.operations.keys.recipients import Recipient, must_be_logged
 from gate.operations.operation import READERS, Caller, Line, Moment, Note, Request, Response, operation
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept
@@ -83,6 +83,7 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     if asked.since >= asked.until:
         raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
     who = _allowed(folder.keyring().recipients(), asked.recipient)
+    must_be_logged(folder, who)
     period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
     _check_openable(folder, period, who["id"], asked.openers, caller)
     bundle = folder.new_id()
@@ -343,7 +344,8 @@ def begun_export(folder: DataFolder, bundle: str, actor: str) -> Row:
     if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
         raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
     begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
-    _allowed(folder.keyring().recipients(), begun["recipient"])  # still: it may have changed since
+    # still: it may have changed since
+    must_be_logged(folder, _allowed(folder.keyring().recipients(), begun["recipient"]))
     return begun
 
 

@@ -28,6 +28,7 @@ from gate.core.evidence import stamp
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
+from gate.operations.keys.recipients import admitted
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.parsing import number_of
 from gate.ports import Fact, RecordingClosed
@@ -113,7 +114,8 @@ class Ingests:
         self._folder = folder
         self._recordings = folder.config.data / "recordings"
         self._lock = threading.Lock()
-        self._seal = sealer(folder.config.data / "recipients", two_person=folder.config.recording.two_person)
+        two_person = folder.config.recording.two_person
+        self._seal = sealer(folder.config.data / "recipients", two_person=two_person, admitted=admitted(folder))
         for mark in self._recordings.glob(f"{MARK}*"):
             self._finish(mark)
 

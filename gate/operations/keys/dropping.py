@@ -121,7 +121,7 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
 def _plan(folder: DataFolder, asked: KeyDrop) -> tuple[list[str], dict[str, Any]]:
     """The recordings that would be dropped now, by id, and how many there are and stay. Raises ``UsageError``;
     ``RefusedError`` where the request is bound to another plan."""
-    in_force(folder.keyring(), asked.source, asked.target)
+    in_force(folder, asked.source, asked.target)
     after = ""
     plan: list[str] = []
     counts: dict[str, Any] = dict.fromkeys(("recordings", "held", "unproven"), 0)

@@ -5,7 +5,6 @@ A change is in the log before it is in force. Private keys never come here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -13,20 +12,24 @@ import msgspec
 
 from gate.converting import convert
 from gate.errors import RefusedError, VaultError
+from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
+from gate.store.recipients import TERMS, Terms, in_the_log, logged
+from gate.vault.errors import NoRecipients
+from gate.vault.publickey import Recipient as Sealed
+from gate.vault.sealer import Admitted
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.store.queries import Source
 
-TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
-"""What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
+log = Logger()
+
 SOLE: Final = "sole_recipient"
 EXPORTS_ONLY: Final = "exports_only"
-_LAST: Final = """
-SELECT kind, body FROM facts WHERE subject = ? AND (call_id IS NULL OR call_id <> subject)
-    AND kind IN ('recipient_added', 'recipient_changed', 'recipient_retired') ORDER BY leaf_index DESC LIMIT 1
-"""
+NOT_LOGGED: Final = "recipient_not_in_the_log"
+_HINT: Final = "nothing is sealed to them: dialgate key retire ID; dialgate key add FILE for those you know"
+_told: Final[set[str]] = set()
+"""Fingerprints of those that were left out."""
 
 Role = Literal["", "compliance", "auditor", "escrow"]
 Purpose = Literal["", "regulator", "court", "internal_audit", "data_subject"]
@@ -113,23 +116,52 @@ def warnings(folder: DataFolder) -> list[str]:
 
 
 def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Recipients whose terms are not those that the log has: a sentence for each. Somebody has written into the
-    folder of the register past the gate."""
-
-    def read(tx: Source) -> list[Mapping[str, Any]]:
-        known = [tx.query(_LAST, [row["id"]]) for row in recipients]
-        return [row for row, last in zip(recipients, known, strict=True) if not last or _differs(row, last[0])]
-
-    return [
+    """Where register and log differ: a sentence for each recipient. Somebody has written into the folder of the
+    register past the gate."""
+    terms = folder.read(lambda tx: logged(tx, folder.clock.now()))
+    there = {row["id"] for row in recipients}
+    found = [
         f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
-        " put them there. Look, then: dialgate key retire"
-        for row in folder.read(read)
+        " put them there, and nothing is sealed to them. Look, then: dialgate key retire"
+        for row in recipients
+        if not in_the_log(row, terms)
+    ]
+    return found + [
+        f"{bodies[0].get('name') or key} ({key}) is in the log, and its file is not on the register: nothing is sealed"
+        " to them. Put it back, or: dialgate key add FILE"
+        for key, bodies in terms.items()
+        if key not in there
     ]
 
 
-def _differs(row: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
-    body = json.loads(last["body"] or "{}")
-    return last["kind"] == "recipient_retired" or any(name in body and body[name] != row[name] for name in TERMS)
+def admit(recipients: tuple[Sealed, ...], terms: Terms) -> tuple[Sealed, ...]:
+    """Those that something may be sealed to; who is left out is logged, once in this process. Raises ``NoRecipients``
+    where nobody is left."""
+    found = tuple(each for each in recipients if in_the_log(each.row(), terms))
+    for each in recipients:
+        if each not in found and each.fingerprint not in _told:
+            _told.add(each.fingerprint)
+            log.error(NOT_LOGGED, recipient=each.id, name=each.name, hint=_HINT)
+    if recipients and not found:
+        raise NoRecipients("no recipient is in the log on the terms that its file has", hint=_HINT)
+    return found
+
+
+def admitted(folder: DataFolder) -> Admitted:
+    """``admit`` by the log of an open data folder, as it is each time."""
+    return lambda recipients: admit(recipients, folder.read(lambda tx: logged(tx, folder.clock.now())))
+
+
+def must_be_logged(folder: DataFolder, row: Mapping[str, Any]) -> None:
+    """Raise ``RefusedError`` for a recipient that is not in the log on the terms that its file has: it is given
+    nothing."""
+    if not in_the_log(row, folder.read(lambda tx: logged(tx, folder.clock.now()))):
+        raise RefusedError(
+            f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
+            " put them there",
+            reason=NOT_LOGGED,
+            hint="Look, then: dialgate key retire",
+        )
 
 
 # --- putting one on it, other terms --------------------------------------------------------------------------------

@@ -19,12 +19,11 @@ from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.errors import RefusedError, UsageError
-from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth
+from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth, must_be_logged
 from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.vault.keyring import Keyring
 
 UNPROVEN: Final = "wrap_not_proven"
 REWRAPPED: Final = "keys_rewrapped"
@@ -80,7 +79,7 @@ def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
     A wrap that is given out is in the log before.
     """
     keyring = folder.keyring()
-    to = in_force(keyring, asked.source, asked.target)
+    to = in_force(folder, asked.source, asked.target)
     page = folder.keys.held(asked.source, asked.target, asked.after, asked.limit)
     given = [each.recording_id for each in page if not each.there]
     if given:
@@ -121,7 +120,7 @@ def key_rewrap(folder: DataFolder, asked: KeyRewrap, caller: Caller) -> Rewrappe
     sealed before there were commitments needs none, and nobody's wrap of it can be dropped.
     """
     keyring = folder.keyring()
-    in_force(keyring, asked.source, asked.target)
+    in_force(folder, asked.source, asked.target)
     wraps, proofs = _decoded("a wrap", asked.wraps), _decoded("a proof", asked.proofs)
     known = _commitments(folder, list(wraps))
     for recording_id, wrap in wraps.items():
@@ -213,11 +212,12 @@ def key_prove(folder: DataFolder, asked: KeyProve, caller: Caller) -> WrapsProve
 # --- shared --------------------------------------------------------------------------------------------------------
 
 
-def in_force(keyring: Keyring, source: str, target: str) -> Recipient:
-    """The recipient to whom recordings of ``source`` may be given. Raises where it is no such one."""
+def in_force(folder: DataFolder, source: str, target: str) -> Recipient:
+    """The recipient to whom recordings of ``source`` may be given. Raises where it is no such one, or not in the
+    log."""
     if source == target:
         raise UsageError("a key is rotated to another one, not to itself")
-    for row in keyring.recipients():
+    for row in folder.keyring().recipients():
         if row["id"] == target and not row["seals"]:
             raise RefusedError(
                 f"{row['name']} is on the register for exports only",
@@ -225,6 +225,7 @@ def in_force(keyring: Keyring, source: str, target: str) -> Recipient:
                 hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
             )
         if row["id"] == target:
+            must_be_logged(folder, row)
             return convert(row, Recipient)
     raise UsageError(
         f"there is no recipient {target} in force", hint="Put it on the register first: dialgate key add FILE"

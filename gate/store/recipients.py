@@ -1,0 +1,67 @@
+"""Recipients as the log has them: to whom something may be sealed, and on what terms.
+
+The register is a folder of files. Whoever can write there has not thereby become somebody to seal to: a recipient
+counts on the terms of its newest fact alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from gate.store.queries import Source
+from gate.store.reader import Reader
+
+TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
+"""What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
+_SOON: Final = timedelta(seconds=5)
+"""Other terms are in the log before they are in the register: for so long the earlier ones count too."""
+_FACTS: Final = """
+SELECT leaf_index, kind, subject, at, body FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
+    AND kind IN ('recipient_added', 'recipient_changed', 'recipient_retired') ORDER BY leaf_index
+"""
+
+Terms = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Recipient id -> the terms that count; a retired one is left out."""
+
+
+def logged(source: Source, now: datetime) -> Terms:
+    """The recipients in force by the log."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in source.query(_FACTS):
+        body = json.loads(row["body"])
+        if row["kind"] == "recipient_retired":
+            found.pop(row["subject"], None)
+            continue
+        found[row["subject"]] = [body]
+        if "before" in body and now - datetime.fromisoformat(row["at"]) < _SOON:
+            found[row["subject"]].append(body["before"])
+    return found
+
+
+def in_the_log(row: Mapping[str, Any], terms: Terms) -> bool:
+    """Whether a recipient, as its file has it, is on terms that count. What older logs do not say is not compared."""
+    return any(all(name not in body or body[name] == row[name] for name in TERMS) for body in terms.get(row["id"], ()))
+
+
+class RecipientsOfLog:
+    """The recipients in force by the log of a database that another process writes to, read when they are asked for.
+
+    For one thread. Raises ``StoreError``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: Reader | None = None
+
+    def __call__(self, now: datetime) -> Terms:
+        """As they are at this moment."""
+        if self._reader is None:
+            self._reader = Reader(self._path)
+        self._reader.rest()
+        terms = logged(self._reader, now)
+        self._reader.rest()
+        return terms
