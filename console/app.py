@@ -24,6 +24,7 @@ from textual.widgets import Input
 from console import keys, words
 from console.attention import Attention, Place, placed
 from console.feed import Feed, on_thread
+from console.help import HelpScreen
 from console.late import late
 from console.messages import AttentionChanged, LinkChanged, Snapshot
 from console.modes import load, screens
@@ -330,8 +331,6 @@ class ConsoleApp(TypedAhead[None]):
 
     def action_help(self) -> None:
         """What can be done here, and from there the page of the manual."""
-        from console.help import HelpScreen
-
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen), self._to_manual)
 

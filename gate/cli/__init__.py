@@ -21,8 +21,8 @@
 - ``manual``    the pages of ``gate.manual``; ``man_pages``: those for man(1)
 - ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts
 - ``report``    a month in figures, or the record of processing, as one page
-- ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
-  ``request_group``; ``request_values`` is what they share
+- ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``;
+  ``request_values`` is what they share
 - ``own_lists``  what ``objection`` and ``consent`` import and export
 - ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
   ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)

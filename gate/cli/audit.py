@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gate.cli import audit_bundles, audit_log
-from gate.cli.command import NEW_FILE, make
+from gate.cli import audit_log
+from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.durable import whole_file
-from gate.errors import GateError
+from gate.errors import GateError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
+MAX_NOTE = 8000
+CHECKPOINTS = click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="A checkpoint kept elsewhere; may be repeated.",
+)
+VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
-@click.group("audit")
+
+def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """(path, signed note) of files with checkpoints. Raises ``UsageError`` for what is none by its looks."""
+    notes = []
+    for path in paths:
+        with path.open("rb") as file:
+            data = file.read(MAX_NOTE + 1)
+        with suppress(UnicodeDecodeError):
+            if len(data) <= MAX_NOTE:
+                notes.append((str(path)[-200:], data.decode()))
+                continue
+        raise UsageError(f"{path} is not a checkpoint", hint="give a file as dialgate audit checkpoint -o writes it")
+    return notes
+
+
+def read_vkey(given: str) -> str:
+    """A verifier key as it is, or in a file. Raises ``UsageError``."""
+    path = Path(given)
+    if "+" not in given or path.is_file():
+        try:
+            with path.open("rb") as file:
+                given = file.read(4096).decode("utf-8", "replace").partition("\n")[0]
+        except OSError as error:
+            raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
+    from gate.vault.signing import check_vkey  # with cryptography: where a key is given
+
+    return check_vkey(given)
+
+
+@click.group("audit", cls=Group, later={"gate.cli.audit_bundles": ("export", "open")})
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
 
 
-for _each in (*audit_log.COMMANDS, audit_bundles.export, audit_bundles.open_):
+for _each in audit_log.COMMANDS:
     command.add_command(_each)
 
 
@@ -36,8 +75,8 @@ for _each in (*audit_log.COMMANDS, audit_bundles.export, audit_bundles.open_):
     example="dialgate audit verify --json\n"
     "dialgate audit verify --vkey gate.vkey --checkpoint 2026-01.checkpoint --checkpoint 2026-02.checkpoint",
 )
-@audit_bundles.VKEY
-@audit_bundles.CHECKPOINTS
+@VKEY
+@CHECKPOINTS
 def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     """Compute the log anew from its rows and compare. Exit code 1 where it does not hold.
 
@@ -46,8 +85,8 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     Without --vkey the key that lies on the gate is trusted, and without --checkpoint what lies there too: whoever could
     rewrite all of it is found out only with what was kept elsewhere. The log must have grown from each checkpoint.
     """
-    trusted = audit_bundles.read_vkey(vkey) if vkey else ""
-    notes = audit_bundles.checkpoint_notes(checkpoints)
+    trusted = read_vkey(vkey) if vkey else ""
+    notes = checkpoint_notes(checkpoints)
     with reach(view.config) as gate, view.progress("Verifying the log") as progress:
         try:
             report = gate.ask(AuditVerify(vkey=trusted, checkpoints=notes), progress=progress)

@@ -12,10 +12,13 @@ from typing import Any
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, say
 from gate.cli.reach import reach
 from gate.cli.values import Moment
+from gate.client.bundle_opening import open_into
+from gate.client.bundles import make_bundle, must_have_a_place
 from gate.clock import today
 from gate.core.days import day_of
 from gate.core.showing import LONDON
@@ -23,44 +26,6 @@ from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.vault.keyfile import load_private
 from gate.vault.publickey import parse_recipient
-from gate.vault.signing import check_vkey
-
-MAX_NOTE = 8000
-CHECKPOINTS = click.option(
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    type=FILE,
-    metavar="FILE",
-    help="A checkpoint kept elsewhere; may be repeated.",
-)
-VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
-
-
-def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
-    """(path, signed note) of files with checkpoints. Raises ``UsageError`` for what is none by its looks."""
-    notes = []
-    for path in paths:
-        with path.open("rb") as file:
-            data = file.read(MAX_NOTE + 1)
-        with suppress(UnicodeDecodeError):
-            if len(data) <= MAX_NOTE:
-                notes.append((str(path)[-200:], data.decode()))
-                continue
-        raise UsageError(f"{path} is not a checkpoint", hint="give a file as dialgate audit checkpoint -o writes it")
-    return notes
-
-
-def read_vkey(given: str) -> str:
-    """A verifier key as it is, or in a file. Raises ``UsageError``."""
-    path = Path(given)
-    if "+" not in given or path.is_file():
-        try:
-            with path.open("rb") as file:
-                given = file.read(4096).decode("utf-8", "replace").partition("\n")[0]
-        except OSError as error:
-            raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
-    return check_vkey(given)
 
 
 class Until(Moment):
@@ -76,6 +41,7 @@ class Until(Moment):
 
 @make(
     "export",
+    group=command,
     example='dialgate audit export --from 2026-03-01 --to 2026-03-31 --recipient "ICO" --purpose "case 17/2026" '
     "-o march.bundle\n"
     "dialgate audit export --from 2026-03-01 --to 2026-03-31 --recipient auditor.recipient --key ann.key "
@@ -113,8 +79,6 @@ def export(
     Exports go to recipients on the register with a purpose only (dialgate key add --purpose); others are refused, exit
     code 3. Private keys are used here and do not go to the gate. Run it as the gate's account.
     """
-    from gate.client.bundles import make_bundle, must_have_a_place  # with numpy and soundfile, for this alone
-
     must_have_a_place(output)
     privates = _privates(keys, passphrase_files)
     notes = checkpoint_notes(checkpoints)
@@ -161,6 +125,7 @@ def _named(recipient: str) -> str:
 
 @make(
     "open",
+    group=command,
     config=False,
     numbers=False,
     example="dialgate audit open march.bundle --key auditor.key --vkey gate.vkey -o march\n"
@@ -198,8 +163,6 @@ def open_(
     trusted = read_vkey(vkey) if vkey else ""
     notes = checkpoint_notes(checkpoints)
     private = None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
-
-    from gate.client.bundle_opening import open_into  # with numpy and soundfile, for this alone
 
     result = open_into(file, private, trusted, notes, output, view.progress, database=database)
     if result.get("opened") is False:

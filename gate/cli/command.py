@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,25 @@ class Completed(click.ParamType[str]):
     def whole(self, view: View, typed: str) -> str:
         """The whole value. Raises ``GateError``."""
         raise NotImplementedError
+
+
+class Group(click.Group):
+    """A group some of whose commands are in modules that are loaded when they are used, or listed."""
+
+    def __init__(self, *args: Any, later: Mapping[str, Sequence[str]] | None = None, **extra: Any) -> None:
+        """``later``: module -> names of the commands that it puts into this group."""
+        super().__init__(*args, **extra)
+        self._later = {name: module for module, names in (later or {}).items() for name in names}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, sorted."""
+        return sorted({*self.commands, *self._later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, its module imported now."""
+        if cmd_name in self._later:
+            importlib.import_module(self._later[cmd_name])
+        return super().get_command(ctx, cmd_name)
 
 
 class Command(click.Command):

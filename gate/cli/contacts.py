@@ -14,8 +14,7 @@ from gate.cli.check import TOPICS
 from gate.cli.command import FILE, FILE_OR_DASH, make, paged, sorted_by
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
-from gate.cli.screen import delimiter_of
-from gate.cli.values import Day, Since
+from gate.cli.values import Day, Since, delimiter_of
 from gate.client.files import output_file
 from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text

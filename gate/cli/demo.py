@@ -56,10 +56,10 @@ def command(view: View, folder: Path | None) -> None:
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty: name a new folder")
-    import gate.softphone  # noqa: F401 - where the extra is missing that is said before anything starts
+    from gate import softphone  # where the extra is missing that is said before anything starts
 
     folder = (folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))).absolute()  # some of it is done from within
-    demo = Demo(folder, tell=say if view.json else click.echo)
+    demo = Demo(folder, softphone, tell=say if view.json else click.echo)
     demo.play()
     if view.json:
         view.data({"ok": demo.holds, "folder": str(folder), "facts": demo.facts})
@@ -70,12 +70,14 @@ def command(view: View, folder: Path | None) -> None:
 class Demo:
     """The story, step by step; ``facts`` holds what was found, ``holds`` whether all of it is as it must be."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, softphone: Any, tell: Callable[[str], None]) -> None:
+        """``softphone``: ``gate.softphone``, of an extra that may not be installed."""
         self.folder = folder
         self.config = folder / "config.toml"
         self.facts: dict[str, Any] = {}
         self.holds = True
         self._tell = tell
+        self._softphone = softphone
 
     def play(self) -> None:
         """All of it. Raises ``GateError`` where a part does not even start."""
@@ -133,14 +135,13 @@ class Demo:
     @contextmanager
     def _phone(self) -> Iterator[Any]:
         """A softphone that asks nobody: what stops it is the gate in its way."""
-        from gate.softphone import Answer, GatedPhone
 
-        def unasked(number: str) -> Answer:
-            return Answer("allow", "unasked", number=numbers.parse(number).e164)
+        def unasked(number: str) -> Any:
+            return self._softphone.Answer("allow", "unasked", number=numbers.parse(number).e164)
 
         port = int(load(self.config).sip.listen.rpartition(":")[2])
         password = (self.folder / "secrets" / "alice.password").read_text(encoding="utf-8").strip()
-        with GatedPhone(unasked, "127.0.0.1", port, "alice", password) as phone:
+        with self._softphone.GatedPhone(unasked, "127.0.0.1", port, "alice", password) as phone:
             yield phone
 
     # --- the calls ---
@@ -154,13 +155,11 @@ class Demo:
         self.check("listed_reached_carrier", carrier.invites, "   Nothing reached the carrier.", expected=0)
 
     def _recorded(self, phone: Any, carrier: CarrierUas) -> None:
-        from gate.softphone import tone
-
         self._tell(f"\n3. alice dials {UNLISTED}, which is on no register.")
         call = phone.call(UNLISTED)
         answered = call.wait_answered(30.0)
         self.check("unlisted_answered", answered, "   It was answered, and the announcement played to its end first.")
-        call.write_audio(tone(AGENT_HERTZ, TALK_SECONDS))
+        call.write_audio(self._softphone.tone(AGENT_HERTZ, TALK_SECONDS))
         time.sleep(TALK_SECONDS + 0.2)
         heard = listen(call.heard())
         self.check("agent_heard_customer", CUSTOMER_HERTZ in heard, "   Both spoke; alice heard the customer.")

@@ -12,7 +12,6 @@ import click
 from gate.cli.command import NEW_FILE
 from gate.config import read_secret
 from gate.errors import UsageError
-from gate.vault.keyfile import load_private
 
 VARIABLE = "DIALGATE_PASSPHRASE_FILE"
 
@@ -42,6 +41,8 @@ def private_keys(keys: Sequence[Path], files: Sequence[Path]) -> list[Any]:
     Raises ``UsageError`` where there are more passphrases than keys, or one key twice; what ``passphrase`` and
     ``gate.vault.keyfile.load_private`` raise.
     """
+    from gate.vault.keyfile import load_private  # with cryptography: where a key is opened
+
     if len(files) > len(keys):
         raise UsageError(f"{len(files)} passphrase files for {len(keys)} keys", hint="give one for each --key")
     opened = []

@@ -13,6 +13,7 @@ import msgspec
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
+from gate.cli.recordings import command
 from gate.cli.values import Moment
 from gate.client.gate import Gate
 from gate.core.recording_names import Told
@@ -25,6 +26,7 @@ from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 
 @make(
     "ingest",
+    group=command,
     numbers=True,
     example="dialgate recording ingest drop\n"
     'dialgate recording ingest call.wav --call-id "6f2c@pbx"\n'

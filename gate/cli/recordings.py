@@ -10,18 +10,17 @@ from typing import Any
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.command import FILE, NEW_FILE, both_ways, make, sorted_by
+from gate.cli.command import FILE, NEW_FILE, Group, both_ways, make, sorted_by
 from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
-from gate.cli.recording_ingest import ingest
 from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.finding import sought
 from gate.operations.calls.recordings import RecordingList, RecordingVerify
 
 
-@click.group("recording")
+@click.group("recording", cls=Group, later={"gate.cli.recording_ingest": ("ingest",)})
 def command() -> None:
     """Recordings of calls, sealed while they arrived: the gate cannot open them, only the holder of a key can."""
 
@@ -111,6 +110,3 @@ def verify(view: View, recording_id: str | None) -> None:
     if bad:
         say(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
         sys.exit(1)
-
-
-command.add_command(ingest)

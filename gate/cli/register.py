@@ -17,10 +17,10 @@ from gate.clock import SystemClock
 from gate.errors import RegisterError
 from gate.operations.registers.importing import RegisterImport, RegisterImported, RegisterName
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus
+from gate.registers.watch import PASSED, TAKEN, FileOutcome
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
-    from gate.registers.watch import FileOutcome
 
 
 @click.group("register")
@@ -88,7 +88,6 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
     newer by it.
     """
     from gate.daemon.drop import drop_folder
-    from gate.registers.watch import PASSED, TAKEN
 
     section, clock = view.config.registers, SystemClock()
 

@@ -14,7 +14,7 @@ from gate.cli.command import FILE, FOLDER, make, paged
 from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
-from gate.cli.request_group import command
+from gate.cli.request import command
 from gate.cli.request_letters import write_letters
 from gate.cli.request_values import call_line, dated, lines, numbers, show, spanned, step, words
 from gate.cli.values import Day

@@ -12,11 +12,12 @@ from gate.cli import passphrase as asked
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
-from gate.cli.request_group import command
+from gate.cli.request import command
 from gate.cli.request_letters import write_letters
 from gate.cli.request_values import show
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
+from gate.client.packs import anything, held_of, recordings_in, write_pack
 from gate.core.request_words import Asks, LetterKind, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
@@ -151,8 +152,6 @@ def _make_pack(
 
     Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
     """
-    from gate.client.packs import anything, held_of, recordings_in, write_pack  # with numpy and soundfile
-
     held = held_of(gate, reference)
     if not anything(held):
         say("Nothing is held: the answer says so, and there is no pack to make.")

@@ -12,7 +12,7 @@ import click
 from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
-from gate.cli.request_group import command
+from gate.cli.request import command
 from gate.cli.request_values import dated
 from gate.client.files import output_file
 from gate.client.gate import Gate

@@ -17,7 +17,7 @@ from gate.cli.check import PURPOSES, TOPICS
 from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
-from gate.cli.values import Moment
+from gate.cli.values import Moment, delimiter_of
 from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.control.actors import user
@@ -71,15 +71,6 @@ def command(view: View, source: Path, output: Path, delimiter: str, **options: A
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         _screen(view, file, source.name, size, output, delimiter=delimiter, **options)
-
-
-def delimiter_of(text: str) -> str:
-    """The delimiter that was typed: one character, ``tab``, or empty; raises ``UsageError``."""
-    if text in ("tab", "\\t"):
-        return "\t"
-    if len(text) > 1 or text in ('"', "\n", "\r"):
-        raise UsageError(f'"{text}" is not a delimiter', hint="give one character, or tab")
-    return text
 
 
 def _screen(

@@ -11,7 +11,7 @@ import click
 from gate.clock import SystemClock, today
 from gate.core.days import HOW, HOW_WITH_TIME, day_of, moment_of
 from gate.core.showing import LONDON
-from gate.errors import RegisterError
+from gate.errors import RegisterError, UsageError
 from gate.operations.lists.entries import time_of
 from gate.registers.coverage import parse_coverage
 
@@ -100,3 +100,12 @@ class Coverage(click.ParamType[str]):
             return ",".join(parse_coverage(str(value)))
         except RegisterError as error:
             self.fail(f"{error.message}; {error.hint}", param, ctx)
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that was typed: one character, ``tab``, or empty; raises ``UsageError``."""
+    if text in ("tab", "\\t"):
+        return "\t"
+    if len(text) > 1 or text in ('"', "\n", "\r"):
+        raise UsageError(f'"{text}" is not a delimiter', hint="give one character, or tab")
+    return text

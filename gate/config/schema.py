@@ -390,6 +390,11 @@ class Config(Section, frozen=True):
         """The Unix socket of the control interface, absolute."""
         return self.path(self.control.socket) if self.control.socket else self.data / "control.sock"
 
+    @property
+    def mail_sender(self) -> str:
+        """The address that letters come from; empty where there is none."""
+        return self.mail.sender or self.firm.contact_email
+
     def path(self, name: str) -> Path:
         """A file named in the configuration, absolute: names are relative to the configuration file."""
         return (Path(self.base) / name).resolve()

@@ -8,7 +8,7 @@ from typing import Any
 from gate.clock import Clock
 from gate.config import Config
 from gate.exports.checkpoint_mail import checkpoint_mail
-from gate.exports.mail import MailError, send, sender_of
+from gate.exports.mail import MailError, send
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -36,7 +36,7 @@ class CheckpointPost:
     def _send(self, head: dict[str, Any], now: datetime) -> None:
         to, note = self._config.storage.checkpoints_mail, str(head["note"])
         name = note.partition("\n")[0]
-        mail = checkpoint_mail(note, log=name, size=head["size"], sender=sender_of(self._config), to=to, now=now)
+        mail = checkpoint_mail(note, log=name, size=head["size"], sender=self._config.mail_sender, to=to, now=now)
         body = {"size": head["size"], "to": to}
         try:
             body["said"] = send(to, mail, self._config).said

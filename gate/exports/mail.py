@@ -53,18 +53,13 @@ class MailError(GateError):
         self.uncertain = uncertain
 
 
-def sender_of(config: Config) -> str:
-    """The address that letters come from; empty where there is none."""
-    return config.mail.sender or config.firm.contact_email
-
-
 def send(to: str, eml: bytes, config: Config) -> Delivery:
     """Send a letter or a checkpoint, the whole message as ``eml`` (RFC 5322, CRLF), through ``[mail]``; ``to`` is empty
     where there is no address. Blocks until the server has answered, on no event loop of the caller's.
 
     Raises ``MailError``, and ``ConfigError`` where the password cannot be read.
     """
-    mail, sender = config.mail, sender_of(config)
+    mail, sender = config.mail, config.mail_sender
     if not mail.host:
         raise MailError("no mail server is configured", hint="set [mail] host, or print the letter and send it by post")
     if not to:

@@ -8,8 +8,6 @@ import hashlib
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader
-
 FOLDER: Final = Path(__file__).parent / "templates"
 
 
@@ -25,6 +23,8 @@ def policy_hash(text: str) -> str:
 
 def rendered(template: str, policy: str, *, script: str, style: str, **values: Any) -> str:
     """The page; ``policy`` has ``{script}`` and ``{style}`` where the hashes go."""
+    from jinja2 import Environment, FileSystemLoader  # where a page is made
+
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, keep_trailing_newline=True)
     policy = policy.format(script=policy_hash(script), style=policy_hash(style))
     return environment.get_template(template).render(policy=policy, script=script, style=style, **values)

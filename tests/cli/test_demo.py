@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gate import softphone
 from gate.cli.demo import Demo
 from gate.cli.demo_checks import holding
 from tests.support.unprivileged import UNPRIVILEGED
@@ -59,7 +60,7 @@ def test_twice_at_once_in_another_locale_and_at_another_hour_and_without_any_pri
 
 def test_what_does_not_hold_is_said(tmp_path: Path) -> None:
     told: list[str] = []
-    demo = Demo(tmp_path, tell=told.append)
+    demo = Demo(tmp_path, softphone, tell=told.append)
     demo.check("erased_opens", "erased", "It does not open.", expected="erased")
     assert demo.holds
     demo.check("erased_opens", "it was opened", "It does not open.", expected="erased")

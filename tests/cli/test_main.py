@@ -70,8 +70,10 @@ def leaves() -> Iterator[tuple[str, click.Command]]:
         command = cli.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            for inner in command.commands.values():
-                yield f"{name} {inner.name}", inner
+            for each in command.list_commands(context):
+                inner = command.get_command(context, each)
+                assert inner is not None and inner.name == each
+                yield f"{name} {each}", inner
         else:
             yield name, command
 

@@ -16,7 +16,7 @@ from gate.config import Config, Mail, load
 from gate.core.letter_words import Letter
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import firm_of, render
-from gate.exports.mail import Delivery, MailError, send, sender_of
+from gate.exports.mail import Delivery, MailError, send
 from tests.support.settings import VALID, secret, write
 from tests.support.smtp import PASSWORD, USER, Mailbox, certificate, mail_server
 
@@ -58,7 +58,7 @@ def sent(letter: Letter, config: Config) -> Delivery:
 
 
 def letter_for(config: Config, **changes: Any) -> Letter:
-    return render(replace(samples()[0], **changes), firm_of(config), now=NOW, sender=sender_of(config))
+    return render(replace(samples()[0], **changes), firm_of(config), now=NOW, sender=config.mail_sender)
 
 
 def test_over_starttls_with_a_password(tmp_path: Path, starttls: Mailbox, keys: tuple[Path, ssl.SSLContext]) -> None:
@@ -190,6 +190,6 @@ def test_the_sender_is_the_firms_address_where_none_is_set(tmp_path: Path, plain
     config = msgspec.structs.replace(
         config, firm=msgspec.structs.replace(config.firm, contact_email="f@example.invalid")
     )
-    assert sender_of(config) == "f@example.invalid"
+    assert config.mail_sender == "f@example.invalid"
     sent(letter_for(config), config)
     assert plain.letters[0][0] == "f@example.invalid"

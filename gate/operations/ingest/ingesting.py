@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
-import structlog
 
 from gate.core.evidence import stamp
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
+from gate.log import Logger
 from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.keys.recipients import admitted
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
@@ -47,7 +47,7 @@ MARK: Final = ".ingest-"
 FROM: Final = "ingest"
 _DAY = len("2026-11-29")
 
-log = structlog.get_logger("ingest")
+log = Logger()
 
 
 class RecordingIngested(Response, frozen=True, kw_only=True):

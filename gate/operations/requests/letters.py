@@ -19,8 +19,6 @@ from gate.core.requests import why_not
 from gate.core.showing import london_day
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
-from gate.exports.letters import firm_of, render, templates_of
-from gate.exports.mail import send, sender_of
 from gate.exports.spoken import spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, bodies, last, said, statements
@@ -140,13 +138,17 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
 
 def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
     """In the firm's words. Raises ``GateError`` where a template is at fault."""
+    from gate.exports.letters import firm_of, render, templates_of  # with Jinja: where a letter is made
+
     config = folder.config
     facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
-    return render(facts, firm_of(config), templates_of(config), now=folder.clock.now(), sender=sender_of(config))
+    return render(facts, firm_of(config), templates_of(config), now=folder.clock.now(), sender=config.mail_sender)
 
 
 def _sent(folder: DataFolder, letter: Letter) -> str:
     """By mail: what the server said. Raises ``GateError`` where there is none, or it did not take it."""
+    from gate.exports.mail import send  # with asyncio: where one is sent
+
     delivery = send(letter.to, letter.eml, folder.config)
     return f"{delivery.server}: {delivery.said}"
 
