@@ -52,8 +52,9 @@ ENDS = {
     "transferred": "the caller has transferred the callee to another number",
     "transfer_failed": "the caller had hung up, and the number that the callee was transferred to was not reached",
     "media_failed": "the media relay did not do what it was told",
+    "trunk_unreachable": "no carrier answered, or all that may take the call are known to be down",
 }
-"""Causes of an end that line (``HungUp.cause``) and media tell, and what happened."""
+"""Causes of an end that line (``HungUp.cause``, ``Failed.cause``) and media tell, and what happened."""
 
 
 # --- events ---------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from gate.sip import sdp, stored_dialogs
 from gate.sip.after_talk import stays
 from gate.sip.delayed_offer import DelayedOffer
 from gate.sip.dtmf import told
-from gate.sip.failure_mapping import UNAVAILABLE
+from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.identity import REFER
 from gate.sip.liveness import LivenessCheck
 from gate.sip.offer_answer import OfferAnswer
@@ -363,7 +363,8 @@ class Bridge:
         if self.failover.next_after(code):
             return
         if code == 408 and not self.rang:
-            self.give_up(code, "trunk_unreachable", passed=UNAVAILABLE)
+            self.engine.unheard(self.route)
+            self.give_up(code, UNREACHABLE, passed=UNAVAILABLE)
             return
         self.give_up(code, phrase, passed=self.route.outcome(code, phrase), retry_after=self.callee.retry_after)
 

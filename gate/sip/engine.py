@@ -18,7 +18,7 @@ from gate.sip.bridge import Bridge
 from gate.sip.call_in import CallInBridge
 from gate.sip.calls_in import CallsIn
 from gate.sip.carrier_names import CarrierNames
-from gate.sip.failure_mapping import UNAVAILABLE
+from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.forks import Forks
 from gate.sip.ingress import Ingress
 from gate.sip.loop_detection import LoopDetector
@@ -29,6 +29,7 @@ from gate.sip.peers import within
 from gate.sip.pending import Pending
 from gate.sip.recording_sessions import RecordingSessions
 from gate.sip.registrar import Registrar
+from gate.sip.response_cache import reasons
 from gate.sip.routes import Route, Trunks, contacts
 from gate.sip.sippy_adapter.classes import SipConf, Timeout
 from gate.sip.sippy_adapter.leg import Leg
@@ -209,6 +210,8 @@ class Engine:
         if pending is None:
             return
         routes = self.trunks.for_help() if emergency else self.trunks.for_call(number, pending.claimed_by)
+        if not emergency:  # LAW 3.5: an emergency route is tried whatever is known of it
+            routes = [route for route in routes if not self.is_down(route)]
         if not routes:
             self._no_trunk(pending)
             return
@@ -232,10 +235,20 @@ class Engine:
         )
         return True
 
+    def is_down(self, route: Route) -> bool:
+        """True where it is known that this carrier answers nothing now."""
+        return route.name in self.monitors and self.monitors[route.name].down
+
+    def unheard(self, route: Route) -> None:
+        """A carrier has answered nothing to an INVITE."""
+        if route.name in self.monitors:
+            self.monitors[route.name].unheard()
+
     def _no_trunk(self, pending: Pending) -> None:
-        """The configuration's rules leave one for every call."""
-        self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
-        self.events.failed(pending.call_id, pending.refusal, "no_trunk")
+        """All that may take this call are down: it is no refusal, and a phone system may dial its next trunk."""
+        headers = [*reasons(UNAVAILABLE[0], UNREACHABLE), ("X-Dialgate-Decision", pending.call_id)]
+        self.ingress.reply(pending.request, pending.source, pending.endpoint, *UNAVAILABLE, headers, keep=True)
+        self.events.failed(pending.call_id, UNAVAILABLE[0], UNREACHABLE)
 
     def answer(self, call_id: str) -> None:
         """Answer the caller of a call in."""

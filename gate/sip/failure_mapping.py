@@ -12,6 +12,8 @@ never followed nor passed on, for its target was not screened.
 from __future__ import annotations
 
 UNAVAILABLE = (503, "Service Unavailable")
+UNREACHABLE = "trunk_unreachable"
+"""Cause of the end where no carrier has answered, or all are known to be down."""
 PASSED = frozenset({403, 404, 408, 410, 480, 484, 486, 487, 488, 600, 604, 606})
 _DECLINED = frozenset({603, 607, 608})
 

@@ -97,7 +97,7 @@ def refusal(
     ``code`` is the caller's (``refusal`` of the configuration): each phone system takes other codes as a reason to dial
     its next trunk. The same stands in ``Reason``, which some believe more than the status line.
     """
-    headers = [*_reasons(code, reason)]
+    headers = [*reasons(code, reason)]
     if decision_id:
         headers.append(("X-Dialgate-Decision", _quoted(decision_id)))
     headers += _warning(explanation)
@@ -106,12 +106,13 @@ def refusal(
 
 def no_room(request: SipMessage, source: Address, to_tag: str, reason: str) -> bytes:
     """503 with Retry-After (RFC 3261 21.5.4): not a refusal of this call, which may go by another gate."""
-    headers = [("Retry-After", str(RETRY_SECONDS)), *_reasons(503, reason)]
+    headers = [("Retry-After", str(RETRY_SECONDS)), *reasons(503, reason)]
     return answer(request, 503, "Service Unavailable", source, headers, to_tag)
 
 
 @lru_cache(512)
-def _reasons(code: int, reason: str) -> tuple[tuple[str, str], ...]:
+def reasons(code: int, reason: str) -> tuple[tuple[str, str], ...]:
+    """The headers that name a reason, for machines."""
     return ("Reason", f'SIP;cause={code};text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))
 
 

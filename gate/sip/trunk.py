@@ -6,6 +6,7 @@ when the registration has run out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,10 @@ _log = structlog.get_logger("gate.sip")
 
 OVERDUE_SECONDS = 8.0
 """No answer to OPTIONS in this time: the trunk is down."""
+DOWN_SECONDS = 5.0
+"""Longest interval of OPTIONS while it is: the first call after its return goes through."""
+UNHEARD_SECONDS = 60.0
+"""So long an INVITE that had no answer counts for a trunk that answers no OPTIONS either."""
 REGISTER_SECONDS = 600
 RETRY_SECONDS = (30.0, 60.0, 120.0, 300.0)
 _ANSWERS = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
@@ -60,7 +65,13 @@ class TrunkMonitor:
         self._on_change = on_change
         self.status = TrunkStatus(trunk.name)
         self._timers: dict[str, Any] = {}
+        self._options = self._registration = _Dialogue("", None, "")
+        self._asked: object = None
+        """The OPTIONS that was sent last."""
         self._failures = 0
+        self._answers = False
+        """It has answered OPTIONS since the start: silence means something."""
+        self._unheard_until = 0.0
         self._stopped = False
         self._flow = engine.flow_of(route)
         if self._flow is not None:
@@ -79,6 +90,28 @@ class TrunkMonitor:
         else:
             self._change(up=False, registered=False if self._config.register else None)
 
+    @property
+    def down(self) -> bool:
+        """It is known that a call would have no answer. A trunk by TCP or TLS: there is no connection. Another one
+        answers no OPTIONS: though it has, or lately no INVITE either, for some carriers never answer them. One that is
+        sent none answers no REGISTER. Of a domain with several servers one alone is asked, so it is down where it has
+        none."""
+        if self._flow is not None:
+            return bool(self._flow.why_down)
+        servers = self._engine.names.servers(self._config.name)
+        if servers is not None and len(servers) != 1:
+            return not servers
+        return self.status.up is False and (self._answers or time.monotonic() < self._unheard_until)
+
+    def unheard(self) -> None:
+        """An INVITE had no answer at all: it is asked now."""
+        self._unheard_until = time.monotonic() + UNHEARD_SECONDS
+        if self._flow is None and self.status.up:
+            if self._config.options_seconds:
+                self._ask_in(0.0)
+            elif self._config.register:
+                self._register_in(0.0)
+
     def start(self) -> None:
         """Ask, and register where that is configured; by a connection, once there is one."""
         if self._flow is None:
@@ -86,9 +119,11 @@ class TrunkMonitor:
 
     def _begin(self) -> None:
         if self._config.options_seconds:
-            self._ask(self._dialogue("OPTIONS"))
+            self._options = self._dialogue("OPTIONS")
+            self._ask()
         if self._config.register:
-            self._register(self._dialogue("REGISTER"))
+            self._registration = self._dialogue("REGISTER")
+            self._register()
 
     def stop(self) -> None:
         """No more."""
@@ -100,34 +135,59 @@ class TrunkMonitor:
 
     # --- OPTIONS ----------------------------------------------------------------------------------------------------
 
-    def _ask(self, dialogue: _Dialogue) -> None:
-        overdue = self._engine.after(OVERDUE_SECONDS, lambda: self._change(up=False))
-        self._timers["overdue"] = overdue
+    def _ask(self) -> None:
+        seconds = float(self._config.options_seconds)
+        asked = self._asked = object()
+
+        def silent() -> None:
+            self._change(up=False)
+            self._ask_in(0.0)
 
         def answered(code: int, _: Any) -> None:
-            overdue.cancel()
-            self._change(up=code not in (408, 503), code=code)
+            up = code not in (408, 503)
+            if asked is self._asked:
+                overdue.cancel()
+                self._ask_in(seconds if up else min(seconds, DOWN_SECONDS))
+            elif code == 408:  # of one that is asked again by now
+                return
+            self._answers = self._answers or code != 408
+            self._change(up=up, code=code)
 
-        self._send(dialogue, answered)
-        self._timers["OPTIONS"] = self._engine.after(self._config.options_seconds, lambda: self._ask(dialogue))
+        overdue = self._timers["overdue"] = self._engine.after(OVERDUE_SECONDS, silent)
+        self._send(self._options, answered)
+
+    def _ask_in(self, seconds: float) -> None:
+        if not self._stopped:
+            for name in ("OPTIONS", "overdue"):
+                if name in self._timers:
+                    self._timers[name].cancel()
+            self._timers["OPTIONS"] = self._engine.after(seconds, self._ask)
 
     # --- REGISTER ---------------------------------------------------------------------------------------------------
 
-    def _register(self, dialogue: _Dialogue) -> None:
+    def _register(self) -> None:
         def answered(code: int, response: Any) -> None:
+            if not self._config.options_seconds and self._flow is None:
+                self._answers = True
+                self._change(up=code != 408)
             if 200 <= code < 300:
                 self._failures = 0
                 granted = _granted(response)
                 again = max(granted - 30.0, granted * 0.5)
                 self._change(registered=True)
             else:
-                again = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+                again = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)] if code != 408 else DOWN_SECONDS
                 self._failures += 1
                 _log.warning("the trunk does not register us", code=code, again_in=again)
                 self._change(registered=False)
-            self._timers["REGISTER"] = self._engine.after(again, lambda: self._register(dialogue))
+            self._register_in(again)
 
-        self._send(dialogue, answered)
+        self._send(self._registration, answered)
+
+    def _register_in(self, seconds: float) -> None:
+        if "REGISTER" in self._timers:
+            self._timers["REGISTER"].cancel()
+        self._timers["REGISTER"] = self._engine.after(seconds, self._register)
 
     # --- both ---------------------------------------------------------------------------------------------------------
 

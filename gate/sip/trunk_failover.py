@@ -72,12 +72,18 @@ class TrunkFailover:
     def next_after(self, code: int) -> bool:
         """The trunk has said ``code``; True where the call goes on at another one."""
         bridge = self._bridge()
-        if bridge is None or not self._left or bridge.rung:
+        if bridge is None or bridge.rung or not self._any_left(bridge):
             return False
         if not (300 <= code < 600 if bridge.route.emergency else code in _ITS_OWN):
             return False
         self._next(bridge, str(code))
         return True
+
+    def _any_left(self, bridge: Bridge) -> bool:
+        """Another one is left that is not known to be down. A call for help tries them all."""
+        if not bridge.route.emergency:
+            self._left = [route for route in self._left if not bridge.engine.is_down(route)]
+        return bool(self._left)
 
     def _next(self, bridge: Bridge, why: str) -> None:
         before = bridge.route.name
@@ -96,7 +102,7 @@ class TrunkFailover:
         if body is not None:
             send = partial(self._send, bridge, body)
             bridge.ask_again(after, send) if after else send()
-        elif self._left:
+        elif self._any_left(bridge):
             self._next(bridge, "no_codec")
         else:
             bridge.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
@@ -141,7 +147,8 @@ class TrunkFailover:
             bridge.give_up(bridge.pending.refusal, "answer_not_from_trunk")
         elif leg.tr is not self._asked or bridge.asks_again:  # sent again, with credentials
             self._listen(bridge)
-        else:
+        elif self._any_left(bridge):
+            bridge.engine.unheard(bridge.route)
             self.given_up.append((leg, bridge.route))
             leg.give_up(partial(self._late, bridge, leg), reason("trunk_silent", 408), LATE_SECONDS)
             self._next(bridge, "silent")

@@ -141,7 +141,7 @@ def test_dns_that_fails_keeps_the_servers_for_a_time_and_then_the_trunk_is_down(
         until(lambda: servers(running) == (), "the servers are kept for ever")
         with Phone(running.address) as phone:
             phone.dial()
-            assert phone.recv(only="603").get("X-Dialgate-Reason") == "internal_error"
+            assert phone.recv(only="503").get("X-Dialgate-Reason") == "trunk_unreachable"
         dns.broken = False
         until(lambda: servers(running), "it is not looked up again")
         assert not names.why
@@ -151,5 +151,5 @@ def test_a_domain_that_is_unknown_lets_no_call_out(monkeypatch: pytest.MonkeyPat
     with DnsServer({}) as dns, RunningLine(by_domain(dns)) as running, Phone(running.address) as phone:
         until(running.line.warnings, "that is not told")
         phone.dial()
-        phone.recv(only="603")
+        phone.recv(only="503")
         assert carrier_names.HOLD_SECONDS > 60

@@ -7,7 +7,7 @@ import pytest
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import RunningLine, config_for
-from tests.support.sip_peer import Callee, Peer, sdp
+from tests.support.sip_peer import Callee, Peer, Phone, sdp
 from tests.support.waiting import until
 
 NONCE = 'Digest realm="carrier", nonce="n1", algorithm=SHA-256, qop="auth"'
@@ -157,3 +157,102 @@ def test_a_trunk_by_name():
     ):
         phone.send(phone.request("INVITE", phone.new_dialog(), body=sdp()))
         assert callee.recv(only="INVITE").start.endswith(f"@localhost:{callee.port} SIP/2.0")
+
+
+def answered(carrier: Peer, code: int = 200) -> None:
+    """The carrier answers the next OPTIONS."""
+    carrier.send(carrier.answer(carrier.recv(only="OPTIONS"), code, "So"), carrier.last_from)
+
+
+def refused_at_once(running: RunningLine, count: int = 1) -> None:
+    """A call is answered 503, and the call manager told, before anything has left for the carrier."""
+    with Phone(running.address) as phone:
+        phone.dial()
+        heard = phone.recv()
+        while heard.code == 100:
+            heard = phone.recv()
+        assert heard.code == 503, "no refusal: a phone system may dial its next trunk"
+        assert 'text="trunk_unreachable"' in heard.get("Reason")
+        assert heard.get("X-Dialgate-Decision")
+    told = running.call_manager.wait("failed", count=count)
+    assert told[2:] == ("503", "trunk_unreachable")
+    assert len(running.line._engine.bridges) < count
+
+
+def test_a_single_trunk_that_is_down_is_asked_for_no_call_until_it_answers(carrier, monkeypatch):
+    """By itself, too: it is asked on, more often than while it answers."""
+    monkeypatch.setattr("gate.sip.trunk.OVERDUE_SECONDS", 0.4)
+    with RunningLine(config_for(carrier.address, trunk_options={"options_seconds": 3600})) as running:
+        answered(carrier)
+        until(lambda: running.line.trunk_up is True)
+        running.call(lambda: running.line._engine.monitors["carrier"]._ask_in(0.0))
+        until(lambda: running.line.trunk_up is False)
+        refused_at_once(running)
+        answered(carrier)
+        until(lambda: running.line.trunk_up is True)
+        with Phone(running.address) as phone:
+            phone.dial()
+            assert carrier.recv(only="INVITE")
+
+
+def test_a_trunk_that_says_503_to_options_is_asked_for_no_call(carrier, monkeypatch):
+    monkeypatch.setattr("gate.sip.trunk.DOWN_SECONDS", 0.2)
+    with RunningLine(config_for(carrier.address, trunk_options={"options_seconds": 3600})) as running:
+        answered(carrier, 503)
+        until(lambda: running.line.trunk_up is False)
+        refused_at_once(running)
+        answered(carrier)
+        until(lambda: running.line.trunk_up is True)
+
+
+def test_a_trunk_that_never_answers_options_gets_its_calls_until_one_has_no_answer(monkeypatch):
+    """Some carriers answer no OPTIONS and take calls."""
+    monkeypatch.setattr("gate.sip.trunk.OVERDUE_SECONDS", 0.2)
+    with Callee() as carrier:
+        config = config_for(carrier.address, trunk_options={"options_seconds": 3600})
+        with RunningLine(config) as running:
+            until(lambda: running.line.trunk_up is False)
+            with Phone(running.address) as phone:
+                phone.dial()
+                carrier.ring()
+                assert phone.recv(only="180")
+                carrier.say(486, "Busy")
+                assert phone.recv(only="486")
+                phone.dial("02079460001")
+                carrier.recv(only="INVITE")
+                running.call(lambda: running.line._engine.transactions.lost(carrying(running)))
+                assert phone.recv(only="503")
+            refused_at_once(running, count=3)
+
+
+def carrying(running: RunningLine) -> object:
+    """The gate's end of the way to the carrier, as the INVITE under way has it."""
+    transactions = running.line._engine.transactions
+    return next(each.userv for each in transactions.tclient.values() if each.method == "INVITE")
+
+
+def test_an_invite_without_an_answer_asks_the_trunk_at_once(carrier, monkeypatch):
+    monkeypatch.setattr("gate.sip.trunk.OVERDUE_SECONDS", 0.4)
+    with RunningLine(config_for(carrier.address, trunk_options={"options_seconds": 3600})) as running:
+        answered(carrier)
+        until(lambda: running.line.trunk_up is True)
+        with Phone(running.address) as phone:
+            phone.dial()
+            carrier.recv(only="INVITE")
+            running.call(lambda: running.line._engine.transactions.lost(carrying(running)))
+            assert phone.recv(only="503")
+        until(lambda: running.line.trunk_up is False)
+        refused_at_once(running, count=2)
+
+
+def test_a_trunk_that_answers_no_register_is_down_where_it_is_sent_no_options(carrier, monkeypatch):
+    monkeypatch.setattr("gate.sip.trunk.DOWN_SECONDS", 0.2)
+    options = {"username": "firm", "password_file": "x", "register": True}
+    with RunningLine(config_for(carrier.address, trunk_options=options)) as running:
+        asked = carrier.recv(only="REGISTER")
+        carrier.send(carrier.answer(asked, 408, "Request Timeout", tag="t"), carrier.last_from)
+        until(lambda: running.line.trunk_up is False)
+        refused_at_once(running)
+        asked = carrier.recv(only="REGISTER")
+        carrier.send(carrier.answer(asked, 403, "No", tag="t"), carrier.last_from)
+        until(lambda: running.line.trunk_up is True)

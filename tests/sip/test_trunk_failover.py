@@ -33,11 +33,15 @@ class TwoTrunks:
     def __init__(
         self, *, silent_seconds: int = 3600, first: Mapping[str, Any] | None = None, book: Book | None = None,
         sip: Mapping[str, Any] | None = None, emergency: bool = False, refusal: int = 603,
+        second: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.a, self.b, self.help = Callee(), Callee(), Callee()
         config = config_for(self.a.address, sip=sip, refusal=refusal)
         options = {"options_seconds": 0, "silent_seconds": silent_seconds, **(first or {})}
-        trunks = (Trunk(self.a.address, "a", **options), Trunk(self.b.address, "b", options_seconds=0, order=2))
+        trunks = (
+            Trunk(self.a.address, "a", **options),
+            Trunk(self.b.address, "b", order=2, **{"options_seconds": 0, **(second or {})}),
+        )
         config = msgspec.structs.replace(config, trunk=trunks)
         if emergency:
             route = Emergency(trunk=self.help.address, then=("b", "a"), silent_seconds=silent_seconds)
@@ -268,6 +272,40 @@ def test_credentials_are_waited_for_anew() -> None:
         two.a.say(180, "Ringing")
         assert two.phone.recv(only="180")
         assert no_invite(two.b)
+
+
+def down(two: TwoTrunks) -> None:
+    """The second trunk is known to be down."""
+    asked = two.b.recv(PATIENCE, only="OPTIONS")
+    two.b.send(two.b.answer(asked, 503, "Away"), two.b.last_from)
+    two.until(lambda: [each.up for each in two.running.line.trunks()] == [None, False])
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_next_trunk_that_is_down_is_not_waited_for(silent: bool) -> None:
+    with TwoTrunks(second={"options_seconds": 3600}) as two:
+        down(two)
+        two.dial()
+        if silent:
+            two.silence()
+            assert two.running.call(lambda: two.bridge.phase) == "dialling"
+            two.a.say(180, "Ringing")
+            assert two.phone.recv(only="180")
+        else:
+            two.a.say(503, "Busy")
+            assert two.phone.recv(only="503")
+        assert no_invite(two.b)
+
+
+def test_law_3_5_a_call_for_help_is_tried_at_a_trunk_that_is_down() -> None:
+    with TwoTrunks(second={"options_seconds": 3600}, emergency=True) as two:
+        down(two)
+        two.phone.dial("999")
+        taken(two.help)
+        two.help.say(503, "Away")
+        taken(two.a)
+        two.a.say(503, "Away")
+        taken(two.b)
 
 
 def again(two: TwoTrunks) -> list[tuple[str, ...]]:
