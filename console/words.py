@@ -180,6 +180,7 @@ _STATES: Final[Mapping[str, str]] = {
     "closing": DIM,
     "screening": WARN,
     "asked": PLAIN,
+    "called_against_refusal": BAD,
     "ended": DIM,
     "closed": OK,
     "open": LOUD,
@@ -198,10 +199,14 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
+_SHORT: Final = {"called_against_refusal": "CALLED"}
+"""States whose word is too long for a column."""
+
+
 def state(value: Any) -> Shown:
     """A state by its own word."""
     word = clean(str(value or "unknown"))
-    return word, _STATES.get(word, PLAIN)
+    return _SHORT.get(word, word), _STATES.get(word, PLAIN)
 
 
 def verdict(row: Row) -> Shown:

@@ -57,6 +57,7 @@ def test_prometheus_takes_the_rules() -> None:
 
 WELL = {
     'up{job="dialgate"}': 1,
+    "dialgate_called_against_refusal": 0,
     "dialgate_recorder_up": 1,
     'dialgate_trunk_up{trunk="carrier"}': 1,
     "dialgate_refused_without_evidence_total": 7,
@@ -77,6 +78,7 @@ WELL = {
 """What a gate says of itself that needs nobody."""
 SICK = {
     "DialgateAway": ('up{job="dialgate"}', "0x40"),
+    "DialgateCalledAgainstRefusal": ("dialgate_called_against_refusal", "1x40"),
     "DialgateRecorderDown": ("dialgate_recorder_up", "0x40"),
     "DialgateTrunkDown": ('dialgate_trunk_up{trunk="carrier"}', "0x40"),
     "DialgateWithoutEvidence": ("dialgate_refused_without_evidence_total", "7x25 8x15"),

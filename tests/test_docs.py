@@ -159,6 +159,8 @@ def _words() -> set[str]:
         *SESSIONS,
         "recording_opened",
         "called_against_refusal",
+        "called_against_refusal_at",
+        "to_be_shown_by",
     }
 
 

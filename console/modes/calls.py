@@ -125,7 +125,7 @@ class CallDetail(DetailScreen):
             return None
         self._answer = msgspec.to_builtins(shown)
         self.refresh_bindings()
-        self._over = shown.call.state in ("ended", "refused", "asked")
+        self._over = shown.call.state in ("ended", "refused", "called_against_refusal", "asked")
         return self.drawn()
 
     def drawn(self) -> Sequence[Section] | None:
@@ -234,7 +234,7 @@ def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
             "Purpose",
             words.text(f"{call['purpose']}, topic {call.get('topic')}" if call.get("purpose") else "a call to us"),
         ),
-        ("Shows", (clean(grouped(str(call.get("presentation") or "-"))), PLAIN)),
+        ("Shows", (clean(grouped(str(call.get("presentation") or "-"))) + _shown_by(body), PLAIN)),
     ]
     for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):
         if call.get(name):
@@ -242,6 +242,12 @@ def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
     leaf = call.get("leaf_index")
     pairs.append(("Leaf", (f"{leaf:,} of the evidence log" if isinstance(leaf, int) else "-", PLAIN)))
     return Section("Decision", pairs)
+
+
+def _shown_by(body: Mapping[str, Any]) -> str:
+    """Of a call that the gate does not make itself: who is to show it."""
+    who = clean(str(body.get("to_be_shown_by") or ""))
+    return f", to be shown by {who}: the gate has not seen what was" if who else ""
 
 
 def _registers(body: Mapping[str, Any]) -> list[Section]:
@@ -261,10 +267,12 @@ def _happened(call: Row) -> Section:
     ended = " ".join(str(call.get(name) or "") for name in ("ended_by", "cause")).strip()
     announced = _whether(call.get("announced"), "to its end", "cut short")
     recorded = _whether(call.get("recorded"), "yes", "no")
+    against = call.get("against_at")
     return Section(
         "What happened",
         [
             ("State", words.state(call.get("state"))),
+            *([("Called", (f"against the refusal: known since {words.moment(against)[0]}", BAD))] if against else []),
             ("Answered", words.clock(call.get("answered_at"))),
             ("Notice", announced),
             ("Connected", words.clock(call.get("connected_at"))),

@@ -23,11 +23,18 @@ from console.widgets.working import Working
 from gate.errors import GateError, RefusedError
 from gate.operations.calls.recordings import RecordingList
 
+AGAINST = "called_against_refusal"
+
 
 def pauses(row: Row) -> words.Shown:
     """How often it was paused."""
     gaps = row.get("gaps") or ()
     return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
+
+
+def _state(row: Row) -> words.Shown:
+    """Its own, or that of a call that the gate had refused."""
+    return words.state(row["call_state"] if row.get("call_state") == AGAINST else row.get("state"))
 
 
 class RecordingsMode(ListMode):
@@ -50,7 +57,7 @@ class RecordingsMode(ListMode):
                 Column("Opened", words.WHEN, lambda row: words.moment(row.get("opened_at"))),
                 Column("From", 8, words.caller, grows=True, rank=1),
                 Column("To", 16, words.called),
-                Column("State", 11, lambda row: words.state(row.get("state"))),
+                Column("State", 11, _state),
                 Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
                 Column("Pauses", 6, pauses, right=True, rank=3),
                 Column("Size", 8, lambda row: words.size(row.get("size")), right=True, rank=4),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from console import words
-from console.attention import Attention, Place
+from console.attention import CALLED, Attention, Place
 from console.late import late
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.showing import LONDON
@@ -27,6 +27,8 @@ JUMP: Final = 2
 LEAST: Final = 5
 """and so many more."""
 _ALLOWING: Final = frozenset(reason.value for reason in ALLOWING)
+ALARM: Final = "alarm"
+"""Kind of what comes before everything else, for everybody."""
 ORDER: Final[Mapping[str, Sequence[str]]] = {
     "admin": ("attention", "register", "request", "waits", "sweep", "calls", "jump"),
     "compliance": ("request", "waits", "attention", "sweep", "register", "jump", "calls"),
@@ -43,7 +45,7 @@ class Item:
 
     ident: str
     kind: str
-    """One of ``ORDER``."""
+    """One of ``ORDER``, or ``ALARM``."""
     label: words.Shown
     text: words.Shown
     place: Place
@@ -60,7 +62,13 @@ class Item:
 def attentions(found: Iterable[Attention]) -> list[Item]:
     """What ``dialgate status`` tells; requests and acts that wait have rows of their own, with more in them."""
     return [
-        Item(f"attention {each.text}", "attention", (each.word, BAD), (each.text, PLAIN), each.place)
+        Item(
+            f"attention {each.text}",
+            ALARM if each.word == CALLED else "attention",
+            (each.word, BAD),
+            (each.text, PLAIN),
+            each.place,
+        )
         for each in found
         if each.word not in ("OVERDUE", "2nd person", "sweep waits")
     ]
@@ -183,6 +191,6 @@ def hour(counts: Mapping[str, int]) -> list[Item]:
 
 
 def ordered(items: Iterable[Item], role: str) -> list[Item]:
-    """What is overdue or wrong, then as the role has its day."""
-    order = ORDER.get(role, ORDER["admin"])
-    return sorted(items, key=lambda item: (item.label[1] != BAD, order.index(item.kind)))
+    """What was called all the same, what is overdue or wrong, then as the role has its day."""
+    order = (ALARM, *ORDER.get(role, ORDER["admin"]))
+    return sorted(items, key=lambda item: (item.kind != ALARM, item.label[1] != BAD, order.index(item.kind)))

@@ -48,6 +48,7 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
         ("claimed_by", "By"),
         ("number", "Number"),
         ("state", "State"),
+        ("call_state", "Call state"),
         ("seconds", "Seconds"),
         ("size", "Bytes"),
         ("gaps", "Gaps"),

@@ -26,9 +26,10 @@ NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start
 def command(view: View) -> None:
     """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
 
-    That is a gate that does not run, a register which supports calls for five days more or none, a log that did not
-    hold when it was verified last, a trunk that is down, a request that is overdue, a key which alone, lost, would lose
-    recordings, an act that waits for a second person, an account that looked up many numbers.
+    That is a call that was made against a refusal, a gate that does not run, a register which supports calls for five
+    days more or none, a log that did not hold when it was verified last, a trunk that is down, a request that is
+    overdue, a key which alone, lost, would lose recordings, an act that waits for a second person, an account that
+    looked up many numbers.
     """
     with reach(view.config) as gate:
         runs = isinstance(gate, ControlClient)

@@ -15,9 +15,10 @@ def outcome(call: Mapping[str, Any]) -> str:
 
 def _outcome(call: Mapping[str, Any]) -> str:
     state = call["state"]
-    if state == "refused" and call.get("recording_id"):  # by another way than the gate, which came to know of it later
+    if state == "called_against_refusal":  # by another way than the gate, which came to know of it by a recording
         length_of_it = f", {length(call['recorded_seconds'])}" if call.get("recorded_seconds") else ""
-        return f"called all the same{length_of_it}: the recording of it was handed in"
+        refused = "without being checked first" if call.get("reason") == "not_asked" else "although it had been refused"
+        return f"called all the same, {refused}{length_of_it}"
     if state == "refused":
         return "not dialled"
     if state == "asked" or call.get("cause") == "redirected":

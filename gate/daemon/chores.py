@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.errors import GateError, RefusedError
+from gate.operations.calls import against_refusal
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.snapshot_store import prune
 from gate.store import search
@@ -67,6 +68,7 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[M
     if checkpoint := folder.read(search.log_now)["checkpoint"]:
         age = folder.clock.now() - datetime.fromisoformat(checkpoint["at"])
         metrics.checkpoint_age.set(age.total_seconds())
+    metrics.called_against_refusal.set(against_refusal.count(folder))
     disk = shutil.disk_usage(folder.config.data)
     metrics.disk.set(disk.total)
     metrics.disk_free.set(disk.free)

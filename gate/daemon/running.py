@@ -45,6 +45,7 @@ from gate.media.prompts_in import prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
+from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.ingest.folder import IngestFolder
@@ -197,7 +198,11 @@ class GateProcess:
                 "recorder_up": self._recorder.available(),
                 "trunks": self._at_line.trunks(),
             },
-            warnings=lambda: [*reminders(self._config, self._folder.today()), *jumps(self._at_line.usage())],
+            warnings=lambda: [
+                *alarms(self._folder),
+                *reminders(self._config, self._folder.today()),
+                *jumps(self._at_line.usage()),
+            ],
         )
         self._recorder.on_levels = view.take_levels
         return view

@@ -56,6 +56,7 @@ class _Contents:
         self, bundle: Bundle, private: PrivateKey, findings: Findings, place: Workplace, progress: Progress
     ) -> None:
         self._bundle = bundle
+        self._columns = rows.COLUMNS
         self._private = private
         self._findings = findings
         self._place = place
@@ -140,9 +141,11 @@ class _Contents:
     # --- facts and rows
 
     def _calls(self, logs: Mapping[str, Iterator[bytes]]) -> None:
-        heads = {"calls": rows.CALL_COLUMNS, "decisions": rows.DECISION_COLUMNS, "recordings": rows.RECORDING_COLUMNS}
-        for name, columns in heads.items():
-            self._same(next(logs[f"{name}.csv"], b""), rows.csv_head(columns)[:-1], f"{name}.csv, first line")
+        heads = {name: next(logs[f"{name}.csv"], b"") for name in rows.COLUMNS}
+        if heads["calls"] == rows.csv_head(rows.COLUMNS_BEFORE["calls"])[:-1]:
+            self._columns = rows.COLUMNS | rows.COLUMNS_BEFORE
+        for name, columns in self._columns.items():
+            self._same(heads[name], rows.csv_head(columns)[:-1], f"{name}.csv, first line")
         total = max(self._manifest.counts.get("calls", 1), 1)
         for line in logs["calls.jsonl"]:
             value = form.from_line(line, "calls.jsonl")
@@ -167,12 +170,13 @@ class _Contents:
             if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in rows.OF_CALLS):
                 self._aside.add(f"leaf {fact.leaf}")
         call = rows.call_row(call_id, facts)
-        if call != told:
+        if {name: call[name] for name in self._columns["calls"]} != told:
             self._rows.add(f"call {call_id[:64]}")
-        self._csv(logs, "calls", rows.CALL_COLUMNS, call)
-        for decision in rows.decision_rows(facts):
+        self._csv(logs, "calls", self._columns["calls"], call)
+        for each in rows.decision_rows(facts):
+            decision = {name: each[name] for name in self._columns["decisions"]}
             self._same(next(logs["decisions.jsonl"], b""), form.json_line(decision)[:-1], f"decision of {call_id[:64]}")
-            self._csv(logs, "decisions", rows.DECISION_COLUMNS, decision)
+            self._csv(logs, "decisions", self._columns["decisions"], decision)
             self._counts["decisions"] += 1
         for recording in rows.recording_rows(facts):
             line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")

@@ -59,6 +59,8 @@ CALL: Final[Mapping[str, Source]] = {
     "code": ("ended", "code"),
     "seconds": ("ended", "seconds"),
     "decision_leaf": ("decision", INDEX),
+    "called_against_refusal_at": ("called_against_refusal", AT),
+    "to_be_shown_by": ("decision", "to_be_shown_by"),
 }
 """Columns of ``calls``, after ``call_id``."""
 
@@ -70,7 +72,7 @@ DECISION: Final[Mapping[str, Source]] = {
         name: ("decision", name)
         for name in (
             "number", "verdict", "reason", "explanation", "purpose", "topic", "presentation", "claimed_by", "source",
-            "consent_id", "objection_id", "registers",
+            "consent_id", "objection_id", "registers", "to_be_shown_by",
         )
     },
 }  # fmt: skip
@@ -107,6 +109,9 @@ REGISTER: Final[Mapping[str, Source]] = {
 CALL_COLUMNS: Final = ("call_id", *CALL)
 DECISION_COLUMNS: Final = tuple(DECISION)
 RECORDING_COLUMNS: Final = ("recording_id", *RECORDING, "status", "why")
+COLUMNS: Final = {"calls": CALL_COLUMNS, "decisions": DECISION_COLUMNS, "recordings": RECORDING_COLUMNS}
+COLUMNS_BEFORE: Final = {"calls": CALL_COLUMNS[:-2], "decisions": DECISION_COLUMNS[:-1]}
+"""Those of bundles from before ``called_against_refusal_at`` and ``to_be_shown_by``: all of their tables have these."""
 
 
 def description() -> bytes:

@@ -51,9 +51,10 @@ class CallSettings:
         return (self.emergency_presentation or number) if emergency else number, name
 
     def redirects(self, claimed_by: str) -> dict[str, Any]:
-        """What is kept with the decision of a call that the gate hands over: who announces and who records it."""
+        """What is kept with the decision of a call that the gate hands over: who announces and who records it, and
+        who is to show the number."""
         said = self.redirected.get(claimed_by)
-        return {"redirect": dict(said)} if said is not None else {}
+        return {"redirect": dict(said), "to_be_shown_by": claimed_by} if said is not None else {}
 
     def hears_early(self, purpose: Purpose) -> bool:
         """True where the caller of such a call may hear the far end before it has answered."""

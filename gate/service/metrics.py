@@ -106,6 +106,9 @@ class Metrics:
         )
         self.clock_behind = gauge("clock_behind", "1 while the machine's clock is behind the log: no marketing calls")
         self.unsigned_seconds = gauge("unsigned_seconds", "For how long the log could not be signed; 0 when it can")
+        self.called_against_refusal = gauge(
+            "called_against_refusal", "Calls of the last 7 days that were made although the gate had refused them"
+        )
         self._trunk_up = gauge("trunk_up", "1 while the carrier answers OPTIONS", "trunk")
         self.connections = gauge("sip_connections", "Connections of phones and PBXs that are open")
         self._usage = gauge("usage_highest", "Largest share of its limit that an account or PBX uses", "limit")

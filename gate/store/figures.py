@@ -16,6 +16,9 @@ from gate.store.queries import Source, marks
 from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
 
+MOST_SHOWN = 1000
+"""Calls that are listed one by one."""
+
 
 def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
     """All of it: ``days`` the first and last one, ``span`` their beginning and end, ``kinds`` of facts to count."""
@@ -24,6 +27,7 @@ def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], 
         "attempts": attempts(tx, *span),
         "outcomes": outcomes(tx, *span),
         "service": service_calls(tx, *span),
+        "against": against_refusal(tx, *span),
         "imports": imports(tx, span[1]),
         "made": recordings_made(tx, *span),
         "erased": recordings_erased(tx, *span),
@@ -72,6 +76,16 @@ def service_calls(tx: Source, since: datetime, until: datetime) -> list[Row]:
         f" FROM calls INDEXED BY calls_reason WHERE reason = 'service_call' AND at >= ? AND at < ? AND {IS_ATTEMPT}"
         " GROUP BY claimed_by ORDER BY listed DESC, claimed_by",
         [stamp(since), stamp(until)],
+    )
+
+
+def against_refusal(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """Calls that were made although they had been refused, by when that was learnt: ``at``, ``reason``, ``claimed_by``,
+    ``call_id``; the first ``MOST_SHOWN``."""
+    return tx.query(
+        "SELECT against_at AS at, reason, claimed_by, call_id FROM calls INDEXED BY calls_against"
+        " WHERE against_at >= ? AND against_at < ? ORDER BY against_at, call_id LIMIT ?",
+        [stamp(since), stamp(until), MOST_SHOWN],
     )
 
 

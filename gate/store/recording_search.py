@@ -32,9 +32,9 @@ def recordings_window(
     until: datetime | None = None,
     sort: str | None = None,
 ) -> Window:
-    """Recordings, newest first or by ``sort`` (of ``SORTS``, with ``-`` before it downwards), with ``number`` and
-    ``claimed_by`` of their calls; opened from ``since`` on, before ``until``. Each word of ``text`` is the beginning of
-    an id, a state, a number or its beginning, or part of who called."""
+    """Recordings, newest first or by ``sort`` (of ``SORTS``, with ``-`` before it downwards), with ``number``,
+    ``claimed_by`` and ``call_state`` of their calls; opened from ``since`` on, before ``until``. Each word of ``text``
+    is the beginning of an id, a state, a number or its beginning, or part of who called."""
     order = order_of(sort, SORTS)
     clauses: list[str] = []
     values: list[Any] = []
@@ -56,7 +56,7 @@ def recordings_window(
         beyond = [f"(opened_at, recording_id) {way.sign} (?, ?)"] if way.cursor is not None else []
         where = " AND ".join([*clauses, *beyond]) or "1"
         rows = tx.query(
-            "SELECT found.*, calls.number, calls.claimed_by FROM"  # noqa: S608 - names are the code's own
+            "SELECT found.*, calls.number, calls.claimed_by, calls.state AS call_state FROM"  # noqa: S608 - names are the code's own
             f" (SELECT * FROM recordings WHERE {where}"
             f" ORDER BY opened_at {way.direction}, recording_id {way.direction} LIMIT ?) AS found"
             " LEFT JOIN calls ON calls.call_id = found.call_id"
@@ -71,11 +71,12 @@ def recordings_window(
 def _with_calls(tx: Source, rows: list[Row]) -> list[Row]:
     """With whom the call of each was."""
     calls = tx.query(
-        "SELECT call_id, number, claimed_by FROM calls WHERE call_id IN (SELECT value FROM json_each(?))",
+        "SELECT call_id, number, claimed_by, state AS call_state FROM calls"
+        " WHERE call_id IN (SELECT value FROM json_each(?))",
         [json.dumps([row["call_id"] for row in rows])],
     )
     of = {call["call_id"]: call for call in calls}
-    nobody = {"number": None, "claimed_by": None}
+    nobody = {"number": None, "claimed_by": None, "call_state": None}
     return [row | {name: of.get(row["call_id"], nobody)[name] for name in nobody} for row in rows]
 
 

@@ -213,6 +213,24 @@ CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service, reason,
 """
 
 
+AGAINST_REFUSAL: Final = """
+ALTER TABLE calls ADD COLUMN against_at TEXT;
+UPDATE calls SET against_at = (SELECT at FROM facts WHERE kind = 'called_against_refusal'
+    AND facts.call_id = calls.call_id ORDER BY leaf_index DESC LIMIT 1)
+    WHERE call_id IN (SELECT call_id FROM facts WHERE kind = 'called_against_refusal');
+ALTER TABLE calls DROP COLUMN state;
+ALTER TABLE calls ADD COLUMN state TEXT NOT NULL AS (CASE
+    WHEN against_at IS NOT NULL THEN 'called_against_refusal'
+    WHEN verdict IS NOT 'allow' THEN 'refused'
+    WHEN source = 'ask' THEN 'asked'
+    WHEN ended_at IS NOT NULL THEN 'ended'
+    WHEN connected_at IS NOT NULL THEN 'talking'
+    WHEN answered_at IS NOT NULL THEN 'answered'
+    ELSE 'dialling' END) VIRTUAL;
+CREATE INDEX calls_against ON calls (against_at, call_id) WHERE against_at IS NOT NULL;
+"""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -263,6 +281,8 @@ STEPS: Final = (
     Step("m019_transfers", TRANSFERS),
     Step("m020_questions_alone", ASKED),
     Step("m021_attempts_let_through", TRIED),
+    # A call that was refused and made all the same is not merely refused.
+    Step("m022_calls_against_refusals", AGAINST_REFUSAL),
 )
 """Every change of the tables, in order."""
 

@@ -10,13 +10,13 @@ import pytest
 from textual.widgets import Static
 
 from console.app import ConsoleApp
-from console.attention import Attention, Place
+from console.attention import Attention, Place, placed
 from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
 from console.modes.today_shown import ORDER, Item, attentions, ordered, sweep, yesterday
 from console.setup import Setup
-from console.theme import BAD
+from console.theme import BAD, PLAIN
 from console.widgets.rows import LocalTable, RowsTable
 from gate.control.client import ControlClient
 from gate.operations.calls.calls import ReasonCount
@@ -91,6 +91,14 @@ async def test_what_waits_stands_there_once_and_whole(served: Served) -> None:
         table.post_message(RowsTable.Moved(table))
         whole = app.screen.query_one(".today-whole", Static)
         await until(pilot, lambda: whole.content == text)
+
+
+@pytest.mark.parametrize("role", list(ORDER))
+def test_a_call_made_against_a_refusal_comes_before_everything_else(role: str) -> None:
+    text = "A call was made against the gate's refusal, known since 3 March: dialgate calls show x"
+    found = attentions([placed("The log did not hold on 1 March"), placed("Requests overdue: 2"), placed(text)])
+    overdue = Item("r", "request", ("overdue", BAD), ("", PLAIN), Place("requests"))
+    assert ordered([overdue, *found], role)[0].text[0] == text
 
 
 async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Served) -> None:

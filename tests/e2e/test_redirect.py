@@ -48,6 +48,7 @@ def test_what_may_be_dialled_is_sent_to_the_carrier(lines: Lines) -> None:
         said = lines.gate.decision()
         assert (said["verdict"], said["redirect"], said["sip_call_id"]) == ("allow", SAID, phone.dialog.call_id)
         assert answer.get("X-Dialgate-Decision")
+        assert said["to_be_shown_by"] == "trunk:pbx"  # what the carrier is shown is in that PBX's hands
     assert lines.carrier.quiet(0.1)
     row = lines.gate.wait(
         lambda: lines.gate.rows("SELECT * FROM calls WHERE ended_at IS NOT NULL"), 5.0, "the call has no end in the log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -407,6 +408,35 @@ def test_what_is_signed_anew_unchanged_holds(made: Made, whole: Whole, tmp_path:
     data = signed_anew(made, path, {name: clear[name] for name in NAMES if name != "keys.jsonl"}, tmp_path)
     findings = opened(made, data, tmp_path)
     assert findings.ok, [each for each in findings.checks if not each.ok]
+
+
+def test_a_bundle_from_before_the_newest_columns_holds(made: Made, whole: Whole, tmp_path: Path) -> None:
+    """All its tables lack them then: one that has them, or lacks them, alone is a fault."""
+    newer = ("called_against_refusal_at", "to_be_shown_by")
+
+    def older(line: bytes) -> bytes:
+        value = json.loads(line)
+        row = value.get("call", value)
+        return json_line(value | {"call": _without(row, newer)} if "call" in value else _without(row, newer))
+
+    def cut(table: bytes, columns: int) -> bytes:
+        rows = list(csv.reader(io.StringIO(table.decode(), newline="")))
+        assert set(rows[0][-columns:]) <= set(newer)
+        cut = io.StringIO(newline="")
+        csv.writer(cut).writerows(row[:-columns] for row in rows)
+        return cut.getvalue().encode()
+
+    clear = whole.clear
+    before = {name: b"".join(map(older, clear[name].splitlines())) for name in ("calls.jsonl", "decisions.jsonl")}
+    before |= {"calls.csv": cut(clear["calls.csv"], 2), "decisions.csv": cut(clear["decisions.csv"], 1)}
+    findings = opened(made, signed_anew(made, whole.path, before, tmp_path), tmp_path)
+    assert findings.ok, [each for each in findings.checks if not each.ok]
+    for name, data in before.items():
+        assert not opened(made, signed_anew(made, whole.path, {name: data}, tmp_path), tmp_path).ok
+
+
+def _without(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def opened(made: Made, data: bytes, folder: Path) -> Findings:

@@ -186,11 +186,11 @@ def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> 
         listed = "No: your number was on the Telephone Preference Service."
         unasked = "No: the call was made without a look at registers and objections before it."
         assert set(told) == {
-            (LISTED, listed, "called all the same, 1 s"),
+            (LISTED, listed, "called all the same, although it had been refused, 1 s"),
             (LISTED, listed, "not dialled"),
-            (NUMBER, unasked, "called all the same, 1 s"),
+            (NUMBER, unasked, "called all the same, without being checked first, 1 s"),
         }
-        assert told[NUMBER, unasked, "called all the same, 1 s"] == began
+        assert told[NUMBER, unasked, "called all the same, without being checked first, 1 s"] == began
 
 
 def test_a_call_has_one_recording(house: House) -> None:

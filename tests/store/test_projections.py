@@ -62,6 +62,7 @@ def test_the_life_of_a_call(store):
         "unrecorded_why": None,
         "objected": None,
         "transferred_to": None,
+        "against_at": None,
         "ended_at": "2026-03-02T09:00:41.000000Z",
         "ended_by": "callee",
         "cause": "hung_up",

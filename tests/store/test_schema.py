@@ -61,6 +61,30 @@ def before_listed_service(monkeypatch):
     monkeypatch.setitem(TOUCHED, "recording_opened", kept)
 
 
+def test_calls_kept_before_that_were_made_against_a_refusal_are_told_apart(tmp_path, monkeypatch):
+    before = next(n for n, step in enumerate(STEPS) if step.name.endswith("calls_against_refusals"))
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    monkeypatch.setitem(TOUCHED, "called_against_refusal", ())
+    against = {"call_id": "made", "recording_id": "rec", "reason": "listed_tps"}
+    store = open_store(tmp_path)
+    put(
+        store,
+        decision("made", reason="listed_tps"),
+        decision("refused", reason="listed_tps"),
+        Fact("called_against_refusal", "rec", START, "siprec:sbc", against),
+    )
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    found = store.call(lambda tx: tx.query("SELECT call_id, state FROM calls ORDER BY leaf_index"))
+    assert [each["state"] for each in found] == ["called_against_refusal", "refused"]
+    store.close()
+    findings = Findings()
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        check_derived(connection, CALLS, PEPPER, findings)
+    assert findings.faults == []
+
+
 def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp_path, monkeypatch):
     before = next(n for n, step in enumerate(STEPS) if step.name.endswith("service_calls_to_the_listed"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])

@@ -87,6 +87,8 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     """Of a call that was made without the gate."""
     redirect: Annotated[Maybe[dict[str, str]], Sort.FIRM] = UNSET
     """Who announces and who records a call that the gate hands over: ``announced_by``, ``recorded_by``."""
+    to_be_shown_by: Maybe[Firm] = UNSET
+    """Who is to show ``presentation``, of a call that the gate does not make: what they showed it has not seen."""
     question: Annotated[Maybe[Id], Column(later=True)] = UNSET
     """The question of a phone system that this call came of."""
 
@@ -207,7 +209,7 @@ class LegsEnded(Body, frozen=True, kw_only=True):
         return cls(call_id=values["call_id"], outcomes=outcomes)
 
 
-@fact("called_against_refusal", Subject.RECORDING)
+@fact("called_against_refusal", Subject.RECORDING, sets={"calls.against_at": From.AT})
 class CalledAgainstRefusal(Body, frozen=True, kw_only=True):
     """A recording shows that a refused call was made all the same."""
 

@@ -48,6 +48,8 @@ class ListedRecording(RecordingRow, frozen=True, kw_only=True):
     number: str | None
     """None where it was erased, or there is no call."""
     claimed_by: str | None
+    call_state: str | None
+    """State of its call: ``called_against_refusal`` where the gate had refused it."""
 
 
 class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):

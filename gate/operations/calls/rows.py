@@ -47,8 +47,10 @@ class CallRow(Response, frozen=True, kw_only=True):
     """False: the parties never heard each other."""
     question: str | None = None
     """The decision that a phone system had asked for by HTTP before it dialled: both are one attempt."""
+    against_at: str | None = None
+    """When it was learnt that a refused call was made all the same."""
     state: str
-    """``refused``, ``asked``, ``dialling``, ``answered``, ``talking``, ``ended``."""
+    """``refused``, ``called_against_refusal``, ``asked``, ``dialling``, ``answered``, ``talking``, ``ended``."""
 
 
 class RecordingRow(Response, frozen=True, kw_only=True):

@@ -106,7 +106,7 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         purpose, topic = Purpose.MARKETING, Topic.GENERAL
     attempt = _attempt(folder, asked.number, purpose, topic, asked.account, caller.actor)
     decision_id = folder.new_id()
-    origin = {"source": "ask", "asked_by": caller.actor}
+    origin = {"source": "ask", "asked_by": caller.actor, "to_be_shown_by": attempt.claimed_by}
     if (help_needed := folder.screener.emergency(attempt)) is not None:
         _keep_call_for_help(folder, help_needed, attempt, decision_id, origin)
         return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)

@@ -92,6 +92,16 @@ class ServiceCalls(Response, frozen=True):
     """Most of those first."""
 
 
+class AgainstRefusal(Response, frozen=True):
+    """A call that was made although the gate had refused it."""
+
+    at: str
+    """When that was learnt, by its recording."""
+    reason: str
+    claimed_by: str | None
+    call_id: str
+
+
 class RegisterDay(Response, frozen=True):
     """A register on a day."""
 
@@ -224,6 +234,8 @@ class MonthReport(Response, frozen=True):
     firm: str
     policy: Policy
     attempts: Attempts
+    against_refusal: list[AgainstRefusal]
+    """Calls that were made although they had been refused; the first 1,000."""
     service: ServiceCalls
     registers: list[RegisterMonth]
     recordings: Recordings
@@ -269,6 +281,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "firm": folder.config.firm.legal_name,
         "policy": msgspec.to_builtins(policy_of(folder.config, last)),
         "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
+        "against_refusal": counted["against"],
         "service": service_of(counted["service"]),
         "registers": list(
             registers_of(folder.config.calling.registers, days, counted["imports"], counted["began"], now)

@@ -15,6 +15,7 @@ SOON_DAYS: Final = 5
 
 def attention(answer: Row) -> Iterator[str]:
     """A sentence for each thing that somebody must see to; ``answer`` is that of ``status`` with the ``log``."""
+    yield from answer.get("alarms", ())
     for row in answer["registers"]:
         name, left = str(row["name"]).upper(), row.get("days_left")
         if row["state"] != "ok" or left is None or left < 0:

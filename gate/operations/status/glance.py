@@ -10,6 +10,7 @@ from gate.config import authority_due, reminders
 from gate.converting import convert
 from gate.errors import GateError
 from gate.exports.letter_copies import outdated
+from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
@@ -108,6 +109,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     registers: list[RegisterInForce]
     requests: OpenRequests
     evidence: Evidence
+    alarms: list[str]
+    """What comes before everything else: calls that were made against a refusal."""
     warnings: list[str]
     """What somebody must see to, a sentence each."""
     line: dict[str, int]
@@ -146,6 +149,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         registers=registers,
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
+        alarms=alarms(folder),
         warnings=warnings(folder),
         line=counts.get("line", {}),
         usage=convert(counts.get("usage", []), list[Usage]),
