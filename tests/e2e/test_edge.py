@@ -7,21 +7,24 @@ import socket
 import struct
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import tomlkit
 
+from gate.g711 import ulaw_decode
+from tests.media.line_process import ports_of
 from tests.support import baresip, browser, edge
-from tests.support.audio import read_wav, share, windows
+from tests.support.audio import Heard as Packet
+from tests.support.audio import Party, read_wav, share, windows
 from tests.support.baresip import Baresip
 from tests.support.calls_in import CALLER, OWN, TONES, taking_calls
 from tests.support.edge import Edge
 from tests.support.gatehouse import LISTED, ROOT, UNLISTED
 from tests.support.phones import Phones, heard, speaking
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_peer import Heard, Phone, sdp
+from tests.support.sip_peer import Callee, Heard, Phone, sdp
 from tests.support.sip_stream import StreamPhone, trusting
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.peer
 
 BOBS = "+441632960100"
 """Own number of which Bob's phone is rung."""
-CUSTOMER, AGENT = 1700.0, 1000.0
+CUSTOMER, AGENT, STRANGER = 1700.0, 1000.0, 2300.0
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +213,55 @@ def test_a_browser_with_opus_alone_calls_over_wss_with_dtls(front: Edge) -> None
     assert found["packets"] > 50 and found["energy"] > 0.01
     assert shown["codec"] == "PCMA"
     assert [hertz for _, hertz, share in shown["heard"] if hertz and abs(hertz - 1000) < 15 and share > 0.9][4:], shown
+
+
+def test_a_strangers_rtp_to_the_edges_ports_is_heard_by_nobody(front: Edge) -> None:
+    """From another address, and from another port of the phone's own, from before the phone sends anything."""
+    gate = front.gate
+    with (
+        Phone(front.at("udp")) as phone,
+        Callee(port=gate.trunk_port) as callee,
+        Party(AGENT) as agent,
+        Party(CUSTOMER) as customer,
+        Party(STRANGER, host="127.0.0.66") as stranger,
+        Party(STRANGER) as neighbour,
+    ):
+        dialog = phone.new_dialog(UNLISTED)
+        body = sdp(agent.port)
+        phone.send(phone.request("INVITE", dialog, body=body))
+        asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
+        dialog.cseq += 1
+        phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}"
+        line = authorization(asked, "alice", gate.password(), "INVITE", dialog.target)
+        phone.send(phone.request("INVITE", dialog, body=body, headers=(line,), branch=phone.branch))
+        rung = callee.ring()
+        customer.talk_to(ports_of(rung.body))
+        callee.pick_up(sdp(customer.port))
+        answered = phone.recv(only="200")
+        routes = tuple(f"Route: {each}" for each in reversed(answered.all("Record-Route")))
+        dialog.remote, dialog.target = answered.get("To"), answered.contact
+        phone.send(phone.request("ACK", dialog, headers=routes))
+        at_the_edge = ports_of(answered.body)
+        for intruder in (stranger, neighbour):
+            intruder.talk_to(at_the_edge)
+        agent.talk_to(at_the_edge)
+        gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard")
+        agent.talk_to(None)  # it is silent, and they are not
+        for party in (agent, customer, stranger, neighbour):
+            party.heard.clear()
+        stranger.speaks(1.0)
+        agent.talk_to(at_the_edge)
+        gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard again")
+        assert not sounding(customer.heard, STRANGER, 0.02)
+        assert not stranger.heard and not neighbour.heard
+        assert sounding(agent.heard, CUSTOMER)
+        phone.send(phone.next("BYE", headers=routes))
+        phone.recv(only="200")
+
+
+def sounding(packets: Sequence[Packet], hertz: float, least: float = 0.9) -> bool:
+    """Is so much of what was heard this tone?"""
+    return len(packets) >= 50 and share(ulaw_decode(b"".join(each.payload for each in packets)), hertz) > least
 
 
 def test_a_gate_that_is_killed_among_set_ups_sets_no_call_up_twice(front: Edge) -> None:
