@@ -7,15 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import file_name, note_text
-from gate.audit.signings import SIGNED, Kept, earlier
+from gate.audit.signings import Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
+from gate.core.facts.audit import LogSigned
 from gate.durable import whole_file
 from gate.errors import AuditError, StoreError
-from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 
@@ -86,7 +85,7 @@ class Checkpointer:
             kept = tx.query("SELECT root, note FROM checkpoints WHERE size = ?", (size,))
             if kept and kept[0]["root"] == root:
                 return size, root, kept[0]["note"]
-            tx.append(Fact(SIGNED, "log", now, "gate", _first(tx)))
+            tx.append(_first(tx).fact("log", now, "gate"))
             size, root = tx.head()
             note = self._sign_note(format_checkpoint(self._origin, size, root))
             tx.keep_checkpoint(size, root, note, now)
@@ -159,12 +158,12 @@ class Checkpointer:
         return ()
 
 
-def _first(tx: StoreTransaction) -> dict[str, Any]:
+def _first(tx: StoreTransaction) -> LogSigned:
     """The body of the leaf: empty, but where checkpoints were kept before there was one."""
-    if tx.query("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [SIGNED]):
-        return {}
+    if tx.query("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [LogSigned.kind]):
+        return LogSigned()
     rows = tx.query("SELECT size, root, note, at FROM checkpoints ORDER BY size")
-    return {"earlier": earlier(Kept(**row) for row in rows)} if rows else {}
+    return LogSigned(earlier=earlier(Kept(**row) for row in rows)) if rows else LogSigned()
 
 
 def newest_file(folder: Path, passed_over: Callable[[Checkpoint], bool] = lambda _: False) -> Newest | None:

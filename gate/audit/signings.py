@@ -12,9 +12,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gate.audit.report import Findings
-
-SIGNED = "log_signed"
-"""The kind of the leaf: its index and one is the size of the checkpoint, its time the checkpoint's."""
+from gate.core.facts.audit import LogSigned
 
 
 class Kept(NamedTuple):
@@ -37,7 +35,9 @@ def earlier(kept: Iterable[Kept]) -> dict[str, Any]:
 
 def check_signings(connection: sqlite3.Connection, kept: Iterable[Kept], findings: Findings) -> None:
     """Compare the rows of ``checkpoints`` with the leaves that speak of them."""
-    facts = connection.execute("SELECT leaf_index, at, body FROM facts WHERE kind = ? ORDER BY leaf_index", [SIGNED])
+    facts = connection.execute(
+        "SELECT leaf_index, at, body FROM facts WHERE kind = ? ORDER BY leaf_index", [LogSigned.kind]
+    )
     said = {index + 1: (at, body) for index, at, body in facts}
     if not said:
         return

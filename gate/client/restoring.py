@@ -13,13 +13,11 @@ from gate.client.backup_sets import Set, put, sync
 from gate.clock import SystemClock, today
 from gate.config import Config
 from gate.control.actors import user
+from gate.core.facts.audit import BackupRestored, MemoryReplayed
 from gate.durable import whole_file
 from gate.errors import StoreError, UsageError
 from gate.operations.data_folder import DataFolder
-from gate.operations.memory.replaying import REPLAYED
 from gate.store.lock import DataLock
-
-RESTORED = "backup_restored"
 
 
 def belong(data: Set, wrapped: Set, *, late: bool) -> None:
@@ -86,11 +84,13 @@ def _carry_over(signed: Path, restored: Path) -> None:
 def replayed(folder: DataFolder, data: Set, files: int) -> dict[str, Any]:
     """What opening a data folder that was put back replayed of the memory journal, and what is left to see to. The log
     keeps that it was put back."""
-    body = {"backup": data.said.get("id"), "made_at": data.said.get("made_at"), "files": files}
-    folder.keep(RESTORED, "backup", user(os.getuid()), body)
+    restored = BackupRestored(backup=data.said.get("id"), made_at=data.said.get("made_at"), files=files)
+    folder.keep(restored, "backup", user(os.getuid()))
     outcome = folder.retention.at_start()
     rows = folder.read(
-        lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1", [REPLAYED])
+        lambda tx: tx.query(
+            "SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1", [MemoryReplayed.kind]
+        )
     )
     folder.trust.look()
     said: dict[str, Any] = json.loads(rows[0]["body"] or "{}") if rows else {}

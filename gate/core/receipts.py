@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from gate.core.facts.calls import Receipt
 from gate.core.showing import LONDON
 from gate.core.terms import Decision
 
-KIND: Final = "receipt"
-TOLD: Final = "receipt_told"
-"""The kinds of the facts that a receipt was made, and what became of telling its code."""
 SIGNS: Final = "0123456789CHKMQRWXY"
 LENGTH: Final = 10
 _PRIME: Final = len(SIGNS)  # 19: a weighted sum modulo a prime finds what a sum of digits does not
@@ -67,28 +65,23 @@ class Caller:
     email: str = ""
 
 
-def receipt_body(
+def receipt_fact(
     code: str, call_id: str, leaf: int, decision: Decision, at: datetime, caller: Caller, presentation: str
-) -> dict[str, Any]:
-    """The body of the fact. ``leaf``: index of the decision's; ``at``: when it was made, told to the hour of London;
+) -> Receipt:
+    """What is kept of it. ``leaf``: index of the decision's; ``at``: when it was made, told to the hour of London;
     ``presentation``: the firm's number that the callee was shown."""
     hour = at.astimezone(LONDON).replace(minute=0, second=0, microsecond=0)
-    return {
-        "call_id": call_id,
-        "code": code,
-        "decision": leaf,
-        "hour": hour.isoformat(timespec="minutes"),
-        "verdict": decision.verdict.value,
-        "reason": decision.reason.value,
-        "registers": [
+    return Receipt(
+        call_id=call_id,
+        code=code,
+        decision=leaf,
+        hour=hour.isoformat(timespec="minutes"),
+        verdict=decision.verdict.value,
+        reason=decision.reason.value,
+        registers=[
             {"name": view.name, "as_of": view.as_of.isoformat() if view.as_of else None, "sha256": view.sha256}
             for view in decision.registers
         ],
-        "made_by": {"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation},
-        "object": {"address": caller.address, "freephone": caller.freephone, "email": caller.email},
-    }
-
-
-def told_body(call_id: str, how: str, why: str = "") -> Mapping[str, Any]:
-    """What became of telling the code: ``how`` is ``spoken`` or ``sent``; ``why`` it was not, empty where it was."""
-    return {"call_id": call_id, "how": how, "done": not why, "why": why}
+        made_by={"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation},
+        object={"address": caller.address, "freephone": caller.freephone, "email": caller.email},
+    )

@@ -1,10 +1,11 @@
-"""Decisions on their way into the evidence: refusals made outside the screening, and the body of the decision fact."""
+"""Decisions on their way into the evidence: refusals made outside the screening, and the fact of the decision."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Final
 
+from gate.core.facts import calls as facts
 from gate.core.numbers import NumberRefused, parse
 from gate.core.terms import ALLOWING, Attempt, Decision, Reason, Verdict
 from gate.core.wording import sentence
@@ -32,15 +33,16 @@ def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: D
     return Decision(Verdict.BLOCK, reason, number, explanation)
 
 
-def decision_body(decision: Decision, attempt: Attempt) -> dict[str, Any]:
-    """The body of the ``decision`` fact: JSON values only, every text bounded and valid Unicode (LAW 1.11)."""
-    return {
-        "number": decision.number,
-        "raw": _text(attempt.as_dialled or attempt.raw_number),
-        "verdict": decision.verdict.value,
-        "reason": decision.reason.value,
-        "explanation": _text(decision.explanation),
-        "registers": [
+def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.Decision:
+    """What is kept of a decision: every text bounded and valid Unicode (LAW 1.11). ``origin``: fields of the fact that
+    say where the call came from."""
+    return facts.Decision(
+        number=decision.number,
+        raw=_text(attempt.as_dialled or attempt.raw_number),
+        verdict=decision.verdict.value,
+        reason=decision.reason.value,
+        explanation=_text(decision.explanation),
+        registers=[
             {
                 "name": view.name,
                 "as_of": view.as_of.isoformat() if view.as_of else None,
@@ -52,14 +54,14 @@ def decision_body(decision: Decision, attempt: Attempt) -> dict[str, Any]:
             }
             for view in decision.registers
         ],
-        "consent_id": decision.consent_id,
-        "objection_id": decision.objection_id,
-        "purpose": attempt.purpose.value,
-        "topic": attempt.topic.value,
-        "presentation": _text(attempt.presentation),
-        "claimed_by": _text(attempt.claimed_by),
-        "claimed_through": _text(attempt.claimed_through),
-    }
+        consent_id=decision.consent_id,
+        objection_id=decision.objection_id,
+        purpose=attempt.purpose.value,
+        topic=attempt.topic.value,
+        claimed_by=_text(attempt.claimed_by),
+        claimed_through=_text(attempt.claimed_through),
+        **{"presentation": _text(attempt.presentation), **origin},
+    )
 
 
 def _text(text: str) -> str:

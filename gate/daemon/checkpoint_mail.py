@@ -7,13 +7,11 @@ from typing import Any
 
 from gate.clock import Clock
 from gate.config import Config
+from gate.core.facts.audit import CheckpointMailed
 from gate.exports.checkpoint_mail import checkpoint_mail
 from gate.exports.mail import MailError, send
-from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-
-MAILED = "checkpoint_mailed"
 
 
 class CheckpointPost:
@@ -37,14 +35,14 @@ class CheckpointPost:
         to, note = self._config.storage.checkpoints_mail, str(head["note"])
         name = note.partition("\n")[0]
         mail = checkpoint_mail(note, log=name, size=head["size"], sender=self._config.mail_sender, to=to, now=now)
-        body = {"size": head["size"], "to": to}
         try:
-            body["said"] = send(to, mail, self._config).said
+            said = send(to, mail, self._config).said
         except MailError as error:
             if not error.uncertain:
                 raise
-            body["said"] = error.message  # it may have arrived; another one comes tomorrow
-        self._store.call(lambda tx: tx.append(Fact(MAILED, "log", now, "gate", body)))
+            said = error.message  # it may have arrived; another one comes tomorrow
+        body = CheckpointMailed(size=head["size"], to=to, said=said)
+        self._store.call(lambda tx: tx.append(body.fact("log", now, "gate")))
 
 
 def _due(tx: StoreTransaction, now: datetime) -> dict[str, Any] | None:
@@ -53,7 +51,7 @@ def _due(tx: StoreTransaction, now: datetime) -> dict[str, Any] | None:
     last = tx.query(
         "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
         " ORDER BY leaf_index DESC LIMIT 1",
-        [MAILED],
+        [CheckpointMailed.kind],
     )
     if last and datetime.fromisoformat(last[0]["at"]).date() == now.date():
         return None

@@ -27,6 +27,8 @@ from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.allowances import jumps
+from gate.core.facts import Body
+from gate.core.facts.gate import GateStarted, GateStopped, ManyLookups, NotPermitted
 from gate.core.hours import public_holidays
 from gate.daemon.at_line import AtLine
 from gate.daemon.checkpoint_mail import CheckpointPost
@@ -46,14 +48,12 @@ from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.against_refusal import alarms
-from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.ingest.folder import IngestFolder
 from gate.operations.keys.dropping import drop_again
 from gate.operations.keys.recipients import admitted
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.reminding import RequestWatch
-from gate.ports import Fact
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
 from gate.service.call_manager import CallManager
@@ -262,34 +262,33 @@ class GateProcess:
                 raise failure
             if self._folder.config.limits.one_core:
                 stay_on_one_core()
-            self._note("gate_started", version=version("dialgate"), pid=os.getpid())
+            self._note(GateStarted(version=version("dialgate"), pid=os.getpid()))
             self._signer.sign()
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
             if behind := self._call_manager.behind + self._sessions.behind:
                 log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
-            self._note("gate_stopped")
+            self._note(GateStopped())
         finally:
             self._line.stop()
             thread.join(10.0)
         return 1 if behind or not self._signer.sign() else 0
 
-    def _note(self, kind: str, *, subject: str = "gate", actor: str = "", **body: Any) -> None:
-        at = self._folder.clock.now()
-        fact = Fact(kind=kind, subject=subject, at=at, actor=actor or f"uid:{os.getuid()}", body=body)
+    def _note(self, body: Body, *, subject: str = "gate", actor: str = "") -> None:
+        fact = self._folder.fact(body, subject, actor or f"uid:{os.getuid()}")
         try:
             self._folder.store.call(lambda tx: tx.append(fact))
         except StoreError as error:
-            log.error("not_noted", kind=kind, error=str(error))
+            log.error("not_noted", kind=body.kind, error=str(error))
 
     def _refused(self, actor: str, op: str, roles: tuple[str, ...]) -> None:
         """Who asked for what is not theirs leaves a leaf."""
-        self._note("not_permitted", subject=op, actor=actor, roles=list(roles))
+        self._note(NotPermitted(roles=list(roles)), subject=op, actor=actor)
 
     def _many_lookups(self, actor: str, count: int, operations: Mapping[str, int]) -> None:
         """Who looks up many numbers leaves a leaf, without the numbers."""
-        self._note(MANY_LOOKUPS, subject="numbers", actor=actor, count=count, operations=dict(operations))
+        self._note(ManyLookups(count=count, operations=dict(operations)), subject="numbers", actor=actor)
 
     async def _serve(self) -> None:
         """Answer on the control interface until a signal to stop; then drain."""

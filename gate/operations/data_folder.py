@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
+from gate.core.facts import Body
 from gate.core.retention import Terms
 from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
@@ -115,13 +116,13 @@ class DataFolder:
         """The day of a moment in London."""
         return moment.astimezone(LONDON).date()
 
-    def fact(self, kind: str, subject: str, actor: str, body: dict[str, Any]) -> Fact:
+    def fact(self, body: Body, subject: str, actor: str) -> Fact:
         """A fact of this moment."""
-        return Fact(kind=kind, subject=subject, at=self.clock.now(), actor=actor, body=body)
+        return body.fact(subject, self.clock.now(), actor)
 
-    def keep(self, kind: str, subject: str, actor: str, body: dict[str, Any]) -> None:
+    def keep(self, body: Body, subject: str, actor: str) -> None:
         """Append a fact of this moment to the log, in a transaction of its own."""
-        fact = self.fact(kind, subject, actor, body)
+        fact = self.fact(body, subject, actor)
         self.store.call(lambda tx: tx.append(fact))
 
     @cached_property

@@ -26,6 +26,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.evidence import canonical, stamp
+from gate.core.facts import keys as facts
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import nobody_confirms
@@ -48,23 +49,20 @@ from gate.store.transaction import StoreTransaction
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
-PROPOSED: Final = "proposed"
-CONFIRMED: Final = "proposal_confirmed"
-CLOSED: Final = "proposal_closed"
 LASTS: Final = timedelta(hours=24)
 SAME_PERSON: Final = "same_person"
 _UID: Final = re.compile(r"\(([0-9]+)\)$")
 MOST: Final = 100
 """Proposals that wait at once: more are refused, so that the list stays one that somebody reads."""
 
-_WAITING: Final = """
+_WAITING: Final = f"""
 SELECT leaf_index, subject, at, actor, body FROM facts AS asked
-WHERE kind = 'proposed' AND at > ? AND body IS NOT NULL AND NOT EXISTS (
+WHERE kind = '{facts.Proposed.kind}' AND at > ? AND body IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM facts AS over INDEXED BY facts_kind
-    WHERE over.kind = 'proposal_closed' AND over.leaf_index > asked.leaf_index
+    WHERE over.kind = '{facts.ProposalClosed.kind}' AND over.leaf_index > asked.leaf_index
         AND json_extract(over.body, '$.id') = json_extract(asked.body, '$.id'))
 ORDER BY leaf_index
-"""
+"""  # noqa: S608 - names of the code
 
 # --- the proposals of a data folder --------------------------------------------------------------------------------
 
@@ -127,9 +125,10 @@ class Proposals:
                 )
             until = stamp(self._folder.clock.now() + LASTS)
             waits = Waits(id=self._folder.new_id(), until=until, takes=proposed.takes, plan=plan)
-            body = {"id": waits.id, "op": op, "arguments": arguments, "takes": waits.takes, "digest": digest}
-            body["until"] = until
-            tx.append(self._folder.fact(PROPOSED, proposed.subject, actor, body))
+            body = facts.Proposed(
+                id=waits.id, op=op, arguments=arguments, takes=waits.takes, digest=digest, until=until
+            )
+            tx.append(self._folder.fact(body, proposed.subject, actor))
             return waits
 
         return self._folder.store.call(work)
@@ -153,8 +152,8 @@ class Proposals:
                     reason=SAME_PERSON,
                     hint="or take it back: dialgate proposal withdraw",
                 )
-            body = {"id": proposal_id, "digest": found.row.digest}
-            tx.append(self._folder.fact(CONFIRMED, found.row.subject, caller.actor, body))
+            body = facts.ProposalConfirmed(id=proposal_id, digest=found.row.digest)
+            tx.append(self._folder.fact(body, found.row.subject, caller.actor))
             return found
 
         found = self._folder.store.call(work)
@@ -169,14 +168,14 @@ class Proposals:
         return found.row, response
 
     def _close(self, found: _Waiting, actor: str, how: str) -> None:
-        self._folder.keep(CLOSED, found.row.subject, actor, {"id": found.row.id, "how": how})
+        self._folder.keep(facts.ProposalClosed(id=found.row.id, how=how), found.row.subject, actor)
 
     def withdraw(self, proposal_id: str, actor: str) -> Proposal:
         """What waits is not to be done. Raises ``UsageError`` where nothing of this id waits."""
 
         def work(tx: StoreTransaction) -> Proposal:
             row = self._one(tx, proposal_id).row
-            tx.append(self._folder.fact(CLOSED, row.subject, actor, {"id": proposal_id, "how": "withdrawn"}))
+            tx.append(self._folder.fact(facts.ProposalClosed(id=proposal_id, how="withdrawn"), row.subject, actor))
             return row
 
         return self._folder.store.call(work)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 
 from gate.core.evidence import stamp
+from gate.core.facts.calls import CalledAgainstRefusal
 from gate.core.terms import Attempt, Purpose, Reason, Topic
-from gate.ports import Fact
 from gate.types import Row
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def note_against_refusal(tx: StoreTransaction, call_id: str, recording_id: str, 
     """A recording of a call that was refused shows that it was made all the same: that has a leaf of its own. Returns
     the reason of the refusal; empty where it was not refused."""
     if refused := why_refused(tx, call_id):
-        against = {"call_id": call_id, "recording_id": recording_id, "reason": refused}
-        tx.append(Fact("called_against_refusal", recording_id, now, actor, against))
+        against = CalledAgainstRefusal(call_id=call_id, recording_id=recording_id, reason=refused)
+        tx.append(against.fact(recording_id, now, actor))
         log.error("called_against_refusal", call=call_id, recording=recording_id, reason=refused)
     return refused
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
+from msgspec import UNSET
 
 from gate.clock import Clock, elapsed
 from gate.core.call_words import (
@@ -27,14 +27,17 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls_in import DoIn, InEvent
-from gate.core.record import decision_body, refusal
+from gate.core.facts import calls as facts
+from gate.core.facts import recordings
+from gate.core.facts.lists import Objection
+from gate.core.record import decision_fact, refusal
 from gate.core.terms import Attempt, Reason
 from gate.ports import Fact, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
 from gate.service.connection import connection_facts
 from gate.service.receipts import Receipts
-from gate.service.reconcile import closing_body
+from gate.service.reconcile import closing, empty
 from gate.service.retry_queue import RetryQueue, TakenBack, Unless
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
@@ -141,19 +144,19 @@ class CallEffects:
     def _note_emergency(self, session: CallSession) -> None:
         """Kept when there is room, in the order in which it happened; until then no other call is let through."""
         if session.decision is not None:
-            body = decision_body(session.decision, session.incoming.attempt) | session.origin
-            self._retry_queue.keep(session.fact("decision", session.asked_at, actor=session.actor, **body))
+            decision = decision_fact(session.decision, session.incoming.attempt, **session.origin)
+            self._retry_queue.keep(session.fact(decision, session.asked_at, actor=session.actor))
 
     def _note_talking(self, session: CallSession) -> None:
         at = session.answered_at or self._clock.now()
         self._retry_queue.keep(
-            session.fact("answered", at, codec=session.codec, trunk=session.trunk),
-            session.fact("connected", at, recorded=False, trunk=session.trunk),
+            session.fact(facts.Answered(codec=session.codec, trunk=session.trunk), at),
+            session.fact(facts.Connected(recorded=False, trunk=session.trunk), at),
         )
 
     def _note_answered(self, session: CallSession) -> None:
         at = session.answered_at or self._clock.now()
-        fact = session.fact("answered", at, codec=session.codec, trunk=session.trunk)
+        fact = session.fact(facts.Answered(codec=session.codec, trunk=session.trunk), at)
 
         def done(error: Exception | None) -> None:
             if isinstance(error, TakenBack):  # whom we may not call any more hears nothing of us
@@ -224,13 +227,13 @@ class CallEffects:
             log.error("no_evidence_no_bridge", call=session.id, error=str(error))
             self._tell(session, EvidenceFailed())
 
-        def facts_kept(facts: Sequence[Fact], error: Exception | None) -> None:
+        def facts_kept(kept: Sequence[Fact], error: Exception | None) -> None:
             session.committing = False
             if error is not None:
                 failed(error)
             else:
                 session.announced_noted = True
-                session.recording_noted = any(fact.kind == "recording_opened" for fact in facts)
+                session.recording_noted = any(fact.kind == recordings.RecordingOpened.kind for fact in kept)
                 self._note_closing(session)
                 self._tell(session, Committed())
             if session.finishing:
@@ -240,9 +243,9 @@ class CallEffects:
             if error is not None:
                 failed(error)
             elif session.call.state is State.COMMITTING:
-                facts = self._connection_facts(session)
+                kept = self._connection_facts(session)
                 session.committing = True
-                self._retry_queue.attempt(facts, lambda error: facts_kept(facts, error), self._unless(session))
+                self._retry_queue.attempt(kept, lambda error: facts_kept(kept, error), self._unless(session))
 
         def late() -> None:
             if session.call.state is State.COMMITTING:
@@ -263,15 +266,20 @@ class CallEffects:
         return session.opened is not None and session.call.recorder_open and self._settings.policy.record
 
     def _connection_facts(self, session: CallSession) -> list[Fact]:
-        told, purpose = self._told(session, True), self._settings.recording_purpose
-        return connection_facts(session, told, self._clock, purpose=purpose, recorded=self._records(session))
+        purpose = self._settings.recording_purpose
+        return connection_facts(
+            session, self._told(session, True), self._connected(session), self._clock, purpose=purpose
+        )
 
-    def _told(self, session: CallSession, completed: bool) -> dict[str, Any]:
+    def _connected(self, session: CallSession) -> facts.Connected:
+        return facts.Connected(recorded=self._records(session), trunk=session.trunk)
+
+    def _told(self, session: CallSession, completed: bool) -> facts.Announced:
         """What is kept of the announcement."""
-        return session.announcement(self._settings.announcement, completed)
+        return session.announcement(self._settings.announcement, completed, "callee")
 
     def _start_recording(self, session: CallSession) -> None:
-        event = {"event": "announcement", **self._told(session, True)}
+        event = {"event": "announcement", **self._told(session, True).values()}
         self._recorder.start(session.id, session.payloads, [event])
 
     def _connect(self, session: CallSession) -> None:
@@ -290,39 +298,31 @@ class CallEffects:
 
     def _note_unrecorded(self, session: CallSession) -> None:
         why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
-        self._retry_queue.keep(session.fact("unrecorded", self._clock.now(), why=why))
+        self._retry_queue.keep(session.fact(facts.Unrecorded(why=why), self._clock.now()))
 
     def _pause(self, session: CallSession) -> None:
         self._recorder.pause(session.id)
-        self._note_recording(session, "recording_paused")
+        self._note_recording(session, recordings.RecordingPaused)
 
     def _resume(self, session: CallSession) -> None:
         self._recorder.resume(session.id)
-        self._note_recording(session, "recording_resumed")
+        self._note_recording(session, recordings.RecordingResumed)
 
-    def _note_recording(self, session: CallSession, kind: str) -> None:
+    def _note_recording(
+        self, session: CallSession, kind: type[recordings.RecordingPaused | recordings.RecordingResumed]
+    ) -> None:
         call, now = session.call, self._clock.now()
-        why = {"why": call.why} if call.asked_by else {}
+        body = kind(call_id=session.id, why=call.why if call.asked_by else UNSET)
         actor = call.asked_by or session.actor
-        self._retry_queue.keep(
-            session.fact(kind, now, subject=session.recording_id, actor=actor, call_id=session.id, **why)
-        )
+        self._retry_queue.keep(session.fact(body, now, subject=session.recording_id, actor=actor))
 
     def _object(self, session: CallSession) -> None:
         """PECR reg 21(1)(a): the objection holds from now on, while the call is still up."""
         self._retry_queue.keep(self._objection(session, "callee", session.number, "keypad"))
 
     def _objection(self, session: CallSession, actor: str, number: str, source: str) -> Fact:
-        return session.fact(
-            "objection",
-            self._clock.now(),
-            subject=self._new_id(),
-            actor=actor,
-            number=number,
-            source=source,
-            note="",
-            call_id=session.id,
-        )
+        objection = Objection(number=number, source=source, note="", call_id=session.id)
+        return session.fact(objection, self._clock.now(), subject=self._new_id(), actor=actor)
 
     def _stop_playing(self, session: CallSession) -> None:
         if session.answered_at is not None:
@@ -374,24 +374,19 @@ class CallEffects:
             self._mend(session.recording_id)
 
     def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
-        now = self._clock.now()
-        if closed is None:
-            body: dict[str, Any] = {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "packets": {}, "gaps": []}
-            body |= {"interrupted": True, "cause": "never_started"}
-        else:
-            body = closing_body(closed)
-        return session.fact("recording_closed", now, subject=session.recording_id, call_id=session.id, **body)
+        body = closing(session.id, closed or empty(session.recording_id))
+        return session.fact(body, self._clock.now(), subject=session.recording_id)
 
     def _finish(self, session: CallSession) -> None:
         if session.committing:  # what the log says of the connection comes first: its answer finishes the call
             session.finishing = True
             return
         now = self._clock.now()
-        facts = []
+        kept = []
         if session.announced_from is not None and not session.announced_noted:
-            facts.append(session.fact("announced", now, **self._told(session, session.call.announced)))
-        facts.append(session.fact("ended", now, **session.ending(elapsed(self._clock))))
-        self._retry_queue.keep(*facts)
+            kept.append(session.fact(self._told(session, session.call.announced), now))
+        kept.append(session.fact(session.ending(elapsed(self._clock)), now))
+        self._retry_queue.keep(*kept)
         self._line.forget(session.id)
         self._receipts.send(session)
         self._let_go(session)

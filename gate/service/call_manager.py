@@ -32,6 +32,7 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent
+from gate.core.facts.calls import LegsEnded
 from gate.core.pauses import why_not_paused
 from gate.core.record import refusal
 from gate.core.terms import Decision, Reason, Verdict
@@ -244,8 +245,8 @@ class CallManager:
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
         """What a killed gate left of a call is ended."""
         log.warning("legs_ended", call=call_id, **outcomes)
-        body = {"call_id": call_id, **outcomes}
-        self._retry_queue.keep(Fact("legs_ended", call_id, self._clock.now(), "gate", body), then=kept)
+        ended = LegsEnded(call_id=call_id, outcomes=dict(outcomes))
+        self._retry_queue.keep(ended.fact(call_id, self._clock.now(), "gate"), then=kept)
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """The codec map after an offer and answer."""

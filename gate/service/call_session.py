@@ -12,6 +12,8 @@ import structlog
 
 from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
+from gate.core.facts import Body
+from gate.core.facts.calls import Announced, Answered, Ended
 from gate.core.terms import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
 
@@ -163,42 +165,42 @@ class CallSession:
                 hint = "the recorder was late: what the callee pressed in this time is not known"
                 log.warning("callee_not_heard", call=self.id, seconds=round(late / timedelta(seconds=1), 3), hint=hint)
 
-    def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:
+    def fact(self, body: Body, at: datetime, *, subject: str = "", actor: str = "gate") -> Fact:
         """A fact about this call (or about ``subject``)."""
-        return Fact(kind=kind, subject=subject or self.id, at=at, actor=actor, body=body)
+        return body.fact(subject or self.id, at, actor)
 
-    def announcement(self, identity: Mapping[str, str], completed: bool) -> dict[str, Any]:
+    def announcement(self, identity: Mapping[str, str], completed: bool, to: str) -> Announced:
         """What is kept of the announcement: which one, when it played, to its end or not; how many of its packets were
         sent to whom, whether to the address that the callee's SDP named, how often it waited for a hold; and from when
         on the callee's keys were heard."""
-        return {
+        return Announced(
             **identity,
-            "started": self.announced_from.isoformat() if self.announced_from else None,
-            "ended": self.announced_to.isoformat() if self.announced_to else None,
-            "completed": completed,
-            "to": "callee",
-            "packets": self.played.packets if self.played else 0,
-            "packets_whole": self.played.whole if self.played else 0,
-            "as_in_sdp": self.played.as_told if self.played else False,
-            "holds": self.played.holds if self.played else 0,
-            "keys_heard_from": self.keys_heard_from.isoformat() if self.keys_heard_from else None,
-        }
+            started=self.announced_from.isoformat() if self.announced_from else None,
+            ended=self.announced_to.isoformat() if self.announced_to else None,
+            completed=completed,
+            to=to,
+            packets=self.played.packets if self.played else 0,
+            packets_whole=self.played.whole if self.played else 0,
+            as_in_sdp=self.played.as_told if self.played else False,
+            holds=self.played.holds if self.played else 0,
+            keys_heard_from=self.keys_heard_from.isoformat() if self.keys_heard_from else None,
+        )
 
-    def ending(self, now: float) -> dict[str, Any]:
+    def ending(self, now: float) -> Ended:
         """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged: a
         caller of whom nothing can have been heard was nobody to the callee (LAW 3.4)."""
         until = now if self.left is None else self.left
         seconds = until - self.joined if self.joined is not None else 0.0
-        return {
-            "by": self.call.ended_by,
-            "cause": self.call.cause,
-            "code": self.call.code,
-            "seconds": round(seconds, 3),
-            "bridged": self.connected_at is not None and self.call.cause not in NOBODY,
-        }
+        return Ended(
+            by=self.call.ended_by,
+            cause=self.call.cause,
+            code=self.call.code,
+            seconds=round(seconds, 3),
+            bridged=self.connected_at is not None and self.call.cause not in NOBODY,
+        )
 
 
 def answered_unattended(call_id: str, trunk: str, now: datetime) -> Fact:
     """The callee has picked up what is hung up on; the call may be forgotten already."""
     log.warning("answered_unattended", call=call_id, trunk=trunk)
-    return Fact("answered", call_id, now, "gate", {"codec": "", "trunk": trunk, "unattended": True})
+    return Answered(codec="", trunk=trunk, unattended=True).fact(call_id, now, "gate")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
+import msgspec
 import structlog
 
 from gate.core import calls, calls_in
 from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, Policy, State
 from gate.core.calls_in import Acknowledged, CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
+from gate.core.facts import calls as facts
 from gate.core.terms import Attempt, Purpose, Reason, Topic
-from gate.ports import Fact, Incoming, Line, Played, Recorder
+from gate.ports import Incoming, Line, Played, Recorder
 from gate.service.call_effects import GRACE_SECONDS, CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
@@ -123,35 +124,35 @@ class CallInEffects(CallEffects):
         if calling is None:
             return
         line = isinstance(session.call, CallIn) and session.call.line
-        body: dict[str, Any] = {
-            "number": calling.number,
-            "raw": calling.raw,
-            "presentation": calling.own,
-            "claimed_by": session.actor,
-            "source": calling.source,
-            "withheld": calling.withheld,
-            "codecs": list(calling.codecs),
-            "sip_call_id": calling.sip_call_id,
-            "verdict": "allow",
-            "reason": Reason.CALL_IN.value,
-            "to": "callback" if line else "phones",
-        }
+        body = facts.CallIn(
+            number=calling.number,
+            raw=calling.raw,
+            presentation=calling.own,
+            claimed_by=session.actor,
+            source=calling.source,
+            withheld=calling.withheld,
+            codecs=list(calling.codecs),
+            sip_call_id=calling.sip_call_id,
+            verdict="allow",
+            reason=Reason.CALL_IN.value,
+            to="callback" if line else "phones",
+        )
 
         def done(error: Exception | None) -> None:
             if error is not None:
                 log.error("no_evidence_no_call", call=session.id, error=str(error))
             self._tell(session, Decided(True) if error is None else EvidenceFailed())
 
-        fact = session.fact("call_in", session.asked_at, actor=session.actor, **body)
+        fact = session.fact(body, session.asked_at, actor=session.actor)
         self._retry_queue.attempt([fact], done)
 
     def _drop(self, session: CallSession) -> None:
         self._line.forget(session.id)
         self._let_go(session)
 
-    def _told(self, session: CallSession, completed: bool) -> dict[str, Any]:
+    def _told(self, session: CallSession, completed: bool) -> facts.Announced:
         identity = self._settings.heard_in.get("callback" if self._is_line(session) else "notice", {})
-        return session.announcement(identity, completed or session.call.announced) | {"to": "caller"}
+        return session.announcement(identity, completed or session.call.announced, "caller")
 
     @staticmethod
     def _is_line(session: CallSession) -> bool:
@@ -160,10 +161,8 @@ class CallInEffects(CallEffects):
     def _unless(self, session: CallSession) -> None:
         """Whoever calls in may be connected."""
 
-    def _connection_facts(self, session: CallSession) -> list[Fact]:
-        *others, connected = super()._connection_facts(session)
-        body: dict[str, Any] = {**connected.values(), "answered_by": session.answered_by}
-        return [*others, session.fact(connected.kind, connected.at, **body)]
+    def _connected(self, session: CallSession) -> facts.Connected:
+        return msgspec.structs.replace(super()._connected(session), answered_by=session.answered_by)
 
     def _announce(self, session: CallSession) -> None:
         def done(played: Played) -> None:

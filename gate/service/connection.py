@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from gate.clock import Clock
+from gate.core.facts.calls import Announced, Connected
+from gate.core.facts.recordings import RecordingOpened
 from gate.ports import Fact
 from gate.service.call_session import CallSession
 from gate.service.transfers import came_from
 
 
 def connection_facts(
-    session: CallSession, announcement: Mapping[str, Any], clock: Clock, *, purpose: str, recorded: bool
+    session: CallSession, announcement: Announced, connected: Connected, clock: Clock, *, purpose: str
 ) -> list[Fact]:
-    """The announcement was heard to its end, the recording was opened for its purpose (where ``recorded``), the parties
+    """The announcement was heard to its end, the recording was opened for its purpose (where it is), the parties
     are joined."""
     now = clock.now()
-    facts = [session.fact("announced", now, **announcement)]
-    if recorded and session.opened is not None:
-        facts.append(
-            session.fact(
-                "recording_opened",
-                now,
-                subject=session.recording_id,
-                call_id=session.id,
-                key_id=session.opened.key_id,
-                path=session.opened.path,
-                recipients=[recipient for recipient, _ in session.opened.wraps],
-                commitments=dict(session.opened.commitments),
-                purpose=purpose,
-            )
+    facts = [session.fact(announcement, now)]
+    if connected.recorded and session.opened is not None:
+        opened = RecordingOpened(
+            call_id=session.id,
+            key_id=session.opened.key_id,
+            path=session.opened.path,
+            recipients=[recipient for recipient, _ in session.opened.wraps],
+            commitments=dict(session.opened.commitments),
+            purpose=purpose,
         )
+        facts.append(session.fact(opened, now, subject=session.recording_id))
     facts += came_from(session, clock)
-    facts.append(session.fact("connected", now, recorded=recorded, trunk=session.trunk))
+    facts.append(session.fact(connected, now))
     return facts

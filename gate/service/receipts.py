@@ -16,8 +16,9 @@ import structlog
 
 from gate.clock import Clock
 from gate.core.call_words import State
-from gate.core.receipts import KIND, TOLD, Caller, new_code, receipt_body, shown, told_body
-from gate.ports import Fact, Loop, Media, Played
+from gate.core.facts.calls import Receipt, ReceiptTold
+from gate.core.receipts import Caller, new_code, receipt_fact, shown
+from gate.ports import Loop, Media, Played
 from gate.service.call_session import CallSession
 from gate.service.receipt_command import ReceiptCommand
 from gate.service.retry_queue import RetryQueue
@@ -76,14 +77,14 @@ class Receipts:
         if not self.spoken or not self._owed(session) or session.call.state is not State.GOODBYE:
             over()
             return
-        receipt = self._receipt(session)
+        receipt, subject = self._receipt(session), self._new_id()
         going, durable = True, False
 
         def end(why: str) -> None:
             nonlocal going
             if going:
                 going = False
-                self._note(session, receipt, "spoken", why)
+                self._note(session, subject, "spoken", why)
                 over()
 
         def played(played: Played) -> None:
@@ -97,7 +98,7 @@ class Receipts:
             elif session.call.state is not State.GOODBYE:
                 end("hung_up")
             else:
-                seconds = self._media.play_receipt(session.id, session.codec, str(receipt.values()["code"]), played)
+                seconds = self._media.play_receipt(session.id, session.codec, receipt.code, played)
                 session.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: end("media_failed")))
 
         def late() -> None:
@@ -110,18 +111,18 @@ class Receipts:
             kept(error)
 
         session.timers.append(self._loop.after(KEEP_SECONDS, late))
-        self._retry_queue.attempt([receipt], stored)
+        self._retry_queue.attempt([session.fact(receipt, self._clock.now(), subject=subject)], stored)
 
     def send(self, session: CallSession) -> None:
         """The call is over: hand the code to the firm's command, where there is one."""
         if self._command is None or not self._owed(session):
             return
-        receipt = self._receipt(session)
-        code, command = str(receipt.values()["code"]), self._command
-        words = {"number": session.number, "code": code, "shown": shown(code), "hour": receipt.values()["hour"]}
+        receipt, subject, command = self._receipt(session), self._new_id(), self._command
+        code = receipt.code
+        words = {"number": session.number, "code": code, "shown": shown(code), "hour": receipt.hour}
 
         def sent(why: str) -> None:
-            self._note(session, receipt, "sent", why)
+            self._note(session, subject, "sent", why)
 
         def kept(error: Exception | None) -> None:
             if error is not None:
@@ -129,7 +130,7 @@ class Receipts:
             else:
                 command.run(json.dumps(words).encode(), sent)
 
-        self._retry_queue.attempt([receipt], kept)
+        self._retry_queue.attempt([session.fact(receipt, self._clock.now(), subject=subject)], kept)
 
     def _owed(self, session: CallSession) -> bool:
         """The callee of a call that was let through and answered, once; not of one for help."""
@@ -144,11 +145,11 @@ class Receipts:
             and not session.receipt_made
         )
 
-    def _receipt(self, session: CallSession) -> Fact:
+    def _receipt(self, session: CallSession) -> Receipt:
         settings, decision, leaf = self._settings, session.decision, session.decision_leaf
         assert settings is not None and decision is not None and leaf is not None  # noqa: S101 - ``_owed``
         session.receipt_made = True
-        body = receipt_body(
+        return receipt_fact(
             new_code(secrets.randbelow),
             session.id,
             leaf,
@@ -157,10 +158,9 @@ class Receipts:
             settings.caller,
             session.presentation,
         )
-        return session.fact(KIND, self._clock.now(), subject=self._new_id(), **body)
 
-    def _note(self, session: CallSession, receipt: Fact, how: str, why: str) -> None:
+    def _note(self, session: CallSession, subject: str, how: str, why: str) -> None:
         if why:
             log.warning("receipt_not_told", call=session.id, how=how, why=why)
-        body = told_body(session.id, how, why)
-        self._retry_queue.keep(session.fact(TOLD, self._clock.now(), subject=receipt.subject, **body))
+        told = ReceiptTold(call_id=session.id, how=how, done=not why, why=why)
+        self._retry_queue.keep(session.fact(told, self._clock.now(), subject=subject))

@@ -6,13 +6,15 @@ file is whole: chunks are sealed one by one, so all but the open one are there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from gate.clock import Clock
+from gate.core.facts import recordings as facts
+from gate.core.facts.calls import Ended
 from gate.errors import GateError
 from gate.ports import Fact, RecordingClosed
 from gate.recorder import unreported_closings
@@ -50,9 +52,9 @@ class Reconciler:
             rows = queries.open_calls(tx)
             for row in rows:
                 bridged = bool(row.get("connected_at"))
-                body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "bridged": bridged}
-                body["seconds"] = None if bridged else 0.0  # nobody saw how long they talked
-                tx.append(Fact(kind="ended", subject=row["call_id"], at=now, actor="gate", body=body))
+                seconds = None if bridged else 0.0  # nobody saw how long they talked
+                ended = Ended(by="gate", cause="gate_interrupted", code=0, bridged=bridged, seconds=seconds)
+                tx.append(ended.fact(row["call_id"], now, "gate"))
             return len(rows)
 
         calls = self._store.call(end_calls)
@@ -87,42 +89,43 @@ class Reconciler:
         self._store.call(work)
 
     def _closing(self, row: Row, heard: UnreportedClosing | None, now: datetime) -> Fact:
-        body = closing_body(heard.closed) if heard is not None else self._from_file(self._recordings / row["path"])
-        return Fact(
-            kind="recording_closed",
-            subject=row["recording_id"],
-            at=now,
-            actor="gate",
-            body={"call_id": row["call_id"], **body},
-        )
+        closed = heard.closed if heard is not None else self._from_file(row["recording_id"], row["path"])
+        return closing(row["call_id"], closed).fact(row["recording_id"], now, "gate")
 
-    def _from_file(self, path: Path) -> dict[str, Any]:
+    def _from_file(self, recording_id: str, place: str) -> RecordingClosed:
         """What the file itself can tell without its key."""
-        body: dict[str, Any] = {"interrupted": True, "packets": {}, "gaps": []}
+        path = self._recordings / place
         try:
             found = scan(path)
         except (GateError, OSError):
-            cause = "unreadable" if path.exists() else "never_started"
-            return body | {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "cause": cause}
+            return empty(recording_id, "unreadable" if path.exists() else "never_started")
         # Each chunk holds at most a second: without the key this is as near as one can say.
-        return body | {
-            "sha256": found.sha256,
-            "size": found.size,
-            "seconds": float(found.chunks),
-            "chunks": found.chunks,
-            "cause": "gate_interrupted" if found.complete else "recorder_interrupted",
-        }
+        cause = "gate_interrupted" if found.complete else "recorder_interrupted"
+        return replace(
+            empty(recording_id, cause),
+            sha256=found.sha256,
+            size=found.size,
+            seconds=float(found.chunks),
+            chunks=found.chunks,
+        )
 
 
-def closing_body(closed: RecordingClosed) -> dict[str, Any]:
-    """What is kept of a closed recording."""
-    return {
-        "sha256": closed.sha256,
-        "size": closed.size,
-        "seconds": closed.seconds,
-        "chunks": closed.chunks,
-        "packets": dict(closed.packets),
-        "gaps": [list(gap) for gap in closed.gaps],
-        "interrupted": closed.interrupted,
-        "cause": closed.cause,
-    }
+def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
+    """A recording of which nothing is there."""
+    return RecordingClosed(recording_id, "", 0, 0.0, 0, {}, (), interrupted=True, cause=cause)
+
+
+def closing(call_id: str, closed: RecordingClosed, **more: str) -> facts.RecordingClosed:
+    """What is kept of a closed recording; ``more``: ``ended_by``."""
+    return facts.RecordingClosed(
+        call_id=call_id,
+        sha256=closed.sha256,
+        size=closed.size,
+        seconds=closed.seconds,
+        chunks=closed.chunks,
+        packets=dict(closed.packets),
+        gaps=[list(gap) for gap in closed.gaps],
+        interrupted=closed.interrupted,
+        cause=closed.cause,
+        **more,
+    )

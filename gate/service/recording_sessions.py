@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from gate.ports import Fact, Media, Recorder, RecordingClosed, RecordingOpened, Timer
+from gate.core.facts import Body
+from gate.core.facts import recordings as facts
+from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
 from gate.service.binding import note_against_refusal, note_not_asked
-from gate.service.reconcile import closing_body
+from gate.service.reconcile import closing, empty
 from gate.service.retry_queue import RetryQueue
 from gate.service.session_binding import Found, first_side, is_mixed, look
 
@@ -213,13 +215,13 @@ class RecordingSessions:
             call_id, by = self._new_id(), "nothing"
             note_not_asked(tx, self._screener, found.number, actor, self._own[0], now, now, call_id, FROM)
         session.call_id = call_id
-        body = {
-            "call_id": call_id, "key_id": opened.key_id, "path": opened.path,
-            "recipients": [recipient for recipient, _ in opened.wraps], "commitments": dict(opened.commitments),
-            "purpose": self._purpose, "from": FROM, "client": asked.client, "source": asked.source, "bound_by": by,
-            "announced_by": session.client.announced_by, "streams": len(asked.streams),
-        }  # fmt: skip
-        tx.append(Fact("recording_opened", session.id, now, actor, body))
+        body = facts.RecordingOpened(
+            call_id=call_id, key_id=opened.key_id, path=opened.path,
+            recipients=[recipient for recipient, _ in opened.wraps], commitments=dict(opened.commitments),
+            purpose=self._purpose, origin=FROM, client=asked.client, source=asked.source, bound_by=by,
+            announced_by=session.client.announced_by, streams=len(asked.streams),
+        )  # fmt: skip
+        tx.append(body.fact(session.id, now, actor))
         note_against_refusal(tx, call_id, session.id, actor, now)
         return ""
 
@@ -262,8 +264,8 @@ class RecordingSessions:
         if session is None or not session.noted:
             return
         (self._recorder.pause if on else self._recorder.resume)(session_id)
-        kind = "recording_paused" if on else "recording_resumed"
-        self._retry_queue.keep(self._fact(session, kind, why=FROM))
+        kind = facts.RecordingPaused if on else facts.RecordingResumed
+        self._keep(session, kind(call_id=session.call_id, why=FROM))
 
     def over(self, session_id: str, cause: str) -> None:
         """It has ended by itself."""
@@ -340,13 +342,11 @@ class RecordingSessions:
             log.error("recording_not_closed", recording=session.id, error=str(session.error))
             self._mend(session.id)
         elif session.noted:
-            none = RecordingClosed(session.id, "", 0, 0.0, 0, {}, (), interrupted=True, cause="never_started")
-            body = closing_body(session.closed or none)
-            self._retry_queue.keep(self._fact(session, "recording_closed", ended_by=session.cause, **body))
+            self._keep(session, closing(session.call_id, session.closed or empty(session.id), ended_by=session.cause))
         self._let_go(session)
 
-    def _fact(self, session: Session, kind: str, **body: Any) -> Fact:
-        return Fact(kind, session.id, self._clock.now(), _actor(session), {"call_id": session.call_id, **body})
+    def _keep(self, session: Session, body: Body) -> None:
+        self._retry_queue.keep(body.fact(session.id, self._clock.now(), _actor(session)))
 
     def _let_go(self, session: Session) -> None:
         self._sessions.pop(session.id, None)

@@ -13,7 +13,9 @@ from collections import Counter, OrderedDict
 from datetime import datetime, timedelta
 
 from gate.clock import Clock
-from gate.ports import Fact, Loop
+from gate.core.facts import Body
+from gate.core.facts import gate as facts
+from gate.ports import Loop
 from gate.service.retry_queue import RetryQueue
 
 SOURCES = 4096
@@ -87,9 +89,9 @@ class RefusalCounts:
     def room_again(self, now: datetime) -> None:
         """Evidence can be kept again: log what could not be kept."""
         if self._without_evidence and self._since is not None:
-            body = {"count": self._without_evidence, "first": self._since.isoformat(), "until": now.isoformat()}
-            self._without_evidence = 0
-            self._keep("refused_without_evidence", body, now)
+            count, self._without_evidence = self._without_evidence, 0
+            first, until = self._since.isoformat(), now.isoformat()
+            self._keep(facts.RefusedWithoutEvidence(count=count, first=first, until=until), now)
 
     def flush(self) -> None:
         """Keep the counts when the gate stops."""
@@ -112,14 +114,14 @@ class RefusalCounts:
         self._waiting = False
         now = self._clock.now()
         if self._strangers or self._unanswered:
-            self._keep("refused_strangers", {"count": self._strangers, "unanswered": self._unanswered}, now)
+            self._keep(facts.RefusedStrangers(count=self._strangers, unanswered=self._unanswered), now)
             self._strangers = self._unanswered = 0
         for name, count in self._over.items():
-            self._keep("refused_over_limit", {"claimed_by": name, "count": count}, now)
+            self._keep(facts.RefusedOverLimit(claimed_by=name, count=count), now)
         for name, count in self._shed.items():
-            self._keep("refused_overload", {"claimed_by": name, "count": count}, now)
+            self._keep(facts.RefusedOverload(claimed_by=name, count=count), now)
         self._over.clear()
         self._shed.clear()
 
-    def _keep(self, kind: str, body: dict[str, object], now: datetime) -> None:
-        self._retry_queue.keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))
+    def _keep(self, body: Body, now: datetime) -> None:
+        self._retry_queue.keep(body.fact("gate", now, "gate"))

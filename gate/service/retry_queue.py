@@ -7,6 +7,8 @@ from itertools import count
 
 import structlog
 
+from gate.core.facts.calls import Decision
+from gate.core.facts.gate import NotKept
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
 from gate.service.objecting import last_word
@@ -17,8 +19,6 @@ from gate.store.transaction import StoreTransaction
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
-NOT_KEPT = "not_kept"
-"""Kind of the fact that stands for one that could not be written at all."""
 
 
 class TakenBack(Exception):
@@ -41,7 +41,7 @@ def _append_all(
         for fact in facts:
             kept = questions.of_help(tx, last_word(tx, fact))
             tx.append(kept)
-            if kept.values().get("question"):
+            if isinstance(kept.body, Decision) and kept.body.question:
                 asked_before()
         return why
 
@@ -151,10 +151,9 @@ class RetryQueue:
             return
         (fact,) = facts
         log.error("evidence_cannot_be_kept", kind=fact.kind, subject=fact.subject, error=str(error))
-        if fact.kind != NOT_KEPT:
-            body = {"kind": fact.kind, "error": type(error).__name__}
-            kept = Fact(kind=NOT_KEPT, subject="gate", at=fact.at, actor="gate", body=body)
-            self._submit(next(self._numbers), [kept])
+        if fact.kind != NotKept.kind:
+            kept = NotKept(lost=fact.kind, error=type(error).__name__)
+            self._submit(next(self._numbers), [kept.fact("gate", fact.at, "gate")])
 
     def _try_again(self) -> None:
         self._retry = None

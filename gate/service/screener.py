@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from gate.core import numbers, screening
+from gate.core.facts.calls import LookedAgain
 from gate.core.numbers import Number, NumberRefused
-from gate.core.record import decision_body, refusal
+from gate.core.record import decision_fact, refusal
 from gate.core.rules import DAY, Rules
 from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
-from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.service.trust import Trust
 from gate.store.questions import question_of
@@ -99,10 +99,18 @@ class Screener:
         decision = self._check(tx, attempt, _read(attempt.raw_number), now, None, in_hand=True)
         if obstacle is not None and decision.allowed:
             decision = refusal(obstacle, attempt, after=decision)
-        told = decision_body(decision, attempt)
-        body = {name: told[name] for name in ("verdict", "reason", "registers", "consent_id", "objection_id")}
-        body |= {"call_id": call_id, "trunk": trunk, "after": after}
-        tx.append(Fact(kind="looked_again", subject=call_id, at=now, actor="gate", body=body))
+        told = decision_fact(decision, attempt)
+        body = LookedAgain(
+            call_id=call_id,
+            trunk=trunk,
+            after=after,
+            verdict=told.verdict,
+            reason=told.reason,
+            registers=told.registers,
+            consent_id=told.consent_id,
+            objection_id=told.objection_id,
+        )
+        tx.append(body.fact(call_id, now, "gate"))
         return decision
 
     def decide(
@@ -134,11 +142,10 @@ class Screener:
             decision = self._check(tx, attempt, number, now, question)
             if obstacle is not None and decision.allowed:
                 decision = refusal(obstacle, attempt, after=decision)
-        body = decision_body(decision, attempt) | dict(origin)
         if asked_before is not None and question:
-            body["question"] = question
+            origin = {**origin, "question": question}
             asked_before()
-        tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
+        tx.append(decision_fact(decision, attempt, **origin).fact(call_id, now, attempt.claimed_by))
         return decision
 
 

@@ -13,6 +13,8 @@ import structlog
 
 from gate.clock import Clock
 from gate.core.call_words import State
+from gate.core.facts.calls import Transferred
+from gate.core.facts.recordings import RecordingResumed
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact, Incoming, Line, Recorder
 from gate.service.call_session import CallSession
@@ -64,8 +66,8 @@ class Transfers:
         """The agent's keys are nobody's from here on: a pause for card data, which they alone could end, is over."""
         if after.call.paused and not after.call.asked_by:
             self._recorder.resume(after.id)
-            now, body = self._clock.now(), {"call_id": after.id}
-            self._retry_queue.keep(Fact("recording_resumed", after.recording_id, now, "gate", body))
+            resumed = RecordingResumed(call_id=after.id)
+            self._retry_queue.keep(resumed.fact(after.recording_id, self._clock.now(), "gate"))
             after.call = replace(after.call, paused=False)
         after.call = replace(after.call, passed_on=True, keys="")
         after.other_number = talk.number
@@ -78,4 +80,4 @@ def came_from(after: CallSession, clock: Clock) -> list[Fact]:
 
 def passed_on(talk: CallSession, after: CallSession, clock: Clock) -> Fact:
     """The callee of a talk goes over to another call."""
-    return talk.fact("transferred", clock.now(), actor=talk.actor, call_id=talk.id, to=after.id)
+    return talk.fact(Transferred(call_id=talk.id, to=after.id), clock.now(), actor=talk.actor)

@@ -22,6 +22,8 @@ from gate.core.allowances import (
     listed_service_jumps,
     too_much_service,
 )
+from gate.core.facts import Body
+from gate.core.facts.gate import ManyListedServiceCalls, ManyServiceCalls
 from gate.core.showing import LONDON, midnight
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
@@ -104,19 +106,30 @@ class Usage:
         caller.listed += decision.listed_service
         used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
         allowance = self._allowances[session.actor]
-        body: dict[str, object] = {"claimed_by": session.actor, "calls": used.calls_today}
         if not caller.told and too_much_service(allowance, used):
             caller.told = True
-            more = {"service": used.service_today, "percent": used.service_percent}
-            self._tell("many_service_calls", body | more | {"alarm_above": allowance.service_percent}, now)
+            many = ManyServiceCalls(
+                claimed_by=session.actor,
+                calls=used.calls_today,
+                service=used.service_today,
+                percent=used.service_percent,
+                alarm_above=allowance.service_percent,
+            )
+            self._tell(many, now)
         if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
             caller.told_listed = True
-            more = {"listed": used.listed_today, "percent": used.listed_percent}
-            self._tell("many_listed_service_calls", body | more | {"percent_before": before.listed_percent}, now)
+            jump = ManyListedServiceCalls(
+                claimed_by=session.actor,
+                calls=used.calls_today,
+                listed=used.listed_today,
+                percent=used.listed_percent,
+                percent_before=before.listed_percent,
+            )
+            self._tell(jump, now)
 
-    def _tell(self, kind: str, body: dict[str, object], now: datetime) -> None:
-        log.warning(kind, **body)
-        self._keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))
+    def _tell(self, body: Body, now: datetime) -> None:
+        log.warning(body.kind, **body.values())
+        self._keep(body.fact("gate", now, "gate"))
 
     def over(self, session: CallSession, now: datetime) -> None:
         """A call is not in hand any more."""

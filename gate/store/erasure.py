@@ -10,18 +10,15 @@ by its leaf.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from gate.core.evidence import remnant
 from gate.core.facts.derived import OF_CALL
-from gate.ports import Fact
+from gate.core.facts.retention import FactsErased
 from gate.store.fold import Table
 from gate.store.projections import TOUCHED
 from gate.store.transaction import StoreTransaction
-
-KIND = "facts_erased"
 
 
 def erase_facts(
@@ -31,13 +28,14 @@ def erase_facts(
     subject: str,
     at: datetime,
     actor: str,
-    receipt: Mapping[str, Any],
+    basis: str,
+    what: str,
 ) -> int:
     """Empty these facts and the personal columns that rest on them, and append the fact that says so.
 
-    ``subject`` is what the erasure is done for (a request, a sweep), ``receipt`` what else its fact says: no personal
-    data. Returns the index of its leaf. Facts already empty, or that are not there, are left out of it. After the
-    commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds. Raises ``StoreError``.
+    ``subject`` is what the erasure is done for (a request, a sweep), ``basis`` and ``what`` are said in its fact: no
+    personal data. Returns the index of its leaf. Facts already empty, or that are not there, are left out of it. After
+    the commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds. Raises ``StoreError``.
     """
     erased: list[int] = []
     filed: dict[str, str] = {}
@@ -63,7 +61,8 @@ def erase_facts(
             sql = f"SELECT {', '.join(sorted(left))} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
             for row in tx.query(sql, [key]):
                 stays.setdefault(name, {})[key] = remnant(row)
-    return tx.append(Fact(KIND, subject, at, actor, {**receipt, "stays": stays, "filed": filed, "leaves": erased}))
+    body = FactsErased(basis=basis, what=what, stays=stays, filed=filed, leaves=erased)
+    return tx.append(body.fact(subject, at, actor))
 
 
 def _empty(tx: StoreTransaction, table: Table, key: str, columns: set[str]) -> None:

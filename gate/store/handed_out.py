@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from gate.core.facts.requests import Rectification
+from gate.core.facts.retention import FactsErased
 from gate.store import requests
-from gate.store.erasure import KIND
 from gate.store.queries import facts_of, marks, slices
 from gate.store.transaction import StoreTransaction
 from gate.store.transfers import of_others
@@ -49,8 +50,6 @@ _LEAVES: Final = (
     "SELECT f.leaf_index, f.kind, f.subject, f.at, f.call_id, c.at AS called, c.leaf_index AS decided"
     " FROM facts AS f LEFT JOIN calls AS c ON c.call_id = f.call_id WHERE f.leaf_index IN ({}) ORDER BY f.leaf_index"
 )
-RECTIFICATION: Final = "rectification"
-"""The kind of a statement beside a record: what is right."""
 _RECORDS: Final = ("consent", "objection", "hold", "request")
 """Records of others than calls, by the first word of their facts' kinds."""
 
@@ -85,7 +84,7 @@ def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Col
     theirs, and not beside the call of whoever was called."""
     rows = tx.query(
         "SELECT at, subject, call_id, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index",
-        [RECTIFICATION],
+        [Rectification.kind],
     )
     told = [(row, json.loads(row["body"])) for row in rows]
     return [
@@ -97,7 +96,9 @@ def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Col
 
 def emptied(course: Sequence[Row]) -> list[int]:
     """The leaves that were emptied for a request, from its course."""
-    return [leaf for fact in course if fact["kind"] == KIND for leaf in (fact["body"] or {}).get("leaves", ())]
+    return [
+        leaf for fact in course if fact["kind"] == FactsErased.kind for leaf in (fact["body"] or {}).get("leaves", ())
+    ]
 
 
 def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:

@@ -10,7 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from gate.core.evidence import stamp
+from gate.core.facts.calls import Decision
 from gate.core.terms import Reason
 
 if TYPE_CHECKING:
@@ -54,8 +57,8 @@ def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str 
 def of_help(tx: Source, fact: Fact) -> Fact:
     """``fact`` as it is to be kept: the decision on an emergency call, which is out before anything is looked up, names
     its question as that on any other call does. Any other fact, and the question itself, stay as they are."""
-    body = fact.values()
-    if fact.kind != "decision" or body["reason"] != Reason.EMERGENCY_CALL or body.get("source") == "ask":
+    body = fact.body
+    if not isinstance(body, Decision) or body.reason != Reason.EMERGENCY_CALL or body.source == "ask":
         return fact
-    question = question_of(tx, str(body["number"]), fact.actor, fact.at)
-    return replace(fact, body={**body, "question": question}) if question else fact
+    question = question_of(tx, body.number, fact.actor, fact.at)
+    return replace(fact, body=msgspec.structs.replace(body, question=question)) if question else fact

@@ -369,8 +369,7 @@ def erase_leaves(
     carried out again adds nothing to the log."""
     there = [leaf for part in slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
     if there:
-        receipt = {"basis": "request", "what": what}
-        erasure.erase_facts(tx, there, subject=request, at=at, actor=actor, receipt=receipt)
+        erasure.erase_facts(tx, there, subject=request, at=at, actor=actor, basis="request", what=what)
     return len(there)
 
 

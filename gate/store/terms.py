@@ -94,8 +94,7 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
 
 def _empty(tx: StoreTransaction, leaves: Sequence[int], *, at: datetime, actor: str, what: str) -> None:
     if leaves:
-        receipt = {"basis": "retention", "what": what}
-        erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+        erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, basis="retention", what=what)
 
 
 def _asking(tx: StoreTransaction) -> set[str]:

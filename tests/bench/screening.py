@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gate.core.numbers import parse
-from gate.core.record import decision_body
+from gate.core.record import decision_fact
 from gate.core.screening import decide
 from gate.core.terms import Consent, Decision, RegisterView
 from tests.support.screening import ATTEMPT, CTPS, NOON, RULES, TPS
@@ -49,7 +49,7 @@ def measure(number: int = 20_000) -> dict[str, float]:
         "parse and decide: not listed": allowed,
         "parse and decide: listed": screened(listed),
         "parse and decide: consented": screened(listed, consents),
-        "fact body": lambda: decision_body(decision, ATTEMPT),
+        "fact body": lambda: decision_fact(decision, ATTEMPT).values(),
     }
     return {name: min(timeit.repeat(run, number=number, repeat=5)) / number * 1e6 for name, run in cases.items()}
 

@@ -13,6 +13,7 @@ from tests.support.asking import ByName
 from tests.support.commands import Done, dialgate
 from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared, spelled_in
 from tests.support.vault import private_key
+from tests.support.written import written
 
 WHO = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
 Officer = Callable[..., Done]
@@ -146,7 +147,9 @@ def test_a_restriction_is_told_to_who_holds_a_bundle_with_their_attempts(officer
 def test_a_bundle_that_was_begun_and_never_made_has_told_nobody_anything(officer: Officer, tmp_path: Path) -> None:
     with opened(tmp_path / "gate") as house:
         body = {"from": START.isoformat(), "to": datetime.now(UTC).isoformat(), "recipient": "k-never"}
-        house.keep("bundle_exported", "b-never", ANN, body | {"recipient_purpose": "", "purpose": "", "openers": []})
+        written(
+            house, "bundle_exported", "b-never", ANN, body | {"recipient_purpose": "", "purpose": "", "openers": []}
+        )
     reference = granted(officer)
     officer("fulfil", reference, "--yes")
     assert "k-never" not in officer("show", reference, "--json").json["untold"]

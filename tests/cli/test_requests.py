@@ -28,6 +28,7 @@ from tests.support.gatehouse import free_port
 from tests.support.packs import OpenedPack
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
 from tests.support.waiting import PATIENCE
+from tests.support.written import written
 
 Officer = Callable[..., Done]
 
@@ -209,10 +210,10 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     with opened(folder) as house:
         code = new_code(lambda signs: 7)
         receipt = {"call_id": "call-rec0", "code": code}
-        house.keep("receipt", "receipt-1", "gate", receipt)
+        written(house, "receipt", "receipt-1", "gate", receipt)
         given = {"call_id": "call-rec1", "purpose": "case 17", "recipient": "k-gone", "bundle": "b-2"}
-        house.keep("exported", "rec1", ANN, given)
-        house.keep("exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
+        written(house, "exported", "rec1", ANN, given)
+        written(house, "exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
     reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
     officer("search", reference)
@@ -372,9 +373,9 @@ def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(offi
     with opened(folder) as house:
         (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit", "recipient": own["id"]}
-        house.keep("exported", "rec0", ANN, body)  # opened inside the firm
-        house.keep("exported", "rec1", ANN, body | {"bundle": "b-1"})
-        house.keep("exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
+        written(house, "exported", "rec0", ANN, body)  # opened inside the firm
+        written(house, "exported", "rec1", ANN, body | {"bundle": "b-1"})
+        written(house, "exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
     access = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", access, "--checked", "bill seen")
     officer("search", access)
@@ -399,11 +400,11 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     with opened(folder) as house:
         (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        house.keep("exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        house.keep("exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        house.keep("exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
-        house.keep("exported", "rec1", ANN, body | {"recipient": "k-inside"})
-        house.keep("exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+        written(house, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(house, "exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(house, "exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
+        written(house, "exported", "rec1", ANN, body | {"recipient": "k-inside"})
+        written(house, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
     hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "17/2026", "--json").json
     reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
@@ -470,9 +471,9 @@ def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_ar
     with opened(folder) as house:
         (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        house.keep("exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        house.keep("exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
-        house.keep("exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+        written(house, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(house, "exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
+        written(house, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
     reference = officer("open", "restriction", "--by", "email", *WHO, "--json").json["reference"]
     granted = officer("decide", reference, "--grant")
     assert f"letter {reference} recipient" in granted.err and f"told {reference} recipient" in granted.err

@@ -27,6 +27,7 @@ from tests.console.served import Served
 from tests.support.requesting import ANN, SPELLED, opened, prepared
 from tests.support.smtp import Mailbox, mail_server
 from tests.support.waiting import PATIENCE
+from tests.support.written import written
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +331,7 @@ def handed_out(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with opened(folder) as house:
         for recording, bundle in (("rec0", "b-1"), ("rec1", "b-2")):
             body = {"call_id": f"call-{recording}", "purpose": "audit", "recipient": f"k-{bundle}", "bundle": bundle}
-            house.keep("exported", recording, ANN, body)
+            written(house, "exported", recording, ANN, body)
     with mail_server() as mailbox:
         amend(folder / "config.toml", {"mail": {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}})
         amend(folder / "config.toml", {"firm": {"contact_email": "data@webeo.example"}})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gate.core.receipts import GROUNDS, LENGTH, SIGNS, code_of, new_code, receipt_body, shown
+from gate.core.receipts import GROUNDS, LENGTH, SIGNS, code_of, new_code, receipt_fact, shown
 from gate.core.terms import ALLOWING, Decision, Reason, Verdict
 from tests.support.receipts import CALLER, REGISTERS, SHOWN
 
@@ -46,7 +46,7 @@ def test_a_receipt_tells_the_hour_of_london_and_nothing_of_the_number() -> None:
     number = "+442079460123"
     made = Decision(Verdict.ALLOW, Reason.NOT_LISTED, number, f"{number} is on no list", REGISTERS)
     at = datetime(2026, 7, 3, 9, 59, 59, tzinfo=UTC)
-    body = receipt_body("4K7X2Q9RMR", "c-1", 7, made, at, CALLER, SHOWN)
+    body = receipt_fact("4K7X2Q9RMR", "c-1", 7, made, at, CALLER, SHOWN).values()
     assert body["hour"] == "2026-07-03T10:00+01:00"
     assert [(each["name"], each["as_of"]) for each in body["registers"]] == [
         ("tps", "2026-03-01"), ("ctps", "2026-03-01"),

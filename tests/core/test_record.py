@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.core.record import decision_body, refusal
+from gate.core.record import decision_fact, refusal
 from gate.core.terms import ALLOWING, Reason, RegisterView
 from gate.core.wording import sentence
 from tests.support.screening import ATTEMPT, CTPS, OWN, TPS, screen
@@ -15,7 +15,7 @@ from tests.support.screening import ATTEMPT, CTPS, OWN, TPS, screen
 
 def test_law_1_11_the_decision_holds_its_proof() -> None:
     decision = screen(registers=(replace(TPS, listed=True), CTPS))
-    body = decision_body(decision, ATTEMPT)
+    body = decision_fact(decision, ATTEMPT).values()
     assert json.loads(json.dumps(body)) == body
     assert body == {
         "number": "+442079460000",
@@ -41,13 +41,16 @@ def test_law_1_11_the_decision_holds_its_proof() -> None:
 
 def test_law_1_11_what_came_from_outside_is_bounded_and_valid_unicode() -> None:
     attempt = replace(ATTEMPT, raw_number="9" * 100_000, claimed_by="bad\udcff", presentation="\ud800" * 999)
-    body = decision_body(screen(attempt), attempt)
+    body = decision_fact(screen(attempt), attempt).values()
     json.dumps(body, ensure_ascii=False).encode("utf-8")
     assert len(body["raw"]) == 256
     assert len(body["presentation"]) == 256
     assert body["raw"].endswith("…")
     assert body["claimed_by"] == "bad?"
-    assert decision_body(screen(registers=[RegisterView("tps", "missing")]), ATTEMPT)["registers"][0]["as_of"] is None
+    assert (
+        decision_fact(screen(registers=[RegisterView("tps", "missing")]), ATTEMPT).values()["registers"][0]["as_of"]
+        is None
+    )
 
 
 def test_refusal() -> None:
@@ -57,7 +60,7 @@ def test_refusal() -> None:
     assert decision.explanation == sentence(Reason.RECORDER_UNAVAILABLE)
     own_words = refusal(Reason.GATE_STOPPING, replace(ATTEMPT, raw_number="alice"), "Back at noon.")
     assert (own_words.number, own_words.explanation) == ("", "Back at noon.")
-    json.dumps(decision_body(decision, ATTEMPT))
+    json.dumps(decision_fact(decision, ATTEMPT).values())
 
 
 @pytest.mark.parametrize("reason", sorted(ALLOWING))

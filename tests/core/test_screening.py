@@ -10,7 +10,7 @@ import pytest
 
 from gate.core.hours import Hours
 from gate.core.own_lists import last_consent, live_consents
-from gate.core.record import decision_body
+from gate.core.record import decision_fact
 from gate.core.rules import AttemptLimits, Rules, days_left
 from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic, Tried
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
@@ -373,7 +373,7 @@ def test_law_1_7_service_calls_skip_registers_consents_and_hours() -> None:
     )
     assert decision.allowed
     assert decision.reason is Reason.SERVICE_CALL
-    assert decision_body(decision, replace(ATTEMPT, purpose=Purpose.SERVICE))["claimed_by"] == "account:alice"
+    assert decision_fact(decision, replace(ATTEMPT, purpose=Purpose.SERVICE)).values()["claimed_by"] == "account:alice"
 
 
 @pytest.mark.parametrize(

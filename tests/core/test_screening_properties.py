@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gate.core.hours import Hours
 from gate.core.numbers import Number, is_emergency_or_short, parse, presentable
 from gate.core.own_lists import covering, expired, last_consent, live_consents
-from gate.core.record import decision_body
+from gate.core.record import decision_fact
 from gate.core.screening import decide
 from gate.core.terms import ALLOWING, Attempt, Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic
 from tests.support.examples import examples
@@ -122,7 +122,7 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
     assert decision.reason is not Reason.INTERNAL_ERROR
     assert decision.allowed is (decision.reason in ALLOWING)
     assert decision.explanation
-    json.dumps(decision_body(decision, attempt), ensure_ascii=False).encode()
+    json.dumps(decision_fact(decision, attempt).values(), ensure_ascii=False).encode()
     assert decide(attempt, number=number, **given_) == decision
     if not decision.allowed:
         return

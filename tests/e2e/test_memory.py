@@ -13,6 +13,7 @@ from tests.support.keeping import plant
 from tests.support.requesting import PERSON, SPELLED, opened
 from tests.support.sealed import first_key
 from tests.support.vault import found_in
+from tests.support.written import written
 
 PATIENCE = 90
 OTHER = "02079460124"
@@ -33,7 +34,7 @@ def test_the_objector_is_refused_on_the_first_call_and_nothing_erased_opens(tmp_
     private = first_key(gate)
     with opened(gate.folder) as house:
         body = {"day": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}", "complete": True}
-        house.keep("retention_swept", "retention", "gate", {**body, "terms": {"months": 12, "years": {}}})
+        written(house, "retention_swept", "retention", "gate", {**body, "terms": {"months": 12, "years": {}}})
         young = datetime.now(UTC) - timedelta(days=30)
         for name, at, number in (
             ("old", OLD, "+442079460125"),

@@ -15,6 +15,7 @@ from gate.operations.operation import Note
 from gate.operations.requests.free_words import ALONE, RESTS
 from tests.support.asking import ByName
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
+from tests.support.written import written
 
 NAME = "Pat Person"
 OF_THEIRS = "a call, an entry of a list, a hold or a request: it goes with that"
@@ -86,8 +87,8 @@ def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> 
         for purpose in ("what Pat complains of", "annual audit"):
             desk.audit_export(**times, recipient=key.id, purpose=purpose, openers=[key.id], actor=ANN)
         for kind, field in ALONE.items():
-            house.keep(kind, "log", ANN, {field: f"asked for by {NAME} herself"})
-            house.keep(kind, "log", ANN, {field: "nobody asked"})
+            written(house, kind, "log", ANN, {field: f"asked for by {NAME} herself"})
+            written(house, kind, "log", ANN, {field: "nobody asked"})
         erased(house)
         for kind in ALONE:
             left = [body for body in bodies(house, kind) if body]
@@ -100,8 +101,10 @@ def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> 
 @pytest.mark.parametrize("words", [SPELLED, NAME])
 def test_what_a_proof_rests_on_is_left_whole_and_told_of(house: DataFolder, words: str) -> None:
     """The reason of a restore was emptied with all of it, and no call could be decided any more."""
-    house.keep("evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": f"before {words} asked"})
-    house.keep("bundle_exported", "b-1", ANN, {"from": "", "to": "", "recipient": "k", "purpose": f"for {words}"})
+    written(
+        house, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": f"before {words} asked"}
+    )
+    written(house, "bundle_exported", "b-1", ANN, {"from": "", "to": "", "recipient": "k", "purpose": f"for {words}"})
     done = erased(house)
     assert None not in (*bodies(house, "evidence_restored"), *bodies(house, "bundle_exported"))
     assert (
@@ -113,7 +116,7 @@ def test_what_a_proof_rests_on_is_left_whole_and_told_of(house: DataFolder, word
 
 def test_an_emptied_restore_gives_up_nothing_and_stops_no_call(house: DataFolder) -> None:
     """As an earlier version has left it."""
-    house.keep("evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": SPELLED})
+    written(house, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": SPELLED})
     house.store.call(
         lambda tx: tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE kind = 'evidence_restored'", [])
     )

@@ -24,6 +24,7 @@ from tests.support.asking import ByName
 from tests.support.gatehouse import UNLISTED, dialgate
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
+from tests.support.written import written
 
 THIRD = "+442079460123"
 
@@ -78,14 +79,14 @@ def forged(path: Path, change: Callable[[bytes], bytes]) -> None:
 def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folder: Path, place: Path) -> None:
     with opened(folder) as house:
         said = {"number": OTHER, "how": "phone", "wording": "yes", "who": "Olly Other", "evidence": "a letter"}
-        house.keep("consent", "c" * 32, ANN, said)
+        written(house, "consent", "c" * 32, ANN, said)
     backup = Backup(folder)
     with opened(folder) as house:
         desk = ByName(house)
         objection = desk.objection_add(number=UNLISTED, actor=ANN)["id"]
         lifted = desk.objection_add(number="02079460124", actor=ANN)["id"]
-        house.keep("objection_removed", lifted, ANN, {"reason": "a slip"})
-        house.keep("consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
+        written(house, "objection_removed", lifted, ANN, {"reason": "a slip"})
+        written(house, "consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
         desk.hold_add(recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
         reference = granted(house)
         desk.request_carry_out(request=reference, execute=True, actor=ANN)

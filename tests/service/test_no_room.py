@@ -18,7 +18,7 @@ from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.operation import Caller
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact, Played
-from gate.service.retry_queue import NOT_KEPT, RetryQueue
+from gate.service.retry_queue import RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 from tests.support.waiting import PATIENCE
 
@@ -241,7 +241,7 @@ def test_a_fact_that_cannot_be_written_does_not_keep_the_others_waiting(play: Pl
     bad = Fact(kind="objection", subject=NUMBER, at=NOW, actor="callee", body={"number": NUMBER})
     queue.keep(good, bad)
     play.settle()
-    assert sorted(play.kinds()) == ["ended", NOT_KEPT]
+    assert sorted(play.kinds()) == ["ended", "not_kept"]
     assert (queue.settled, settled[-1:]) == (True, [True])
 
 

@@ -31,6 +31,7 @@ from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.settings import VALID, write
 from tests.support.vault import private_key
+from tests.support.written import written
 
 ANN, BEN = "user:ann(1000)", "user:ben(1001)"
 BOB = private_key("Bob (auditor)", "auditor")
@@ -155,7 +156,7 @@ def test_a_proposal_of_an_earlier_version_waits_no_more(house: DataFolder, clock
     """It names no plan: nobody can tell what was shown."""
     body = {"op": "hold_release", "arguments": {"hold_id": hold(house), "reason": "settled"}}
     more = {"id": "p-9", "digest": sha256(canonical(body)).hexdigest(), "until": stamp(clock.time + timedelta(hours=2))}
-    house.keep("proposed", "x", ANN, body | more)
+    written(house, "proposed", "x", ANN, body | more)
     assert ByName(house).proposal_list(actor=BEN)["items"] == []
 
 
@@ -172,7 +173,7 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
     for number, body in enumerate(bodies):
         digest = sha256(canonical(body)).hexdigest()
         until = stamp(clock.time + timedelta(hours=24))
-        house.keep("proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
+        written(house, "proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
     assert ByName(house).proposal_list(actor=BEN)["items"] == []
     for number in range(len(bodies)):
         with pytest.raises(UsageError, match="nothing of id"):
@@ -183,7 +184,7 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
         "takes": "2 recordings",
     }
     digest = sha256(canonical(good)).hexdigest()
-    house.keep("proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
+    written(house, "proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
     assert [each["id"] for each in ByName(house).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
 
 

@@ -26,6 +26,7 @@ from gate.operations.requests.reminding import RequestWatch
 from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
+from tests.support.written import written
 
 ANN = "user:ann(1000)"
 TODAY = date(2026, 9, 3)
@@ -186,7 +187,7 @@ def test_what_was_told_before_proofs_were_kept_stays_as_it_is(house: DataFolder,
     refused = opened(house, "restriction")
     STEPS[events.Refused](house, refused)
     row = do(house, "show", refused)
-    house.keep("request_authority_told", row["id"], ANN, {"on": TODAY.isoformat()})
+    written(house, "request_authority_told", row["id"], ANN, {"on": TODAY.isoformat()})
     assert do(house, "show", refused)["told"] == ["authority"]
     assert do(house, "told", refused)["state"] == "closed"
 

@@ -249,7 +249,9 @@ def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
     keeping.retention.sweep(actor="user:ann(1)", reason="before the answer to 07700 900123")
     found, _ = keeping.store.call(lambda tx: requests.mentions(tx, ["+447700900123"], 0, 100))
     keeping.store.call(
-        lambda tx: erase_facts(tx, [leaf for leaf, *_ in found], subject="r", at=NOW, actor="x", receipt={})
+        lambda tx: erase_facts(
+            tx, [leaf for leaf, *_ in found], subject="r", at=NOW, actor="x", basis="request", what="facts"
+        )
     )
     last = keeping.retention.status()["last"]
     assert (len(found), last["day"], last.get("reason")) == (1, "2027-03-02", None)
@@ -260,7 +262,9 @@ def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
 def test_an_erased_sweep_is_passed_over(keeping):
     keeping.put(swept("2027-03-01"), swept("2027-03-02"))
     (head,) = keeping.rows("SELECT max(leaf_index) AS leaf FROM facts")
-    keeping.store.call(lambda tx: erase_facts(tx, [head["leaf"]], subject="r", at=NOW, actor="x", receipt={}))
+    keeping.store.call(
+        lambda tx: erase_facts(tx, [head["leaf"]], subject="r", at=NOW, actor="x", basis="request", what="facts")
+    )
     assert keeping.retention.status()["last"]["day"] == "2027-03-01"
     assert keeping.retention.daily() is not None
 

@@ -21,6 +21,7 @@ from tests.support.evidence import decision
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import ANN, PERSON, asked, key_of, opened
 from tests.support.requesting import prepared as folder_of
+from tests.support.written import written
 
 NOW = datetime(2027, 3, 2, 12, tzinfo=UTC)
 NUMBERS = [f"+4420794601{n:02}" for n in range(60, 70)]
@@ -154,7 +155,7 @@ def test_contacts_neither_imported_nor_called_go(house: DataFolder) -> None:
 def test_the_daily_one_waits_for_somebody_at_the_first_time_and_where_a_term_became_shorter(house: DataFolder) -> None:
     call(house, "due", NUMBERS[0], months_ago(24))
     body = {"day": "2027-03-02", "complete": True, "terms": {"months": 12, "years": {}}}
-    house.keep("retention_swept", "retention", "gate", body)
+    written(house, "retention_swept", "retention", "gate", body)
     with pytest.raises(RefusedError, match="never swept"):
         house.terms.daily()
     assert any("terms waits" in each for each in ByName(house).status(actor=ANN)["warnings"])
@@ -261,7 +262,7 @@ def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(house
     why = {"reason": "the claim of Mrs Old", "reference": "Old 17", "actor": ANN}
     released, standing = (desk.hold_add(number=number, **why)["id"] for number in NUMBERS[:2])
     desk.hold_release(hold_id=released, reason="Mrs Old settled", actor=ANN)
-    house.keep("words", "log", ANN, {"of": "evidence_restored", "text": "for Mrs Old"})
+    written(house, "words", "log", ANN, {"of": "evidence_restored", "text": "for Mrs Old"})
     house.clock = SetClock(NOW)
     assert counts(house)["requests"] == 1
     desk.retention_terms_sweep(actor=ANN)

@@ -15,9 +15,7 @@ PERSON = "+447700900001"
 
 def erase(store, *leaves):
     return store.call(
-        lambda tx: erase_facts(
-            tx, leaves, subject="req-1", at=START, actor="user:root(0)", receipt={"request": "req-1"}
-        )
+        lambda tx: erase_facts(tx, leaves, subject="req-1", at=START, actor="user:root(0)", basis="request", what="all")
     )
 
 
@@ -41,7 +39,7 @@ def test_the_number_is_in_no_file_and_the_person_stays_uncallable(store):
     assert [row["leaf_index"] for row in rows] == [0, leaves[0]]
     (said,) = store.call(lambda tx: tx.query("SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
     body = json.loads(said["body"])
-    assert (body["leaves"], body["request"], body["filed"]) == ([0, leaves[0]], "req-1", {})
+    assert (body["leaves"], body["basis"], body["what"], body["filed"]) == ([0, leaves[0]], "request", "all", {})
     asked = "SELECT made_at, number_hash, source, call_id, scope FROM objections LIMIT 1"
     (row,) = store.call(lambda tx: tx.query(asked))
     assert row["number_hash"] == number_hash(PEPPER, PERSON)
@@ -76,7 +74,7 @@ def test_an_erasure_that_fails_has_erased_nothing(store):
     put(store, decision("c1"))
 
     def half(tx):
-        erase_facts(tx, [0], subject="req-1", at=START, actor="x", receipt={})
+        erase_facts(tx, [0], subject="req-1", at=START, actor="x", basis="request", what="facts")
         tx.append(decision("c1"))
 
     before = store.call(lambda tx: tx.query("SELECT * FROM calls"))

@@ -37,7 +37,9 @@ def fill(store):
     put(store, Fact("hold_released", "h2", START, "x", {"reason": "over"}))
     put(store, decision("lost", NUMBERS[18]), Fact("answered", "lost", START, "gate", {"codec": "PCMU"}))
     put(store, Fact("ended", "lost", START, "gate", {"by": "callee", "bridged": False, "seconds": 0.0}))
-    store.call(lambda tx: erase_facts(tx, [2], subject="req", at=START, actor="user:ann(1)", receipt={}))
+    store.call(
+        lambda tx: erase_facts(tx, [2], subject="req", at=START, actor="user:ann(1)", basis="request", what="facts")
+    )
 
 
 @pytest.mark.parametrize("page", [3, 20_000])

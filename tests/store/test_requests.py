@@ -47,6 +47,13 @@ def event(kind, day):
     return kind(on=DAY + timedelta(days=day), **extra.get(kind, {}))
 
 
+COUNTS = dict.fromkeys(("calls", "recordings", "facts", "held_back", "held_calls"), 0)
+MORE = {
+    events.PackMade: {"calls": 0, "recordings": 0, "left_out": 0, "sha256": ""},
+    events.Erased: COUNTS | {"whole": True, "held_by": [], "open_requests": [], "backups_until": ""},
+    events.Rectified: {"records": []},
+}
+"""What the facts hold besides the events."""
 steps = st.lists(st.tuples(st.sampled_from(sorted(KINDS, key=lambda each: each.__name__)), st.integers(0, 40)))
 
 
@@ -62,7 +69,7 @@ def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
             request, _ = handle(request, event(kind, day))
         except UnexpectedEvent:
             continue
-        put(store, Fact(KINDS[kind], request_id, START, ANN, body_of(event(kind, day))))
+        put(store, body_of(event(kind, day), **MORE.get(kind, {})).fact(request_id, START, ANN))
         found = store.call(lambda tx: book.find(tx, request_id))
         assert found["state"] == request.state
         assert (found["paused_on"] is None) == (request.paused_on is None)

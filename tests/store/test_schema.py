@@ -98,7 +98,7 @@ def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp
         decision("listed", reason="service_call", **listed),
         decision("erased", reason="service_call", **listed),
     )
-    store.call(lambda tx: erase_facts(tx, [3], subject="r", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [3], subject="r", at=START, actor="x", basis="request", what="facts"))
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
@@ -156,7 +156,7 @@ def test_the_reference_of_a_hold_erased_before_goes(tmp_path, monkeypatch):
     store = open_store(tmp_path)
     for name in ("gone", "kept"):
         put(store, Fact("hold", name, START, "x", hold | {"reason": "a claim", "reference": f"Pat {name}"}))
-    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
@@ -218,7 +218,7 @@ def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_
     monkeypatch.setitem(TOUCHED, "objection", ((table, derive),))
     store = open_store(tmp_path)
     put(store, *own_lists())
-    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
     store.close()
     monkeypatch.undo()
     open_store(tmp_path).close()
@@ -255,7 +255,7 @@ def test_calls_kept_before_are_found_by_their_call_id(tmp_path, monkeypatch):
     before_listed_service(monkeypatch)
     store = open_store(tmp_path)
     put(store, decision("a", sip_call_id="a@pbx"), decision("gone", sip_call_id="b@pbx"), decision("none"))
-    store.call(lambda tx: erase_facts(tx, [1], subject="r", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [1], subject="r", at=START, actor="x", basis="request", what="facts"))
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)

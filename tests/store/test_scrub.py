@@ -20,7 +20,7 @@ def read(store):
     """A store with an erased number, and a reader that saw it."""
     put(store, decision("c1", PERSON))
     reader = Reader(store.path)
-    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
     yield reader
     reader.close()
 

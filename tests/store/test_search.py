@@ -271,7 +271,7 @@ def test_a_leaf_with_what_it_commits_to(store):
     assert (found["kind"], found["subject"], found["body"]["number"], found["signed"]) == ("decision", "a", NUMBER, 1)
     assert hashlib.sha256(b"\x00" + found["leaf"].encode()).hexdigest() == found["hash"]
     assert found["commit"] in found["leaf"]
-    store.call(lambda tx: erase_facts(tx, [1], subject="r-1", at=START, actor="gate", receipt={}))
+    store.call(lambda tx: erase_facts(tx, [1], subject="r-1", at=START, actor="gate", basis="request", what="facts"))
     gone = window(store, lambda tx: search.leaf(tx, 1))
     assert (gone["erased"], gone["body"], gone["signed"]) == (True, None, None)
     assert window(store, lambda tx: search.leaf(tx, 99)) is None

@@ -31,7 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(store, Fact("exported", "rec-000010", START + timedelta(days=50), "x", {"call_id": "call-000010"}))
     put(store, Fact("about", "b-1", START + timedelta(days=50), "x", {}))
     (leaf,) = leaves_of(store, "call-000011", "decision")
-    store.call(lambda tx: erase_facts(tx, [leaf], subject="r", at=START + timedelta(days=60), actor="x", receipt={}))
+    store.call(
+        lambda tx: erase_facts(
+            tx, [leaf], subject="r", at=START + timedelta(days=60), actor="x", basis="request", what="facts"
+        )
+    )
     store.close()
     return made
 

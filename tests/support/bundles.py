@@ -167,7 +167,9 @@ def _restrict_and_erase(house: DataFolder) -> None:
         lambda tx: tx.query("SELECT leaf_index FROM facts WHERE subject = 'call-erased' AND kind = 'decision'")
     )
     house.store.call(
-        lambda tx: erase_facts(tx, [leaf["leaf_index"]], subject="req-1", at=later, actor="test", receipt={})
+        lambda tx: erase_facts(
+            tx, [leaf["leaf_index"]], subject="req-1", at=later, actor="test", basis="request", what="facts"
+        )
     )
 
 

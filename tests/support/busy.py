@@ -127,7 +127,9 @@ def _erase(store: EvidenceStore) -> None:
 
     def forget(tx: StoreTransaction) -> None:
         rows = tx.query("SELECT leaf_index FROM facts WHERE subject IN ('obj-1', 'con-2', 'call-000003')")
-        erase_facts(tx, [row["leaf_index"] for row in rows], subject="req-1", at=at, actor="gate", receipt={})
+        erase_facts(
+            tx, [row["leaf_index"] for row in rows], subject="req-1", at=at, actor="gate", basis="request", what="facts"
+        )
 
     store.call(forget)
     put(store, Fact("bundle_exported", "bundle-1", at, "user:root(0)", {"from": "2026-03-02", "to": "2026-03-03"}))

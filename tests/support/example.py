@@ -20,6 +20,7 @@ from pathlib import Path
 from gate.config import load
 from gate.config.schema import ATTEMPTS
 from gate.config.write import amend
+from gate.core.facts.keys import RecipientRetired
 from gate.operations.data_folder import DataFolder
 from gate.store.recipients import TERMS
 
@@ -82,6 +83,6 @@ def without_recipients(folder: Path) -> Path:
         house = DataFolder(load(folder / "config.toml"), stack)
         for row in house.keyring().recipients():
             terms = {name: row[name] for name in TERMS}
-            house.keep("recipient_retired", row["id"], "user:test(0)", terms)
+            house.keep(RecipientRetired(**terms), row["id"], "user:test(0)")
             (folder / "data" / "recipients" / f"{row['id']}.json").unlink()
     return folder

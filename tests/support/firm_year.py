@@ -32,6 +32,7 @@ from tests.support.keeping import plant
 from tests.support.requesting import ANN, sound
 from tests.support.settings import VALID, write
 from tests.support.vault import PASSPHRASE, add_recipient, private_key
+from tests.support.written import written
 
 Days = Iterator[str]
 BEGINS: Final = "2027-11-01"
@@ -218,7 +219,7 @@ class Year:
     def given(self, house: DataFolder, recording: str, bundle: str) -> None:
         """A recording went to the auditor in a bundle."""
         body = {"call_id": f"call-{recording}", "purpose": "yearly audit", "recipient": self.auditor.id}
-        house.keep("exported", recording, ANN, body | {"bundle": bundle})
+        written(house, "exported", recording, ANN, body | {"bundle": bundle})
 
     def run(self, tellings: Sequence[Callable[[Story], Days]]) -> list[Story]:
         """All stories, told day by day."""

@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from gate.core.receipts import KIND, Caller, new_code, receipt_body
+from gate.core.receipts import Caller, new_code, receipt_fact
 from gate.core.terms import Decision, Reason, RegisterView, Verdict
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
@@ -38,8 +38,8 @@ def receipted(store: EvidenceStore, seed: int, number: str, at: datetime, **said
     def work(tx: Any) -> None:
         leaf = tx.append(decision(call, number, at=at, **said))
         tx.append(Fact("answered", call, at, "gate", {"codec": "PCMU"}))
-        body = receipt_body(code(seed), call, leaf, made, at, CALLER, SHOWN)
-        tx.append(Fact(KIND, f"receipt-{seed}", at, "gate", body))
+        body = receipt_fact(code(seed), call, leaf, made, at, CALLER, SHOWN)
+        tx.append(body.fact(f"receipt-{seed}", at, "gate"))
         tx.append(Fact("ended", call, at, "gate", {"by": "callee", "seconds": 9.0}))
 
     store.call(work)

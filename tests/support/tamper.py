@@ -63,5 +63,5 @@ def rewrite(folder, leaf_index=None, **changed):
 
 def erase(folder, *leaves):
     store = open_store(folder)
-    store.call(lambda tx: erase_facts(tx, leaves, subject="req-1", at=START, actor="x", receipt={}))
+    store.call(lambda tx: erase_facts(tx, leaves, subject="req-1", at=START, actor="x", basis="request", what="facts"))
     store.close()

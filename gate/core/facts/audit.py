@@ -12,7 +12,7 @@ from gate.core.facts.marks import Code, Firm, Id, Maybe, Rests, Sort, Subject, T
 
 @fact("log_signed", Subject.LOG)
 class LogSigned(Body, frozen=True, kw_only=True):
-    """A checkpoint was signed."""
+    """A checkpoint was signed: the index of this leaf and one is its size, the time is the checkpoint's."""
 
     earlier: Annotated[Maybe[dict[str, Any]], Sort.ID] = UNSET
     """Checkpoints from before there was such a leaf: how many, and a hash of all of them."""

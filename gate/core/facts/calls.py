@@ -242,5 +242,7 @@ class ReceiptTold(Body, frozen=True, kw_only=True):
 
     call_id: Id
     how: Annotated[Code, Column("told_how")]
+    """``spoken`` or ``sent``."""
     done: Annotated[bool, Column("told")]
     why: Annotated[Code, COLUMN]
+    """Why it was not; empty where it was."""

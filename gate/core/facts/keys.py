@@ -55,6 +55,9 @@ class _Moved(Body, frozen=True, kw_only=True):
 class KeysRewrapped(_Moved, frozen=True, kw_only=True):
     """It opens from now on what another one opens."""
 
+    dropped: Maybe[list[Id]] = UNSET
+    """What was taken from the other one with it, before that was a fact of its own."""
+
 
 @fact("keys_dropped", Subject.RECIPIENT)
 class KeysDropped(_Moved, frozen=True, kw_only=True):

@@ -80,7 +80,8 @@ class RetentionSwept(Body, frozen=True, kw_only=True):
 
 @fact("retention_reason", Subject.GATE, term=Term.REQUESTS)
 class RetentionReason(Body, frozen=True, kw_only=True):
-    """Why somebody swept by hand."""
+    """Why somebody swept by hand: it follows the sweep. People write numbers into reasons, and an erasure that empties
+    them leaves the sweep whole."""
 
     reason: Words
 

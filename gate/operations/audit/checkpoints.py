@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gate.converting import convert
+from gate.core.facts import audit as facts
+from gate.core.facts.audit import EvidenceRestored
+from gate.core.facts.retention import Beside
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import SignedCheckpoint
-from gate.operations.audit.standing import CLOCK_ACCEPTED
 from gate.operations.operation import (
     ADMINS,
     EVERYBODY,
@@ -22,12 +24,10 @@ from gate.operations.operation import (
     operation,
 )
 from gate.store import search
-from gate.store.said import WORDS
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
-RESTORED: Final = "evidence_restored"
 
 # --- made ----------------------------------------------------------------------------------------------------------
 
@@ -142,10 +142,9 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
             "the evidence is behind no checkpoint: there is nothing to accept",
             hint="dialgate audit verify says what is wrong, where anything is",
         )
-    body = {"after": given_up["after"], "to": given_up["to"], "places": given_up["places"]}
-    accepted = folder.fact(RESTORED, "log", caller.actor, body)
-    said = folder.fact(WORDS, "log", caller.actor, {"of": RESTORED, "text": asked.reason})
-    folder.store.call(lambda tx: [tx.append(fact) for fact in (accepted, said)])
+    accepted = EvidenceRestored(after=given_up["after"], to=given_up["to"], places=given_up["places"])
+    said = Beside(of=accepted.kind, text=asked.reason)
+    folder.store.call(lambda tx: [tx.append(folder.fact(body, "log", caller.actor)) for body in (accepted, said)])
     signed = folder.log.checkpoint()
     more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
     return convert(given_up | more, Restored)
@@ -184,7 +183,7 @@ def audit_clock(folder: DataFolder, asked: AuditClock, caller: Caller) -> ClockA
     if latest is None:
         raise UsageError("the clock is not behind the log: there is nothing to accept", hint="dialgate status")
     at = folder.clock.now().isoformat()
-    folder.keep(CLOCK_ACCEPTED, "log", caller.actor, {"latest": latest.isoformat(), "reason": asked.reason})
+    folder.keep(facts.ClockAccepted(latest=latest.isoformat(), reason=asked.reason), "log", caller.actor)
     folder.log.checkpoint()
     folder.trust.look()
     return ClockAccepted(at=at, latest=latest.isoformat(), clock_behind=folder.trust.clock_behind is not None)

@@ -19,6 +19,9 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.evidence import stamp
+from gate.core.facts.audit import BundleExported, BundleSigned
+from gate.core.facts.recordings import Exported
+from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.verifying import Checkpoints
@@ -28,7 +31,6 @@ from gate.operations.retention.erasing import hold_of
 from gate.store import kept
 from gate.store.paging import no_place
 from gate.store.queries import marks
-from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -87,11 +89,15 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
     _check_openable(folder, period, who["id"], asked.openers, caller)
     bundle = folder.new_id()
-    body = {"from": period[0], "to": period[1], "recipient": who["id"], "recipient_purpose": who["purpose"]}
-    body["openers"] = asked.openers
-    said = folder.fact(WORDS, bundle, caller.actor, {"of": "bundle_exported", "text": asked.purpose})
-    begun = folder.fact("bundle_exported", bundle, caller.actor, body)
-    folder.store.call(lambda tx: [tx.append(fact) for fact in (begun, said)])
+    begun = BundleExported(
+        since=period[0],
+        to=period[1],
+        recipient=who["id"],
+        recipient_purpose=who["purpose"],
+        openers=asked.openers,
+    )
+    said = Beside(of=begun.kind, text=asked.purpose)
+    folder.store.call(lambda tx: [tx.append(folder.fact(body, bundle, caller.actor)) for body in (begun, said)])
     return ExportBegun(
         bundle=bundle,
         recipient=convert(who, Recipient),
@@ -191,8 +197,8 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             restriction = held[name][-1].name if name in held else ""
             status, why = _status(now, restriction, wraps[name], recordings)
             if status == "included":
-                body = {"call_id": row["call_id"], "recipient": begun["recipient"], "bundle": asked.bundle}
-                tx.append(folder.fact("exported", name, caller.actor, body))
+                body = Exported(call_id=row["call_id"], recipient=begun["recipient"], bundle=asked.bundle)
+                tx.append(folder.fact(body, name, caller.actor))
             items.append(now | {"status": status, "why": why})
         return items
 
@@ -275,8 +281,8 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     def keep(tx: StoreTransaction) -> None:
         if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [asked.bundle]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
-        body = {"manifest_sha256": made["sha256"], "manifest_size": made["size"], "checkpoint": signed.size}
-        tx.append(folder.fact("bundle_signed", asked.bundle, caller.actor, body))
+        body = BundleSigned(manifest_sha256=made["sha256"], manifest_size=made["size"], checkpoint=signed.size)
+        tx.append(folder.fact(body, asked.bundle, caller.actor))
 
     folder.store.call(keep)
     folder.bundles.sign(asked.bundle, made["sha256"], made["folder"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from gate.audit.report import MOST_FAULTS
+from gate.core.facts import audit as facts
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import LogFault, LogVerified
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-VERIFIED: Final = "log_verified"
 Checkpoints = Annotated[
     list[tuple[Line, Annotated[str, msgspec.Meta(max_length=8000)]]],
     msgspec.Meta(max_length=100),
@@ -46,16 +46,16 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
         heed = folder.verifications.checked(caller.actor, caller.progress, _stopped)
         heed(0.0, "the database file")
         report = _with_memory(folder, folder.log.verify(heed, asked.vkey, asked.checkpoints))
-    body = {
-        "ok": report.ok,
-        "size": report.size,
-        "root": report.root,
-        "first_fault": msgspec.to_builtins(report.first_fault),
-    }
+    body = facts.LogVerified(
+        ok=report.ok,
+        size=report.size,
+        root=report.root,
+        first_fault=msgspec.to_builtins(report.first_fault),
+    )
     try:
-        folder.keep(VERIFIED, "log", caller.actor, body)
+        folder.keep(body, "log", caller.actor)
     except StoreError as error:  # what was found must be told even where nothing can be kept any more
-        log.error("not_noted", kind=VERIFIED, error=str(error))
+        log.error("not_noted", kind=body.kind, error=str(error))
     return report
 
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from gate.core.facts import audit as facts
 from gate.operations.operation import ADMINS, Caller, Line, Request, Response, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
-BEGUN: Final = "backup_begun"
-MADE: Final = "backup_made"
 BATCH: Final = 64
 """Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
 
@@ -37,7 +36,7 @@ def backup_begin(folder: DataFolder, asked: BackupBegin, caller: Caller) -> Back
     """Begin a backup: the log says who takes the wrapped keys out, and until when they may be kept."""
     until = (folder.today() + timedelta(days=folder.config.retention.backup_days)).isoformat()
     name = folder.new_id()
-    folder.keep(BEGUN, name, caller.actor, {"keys_until": until})
+    folder.keep(facts.BackupBegun(keys_until=until), name, caller.actor)
     return BackupBegun(id=name, made_at=folder.clock.now().isoformat(), keys_until=until)
 
 
@@ -97,6 +96,6 @@ class BackupDone(Request[BackupMade], frozen=True):
 @operation(BackupDone, "backup_done", roles=ADMINS)
 def backup_done(folder: DataFolder, asked: BackupDone, caller: Caller) -> BackupMade:
     """Keep in the log that a backup is whole, by the digests of its lists of files."""
-    body = {"files": asked.files, "data_sha256": asked.data_sha256, "keys_sha256": asked.keys_sha256}
-    folder.keep(MADE, asked.id, caller.actor, body)
+    body = facts.BackupMade(files=asked.files, data_sha256=asked.data_sha256, keys_sha256=asked.keys_sha256)
+    folder.keep(body, asked.id, caller.actor)
     return BackupMade(asked.id)

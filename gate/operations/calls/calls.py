@@ -6,8 +6,11 @@ from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from gate.converting import convert
 from gate.core.evidence import stamp
+from gate.core.facts.retention import NumberShown
 from gate.core.showing import local
 from gate.errors import UsageError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
@@ -33,13 +36,10 @@ if TYPE_CHECKING:
     from gate.store.queries import Source
     from gate.store.transaction import StoreTransaction
 
-MANY_LOOKUPS: Final = "many_lookups"
-"""Kind of the fact that an account looked up many numbers within an hour."""
 _MANY: Final = """
 SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
 WHERE kind = 'many_lookups' AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
 """
-SHOWN: Final = "number_shown"
 
 
 class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
@@ -220,8 +220,8 @@ def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
 
     def work(tx: StoreTransaction) -> str:
         number = found if contact else look(tx)
-        body = {"kind": kind, "why": asked.why} | ({"reference": reference} if contact else {})
-        tx.append(folder.fact(SHOWN, kind if contact else asked.id, caller.actor, body))
+        body = NumberShown(sort=kind, why=asked.why, reference=reference if contact else UNSET)
+        tx.append(folder.fact(body, kind if contact else asked.id, caller.actor))
         return number
 
     return Revealed(folder.store.call(work))

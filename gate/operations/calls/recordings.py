@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from gate.converting import convert
+from gate.core.facts.recordings import Exported
 from gate.core.retention import Kind
 from gate.errors import RefusedError, UsageError, VaultError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
@@ -134,8 +135,8 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
 
     def take(tx: StoreTransaction) -> dict[str, Any]:
         row = _openable(tx, asked.recording_id, there=bool(wraps))
-        body = {"call_id": row["call_id"], "purpose": asked.purpose, "recipient": asked.recipient}
-        tx.append(folder.fact("exported", asked.recording_id, caller.actor, body))
+        body = Exported(call_id=row["call_id"], purpose=asked.purpose, recipient=asked.recipient)
+        tx.append(folder.fact(body, asked.recording_id, caller.actor))
         return row
 
     row = folder.store.call(take)

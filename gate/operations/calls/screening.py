@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from gate.core.kinds import cost
 from gate.core.numbers import NumberRefused, parse
-from gate.core.record import decision_body
+from gate.core.record import decision_fact
 from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation
-from gate.ports import Fact
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -135,8 +134,7 @@ def _keep_call_for_help(
 ) -> None:
     """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room. Without a line to wait for
     that, what cannot be kept is told in the gate's own log."""
-    body = decision_body(decision, attempt) | origin
-    fact = Fact(kind="decision", subject=decision_id, at=folder.clock.now(), actor=attempt.claimed_by, body=body)
+    fact = decision_fact(decision, attempt, **origin).fact(decision_id, folder.clock.now(), attempt.claimed_by)
     if folder.gate.keep is not None:
         folder.gate.keep(fact)
         return

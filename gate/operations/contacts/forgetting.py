@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
+from gate.core.facts import contacts as facts
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.contacts.ids import ContactIds
@@ -64,8 +67,8 @@ def contacts_forget(folder: DataFolder, asked: ContactsForget, caller: Caller) -
             )
         gone = rows.forget_number(tx, number)
         if gone:
-            body = {"contacts": gone} | ({"reason": reason} if reason else {})
-            tx.append(folder.fact("contacts_forgotten", "contacts", caller.actor, body))
+            body = facts.ContactsForgotten(contacts=gone, reason=reason or UNSET)
+            tx.append(folder.fact(body, "contacts", caller.actor))
         return gone
 
     gone = folder.store.call(work)

@@ -16,6 +16,7 @@ import numpy as np
 
 from gate.batched import batched
 from gate.core.evidence import stamp
+from gate.core.facts import contacts as facts
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.crm_file import CrmFile, Part
@@ -139,8 +140,7 @@ class ListImport:
                 leaf=leaf,
             )
             rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
-            body = {**fact, "contacts": contacts}
-            tx.append(folder.fact("contacts_imported", "contacts", self.actor, body))
+            tx.append(folder.fact(facts.ContactsImported(**fact, contacts=contacts), "contacts", self.actor))
             return contacts
 
         return self._answer(fact, folder.store.call(swap), not_utf8=file.not_utf8)

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gate.converting import convert
+from gate.core.facts.lists import ListExported
 from gate.core.showing import LONDON
 from gate.core.terms import Topic
 from gate.errors import UsageError
@@ -273,8 +274,8 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
     if asked.after is None:
         folder.contacts.up_to_date()
         if asked.export:
-            body = {"list": "contacts", "since": asked.since.isoformat()}
-            folder.keep("list_exported", folder.new_id(), caller.actor, body)
+            body = ListExported(list="contacts", since=asked.since.isoformat())
+            folder.keep(body, folder.new_id(), caller.actor)
     found, following = _page(folder, asked.after, asked.limit, {}, changed_since=asked.since)
     items = [
         ContactChange(

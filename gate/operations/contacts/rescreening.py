@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gate.converting import convert
 from gate.core.evidence import stamp
+from gate.core.facts import contacts as facts
 from gate.core.hours import Hours
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
@@ -208,16 +209,18 @@ class Contacts:
             if progress:
                 progress(min(done * AT_ONCE / max(len(known.numbers), 1), 1.0), "screening the contacts")
         registers = screener.registers.identities
-        body = {"why": why, "contacts": known.contacts, **totals, "topic": current["topic"], "registers": registers}
+        body = facts.ContactsScreened(
+            why=why, contacts=known.contacts, topic=current["topic"], registers=registers, **totals
+        )
 
         def over(tx: StoreTransaction) -> None:
             rows.screened(tx, current["list"], at=stamp(now), registers=registers, leaf=leaf)
-            tx.append(folder.fact("contacts_screened", "contacts", actor, body))
+            tx.append(folder.fact(body, "contacts", actor))
 
         folder.store.call(over)
-        log.info("contacts_screened", why=why, contacts=known.contacts, **totals)
+        log.info(body.kind, why=why, contacts=known.contacts, **totals)
         self._catch_up()
-        return body
+        return body.values()
 
     def _catch_up(self) -> None:
         """Screen again each number whose own entries have changed."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from gate.core.facts import contacts as facts
 from gate.core.terms import Purpose, Topic
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity
@@ -42,6 +43,6 @@ class Screened(Request[ScreeningKept], frozen=True):
 def screened(folder: DataFolder, asked: Screened, caller: Caller) -> ScreeningKept:
     """Log that a file was screened in bulk, with what it rested on and what came of it."""
     screening_id = folder.new_id()
-    body = msgspec.to_builtins(asked) | {"as_of": asked.as_of.isoformat()}
-    folder.keep("screened", screening_id, caller.actor, body)
+    body = facts.Screened(**{**msgspec.to_builtins(asked), "as_of": asked.as_of.isoformat()})
+    folder.keep(body, screening_id, caller.actor)
     return ScreeningKept(id=screening_id)

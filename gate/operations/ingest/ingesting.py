@@ -19,11 +19,12 @@ import queue
 import threading
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
 from gate.core.evidence import stamp
+from gate.core.facts.recordings import RecordingOpened
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
@@ -31,9 +32,9 @@ from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.keys.recipients import admitted
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
 from gate.operations.parsing import number_of
-from gate.ports import Fact, RecordingClosed
+from gate.ports import RecordingClosed
 from gate.service.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
-from gate.service.reconcile import closing_body
+from gate.service.reconcile import closing
 from gate.vault.sealer import Seal, sealer
 
 if TYPE_CHECKING:
@@ -194,15 +195,15 @@ class Ingests:
         now, recording_id = folder.clock.now(), closed.recording_id
         call_id, by = (found.row["call_id"], found.by) if found else (self._not_asked(tx, given, now), "nothing")
         began = _began(given.asked.at, found) or now
-        body: dict[str, Any] = {
-            "call_id": call_id, "key_id": seal.key_id, "path": path,
-            "recipients": [recipient for recipient, _ in seal.wraps], "commitments": dict(seal.commitments),
-            "purpose": folder.config.recording.purpose, "from": FROM, "began_at": began.isoformat(), "bound_by": by,
-            "source_sha256": given.sound.sha256, "codec": given.sound.wav.codec, "rate": given.sound.wav.rate,
-            "channels": given.sound.wav.channels,
-        }  # fmt: skip
-        tx.append(Fact("recording_opened", recording_id, now, actor, body))
-        tx.append(Fact("recording_closed", recording_id, now, actor, {"call_id": call_id, **closing_body(closed)}))
+        opened = RecordingOpened(
+            call_id=call_id, key_id=seal.key_id, path=path,
+            recipients=[recipient for recipient, _ in seal.wraps], commitments=dict(seal.commitments),
+            purpose=folder.config.recording.purpose, origin=FROM, began_at=began.isoformat(), bound_by=by,
+            source_sha256=given.sound.sha256, codec=given.sound.wav.codec, rate=given.sound.wav.rate,
+            channels=given.sound.wav.channels,
+        )  # fmt: skip
+        tx.append(opened.fact(recording_id, now, actor))
+        tx.append(closing(call_id, closed).fact(recording_id, now, actor))
         refused = note_against_refusal(tx, call_id, recording_id, actor, now)
         return RecordingIngested(
             recording_id=recording_id, call_id=call_id, already=False, bound_by=by, refused=refused,

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gate.batched import batched
+from gate.core.facts import keys as facts
 from gate.core.retention import asked as sorted_by_holds
 from gate.core.showing import many
 from gate.log import Logger
-from gate.operations.keys.wraps import REWRAPPED, in_force
+from gate.operations.keys.wraps import in_force
 from gate.operations.operation import (
     ADMINS,
     Caller,
@@ -46,15 +47,15 @@ log = Logger()
 
 PAGE: Final = 200
 """Recordings of one transaction and one shredding: what a call's decision may have to wait for."""
-DROPPED: Final = "keys_dropped"
-_SOURCES = """
+_KINDS = f"kind IN ('{facts.KeysRewrapped.kind}', '{facts.KeysDropped.kind}')"
+_SOURCES = f"""
 SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts
-WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL
-"""
-_MOVED = """
+WHERE {_KINDS} AND body IS NOT NULL
+"""  # noqa: S608 - names of the code
+_MOVED = f"""
 SELECT leaf_index, kind, subject, body FROM facts
-WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?
-"""
+WHERE {_KINDS} AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?
+"""  # noqa: S608 - names of the code
 
 
 class KeysDropped(MayWait, frozen=True):
@@ -109,7 +110,9 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
         def decide(tx: StoreTransaction, ids: Sequence[str] = part) -> list[str]:
             free = unheld(tx, ids)
             if free:
-                tx.append(folder.fact(DROPPED, asked.target, caller.actor, {"from": asked.source, "recordings": free}))
+                tx.append(
+                    folder.fact(facts.KeysDropped(source=asked.source, recordings=free), asked.target, caller.actor)
+                )
             return free
 
         free = folder.store.call(decide)
@@ -155,7 +158,11 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
         return 0
     taken: dict[str, dict[str, str]] = defaultdict(dict)
     for kind, target, body in _facts(store):
-        given, gone = (body["recordings"], body.get("dropped", ())) if kind == REWRAPPED else ((), body["recordings"])
+        given, gone = (
+            (body["recordings"], body.get("dropped", ()))
+            if kind == facts.KeysRewrapped.kind
+            else ((), body["recordings"])
+        )
         for recording in given:
             taken[target].pop(recording, None)  # given to somebody from whom it had been taken
         if body["from"] in back:

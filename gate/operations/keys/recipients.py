@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from gate.converting import convert
+from gate.core.facts import keys as facts
 from gate.errors import RefusedError, VaultError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
@@ -188,7 +189,7 @@ def key_add(folder: DataFolder, asked: KeyAdd, caller: Caller) -> Recipient:
     keyring = folder.keyring()
     terms: dict[str, Any] = {"role": asked.role, "purpose": asked.purpose, "half": asked.half}
     row = keyring.read(asked.text, exports_only=asked.exports_only, **terms)
-    folder.keep("recipient_added", row["id"], caller.actor, _terms(row))
+    folder.keep(facts.RecipientAdded(**_terms(row)), row["id"], caller.actor)
     return convert(keyring.add(asked.text, exports_only=asked.exports_only, **terms), Recipient)
 
 
@@ -215,8 +216,8 @@ def key_change(folder: DataFolder, asked: KeyChange, caller: Caller) -> Recipien
     }
     before, after = keyring.terms(asked.recipient_id, **terms)
     if after != before:
-        body = _terms(after) | {"before": _terms(before)}
-        folder.keep("recipient_changed", asked.recipient_id, caller.actor, body)
+        body = facts.RecipientChanged(**_terms(after), before=_terms(before))
+        folder.keep(body, asked.recipient_id, caller.actor)
         keyring.change(asked.recipient_id, **terms)
     return convert(after, Recipient)
 
@@ -255,7 +256,7 @@ def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetir
             hint="Give them to another recipient first: dialgate key rotate KEY --to RECIPIENT",
         )
     if not asked.dry_run:
-        folder.keep("recipient_retired", asked.recipient_id, caller.actor, _terms(row))
+        folder.keep(facts.RecipientRetired(**_terms(row)), asked.recipient_id, caller.actor)
         keyring.retire(asked.recipient_id)
     return convert(row | worth | {"retired": not asked.dry_run}, KeyRetired)
 

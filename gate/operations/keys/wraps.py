@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
+from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
 from gate.errors import RefusedError, UsageError
 from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth, must_be_logged
 from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 UNPROVEN: Final = "wrap_not_proven"
-REWRAPPED: Final = "keys_rewrapped"
 BATCH: Final = 64
 """Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
 Batch = Annotated[int, msgspec.Meta(ge=1, le=BATCH)]
@@ -83,7 +83,7 @@ def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
     page = folder.keys.held(asked.source, asked.target, asked.after, asked.limit)
     given = [each.recording_id for each in page if not each.there]
     if given:
-        folder.keep("keys_given_out", asked.source, caller.actor, {"to": asked.target, "recordings": given})
+        folder.keep(KeysGivenOut(to=asked.target, recordings=given), asked.source, caller.actor)
     items = [
         WrappedKey(recording_id=each.recording_id, key_id=each.key_id, wrap=None if each.there else _text(each.wrap))
         for each in page
@@ -133,7 +133,7 @@ def key_rewrap(folder: DataFolder, asked: KeyRewrap, caller: Caller) -> Rewrappe
                     reason=UNPROVEN,
                     hint="Make it with the private key: dialgate key rotate KEY --to RECIPIENT",
                 )
-    folder.keep(REWRAPPED, asked.target, caller.actor, {"from": asked.source, "recordings": sorted(wraps)})
+    folder.keep(KeysRewrapped(source=asked.source, recordings=sorted(wraps)), asked.target, caller.actor)
     return Rewrapped(added=folder.keys.give(asked.source, asked.target, wraps))
 
 
@@ -169,8 +169,8 @@ def key_unproven(folder: DataFolder, asked: KeyUnproven, caller: Caller) -> Unpr
     known = _commitments(folder, [each.recording_id for each in page])
     given = [each.recording_id for each in page if known.get(each.recording_id)]
     if given:
-        body = {"to": asked.recipient_id, "recordings": given}
-        folder.keep("keys_given_out", asked.recipient_id, caller.actor, body)
+        body = KeysGivenOut(to=asked.recipient_id, recordings=given)
+        folder.keep(body, asked.recipient_id, caller.actor)
     items = [
         WrappedKey(
             recording_id=each.recording_id,
@@ -205,7 +205,7 @@ def key_prove(folder: DataFolder, asked: KeyProve, caller: Caller) -> WrapsProve
     proofs = _decoded("a proof", asked.proofs)
     good, bad = folder.keyring().prove(asked.recipient_id, proofs, _commitments(folder, list(proofs)))
     if good:
-        folder.keep("keys_proven", asked.recipient_id, caller.actor, {"recordings": sorted(good)})
+        folder.keep(KeysProven(recordings=sorted(good)), asked.recipient_id, caller.actor)
     return WrapsProven(proven=folder.keys.prove(asked.recipient_id, good), failed=sorted(bad))
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from gate.converting import convert
+from gate.core.facts.lists import Consent, ListExported
+from gate.core.facts.lists import ConsentWithdrawn as Withdrawn
 from gate.core.own_lists import last_day
 from gate.core.terms import Objection, Purpose, Scope
 from gate.errors import UsageError
@@ -111,22 +113,23 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
     if faults := list(scope_faults(fields)):
         raise UsageError("; ".join(faults), hint="See: dialgate manual registers-and-lists")
     consent_id = folder.new_id()
-    body = {
-        "number": e164,
-        "given_at": given.isoformat(),
-        "how": asked.how,
-        "wording": asked.wording,
-        "who": asked.who,
-        "evidence": asked.evidence,
-        **({"after_objection": True} if asked.after_objection else {}),
-    }
 
     def work(tx: StoreTransaction) -> ConsentAdded:
         scope = checked_scope(folder, tx, fields, given)
         objection = standing(tx, e164, now)
         if asked.after_objection:
             _check_after(objection, given)
-        tx.append(folder.fact("consent", consent_id, caller.actor, body | scope))
+        body = Consent(
+            number=e164,
+            given_at=given.isoformat(),
+            how=asked.how,
+            wording=asked.wording,
+            who=asked.who,
+            evidence=asked.evidence,
+            after_objection=True if asked.after_objection else msgspec.UNSET,
+            **scope,
+        )
+        tx.append(folder.fact(body, consent_id, caller.actor))
         notice = "" if asked.after_objection or not objection else _blocked_by(objection)
         until = _ends(folder, given, asked.holds_until, longer=scope["holds_longer"])
         return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), holds_until=until, notice=notice)
@@ -196,7 +199,7 @@ def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller)
         ]
         now = folder.clock.now().isoformat()
         for each in ids:
-            tx.append(folder.fact("consent_withdrawn", each, caller.actor, {"at": now, "reason": asked.reason}))
+            tx.append(folder.fact(Withdrawn(at=now, reason=asked.reason), each, caller.actor))
         return ids
 
     withdrawn = folder.store.call(work)
@@ -309,16 +312,23 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         consent_id = held["id"] if held else folder.new_id()
         if held is None:
             scope = checked_scope(folder, tx, fields, entry.given_at)
-            body: dict[str, Any] = {"number": e164, "given_at": entry.given_at.astimezone(UTC).isoformat()}
-            body |= {"how": entry.how, "wording": entry.wording, "who": entry.who, "evidence": entry.evidence}
-            body |= scope
+            body = Consent(
+                number=e164,
+                given_at=entry.given_at.astimezone(UTC).isoformat(),
+                how=entry.how,
+                wording=entry.wording,
+                who=entry.who,
+                evidence=entry.evidence,
+                file=file,
+                **scope,
+            )
             idle += standing(tx, e164, folder.clock.now()) is not None
-            tx.append(folder.fact("consent", consent_id, caller.actor, body | file))
+            tx.append(folder.fact(body, consent_id, caller.actor))
         else:
             _check_same(held, scope_of(fields))
         if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
-            body = {"at": entry.withdrawn_at.astimezone(UTC).isoformat(), "reason": entry.withdrawn_why}
-            tx.append(folder.fact("consent_withdrawn", consent_id, caller.actor, body | file))
+            at = entry.withdrawn_at.astimezone(UTC).isoformat()
+            tx.append(folder.fact(Withdrawn(at=at, reason=entry.withdrawn_why, file=file), consent_id, caller.actor))
             return True
         return held is None
 
@@ -377,5 +387,5 @@ class ConsentExport(Paged[Page[ConsentRow]], frozen=True):
 def consent_export(folder: DataFolder, asked: ConsentExport, caller: Caller) -> Page[ConsentRow]:
     """A page of the consents, numbers in full, the withdrawn ones too; the first one logs who takes the list out."""
     if asked.after is None:
-        folder.keep("list_exported", folder.new_id(), caller.actor, {"list": "consents"})
+        folder.keep(ListExported(list="consents"), folder.new_id(), caller.actor)
     return _page(folder, asked.after, asked.limit)

@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from gate.core import numbers
 from gate.core.days import time_of_day
+from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused
 from gate.core.own_lists import last_day, live_consents, own_day_fault, standing_objection, unspoken
 from gate.core.repairs import likely
@@ -210,9 +211,9 @@ def check_entries(name: str, entries: Sequence[Entry], now: datetime) -> None:
         raise UsageError("\n".join([f"nothing of this batch of {name} was kept", *faults]))
 
 
-def origin(entry: Entry, source_name: str, sha256: str) -> dict[str, Any]:
-    """The file and line that an entry comes from, as they stand in its fact; empty where no file was named."""
-    return {"file": {"name": source_name, "sha256": sha256, "line": entry.line}} if source_name or sha256 else {}
+def origin(entry: Entry, source_name: str, sha256: str) -> File | UnsetType:
+    """The file and line that an entry comes from, as they stand in its fact; nothing where no file was named."""
+    return {"name": source_name, "sha256": sha256, "line": entry.line} if source_name or sha256 else UNSET
 
 
 def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str, Any], list[str]]:

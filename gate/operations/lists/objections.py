@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
+from gate.core.facts.lists import ListExported, Objection
+from gate.core.facts.lists import ObjectionRemoved as Removed
 from gate.core.own_lists import live_consents, standing_objection
 from gate.core.terms import Scope
 from gate.errors import UsageError
@@ -75,20 +78,22 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
 def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> ObjectionAdded:
     """Keep that someone does not want to be called again; it holds from the next call."""
     e164 = number_of(asked.number)
-    body: dict[str, Any] = {"number": e164, "source": asked.source, "note": asked.note, "call_id": None}
-    body["scope"] = asked.scope.value
+    made_at: str | UnsetType = UNSET
     if asked.made_at:
         made = asked.made_at.astimezone(UTC)
         if made > folder.clock.now():
             raise UsageError(
                 f"an objection cannot be made in the future ({asked.made_at})", hint="Give the time it was made."
             )
-        body["made_at"] = made.isoformat()
+        made_at = made.isoformat()
+    body = Objection(
+        number=e164, source=asked.source, note=asked.note, call_id=None, scope=asked.scope.value, made_at=made_at
+    )
 
     def work(tx: StoreTransaction) -> ObjectionAdded:
         before = standing(tx, e164, folder.clock.now())
         wider = asked.scope is Scope.ALL and not any(each.scope is Scope.ALL for each in tx.objections(e164))
-        fact = last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body))
+        fact = last_word(tx, folder.fact(body, folder.new_id(), caller.actor))
         tx.append(fact)
         notice = f"An objection of {made_text(before)} stands already: nothing changes." if before and not wider else ""
         return ObjectionAdded(
@@ -127,7 +132,7 @@ def objection_remove(folder: DataFolder, asked: ObjectionRemove, caller: Caller)
             each.id for each in tx.objections(number_or_id(asked.target, "objection"))
         ]
         for each in ids:
-            tx.append(folder.fact("objection_removed", each, caller.actor, {"reason": asked.reason}))
+            tx.append(folder.fact(Removed(reason=asked.reason), each, caller.actor))
         return ids
 
     removed = folder.store.call(work)
@@ -230,13 +235,17 @@ def keep_objections(
             return False
         if made is not None and any(each.made_at == made for each in as_wide):
             return False
-        body: dict[str, Any] = {"number": e164, "source": entry.source, "note": entry.note, "call_id": None}
-        body["scope"] = scope.value
-        body |= origin(entry, source_name, sha256)
-        if made is not None:
-            body["made_at"] = made.isoformat()
+        body = Objection(
+            number=e164,
+            source=entry.source,
+            note=entry.note,
+            call_id=None,
+            scope=scope.value,
+            file=origin(entry, source_name, sha256),
+            made_at=made.isoformat() if made is not None else UNSET,
+        )
         idle += standing(tx, e164, folder.clock.now()) is not None
-        tx.append(last_word(tx, folder.fact("objection", folder.new_id(), actor, body)))
+        tx.append(last_word(tx, folder.fact(body, folder.new_id(), actor)))
         return True
 
     kept = sum(map(keep, entries))
@@ -253,5 +262,5 @@ class ObjectionExport(Paged[Page[ObjectionRow]], frozen=True):
 def objection_export(folder: DataFolder, asked: ObjectionExport, caller: Caller) -> Page[ObjectionRow]:
     """A page of the objections in force, numbers in full; the first one logs who takes the list out."""
     if asked.after is None:
-        folder.keep("list_exported", folder.new_id(), caller.actor, {"list": "objections"})
+        folder.keep(ListExported(list="objections"), folder.new_id(), caller.actor)
     return _page(folder, asked.after, asked.limit)

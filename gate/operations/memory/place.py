@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate.config import Config
+from gate.core.facts.audit import MemoryCompleted, MemoryRenewed
 from gate.errors import GateError, UsageError
 from gate.log import Logger
 from gate.operations.memory.replaying import contradicted, replay
@@ -32,8 +33,6 @@ log = Logger()
 
 LONGEST: Final = timedelta(hours=1)
 """Marketing goes on for so long while acts wait for the second place."""
-RENEWED: Final = "memory_renewed"
-COMPLETED: Final = "memory_completed"
 
 
 class SecondPlace:
@@ -177,7 +176,7 @@ class SecondPlace:
             self._folder.store.memory = None
             aside = self._memory.in_time(lambda: _aside(journal))
             head = self._memory.in_time(journal.create)
-            self._folder.keep(RENEWED, "memory", actor, {"reason": reason, "why": why})
+            self._folder.keep(MemoryRenewed(reason=reason, why=why), "memory", actor)
             self._note_head(head, -1)
             self._memory = Memory(journal, self._folder.pepper, self._folder.clock.now)
             self._why = ""
@@ -229,7 +228,7 @@ class SecondPlace:
         held = _held(found)
         count = self._folder.store.alone(lambda connection: memory.complete(connection, held, upto))
         if count:
-            self._folder.keep(COMPLETED, "memory", REPLAYED_BY, {"acts": count})
+            self._folder.keep(MemoryCompleted(acts=count), "memory", REPLAYED_BY)
             log.error("memory_completed", acts=count, hint="somebody has changed gate.db or the journal: audit verify")
             self._completed = (
                 f"The memory journal lacked {count:,} acts that the store said it holds: somebody has changed gate.db"

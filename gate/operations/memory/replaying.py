@@ -19,7 +19,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import UNSET, UnsetType
+
 from gate.batched import batched
+from gate.core.facts.audit import MemoryReplayed
+from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.requests import RequestReplayed
+from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH
 from gate.ports import Fact
@@ -35,8 +41,6 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-REPLAYED: Final = "memory_replayed"
-REQUEST_REPLAYED: Final = "request_replayed"
 _DONE: Final = (
     ("hold_released", "holds", "released_at", "hold {} was released"),
     ("consent_withdrawn", "consents", "withdrawn_at", "consent {} was withdrawn"),
@@ -78,8 +82,8 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
     counts["facts"] = sum(_erase_again(folder, known, act) for act in erased)
     counts["requests"] = _mark(folder, erased)
     if any(counts.values()):
-        folder.keep(REPLAYED, "memory", REPLAYED_BY, {"entries": entries, **counts})
-        log.warning(REPLAYED, entries=entries, **counts)
+        folder.keep(MemoryReplayed(entries=entries, **counts), "memory", REPLAYED_BY)
+        log.warning(MemoryReplayed.kind, entries=entries, **counts)
     return counts
 
 
@@ -158,7 +162,7 @@ def _release(folder: DataFolder, released: dict[str, Row]) -> int:
     def work(tx: StoreTransaction, part: Sequence[str]) -> int:
         standing = _ids(tx, "holds", part, " AND released_at IS NULL")
         for key in sorted(standing):
-            tx.append(folder.fact("hold_released", key, REPLAYED_BY, {"reason": _WHY}))
+            tx.append(folder.fact(HoldReleased(reason=_WHY), key, REPLAYED_BY))
         return len(standing)
 
     return _in_parts(folder, work, list(released))
@@ -180,8 +184,8 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
                 if number is None:
                     continue  # the store holds nothing of them that could be taken
                 on["number"] = number
-            body = {"kind": act["kind"], "target": act["target"], **on, "reason": _WHY, "reference": "memory journal"}
-            tx.append(folder.fact("hold", key, REPLAYED_BY, body))
+            body = Hold(sort=act["kind"], target=act["target"], **on, reason=_WHY, reference="memory journal")
+            tx.append(folder.fact(body, key, REPLAYED_BY))
             count += 1
         return count
 
@@ -205,8 +209,7 @@ def _objections(folder: DataFolder, objections: list[Row]) -> int:
             key = _again("objection", act["id"]) if act["id"] in there else act["id"]
             if act["id"] in there and _blocked(tx, key, act["hash"]):
                 continue
-            scope = {"scope": act["scope"]} if "scope" in act else {}
-            tx.append(_objection(folder, key, act["hash"], act["at"], scope))
+            tx.append(_objection(folder, key, act["hash"], act["at"], act.get("scope", UNSET)))
             count += 1
         return count
 
@@ -236,9 +239,9 @@ def _again(what: str, key: str) -> str:
     return hashlib.sha256(f"{what} {key} again".encode()).hexdigest()[:32]
 
 
-def _objection(folder: DataFolder, key: str, digest: str, at: str, more: Row) -> Fact:
-    body = {"number_hash": digest, "made_at": at, "source": "memory", "note": _WHY, **more}
-    return folder.fact("objection", key, REPLAYED_BY, body)
+def _objection(folder: DataFolder, key: str, digest: str, at: str, scope: str | UnsetType = UNSET) -> Fact:
+    body = Objection(number_hash=digest, made_at=at, source="memory", note=_WHY, scope=scope)
+    return folder.fact(body, key, REPLAYED_BY)
 
 
 def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
@@ -246,8 +249,7 @@ def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
         standing = _ids(tx, "consents", [act["id"] for act in part], " AND withdrawn_at IS NULL")
         for act in part:
             if act["id"] in standing:
-                body = {"at": act["at"], "reason": _WHY}
-                tx.append(folder.fact("consent_withdrawn", act["id"], REPLAYED_BY, body))
+                tx.append(folder.fact(ConsentWithdrawn(at=act["at"], reason=_WHY), act["id"], REPLAYED_BY))
         return len(standing)
 
     return _in_parts(folder, work, withdrawn)
@@ -279,7 +281,7 @@ def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
         count = 0
         for digest, (key, at) in part:
             if not _blocked(tx, key, digest):
-                tx.append(_objection(folder, key, digest, at, {}))
+                tx.append(_objection(folder, key, digest, at))
                 count += 1
         return count
 
@@ -323,10 +325,10 @@ def _mark(folder: DataFolder, erased: list[Row]) -> int:
         count = 0
         for act in part:
             row = requests.find(tx, act["id"])
-            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act["id"], REQUEST_REPLAYED])
+            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act["id"], RequestReplayed.kind])
             if row is not None and row["carried_at"] is None and not done:
-                body = {"carried_at": act["at"], "whole": act["whole"]}
-                tx.append(folder.fact(REQUEST_REPLAYED, act["id"], REPLAYED_BY, body))
+                body = RequestReplayed(carried_at=act["at"], whole=act["whole"])
+                tx.append(folder.fact(body, act["id"], REPLAYED_BY))
                 count += 1
         return count
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from gate.converting import convert
+from gate.core.facts import registers as facts
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
@@ -28,7 +29,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.operations.registers.first_seen import FirstSeen, day_of, first_seen, refuse_again, sha256_of
-from gate.operations.registers.in_force import IMPORTED, REFUSED, facts_of, states
+from gate.operations.registers.in_force import IMPORTED, facts_of, states
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import guess_as_of
 from gate.store import queries
@@ -144,9 +145,15 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     except RegisterFailed:
         raise
     except RegisterError as error:
-        body = {"name": name, "source_name": file.name, "why": error.message, "watched": asked.once}
-        body["source_sha256"] = source_sha256
-        folder.keep(REFUSED, folder.new_id(), caller.actor, body | {"path_said": file.said})
+        refused = facts.RegisterRefused(
+            name=name,
+            source_name=file.name,
+            why=error.message,
+            watched=asked.once,
+            source_sha256=source_sha256,
+            path_said=file.said,
+        )
+        folder.keep(refused, folder.new_id(), caller.actor)
         raise
     states(folder)  # from now on everybody is answered from the new snapshot
     try:
@@ -154,7 +161,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     except GateError as error:  # the snapshot is in force: its leaf waits for nothing else
         log.error("contacts_not_compared", register=name, error=error.message)
         report["contacts"] = None
-    folder.keep(IMPORTED, folder.new_id(), caller.actor, report | {"path_said": file.said})
+    folder.keep(facts.RegisterImported(**report, path_said=file.said), folder.new_id(), caller.actor)
     if not contacts.background:
         contacts.follow(caller.progress)
     return convert(report, RegisterImported)
@@ -205,7 +212,8 @@ def note_editions(folder: DataFolder) -> None:
         noted = {body.get("sha256") for _, body in facts_of(tx, IMPORTED)}
         for row in rows:
             if row["sha256"] not in noted:
-                tx.append(folder.fact(IMPORTED, folder.new_id(), "gate", _edition(row) | {"noted_late": True}))
+                body = facts.RegisterImported(**_edition(row), noted_late=True)
+                tx.append(folder.fact(body, folder.new_id(), "gate"))
 
     folder.store.call(work)
 

@@ -14,9 +14,10 @@ from gate.converting import convert
 from gate.core import receipts
 from gate.core import request_words as events
 from gate.core import requests as rules
+from gate.core.facts import requests as kinds
 from gate.errors import RefusedError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
-from gate.operations.requests.facts import KINDS, last
+from gate.operations.requests.facts import last
 from gate.operations.requests.proofs import same_name
 from gate.operations.requests.searching import (
     EarlierRequest,
@@ -106,7 +107,7 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
     def work(tx: StoreTransaction) -> Contents:
         row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
-        scope = last(course, KINDS[events.Searched])
+        scope = last(course, kinds.Searched)
         held = what_is_held(tx, row, book.calls(tx, scope.get("calls", [])))
         others = {each["reference"] for each in book.of_numbers(tx, held["lines"]) if _of_other(row, each)}
         earlier = [each for each in held["requests"] if each["reference"] not in others]

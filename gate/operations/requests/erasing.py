@@ -25,12 +25,13 @@ from typing import Any
 
 from gate.clock import Clock
 from gate.core import request_words as events
+from gate.core.facts import requests as kinds
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.operation import plan_changed
-from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last
+from gate.operations.requests.facts import last
 from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
 from gate.operations.requests.proofs import nameless, same_name
@@ -38,7 +39,6 @@ from gate.operations.requests.steps import load
 from gate.operations.requests.telling import MOST, to_tell
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
-from gate.ports import Fact
 from gate.store import requests as book
 from gate.store import said, transfers
 from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
@@ -161,21 +161,23 @@ class RequestEraser:
 
     def _begin(self, tx: StoreTransaction, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
         row = self._granted(tx, name)
-        receipt = last(book.course(tx, row["id"]), CARRIED)
+        receipt = last(book.course(tx, row["id"]), kinds.Carried)
         if receipt and row["carried_at"] and self._begun(tx, row):
             return None, receipt
         plan = self._ready(tx, row, digest)
         if reason.strip():
-            tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
+            said_at = kinds.SaidAt(step="erasing", text=reason.strip())
+            tx.append(said_at.fact(row["id"], self._clock.now(), actor))
         if row["carrying_at"] is None or _again(row):
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
-            body = {"calls": [each["call_id"] for each in plan.calls]}
+            calls = [each["call_id"] for each in plan.calls]
             # named while it is still known what went to whom
             course = book.course(tx, row["id"])
-            leaves = leaves_about(tx, body["calls"], plan.lines, whole=plan.whole)
-            body["recipients"] = handed_out(tx, recordings, plan.lines)
-            body["recipients"] += in_bundles(tx, [*leaves, *emptied(course)])
-            tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
+            leaves = leaves_about(tx, calls, plan.lines, whole=plan.whole)
+            recipients = handed_out(tx, recordings, plan.lines)
+            recipients += in_bundles(tx, [*leaves, *emptied(course)])
+            body = kinds.Carrying(calls=calls, recipients=recipients)
+            tx.append(body.fact(row["id"], self._clock.now(), actor))
         return plan, {}
 
     def _begun(self, tx: StoreTransaction, row: Row) -> bool:
@@ -202,7 +204,7 @@ class RequestEraser:
 
     def _plan(self, tx: StoreTransaction, row: Row) -> Plan:
         course = book.course(tx, row["id"])
-        scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
+        scope, carrying = last(course, kinds.Searched), last(course, kinds.Carrying)
         whole, lines = bool(scope.get("whole")), row["numbers"]
         calls = book.calls(tx, carrying.get("calls") or scope["calls"])
         known = {each["call_id"] for each in calls}
@@ -346,32 +348,30 @@ class RequestEraser:
         )
 
     def _receipt(self, tx: StoreTransaction, plan: Plan, facts: int, actor: str) -> Row:
-        kept = last(book.course(tx, plan.request_id), CARRIED)
+        kept = last(book.course(tx, plan.request_id), kinds.Carried)
         row = book.find(tx, plan.request_id)
         if kept and row and row["carried_at"]:
             return kept
         calls, course = book.calls(tx, [each["call_id"] for each in plan.calls]), book.course(tx, plan.request_id)
         # who asked is forgotten with the confirmation
         leaves = [*emptied(course), *book.personal_leaves(tx, plan.request_id)]
-        body: dict[str, Any] = {
-            "calls": len(plan.going),
-            "recordings": sum(each["recording"] == "erased" for each in calls),
-            "shared": sum(each["recording"] == "erased" and each["call_id"] in plan.shared for each in calls),
-            "facts": facts,
-            "whole": plan.whole,
-            "held_back": sum(each["recording"] not in GONE for each in calls),
-            "held_calls": len(plan.held),
-            "held_by": plan.held_by,
-            "held": plan.held_count,
-            "open_requests": self._still_open(tx, plan),
-            "mentions": sorted(plan.mentions),
-            "backups_until": self._retention.backups_until().isoformat(),
-            "tell": to_tell(
-                tx, course, [each["recording_id"] for each in calls if each["recording"] == "erased"], leaves
-            ),
-        }
-        tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
-        return body
+        body = kinds.Carried(
+            calls=len(plan.going),
+            recordings=sum(each["recording"] == "erased" for each in calls),
+            shared=sum(each["recording"] == "erased" and each["call_id"] in plan.shared for each in calls),
+            facts=facts,
+            whole=plan.whole,
+            held_back=sum(each["recording"] not in GONE for each in calls),
+            held_calls=len(plan.held),
+            held_by=plan.held_by,
+            held=plan.held_count,
+            open_requests=self._still_open(tx, plan),
+            mentions=sorted(plan.mentions),
+            backups_until=self._retention.backups_until().isoformat(),
+            tell=to_tell(tx, course, [each["recording_id"] for each in calls if each["recording"] == "erased"], leaves),
+        )
+        tx.append(body.fact(plan.request_id, self._clock.now(), actor))
+        return body.values()
 
     def _still_open(self, tx: StoreTransaction, plan: Plan) -> list[str]:
         """References of other requests of the person that are not over: they keep their numbers until they are."""

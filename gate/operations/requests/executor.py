@@ -11,9 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
+from gate.core.facts.lists import Objection
+from gate.core.facts.requests import Opened
+from gate.core.facts.retention import Hold
 from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do, Request, State
+from gate.core.retention import Kind, Target
 from gate.errors import UsageError
-from gate.operations.requests.facts import OPENED
+from gate.operations.requests.facts import last
 from gate.service.objecting import last_word
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -39,13 +45,12 @@ def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
     if request.asks is Asks.OBJECTION:
         _named(row)
-    opened = next((each["body"] for each in book.course(tx, row["id"]) if each["kind"] == OPENED), None) or {}
-    wide = {"scope": opened["scope"]} if "scope" in opened else {}
+    scope = last(book.course(tx, row["id"]), Opened).get("scope", UNSET)
     for place, number in enumerate(row["numbers"]):
         objection_id = f"{row['id']}-o{place}"
         if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
-            body = {"number": number, "source": "request", "note": "", "call_id": None} | wide
-            tx.append(last_word(tx, folder.fact("objection", objection_id, actor, body)))
+            body = Objection(number=number, source="request", note="", call_id=None, scope=scope)
+            tx.append(last_word(tx, folder.fact(body, objection_id, actor)))
     return False
 
 
@@ -55,9 +60,16 @@ def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: Requ
     for place, number in enumerate(row["numbers"]):
         hold_id = f"{row['id']}-r{place}"
         if not tx.query("SELECT id FROM holds WHERE id = ?", (hold_id,)):
-            body = {"kind": "restriction", "target": "number", "recording_id": None, "call_id": None, "number": number}
-            body |= {"reason": "asked for by the person", "reference": row["reference"]}
-            tx.append(folder.fact("hold", hold_id, actor, body))
+            body = Hold(
+                sort=Kind.RESTRICTION.value,
+                target=Target.NUMBER.value,
+                recording_id=None,
+                call_id=None,
+                number=number,
+                reason="asked for by the person",
+                reference=row["reference"],
+            )
+            tx.append(folder.fact(body, hold_id, actor))
     return False
 
 

@@ -11,52 +11,47 @@ from datetime import date
 from typing import Any, Final
 
 from gate.core import request_words as words
+from gate.core.facts import Body
+from gate.core.facts import requests as facts
 from gate.core.request_words import Asks, Event, Ground, LetterKind, Request
 from gate.core.requests import opened, replayed
 from gate.core.showing import london_day
 from gate.types import Row
 
-OPENED: Final = "request_opened"
-PERSON: Final = "request_person"
-WORDS: Final = "request_words"
-"""What was said at a step, in free text: erased with the person."""
 STATEMENT: Final = "statement"
 """The step at which something was put right."""
-CARRYING: Final = "request_carrying"
-CARRIED: Final = "request_carried"
-PACK: Final = "request_pack_made"
-MADE: Final = "letter_made"
-SENT: Final = "letter_sent"
 
-EVENTS: Final[Mapping[str, type[Event]]] = {
-    "request_identity_asked": words.IdentityAsked,
-    "request_identity_proven": words.IdentityProven,
-    "request_clarification_asked": words.ClarificationAsked,
-    "request_clarified": words.Clarified,
-    "request_extended": words.Extended,
-    "request_searched": words.Searched,
-    "request_acknowledged": words.Acknowledged,
-    "request_granted": words.Granted,
-    "request_refused": words.Refused,
-    PACK: words.PackMade,
-    CARRIED: words.Erased,
-    "request_rectified": words.Rectified,
-    MADE: words.LetterMade,
-    "request_person_told": words.PersonTold,
-    "request_authority_told": words.AuthorityTold,
-    "request_part_told": words.PartTold,
-    "request_recipient_told": words.RecipientTold,
-    "request_fulfilled": words.Fulfilled,
-    "request_withdrawn": words.Withdrawn,
+KINDS: Final[Mapping[type[Event], type[Body]]] = {
+    words.IdentityAsked: facts.IdentityAsked,
+    words.IdentityProven: facts.IdentityProven,
+    words.ClarificationAsked: facts.ClarificationAsked,
+    words.Clarified: facts.Clarified,
+    words.Extended: facts.Extended,
+    words.Searched: facts.Searched,
+    words.Acknowledged: facts.Acknowledged,
+    words.Granted: facts.Granted,
+    words.Refused: facts.Refused,
+    words.PackMade: facts.PackMade,
+    words.Erased: facts.Carried,
+    words.Rectified: facts.Rectified,
+    words.LetterMade: facts.LetterMade,
+    words.PersonTold: facts.PersonTold,
+    words.AuthorityTold: facts.AuthorityTold,
+    words.PartTold: facts.PartTold,
+    words.RecipientTold: facts.RecipientTold,
+    words.Fulfilled: facts.Fulfilled,
+    words.Withdrawn: facts.Withdrawn,
 }
+"""Event -> the fact that it is kept as."""
+EVENTS: Final[Mapping[str, type[Event]]] = {body.kind: event for event, body in KINDS.items()}
 """Kind of fact -> event."""
-KINDS: Final = {event: kind for kind, event in EVENTS.items()}
 _OF_NOW: Final = (words.PackMade, words.Erased, words.LetterMade)
 """Events that happen when their fact is kept: its body has no day."""
 
 
-def body_of(event: Event) -> Row:
-    """An event as the body of its fact: a day, and at most counts or a code; nothing personal."""
+def body_of(event: Event, **more: Any) -> Body:
+    """An event as the body of its fact: a day, and at most counts or a code; nothing personal. ``more``: fields of the
+    fact that the event does not have."""
     values = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in dataclasses.asdict(event).items()
@@ -65,7 +60,9 @@ def body_of(event: Event) -> Row:
         del values["on"]
     if isinstance(event, words.Granted | words.Rectified):
         del values["tell"]  # whoever takes the step says what each was given
-    return values
+    if isinstance(event, words.LetterMade):
+        values["letter"] = values.pop("kind")
+    return KINDS[type(event)](**values, **more)
 
 
 def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
@@ -97,10 +94,10 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     request: Request | None = None
     for fact in course:
         kind, body = fact["kind"], fact["body"]
-        if kind == OPENED:
+        if kind == facts.Opened.kind:
             asks, received = Asks(body["asks"]), date.fromisoformat(body["received"])
             request, _ = opened(asks, received, written=bool(body["written"]))
-        elif kind == PERSON and request is not None:
+        elif kind == facts.AskedBy.kind and request is not None:
             known = body and (body["name"] is not None or body["contact"] is not None)
             request = dataclasses.replace(request, forgotten=not known)
         elif kind in EVENTS and body is not None and request is not None:
@@ -110,22 +107,22 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     return request
 
 
-def bodies(course: Iterable[Mapping[str, Any]], kind: str) -> list[Row]:
+def bodies(course: Iterable[Mapping[str, Any]], kind: type[Body]) -> list[Row]:
     """The bodies of the facts of a kind, oldest first, but for erased ones."""
-    return [fact["body"] for fact in course if fact["kind"] == kind and fact["body"]]
+    return [fact["body"] for fact in course if fact["kind"] == kind.kind and fact["body"]]
 
 
-def last(course: Iterable[Mapping[str, Any]], kind: str) -> Row:
+def last(course: Iterable[Mapping[str, Any]], kind: type[Body]) -> Row:
     """The body of the newest fact of a kind; empty where there is none, or it is erased."""
-    bodies = [fact["body"] for fact in course if fact["kind"] == kind]
+    bodies = [fact["body"] for fact in course if fact["kind"] == kind.kind]
     return bodies[-1] or {} if bodies else {}
 
 
 def statements(course: Iterable[Mapping[str, Any]]) -> list[str]:
     """What was put right, as it was said, oldest first; nothing of what is erased."""
-    return [body["text"] for body in bodies(course, WORDS) if body["step"] == STATEMENT]
+    return [body["text"] for body in bodies(course, facts.SaidAt) if body["step"] == STATEMENT]
 
 
 def said(course: Iterable[Mapping[str, Any]], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
-    return next((body["text"] for body in reversed(bodies(course, WORDS)) if body["step"] == step), "")
+    return next((body["text"] for body in reversed(bodies(course, facts.SaidAt)) if body["step"] == step), "")

@@ -12,8 +12,7 @@ from typing import Final
 
 from gate.operations.requests.plan import Plan
 from gate.operations.requests.proofs import nameless
-from gate.store import erasure, requests
-from gate.store.handed_out import RECTIFICATION
+from gate.store import requests
 from gate.store.queries import marks
 from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
@@ -29,9 +28,9 @@ ALONE: Final[Mapping[str, str]] = {
 RESTS: Final[Mapping[str, str]] = {"evidence_restored": "reason", "bundle_exported": "purpose"}
 """Kinds that had words beside what rests on them, before these were a fact of their own (``said.WORDS``)."""
 _STANDS: Final = frozenset(
-    {*RESTS, erasure.KIND, "bundle_signed", "recipient_added", "recipient_changed", "recipient_retired"}
+    {*RESTS, "facts_erased", "bundle_signed", "recipient_added", "recipient_changed", "recipient_retired"}
 )
-_OF_A_RECORD: Final = frozenset({"exported", RECTIFICATION})
+_OF_A_RECORD: Final = frozenset({"exported", "rectification"})
 
 
 def spares(tx: StoreTransaction, plan: Plan, leaf: int, kind: str, call_id: str | None) -> bool:

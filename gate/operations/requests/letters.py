@@ -9,9 +9,12 @@ import base64
 import hashlib
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
 
 from gate.core import request_words as events
+from gate.core.facts import requests as kinds
 from gate.core.letter_words import Letter, LetterFacts
 from gate.core.request_guards import fits
 from gate.core.request_words import OVER, Asks, Ground, LetterKind, State, missing
@@ -21,7 +24,7 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.exports.spoken import spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
-from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, bodies, last, said, statements
+from gate.operations.requests.facts import bodies, last, said, statements
 from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to, who_got
@@ -40,9 +43,6 @@ _SAID: Final = {
     LetterKind.AUTHORITY: "reasons",
 }
 """Whose words stand in a letter as its reasons."""
-
-
-RECTIFIED: Final = KINDS[events.Rectified]
 
 
 class Rendered(Response, frozen=True):
@@ -118,10 +118,10 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         )
     forms = {"text_sha256": letter.text, "html_sha256": letter.html}
     digests = {name: hashlib.sha256(form.encode()).hexdigest() for name, form in forms.items()}
-    body = {"kind": kind.value, "sha256": digest} | digests | ({"recipient": recipient} if recipient else {})
-    folder.keep(MADE, request_id, caller.actor, body)
+    body: dict[str, Any] = {"letter": kind.value, "sha256": digest, "recipient": recipient or UNSET, **digests}
+    folder.keep(kinds.LetterMade(**body), request_id, caller.actor)
     if asked.send:
-        folder.keep(SENT, request_id, caller.actor, body | {"server": _sent(folder, letter)})
+        folder.keep(kinds.LetterSent(**body, server=_sent(folder, letter)), request_id, caller.actor)
     return Rendered(
         reference=said_in_it.reference,
         asks=said_in_it.asks,
@@ -162,8 +162,8 @@ def _facts(
     today: date,
     pack: str,
 ) -> LetterFacts:
-    clock, carried = request.clock_on(today), last(course, CARRIED)
-    scope = last(course, KINDS[events.Searched]) if request.searched else {}
+    clock, carried = request.clock_on(today), last(course, kinds.Carried)
+    scope = last(course, kinds.Searched) if request.searched else {}
     found = book.calls(tx, scope.get("calls", []))
     answer, went = kind is LetterKind.RESPONSE, carried.get("recordings", 0)
     return LetterFacts(
@@ -196,7 +196,7 @@ def _facts(
         erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
         backups_until=date.fromisoformat(carried["backups_until"]) if carried else None,
         statements=tuple(statements(course)),
-        beside=tuple(dict.fromkeys(name for each in bodies(course, RECTIFIED) for name in each["records"])),
+        beside=tuple(dict.fromkeys(name for each in bodies(course, kinds.Rectified) for name in each["records"])),
         held_back=said(course, "left_out") if answer else _held_back(carried, kind),
     )
 
@@ -239,7 +239,7 @@ def _check_nothing(tx: StoreTransaction, row: Row) -> None:
 
 
 def _decided(course: list[Row]) -> date | None:
-    decision = last(course, KINDS[events.Refused]) or last(course, KINDS[events.Granted])
+    decision = last(course, kinds.Refused) or last(course, kinds.Granted)
     return date.fromisoformat(decision["on"]) if decision else None
 
 
@@ -268,13 +268,13 @@ def _why(name: str, kind: LetterKind) -> str:
 
 def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
     """Who got what an erasure or a restriction is about (Art 19)."""
-    return who_got(folder, last(course, CARRYING).get("recipients") or _of_restriction(course))
+    return who_got(folder, last(course, kinds.Carrying).get("recipients") or _of_restriction(course))
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
     """As the receipt of an erasure names them; of a rectification, those of all its statements."""
     tell: dict[str, list[Row]] = {}
-    for body in (*bodies(course, KINDS[events.Granted]), *bodies(course, RECTIFIED)):
+    for body in (*bodies(course, kinds.Granted), *bodies(course, kinds.Rectified)):
         tell |= body.get("tell") or {}
     return [_handed(recipient, each) for recipient, given in sorted(tell.items()) for each in given]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 
 from gate.core import request_words as events
+from gate.core.facts.requests import AskedBy, Opened
 from gate.core.request_words import Asks
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, operation
-from gate.operations.requests.facts import OPENED, PERSON
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import day_of, load, numbers_of, shown, take
 from gate.store import requests as book
@@ -63,21 +63,27 @@ def request_open(folder: DataFolder, asked: Open, caller: Caller) -> Standing:
         raise UsageError(f"{asks} has no scope", hint="--scope says which calls an objection is to.")
     written = asked.channel in _WRITTEN if asked.written is None else asked.written
     request_id = folder.new_id()
-    person = {
-        "name": asked.name.strip(),
-        "contact": asked.contact.strip(),
-        "lines": lines,
-        "about": asked.about.strip(),
-        "since": asked.since.isoformat() if asked.since else None,
-        "until": asked.until.isoformat() if asked.until else None,
-    }
+    person = AskedBy(
+        name=asked.name.strip(),
+        contact=asked.contact.strip(),
+        lines=lines,
+        about=asked.about.strip(),
+        since=asked.since.isoformat() if asked.since else None,
+        until=asked.until.isoformat() if asked.until else None,
+    )
 
     def work(tx: StoreTransaction) -> Standing:
         reference = book.next_reference(tx, day.year)
-        body = {"reference": reference, "asks": asks.value, "channel": asked.channel, "received": day.isoformat()}
-        wide = {"scope": asked.scope.value} if asked.scope is Scope.ALL else {}
-        tx.append(folder.fact(OPENED, request_id, caller.actor, body | {"written": written} | wide))
-        tx.append(folder.fact(PERSON, request_id, caller.actor, person))
+        came = Opened(
+            reference=reference,
+            asks=asks.value,
+            channel=asked.channel,
+            received=day.isoformat(),
+            written=written,
+            scope=asked.scope.value if asked.scope is Scope.ALL else msgspec.UNSET,
+        )
+        tx.append(folder.fact(came, request_id, caller.actor))
+        tx.append(folder.fact(person, request_id, caller.actor))
         if asks is Asks.OBJECTION:
             row, _, request = load(tx, request_id)
             take(folder, tx, row, request, events.Granted(folder.today()), caller.actor)

@@ -11,11 +11,12 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gate.core.facts import requests as kinds
+from gate.core.facts.recordings import RecordingErased
 from gate.core.request_words import Asks
 from gate.errors import RefusedError
 from gate.exports import proof_page
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
-from gate.operations.requests.facts import CARRIED, MADE, PACK
 from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, load
 from gate.store import proving as kept
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 500
 """Leaves of one page."""
-ERASED: Final = "recording_erased"
 _SHOWN: Final = (
-    *("request_opened", "request_searched", "request_granted", "request_refused", "request_rectified"),
-    *(PACK, CARRIED, MADE),
+    *(kinds.Opened, kinds.Searched, kinds.Granted, kinds.Refused, kinds.Rectified),
+    *(kinds.PackMade, kinds.Carried, kinds.LetterMade),
 )
 
 
@@ -61,8 +61,10 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
     signed = folder.log.checkpoint()
 
     def read(reader: Reader) -> list[Row]:
-        mine = kept.of_subject(reader, row["id"], _SHOWN, signed.size)
-        erased = kept.erased_for(reader, ERASED, f"request {row['reference']}", _calls(reader, row["id"]), signed.size)
+        mine = kept.of_subject(reader, row["id"], [each.kind for each in _SHOWN], signed.size)
+        erased = kept.erased_for(
+            reader, RecordingErased.kind, f"request {row['reference']}", _calls(reader, row["id"]), signed.size
+        )
         found = [*mine, *erased][:MOST]
         node = kept.nodes(reader)
         return [_leaf(each, signed.size, node) for each in found]
@@ -102,7 +104,7 @@ def _leaf(row: Row, size: int, node: Any) -> dict[str, Any]:
 
 def _own(kind: str, body: Row) -> bool:
     """Whether the value speaks of nobody else."""
-    if kind != CARRIED:
+    if kind != kinds.Carried.kind:
         return True
     others = any(ELSEWHERE in name for name in body.get("held_by") or ())
     return not body.get("mentions") and not others

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from gate.core import request_words as events
+from gate.core.facts.requests import Rectification
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, operation
 from gate.operations.requests.course import OfRequest
@@ -19,7 +21,6 @@ from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import day_of, load, shown, take
 from gate.operations.requests.telling import to_tell_of_rectification
 from gate.store import transfers
-from gate.store.handed_out import RECTIFICATION
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -65,9 +66,14 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
         named |= {"tell": tell} if tell else {}
         take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named)
         for each in records:
-            body = {"request": row["reference"], "record": each["record"], "statement": asked.statement.strip()}
-            of_call = {name: each[name] for name in ("call_id", "talk") if each[name]}
-            tx.append(folder.fact(RECTIFICATION, each["id"], caller.actor, body | of_call))
+            body = Rectification(
+                request=row["reference"],
+                record=each["record"],
+                statement=asked.statement.strip(),
+                call_id=each["call_id"] or UNSET,
+                talk=each["talk"] or UNSET,
+            )
+            tx.append(folder.fact(body, each["id"], caller.actor))
         return shown(folder, tx, row["id"])
 
     return folder.store.call(work)

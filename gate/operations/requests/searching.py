@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.core import request_words as events
+from gate.core.facts.requests import Looked
 from gate.core.outcomes import outcome
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, operation
@@ -290,10 +291,8 @@ def _candidates(
 ) -> Found:
     """Calls of a span, whoever was called: looked at by somebody, which the log says."""
     found = book.calls_of(tx, None, *span, limit=CANDIDATES + 1)
-    times: dict[str, Any] = {
-        name: at.isoformat() if at else None for name, at in zip(("since", "until"), span, strict=True)
-    }
-    tx.append(folder.fact("request_looked", row["id"], actor, times | {"shown": min(len(found), CANDIDATES)}))
+    since, until = (at.isoformat() if at else None for at in span)
+    tx.append(folder.fact(Looked(since=since, until=until, shown=min(len(found), CANDIDATES)), row["id"], actor))
     return Found(
         reference=row["reference"],
         candidates=True,

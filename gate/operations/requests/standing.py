@@ -10,11 +10,12 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.deadlines import Clock, policy_day
+from gate.core.facts import requests as kinds
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import OVER, Asks, Ground, Request, State, missing
 from gate.core.requests import possible
 from gate.operations.operation import Response
-from gate.operations.requests.facts import CARRIED, PACK, last, replay
+from gate.operations.requests.facts import last, replay
 from gate.store import requests as book
 from gate.store.queries import Source
 from gate.types import Row
@@ -121,7 +122,7 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
     clock = request.clock_on(today)
     steps = possible(request, today)
     acknowledge = request.acknowledge_by() if request.state not in OVER else None
-    carried, pack = last(course, CARRIED), last(course, PACK)
+    carried, pack = last(course, kinds.Carried), last(course, kinds.PackMade)
     return Standing(
         id=row["id"],
         reference=row["reference"],
@@ -181,7 +182,7 @@ def freed_of(tx: Source, request: Request, course: list[Row]) -> list[str]:
     """Names of the holds that kept a part of an erasure and have ended."""
     if request.state is not State.PARTLY_DONE:
         return []
-    held_by = last(course, CARRIED)["held_by"]
+    held_by = last(course, kinds.Carried)["held_by"]
     ids = {name.rpartition("(")[2].rstrip(")"): name for name in held_by}
     return [ids[each] for each in book.ended_holds(tx, ids)]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from gate.core.facts.requests import AskedBy, SaidAt
 from gate.core.request_guards import misdated
 from gate.core.request_words import ACTS, NEEDS_IDENTITY, Do, Event, Request, Searched, State
 from gate.core.requests import UnexpectedEvent, handle, possible
@@ -13,7 +14,7 @@ from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.parsing import number_of
 from gate.operations.requests.executor import carry_out
-from gate.operations.requests.facts import KINDS, PERSON, WORDS, body_of, last, replay
+from gate.operations.requests.facts import body_of, last, replay
 from gate.operations.requests.standing import Standing, command_lines, read
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -73,10 +74,10 @@ def take(
     after, commands = allowed(row, request, event, folder.today())
     if why := misdated(request, event):
         raise UsageError(f"{row['reference']}: {why}", hint="check the date")
-    tx.append(folder.fact(KINDS[type(event)], row["id"], actor, body_of(event) | more))
+    tx.append(folder.fact(body_of(event, **more), row["id"], actor))
     for step, text in (words or {}).items():
         if text.strip():  # a fact of its own, which can be erased
-            tx.append(folder.fact(WORDS, row["id"], actor, {"step": step, "text": text.strip()}))
+            tx.append(folder.fact(SaidAt(step=step, text=text.strip()), row["id"], actor))
     return carry_out(folder, tx, row, after, commands, actor)
 
 
@@ -139,7 +140,7 @@ def told_of(row: Row, course: list[Row]) -> list[str]:
 
 def chosen_of(course: list[Row]) -> list[str]:
     """Numbers of calls that the last search chose."""
-    chosen: list[str] = last(course, PERSON).get("chosen", [])
+    chosen: list[str] = last(course, AskedBy).get("chosen", [])
     return chosen
 
 
@@ -157,6 +158,6 @@ def amend(
     found = [each for each in dict.fromkeys(chosen) if each not in told]
     lines = [*told, *found]
     if lines != row["numbers"] or found != chosen_of(course):
-        body = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
-        tx.append(folder.fact(PERSON, row["id"], actor, body | {"lines": lines, "chosen": found}))
+        known = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
+        tx.append(folder.fact(AskedBy(**known, lines=lines, chosen=found), row["id"], actor))
         row["numbers"] = lines

@@ -14,10 +14,10 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.core import request_words as events
+from gate.core.facts import requests as kinds
 from gate.errors import UsageError
 from gate.exports.spoken import spoken_day
-from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, last
+from gate.operations.requests.facts import last
 from gate.operations.requests.plan import GONE
 from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
@@ -35,7 +35,9 @@ _HINT: Final = "Give one of these with --recipient; dialgate key list says who t
 def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str], leaves: Collection[int]) -> Row:
     """Recipients of recordings that are erased now, or of facts that are (``leaves``), and of which they have not been
     named, each with all that they were given and is erased."""
-    handed = _with_bundles(_handed(tx, last(course, CARRYING).get("recipients") or [], erased), in_bundles(tx, leaves))
+    handed = _with_bundles(
+        _handed(tx, last(course, kinds.Carrying).get("recipients") or [], erased), in_bundles(tx, leaves)
+    )
     named = {recipient: _named(course, recipient) for recipient in handed}
     return {
         recipient: given
@@ -151,8 +153,8 @@ def _outside(tx: StoreTransaction, recipient: str) -> bool:
 
 def _receipts(course: list[Row]) -> list[dict[str, Any]]:
     """The facts that name recipients, oldest first."""
-    kinds = (CARRIED, KINDS[events.Granted], KINDS[events.Rectified])
-    return [fact["body"].get("tell") or {} for fact in course if fact["kind"] in kinds and fact["body"]]
+    named = (kinds.Carried.kind, kinds.Granted.kind, kinds.Rectified.kind)
+    return [fact["body"].get("tell") or {} for fact in course if fact["kind"] in named and fact["body"]]
 
 
 def _named(course: list[Row], recipient: str) -> set[str]:

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 from gate.batched import batched
 from gate.clock import Clock
+from gate.core.facts import recordings as facts
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
 from gate.log import Logger
-from gate.ports import Fact
 from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -140,8 +140,7 @@ class Eraser:
         found = rule(open_, [hold_of(row) for row in kept.holds_on(tx, [each.id for each in open_])])
         now = self._clock.now()
         for each in found.due:
-            body = {"call_id": each.call_id, "basis": basis}
-            tx.append(Fact("recording_erasing", each.id, now, actor, body))
+            tx.append(facts.RecordingErasing(call_id=each.call_id, basis=basis).fact(each.id, now, actor))
             rows[each.id]["erasing_basis"] = basis
         going = {each.id for each in found.due} | {key for key, row in rows.items() if row["erasing_at"]}
         return [rows[key] for key in rows if key in going], [(each.id, hold.name) for each, hold in found.held]
@@ -161,14 +160,14 @@ class Eraser:
         standing = {row["recording_id"] for row in kept.these(tx, [row["recording_id"] for row, _ in gone])}
         for row, found in gone:
             if row["recording_id"] in standing:  # else it has its receipt
-                body = {
-                    "call_id": row["call_id"],
-                    "key_id": row["key_id"],
-                    "basis": row["erasing_basis"],
-                    "file": "removed" if found else "not_there",
-                    "backups_until": until,
-                }
-                tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
+                body = facts.RecordingErased(
+                    call_id=row["call_id"],
+                    key_id=row["key_id"],
+                    basis=row["erasing_basis"],
+                    file="removed" if found else "not_there",
+                    backups_until=until,
+                )
+                tx.append(body.fact(row["recording_id"], now, actor))
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:
         return self._store.call(lambda tx: kept.erased_among(tx, ids))
@@ -177,11 +176,11 @@ class Eraser:
         if not again:
             return Outcome()
         now = self._clock.now()
-        facts = [
-            Fact("erased_came_back", row["recording_id"], now, actor, {"call_id": row["call_id"], "what": row["what"]})
+        came = [
+            facts.ErasedCameBack(call_id=row["call_id"], what=row["what"]).fact(row["recording_id"], now, actor)
             for row in again
         ]
-        self._store.call(lambda tx: [tx.append(fact) for fact in facts])
+        self._store.call(lambda tx: [tx.append(fact) for fact in came])
         self._keys.shred([row["recording_id"] for row in again])
         filed = [row for row in again if row["what"] == "file"]
         removals = remove(self._recordings, [row["path"] for row in filed])

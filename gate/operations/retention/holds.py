@@ -6,8 +6,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET
 
 from gate.converting import convert
+from gate.core.facts import retention as facts
 from gate.core.retention import Kind, Target
 from gate.core.showing import many
 from gate.errors import RefusedError, UsageError
@@ -82,16 +84,16 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
 
     def work(tx: StoreTransaction) -> tuple[list[str], int]:
         call = _call_of(tx, target, value)
-        body = {
-            "kind": kind.value,
-            "target": target.value,
-            "recording_id": value if target is Target.RECORDING else None,
-            "call_id": call,
-            "number": value if target is Target.NUMBER else None,
-            "reason": asked.reason,
-            "reference": asked.reference,
-        }
-        tx.append(folder.fact("hold", hold_id, caller.actor, body))
+        body = facts.Hold(
+            sort=kind.value,
+            target=target.value,
+            recording_id=value if target is Target.RECORDING else None,
+            call_id=call,
+            number=value if target is Target.NUMBER else None,
+            reason=asked.reason,
+            reference=asked.reference,
+        )
+        tx.append(folder.fact(body, hold_id, caller.actor))
         return kept.covered(tx, target.value, value)
 
     keeps, gone = folder.store.call(work)
@@ -201,8 +203,9 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
         row = _in_force(tx, asked.hold_id)
         _told_first(tx, row, asked.told_on, folder.today())
         plan_changed(f"the release of hold {asked.hold_id}", asked.digest, _plan(tx, row)[1])
-        told = {"told_on": asked.told_on.isoformat()} if asked.told_on else {}
-        tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason} | told))
+        told = asked.told_on.isoformat() if asked.told_on else UNSET
+        body = facts.HoldReleased(reason=asked.reason, told_on=told)
+        tx.append(folder.fact(body, asked.hold_id, caller.actor))
         return hold_of(row).name
 
     return HoldReleased(id=asked.hold_id, released=folder.store.call(work))

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from gate.batched import batched
 from gate.clock import Clock
 from gate.core.evidence import stamp
+from gate.core.facts import retention as facts
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
-from gate.ports import Fact
 from gate.store import kept
 from gate.store.paging import parts
 from gate.store.store import EvidenceStore
@@ -40,10 +40,6 @@ log = Logger()
 PAGE = 500
 SHOWN = 1000
 """Ids and names in one answer, at most; counts and the digest are of all."""
-SWEPT = "retention_swept"
-REASON = "retention_reason"
-"""Follows the sweep it was given for. A fact of its own: people write numbers into reasons, and an erasure that empties
-one leaves the record of the sweep."""
 STEADY_DAYS = 14
 """A clock that has moved on by more since the last sweep is not believed before somebody has looked."""
 _LOOK = "look at dialgate retention sweep --dry-run, then execute it by hand once"
@@ -243,24 +239,23 @@ class Retention:
                 progress(done / len(plan.due), "erasing")
         faults = before.faults + outcome.faults
         held = plan.held + outcome.held
-        body = {
-            "day": plan.today.isoformat(),
-            "digest": plan.digest,
-            "due": len(plan.due),
-            "erased": outcome.erased,
-            "resumed": before.erased,
-            "held": len(held),
-            "faults": len(faults),
-            "unknown_files": before.unknown,
-            "complete": done >= len(plan.due),
-            "terms": terms_of(self.terms),
-        }
+        swept = facts.RetentionSwept(
+            day=plan.today.isoformat(),
+            digest=plan.digest,
+            due=len(plan.due),
+            erased=outcome.erased,
+            resumed=before.erased,
+            held=len(held),
+            faults=len(faults),
+            unknown_files=before.unknown,
+            complete=done >= len(plan.due),
+            terms=terms_of(self.terms),
+        )
         now, said = self._clock.now(), {"reason": reason} if reason else {}
-        facts = [Fact(SWEPT, "retention", now, actor, body)]
-        if said:
-            facts.append(Fact(REASON, "retention", now, actor, said))
-        self._store.call(lambda tx: [tx.append(fact) for fact in facts])
-        log.info(SWEPT, **body)
+        bodies = [swept, facts.RetentionReason(reason=reason)] if said else [swept]
+        self._store.call(lambda tx: [tx.append(each.fact("retention", now, actor)) for each in bodies])
+        body = swept.values()
+        log.info(swept.kind, **body)
         more = {
             "ok": not faults and bool(body["complete"]),
             "fault_list": faults[:SHOWN],

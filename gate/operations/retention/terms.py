@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.core.facts.retention import TermsSwept
 from gate.core.retention import add_months
 from gate.core.showing import LONDON
 from gate.errors import RefusedError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-SWEPT: Final = "terms_swept"
 SORTS: Final = ("calls", "refused", "requests", "contacts")
 CALLS: Final = 100
 """Calls whose facts are emptied in one transaction: what a decision may have to wait for."""
@@ -65,7 +65,7 @@ class TermSweep:
 
     def waits(self, due: Mapping[str, int] | None = None) -> str:
         """What keeps the daily one from running until somebody has looked; empty where nothing does."""
-        last = self._folder.read(lambda tx: kept.last(tx, SWEPT))
+        last = self._folder.read(lambda tx: kept.last(tx, TermsSwept.kind))
         if last is not None:
             before = last["months"]
             shorter = [name for name in SORTS if self.months[name] < before.get(name, self.months[name])]
@@ -77,7 +77,7 @@ class TermSweep:
     def daily(self) -> Row | None:
         """Once a day, after the sweep of recordings. Raises ``RefusedError`` (``retention_waits``) where somebody has
         to look first."""
-        last = self._folder.read(lambda tx: kept.last(tx, SWEPT))
+        last = self._folder.read(lambda tx: kept.last(tx, TermsSwept.kind))
         if last is not None and last["day"] >= self._folder.today().isoformat():
             return None
         now = self._folder.clock.now().astimezone(LONDON)
@@ -124,12 +124,14 @@ class TermSweep:
                 break
         if words := self._folder.read(lambda tx: [*said.about_gone_contacts(tx), *kept.old_words(tx, closed)]):
             self._folder.store.call(partial(kept.erase_words, leaves=words, at=self._folder.clock.now(), actor=actor))
-        body = {"day": today.isoformat(), "months": self.months, "gone": gone, "held": held, "exports": self._exports()}
-        self._folder.keep(SWEPT, kept.SUBJECT, actor, body)
+        body = TermsSwept(
+            day=today.isoformat(), months=dict(self.months), gone=gone, held=held, exports=self._exports()
+        )
+        self._folder.keep(body, kept.SUBJECT, actor)
         if (words or any(gone.values())) and not self._folder.store.scrub():
             log.warning("terms_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
-        log.info(SWEPT, held=held, **gone)
-        return body
+        log.info(body.kind, held=held, **gone)
+        return body.values()
 
     def _calls(self, before: datetime, what: str, actor: str, *, refused: bool) -> Iterator[tuple[int, int]]:
         place = ("", "")
