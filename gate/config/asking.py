@@ -56,6 +56,8 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
         if not token.metrics and not token.purposes and not token.recordings:
             yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
         yield from duplicates(token.purposes, ("token", index, "purposes"))
+        if not 0 <= token.service_percent <= 100:
+            yield Fault(("token", index, "service_percent"), f"{token.service_percent} is no percentage; 0 to 100")
         if token.calls_a_minute < 1:
             yield Fault(("token", index, "calls_a_minute"), f"{token.calls_a_minute} would allow none; at least 1")
         if token.account and token.account not in callers:

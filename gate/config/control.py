@@ -39,6 +39,8 @@ class Token(Section, frozen=True):
     gate is one attempt with its question. Empty: none."""
     calls_a_minute: int = 6000
     """Decisions that it may ask for in any minute."""
+    service_percent: int = 50
+    """Share of the answers allowing a call that may be for service calls, before somebody is told; 100: never."""
     metrics: bool = False
     """It reads ``GET /metrics``, and asks for no decision."""
     recordings: bool = False

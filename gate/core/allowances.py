@@ -34,9 +34,9 @@ class Allowance:
     """Of the day's calls; 100: nobody is told."""
 
 
-def asking(a_minute: int) -> Allowance:
+def asking(a_minute: int, service_percent: int = 100) -> Allowance:
     """Of who asks by HTTP before it dials: questions a minute. None of them is a call in hand, or talk."""
-    return Allowance(a_minute, _ENDLESS, _ENDLESS, 100)
+    return Allowance(a_minute, _ENDLESS, _ENDLESS, service_percent)
 
 
 @dataclass(frozen=True, slots=True)

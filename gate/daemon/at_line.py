@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.core.call_words import PauseAsked
-from gate.core.terms import Reason
+from gate.core.terms import Decision, Reason
 from gate.errors import GateError
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
@@ -43,7 +43,9 @@ class AtLine:
 
     def gate(self) -> RunningGate:
         """The same for operations."""
-        return RunningGate(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question)
+        return RunningGate(
+            *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question, self.answered)
+        )
 
     def ask(self, question: Callable[[], T]) -> T:
         """What is asked on the line thread. Raises ``GateError`` where it does not answer."""
@@ -75,6 +77,10 @@ class AtLine:
             return self.ask(lambda: self._call_manager.question(asked_by))
         except GateError:
             return Reason.EVIDENCE_UNAVAILABLE, True
+
+    def answered(self, asked_by: str, decision: Decision) -> None:
+        """Counts an answer to a question; nobody waits for that."""
+        self._line.post(lambda: self._call_manager.question_answered(asked_by, decision))
 
     def pause(self, call_id: str, asked: PauseAsked) -> str:
         """As ``CallManager.pause``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gate.core.call_words import PauseAsked
-from gate.core.terms import Reason
+from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 
 
@@ -17,6 +17,10 @@ def _no_obstacle() -> None:
 
 def _no_call(_call_id: str, _asked: PauseAsked) -> str:
     return "no gate runs"
+
+
+def _nothing(_asked_by: str, _decision: Decision) -> None:
+    return None
 
 
 def _no_limit(_asked_by: str) -> tuple[None, bool]:
@@ -42,6 +46,8 @@ class RunningGate:
     question: Callable[[str], tuple[Reason | None, bool]] = _no_limit
     """Why ``http:NAME`` may ask no more in this minute, and whether that refusal has a leaf; asked once
     for each question, for it counts them."""
+    answered: Callable[[str, Decision], None] = _nothing
+    """What ``http:NAME`` was told: it counts among that token's calls."""
 
 
 NO_GATE: Final = RunningGate()

@@ -321,6 +321,10 @@ class CallManager:
         """As ``Obstacles.to_question``, now. Line thread only."""
         return self._obstacles.to_question(asked_by, self._clock.now())
 
+    def question_answered(self, asked_by: str, decision: Decision) -> None:
+        """A question of ``http:NAME`` was decided. Line thread only."""
+        self._usage.decided(asked_by, decision, self._clock.now())
+
     def keep(self, fact: Fact) -> None:
         """Keep a fact as soon as there is room; from any thread."""
         self._line.post(lambda: self._retry_queue.keep(fact))
@@ -338,7 +342,7 @@ class CallManager:
             self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
-        self._usage.decided(session, decision, self._clock.now())
+        self._usage.decided(session.actor, decision, self._clock.now())
         verdict, reason = decision.verdict.value, decision.reason.value
         self._metrics.decided(session.actor, verdict, reason)
         log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)

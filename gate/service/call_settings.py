@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gate.config import Account, Config, Pbx
+from gate.config import Account, Config, Pbx, Token
 from gate.core.allowances import Allowance, asking
 from gate.core.call_words import Policy
 from gate.core.receipts import Caller
@@ -86,7 +86,7 @@ class CallSettings:
             heard_in=heard_in or {},
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx}
-            | {f"http:{each.name}": asking(each.calls_a_minute) for each in config.token if each.purposes},
+            | {f"http:{each.name}": _asking(each) for each in config.token if each.purposes},
             redirected={
                 f"trunk:{each.name}": {"announced_by": each.announced_by, "recorded_by": each.recorded_by}
                 for each in config.pbx
@@ -100,6 +100,11 @@ def _receipts(config: Config) -> ReceiptSettings:
     firm = config.firm
     caller = Caller(firm.legal_name, firm.trading_name, firm.address, firm.freephone, firm.contact_email)
     return ReceiptSettings(caller, config.announcement.receipt_command)
+
+
+def _asking(token: Token) -> Allowance:
+    every = set(token.purposes) == {"service"}  # by the configuration itself: not worth a warning
+    return asking(token.calls_a_minute, 100 if every else token.service_percent)
 
 
 def _allowance(caller: Account | Pbx) -> Allowance:

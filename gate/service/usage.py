@@ -95,21 +95,21 @@ class Usage:
         if caller := self._callers.get(session.actor):
             caller.sessions[session.id] = session
 
-    def decided(self, session: CallSession, decision: Decision, now: datetime) -> None:
-        """Counts allowed calls; warns where too many of them are claimed to be service, or where suddenly many of those
-        go to numbers that are listed or have objected."""
-        caller = self._caller(session.actor, now)
+    def decided(self, claimed_by: str, decision: Decision, now: datetime) -> None:
+        """Counts allowed calls, and answers by HTTP that allow one; warns where too many of them are claimed to be
+        service, or where suddenly many of those go to numbers that are listed or have objected."""
+        caller = self._caller(claimed_by, now)
         if caller is None or not decision.allowed:
             return
         caller.calls += 1
         caller.service += decision.reason is Reason.SERVICE_CALL
         caller.listed += decision.listed_service
         used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
-        allowance = self._allowances[session.actor]
+        allowance = self._allowances[claimed_by]
         if not caller.told and too_much_service(allowance, used):
             caller.told = True
             many = ManyServiceCalls(
-                claimed_by=session.actor,
+                claimed_by=claimed_by,
                 calls=used.calls_today,
                 service=used.service_today,
                 percent=used.service_percent,
@@ -119,7 +119,7 @@ class Usage:
         if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
             caller.told_listed = True
             jump = ManyListedServiceCalls(
-                claimed_by=session.actor,
+                claimed_by=claimed_by,
                 calls=used.calls_today,
                 listed=used.listed_today,
                 percent=used.listed_percent,

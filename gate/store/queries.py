@@ -140,9 +140,18 @@ def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
     return {row["reason"]: row["attempts"] for row in rows}
 
 
+_ASKED_SINCE: Final = (
+    "SELECT substr(asked_by, 1, instr(asked_by || '@', '@') - 1) AS claimed_by, count(*) AS calls,"
+    " sum(reason = 'service_call') AS service, coalesce(sum(listed_service), 0) AS listed, 0.0 AS seconds"
+    " FROM (SELECT json_extract(facts.body, '$.asked_by') AS asked_by, calls.reason, listed_service"
+    " FROM calls INDEXED BY calls_at JOIN facts USING (leaf_index) WHERE calls.at >= :since AND verdict = 'allow'"
+    " AND source = 'ask' AND reason IS NOT 'emergency_call') GROUP BY 1"
+)
+
+
 def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
-    """What each account and PBX has used from ``since`` on, by the calls that were let through and began since. A call
-    that a crash cut counts from its connection to the start that closed it, ``longest`` seconds at most."""
+    """What each account, PBX and token has used from ``since`` on, by the calls that were let through and began
+    since. A call that a crash cut counts from its connection to the start that closed it, ``longest`` seconds."""
     rows = tx.query(
         "SELECT claimed_by, count(*) AS calls, sum(reason = 'service_call') AS service,"
         " coalesce(sum(listed_service), 0) AS listed, sum(coalesce(seconds,"
@@ -151,6 +160,7 @@ def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
         " AND reason IS NOT 'emergency_call' GROUP BY claimed_by",
         {"since": stamp(since), "longest": longest},
     )
+    rows += tx.query(_ASKED_SINCE, {"since": stamp(since)})
     return {
         row["claimed_by"]: Used(
             seconds_today=row["seconds"],

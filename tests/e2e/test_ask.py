@@ -21,7 +21,7 @@ from gate.daemon import open_data_folder
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
 from tests.support.asking import ByName
 from tests.support.documents import page
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -61,6 +61,27 @@ def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: Gatehous
         *((True, "listed_tps"), (True, "not_listed"), (False, "not_listed")),
     ]
     assert {row["claimed_by"] for row in rows} == {"account:alice"}
+
+
+def test_answers_by_http_raise_the_alarm_on_service_calls_to_listed_numbers(gate: Gatehouse) -> None:
+    """22 service calls of 22 to listed numbers, and status said 0 %; a restart forgets none of them."""
+    ask = ask_gate(f"http://{gate.http}", TOKEN, purpose="service", timeout=PATIENCE)
+    for _ in range(22):
+        assert ask(LISTED).reason == "service_call"
+
+    def seen() -> tuple[dict[str, object], bool]:
+        told = dialgate("status", config=gate.config, check=False)
+        (row,) = (each for each in told["usage"] if each["claimed_by"] == "http:dialler")
+        said = any("http:dialler: 100 % of today's calls were claimed as service" in each for each in told["attention"])
+        return {key: row[key] for key in ("calls_today", "service_percent_today", "listed_service_today")}, said
+
+    counted = {"calls_today": 22, "service_percent_today": 100, "listed_service_today": 22}
+    assert seen() == (counted, True)
+    (leaf,) = gate.rows("SELECT body FROM facts WHERE kind = 'many_service_calls'")
+    assert json.loads(leaf["body"])["claimed_by"] == "http:dialler"
+    gate.stop()
+    gate.start()
+    assert seen() == (counted, True)
 
 
 def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: Gatehouse) -> None:

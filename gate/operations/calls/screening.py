@@ -110,7 +110,8 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         _keep_call_for_help(folder, help_needed, attempt, decision_id, origin)
         return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
     claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
-    limit, leaf = folder.gate.question(caller.actor.partition("@")[0])
+    asked_by = caller.actor.partition("@")[0]
+    limit, leaf = folder.gate.question(asked_by)
     if limit is not None and not leaf:  # nobody fills the log: it is counted
         raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
     decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle() or limit or claim, origin)
@@ -118,6 +119,7 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         # It was made without what the line still has to tell: another leaf takes it back.
         decision_id = folder.new_id()
         decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
+    folder.gate.answered(asked_by, decision)
     return Decided(**_verdict(folder, decision, now), decision_id=decision_id)
 
 
