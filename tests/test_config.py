@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.config import Config, departures, load, origins, read_secret, review_due
+from gate.config import Config, Pbx, departures, load, origins, read_secret, review_due
+from gate.config.callers import forgeable
 from gate.config.lines import lines
 from gate.config.write import document, write_new
 from gate.errors import ConfigError, UsageError
@@ -412,3 +413,15 @@ def test_codecs_and_session_timer_of_a_trunk(tmp_path: Path, line: str, fault: s
         assert fault in "\n".join(faults(tmp_path, text))
     else:
         load(write(tmp_path, text), secrets=False)
+
+
+def test_a_pbx_that_anybody_can_be_by_udp_is_told_of() -> None:
+    def told(*addresses: str, **values: Any) -> list[str]:
+        return list(forgeable([Pbx("office", addresses, "+442079460000", **values)]))
+
+    (said,) = told("10.0.0.5", "203.0.112.5")
+    assert said.startswith("office is known by 203.0.112.5 alone") and "pbx.udp = false" in said
+    assert told("2001:4860::/64")
+    assert not told("10.0.0.5", "127.0.0.1", "fd00::/8")
+    assert not told("203.0.112.5", udp=False)
+    assert not told(certificate="office.pem")

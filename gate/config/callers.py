@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 
 from gate.config.addresses import network
 from gate.config.faults import Fault, Readable, duplicates, names_faults, unprintable
@@ -61,6 +62,8 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
             )
         elif pbx.certificate and sip and not sip.tls:
             found.append(Fault((*key, "certificate"), "is shown over TLS only; set sip.tls"))
+        elif not pbx.udp and sip and not (sip.tcp or sip.tls):
+            found.append(Fault((*key, "udp"), "leaves no way to come by: set sip.tcp or sip.tls"))
         elif not pbx.addresses and not pbx.certificate:
             found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
         for place, address in enumerate(pbx.addresses):
@@ -74,6 +77,17 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
         found += _presented(pbx, firm, key)
         found += _may_present(pbx, firm, key)
     return found
+
+
+def forgeable(pbxs: Iterable[Pbx]) -> Iterator[str]:
+    """A sentence for each PBX that anybody on the way is who sends a datagram with its address."""
+    for pbx in pbxs:
+        public = [text for text in pbx.addresses if not ip_network(text, strict=False).is_private]
+        if pbx.udp and public:
+            yield (
+                f"{pbx.name} is known by {public[0]} alone, and by UDP anybody who can send with that address is taken "
+                "for it: have it come by TCP or TLS (pbx.udp = false), show a certificate, or sign in as an account"
+            )
 
 
 def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:

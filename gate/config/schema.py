@@ -135,6 +135,9 @@ class Pbx(Section, frozen=True):
     """IP addresses or networks it may call from."""
     presentation: str = ""
     """The own number that its calls show, E.164; required."""
+    udp: bool = True
+    """Its ``addresses`` are believed by UDP, too, where whoever can send a datagram with one of them is this PBX. By
+    way of the edge they never are."""
     certificate: str = ""
     """PEM file with the certificate that it shows over TLS, in place of an address: from wherever it comes."""
     mode: Literal["relay", "redirect"] = "relay"

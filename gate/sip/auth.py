@@ -23,6 +23,7 @@ import structlog
 
 from gate.config import Account, Config, Pbx
 from gate.errors import ConfigError
+from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import pairs, uri_of, user_of
 from gate.sip.message import Address, SipMessage
 from gate.sip.password_lockout import PasswordLockout
@@ -132,8 +133,11 @@ class Authenticator:
         self._pbxs = {pbx.name: pbx for pbx in config.pbx}
         self._by_host: dict[str, Pbx | None] = {}
 
-    def pbx_at(self, source: Address) -> ProvenCaller | None:
-        """The PBX whose address this is."""
+    def pbx_at(self, source: Address, endpoint: Endpoint | None = None) -> ProvenCaller | None:
+        """The PBX whose address this is; with ``endpoint`` only where that is its word.
+
+        It is nobody's where a datagram with it can come from anywhere: by UDP at the edge, which stands where everybody
+        reaches it, and wherever the configuration says so (``pbx.udp``)."""
         host = source[0]
         if host not in self._by_host:
             if len(self._by_host) > 4096:
@@ -141,6 +145,8 @@ class Authenticator:
             address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
             self._by_host[host] = next((pbx for network, pbx in self.networks if address in network), None)
         pbx = self._by_host[host]
+        if pbx and endpoint is not None and endpoint.came_by == "udp" and (endpoint.by_edge or not pbx.udp):
+            return None
         return ProvenCaller(f"trunk:{pbx.name}", pbx) if pbx else None
 
     def pbx_named(self, name: str) -> ProvenCaller | None:

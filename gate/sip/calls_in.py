@@ -71,7 +71,7 @@ class CallsIn:
             flow = self._engine.flow_of(route)
             if flow is not None and flow.same_peer(endpoint):
                 return route
-            plain = route.transport == endpoint.transport and route.transport != "tls"
+            plain = route.transport == endpoint.transport and route.transport != "tls" and not endpoint.by_edge
             if plain and self._engine.is_at(route, source[0]):
                 return route
         return None

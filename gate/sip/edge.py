@@ -38,8 +38,16 @@ class EdgeEndpoint(Endpoint):
         self._inner = inner
         self._edge = edge
         self.address = inner.address
+        self._transport = transport
         self.secure = transport in ("tls", "wss")
         self.encrypted = self.secure and media in ("sdes", "dtls")
+
+    by_edge = True
+
+    @property
+    def came_by(self) -> str:
+        """By the word of the edge."""
+        return self._transport
 
     def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
         """To the edge: it knows the way on."""
@@ -78,7 +86,7 @@ class EdgeDoor:
         client = _address(read[1], int(read[2])) if read else None
         if read is None or client is None:
             raise BadMessage("the edge does not say whose this is", message=request, phrase="Whose Request Is This")
-        if not self._flood_filter.lets(client, size):
+        if not self._flood_filter.lets(client, size, known=read[3] != "udp"):
             return None
         own = source[0].strip("[]").encode()
         if any(host not in (own, *_NOWHERE) for host in _CONNECTION.findall(body_of(request))):

@@ -22,6 +22,8 @@ class Endpoint:
     """Whoever sends by it does so over TLS."""
     encrypted = False
     """So is the audio (SRTP), by the word of the edge."""
+    by_edge = False
+    """It was handed on by the edge."""
     reliable = False
     """What is sent arrives, in order, or the peer is gone: nothing is sent twice (RFC 3261 17)."""
     fails_at_once = False
@@ -30,6 +32,11 @@ class Endpoint:
     """The PBX whose certificate was shown."""
     uopts = _Options()
     address: Address
+
+    @property
+    def came_by(self) -> str:
+        """The transport by which the peer sends: ``udp``, ``tcp``, ``tls``, and at the edge ``ws`` and ``wss``."""
+        return self.transport
 
     def getSIPaddr(self) -> tuple[Address, str]:
         """Address and transport for Via and Contact."""

@@ -123,11 +123,12 @@ class FloodFilter:
         self._proven.add(source)
         self._known.add(source[0])
 
-    def lets(self, source: Address, size: int = 0) -> bool:
+    def lets(self, source: Address, size: int = 0, *, known: bool = True) -> bool:
         """One datagram of so many bytes from ``source`` (host of IPv6 in brackets). A long one of somebody who has not
-        proven anything counts as several: reading it takes as long."""
+        proven anything counts as several: reading it takes as long. ``known``: a PBX or carrier would be known by this
+        address."""
         host = source[0]
-        if source == self.edge or self.trusts(host):
+        if known and (source == self.edge or self.trusts(host)):
             return True
         now = self._monotonic()
         if len(self._held) > MAX_KEPT:

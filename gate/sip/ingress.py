@@ -156,7 +156,7 @@ class Ingress:
 
     def refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
         """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
-        known = caller or self.pbx(source, endpoint)
+        known = caller or self.pbx(source, endpoint) or self.auth.pbx_at(source)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
     def refused_with(
@@ -190,7 +190,7 @@ class Ingress:
 
     def pbx(self, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
         """The PBX that speaks: by the certificate that it has shown, or by its address."""
-        return (self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else None) or self.auth.pbx_at(source)
+        return (self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else None) or self.auth.pbx_at(source, endpoint)
 
     def may_answer(self, source: Address, endpoint: Endpoint) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
@@ -329,6 +329,9 @@ class Ingress:
         verdict, caller = self.check(request, source, endpoint)
         if caller is None and verdict is AuthResult.CHALLENGE:
             caller = self.pbx(source, endpoint)
+            if caller is None and self.auth.pbx_at(source) is not None:
+                self._forgeable(request, source, endpoint)
+                return
         fault = invite_fault(request) or srtp_fault(caller, endpoint)
         if fault and not self._spared(request, caller, fault[0]):
             if caller is not None or self.may_answer(source, endpoint):
@@ -356,6 +359,14 @@ class Ingress:
         if not (self.pending.merged(request.key) or self.engine.merged(request.key)):
             return False
         return not self.engine.for_help(number_of(request, caller))
+
+    def _forgeable(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
+        """An INVITE with the address of a PBX, by a way on which anybody could have written it: refused as the calls of
+        that PBX are, so that it dials no next trunk."""
+        if self.may_answer(source, endpoint):
+            _log.warning("pbx_by_udp", source=f"{source[0]}:{source[1]}", hint="it has to come by TCP or TLS")
+            code = self.refused_with(request, None, source, endpoint)
+            self.reply(request, source, endpoint, code, "By TCP Or TLS Alone", keep=True)
 
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """An unknown caller: a carrier may call in; anybody else is challenged."""

@@ -56,7 +56,7 @@ class RecordingSessions:
         """Whose recordings come from here."""
         if endpoint.pbx in self._clients:
             return self._clients[endpoint.pbx]
-        if not self.networks:
+        if not self.networks or (endpoint.by_edge and endpoint.came_by == "udp"):
             return None
         address = ip_address(source[0].strip("[]").partition("%")[0])
         return next((each for at, each in self.networks if address in at), None)

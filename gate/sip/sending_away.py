@@ -51,7 +51,7 @@ class SendingAway:
         ingress, engine = self._ingress, self._engine
         if not (engine.overload.sheds or ingress.pending.full) or endpoint.transport != "udp":
             return False
-        caller = ingress.auth.pbx_at(source)
+        caller = ingress.auth.pbx_at(source, endpoint)
         if caller is None or source == engine.flood_filter.edge or (request := plain_invite(data)) is None:
             return False
         key = request.key

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from gate.config import Account, CallIn, Edge
+from gate.config import Account, CallIn, Edge, Pbx
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, config_for
 from tests.support.sip_peer import Heard, Peer, Phone, read, sdp
@@ -25,9 +25,10 @@ def client(address: str = PHONE, transport: str = "tls", media: str = "sdes") ->
 class Behind:
     """A line, the edge in front of it, and the carrier behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, pbx: tuple[Pbx, ...] = ()) -> None:
         self.edge, self.carrier = Phone(("127.0.0.1", 9)), Phone(("127.0.0.1", 9))
         config = config_for(self.carrier.address, pbx=False, accounts=ACCOUNTS)
+        config = msgspec.structs.replace(config, pbx=pbx)
         calls = (CallIn(PRESENTED, ("account:alice", "account:bob")),)
         self.running = RunningLine(msgspec.structs.replace(config, edge=Edge(address=self.edge.address), call_in=calls))
 
@@ -200,3 +201,53 @@ def test_a_phone_is_rung_by_the_path_that_it_has_registered_by(behind: Behind) -
 def test_a_path_is_believed_from_the_edge_alone(behind: Behind) -> None:
     with Phone(behind.running.address) as phone:
         assert not behind.ask("REGISTER", "Path: <sip:192.0.2.66;lr>", by=phone).get("Path")
+
+
+OFFICE, LEFT_OPEN = "198.51.100.5", "127.0.0.9"
+
+
+@pytest.fixture(scope="module")
+def offices() -> Iterator[Behind]:
+    """PBXs that are known by their address: one by way of the edge, one that is not believed by UDP."""
+    made = Behind(
+        pbx=(
+            Pbx("office", (OFFICE,), PRESENTED),
+            Pbx("by-tcp", ("127.0.0.77",), PRESENTED, udp=False),
+            Pbx("open", (LEFT_OPEN,), PRESENTED),
+        )
+    )
+    made.running.call_manager.refused["*"] = "listed_tps"
+    with made.running:
+        yield made
+    made.edge.sock.close()
+    made.carrier.sock.close()
+
+
+@pytest.mark.parametrize(("transport", "believed"), [("udp", False), ("tcp", True), ("tls", True), ("wss", True)])
+def test_a_pbxs_address_is_its_word_at_the_edge_where_nobody_can_forge_it(
+    offices: Behind, transport: str, believed: bool
+) -> None:
+    """Refused as its calls are, all the same: it gives up."""
+    asked = len(offices.running.call_manager.incomings)
+    heard = offices.ask("INVITE", client(f"{OFFICE}:5060", transport, "rtp"), body=sdp())
+    said = "Declined: on the TPS" if believed else "By TCP Or TLS Alone"
+    assert (heard.code, heard.start.partition(" 600 ")[2]) == (600, said)
+    assert len(offices.running.call_manager.incomings) == asked + believed
+
+
+@pytest.mark.parametrize(("host", "believed"), [("127.0.0.77", False), (LEFT_OPEN, True)])
+def test_a_datagram_with_the_address_of_a_pbx_is_that_pbx_where_the_configuration_says_so(
+    offices: Behind, host: str, believed: bool
+) -> None:
+    asked = len(offices.running.call_manager.incomings)
+    with Phone(offices.running.address, host=host) as forger:
+        heard = offices.ask("INVITE", by=forger, body=sdp())
+    assert heard.code == 600
+    assert len(offices.running.call_manager.incomings) == asked + believed
+
+
+def test_the_address_of_a_carrier_is_not_its_word_by_way_of_the_edge(behind: Behind) -> None:
+    """It would be taken for a call in."""
+    heard = behind.ask("INVITE", client("127.0.0.1:5060", "udp", "rtp"), body=sdp(), name="nobody", right=False)
+    assert heard.code == 603
+    assert behind.running.call_manager.incomings[-1].problem == "not_authenticated"

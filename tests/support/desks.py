@@ -265,7 +265,7 @@ class SmallDesk:
         self._note("recording_list", **fields)
         item = {"recording_id": "r-1", "call_id": "k-1", "opened_at": "2026-01-05T09:00:00+00:00", "state": "closed"}
         item |= {"leaf_index": 7, "seconds": 61.25, "size": 1000}
-        item |= {"number": "+442079460123", "claimed_by": "account:alice"}
+        item |= {"number": "+442079460123", "claimed_by": "account:alice", "call_state": "ended"}
         unset = ("path", "key_id", "recipients", "purpose", "closed_at", "sha256", "chunks", "packets", "gaps")
         unset += ("interrupted", "cause", "erased_at", "erasing_at", "erasing_basis")
         return {"items": [dict.fromkeys(unset) | item], "next": None}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, reminders
+from gate.config.callers import forgeable
 from gate.converting import convert
 from gate.errors import GateError
 from gate.exports.letter_copies import outdated
@@ -176,6 +177,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
+        *forgeable(folder.config.pbx),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
         *folder.gate.warnings(),
