@@ -13,6 +13,11 @@ from datetime import datetime
 from typing import Final
 
 from gate.core.evidence import stamp
+from gate.core.facts import derived
+from gate.core.facts.derived import ENDS, OF_REQUEST, ONLY_CALL, WITH_CALL
+from gate.core.facts.lists import Objection
+from gate.core.facts.requests import Carried, Granted, RecipientTold, Rectification, Rectified
+from gate.core.facts.retention import Hold
 from gate.store import contacts, erasure, transfers
 from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
 from gate.store.request_table import IS_OPEN
@@ -26,13 +31,6 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
     " r.erased_at, r.opened_at AS recorded_at FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
-_WITH_CALL = ("decision", "call_in", "receipt", "rectification")
-"""Kinds of facts that go with the call, whatever number is looked for."""
-_OF_CALLS = (
-    *("decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"),
-    *("recording_opened", "recording_closed", "recording_erasing", "recording_erased"),
-)
-"""Kinds that hold no number but that of their call."""
 _PLAIN = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
 _FITS = (
     "instr(lower(coalesce(reference, '') || ' ' || coalesce(asks, '') || ' ' || replace(state, '_', ' ') || ' ' ||"
@@ -42,20 +40,16 @@ _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _UNTOLD = (
-    "asks IN ('erasure', 'restriction', 'rectification')"
+    "asks IN ('erasure', 'restriction', 'rectification')"  # noqa: S608 - names of the code
     " AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
     " WHERE named.subject = requests.id AND (named.call_id IS NULL OR named.call_id <> named.subject)"
-    " AND named.kind IN ('request_carried', 'request_granted', 'request_rectified')"
+    f" AND named.kind IN ('{Carried.kind}', '{Granted.kind}', '{Rectified.kind}')"
     " AND NOT EXISTS (SELECT 1 FROM facts AS told"
     " WHERE told.subject = requests.id AND (told.call_id IS NULL OR told.call_id <> told.subject)"
-    " AND told.kind = 'request_recipient_told' AND told.leaf_index > named.leaf_index"
+    f" AND told.kind = '{RecipientTold.kind}' AND told.leaf_index > named.leaf_index"
     " AND json_extract(told.body, '$.recipient') = w.key))"
 )
 """Somebody who was given what is erased or locked has not been told of it since the fact that names them."""
-_SAID: Final = ("request_person", "request_words", "number_shown", "letter_sent", "proposed")
-"""Kinds of facts of a request in which a person is named, or may be."""
-_ENDS: Final = {"hold": "released_at", "objection": "removed_at", "consent": "withdrawn_at"}
-"""Records of others' lists: hold, objection, consent -> the column that ends one."""
 
 
 # --- requests -----------------------------------------------------------------------------------------------------
@@ -116,7 +110,7 @@ def unfinished(tx: StoreTransaction) -> list[str]:
 def outlived(tx: StoreTransaction, reference: str) -> bool:
     """True where the receipt of an erasure names this request as still open: it kept its numbers until it is over."""
     receipts = (
-        "SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = 'request_carried',"
+        f"SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = '{Carried.kind}',"  # noqa: S608 - a name
         " json_each(body, '$.open_requests') AS still WHERE carried_at IS NOT NULL AND still.value = ? LIMIT 1"
     )
     return bool(tx.query(receipts, [reference]))
@@ -285,15 +279,15 @@ def call_leaves(
     for part in slices(call_ids):
         rows = tx.query(
             "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
-            f" AND call_id IN ({marks(part)}) AND kind NOT IN ('objection', 'hold')",
-            part,
+            f" AND call_id IN ({marks(part)}) AND kind NOT IN (?, ?)",
+            [*part, Objection.kind, Hold.kind],
         )
         leaves += [
             row["leaf_index"]
             for row in rows
-            if (row["kind"] in _WITH_CALL and row["call_id"] not in others)
+            if (row["kind"] in WITH_CALL and row["call_id"] not in others)
             or written.search(row["body"])
-            or (row["kind"] == "rectification" and json.loads(row["body"]).get("talk") in own)
+            or (row["kind"] == Rectification.kind and json.loads(row["body"]).get("talk") in own)
         ]
     return leaves
 
@@ -307,9 +301,9 @@ def mentions(
     asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
     rows = tx.query(
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
-        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(_OF_CALLS)})"
+        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(ONLY_CALL)})"
         f" AND body IS NOT NULL AND ({asked})",
-        [first, first + count, *_OF_CALLS, *patterns],
+        [first, first + count, *ONLY_CALL, *patterns],
     )
     written = _spelled(numbers)
     found = [
@@ -323,8 +317,8 @@ def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
     """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
     request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
     erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, of a request the ``person`` who asks."""
-    record = kind.partition("_")[0].replace("letter", "request")
-    if record not in (*_ENDS, "request"):
+    record = derived.record(kind)
+    if not record:
         return None
     rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject])  # noqa: S608 - one of four
     if not rows:
@@ -334,7 +328,7 @@ def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
         name, in_force = row["reference"], row["state"] not in ("done", "closed")
         numbers = None if row["numbers"] is None else json.loads(row["numbers"])
     else:
-        name, in_force = subject, row[_ENDS[record]] is None
+        name, in_force = subject, row[ENDS[record]] is None
         numbers = None if row["number"] is None else [row["number"]]
     if record == "hold" and row["target"] != "number":
         numbers = []
@@ -354,7 +348,8 @@ def leaves_of(tx: StoreTransaction, subjects: Collection[str]) -> list[int]:
 def personal_leaves(tx: StoreTransaction, request_id: str) -> list[int]:
     """The leaves of a request that say who asked, and what was said: to the gate, why somebody was shown the number,
     and by the mail server, which may name whom it would write to."""
-    return [row["leaf_index"] for row in facts_of(tx, request_id) if row["kind"] in _SAID and row["body"] is not None]
+    facts = facts_of(tx, request_id)
+    return [fact["leaf_index"] for fact in facts if fact["kind"] in OF_REQUEST and fact["body"] is not None]
 
 
 def forget_contacts(tx: StoreTransaction, numbers: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gate.core import request_words as events
+from gate.core.facts.recordings import RecordingPaused
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
 from gate.operations.requests.facts import KINDS, body_of, replay
@@ -248,3 +249,11 @@ def test_a_call_recorded_in_parts_names_its_callee_until_the_last_is_erased(stor
     rows = [{"call_id": found, "number": PERSON}] * 2
     went = store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == ((1, 0) if len(erased) == 2 else (0, 1))
+
+
+def test_why_somebody_paused_a_recording_goes_with_the_call(store):
+    paused = RecordingPaused(call_id="one", why="Pat reads out her card").fact("rec", START, ANN)
+    put(store, decision("one", PERSON), decision("two", OTHER))
+    (leaf,) = put(store, paused)
+    assert leaf in store.call(lambda tx: book.call_leaves(tx, ["one"], [PERSON]))
+    assert leaf not in store.call(lambda tx: book.call_leaves(tx, ["two"], [OTHER]))

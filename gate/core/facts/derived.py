@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gate.core.facts.fact import CATALOGUE, Body, sorts
-from gate.core.facts.marks import OWN, Marks, Rests, Sort, Subject, Term
+from gate.core.facts.marks import OWN, From, Marks, Rests, Sort, Subject, Term, TimeOr
 
 
 def _kinds(fits: Callable[[Marks], bool]) -> tuple[str, ...]:
@@ -18,9 +18,9 @@ def personal(kind: str) -> tuple[str, ...]:
     return tuple(name for name, sort in sorts(CATALOGUE[kind]).items() if sort.personal)
 
 
-def about(kind: str) -> Subject | None:
-    """What a kind is about; None of a kind that this version does not know."""
-    return CATALOGUE[kind].marks.about if kind in CATALOGUE else None
+def record(kind: str) -> str:
+    """The record that a kind is about (``Subject.record``); empty where it is about none, or is not known."""
+    return CATALOGUE[kind].marks.about.record if kind in CATALOGUE else ""
 
 
 def _names_call(body: type[Body]) -> bool:
@@ -43,6 +43,14 @@ ONLY_CALL: Final = tuple(
     if body.marks.about in (Subject.CALL, Subject.RECORDING) and Sort.WORDS not in sorts(body).values()
 )
 """Kinds that hold no number but that of their call."""
+ENDS: Final = {
+    body.marks.about.record: name
+    for body in CATALOGUE.values()
+    if body.marks.about in (Subject.HOLD, Subject.OBJECTION, Subject.CONSENT) and not body.marks.makes
+    for name, source in body.marks.sets.items()
+    if source is From.AT or isinstance(source, TimeOr)
+}
+"""Records of others' lists: hold, objection, consent -> the column that ends one."""
 _OF_RECORD: Final = (Subject.REQUEST, Subject.ANY)
 OF_REQUEST: Final = _kinds(lambda marks: marks.about in _OF_RECORD and marks.term in (Term.REQUESTS, Term.RECORD))
 """Kinds about a request in which a person is named, or may be."""
