@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from gate.core.facts.derived import DECIDING
 from gate.core.numbers import beginning_of
 from gate.errors import UsageError
 from gate.store.queries import Source, marks
@@ -21,13 +22,6 @@ from gate.store.reader import Reader
 from gate.store.sorting import Order
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
-
-OWN_KINDS: Final = (
-    *("objection", "objection_removed", "consent", "consent_withdrawn", "hold", "hold_released"),
-    *("request_opened", "request_person", "request_refused", "request_person_told", "request_authority_told"),
-    *("request_fulfilled", "request_withdrawn"),
-)
-"""Facts that can change the verdict of one number."""
 
 _ADD = "INSERT OR IGNORE INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
 _CHANGE = "UPDATE contacts SET outcome = ?, since = ?, was = ? WHERE list = ? AND number = ?"
@@ -210,8 +204,8 @@ def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
         "SELECT f.leaf_index, coalesce(o.number, c.number, h.number) AS number, r.numbers"  # noqa: S608 - only marks
         " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
         " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
-        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(OWN_KINDS)}) ORDER BY f.leaf_index LIMIT ?",
-        (leaf, *OWN_KINDS, limit),
+        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(DECIDING)}) ORDER BY f.leaf_index LIMIT ?",
+        (leaf, *DECIDING, limit),
     )
     of_requests = (number for row in rows for number in json.loads(row["numbers"] or "[]"))
     numbers = list(dict.fromkeys([*(row["number"] for row in rows if row["number"]), *of_requests]))
