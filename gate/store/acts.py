@@ -1,8 +1,8 @@
 """What must outlive the store: the acts that the memory journal keeps of, made from the facts that are in the store.
 
 An act names a number by its keyed hash alone (``gate.store.fold.number_hash``), and everything else by random ids.
-``KINDS`` are the facts that are acts. A fact that the replay of the journal has kept (``REPLAYED_BY``) is none: the
-journal has it.
+Which facts are acts their kinds say (``outlives_restore``). A fact that the replay of the journal has kept
+(``REPLAYED_BY``) is none: the journal has it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,15 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
+from gate.core.facts.derived import ACTS, record
+from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.marks import Subject
+from gate.core.facts.requests import Carried, Carrying
+from gate.core.facts.retention import Hold
 from gate.errors import StoreError
 from gate.store.fold import number_hash
 from gate.types import Row
 
-KINDS: Final = (
-    "objection",
-    "objection_removed",
-    "consent_withdrawn",
-    "hold",
-    "hold_released",
-    "recording_erased",
-    "request_carried",
-    *("request_person", "request_refused", "request_authority_told", "request_person_told"),
-    *("request_fulfilled", "request_withdrawn"),
-)
 STOPPING: Final = ("erasure", "objection", "complaint")
 """What a request asks that stops marketing while it is open (LAW 1.7a): who complains is not sold to meanwhile."""
 REPLAYED_BY: Final = "gate:memory"
@@ -66,7 +60,7 @@ def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
     if after > last:
         raise BeyondLog(after, last)
     facts = []
-    for kind in KINDS:
+    for kind in ACTS:
         facts += connection.execute(_OWED, (kind, after, last, MOST + 1)).fetchall()
     facts.sort()
     more = len(facts) > MOST
@@ -87,7 +81,7 @@ def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Coll
     """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
     ``sqlite3.Error``."""
     found = []
-    for kind in KINDS:
+    for kind in ACTS:
         for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, -1)):
             if actor != REPLAYED_BY and (act_of(kind), subject) not in held:
                 found += list(_acts(connection, kind, subject, at, pepper))
@@ -100,24 +94,24 @@ def act_of(kind: str) -> str:
 
 
 def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:
-    if kind == "objection":
+    if kind == Objection.kind:
         for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
             scope = {"scope": row["scope"]} if row.get("scope") else {}
             yield {"act": kind, "id": subject, "at": row["made_at"], "hash": row["number_hash"].hex(), **scope}
-    elif kind == "consent_withdrawn":
+    elif kind == ConsentWithdrawn.kind:
         for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
             known = {"hash": row["number_hash"].hex()} if row["number_hash"] else {}
             yield {"act": kind, "id": subject, "at": at, **known}
-    elif kind == "hold":
+    elif kind == Hold.kind:
         named = "kind, target, recording_id, call_id, number"
         for row in _rows(connection, f"SELECT {named} FROM holds WHERE id = ?", subject):  # noqa: S608 - a constant
             on = {name: row[name] for name in ("recording_id", "call_id") if row[name]}
             if row["number"]:
                 on["hash"] = number_hash(pepper, row["number"]).hex()
             yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}
-    elif kind == "request_carried":
+    elif kind == Carried.kind:
         yield from _carried(connection, subject, at, pepper)
-    elif kind.startswith("request_"):
+    elif record(kind) == Subject.REQUEST.record:
         yield from _pending(connection, subject, at, pepper)
     else:  # objection_removed, hold_released, recording_erased
         yield {"act": kind, "id": subject, "at": at}
@@ -129,15 +123,17 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
             fact["kind"]: json.loads(fact["body"])
             for fact in _rows(
                 connection,
-                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL"
-                " AND kind IN ('request_carrying', 'request_carried') ORDER BY leaf_index",
+                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL AND kind IN (?, ?)"
+                " ORDER BY leaf_index",
                 request,
+                Carrying.kind,
+                Carried.kind,
             )
         }
-        whole = bool(bodies.get("request_carried", {}).get("whole"))
+        whole = bool(bodies.get(Carried.kind, {}).get("whole"))
         hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
-        calls = [] if whole else bodies.get("request_carrying", {}).get("calls", [])
-        yield {"act": "request_carried", "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
+        calls = [] if whole else bodies.get(Carrying.kind, {}).get("calls", [])
+        yield {"act": Carried.kind, "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
 
 
 def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
@@ -149,7 +145,7 @@ def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: byte
             yield {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
 
 
-def _rows(connection: sqlite3.Connection, sql: str, key: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, (key,))
+def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, keys)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
+from gate.core.facts.derived import ACTS
 from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
 from gate.ports import Fact
@@ -147,7 +148,7 @@ class StoreTransaction:
                 key = call_id if table.by_call else entry.subject
                 self._derive(connection, table, entry.kind, columns, key, body)
         self.frontier = frontier
-        self.acted = self.acted or entry.kind in acts.KINDS
+        self.acted = self.acted or entry.kind in ACTS
         return index
 
     def _tile_root(self, connection: sqlite3.Connection, last: int, digest: bytes) -> bytes:
