@@ -9,6 +9,12 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+from gate.core.facts.audit import BundleExported
+from gate.core.facts.calls import Transferred
+from gate.core.facts.derived import OF_RECIPIENT
+from gate.core.facts.keys import RecipientRetired
+from gate.core.facts.recordings import Exported
+from gate.core.facts.retention import Hold, HoldReleased
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle_leaves import Faults
@@ -16,7 +22,6 @@ from gate.exports.bundle_read import Findings
 
 TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
 """What the log keeps of a recipient (``gate.operations.keys.recipients``)."""
-_RECIPIENT: Final = ("recipient_added", "recipient_changed", "recipient_retired")
 
 
 class Claims:
@@ -40,17 +45,17 @@ class Claims:
 
     def fact(self, fact: rows.FactRow) -> None:
         """One of the facts that are given."""
-        if fact.kind == "hold":
+        if fact.kind == Hold.kind:
             self._holds[fact.subject] = rows.body_of(fact)
-        elif fact.kind == "hold_released":
+        elif fact.kind == HoldReleased.kind:
             self._released.add(fact.subject)
-        elif fact.kind == "transferred":
+        elif fact.kind == Transferred.kind:
             self._joined.add(str(rows.body_of(fact).get("to")))
-        elif fact.kind in _RECIPIENT:
+        elif fact.kind in OF_RECIPIENT:
             before = self._recipients.get(fact.subject)
             if before is None or before.leaf < fact.leaf:
                 self._recipients[fact.subject] = fact
-        elif fact.kind == "bundle_exported" and fact.subject == self._bundle:
+        elif fact.kind == BundleExported.kind and fact.subject == self._bundle:
             self._begun = fact.at
 
     def recording(
@@ -59,7 +64,7 @@ class Claims:
         """Whether the call's facts bear out what is said of a recording, as far as they can tell."""
         name, closed, gone = row["recording_id"], row["closed_at"], bool(row["erased_at"])
         taken = any(
-            fact.kind == "exported" and fact.subject == name and rows.body_of(fact).get("bundle") == self._bundle
+            fact.kind == Exported.kind and fact.subject == name and rows.body_of(fact).get("bundle") == self._bundle
             for fact in facts
         )
         if status == "restricted":
@@ -110,7 +115,7 @@ class Claims:
             seen.add(who)
             last = self._recipients.get(who)
             body = rows.body_of(last) if last is not None else {}
-            if last is None or retired != (last.kind == "recipient_retired"):
+            if last is None or retired != (last.kind == RecipientRetired.kind):
                 faults.add(f"{who[:64]} (the log does not have it so)")
             elif any(name in body and body[name] != row.get(name) for name in TERMS):
                 faults.add(f"{who[:64]} (on other terms than in the log)")
@@ -122,7 +127,7 @@ class Claims:
             ):
                 faults.add(f"{who[:64]} (named otherwise in the manifest)")
         for who, fact in self._recipients.items():
-            if who not in seen and fact.kind != "recipient_retired":
+            if who not in seen and fact.kind != RecipientRetired.kind:
                 faults.add(f"{who[:64]} (left out)")
         if self._to.id not in seen:
             faults.add("the recipient of the bundle itself (left out)")

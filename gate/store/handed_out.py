@@ -6,7 +6,10 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from gate.core.facts.requests import Rectification
+from gate.core.facts.audit import BundleExported, BundleSigned
+from gate.core.facts.derived import OF_RECIPIENT, record
+from gate.core.facts.recordings import Exported
+from gate.core.facts.requests import PackMade, Rectification
 from gate.core.facts.retention import FactsErased
 from gate.store import requests
 from gate.store.queries import facts_of, marks, slices
@@ -23,7 +26,7 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
     given: dict[tuple[str, str], Row] = {}
     for recording in recording_ids:
         for fact in facts_of(tx, recording):
-            if fact["kind"] == "exported" and fact["body"]:
+            if fact["kind"] == Exported.kind and fact["body"]:
                 what = "bundle" if fact["body"].get("bundle") else "recording"
                 place = what, str(fact["body"].get("recipient") or "")
                 found[place] = fact["at"][:10]
@@ -32,7 +35,7 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
                 each["bundles"] += [fact["body"]["bundle"]] if what == "bundle" else []
     for request in requests.of_numbers(tx, numbers) if numbers else []:
         for fact in facts_of(tx, request["id"]):
-            if fact["kind"] == "request_pack_made":
+            if fact["kind"] == PackMade.kind:
                 found["pack", request["reference"]] = fact["at"][:10]
     return [
         {"what": what, "recipient": to, "on": on, "recordings": given.get((what, to), {})}
@@ -41,17 +44,16 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
 
 
 _BUNDLES: Final = (
-    "SELECT made.subject AS bundle, substr(made.at, 1, 10) AS day, begun.body AS begun, made.body AS made"
-    " FROM facts AS made JOIN facts AS begun ON begun.subject = made.subject AND begun.kind = 'bundle_exported'"
+    "SELECT made.subject AS bundle, substr(made.at, 1, 10) AS day, begun.body AS begun, made.body AS made"  # noqa: S608
+    f" FROM facts AS made JOIN facts AS begun ON begun.subject = made.subject AND begun.kind = '{BundleExported.kind}'"
     " AND (begun.call_id IS NULL OR begun.call_id <> begun.subject)"
-    " WHERE made.kind = 'bundle_signed' AND made.body IS NOT NULL AND begun.body IS NOT NULL ORDER BY made.leaf_index"
+    f" WHERE made.kind = '{BundleSigned.kind}' AND made.body IS NOT NULL AND begun.body IS NOT NULL"
+    " ORDER BY made.leaf_index"
 )
 _LEAVES: Final = (
     "SELECT f.leaf_index, f.kind, f.subject, f.at, f.call_id, c.at AS called, c.leaf_index AS decided"
     " FROM facts AS f LEFT JOIN calls AS c ON c.call_id = f.call_id WHERE f.leaf_index IN ({}) ORDER BY f.leaf_index"
 )
-_RECORDS: Final = ("consent", "objection", "hold", "request")
-"""Records of others than calls, by the first word of their facts' kinds."""
 
 
 def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
@@ -121,8 +123,7 @@ def _goes_with(fact: Row, since: str, until: str, size: int) -> bool:
 
 
 def _named(fact: Row) -> str:
-    record = fact["kind"].partition("_")[0].replace("letter", "request")
-    return f"{record if record in _RECORDS else 'entry'} {fact['subject']}"
+    return f"{record(fact['kind']) or 'entry'} {fact['subject']}"
 
 
 def purposes_of(tx: StoreTransaction, recipients: Collection[str]) -> dict[str, str]:
@@ -130,6 +131,6 @@ def purposes_of(tx: StoreTransaction, recipients: Collection[str]) -> dict[str, 
     found: dict[str, str] = {}
     for each in recipients:
         for fact in facts_of(tx, each):
-            if fact["kind"] in ("recipient_added", "recipient_changed", "recipient_retired") and fact["body"]:
+            if fact["kind"] in OF_RECIPIENT and fact["body"]:
                 found[each] = str(fact["body"].get("purpose") or "")
     return found

@@ -11,23 +11,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 
+from gate.core.facts.recordings import Exported
+from gate.core.facts.retention import NumberShown
 from gate.store.queries import Source, marks, slices
 from gate.types import Row
 
-WORDS = "words"
-"""A reason or a purpose, beside the fact that it is of (``of``: its kind), of the same subject: emptied, it leaves
-that fact whole."""
 _OF_CALLS = (
-    "SELECT leaf_index FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL AND subject IN ({marks})"
+    f"SELECT leaf_index FROM facts WHERE kind = '{NumberShown.kind}' AND body IS NOT NULL AND subject IN ({{marks}})"  # noqa: S608
     " AND (call_id IS NULL OR call_id <> subject)",
     "SELECT f.leaf_index FROM holds AS h JOIN facts AS f ON f.subject = h.id AND (f.call_id IS NULL OR f.call_id <>"
     " f.subject) WHERE h.released_at IS NOT NULL AND f.body IS NOT NULL AND h.call_id IN ({marks})",
 )
 _TAKEN = (
-    "SELECT leaf_index, body FROM facts WHERE kind = 'exported' AND body IS NOT NULL AND call_id IN ({marks})"
+    f"SELECT leaf_index, body FROM facts WHERE kind = '{Exported.kind}' AND body IS NOT NULL AND call_id IN ({{marks}})"  # noqa: S608
 )  # fmt: skip
 _OF_CONTACTS = (
-    "SELECT leaf_index, body FROM facts WHERE subject = 'contact' AND kind = 'number_shown' AND body IS NOT NULL"
+    f"SELECT leaf_index, body FROM facts WHERE subject = 'contact' AND kind = '{NumberShown.kind}' AND body IS NOT NULL"  # noqa: S608
 )
 _LISTED = (
     "SELECT DISTINCT reference FROM contacts WHERE list IN (SELECT list FROM contact_lists WHERE state = 'in_force')"
@@ -79,11 +78,11 @@ def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) 
     """When recordings of these calls were taken (``exported``), and the numbers of these calls or entries shown
     (``number_shown``): ``at``, ``kind``, oldest first. What is emptied counts too: that it was done stays."""
     rows: list[Row] = []
-    for kind, column, values in (("exported", "call_id", call_ids), ("number_shown", "subject", subjects)):
+    for kind, column, values in ((Exported, "call_id", call_ids), (NumberShown, "subject", subjects)):
         other = "" if column == "call_id" else " AND (call_id IS NULL OR call_id <> subject)"
         for part in slices(values):
             rows += tx.query(
-                f"SELECT at, kind FROM facts WHERE kind = '{kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
+                f"SELECT at, kind FROM facts WHERE kind = '{kind.kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
                 part,
             )
     return sorted(rows, key=lambda row: str(row["at"]))

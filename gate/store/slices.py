@@ -17,6 +17,9 @@ from typing import Final, NamedTuple
 
 from gate.batched import batched
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
+from gate.core.facts.audit import BundleSigned
+from gate.core.facts.derived import OF_RECIPIENT
+from gate.core.facts.retention import FactsErased
 from gate.errors import StoreError
 from gate.store.connect import open_reader
 from gate.store.queries import marks
@@ -28,7 +31,7 @@ LEAVES: Final = 4096
 Fact = tuple[int, str, str, str, str, bytes | None, str | None]
 """leaf_index, kind, subject, at, actor, salt, body."""
 _FACT = "leaf_index, kind, subject, at, actor, salt, body"
-_OF_RECIPIENTS = "'recipient_added', 'recipient_changed', 'recipient_retired'"
+_OF_RECIPIENTS = ", ".join(f"'{kind}'" for kind in OF_RECIPIENT)
 _IN_CALLS = (
     "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"
     " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index < :size)"
@@ -159,7 +162,8 @@ class LogSlice:
         ).fetchall()
         # A receipt comes after what it speaks of.
         erased = db.execute(
-            "SELECT leaf_index FROM facts WHERE leaf_index >= :first AND leaf_index < :size AND kind = 'facts_erased'",
+            "SELECT leaf_index FROM facts WHERE leaf_index >= :first AND leaf_index < :size"  # noqa: S608
+            f" AND kind = '{FactsErased.kind}'",
             self._period | {"first": self.bounds.first or 0},
         ).fetchall()
         return sorted({index for (index,) in [*begun, *own, *keys, *erased]})
@@ -221,8 +225,8 @@ class LogSlice:
     def bundle_sizes(self) -> list[int]:
         """Sizes of the checkpoints that earlier bundles were made with."""
         with self._open() as db:
-            sql = "SELECT json_extract(body, '$.checkpoint') FROM facts WHERE kind = 'bundle_signed' AND leaf_index < ?"
-            rows = db.execute(sql, [self.size]).fetchall()
+            sql = "SELECT json_extract(body, '$.checkpoint') FROM facts WHERE kind = ? AND leaf_index < ?"
+            rows = db.execute(sql, [BundleSigned.kind, self.size]).fetchall()
         return sorted({size for (size,) in rows if isinstance(size, int)})
 
     def root_at(self, size: int) -> bytes:

@@ -13,8 +13,9 @@ from datetime import date, datetime
 from typing import Final
 
 from gate.core.evidence import stamp
+from gate.core.facts.derived import ALONE
 from gate.store import contacts, erasure, requests, said, transfers
-from gate.store.queries import Source
+from gate.store.queries import Source, marks
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -37,7 +38,7 @@ _RELEASED: Final = (
     "FROM holds WHERE released_at IS NOT NULL AND substr(released_at, 1, 10) <= ?"
     " AND coalesce(number, reason, reference, released_why) IS NOT NULL"
 )
-_OLD_WORDS: Final = "SELECT leaf_index FROM facts WHERE kind IN (?, 'retention_reason') AND body IS NOT NULL AND at < ?"
+_OLD_WORDS: Final = f"SELECT leaf_index FROM facts WHERE kind IN ({marks(ALONE)}) AND body IS NOT NULL AND at < ?"  # noqa: S608
 
 
 def calls_before(tx: Source, before: datetime, *, refused: bool) -> int:
@@ -126,8 +127,8 @@ def erase_hold(tx: StoreTransaction, hold_id: str, *, at: datetime, actor: str) 
 
 
 def old_words(tx: Source, day: date) -> list[int]:
-    """The leaves of reasons and purposes (``said.WORDS``) from before a day."""
-    rows = tx.query(_OLD_WORDS, [said.WORDS, day.isoformat()])
+    """The leaves of reasons and purposes, on whose facts nothing rests (``ALONE``), from before a day."""
+    rows = tx.query(_OLD_WORDS, [*ALONE, day.isoformat()])
     return [row["leaf_index"] for row in rows]
 
 

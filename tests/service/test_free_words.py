@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from gate.core.facts.derived import ALONE, STANDING_WORDS
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Note
-from gate.operations.requests.free_words import ALONE, RESTS
 from tests.support.asking import ByName
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
 from tests.support.written import written
@@ -109,7 +109,7 @@ def test_what_a_proof_rests_on_is_left_whole_and_told_of(house: DataFolder, word
     assert None not in (*bodies(house, "evidence_restored"), *bodies(house, "bundle_exported"))
     assert (
         sorted(each.partition("(")[2] for each in done["mentions"])
-        == [f"{kind})" for kind in sorted(RESTS)[::-1]][::-1]
+        == [f"{kind})" for kind in sorted(STANDING_WORDS)[::-1]][::-1]
     )
     assert house.trust.look() == "" and house.log.verify().ok
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gate.core.facts.derived import ALONE
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
@@ -262,7 +263,8 @@ def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(house
     why = {"reason": "the claim of Mrs Old", "reference": "Old 17", "actor": ANN}
     released, standing = (desk.hold_add(number=number, **why)["id"] for number in NUMBERS[:2])
     desk.hold_release(hold_id=released, reason="Mrs Old settled", actor=ANN)
-    written(house, "words", "log", ANN, {"of": "evidence_restored", "text": "for Mrs Old"})
+    for kind, field in ALONE.items():
+        written(house, kind, "log", ANN, {field: "for Mrs Old"})
     house.clock = SetClock(NOW)
     assert counts(house)["requests"] == 1
     desk.retention_terms_sweep(actor=ANN)

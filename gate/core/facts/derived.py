@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gate.core.facts.fact import CATALOGUE, Body, sorts
+from gate.core.facts.keys import RecipientTerms
 from gate.core.facts.marks import OWN, From, Marks, Rests, Sort, Subject, Term, TimeOr
 
 
@@ -43,6 +44,8 @@ ONLY_CALL: Final = tuple(
     if body.marks.about in (Subject.CALL, Subject.RECORDING) and Sort.WORDS not in sorts(body).values()
 )
 """Kinds that hold no number but that of their call."""
+OF_RECIPIENT: Final = tuple(kind for kind, body in CATALOGUE.items() if issubclass(body, RecipientTerms))
+"""Kinds that say on which terms a recipient is."""
 ENDS: Final = {
     body.marks.about.record: name
     for body in CATALOGUE.values()

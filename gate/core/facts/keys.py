@@ -10,7 +10,7 @@ from gate.core.facts.fact import Body, fact
 from gate.core.facts.marks import Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time
 
 
-class _Terms(Body, frozen=True, kw_only=True):
+class RecipientTerms(Body, frozen=True, kw_only=True):
     """The terms of a recipient."""
 
     name: Firm
@@ -22,19 +22,19 @@ class _Terms(Body, frozen=True, kw_only=True):
 
 
 @fact("recipient_added", Subject.RECIPIENT, rests=Rests.LOG)
-class RecipientAdded(_Terms, frozen=True, kw_only=True):
+class RecipientAdded(RecipientTerms, frozen=True, kw_only=True):
     """Its owner may open what is recorded from now on, or be given exports."""
 
 
 @fact("recipient_changed", Subject.RECIPIENT, rests=Rests.LOG)
-class RecipientChanged(_Terms, frozen=True, kw_only=True):
+class RecipientChanged(RecipientTerms, frozen=True, kw_only=True):
     """It is on other terms."""
 
     before: Annotated[dict[str, str | bool], Sort.FIRM]
 
 
 @fact("recipient_retired", Subject.RECIPIENT, rests=Rests.LOG)
-class RecipientRetired(_Terms, frozen=True, kw_only=True):
+class RecipientRetired(RecipientTerms, frozen=True, kw_only=True):
     """Nothing more is sealed to it."""
 
 

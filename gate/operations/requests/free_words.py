@@ -7,36 +7,19 @@ at: without it a restore is none, and nobody knows to whom a bundle went.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Final
 
+from gate.core.facts.derived import ALONE, OF_A_RECORD, STANDING_WORDS, STANDS
 from gate.operations.requests.plan import Plan
 from gate.operations.requests.proofs import nameless
 from gate.store import requests
 from gate.store.queries import marks
-from gate.store.said import WORDS
 from gate.store.transaction import StoreTransaction
-
-ALONE: Final[Mapping[str, str]] = {
-    WORDS: "text",
-    "retention_reason": "reason",
-    "contacts_forgotten": "reason",
-    "clock_accepted": "reason",
-    "memory_renewed": "reason",
-}
-"""Kinds of facts on whose body nothing rests, and where the words stand."""
-RESTS: Final[Mapping[str, str]] = {"evidence_restored": "reason", "bundle_exported": "purpose"}
-"""Kinds that had words beside what rests on them, before these were a fact of their own (``said.WORDS``)."""
-_STANDS: Final = frozenset(
-    {*RESTS, "facts_erased", "bundle_signed", "recipient_added", "recipient_changed", "recipient_retired"}
-)
-_OF_A_RECORD: Final = frozenset({"exported", "rectification"})
 
 
 def spares(tx: StoreTransaction, plan: Plan, leaf: int, kind: str, call_id: str | None) -> bool:
     """True where a fact in which a number of the person stands, and which is no record's, is left: something rests on
     it, it says who got a recording of somebody else, or what is right of them. It is noted for the receipt."""
-    spared = kind in _STANDS or (kind in _OF_A_RECORD and not _theirs(tx, plan, leaf, call_id))
+    spared = kind in STANDS or (kind in OF_A_RECORD and not _theirs(tx, plan, leaf, call_id))
     if spared:
         plan.mentions.add(_entry(leaf, kind))
     return spared
@@ -56,7 +39,7 @@ def _theirs(tx: StoreTransaction, plan: Plan, leaf: int, call_id: str | None) ->
 def naming(tx: StoreTransaction, plan: Plan) -> list[int]:
     """The leaves of what is words alone and names the person; where something rests on what does, it is noted."""
     leaves = []
-    fields = {**ALONE, **RESTS} if plan.name else {}
+    fields = {**ALONE, **STANDING_WORDS} if plan.name else {}
     rows = tx.query(
         f"SELECT leaf_index, kind, body FROM facts WHERE kind IN ({marks(fields)}) AND body IS NOT NULL",  # noqa: S608
         list(fields),
