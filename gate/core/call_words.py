@@ -46,6 +46,7 @@ ENDS = {
     "peer_silent": "on hold, a peer that had answered before answered nothing any more",
     "no_ack": "the caller's phone never acknowledged the answer, and sent no audio",
     "no_sdp": "the caller asked for an offer, and acknowledged it without an answer",
+    "no_codec": "no codec was common that can be announced and recorded",
     "session_expired": "the session timer that a peer had agreed on ran out without a refresh",
     "callee_on_hold": "the callee held for longer than the announcement waits",
     "redirected": "the PBX keeps its media, and was sent to the carrier",

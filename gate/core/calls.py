@@ -132,7 +132,13 @@ def _answered(call: Call, _event: Event, _policy: Policy) -> Step:
     return replace(call, state=State.PREPARING), [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]
 
 
+_OWN = frozenset({"internal_error", "media_unavailable", "no_codec", "no_sdp", "no_trunk", "answer_not_from_trunk"})
+"""Causes for which the gate itself cannot go on: nothing that the trunk has answered."""
+
+
 def _failed(call: Call, event: Failed, _policy: Policy) -> Step:
+    if event.cause in _OWN:
+        return close(end(call, "gate", event.cause), [])
     return close(end(call, "trunk", event.cause, event.code), [])
 
 

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     RECORDER_UNAVAILABLE = "recorder_unavailable"
     ANNOUNCEMENT_UNAVAILABLE = "announcement_unavailable"
+    MEDIA_UNAVAILABLE = "media_unavailable"
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"
     EVIDENCE_ROLLED_BACK = "evidence_rolled_back"
     EVIDENCE_UNSIGNED = "evidence_unsigned"

@@ -73,6 +73,8 @@ class Incoming:
     display_name: str = ""
     """The name that the configuration gives this caller; empty where it gives none."""
     sip_call_id: str = ""
+    carried: bool = True
+    """False where SDP came, and offers no audio that the gate can carry: SRTP, or none."""
 
 
 class LineEvents(Protocol):

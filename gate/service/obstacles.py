@@ -62,6 +62,8 @@ class Obstacles:
 
     def _unheard(self, incoming: Incoming) -> Reason | None:
         """It could not be announced, or recorded."""
+        if not incoming.carried:
+            return Reason.MEDIA_UNAVAILABLE
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():

@@ -113,7 +113,7 @@ def attempt_of(
 ) -> Incoming:  # fmt: skip
     """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation.
     ``for_help``: tells an emergency number that has a route."""
-    body = body_of(request)
+    body = body_of(request).decode("utf-8", "replace")
     claim = claims.of(request, identity.raw_number(request)[:128], caller)
     number = _in_full(claim.number, caller)
     problem = "" if caller else "not_authenticated"
@@ -130,7 +130,8 @@ def attempt_of(
             as_dialled=claim.number if number != claim.number else "",
         ),
         source=f"{source[0]}:{source[1]}",
-        codecs=sdp.codecs(body.decode("utf-8", "replace") if body else sdp.own_offer("0.0.0.0")),  # noqa: S104
+        codecs=sdp.codecs(body or sdp.own_offer("0.0.0.0")),  # noqa: S104
+        carried=not body or sdp.has_plain_audio(body),
         problem="loop_detected" if looped else problem or ("claim_refused" if claim.refused else ""),
         display_name=caller.who.display_name if caller else "",
         sip_call_id=request.call_id[:256],

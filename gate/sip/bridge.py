@@ -20,7 +20,7 @@ from gate.sip import sdp, stored_dialogs
 from gate.sip.after_talk import stays
 from gate.sip.delayed_offer import DelayedOffer
 from gate.sip.dtmf import told
-from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
+from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES, UNAVAILABLE, UNREACHABLE
 from gate.sip.identity import REFER
 from gate.sip.liveness import LivenessCheck
 from gate.sip.offer_answer import OfferAnswer
@@ -151,6 +151,11 @@ class Bridge:
         """Code and phrase to the caller where the gate cannot go on."""
         return self.route.refusal(self.pending.refusal, why)
 
+    def not_acceptable(self, why: str) -> tuple[int, str]:
+        """The same where no audio is common: 488 to a phone; a phone system would dial its next trunk upon that."""
+        phone = self.pending.refusal == PHONES and not self.route.emergency
+        return NOT_ACCEPTABLE if phone else self.refusal(why)
+
     def safely(self, step: Callable[..., None]) -> Callable[..., None]:
         """``step`` with its faults caught: a fault of ours ends the call on both sides rather than leaving it
         hanging."""
@@ -181,7 +186,7 @@ class Bridge:
             self.offer_answer.replied("caller", event)
 
     def _dial(self, event: Any) -> None:
-        body = event.getData()[3] or self.delayed_offer.begin()
+        body = self._carried(event.getData()[3] or self.delayed_offer.begin())
         self.caller_sdp = str(body)
         if not self.route.emergency:
             self.later(self.engine.config.sip.no_answer_seconds, self._no_answer)
@@ -189,6 +194,12 @@ class Bridge:
         own = body.getCopy() if self.route.emergency and not self.delayed_offer.asked else None
         ready = self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
         self.engine.relay.caller_sdp(self.id, body, ready)
+
+    def _carried(self, body: Any) -> Any:
+        """``body`` with what can be announced and recorded, and nothing else; as it came where it has none of that, and
+        of a call for help."""
+        text = "" if self.route.emergency else sdp.cut(str(body))
+        return MsgBody(text) if text and text != str(body) else body
 
     def _offer_ready(self, body: Any, hops: int, ex: Any, own: Any) -> None:
         if self.phase != "dialling" or self.caller.over:
@@ -198,7 +209,7 @@ class Bridge:
             body, ex, self.unrelayed = own, None, True
         if body is None or ex is not None:
             _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
-            self.give_up(488, "media_unavailable")
+            self.give_up(488, "media_unavailable", passed=self.not_acceptable("media_unavailable"))
             return
         self.failover.dial(body, hops)
 
@@ -235,6 +246,7 @@ class Bridge:
         if body is None:
             self._tell_ringing(180 if code != 183 else 183, phrase, None)
             return
+        body = self._carried(body)
         self.callee_sdp = str(body)
         self._busy = True
 
@@ -284,6 +296,7 @@ class Bridge:
                 return
             self._answer_ready(body)
             return
+        body = self._carried(body)
         self.callee_sdp = str(body)
         self._busy = True
 

@@ -15,6 +15,7 @@ import structlog
 from gate.sip import sdp
 from gate.sip.bridge import Bridge
 from gate.sip.calls_in import Ringable
+from gate.sip.failure_mapping import NOT_ACCEPTABLE
 from gate.sip.header_fields import split_list, usable_uri, user_of
 from gate.sip.identity import ALLOW, LOOP_HEADER
 from gate.sip.peers import DialogPeer
@@ -97,7 +98,7 @@ class CallInBridge(Bridge):
         offered = sdp.codecs(self.caller_sdp)
         self.codec = next((each for each in offered if each in _EVERYWHERE), "G722" if "G722" in offered else "")
         if not self.codec:
-            self.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
+            self.give_up(488, "no_codec", passed=NOT_ACCEPTABLE)
             return
         self._hops = event.max_forwards if event.max_forwards is not None else 70
         self.engine.relay.caller_sdp(self.id, body, self.safely(self._taken))
@@ -108,7 +109,7 @@ class CallInBridge(Bridge):
             return
         if body is None or ex is not None:
             _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
-            self.give_up(488, "media_unavailable", passed=(488, "Not Acceptable Here"))
+            self.give_up(488, "media_unavailable", passed=NOT_ACCEPTABLE)
             return
         self._offer = MsgBody(sdp.only(str(body), self.codec))
         media = self.engine.config.media
@@ -120,7 +121,7 @@ class CallInBridge(Bridge):
         if self.phase != "dialling" or self.caller.over:
             return
         if body is None or ex is not None:
-            self.give_up(488, "media_unavailable", passed=(488, "Not Acceptable Here"))
+            self.give_up(488, "media_unavailable", passed=NOT_ACCEPTABLE)
             return
         body.needs_update = False
         self.answer = body

@@ -14,6 +14,9 @@ from __future__ import annotations
 UNAVAILABLE = (503, "Service Unavailable")
 UNREACHABLE = "trunk_unreachable"
 """Cause of the end where no carrier has answered, or all are known to be down."""
+NOT_ACCEPTABLE = (488, "Not Acceptable Here")
+PHONES = 603
+"""The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""
 PASSED = frozenset({403, 404, 408, 410, 480, 484, 486, 487, 488, 600, 604, 606})
 _DECLINED = frozenset({603, 607, 608})
 

@@ -27,6 +27,7 @@ from gate.sip.admission import (
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.edge import EdgeDoor, srtp_fault
 from gate.sip.endpoint import Endpoint
+from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.in_dialog import InDialog
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("gate.sip")
 
+_OF_THE_OFFER = frozenset({"announcement_unavailable", "media_unavailable"})
+"""Reasons for which a phone gets 488: no audio is common."""
 NEXT_TRUNK = 503
 """Upon which a phone system dials its next trunk: what an emergency route that fails answers, too."""
-PHONES = 603
-"""The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""
 
 
 class Ingress:
@@ -136,7 +137,8 @@ class Ingress:
         if pending.overflow and reason in ELSEWHERE:
             data = no_room(request, source, tag, reason)
         else:
-            data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
+            code = NOT_ACCEPTABLE[0] if reason in _OF_THE_OFFER and pending.refusal == PHONES else pending.refusal
+            data = refusal(request, source, tag, code, reason, decision_id, explanation)
         to = destination(request, source)
         self.responses.keep(request.key, data, to, tag)
         pending.endpoint.send_to(data, to)

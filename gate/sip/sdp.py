@@ -19,6 +19,9 @@ MAX_TYPES = 128
 KEPT = frozenset({"PCMU", "PCMA", "G722"})
 """Codecs that announcements are made in, and recordings are heard again in."""
 NOT_SPEECH = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"})
+_BESIDE_SPEECH = frozenset({"TELEPHONE-EVENT", "CN"})
+"""What passes beside speech: other codecs than speech carry some that nobody here can read (RFC 2198)."""
+_PLAIN = "RTP/AVP"
 _SPELLING = {"OPUS": "opus"}
 
 
@@ -33,7 +36,7 @@ def payload_map(body: str) -> dict[int, str]:
             if types:
                 break
             parts = line[2:].split(None, 3 + MAX_TYPES)[: 3 + MAX_TYPES]
-            inside = len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0"
+            inside = _is_plain(parts)
             if inside:
                 types = [kind for part in parts[3:] if (kind := whole(part, 3)) is not None and kind < 128]
         elif inside and (found := _RTPMAP.match(line)):
@@ -45,10 +48,24 @@ def payload_map(body: str) -> dict[int, str]:
 def codecs(body: str) -> tuple[str, ...]:
     """Names of the speech codecs, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``, … One that announcements are made
     in counts under its own payload type alone (RFC 3551 section 6): they are sent under no other."""
-    kinds = payload_map(body).items()
-    named = [(name.partition("/")[0], _STATIC.get(number, "").partition("/")[0]) for number, name in kinds]
-    found = [name for name, own in named if name == own or name not in KEPT]
-    return tuple(dict.fromkeys(name for name in found if name.upper() not in NOT_SPEECH))
+    found = [_codec(number, name) for number, name in payload_map(body).items()]
+    return tuple(dict.fromkeys(name for name in found if name and name.upper() not in NOT_SPEECH))
+
+
+def has_plain_audio(body: str) -> bool:
+    """True where a stream is plain RTP audio (``RTP/AVP``), whatever its codecs: neither SRTP nor AVPF."""
+    return any(line.startswith("m=") and _is_plain(line[2:].split(None, 3)) for line in body.splitlines())
+
+
+def _is_plain(parts: Sequence[str]) -> bool:
+    """Of an ``m=`` line."""
+    return len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0" and parts[2].upper() == _PLAIN
+
+
+def _codec(number: int, name: str) -> str:
+    """The codec of a payload type; empty where it is one that announcements are made in, under another number."""
+    codec = name.partition("/")[0]
+    return codec if codec not in KEPT or codec == _STATIC.get(number, "").partition("/")[0] else ""
 
 
 def maps_in_packets(caller: str, callee: str) -> Mapping[str, Mapping[int, str]]:
@@ -89,22 +106,26 @@ def own_offer(address: str) -> str:
 
 
 def cut(body: str, names: frozenset[str] = KEPT) -> str:
-    """``body`` without the speech codecs that are not among ``names``; empty where none is left."""
-    found = payload_map(body)
-    speech = {number: name.partition("/")[0].upper() for number, name in found.items()}
-    gone = {number for number, name in speech.items() if name not in NOT_SPEECH | names}
-    if not any(name in names for name in speech.values()):
+    """``body`` with the speech codecs ``names``, telephone events and comfort noise, and without every other payload
+    type; empty where no speech is left. Streams that are not plain audio stay: the media relay declines them."""
+    found = {number: _codec(number, name).upper() for number, name in payload_map(body).items()}
+    kept = {number for number, name in found.items() if name in _BESIDE_SPEECH | names}
+    if not any(found[number] in names for number in kept):
         return ""
-    lines: list[str] = []
-    for line in body.splitlines() if gone else ():
+    lines, inside, changed = [], False, False
+    for line in body.splitlines():
         about = _ABOUT.match(line)
-        if line.startswith("m=audio"):
+        if line.startswith("m="):
             head, types = line.split()[:3], line.split()[3:]
-            left = [kind for kind in types if whole(kind, 3) not in gone]
+            inside = _is_plain(line[2:].split(None, 3))
+            left = [kind for kind in types if whole(kind, 3) in kept] if inside else types
+            changed = changed or left != types
             lines.append(" ".join([*head, *(left or types)]))
-        elif not (about and int(about[1]) in gone):
+        elif not (inside and about and int(about[1]) not in kept):
             lines.append(line)
-    return "\r\n".join(lines) + "\r\n" if gone else body
+        else:
+            changed = True
+    return "\r\n".join(lines) + "\r\n" if changed else body
 
 
 def preferring(body: str, names: Sequence[str]) -> str:
@@ -164,7 +185,9 @@ def silent_answer(offer: str, address: str, address6: str = "") -> str:
 def only(body: str, codec: str) -> str:
     """``body`` with one speech codec alone, and telephone events."""
     kinds = payload_map(body)
-    wanted = {number for number, name in kinds.items() if name.partition("/")[0] in (codec, "telephone-event")}
+    wanted = {
+        number for number, name in kinds.items() if _codec(number, name).lower() in (codec.lower(), "telephone-event")
+    }
     lines, inside = [], False
     for line in body.splitlines():
         about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)

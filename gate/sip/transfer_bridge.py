@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gate.sip import pass_on, sdp
 from gate.sip.bridge import Bridge
+from gate.sip.failure_mapping import NOT_ACCEPTABLE
 from gate.sip.pending import Pending
 from gate.sip.routes import Route
 from gate.sip.sippy_adapter.classes import MsgBody
@@ -50,7 +51,7 @@ class TransferBridge(Bridge):
         body = event.getData()[2]
         if body is not None and self._codec not in sdp.codecs(str(body)):
             self.picked_up = True
-            self.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
+            self.give_up(488, "no_codec", passed=NOT_ACCEPTABLE)
         else:
             super()._answered(event)
 

@@ -105,7 +105,7 @@ class TrunkFailover:
         elif self._any_left(bridge):
             self._next(bridge, "no_codec")
         else:
-            bridge.give_up(488, "no_codec", passed=(488, "Not Acceptable Here"))
+            bridge.give_up(488, "no_codec", passed=bridge.not_acceptable("no_codec"))
 
     def _send(self, bridge: Bridge, body: Any) -> None:
         name, form = quotable(bridge.display_name), bridge.route.form

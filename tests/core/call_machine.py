@@ -53,6 +53,7 @@ EVENTS: tuple[Event, ...] = (
     StillAllowed(),
     Answered(),
     Failed(486, "busy"),
+    Failed(488, "media_unavailable"),
     *(HungUp(by, "hung_up") for by in ("caller", "callee")),
     CallerLeft(),
     RecorderOpened(),

@@ -328,7 +328,8 @@ def _cause(event: Event, before: State) -> tuple[str, str, int]:
         case HungUp(by, cause):
             return by, cause, 0
         case Failed(code, cause):
-            return ("trunk", cause, code) if before in (State.DIALLING, State.RINGING) else ("gate", cause, 0)
+            of_the_trunk = before in (State.DIALLING, State.RINGING) and cause != "media_unavailable"
+            return ("trunk", cause, code) if of_the_trunk else ("gate", cause, 0)
         case Stop(cause) | AnnouncementOver(False, cause):
             return "gate", cause, 0
         case Decided():

@@ -18,6 +18,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
     place = tmp_path_factory.mktemp("promises")
     gate = Gatehouse(place / "gate", announcement=0.5)
     gate.add_pbx()
+    gate.add_pbx(name="another", addresses=["127.0.0.5"], refusal=600)
     (place / "second").mkdir()
     gate.set("storage", checkpoints_copy=str(place / "second"))
     gate.start()
@@ -47,10 +48,32 @@ def test_neither_process_leaves_a_dump_of_its_memory(house: Gatehouse) -> None:
 def test_an_offer_without_a_codec_of_the_announcement_is_refused(house: Gatehouse) -> None:
     with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
         phone.dial(UNLISTED, body=speaking("3"))
-        heard = phone.recv(PATIENCE, only="603")
+        heard = phone.recv(PATIENCE, only="488")
         assert heard.get("X-Dialgate-Reason") == "announcement_unavailable"
         phone.ack(heard)
         assert callee.quiet(0.01), "it is refused before an INVITE leaves"
+
+
+ENCRYPTED = ("RTP/SAVP", "RTP/AVPF", "UDP/TLS/RTP/SAVPF")
+
+
+@pytest.mark.parametrize(("host", "code"), [("127.0.0.1", 488), ("127.0.0.5", 600)], ids=["phone", "phone system"])
+def test_an_offer_of_encrypted_audio_alone_is_refused_and_nothing_is_dialled(
+    house: Gatehouse, host: str, code: int
+) -> None:
+    """With the code upon which a phone system dials no other trunk, and in the evidence as the gate's own refusal."""
+    with Callee(port=house.trunk_port) as callee, Phone(house.address, host=host) as phone:
+        for profile in ENCRYPTED:
+            phone.dial(UNLISTED, body=sdp().replace("RTP/AVP", profile))
+            heard = phone.recv(PATIENCE, only=str(code))
+            assert heard.get("X-Dialgate-Reason") == "media_unavailable"
+            phone.ack(heard)
+        phone.dial(UNLISTED, body=speaking("3"))
+        assert phone.recv(PATIENCE, only=str(code)).get("X-Dialgate-Reason") == "announcement_unavailable"
+        assert callee.quiet(0.01), "they are refused before an INVITE leaves"
+    rows = house.rows("SELECT verdict, reason FROM calls ORDER BY at DESC LIMIT 4")
+    assert {row["verdict"] for row in rows} == {"block"}
+    assert [row["reason"] for row in rows] == ["announcement_unavailable", *["media_unavailable"] * 3]
 
 
 def test_a_callee_who_chooses_another_codec_is_never_heard(house: Gatehouse) -> None:

@@ -443,7 +443,7 @@ def test_an_offer_that_the_relay_refuses():
     with Call() as call:
         call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
         call.phone.dial()
-        assert call.phone.recv(only="603")
+        assert call.phone.recv(only="488")
         assert call.callee.quiet()
         assert call.call_manager.wait("failed")
 

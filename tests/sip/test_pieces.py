@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,6 +133,54 @@ def test_a_codec_under_another_number_than_its_own_has_no_announcement():
     offer = "m=audio 1 RTP/AVP 97 98 0 8\r\na=rtpmap:97 PCMU/8000\r\na=rtpmap:98 opus/48000\r\na=rtpmap:0 PCMA/8000\r\n"
     assert sdp.codecs(offer) == ("opus", "PCMA")
     assert sdp.codecs("m=audio 1 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n") == ("G722",)  # as some phones spell it
+
+
+SPOKEN = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
+
+
+@pytest.mark.parametrize("event", [97, 101, 127])
+@pytest.mark.parametrize("others", [("18 G729/8000", "96 opus/48000/2"), ("3 GSM/8000", "98 PCMU/8000", "99 red/8000")])
+def test_an_offer_is_cut_to_what_can_be_announced_and_recorded_whatever_its_order(event: int, others: tuple[str, ...]):
+    """All orders of the codecs, with and without their names; a payload type without a name goes, too."""
+    named = {int(each.split()[0]): each.split()[1] for each in others}
+    named |= SPOKEN | {event: "telephone-event/8000", 13: "CN/8000", 110: ""}
+    for order in permutations([*SPOKEN, *(int(each.split()[0]) for each in others)]):
+        kinds = [*order, event, 13, 110]
+        lines = [f"a=rtpmap:{kind} {named[kind]}" for kind in kinds if named[kind]]
+        lines += [f"a=fmtp:{event} 0-16", "a=fmtp:18 annexb=no", "a=ptime:20"]
+        offer = "\r\n".join([f"m=audio 4000 RTP/AVP {' '.join(map(str, kinds))}", *lines, ""])
+        left = [*(kind for kind in order if kind in SPOKEN), event, 13]
+        cut = sdp.cut(offer)
+        assert cut.splitlines()[0] == f"m=audio 4000 RTP/AVP {' '.join(map(str, left))}"
+        assert cut.splitlines()[1:] == [*(f"a=rtpmap:{kind} {named[kind]}" for kind in left), lines[-3], lines[-1]]
+        assert sdp.cut(cut) == cut
+        assert sdp.codecs(cut) == tuple(SPOKEN[kind].partition("/")[0] for kind in left[:-2])
+
+
+@pytest.mark.parametrize("kinds", ["18", "96", "98", "101", "13 101", "99 13"])
+def test_an_offer_without_a_codec_of_ours_is_cut_to_nothing(kinds: str):
+    lines = ["a=rtpmap:96 opus/48000/2", "a=rtpmap:98 PCMA/8000", "a=rtpmap:99 red/8000"]
+    offer = "\r\n".join([f"m=audio 4000 RTP/AVP {kinds}", *lines, "a=rtpmap:101 telephone-event/8000", ""])
+    assert sdp.cut(offer) == ""
+
+
+@pytest.mark.parametrize(
+    ("streams", "plain"),
+    [
+        (["audio 4000 RTP/AVP 0"], True),
+        (["audio 4000 RTP/SAVP 0", "audio 4002 RTP/AVP 0"], True),
+        (["audio 4000 rtp/avp 0"], True),
+        (["audio 4000 RTP/SAVP 0"], False),
+        (["audio 4000 RTP/AVPF 0"], False),
+        (["audio 4000 UDP/TLS/RTP/SAVPF 0"], False),
+        (["audio 0 RTP/AVP 0", "video 4000 RTP/AVP 96"], False),
+        (["image 4000 udptl t38"], False),
+    ],
+)
+def test_an_offer_of_encrypted_audio_alone_is_none_that_can_be_carried(streams: list[str], plain: bool):
+    body = "".join(f"m={each}\r\n" for each in streams)
+    assert sdp.has_plain_audio(body) is plain
+    assert bool(sdp.codecs(body)) is plain
 
 
 def test_packets_carry_the_numbers_that_the_other_side_gave():

@@ -132,6 +132,32 @@ def test_a_trunk_is_offered_its_codecs_in_its_order(codecs: tuple[str, ...], off
     assert ("PCMU" in invite.body) is ("0" in offered)
 
 
+MIXED = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP {kinds}\r\n"
+    "a=rtpmap:96 opus/48000/2\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:121 telephone-event/8000\r\n"
+)
+
+
+@pytest.mark.parametrize(("offered", "left"), [("96 18 9 8 121 13", "9 8 121 13"), ("18 0 96 8", "0 8"), ("8 96", "8")])
+def test_the_first_offer_carries_what_can_be_recorded_alone(offered: str, left: str) -> None:
+    with Call() as call:
+        call.phone.dial(body=MIXED.format(kinds=offered))
+        invite = call.callee.ring()
+        assert types(invite) == left.split()
+        assert not {"G729", "opus", "annexb"} & set(invite.body.replace("/", " ").replace("=", " ").split())
+        assert ("telephone-event" in invite.body) is ("121" in left)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_a_callee_answers_beside_its_offer_does_not_reach_the_caller(early: bool) -> None:
+    with Call() as call:
+        call.phone.dial(body=MIXED.format(kinds="18 0 8 121"))
+        call.callee.ring(183, MIXED.format(kinds="18 0 121")) if early else call.callee.ring()
+        call.callee.pick_up("" if early else MIXED.format(kinds="18 0 121"))
+        assert call.call_manager.wait("answered")[2] == "PCMU"
+        assert types(call.phone.recv(only="200")) == ["0", "121"]
+
+
 def test_a_call_without_a_codec_of_the_trunks_is_488_and_another_codec_in_it_too() -> None:
     with Call(trunk_options={"codecs": ("G722",)}) as call:
         call.phone.dial()
