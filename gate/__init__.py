@@ -11,6 +11,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.converting``  JSON values to types, in a process of many threads
 - ``gate.types``     types that many modules share
 - ``gate.durable``   files that appear whole or not at all, and names in a folder that outlast a power cut
+- ``gate.within``    files below a folder, by names that come from elsewhere
 - ``gate.batched`` so many of a sequence at a time
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit

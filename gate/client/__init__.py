@@ -9,7 +9,8 @@ The command line and the console import it; it asks a gate, whichever that is, a
 - ``packs``       the pack of an access request
 - ``bundles``     bundles for auditors, made; ``bundle_opening``: checked and opened
 - ``rotation``    recordings given to another key, and proven to open with one
-- ``backup``, ``restoring``  data, keys and configuration as sets of files (``backup_sets``), made and put back
+- ``backup``, ``restoring``  data, keys and configuration as sets of files (``backup_sets``), made and put back;
+  ``backup_secrets``: what of them is sealed to the recipients
 - ``own_list_files``  objections and consents as CSV files
 - ``publishing``  the page of receipts that the firm hosts; ``pages``: the pages that the console makes
 - ``searches``    what somebody looks for again and again, for the console

@@ -1,7 +1,9 @@
-"""A backup: data, keys and configuration, in the order in which nothing that is needed can be missed.
+"""A backup: data, keys, configuration and the files that it names, in the order in which nothing that is needed can be
+missed.
 
 ``gate.db`` first: what it knows of is in what follows. Then the wrapped keys, in a set of their own: no recording that
-the store knows lacks its keys. Then the sealed audio and the rest. What is erased meanwhile is missing, as it must be.
+the store knows lacks its keys. Then the sealed audio and the rest; what is secret of it is sealed to the recipients.
+What is erased meanwhile is missing, as it must be.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from gate.client.backup_sets import Set, new_set
+from gate.client.backup_secrets import named_files, seal_secrets, sealed_to
+from gate.client.backup_sets import Set, keep_proof, new_set
 from gate.client.gate import Gate, pages
 from gate.config import Config
 from gate.errors import StoreError, UsageError
@@ -20,8 +23,8 @@ from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys
 from gate.types import Progress
 from gate.vault.keyrows import SCHEMA
 
-FILES: Final = ("number.key", "gate.key")
-FOLDERS: Final = ("checkpoints", "recipients", "registers", "prompts", "recordings")
+CONFIG: Final = "config/config.toml"
+FOLDERS: Final = ("checkpoints", "recipients", "registers", "prompts", "prompts_in", "recordings")
 _ROOM: Final = "See that there is room and that it can be written; nothing is left of this backup."
 _ADD: Final = "INSERT INTO wraps (recording_id, recipient_id, key_id, wrap, proven) VALUES (?, ?, ?, ?, ?)"
 
@@ -45,13 +48,16 @@ def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, pr
         progress(0.2, "keys")
         count = _copy_keys(gate, wrapped)
         progress(0.4, "recordings and the rest")
-        for name in FILES:
-            data.copy(config.data / name, f"data/{name}")
         for name in FOLDERS:
             data.copy_all(config.data / name, f"data/{name}")
-        data.copy(path, "config/config.toml")
+        data.copy(path, CONFIG)
+        named = named_files(config)
+        for name in named.plain:
+            data.copy(Path(config.base) / name, f"config/{name}")
+        seal_secrets(config, data, named.secret)
     files = len(data.files)
-    gate.ask(BackupDone(id=begun.id, files=files, data_sha256=data.sha256, keys_sha256=wrapped.sha256))
+    done = BackupDone(id=begun.id, files=files, data_sha256=data.sha256, keys_sha256=wrapped.sha256)
+    keep_proof((data, wrapped), gate.ask(done))
     return {
         "id": begun.id,
         "data": str(folder),
@@ -59,6 +65,8 @@ def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, pr
         "keys": str(keys),
         "wrapped_keys": count,
         "keys_until": begun.keys_until,
+        "sealed_to": sealed_to(data),
+        "elsewhere": named.elsewhere,
     }
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gate.client.backup_sets import Set, put, sync
+from gate.client.backup import CONFIG
+from gate.client.backup_secrets import write_below
+from gate.client.backup_sets import Set, put, put_one, sync
 from gate.clock import SystemClock, today
 from gate.config import Config
 from gate.control.actors import user
@@ -17,6 +20,7 @@ from gate.core.facts.audit import BackupRestored, MemoryReplayed
 from gate.durable import whole_file
 from gate.errors import StoreError, UsageError
 from gate.operations.data_folder import DataFolder
+from gate.operations.keys.recipients import unlogged
 from gate.store.lock import DataLock
 
 
@@ -35,8 +39,33 @@ def belong(data: Set, wrapped: Set, *, late: bool) -> None:
         )
 
 
-def put_back(config: Config, data: Set, wrapped: Set) -> tuple[Path | None, int]:
-    """Build the folder beside its place, then let it take that; where the old one lies now, and how many files."""
+def take_configuration(path: Path, data: Set, secrets: Mapping[str, bytes]) -> list[str]:
+    """Write the configuration of a set to a path where none is, with the files that it names, where none are; the names
+    of those written. Raises ``StoreError``."""
+    base, written = path.parent, []
+    try:
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in data.under("config"):
+            if f"config/{name}" != CONFIG and not os.path.lexists(base / name):
+                put_one(data, f"config/{name}", base, name)
+                written.append(name)
+        for name, content in secrets.items():
+            inside = name.removeprefix("config/")
+            if inside != name and not os.path.lexists(base / inside):
+                write_below(base, inside, content)
+                written.append(inside)
+        put_one(data, CONFIG, base, path.name)
+    except (OSError, UsageError) as error:
+        why = error.strerror if isinstance(error, OSError) else error.message
+        raise StoreError(f"the configuration cannot be put back: {why}", hint="is there room?") from error
+    return sorted(written)
+
+
+def put_back(config: Config, data: Set, wrapped: Set, secrets: Mapping[str, bytes]) -> tuple[Path | None, int]:
+    """Build the folder beside its place, then let it take that; where the old one lies now, and how many files.
+
+    ``secrets``: those that were sealed in the set, by name. Raises ``StoreError``.
+    """
     target = config.data
     part = target.with_name(f".{target.name}.restoring")
     aside: Path | None = None
@@ -44,6 +73,10 @@ def put_back(config: Config, data: Set, wrapped: Set) -> tuple[Path | None, int]
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
         files = put(data, "data", part) + put(wrapped, "keys", part)
+        for name, content in secrets.items():
+            if name.startswith("data/"):
+                write_below(part, name.removeprefix("data/"), content)
+                files += 1
         (part / "recordings").mkdir(exist_ok=True, mode=0o700)
         sync(part)
         if target.exists() and any(target.iterdir()):
@@ -64,10 +97,20 @@ def put_back(config: Config, data: Set, wrapped: Set) -> tuple[Path | None, int]
             f"{target} could not be put back: {error.strerror}",
             hint="is there room? a folder that is a mount of its own must be emptied and unmounted first",
         ) from error
+    except UsageError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise StoreError(f"{data.folder}: {error.message}", hint="somebody has changed the list of this set") from error
     except StoreError:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return aside, files
+
+
+def of_the_gate(secrets: Mapping[str, bytes], vkey: str) -> None:
+    """Raise ``StoreError`` where the signing key of a set is not that of the gate with this verifier key."""
+    found = secrets["data/gate.key"].partition(b"\n")[0].decode("utf-8", "replace")
+    if found != vkey:
+        raise StoreError(f"the gate.key of this set is another gate's: {found[:200]}", hint="take another backup")
 
 
 def _carry_over(signed: Path, restored: Path) -> None:
@@ -81,11 +124,11 @@ def _carry_over(signed: Path, restored: Path) -> None:
                 file.write(path.read_bytes())
 
 
-def replayed(folder: DataFolder, data: Set, files: int) -> dict[str, Any]:
+def replayed(folder: DataFolder, data: Set, files: int, *, proven: bool) -> dict[str, Any]:
     """What opening a data folder that was put back replayed of the memory journal, and what is left to see to. The log
     keeps that it was put back."""
-    restored = BackupRestored(backup=data.said.get("id"), made_at=data.said.get("made_at"), files=files)
-    folder.keep(restored, "backup", user(os.getuid()))
+    said_then = {"backup": data.said.get("id"), "made_at": data.said.get("made_at")}
+    folder.keep(BackupRestored(**said_then, files=files, proven=proven), "backup", user(os.getuid()))
     outcome = folder.retention.at_start()
     rows = folder.read(
         lambda tx: tx.query(
@@ -94,7 +137,7 @@ def replayed(folder: DataFolder, data: Set, files: int) -> dict[str, Any]:
     )
     folder.trust.look()
     said: dict[str, Any] = json.loads(rows[0]["body"] or "{}") if rows else {}
-    warnings = [*folder.trust.warnings(), *folder.memory.warnings()]
+    warnings = [*unlogged(folder), *folder.trust.warnings(), *folder.memory.warnings()]
     if not folder.memory.configured:
         warnings.append(
             "No second place is configured (storage.memory): objections and erasures since the backup are not "

@@ -24,7 +24,11 @@ def test_without_a_second_place_marketing_waits_until_somebody_accepts_the_older
     assert dialgate("audit", "checkpoint").code == 0
     assert dialgate("check", NUMBER, "--json").json["reason"] == "objected"
 
-    told = dialgate("restore", *sets)
+    keys, known = tmp_path / "gate" / "keys", (tmp_path / "gate" / "data" / "gate.key").read_text().partition("\n")[0]
+    more = ("-k", str(keys / "first.key"), "--passphrase-file", str(keys / "first.passphrase"))
+    alone = dialgate("restore", *sets, *more)
+    assert alone.code == 2 and "who has made this set is not proven" in alone.err
+    told = dialgate("restore", *sets, "--vkey", known, *more)
 
     assert told.code == 0 and "Marketing calls are refused until" in told.err and "Add them again first" in told.err
     assert dialgate("check", NUMBER, "--json").json["reason"] == "evidence_rolled_back"

@@ -45,7 +45,19 @@ def backup(gate: Gatehouse, tmp_path: Path) -> tuple[Path, Path]:
     return sets
 
 
+def vkey(gate: Gatehouse) -> str:
+    """As somebody has written it down, elsewhere than in a set."""
+    return (gate.data / "gate.key").read_text().partition("\n")[0]
+
+
+def opening(folder: Path) -> tuple[str, ...]:
+    return "-k", str(folder / "first.key"), "--passphrase-file", str(folder / "first.passphrase")
+
+
 def restore(gate: Gatehouse, sets: tuple[Path, Path], *more: str, check: bool = True) -> dict[str, object]:
+    """With what an admin has kept elsewhere, where ``more`` says nothing else."""
+    if not more:
+        more = ("--vkey", vkey(gate), *opening(gate.folder / "keys"))
     return dict(dialgate("restore", str(sets[0]), "--keys", str(sets[1]), *more, config=gate.config, check=check))
 
 
@@ -74,7 +86,9 @@ def test_put_back_whole_and_nothing_forgotten(gate: Gatehouse, tmp_path: Path) -
     finally:
         gate.stop()
     gate.config.rename(tmp_path / "old.toml")
+    (gate.folder / "tone.wav").unlink()
     told = restore(gate, sets)
+    assert (gate.folder / "tone.wav").is_file(), "the sound of the announcement too"
     assert gate.config.read_text() == (tmp_path / "old.toml").read_text(), "it comes back where there is none"
     assert told["replayed"]["recordings"] == 1 and told["replayed"]["objections"] == 1, told
     assert Path(str(told["aside"])).is_dir()
@@ -115,5 +129,35 @@ def test_what_is_no_whole_backup_is_named_and_nothing_is_touched(gate: Gatehouse
     assert "gate.db" in str(restore(gate, sets, check=False))
     assert sorted(path.relative_to(gate.data) for path in gate.data.rglob("*")) == before
     assert not list(gate.data.parent.glob("data.before-*"))
+    more = ("--vkey", vkey(gate), *opening(gate.folder / "keys"))
     shutil.rmtree(gate.data)
-    assert restore(gate, again)["aside"] == "", "nothing was there"
+    assert restore(gate, again, *more)["aside"] == "", "nothing was there"
+
+
+def test_on_an_empty_machine_two_sets_a_private_key_and_the_verifier_key_are_enough(
+    gate: Gatehouse, tmp_path: Path
+) -> None:
+    sets, elsewhere = backup(gate, tmp_path), tmp_path / "elsewhere"
+    known = vkey(gate)
+    shutil.move(gate.folder / "keys", elsewhere)
+    private = (gate.data / "gate.key").read_bytes().splitlines()[2]
+    clear = [private, (gate.data / "number.key").read_bytes()]
+    clear += [path.read_bytes().strip() for path in (gate.folder / "secrets").iterdir()]
+    assert found_in(sets[0], clear) == found_in(sets[1], clear) == []
+    shutil.rmtree(gate.folder)
+    told = restore(gate, sets, "--vkey", known, *opening(elsewhere))
+    assert told["proven"] is True and told["warnings"] == [], told
+    for path in (gate.data / "gate.key", gate.data / "number.key", *(gate.folder / "secrets").iterdir()):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+    gate.start()
+    try:
+        answer = dial("02079460124", ("127.0.0.1", gate.port), ("127.0.0.1", gate.trunk_port))
+        assert answer["reached"], answer
+        assert gate.client.call("memory_status")["warnings"] == []
+        (row,) = gate.rows("SELECT body FROM facts WHERE kind = 'backup_restored'")
+        assert json.loads(row["body"])["proven"] is True
+    finally:
+        gate.stop()
+    assert dialgate("audit", "verify", "--vkey", known, config=gate.config)["ok"]
+    shutil.copytree(elsewhere, gate.folder / "keys")
+    gate.export("young", tmp_path / "young.wav")

@@ -104,6 +104,8 @@ class BackupRestored(Body, frozen=True, kw_only=True):
     backup: Id | None
     made_at: Time | None
     files: int
+    proven: Maybe[bool] = UNSET
+    """By the leaf of the gate that made it; not in older logs."""
 
 
 @fact("memory_renewed", Subject.LOG, term=Term.REQUESTS)

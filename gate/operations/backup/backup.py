@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from gate.core.evidence import inclusion_proof
 from gate.core.facts import audit as facts
 from gate.operations.operation import ADMINS, Caller, Line, Request, Response, operation
+from gate.store.proving import nodes, of_subject
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -78,9 +80,19 @@ def backup_keys(folder: DataFolder, asked: BackupKeys, caller: Caller) -> Copied
 
 
 class BackupMade(Response, frozen=True):
-    """It is in the log."""
+    """It is in the log: the leaf, and the signed head of the log that it is proven by, to be kept with the sets."""
 
     id: str
+    index: int
+    leaf: str
+    """Canonical text; it commits to ``body`` with ``salt`` (hexadecimal)."""
+    salt: str
+    body: str
+    """Names the digests of the lists."""
+    proof: list[str]
+    """Base64, the lowest sibling first (RFC 9162)."""
+    checkpoint: str
+    """A signed note (C2SP)."""
 
 
 class BackupDone(Request[BackupMade], frozen=True):
@@ -95,7 +107,23 @@ class BackupDone(Request[BackupMade], frozen=True):
 
 @operation(BackupDone, "backup_done", roles=ADMINS)
 def backup_done(folder: DataFolder, asked: BackupDone, caller: Caller) -> BackupMade:
-    """Keep in the log that a backup is whole, by the digests of its lists of files."""
+    """Keep in the log that a backup is whole, by the digests of its lists of files; sign the log, and prove it."""
     body = facts.BackupMade(files=asked.files, data_sha256=asked.data_sha256, keys_sha256=asked.keys_sha256)
-    folder.keep(body, asked.id, caller.actor)
-    return BackupMade(asked.id)
+    fact = folder.fact(body, asked.id, caller.actor)
+    index = folder.store.call(lambda tx: tx.append(fact))
+    signed = folder.log.checkpoint()
+    folder.trust.signed(signed.missed)
+    with folder.reader() as reader:
+        (row,) = [
+            each for each in of_subject(reader, asked.id, [body.kind], signed.size) if each["leaf_index"] == index
+        ]
+        proof = inclusion_proof(index, signed.size, nodes(reader))
+    return BackupMade(
+        id=asked.id,
+        index=index,
+        leaf=row["leaf"].decode(),
+        salt=row["salt"].hex(),
+        body=row["body"],
+        proof=[base64.b64encode(each).decode() for each in proof],
+        checkpoint=signed.note,
+    )

@@ -101,7 +101,7 @@ def key_list(folder: DataFolder, asked: KeyList, caller: Caller) -> Recipients:
     return Recipients(
         recipients=worth(keyring.recipients()),
         retired=[each for each in worth(keyring.retired()) if each.recordings],
-        warnings=keyring.warnings() + _unlogged(folder, keyring.recipients()),
+        warnings=keyring.warnings() + unlogged(folder),
     )
 
 
@@ -111,14 +111,15 @@ def warnings(folder: DataFolder) -> list[str]:
         return []
     try:
         keyring = folder.keyring()
-        return keyring.warnings() + _unlogged(folder, keyring.recipients())
+        return keyring.warnings() + unlogged(folder)
     except VaultError as error:  # the register itself is damaged: that is told, and the rest of the status too
         return [str(error)]
 
 
-def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> list[str]:
+def unlogged(folder: DataFolder) -> list[str]:
     """Where register and log differ: a sentence for each recipient. Somebody has written into the folder of the
-    register past the gate."""
+    register past the gate. Raises ``VaultError``."""
+    recipients = folder.keyring().recipients()
     terms = folder.read(lambda tx: logged(tx, folder.clock.now()))
     there = {row["id"] for row in recipients}
     found = [
