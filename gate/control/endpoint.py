@@ -171,7 +171,8 @@ def endpoint_app(
     async def recording(asked: web.Request) -> web.StreamResponse:
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"))
-        return await uploads.take(asked, f"http:{asked[_HOLDER].name}@{asked.remote}")
+        token = asked[_HOLDER].name
+        return await uploads.take(asked, token, f"http:{token}@{asked.remote}")
 
     async def expected(asked: web.Request) -> web.StreamResponse | None:
         """The library answers an ``Expect`` that it does not know before anybody looks at the token, with what came."""

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 _SHUTDOWN_SECONDS = 5.0
+EACH = 4
+"""Operations of one account that run at once, and as many that stream."""
 
 
 async def serve(
@@ -61,7 +63,7 @@ async def serve(
     Raises ``ControlError`` where a socket or port cannot be had. The socket files are removed at the end.
     """
     path = config.control_socket
-    workers = Workers("control", threads=8, most=64)
+    workers = Workers("control", threads=8, most=64, each=EACH)
     decisions = Workers("decision", threads=4, most=256)
     servers: list[BoundedServer] = []
     roles = Roles(config)

@@ -86,9 +86,9 @@ class AtLine:
         """As ``CallManager.pause``."""
         return str(self.ask(lambda: self._call_manager.pause(call_id, asked)))
 
-    def keep(self, fact: Fact) -> None:
-        """Keep a fact as soon as there is room."""
-        self._call_manager.keep(fact)
+    def keep(self, fact: Fact, help_asked_by: str) -> None:
+        """As ``CallManager.keep``."""
+        self._call_manager.keep(fact, help_asked_by)
 
     def now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""

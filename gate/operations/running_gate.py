@@ -33,8 +33,8 @@ class RunningGate:
 
     obstacle: Callable[[], Reason | None] = _no_obstacle
     """What forbids every call now: the gate stops, or an objection may be among the facts that wait for room."""
-    keep: Callable[[Fact], None] | None = None
-    """Keeps a fact as soon as there is room."""
+    keep: Callable[[Fact, str], None] | None = None
+    """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
     calls: Callable[[], list[dict[str, Any]]] = list
     """The calls in hand."""
     counts: Callable[[], dict[str, Any]] = dict

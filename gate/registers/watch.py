@@ -11,6 +11,9 @@ register, personal data under licence: they are deleted like old snapshots.
     tps_ns.txt  ──settled──▶  import  ──▶  taken/tps_ns.txt
                                      └──▶  refused/tps_ns.txt, refused/tps_ns.txt.why
 
+Of what has landed at once, files that are about as large as the last one that was taken come first: small ones that are
+none of the licensee's hold up no list.
+
 Whoever fills the folder must not say what the gate reads: a file is opened in the folder itself, no link is followed,
 and it is the one that was looked at.
 """
@@ -43,6 +46,8 @@ UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdown
 READ_PACKED: Final = (".gz", ".zip")
 """Ends of names of packed files that are read."""
 PACKED: Final = (".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
+ALIKE: Final = 0.5
+"""A file with so many times the bytes of the one in force is about as large."""
 MOST: Final = 32
 """Files taken, and files reported as passed over, in one look, at most."""
 AGAIN_SECONDS: Final = 60.0
@@ -139,6 +144,7 @@ class DropFolder:
             ) from None
         landed: list[tuple[Path, str, Stamp]] = []
         passed: list[FileOutcome] = []
+        before = self._sizes()
         for name, seen in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0])):
             if _unfinished(name):
                 if stat.S_ISREG(seen.st_mode):
@@ -156,7 +162,18 @@ class DropFolder:
         for known in (self._since, self._later, self._passed):
             for name in known.keys() - there:
                 del known[name]
+        landed.sort(key=lambda each: each[2][1] < ALIKE * before.get(each[1], 0))
         return landed[:MOST], passed
+
+    def _sizes(self) -> dict[str, int]:
+        """Of each register, how large the file was that was taken last."""
+        taken: dict[str, tuple[int, int]] = {}
+        with suppress(OSError):
+            for path in (self.folder / TAKEN).iterdir():
+                seen, register = path.lstat(), self.register_of(_MOVED.sub("", path.name))
+                if register is not None and stat.S_ISREG(seen.st_mode):
+                    taken[register] = max(taken.get(register, (0, 0)), (seen.st_ctime_ns, seen.st_size))
+        return {register: size for register, (_, size) in taken.items()}
 
     def _why_passed(self, name: str, seen: os.stat_result, register: str | None) -> str:
         """Why it is left alone; empty where it is not, and for the folders that are ours."""

@@ -325,9 +325,15 @@ class CallManager:
         """A question of ``http:NAME`` was decided. Line thread only."""
         self._usage.decided(asked_by, decision, self._clock.now())
 
-    def keep(self, fact: Fact) -> None:
-        """Keep a fact as soon as there is room; from any thread."""
-        self._line.post(lambda: self._retry_queue.keep(fact))
+    def keep(self, fact: Fact, help_asked_by: str = "") -> None:
+        """Keep a fact as soon as there is room; from any thread. ``help_asked_by``: it is a question for an emergency
+        number, and is counted in place of that where ``http:NAME`` asks for too many."""
+
+        def kept() -> None:
+            if not help_asked_by or self._refusals.help_asked(help_asked_by, self._clock.now()):
+                self._retry_queue.keep(fact)
+
+        self._line.post(kept)
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())

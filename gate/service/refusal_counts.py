@@ -25,6 +25,8 @@ LEAVES = 20
 """Refusals of strangers that are kept one by one, a minute, whatever sources they come from."""
 LEAVES_OF_A_CALLER = 10
 """The same of one account or PBX that is over its limit."""
+LEAVES_OF_HELP = 30
+"""Questions for an emergency number, of one token."""
 
 
 class RefusalCounts:
@@ -43,6 +45,7 @@ class RefusalCounts:
         self._unanswered = 0
         self._over: Counter[str] = Counter()
         self._shed: Counter[str] = Counter()
+        self._help: Counter[str] = Counter()
         self._waiting = False
         self._without_evidence = 0
         self._since: datetime | None = None
@@ -67,6 +70,15 @@ class RefusalCounts:
         if self._leaf(claimed_by, LEAVES_OF_A_CALLER, now):
             return True
         self._over[claimed_by] += 1
+        self._flush_later()
+        return False
+
+    def help_asked(self, asked_by: str, now: datetime) -> bool:
+        """True where this question of a phone system for an emergency number is worth a leaf of its own. Else it is
+        counted; it was answered in any case."""
+        if self._leaf(f"help {asked_by}", LEAVES_OF_HELP, now):
+            return True
+        self._help[asked_by] += 1
         self._flush_later()
         return False
 
@@ -120,8 +132,11 @@ class RefusalCounts:
             self._keep(facts.RefusedOverLimit(claimed_by=name, count=count), now)
         for name, count in self._shed.items():
             self._keep(facts.RefusedOverload(claimed_by=name, count=count), now)
+        for name, count in self._help.items():
+            self._keep(facts.HelpAskedOften(claimed_by=name, count=count), now)
         self._over.clear()
         self._shed.clear()
+        self._help.clear()
 
     def _keep(self, body: Body, now: datetime) -> None:
         self._retry_queue.keep(body.fact("gate", now, "gate"))

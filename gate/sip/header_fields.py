@@ -74,7 +74,7 @@ def parameters(text: str) -> dict[str, str]:
 
 @lru_cache(_REMEMBERED)
 def ambiguous(value: str) -> bool:
-    """A parameter stands twice with two values (RFC 3261 7.3.1, 19.1.1), in an address or in its URI, behind its user or
+    """A parameter stands twice with two values (RFC 3261 7.3.1, 19.1.1), in an address or its URI, behind its user or
     its host: which one is meant is not to be guessed at."""
     plain = without_quoted(value)
     behind = plain.rpartition(">")[2] if ">" in plain else plain.partition(";")[2]

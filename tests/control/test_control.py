@@ -22,7 +22,7 @@ from gate.control import sockets
 from gate.control.client import ControlClient
 from gate.control.files import handed
 from gate.control.messages import parsed, response
-from gate.control.server import serve
+from gate.control.server import EACH, serve
 from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
 from gate.handed_over_file import open_file
@@ -323,6 +323,78 @@ async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
     assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
     assert (await workers.call(*asked))["verdict"] == "block"
     workers.close()
+
+
+async def test_one_account_has_a_few_places_and_keeps_nobody_else_waiting() -> None:
+    running: list[str] = []
+    most: dict[str, int] = {}
+    hold, lock = threading.Event(), threading.Lock()
+
+    def work(request: Any, caller: Caller) -> Any:
+        with lock:
+            running.append(caller.actor)
+            most[caller.actor] = max(most.get(caller.actor, 0), running.count(caller.actor))
+        if caller.actor == "viewer":
+            hold.wait(PATIENCE)
+        with lock:
+            running.remove(caller.actor)
+        return {}
+
+    workers = Workers("test", threads=8, most=64, each=2)
+    crowd = [asyncio.ensure_future(workers.call(work, Status(), Caller("viewer"))) for _ in range(40)]
+    while running.count("viewer") < 2:
+        await asyncio.sleep(0.001)
+    refused = [each for each in crowd if each.done() and isinstance(each.exception(), Busy)]
+    assert len(refused) == 8, "half of the places are what one account may wait in"
+    await asyncio.gather(*[workers.call(work, Check(number="1"), Caller("admin")) for _ in range(20)])
+    assert most == {"viewer": 2, "admin": most["admin"]}
+    hold.set()
+    await asyncio.gather(*(each for each in crowd if each not in refused))
+    assert most["viewer"] == 2
+    await asyncio.sleep(0)
+    assert not workers._turns
+    workers.close()
+
+
+async def test_a_place_rests_while_more_waits_and_not_for_who_asks_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    loop = asyncio.get_running_loop()
+    later = loop.call_later
+
+    def call_later(seconds: float, *values: Any, **named: Any) -> Any:
+        rests.append(seconds)
+        return later(seconds, *values, **named)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    workers = Workers("test", threads=8, most=64, each=2)
+
+    def work(request: Any, caller: Caller) -> Any:
+        threading.Event().wait(0.01)
+        return {}
+
+    for _ in range(3):
+        await workers.call(work, Status(), Caller("me"))
+    assert not rests
+    await asyncio.gather(*[workers.call(work, Status(), Caller("me")) for _ in range(10)])
+    workers.close()
+    assert sum(seconds >= 0.03 for seconds in rests) >= 8
+
+
+def test_a_viewer_with_many_threads_is_carried_out_a_few_at_a_time(client: ControlClient, desk: SmallDesk) -> None:
+    """Over the socket."""
+    desk.hold.clear()
+    threads = [threading.Thread(target=client.call, args=("check",), kwargs={"number": "1"}) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(desk.asked) == EACH)
+    threads[0].join(0.3)
+    assert len(desk.asked) == EACH
+    desk.hold.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(desk.asked) == 24
 
 
 async def test_what_a_console_asks_again_and_again_fills_no_journal(desk: SmallDesk) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from gate.errors import RegisterError, RegisterFailed, StoreError
 from gate.handed_over_file import HandedOverFile
-from gate.registers.watch import DropFolder, FileOutcome
+from gate.registers.watch import MOST, DropFolder, FileOutcome
 
 NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
 SETTLE = 60.0
@@ -304,3 +304,19 @@ def test_what_has_come_is_bounded_in_one_look(bench: Bench) -> None:
         bench.land(f"tps_{number}.txt", age=2 * SETTLE)
     assert len(bench.look()) == 32
     assert len(bench.look()) == 8
+
+
+def test_junk_waits_behind_a_real_list(bench: Bench) -> None:
+    """A hundred small files of the right name, all of them older, and the licensee's list of the day."""
+    bench.land("tps_monday.txt", "x" * 1000, age=2 * SETTLE)
+    assert states(bench.look()) == [("tps", "tps_monday.txt", "taken")]
+    for number in range(100):
+        bench.land(f"tps_junk{number:03}.txt", "x" * 10, age=10 * SETTLE)
+    bench.land("tps_tuesday.txt", "y" * 900, age=2 * SETTLE)
+    bench.error = RegisterError("no register")
+    bench.taken.clear()
+    told = states(bench.look())
+    assert bench.taken[0][1] == "tps_tuesday.txt"
+    assert len(told) == MOST
+    bench.look()
+    assert len({name for _, name, _ in bench.taken}) == 2 * MOST, "junk has its turn, too"

@@ -18,6 +18,7 @@ from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.operation import Caller
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact, Played
+from gate.service.refusal_counts import LEAVES_OF_HELP
 from gate.service.retry_queue import RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 from tests.support.waiting import PATIENCE
@@ -115,9 +116,9 @@ def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: 
     assert play.call_manager.behind == 0
 
 
-def asking(play: Play, gate: RunningGate) -> Callable[[str], Decided]:
+def asking(play: Play, gate: RunningGate, times: int = 9) -> Callable[[str], Decided]:
     """Decisions for a phone system, beside the calls of ``play``."""
-    ids = (f"asked{number}" for number in range(9))
+    ids = (f"asked{number}" for number in range(times))
     folder: Any = SimpleNamespace(
         config=SimpleNamespace(firm=SimpleNamespace(numbers=(OWN,)), account=(), pbx=()),
         store=play.store,
@@ -165,6 +166,18 @@ def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tm
     disk.full = False
     play.pass_time(2)
     assert play.kinds() == ["decision"]
+    play.store.close()
+
+
+def test_law_3_5_questions_for_help_without_end_are_all_answered_and_fill_no_log(tmp_path: Path) -> None:
+    play = Play(tmp_path, emergency=frozenset({"999"}))
+    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep), 500)
+    assert {ask("999").reason for _ in range(500)} == {"emergency_call"}
+    play.settle()
+    assert play.kinds() == ["decision"] * LEAVES_OF_HELP
+    play.pass_time(61)
+    facts = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'help_asked_often'"))
+    assert [json.loads(row["body"]) for row in facts] == [{"claimed_by": "uid:0", "count": 500 - LEAVES_OF_HELP}]
     play.store.close()
 
 

@@ -69,6 +69,11 @@ class RefusedOverload(_Caller, frozen=True, kw_only=True):
     """The line was late, and attempts were refused before anything was done for them."""
 
 
+@fact("help_asked_often", Subject.GATE)
+class HelpAskedOften(_Caller, frozen=True, kw_only=True):
+    """A phone system asked by HTTP for emergency numbers more often than each is kept; all were answered."""
+
+
 @fact("refused_without_evidence", Subject.GATE)
 class RefusedWithoutEvidence(Body, frozen=True, kw_only=True):
     """Calls were refused whose refusal could not be kept."""

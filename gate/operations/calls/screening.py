@@ -105,12 +105,12 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         purpose, topic = Purpose.MARKETING, Topic.GENERAL
     attempt = _attempt(folder, asked.number, purpose, topic, asked.account, caller.actor)
     decision_id = folder.new_id()
+    asked_by = caller.actor.partition("@")[0]
     origin = {"source": "ask", "asked_by": caller.actor, "to_be_shown_by": attempt.claimed_by}
     if (help_needed := folder.screener.emergency(attempt)) is not None:
-        _keep_call_for_help(folder, help_needed, attempt, decision_id, origin)
+        _keep_call_for_help(folder, help_needed, attempt, decision_id, origin, asked_by)
         return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
     claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
-    asked_by = caller.actor.partition("@")[0]
     limit, leaf = folder.gate.question(asked_by)
     if limit is not None and not leaf:  # nobody fills the log: it is counted
         raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
@@ -132,13 +132,13 @@ def _logged(
 
 
 def _keep_call_for_help(
-    folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str, origin: Origin
+    folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str, origin: Origin, asked_by: str
 ) -> None:
-    """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room. Without a line to wait for
-    that, what cannot be kept is told in the gate's own log."""
+    """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room, and counted where the same one
+    asks for too many. Without a line to wait for that, what cannot be kept is told in the gate's own log."""
     fact = decision_fact(decision, attempt, **origin).fact(decision_id, folder.clock.now(), attempt.claimed_by)
     if folder.gate.keep is not None:
-        folder.gate.keep(fact)
+        folder.gate.keep(fact, asked_by)
         return
 
     def kept(_index: object, error: Exception | None) -> None:
