@@ -160,6 +160,7 @@ def _words() -> set[str]:
         "recording_opened",
         "called_against_refusal",
         "called_against_refusal_at",
+        "shown_from",
         "to_be_shown_by",
     }
 

@@ -31,6 +31,17 @@ def presented(asked: Sequence[str], may_present: Sequence[str], own: str) -> str
     return first if len(numbers) == 1 and first in (own, *may_present) else mask(first)
 
 
+def forwarded(passed_on: Sequence[tuple[str, str]], may_present: Sequence[str], own: str) -> tuple[str, str]:
+    """The number that a call shows which a PBX passes on for somebody else: the first of the firm's own, canonical, of
+    those that it says the call was diverted from, and by which header it says so; both empty where none is.
+    ``passed_on``: header and number of each, the newest first."""
+    if may_present:
+        for header, asked in passed_on:
+            if (number := _number(asked)) in (own, *may_present):
+                return number, header
+    return "", ""
+
+
 def _number(asked: str) -> str:
     """E.164; empty for what asks for no number: an extension, a name, nothing. What is meant as a number and is none
     stays as it is."""

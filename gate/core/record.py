@@ -36,6 +36,7 @@ def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: D
 def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.Decision:
     """What is kept of a decision: every text bounded and valid Unicode (LAW 1.11). ``origin``: fields of the fact that
     say where the call came from."""
+    passed_on = {"shown_from": attempt.shown_from} if attempt.shown_from else {}
     return facts.Decision(
         number=decision.number,
         raw=_text(attempt.as_dialled or attempt.raw_number),
@@ -60,7 +61,7 @@ def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.
         topic=attempt.topic.value,
         claimed_by=_text(attempt.claimed_by),
         claimed_through=_text(attempt.claimed_through),
-        **{"presentation": _text(attempt.presentation), **origin},
+        **{"presentation": _text(attempt.presentation), **passed_on, **origin},
     )
 
 

@@ -115,6 +115,9 @@ class Attempt:
     claimed_through: str = ""
     """By which way they said it: ``configuration`` (of the account or PBX), ``prefix *71``, ``header X-…``, ``request``
     (of a phone system or a person who asks); empty where nobody has proven who they are."""
+    shown_from: str = ""
+    """The header that names the firm's own number of a call which was passed on for somebody else: ``diversion``,
+    ``history-info``; empty where ``presentation`` came as it usually does."""
     as_dialled: str = ""
     """As it came, where a dial plan made ``raw_number`` of it; for the evidence alone."""
 

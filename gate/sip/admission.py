@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gate.config import Account, Pbx
 from gate.core.dial_plan import in_full
-from gate.core.presenting import presented
+from gate.core.presenting import forwarded, presented
 from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
@@ -117,13 +117,15 @@ def attempt_of(
     claim = claims.of(request, identity.raw_number(request)[:128], caller)
     number = _in_full(claim.number, caller)
     problem = "" if caller else "not_authenticated"
+    shown, read_from = _presentation(request, caller.who, for_help(number)) if caller else ("", "")
     return Incoming(
         call_id=call_id,
         attempt=Attempt(
             raw_number=number,
             purpose=claim.purpose,
             topic=claim.topic,
-            presentation=_presentation(request, caller.who, for_help(number)) if caller else "",
+            presentation=shown,
+            shown_from=read_from,
             withheld=identity.withheld(request) or identity.hides(claim.number) or identity.hides(number),
             claimed_by=caller.claimed_by if caller else UNPROVEN,
             claimed_through=claim.through,
@@ -147,9 +149,13 @@ def _in_full(number: str, caller: ProvenCaller | None) -> str:
     return in_full(number, caller.who.strip, caller.who.area_code) if caller else number
 
 
-def _presentation(request: SipMessage, who: Account | Pbx, helps: bool) -> str:
-    """The number that the call shows, or one that is refused. A call for help shows the PBX's own in place of that."""
+def _presentation(request: SipMessage, who: Account | Pbx, helps: bool) -> tuple[str, str]:
+    """The number that the call shows, or one that is refused, and the header by which a call of somebody else's has one
+    of the firm's. A call for help shows the PBX's own in place of one that is refused."""
     if not isinstance(who, Pbx):
-        return who.presentation
+        return who.presentation, ""
     number = presented(identity.asked_numbers(request), who.may_present, who.presentation)
-    return who.presentation if helps and number not in who.may_present else number
+    if number in (who.presentation, *who.may_present):
+        return number, ""
+    own, header = forwarded(identity.diverted_from(request), who.may_present, who.presentation)
+    return (own, header) if own else (who.presentation if helps else number, "")

@@ -19,6 +19,7 @@ from gate.sip.sippy_adapter.identities import SipPPreferredIdentity, SipRemotePa
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")
+_PRIVATE = re.compile(r"[;?&]\s*privacy\s*=\s*\"?(?!off|none)", re.IGNORECASE)
 _IDENTITIES = ("from", "p-asserted-identity", "p-preferred-identity", "remote-party-id")
 
 
@@ -36,6 +37,16 @@ def asked_numbers(request: SipMessage) -> list[str]:
         if asked := [user for value in values if (user := user_of(uri_of(value)))]:
             return asked
     return []
+
+
+def diverted_from(request: SipMessage) -> list[tuple[str, str]]:
+    """Header and user part of each whom a call was diverted from, the newest first: Diversion (RFC 5806), whose first
+    entry is the newest, then History-Info (RFC 7044), whose last is. For PBXs alone, as ``asked_numbers``; who asks for
+    privacy there is left out."""
+    diversions = [part for value in request.all("diversion") for part in split_list(value)]
+    history = [part for value in request.all("history-info") for part in split_list(value)]
+    told = [("diversion", part) for part in diversions] + [("history-info", part) for part in reversed(history)]
+    return [(name, user) for name, part in told if not _PRIVATE.search(part) and (user := user_of(uri_of(part)))]
 
 
 def withheld(request: SipMessage) -> bool:

@@ -90,6 +90,17 @@ def test_law_3_1_the_callee_sees_the_number_that_the_pbx_may_ask_for(
     assert (told["verdict"], told["presentation"], told["display_name"]) == ("allow", shown, NAME)
 
 
+@pytest.mark.parametrize("header", ["Diversion", "History-Info"])
+def test_law_3_1_a_forwarded_call_shows_the_number_it_was_forwarded_from_and_the_log_says_by_which_header(
+    lines: Lines, header: str
+) -> None:
+    invite = lines.let_through(f"<sip:{OTHER}@pbx.invalid>", f"{header}: <sip:01632960100@pbx.invalid>")
+    assert f"<sip:{SECOND}@" in invite and OTHER[-6:] not in invite and header not in invite
+    told = lines.gate.decision()
+    assert (told["verdict"], told["presentation"], told["shown_from"]) == ("allow", SECOND, header.lower())
+    assert OTHER[-6:] not in json.dumps(told)
+
+
 @pytest.mark.parametrize("asked", [OTHER, FIRMS, "07700900123", "00000000000"])
 def test_law_3_2_any_other_number_is_refused_the_firms_own_too(lines: Lines, asked: str) -> None:
     assert lines.refused(f"<sip:{asked}@pbx.invalid>") == "cli_not_owned"

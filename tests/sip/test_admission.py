@@ -66,6 +66,50 @@ def test_law_3_1_a_pbx_asks_for_a_number_of_its_list(
     assert (attempt.presentation, attempt.withheld, attempt.claimed_by) == (shown, False, "trunk:pbx1")
 
 
+CUSTOMER = "<sip:07700900123@pbx.invalid>"
+HISTORY = (
+    "History-Info: <sip:+441632960100@pbx.invalid>;index=1, <sip:02079460001@pbx.invalid?Reason=SIP%3Bcause%3D302>"
+    ";index=1.1, <sip:07700900999@gate.invalid>;index=1.1.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ((f"Diversion: <sip:{SECOND}@pbx.invalid>;reason=unconditional",), (SECOND, "diversion")),
+        (('Diversion: "Desk" <sip:201@pbx.invalid>, <tel:01632960100>;privacy=off',), (THIRD, "diversion")),
+        ((f"Diversion: <sip:{SECOND}@a>", f"Diversion: <sip:{THIRD}@a>"), (SECOND, "diversion")),
+        ((HISTORY,), (SECOND, "history-info")),
+        ((HISTORY, f"Diversion: <sip:{THIRD}@pbx.invalid>"), (THIRD, "diversion")),
+        ((f"P-Asserted-Identity: <tel:{OTHER}>", f"Diversion: <tel:{THIRD}>"), (THIRD, "diversion")),
+        ((f"P-Asserted-Identity: <tel:{THIRD}>", f"Diversion: <tel:{SECOND}>"), (THIRD, "")),
+    ],
+)
+def test_law_3_1_a_call_that_is_passed_on_shows_the_number_that_it_was_diverted_from(
+    line: RunningLine, headers: tuple[str, ...], shown: tuple[str, str]
+) -> None:
+    attempt = told(line, *headers, sender=CUSTOMER)
+    assert (attempt.presentation, attempt.shown_from) == shown
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (f"Diversion: <sip:{OTHER}@pbx.invalid>",),
+        ("Diversion: <sip:201@pbx.invalid>", "History-Info: <sip:07700900999@gate.invalid>;index=1"),
+        (f"Diversion: <sip:{SECOND}@pbx.invalid>;privacy=full",),
+        (f"History-Info: <sip:{SECOND}@pbx.invalid?Reason=SIP&Privacy=history>;index=1",),
+        (f"Referred-By: <sip:{SECOND}@pbx.invalid>",),
+        ('Diversion: "<sip:+442079460001@a>" <sip:201@a>',),
+    ],
+)
+def test_law_3_2_a_call_that_is_passed_on_without_a_number_of_the_list_is_refused(
+    line: RunningLine, headers: tuple[str, ...]
+) -> None:
+    attempt = told(line, *headers, sender=CUSTOMER)
+    assert "*" in attempt.presentation and attempt.shown_from == ""
+
+
 @pytest.mark.parametrize(
     ("sender", "headers"),
     [

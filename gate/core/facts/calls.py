@@ -78,6 +78,8 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     purpose: Annotated[Code, COLUMN]
     topic: Annotated[Code, COLUMN]
     claimed_through: Code
+    shown_from: Maybe[Code] = UNSET
+    """The header that named ``presentation``, of a call that a PBX passed on for somebody else."""
     display_name: Maybe[Firm] = UNSET
     transfer_of: Maybe[Id] = UNSET
     """The call whose callee goes over to this one."""
