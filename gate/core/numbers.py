@@ -190,7 +190,7 @@ def is_emergency_or_short(raw: str) -> bool:
     Never raises. For such a number the caller is told how to reach it past the gate.
     """
     try:
-        return spelling.is_short(spelling.plain(raw))
+        return spelling.asks_for_help(raw) or spelling.is_short(spelling.plain(spelling.dialled(raw)))
     except NumberRefused:
         return False
 
@@ -198,8 +198,11 @@ def is_emergency_or_short(raw: str) -> bool:
 def emergency_number(raw: str, routed: Collection[str]) -> str:
     """The one of ``routed`` that ``raw`` spells, as it is dialled: ``999``; empty where it spells none. Never raises.
 
-    Nothing but these numbers themselves comes out, so what is longer, or goes on after them, never gets this way.
+    Nothing but these numbers themselves comes out, so what is longer, or goes on after them, never gets this way. The
+    emergency service by its name (RFC 5031) is 999, or 112 where that alone is routed.
     """
+    if spelling.asks_for_help(raw):
+        return next((each for each in ("999", "112") if each in routed), "")
     try:
         short = spelling.short_number(raw)
     except NumberRefused:
@@ -210,7 +213,7 @@ def emergency_number(raw: str, routed: Collection[str]) -> str:
 def is_for_help(raw: str) -> bool:
     """True where ``raw`` spells a number that an emergency route may carry, be there one or not. Never raises."""
     try:
-        return may_be_routed(spelling.short_number(raw))
+        return spelling.asks_for_help(raw) or may_be_routed(spelling.short_number(raw))
     except NumberRefused:
         return False
 

@@ -40,6 +40,7 @@ _SHORT = re.compile(r"(?:(?:\+|00)?44)?(999|911|1[0-9]{2,5})|[09](999|112)").ful
 _WITHHOLD = re.compile(r"141 ?(?=[0+(]|44[0-9]{9})|[#*]31#|\*67").match
 _HIDDEN_HELP = re.compile(r"(?:141|[#*]31#|\*67) ?(999|112)").fullmatch
 """Somebody in need, at a phone that hides its number: no number begins with 99 or 112 behind a prefix."""
+_SOS = re.compile(r"urn:service:sos(?:\.[a-z0-9-]+)*", re.IGNORECASE).fullmatch
 _PREFIX = re.compile(r"(?:1470|1471|1475|1280|1800[0-9])[0+]").match
 _DECIMAL = re.compile(r"\+?[0-9]{7,15}[.,]0{1,2}").fullmatch
 """What a spreadsheet makes of a number: read with its dot as a separator, it would be another number."""
@@ -131,9 +132,21 @@ def is_short(digits: str) -> bool:
     return _SHORT(digits) is not None
 
 
+def asks_for_help(raw: str) -> bool:
+    """True for the emergency service by its name (RFC 5031): ``urn:service:sos``, ``urn:service:sos.police``."""
+    return isinstance(raw, str) and _SOS(raw) is not None
+
+
+def dialled(raw: str) -> str:
+    """Without the ``#`` that some phones send at the end of what was dialled."""
+    return raw.removesuffix("#") if isinstance(raw, str) else raw
+
+
 def short_number(raw: str) -> str:
-    """The emergency or short number that ``raw`` spells, without country code, outside-line digit or, for 999 and 112,
-    a prefix that hides the caller's number: ``999``, ``101``; empty where it spells none. Raises as ``plain`` does."""
+    """The emergency or short number that ``raw`` spells, without country code, outside-line digit, a ``#`` at its end
+    or, for 999 and 112, a prefix that hides the caller's number: ``999``, ``101``; empty where it spells none. Raises
+    as ``plain`` does."""
+    raw = dialled(raw)
     if isinstance(raw, str) and (hidden := _HIDDEN_HELP(raw)):
         return hidden[1]
     match = _SHORT(plain(raw))

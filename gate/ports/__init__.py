@@ -205,9 +205,9 @@ class Line(Loop, Protocol):
         """Answer the caller: the parties are bridged."""
         ...
 
-    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+    def take_over(self, call_id: str, from_call: str, *, why_not: str = "") -> None:
         """Put the callee of ``from_call`` in the place of the caller of ``call_id``, whose leg ends, and end
-        ``from_call``; ``kept`` false: the evidence could not be kept, and both go on as they were."""
+        ``from_call``; ``why_not``: the code of a reason for which both go on as they were."""
         ...
 
     def hang_up(self, call_id: str, reason: str) -> None:

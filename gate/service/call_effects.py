@@ -39,6 +39,7 @@ from gate.service.connection import connection_facts
 from gate.service.receipts import Receipts
 from gate.service.reconcile import closing, empty
 from gate.service.retry_queue import RetryQueue, TakenBack, Unless
+from gate.service.transfers import still_wanted
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
 
@@ -168,7 +169,9 @@ class CallEffects:
         self._retry_queue.attempt([fact], done, self._unless(session), happened=True)
 
     def _unless(self, session: CallSession) -> Unless | None:
-        return lambda tx: self._taken_back(tx, session.incoming.attempt, self._clock.now())
+        """Whoever is called, and whoever is passed on to them, may have said since that they want no calls."""
+        parties = [each for each in (session, session.transfer_of) if each is not None]
+        return lambda tx: still_wanted(self._taken_back, tx, self._clock.now(), *parties)
 
     def _open_recorder(self, session: CallSession) -> None:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}

@@ -94,7 +94,7 @@ class CallManager:
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
         self._calls_in = CallsIn(settings, recorder, line)
-        self._transfers = Transfers(line, recorder, self._retry_queue, clock)
+        self._transfers = Transfers(line, recorder, self._retry_queue, clock, screener.taken_back)
 
         def effects(kind: type[E]) -> E:
             return kind(
@@ -144,10 +144,25 @@ class CallManager:
 
     def transferring(self, incoming: Incoming, from_call: str) -> None:
         """The callee of a talk is to be connected with another number: a new attempt of the same caller's."""
-        if session := self._sessions.get(from_call):
-            self.incoming(self._transfers.attempt(incoming, session, self._emergency), session)
-        else:
+        talk = self._sessions.get(from_call)
+        if talk is None:
             self._line.refuse(incoming.call_id, Reason.INTERNAL_ERROR.value, "", "The call is over.")
+            return
+        now = self._clock.now()
+
+        def looked(why_not: str | None, error: Exception | None) -> None:
+            if error is not None:
+                self._line.refuse(incoming.call_id, Reason.EVIDENCE_UNAVAILABLE.value, "", "")
+            elif why_not:  # nobody is rung for whom they could not be connected with
+                log.warning("taken_back", call=from_call, reason=why_not)
+                self._line.refuse(incoming.call_id, why_not, "", "Who would be passed on wants no calls.")
+            else:
+                self.incoming(self._transfers.attempt(incoming, talk, self._emergency), talk)
+
+        self._store.submit(
+            lambda tx: self._screener.taken_back(tx, talk.incoming.attempt, now),
+            lambda why_not, error: self._line.post(lambda: looked(why_not, error)),
+        )
 
     def joining(self, call_id: str, from_call: str) -> None:
         """The callees of two talks of one caller are to be connected."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -15,10 +16,11 @@ from gate.clock import Clock
 from gate.core.call_words import State
 from gate.core.facts.calls import Transferred
 from gate.core.facts.recordings import RecordingResumed
-from gate.core.terms import Decision, Reason
+from gate.core.terms import Attempt, Decision, Reason
 from gate.ports import Fact, Incoming, Line, Recorder
 from gate.service.call_session import CallSession
-from gate.service.retry_queue import RetryQueue
+from gate.service.retry_queue import RetryQueue, TakenBack
+from gate.store.transaction import StoreTransaction
 
 log = structlog.get_logger()
 
@@ -26,11 +28,16 @@ log = structlog.get_logger()
 class Transfers:
     """What is asked for talks that run."""
 
-    def __init__(self, line: Line, recorder: Recorder, retry_queue: RetryQueue, clock: Clock) -> None:
+    def __init__(
+        self, line: Line, recorder: Recorder, retry_queue: RetryQueue, clock: Clock,
+        taken_back: Callable[[StoreTransaction, Attempt, datetime], str],
+    ) -> None:  # fmt: skip
+        """``taken_back`` as in ``Screener``."""
         self._line = line
         self._recorder = recorder
         self._retry_queue = retry_queue
         self._clock = clock
+        self._taken_back = taken_back
 
     def attempt(
         self, incoming: Incoming, talk: CallSession, emergency: Callable[[Incoming], Decision | None]
@@ -47,20 +54,34 @@ class Transfers:
         return attempt
 
     def join(self, after: CallSession | None, talk: CallSession | None, call_id: str, from_call: str) -> None:
-        """Both callees are screened, announced and recorded: that they are joined is kept first."""
+        """Both callees are announced and recorded: that they are joined is kept first, and whether either has objected
+        meanwhile is looked at with it."""
         if after is None or talk is None or {after.call.state, talk.call.state} != {State.TALKING}:
-            self._line.take_over(call_id, from_call, kept=False)
+            self._line.take_over(call_id, from_call, why_not=Reason.INTERNAL_ERROR.value)
+            return
+        if self._retry_queue.behind:  # perhaps an objection is
+            self._line.take_over(call_id, from_call, why_not=Reason.EVIDENCE_UNAVAILABLE.value)
             return
 
         def done(error: Exception | None) -> None:
-            kept = error is None and after.call.state is State.TALKING and talk.call.state is State.TALKING
-            if error is not None:
+            why_not = ""
+            if isinstance(error, TakenBack):
+                log.warning("taken_back", call=from_call, reason=str(error))
+                why_not = str(error)
+            elif error is not None:
                 log.error("no_evidence_no_transfer", call=from_call, error=str(error))
-            if kept:
+                why_not = Reason.EVIDENCE_UNAVAILABLE.value
+            elif {after.call.state, talk.call.state} != {State.TALKING}:
+                why_not = Reason.INTERNAL_ERROR.value
+            else:
                 self._joined(after, talk)
-            self._line.take_over(call_id, from_call, kept=kept)
+            self._line.take_over(call_id, from_call, why_not=why_not)
 
-        self._retry_queue.attempt([passed_on(talk, after, self._clock)], done)
+        now = self._clock.now()
+        self._retry_queue.attempt(
+            [passed_on(talk, after, self._clock)], done,
+            lambda tx: still_wanted(self._taken_back, tx, now, talk, after),
+        )  # fmt: skip
 
     def _joined(self, after: CallSession, talk: CallSession) -> None:
         """The agent's keys are nobody's from here on: a pause for card data, which they alone could end, is over."""
@@ -71,6 +92,14 @@ class Transfers:
             after.call = replace(after.call, paused=False)
         after.call = replace(after.call, passed_on=True, keys="")
         after.other_number = talk.number
+
+
+def still_wanted(
+    taken_back: Callable[[StoreTransaction, Attempt, datetime], str], tx: StoreTransaction, now: datetime,
+    *sessions: CallSession,
+) -> str:  # fmt: skip
+    """Why one of these callees may not be connected with anybody any more; empty where all may."""
+    return next((why for each in sessions if (why := taken_back(tx, each.incoming.attempt, now))), "")
 
 
 def came_from(after: CallSession, clock: Clock) -> list[Fact]:

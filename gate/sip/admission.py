@@ -41,7 +41,7 @@ KNOWN = IN_DIALOG | {
 def usable_contact(request: SipMessage) -> bool:
     """Exactly what sippy needs: one contact with a SIP URI."""
     contacts = [part for value in request.all("contact") for part in split_list(value)]
-    return len(contacts) == 1 and "sip:" in contacts[0].lower()
+    return len(contacts) == 1 and any(scheme in contacts[0].lower() for scheme in ("sip:", "sips:"))
 
 
 def usable_names(request: SipMessage) -> bool:

@@ -86,6 +86,7 @@ class Bridge:
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
         self.caller.allow += f", {REFER}" if pending.claimed_by else ""
+        self.caller.may_expire = lambda: not (self.picked_up or self.route.emergency)
         self.callee = self._callee_at(self.route)
         self.failover = TrunkFailover(self, routes)
         self.offer_answer, self.delayed_offer = OfferAnswer(self), DelayedOffer(self)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gate.core.showing import shown_name
+from gate.core.spelling import asks_for_help
 from gate.sip.header_fields import host_of, split_list, uri_of, user_of
 from gate.sip.message import SipMessage
 from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity
@@ -24,8 +25,9 @@ _IDENTITIES = ("from", "p-asserted-identity", "p-preferred-identity", "remote-pa
 
 
 def raw_number(request: SipMessage) -> str:
-    """What was dialled, as it came: the user part of the Request-URI, or a ``tel:`` URI's number."""
-    return user_of(request.uri)
+    """What was dialled, as it came: the user part of the Request-URI, a ``tel:`` URI's number, or the emergency service
+    by its name (RFC 5031)."""
+    return request.uri if asks_for_help(request.uri) else user_of(request.uri)
 
 
 def asked_numbers(request: SipMessage) -> list[str]:

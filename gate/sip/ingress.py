@@ -352,8 +352,9 @@ class Ingress:
         self._ask(request, source, endpoint, caller, looped)
 
     def _spared(self, request: SipMessage, caller: ProvenCaller | None, code: int) -> bool:
-        """A required extension, a session timer that is too short, or audio in clear: holds no call for help back."""
-        return code in (420, 422, 488) and self.engine.for_help(number_of(request, caller))
+        """A required extension, a session timer that is too short, audio in clear, ``sips:`` or the service's name in
+        place of a number: holds no call for help back."""
+        return code in (416, 420, 422, 488) and self.engine.for_help(number_of(request, caller))
 
     def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for
@@ -400,4 +401,4 @@ class Ingress:
 
 def _asks_for_help(request: SipMessage, caller: ProvenCaller | None) -> bool:
     """An INVITE for an emergency number, with a route here or without; or for the emergency service (RFC 5031)."""
-    return request.uri.lower().startswith("urn:service:sos") or is_for_help(number_of(request, caller))
+    return is_for_help(number_of(request, caller))

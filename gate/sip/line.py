@@ -228,9 +228,9 @@ class SipLine:
         if bridge := self._running().bridges.get(call_id):
             bridge.connect()
 
-    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
+    def take_over(self, call_id: str, from_call: str, *, why_not: str = "") -> None:
         """Join the callees of two calls, or refuse to."""
-        self._running().transfers.take_over(call_id, from_call, kept=kept)
+        self._running().transfers.take_over(call_id, from_call, why_not)
 
     def hang_up(self, call_id: str, reason: str) -> None:
         """End both legs, whatever state they are in; an undecided call is refused."""

@@ -253,22 +253,22 @@ class Transfers:
         )
         transfer.notify(100, "Trying")
 
-    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
-        """Join the callees of two calls, now that it is durable; or refuse to, where it could not be made so."""
+    def take_over(self, call_id: str, from_call: str, why_not: str) -> None:
+        """Join the callees of two calls, now that it is durable; or refuse to (``why_not``)."""
         engine, transfer = self._engine, self._by_call.get(from_call)
         pending = engine.ingress.pending.take(transfer.call_id) if transfer is not None else None
         if transfer is None or pending is None:
             return
         first, other = transfer.bridge, transfer.joins
         if (
-            not kept
+            why_not
             or other is None
             or other.phase != "connected"
             or first.phase != "connected"
             or not pass_on.fits(first, other)
         ):
             transfer.over = True
-            engine.ingress.refuse(pending, "internal_error" if kept else "evidence_unavailable", "", "")
+            engine.ingress.refuse(pending, why_not or "internal_error", "", "")
             return
         self._accept(transfer, pending)
 

@@ -50,6 +50,21 @@ def test_law_3_5_what_is_for_help_is_known_without_a_route() -> None:
         assert not numbers.is_for_help(raw)
 
 
+def test_law_3_5_a_hash_at_the_end_or_the_services_name_is_a_call_for_help() -> None:
+    routed = ("999", "112", "101")
+    for raw, number in {"999#": "999", "9112#": "112", "141999#": "999", "+44999#": "999", "101#": "101"}.items():
+        assert numbers.is_for_help(raw)
+        assert numbers.emergency_number(raw, routed) == number
+    for raw in ("urn:service:sos", "URN:service:SOS.police", "urn:service:sos.fire"):
+        assert numbers.is_for_help(raw)
+        assert numbers.emergency_number(raw, routed) == "999"
+        assert numbers.emergency_number(raw, ("112",)) == "112"
+        assert numbers.emergency_number(raw, ("101",)) == ""
+    for raw in ("999##", "#999", "999#1", "urn:service:sosx", "urn:service:counseling", "x urn:service:sos"):
+        assert not numbers.is_for_help(raw)
+        assert not numbers.emergency_number(raw, routed)
+
+
 def test_law_3_5_a_prefix_that_hides_the_number_hides_no_call_for_help() -> None:
     assert numbers.emergency_number("141999", ("999", "112")) == "999"
     assert numbers.emergency_number("*31#112", ("999", "112")) == "112"

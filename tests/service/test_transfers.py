@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gate.core.terms import Attempt, Purpose, Topic
-from gate.ports import Incoming
+from gate.ports import Fact, Incoming
 from gate.store import requests
-from tests.support.playbook import LISTED, NUMBER, OWN, Play
+from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 
 OTHER = "+442079460124"
 
@@ -169,10 +171,47 @@ def test_a_request_finds_talks_that_were_joined(play: Play) -> None:
 def test_talks_are_not_joined_where_one_is_over_or_nothing_can_be_kept(play: Play) -> None:
     second_talk(play)
     play.call_manager.joining("next", "gone")
-    assert play.told() == ["take nothing over from gone to next"]
+    assert play.told() == ["take nothing over (internal_error) from gone to next"]
     play.call_manager.hung_up("next", "callee")
     play.settle()
     play.told()
     play.call_manager.joining("next", "call")
-    assert play.told() == ["take nothing over from call to next"]
+    assert play.told() == ["take nothing over (internal_error) from call to next"]
+    assert "transferred" not in play.kinds()
+
+
+@pytest.mark.parametrize("number", [NUMBER, OTHER])
+@pytest.mark.parametrize("how", ["by key", "to the firm"])
+def test_who_has_objected_is_not_joined_to_another_callee(play: Play, number: str, how: str) -> None:
+    second_talk(play)
+    if how == "by key":
+        play.call_manager.digit("call" if number == NUMBER else "next", "callee", "9")
+    else:
+        body = {"number": number, "source": "post", "note": ""}
+        play.store.call(lambda tx: tx.append(Fact("objection", "one", NOW, "user:mo(1004)", body)))
+    play.call_manager.joining("next", "call")
+    play.settle()
+    assert play.told() == ["take nothing over (objected) from call to next"]
+    assert "transferred" not in play.kinds()
+
+
+def test_for_who_has_objected_nobody_is_rung_to_be_connected_with(play: Play) -> None:
+    play.talk()
+    play.call_manager.digit("call", "callee", "9")
+    play.told()
+    transfer(play, OTHER)
+    assert play.told() == ["refuse objected"]
+    assert "decision" not in play.kinds("next")
+
+
+def test_who_objects_while_another_is_rung_for_them_is_not_connected(play: Play) -> None:
+    play.talk()
+    transfer(play, OTHER)
+    play.call_manager.digit("call", "callee", "9")
+    play.told()
+    play.call_manager.answered("next", "PCMU")
+    play.settle()
+    assert "goodbye" in play.told()
+    play.over("goodbye")
+    assert "hang up objected" in play.told()
     assert "transferred" not in play.kinds()

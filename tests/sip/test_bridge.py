@@ -191,7 +191,7 @@ def test_what_the_caller_gets_of_the_trunks_failure(trunk, caller):
         assert call.call_manager.wait("failed")[2] == str(trunk)
 
 
-@pytest.mark.parametrize("code", [603, 607, 608])
+@pytest.mark.parametrize("code", [601, 603, 604, 606, 607, 608, 699, 700, 799])
 def test_a_callee_who_declines_is_not_rung_by_the_next_trunk(code):
     with Call(refusal=486) as call:
         call.phone.dial()
@@ -231,6 +231,44 @@ def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_calle
         assert call.phone.recv(only="BYE")
         assert call.callee.recv(only="BYE")
     assert call.call_manager.kinds() == ["incoming", "ringing", "unattended", "failed"]
+
+
+def expire(call: Call) -> None:
+    """The time is over that the caller's INVITE has."""
+
+    def now() -> None:
+        transactions = call.running.line._engine.transactions
+        (invite,) = [each for each in transactions.tserver.values() if each.method == "INVITE"]
+        transactions.timerE(invite)
+
+    call.running.call(now)
+
+
+def test_a_time_that_runs_out_in_the_announcement_ends_nothing():
+    """A failure would make a phone system dial its next trunk, and ring again whoever has picked up."""
+    with Call(ScriptedCallManager(connect_after=None)) as call:
+        call.phone.dial(headers=("Expires: 2",))
+        call.callee.ring()
+        call.phone.recv(only="180")
+        call.callee.pick_up()
+        call.call_manager.wait("answered")
+        expire(call)
+        call.running.call(lambda: call.running.line.connect(call.call_manager.incomings[0].call_id))
+        answer = call.phone.recv()
+        assert answer.code == 200
+        call.phone.ack(answer)
+        call.phone.send(call.phone.next("BYE"))
+        assert call.callee.recv(only="BYE")
+
+
+def test_a_time_that_runs_out_while_it_rings_ends_the_call():
+    with Call() as call:
+        call.phone.dial(headers=("Expires: 2",))
+        call.callee.ring()
+        call.phone.recv(only="180")
+        expire(call)
+        assert call.phone.recv(only="487")
+        assert call.callee.recv(only="CANCEL")
 
 
 def test_a_line_that_stops_in_an_announcement_answers_and_ends_too():

@@ -69,6 +69,66 @@ def test_law_3_5_it_rings_at_the_emergency_route_and_both_are_heard_at_once(dial
 
 
 @pytest.mark.parametrize(
+    ("uri", "to"),
+    [
+        ("sips:999@gate.invalid", "<sips:999@gate.invalid>"),
+        ("urn:service:sos", "<urn:service:sos>"),
+        ("urn:service:sos.police", "urn:service:sos.police"),
+        ("sip:999#@gate.invalid", "<sip:999#@gate.invalid>"),
+        ("sip:999%23@gate.invalid;user=phone", "<sip:999%23@gate.invalid>"),
+        ("tel:999#", "<tel:999#>"),
+    ],
+)
+def test_law_3_5_however_help_is_named_it_is_set_up_and_ended(uri: str, to: str) -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dialog = phone.new_dialog("999")
+        contact = f"<sips:alice@{phone.address}>" if uri.startswith("sips") else ""
+        text = phone.request("INVITE", phone.dialog, body=sdp(), **({"contact": contact} if contact else {}))
+        lines = [f"To: {to}" if line.startswith("To:") else line for line in text.split("\r\n")]
+        lines[0] = f"INVITE {uri} SIP/2.0"
+        phone.send("\r\n".join(lines))
+        invite = trunks.help.ring()
+        assert invite.start == f"INVITE sip:999@{trunks.help.address} SIP/2.0"
+        trunks.help.pick_up()
+        answer = phone.recv(only="200")
+        assert answer.to_tag
+        phone.ack(answer)
+        phone.send(phone.next("BYE"))
+        assert trunks.help.recv(only="BYE")
+
+
+def test_law_3_5_no_time_that_runs_out_ends_it() -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dial("999", headers=("Expires: 2",))
+        trunks.help.ring()
+        phone.recv(only="180")
+
+        def expire() -> None:
+            transactions = trunks.running.line._engine.transactions
+            (invite,) = [each for each in transactions.tserver.values() if each.method == "INVITE"]
+            transactions.timerE(invite)
+
+        trunks.running.call(expire)
+        trunks.help.pick_up()
+        assert phone.recv().code == 200
+
+
+def test_law_3_5_a_call_by_the_services_name_can_be_taken_back() -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dialog = phone.new_dialog("999")
+        phone.dialog.target = "urn:service:sos"
+        phone.branch = "z9hG4bKsos"
+        phone.send(phone.request("INVITE", phone.dialog, body=sdp(), branch=phone.branch))
+        trunks.help.ring()
+        phone.recv(only="180")
+        phone.cancel()
+        assert trunks.help.recv(only="CANCEL")
+
+
+@pytest.mark.parametrize(
     ("code", "phrase", "heard"),
     [(503, "Service Unavailable", 503), (500, "Server Error", 500), (486, "Busy Here", 486), (404, "Not Found", 404),
      (403, "Forbidden", 403), (302, "Moved Temporarily", 503)],

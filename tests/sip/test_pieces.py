@@ -220,13 +220,17 @@ def test_keys_in_info(kind, body, keys):
 
 
 def test_what_the_carrier_says_leaves_as_itself_and_a_no_is_a_no():
-    for code in range(300, 700):
+    for code in range(300, 1000):
         given_ = failure_mapping.for_caller(code, "x")
-        if code < 400 or code in (603, 607, 608):
+        if code < 400 or code > 600:
             assert given_ is None
         elif given_ != (code, "x"):
             assert given_ == (503, "Service Unavailable") and code not in range(500, 600)
     assert failure_mapping.for_caller(486, "Busy") == (486, "Busy")
+    assert failure_mapping.for_caller(600, "Busy Everywhere") == (600, "Busy Everywhere")
+    for code in (302, 799):
+        assert failure_mapping.as_it_is(code, "x") == (503, "Service Unavailable")
+    assert failure_mapping.as_it_is(603, "No") == (603, "No")
 
 
 # --- answers --------------------------------------------------------------------------------------------------------

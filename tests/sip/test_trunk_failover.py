@@ -144,7 +144,7 @@ def test_a_trunk_that_fails_by_itself_is_passed_over(code: int) -> None:
         assert two.call_manager.trunks == ["b"]
 
 
-@pytest.mark.parametrize("code", [600, 603, 604, 606, 486, 480, 404, 410, 484, 488, 408, 504, 302])
+@pytest.mark.parametrize("code", [600, 603, 604, 606, 699, 799, 486, 480, 404, 410, 484, 488, 408, 504, 302])
 def test_an_answer_about_the_callee_or_the_number_is_the_end(code: int) -> None:
     with TwoTrunks() as two:
         two.dial()

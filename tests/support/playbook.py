@@ -124,8 +124,9 @@ class Stage:
     def connect(self, call_id: str) -> None:
         self.told.append("connect")
 
-    def take_over(self, call_id: str, from_call: str, *, kept: bool) -> None:
-        self.told.append(f"take {'over' if kept else 'nothing over'} from {from_call} to {call_id}")
+    def take_over(self, call_id: str, from_call: str, *, why_not: str = "") -> None:
+        what = f"nothing over ({why_not})" if why_not else "over"
+        self.told.append(f"take {what} from {from_call} to {call_id}")
 
     def hang_up(self, call_id: str, reason: str) -> None:
         self.told.append(f"hang up {reason}")

@@ -167,7 +167,7 @@ class ScriptedCallManager:
     def joining(self, call_id: str, from_call: str) -> None:
         self._see("joining", call_id, from_call)
         assert self.line is not None
-        self.line.take_over(call_id, from_call, kept=self.keeps)
+        self.line.take_over(call_id, from_call, why_not="" if self.keeps else "evidence_unavailable")
 
     def calling_in(self, calling: CallingIn) -> None:
         self.calling.append(calling)

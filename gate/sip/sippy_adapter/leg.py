@@ -104,6 +104,8 @@ class Leg(RefreshingUA):
         or otherwise than before: ``send()`` does it, then or later. None: at once."""
         self.before_invite: Callable[[], None] = _nothing
         """Called when an INVITE that is to make this dialog is ready, before it leaves."""
+        self.may_expire: Callable[[], bool] = lambda: True
+        """False where the peer's INVITE goes on though it is not answered in the time that it gives (``Expires``)."""
         self.on_no_ack: Callable[[], None] = self.disconnect
         """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
         self.on_answer: Callable[[Any], None] | None = None
@@ -186,7 +188,7 @@ class Leg(RefreshingUA):
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
-        self.on_late_answer = _nothing
+        self.on_late_answer, self.may_expire = _nothing, lambda: True
         self._on_late = self.on_answer = self.ask_again = None
 
     def _handled(self) -> tuple[str, ...]:

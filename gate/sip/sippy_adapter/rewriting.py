@@ -10,6 +10,7 @@
 - an answer goes wherever ``received`` says in the request's own Via: ``_hop_params``
 - the ACK of a 2xx goes to its Contact, whatever that is: ``reachable``
 - a display name with ``\\"`` or ``\\\\`` raises, or moves the URI: names lose quotes and backslashes
+- ``urn:service:sos`` raises, and ``tel:`` in a To comes back without a host, which nobody can read: ``_located``
 - an unreadable address raises in the middle of sippy's work: ``parsable`` is asked first
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from gate.core.spelling import asks_for_help
 from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri, whole
 from gate.sip.message import Address, SipMessage, body_of, read_via
 
@@ -45,7 +47,7 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
     """A message that the ingress has read, written anew as sippy can take it; meaning is kept, for requests and
     responses alike. ``by``: the transport that it came by."""
     if message.method:
-        lines = [f"{message.method} {_line(_transport(message.uri, by))} SIP/2.0"]
+        lines = [f"{message.method} {_line(_transport(_located(message.uri), by))} SIP/2.0"]
     else:
         lines = [f"SIP/2.0 {message.code} {_line(message.uri) or 'Unspecified'}"]
     for at, via in enumerate(message.vias):
@@ -104,7 +106,7 @@ def parsable(message: SipMessage) -> bool:
     """True where sippy can read the addresses as they are written anew: it raises, in the middle of its work, where it
     cannot."""
     return all(
-        usable_uri(split_address(_line(each))[1])
+        usable_uri(_located(split_address(_line(each))[1]))
         for name, value in message.headers
         if name in _ADDRESSES and not (message.code >= 300 and name in _TARGETS)
         for each in split_list(value)
@@ -117,6 +119,16 @@ def _line(latin: str) -> str:
     if latin.isascii() and latin.isprintable():
         return latin
     return _NOT_PRINTED.sub("\ufffd", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
+
+
+def _located(uri: str) -> str:
+    """A ``tel:`` number, or the emergency service by its name (RFC 5031), as an address that sippy can read and write
+    again; others as they are. Nothing is ever sent there: the gate dials its own numbers."""
+    if asks_for_help(uri):
+        return f"sip:{uri.rpartition(':')[2]}@service.invalid"
+    if uri[:4].lower() == "tel:":
+        return f"sip:{uri[4:].partition(';')[0]}@tel.invalid"
+    return uri
 
 
 def _transport(uri: str, by: str) -> str:
@@ -132,7 +144,7 @@ def _address(value: str, by: str = "udp") -> str:
     look for the name's end in them."""
     name, uri, rest = split_address(value)
     name = name.replace('"', "").replace("\\", "")
-    uri = _transport(uri, by)
+    uri = _transport(_located(uri), by)
     tag, params = tag_of(value), ""
     for each in rest.split(";")[1:]:
         key, equals, told = (part.strip() for part in each.partition("="))

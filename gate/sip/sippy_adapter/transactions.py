@@ -8,6 +8,7 @@
 - INVITEs of one CSeq that are refused inside a call take each other's place in its table, and its ``timerD`` raises for
   all but one of them; two final answers of one transaction start it twice: ``sendResponse``
 - a request taken back twice raises, and the BYE that was to follow is lost: ``cancelTransaction``
+- an INVITE that has been answered elsewhere ends with 487 when its ``Expires`` runs out, or 300 s: ``timerE``
 - each message is logged, at half of the throughput: ``_Silent``, ``transmitData``
 """
 
@@ -201,6 +202,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 return
             t.way = way
         super().timerA(t)
+
+    def timerE(self, t: Any) -> None:
+        """The time is over that a caller gave its INVITE (``Expires``; without it sippy gives 300 s)."""
+        leg = self.leg_by(t.tid[0], t.r487.getHFBody("to").getTag()) if t.r487 is not None else None
+        if leg is None or leg.may_expire():
+            super().timerE(t)
 
     def cancelTransaction(self, t: Any, extra_headers: Any = None) -> None:
         """CANCEL, once: an offer may be taken back by its side, and again by the end of the call. One that has its
