@@ -1,7 +1,7 @@
 ## make demo        the whole job on loopback
 ## make test        the whole suite, with the programs it talks to (SIPp, baresip, chromium, tmux, ...) where they are
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
-## make check       format, lint, types, contracts between the packages
+## make check       format, lint, types, contracts between the packages, kinds of facts said once
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
 ## make pictures    the console's pictures anew
@@ -76,7 +76,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -c "import gate.core.facts"  # a field of a fact that is not marked
+	$(BIN)/python -m tests.kinds
 	$(BIN)/lint-imports
 
 reference: $(READY)

@@ -17,6 +17,7 @@ from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
+from gate.core.facts.calls import CallIn, Decision
 from gate.core.grouping import grouped
 from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
@@ -198,7 +199,7 @@ def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
     """A call's sections, from the answer to ``calls_show``."""
     call, facts = answer["call"], answer["facts"]
     body: Mapping[str, Any] = next(
-        (fact["body"] or {} for fact in facts if fact["kind"] in ("decision", "call_in")), {}
+        (fact["body"] or {} for fact in facts if fact["kind"] in (Decision.kind, CallIn.kind)), {}
     )
     return [
         _decision(call, body, number),

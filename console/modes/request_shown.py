@@ -12,6 +12,7 @@ from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
 from gate.core.deadlines import Clock
+from gate.core.facts.requests import Refused, SaidAt, Searched
 from gate.core.request_words import State, step_words
 from gate.core.showing import clean
 
@@ -207,13 +208,13 @@ def _more(fact: Mapping[str, Any]) -> str:
     if not body:
         return " (erased)" if body is None else ""
     kind = str(fact["kind"])
-    if kind == "request_words":
+    if kind == SaidAt.kind:
         return clean(f": {body['step']}: {words.text(body['text'])[0]}")
     if kind.startswith("letter_"):
         return clean(f": {body['kind']}")
-    if kind == "request_searched":
+    if kind == Searched.kind:
         return f": {words.many(body['found'], 'call')}"
-    if kind == "request_refused":
+    if kind == Refused.kind:
         return clean(f": {str(body['ground']).replace('_', ' ')}")
     if body.get("how"):
         return clean(f": {body['recipient']}, {str(body['how']).replace('_', ' ')}{_proof(body)}")

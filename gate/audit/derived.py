@@ -9,10 +9,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from gate.audit.leaves import ERASURE
 from gate.audit.report import Findings
 from gate.core.evidence import remnant
 from gate.core.facts.derived import OF_CALL
+from gate.core.facts.retention import FactsErased
 from gate.store.fold import Folded, Raw, Table
 
 Row = Mapping[str, Any]
@@ -76,7 +76,7 @@ class Receipt(NamedTuple):
 def receipts(connection: sqlite3.Connection) -> Iterator[Receipt]:
     """The receipts of erasures, in the order of the log."""
     query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for index, text in connection.execute(query, [ERASURE]):
+    for index, text in connection.execute(query, [FactsErased.kind]):
         body: Any = json.loads(text)
         if isinstance(body, dict):
             yield Receipt(index, frozenset(body.get("leaves", ())), body.get("filed"), body.get("stays", {}))

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gate.core.facts.audit import EvidenceRestored
 from gate.store.queries import Source
 
-RESTORED = "evidence_restored"
-"""The kind of the leaf by which an older state was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def restores(log: Source) -> Iterator[GivenUp]:
     """What restores have given up, in the order of the log; one that is emptied gives up nothing. Raises ``ValueError``
     for a fact that is not understood."""
     sql = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for row in log.query(sql, [RESTORED]):
+    for row in log.query(sql, [EvidenceRestored.kind]):
         yield given_up(row["leaf_index"], row["body"])
 
 

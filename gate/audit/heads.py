@@ -14,6 +14,7 @@ from gate.audit.given_up import GivenUp
 from gate.audit.report import Findings
 from gate.audit.signings import Kept, check_signings
 from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
+from gate.core.facts.gate import GateStarted
 from gate.errors import GateError
 
 CheckNote = Callable[[str], str]
@@ -152,7 +153,7 @@ def is_given_up(head: Head, given_up: Sequence[GivenUp]) -> bool:
 
 
 def _check_signed(connection: sqlite3.Connection, settled: int, any_heads: bool, findings: Findings) -> None:
-    if connection.execute("SELECT 1 FROM facts WHERE kind = 'gate_started' LIMIT 1").fetchone() is None:
+    if connection.execute("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [GateStarted.kind]).fetchone() is None:
         return  # entries made without a gate are signed when the next one starts
     if not any_heads:
         findings.fault("checkpoint_missing", "a gate has run on this log, and there is no checkpoint of it anywhere")

@@ -12,11 +12,10 @@ from gate.audit.given_up import GivenUp
 from gate.audit.heads import Head, is_given_up
 from gate.audit.report import Findings
 from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes
+from gate.core.facts.retention import FactsErased
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
-ERASURE = "facts_erased"
-"""The kind of fact that names leaves whose facts were erased on purpose."""
 STEP = 10_000
 
 Progress = Callable[[int, int], None]
@@ -115,7 +114,7 @@ class LeafCheck:
             findings.fault("row_changed", f"fact {index}: half of what its leaf commits to is gone", index)
         else:
             commit = commitment(salt, body.encode())
-            if self._compare(index, leaf, (kind, subject, at, actor), commit) and kind == ERASURE:
+            if self._compare(index, leaf, (kind, subject, at, actor), commit) and kind == FactsErased.kind:
                 self._receipts.update(_receipt(body))
         if fact is not None:
             self._dated(index, at)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gate.audit.derived import check_derived
-from gate.audit.given_up import RESTORED, GivenUp
+from gate.audit.given_up import GivenUp
 from gate.audit.given_up import given_up as given_up_by
 from gate.audit.heads import CheckNote, Head, check_heads, check_missing, read_files
 from gate.audit.leaves import LeafCheck, Progress
 from gate.audit.proof import clock_not_proven, contacts_not_proven, not_proven, proven
 from gate.audit.report import Findings, Report
+from gate.core.facts.audit import EvidenceRestored
 from gate.errors import AuditError, StoppedError
 from gate.store.fold import Table
 
@@ -110,7 +111,7 @@ def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
 
 def _restores(connection: sqlite3.Connection) -> list[GivenUp]:
     query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [RESTORED])]
+    return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [EvidenceRestored.kind])]
 
 
 def _is_there(connection: sqlite3.Connection, tables: Sequence[Table], findings: Findings) -> bool:

@@ -14,6 +14,8 @@ from gate.cli.output import View, say
 from gate.cli.values import Day
 from gate.core import spans
 from gate.core.days import time_of_day
+from gate.core.facts.keys import ProposalClosed
+from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
 from gate.core.request_words import step_words
 from gate.core.showing import local
 from gate.exports.bundle import many
@@ -168,10 +170,10 @@ def step(fact: dict[str, Any]) -> str:
     """A fact of a request's course, on one line."""
     kind, body = fact["kind"], fact["body"] or {}
     note = {
-        "letter_made": body.get("kind"),
-        "letter_sent": body.get("kind"),
-        "proposal_closed": words(body.get("how") or ""),
-        "request_recipient_told": f"{body.get('recipient')}: {words(body.get('how') or '-')}",
+        LetterMade.kind: body.get("kind"),
+        LetterSent.kind: body.get("kind"),
+        ProposalClosed.kind: words(body.get("how") or ""),
+        RecipientTold.kind: f"{body.get('recipient')}: {words(body.get('how') or '-')}",
     }.get(kind)
     shown = "".join(f" ({each})" for each in (note, _proof(body)) if body and each)
     return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"

@@ -21,6 +21,7 @@ from gate.client.packs import held_of, recordings_in, write_pack
 from gate.client.recordings import export, open_taken, pressed, sealed_file, who
 from gate.config import Config
 from gate.control.client import ControlClient
+from gate.core.facts.calls import Announced
 from gate.errors import GateError, StoppedError, UsageError, VaultError
 from gate.exports.envelope import Envelope, read_envelope
 from gate.exports.playing import PlayStopped, play, player
@@ -186,7 +187,7 @@ class KeyOpener:
 
 def _announced(taken: RecordingTaken) -> tuple[float, float] | None:
     """When the announcement played, in seconds from the recording's beginning."""
-    bodies = [fact.body for fact in taken.facts if fact.kind == "announced" and fact.body]
+    bodies = [fact.body for fact in taken.facts if fact.kind == Announced.kind and fact.body]
     opened = taken.header.opened_at
     try:
         began = datetime.fromisoformat(bodies[0]["started"]) - datetime.fromisoformat(opened)

@@ -16,6 +16,7 @@ import soundfile
 
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
+from gate.core.facts.calls import Announced
 from gate.core.frames import MapFrame, PacketFrame, decode
 from gate.core.rtp import SIDES, is_key_press, parse
 from gate.errors import AuditError
@@ -102,7 +103,7 @@ def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:
 
 def _announcement(data: Path, facts: Sequence[FactRow]) -> Any:
     """The samples of the announcement that was played in this call; ``None`` where its sound is not here."""
-    played = next((fact.body for fact in facts if fact.kind == "announced" and fact.body), None)
+    played = next((fact.body for fact in facts if fact.kind == Announced.kind and fact.body), None)
     if played is None:
         return None
     name = f"{played['announcement']}@{played['version']}"

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from gate.core.deadlines import IDENTITY_DAYS, Clock, acknowledge_by
+from gate.core.facts import requests as facts
+from gate.core.facts.retention import FactsErased
 
 
 class Asks(StrEnum):
@@ -143,12 +145,12 @@ ACTS: Final[dict[str, str]] = {
 """What is told to people where an event cannot come."""
 
 _STEPS: Final[dict[str, str]] = {
-    "request_person": "who asks, noted",
-    "request_words": "what was said, noted",
-    "request_looked": "calls of a time looked at",
-    "request_carrying": "erasure begun",
-    "request_carried": "erasure done",
-    "facts_erased": "erased from the log",
+    facts.AskedBy.kind: "who asks, noted",
+    facts.SaidAt.kind: "what was said, noted",
+    facts.Looked.kind: "calls of a time looked at",
+    facts.Carrying.kind: "erasure begun",
+    facts.Carried.kind: "erasure done",
+    FactsErased.kind: "erased from the log",
 }
 
 

@@ -15,6 +15,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from gate.core.facts.calls import CallIn, Decision
+from gate.core.facts.derived import OF_CALL
+from gate.core.facts.registers import RegisterImported
+from gate.core.facts.retention import FactsErased
 from gate.errors import GateError
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
@@ -167,7 +171,7 @@ class _Contents:
         self, call_id: str, told: Mapping[str, Any], facts: Sequence[rows.FactRow], logs: Mapping[str, Iterator[bytes]]
     ) -> None:
         for fact in facts:
-            if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in rows.OF_CALLS):
+            if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in OF_CALL):
                 self._aside.add(f"leaf {fact.leaf}")
         call = rows.call_row(call_id, facts)
         if {name: call[name] for name in self._columns["calls"]} != told:
@@ -202,13 +206,13 @@ class _Contents:
     def _others(self, logs: Mapping[str, Iterator[bytes]]) -> None:
         for line in logs["facts.jsonl"]:
             fact = self._fact(form.from_line(line, "facts.jsonl"))
-            attempt = fact.kind in ("decision", "call_in") and self._leaves.in_period(fact.at)
+            attempt = fact.kind in (Decision.kind, CallIn.kind) and self._leaves.in_period(fact.at)
             if attempt or _short(rows.call_of(fact)) in self._calls_given:
                 self._aside.add(f"leaf {fact.leaf}")
-            if fact.kind == "facts_erased":
+            if fact.kind == FactsErased.kind:
                 leaves = rows.body_of(fact).get("leaves", [])
                 self._receipts.update(leaf for leaf in leaves if isinstance(leaf, int))
-            if fact.kind == "register_imported":
+            if fact.kind == RegisterImported.kind:
                 row = form.json_line(rows.register_row(fact))[:-1]
                 self._same(next(logs["registers.jsonl"], b""), row, f"registers.jsonl, leaf {fact.leaf}")
         if next(logs["registers.jsonl"], None) is not None:

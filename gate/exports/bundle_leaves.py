@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gate.core.evidence import EvidenceError, days_between, leaf_hash, verify_inclusion
+from gate.core.facts.calls import Answered, CallIn, Connected, Decision, Ended
+from gate.core.facts.recordings import RecordingClosed, RecordingOpened
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Bundle, Findings, proof_of
 from gate.types import Progress
 
-_CALLS: Final = ("decision", "call_in", "answered", "connected", "ended")
-_RECORDINGS: Final = ("recording_opened", "recording_closed")
+_CALLS: Final = tuple(each.kind for each in (Decision, CallIn, Answered, Connected, Ended))
+_RECORDINGS: Final = (RecordingOpened.kind, RecordingClosed.kind)
 _STRAY: Final = (
     "The gate's clock was set back, or was wrong: these calls are in the bundle of the time that they are dated. "
     "Ask for it."

@@ -13,6 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from gate.core.cells import csv_text
 from gate.core.evidence import commitment, leaf_bytes
+from gate.core.facts import Body, calls, recordings
+from gate.core.facts.derived import OF_CALL
+from gate.core.facts.lists import Objection
+from gate.core.facts.registers import RegisterImported
 from gate.exports.bundle import BundleError
 from gate.types import Row
 
@@ -31,45 +35,45 @@ class FactRow(NamedTuple):
 
 
 AT, SUBJECT, INDEX = "(at)", "(subject)", "(leaf_index)"
-Source = tuple[str, str]
+Source = tuple[type[Body], str]
 """Kind of fact; field of its body, or one of the three above."""
 
 CALL: Final[Mapping[str, Source]] = {
-    "at": ("decision", AT),
-    "number": ("decision", "number"),
-    "raw": ("decision", "raw"),
-    "presentation": ("decision", "presentation"),
-    "purpose": ("decision", "purpose"),
-    "topic": ("decision", "topic"),
-    "claimed_by": ("decision", "claimed_by"),
-    "verdict": ("decision", "verdict"),
-    "reason": ("decision", "reason"),
-    "answered_at": ("answered", AT),
-    "codec": ("answered", "codec"),
-    "announced_at": ("announced", AT),
-    "announced_to_its_end": ("announced", "completed"),
-    "connected_at": ("connected", AT),
-    "recorded": ("connected", "recorded"),
-    "unrecorded_why": ("unrecorded", "why"),
-    "recording_id": ("recording_opened", SUBJECT),
-    "objected_at": ("objection", AT),
-    "ended_at": ("ended", AT),
-    "ended_by": ("ended", "by"),
-    "cause": ("ended", "cause"),
-    "code": ("ended", "code"),
-    "seconds": ("ended", "seconds"),
-    "decision_leaf": ("decision", INDEX),
-    "called_against_refusal_at": ("called_against_refusal", AT),
-    "to_be_shown_by": ("decision", "to_be_shown_by"),
+    "at": (calls.Decision, AT),
+    "number": (calls.Decision, "number"),
+    "raw": (calls.Decision, "raw"),
+    "presentation": (calls.Decision, "presentation"),
+    "purpose": (calls.Decision, "purpose"),
+    "topic": (calls.Decision, "topic"),
+    "claimed_by": (calls.Decision, "claimed_by"),
+    "verdict": (calls.Decision, "verdict"),
+    "reason": (calls.Decision, "reason"),
+    "answered_at": (calls.Answered, AT),
+    "codec": (calls.Answered, "codec"),
+    "announced_at": (calls.Announced, AT),
+    "announced_to_its_end": (calls.Announced, "completed"),
+    "connected_at": (calls.Connected, AT),
+    "recorded": (calls.Connected, "recorded"),
+    "unrecorded_why": (calls.Unrecorded, "why"),
+    "recording_id": (recordings.RecordingOpened, SUBJECT),
+    "objected_at": (Objection, AT),
+    "ended_at": (calls.Ended, AT),
+    "ended_by": (calls.Ended, "by"),
+    "cause": (calls.Ended, "cause"),
+    "code": (calls.Ended, "code"),
+    "seconds": (calls.Ended, "seconds"),
+    "decision_leaf": (calls.Decision, INDEX),
+    "called_against_refusal_at": (calls.CalledAgainstRefusal, AT),
+    "to_be_shown_by": (calls.Decision, "to_be_shown_by"),
 }
 """Columns of ``calls``, after ``call_id``."""
 
 DECISION: Final[Mapping[str, Source]] = {
-    "leaf_index": ("decision", INDEX),
-    "call_id": ("decision", SUBJECT),
-    "at": ("decision", AT),
+    "leaf_index": (calls.Decision, INDEX),
+    "call_id": (calls.Decision, SUBJECT),
+    "at": (calls.Decision, AT),
     **{
-        name: ("decision", name)
+        name: (calls.Decision, name)
         for name in (
             "number", "verdict", "reason", "explanation", "purpose", "topic", "presentation", "claimed_by", "source",
             "consent_id", "objection_id", "registers", "to_be_shown_by",
@@ -79,30 +83,30 @@ DECISION: Final[Mapping[str, Source]] = {
 """Columns of ``decisions``: one row for each fact."""
 
 RECORDING: Final[Mapping[str, Source]] = {
-    "call_id": ("recording_opened", "call_id"),
-    "opened_at": ("recording_opened", AT),
-    "key_id": ("recording_opened", "key_id"),
-    "announcement": ("announced", "announcement"),
-    "announcement_version": ("announced", "version"),
-    "announcement_sha256": ("announced", "sha256"),
-    "closed_at": ("recording_closed", AT),
-    "sha256": ("recording_closed", "sha256"),
-    "size": ("recording_closed", "size"),
-    "seconds": ("recording_closed", "seconds"),
-    "gaps": ("recording_closed", "gaps"),
-    "interrupted": ("recording_closed", "interrupted"),
-    "erasure_decided_at": ("recording_erasing", AT),
-    "erasure_basis": ("recording_erasing", "basis"),
-    "erased_at": ("recording_erased", AT),
-    "receipt_leaf": ("recording_erased", INDEX),
-    "backups_until": ("recording_erased", "backups_until"),
+    "call_id": (recordings.RecordingOpened, "call_id"),
+    "opened_at": (recordings.RecordingOpened, AT),
+    "key_id": (recordings.RecordingOpened, "key_id"),
+    "announcement": (calls.Announced, "announcement"),
+    "announcement_version": (calls.Announced, "version"),
+    "announcement_sha256": (calls.Announced, "sha256"),
+    "closed_at": (recordings.RecordingClosed, AT),
+    "sha256": (recordings.RecordingClosed, "sha256"),
+    "size": (recordings.RecordingClosed, "size"),
+    "seconds": (recordings.RecordingClosed, "seconds"),
+    "gaps": (recordings.RecordingClosed, "gaps"),
+    "interrupted": (recordings.RecordingClosed, "interrupted"),
+    "erasure_decided_at": (recordings.RecordingErasing, AT),
+    "erasure_basis": (recordings.RecordingErasing, "basis"),
+    "erased_at": (recordings.RecordingErased, AT),
+    "receipt_leaf": (recordings.RecordingErased, INDEX),
+    "backups_until": (recordings.RecordingErased, "backups_until"),
 }
 """Columns of ``recordings``, after ``recording_id`` and before ``status`` and ``why``, which are the gate's word."""
 
 REGISTER: Final[Mapping[str, Source]] = {
-    "leaf_index": ("register_imported", INDEX),
-    "imported_at": ("register_imported", AT),
-    **{name: ("register_imported", name) for name in ("name", "as_of", "sha256", "count", "coverage", "source_name")},
+    "leaf_index": (RegisterImported, INDEX),
+    "imported_at": (RegisterImported, AT),
+    **{name: (RegisterImported, name) for name in ("name", "as_of", "sha256", "count", "coverage", "source_name")},
 }
 """Columns of ``registers``: snapshots that were in force in the period."""
 
@@ -122,7 +126,7 @@ def description() -> bytes:
 
 
 def _told(sources: Mapping[str, Source]) -> Iterable[str]:
-    return (f"    {name:<22}{kind}: {field}" for name, (kind, field) in sources.items())
+    return (f"    {name:<22}{body.kind}: {field}" for name, (body, field) in sources.items())
 
 
 def body_of(fact: FactRow) -> Mapping[str, Any]:
@@ -141,7 +145,7 @@ def body_of(fact: FactRow) -> Mapping[str, Any]:
 def _row(sources: Mapping[str, Source], facts: Iterable[FactRow]) -> Row:
     last = {fact.kind: fact for fact in facts}
     bodies = {kind: body_of(fact) for kind, fact in last.items()}
-    return {name: _value(last.get(kind), bodies.get(kind, {}), field) for name, (kind, field) in sources.items()}
+    return {name: _value(last.get(of.kind), bodies.get(of.kind, {}), field) for name, (of, field) in sources.items()}
 
 
 def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
@@ -151,13 +155,9 @@ def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
     return named[field] if field in named else body.get(field)
 
 
-OF_CALLS: Final = frozenset({"decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"})
-"""Kinds whose subject is the call."""
-
-
 def call_of(fact: FactRow) -> str:
     """Id of the call that a fact speaks of: its subject, or the ``call_id`` of its body; empty where it names none."""
-    if fact.kind in OF_CALLS:
+    if fact.kind in OF_CALL:
         return fact.subject
     call_id = body_of(fact).get("call_id")
     return call_id if isinstance(call_id, str) else ""
@@ -172,22 +172,22 @@ def announcement_of(row: Row) -> str:
 def call_row(call_id: str, facts: Sequence[FactRow]) -> Row:
     """The row of a call, from all facts that speak of it, in the order of their leaves. A call in begins with a fact of
     its own kind, which says what a decision says of a call out."""
-    begun = [fact._replace(kind="decision") if fact.kind == "call_in" else fact for fact in facts]
+    begun = [fact._replace(kind=calls.Decision.kind) if fact.kind == calls.CallIn.kind else fact for fact in facts]
     return {"call_id": call_id, **_row(CALL, begun)}
 
 
 def decision_rows(facts: Sequence[FactRow]) -> list[Row]:
     """The decisions among a call's facts."""
-    return [_row(DECISION, [fact]) for fact in facts if fact.kind == "decision"]
+    return [_row(DECISION, [fact]) for fact in facts if fact.kind == calls.Decision.kind]
 
 
 def recording_rows(facts: Sequence[FactRow]) -> list[Row]:
     """The recordings among a call's facts, without ``status`` and ``why``."""
-    opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == "recording_opened")
+    opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == recordings.RecordingOpened.kind)
     return [
         {
             "recording_id": name,
-            **_row(RECORDING, [fact for fact in facts if fact.subject == name or fact.kind == "announced"]),
+            **_row(RECORDING, [fact for fact in facts if fact.subject == name or fact.kind == calls.Announced.kind]),
         }
         for name in opened
     ]

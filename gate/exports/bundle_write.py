@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from gate.core.evidence import parse_checkpoint
+from gate.core.facts.registers import RegisterImported
+from gate.core.facts.retention import FactsErased
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError
@@ -258,9 +260,9 @@ class _Writing:
         for raw in self._log.others(self._contents.bundle):
             fact = FactRow(*raw)
             logs["facts.jsonl"].write(form.json_line(self._fact(fact)))
-            if fact.kind == "register_imported":
+            if fact.kind == RegisterImported.kind:
                 logs["registers.jsonl"].write(form.json_line(rows.register_row(fact)))
-            if fact.kind == "facts_erased":
+            if fact.kind == FactsErased.kind:
                 self._receipts.update(rows.body_of(fact).get("leaves", ()))
         if left := self._emptied - self._receipts:
             raise BundleError(

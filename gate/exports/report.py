@@ -12,6 +12,11 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gate.core.facts.audit import BundleSigned
+from gate.core.facts.keys import KeysGivenOut
+from gate.core.facts.lists import ListExported
+from gate.core.facts.recordings import Exported
+from gate.core.facts.requests import LetterSent, PackMade
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON
 from gate.core.wording import date_text
@@ -19,14 +24,14 @@ from gate.exports import report_charts as charts
 from gate.exports.page import FOLDER, policy_hash, source
 
 EXPORTS: Final = {
-    "exported": "recordings taken to be opened",
-    "list_exported": "own lists exported",
-    "bundle_signed": "bundles for auditors",
-    "request_pack_made": "packs for persons who asked",
-    "keys_given_out": "keys given out with a bundle",
-    "letter_sent": "letters sent",
+    Exported.kind: "recordings taken to be opened",
+    ListExported.kind: "own lists exported",
+    BundleSigned.kind: "bundles for auditors",
+    PackMade.kind: "packs for persons who asked",
+    KeysGivenOut.kind: "keys given out with a bundle",
+    LetterSent.kind: "letters sent",
 }
-"""What each kind of export is called."""
+"""Kinds of fact that say that something left the gate, and what each is called."""
 GROUNDS: Final = {"retention": "at the end of their term", "request": "on request", "other": "on other grounds"}
 
 

@@ -160,11 +160,11 @@ class Usage:
                     "service_percent_today": used.service_percent,
                     "service_percent": allowance.service_percent,
                     "refused": (reason := exceeded(allowance, used)) and reason.value,
-                    "many_service_calls": too_much_service(allowance, used),
+                    ManyServiceCalls.kind: too_much_service(allowance, used),
                     "listed_service_today": used.listed_today,
                     "listed_percent_today": used.listed_percent,
                     "listed_percent_before": before.listed_percent,
-                    "many_listed_service_calls": listed_service_jumps(used, before),
+                    ManyListedServiceCalls.kind: listed_service_jumps(used, before),
                 }
             )
         return rows

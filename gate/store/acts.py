@@ -90,7 +90,7 @@ def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Coll
 
 def act_of(kind: str) -> str:
     """The act that facts of a kind are."""
-    return "request_pending" if kind.startswith("request_") and kind != "request_carried" else kind
+    return "request_pending" if record(kind) == Subject.REQUEST.record and kind != Carried.kind else kind
 
 
 def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:

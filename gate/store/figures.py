@@ -12,6 +12,9 @@ from datetime import date, datetime
 from typing import Any
 
 from gate.core.evidence import stamp
+from gate.core.facts.audit import LogVerified
+from gate.core.facts.gate import RefusedStrangers, RefusedWithoutEvidence
+from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.store.queries import Source, marks
 from gate.store.questions import IS_ATTEMPT
 from gate.types import Row
@@ -33,8 +36,8 @@ def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], 
         "erased": recordings_erased(tx, *span),
         "kept": recordings_kept(tx, span[1]),
         "facts": facts_by_kind(tx, kinds, *span),
-        "without_evidence": counted_in(tx, "refused_without_evidence", *span),
-        "strangers": counted_in(tx, "refused_strangers", *span),
+        "without_evidence": counted_in(tx, RefusedWithoutEvidence.kind, *span),
+        "strangers": counted_in(tx, RefusedStrangers.kind, *span),
         "verified": verifications(tx, *span),
         "heads": heads(tx, *span),
         "holds": holds(tx, *span),
@@ -149,8 +152,8 @@ def counted_in(tx: Source, kind: str, since: datetime, until: datetime) -> int:
 def verifications(tx: Source, since: datetime, until: datetime) -> list[Row]:
     """Each verification of the log: ``at``, ``ok``, ``size``."""
     rows = tx.query(
-        "SELECT at, body FROM facts WHERE kind = 'log_verified' AND at >= ? AND at < ? ORDER BY leaf_index",
-        [stamp(since), stamp(until)],
+        "SELECT at, body FROM facts WHERE kind = ? AND at >= ? AND at < ? ORDER BY leaf_index",
+        [LogVerified.kind, stamp(since), stamp(until)],
     )
     bodies = [(row["at"], json.loads(row["body"] or "{}")) for row in rows]
     return [{"at": at, "ok": body.get("ok"), "size": body.get("size")} for at, body in bodies]
@@ -181,7 +184,9 @@ def holds(tx: Source, since: datetime, until: datetime) -> Row:
 def own_lists(tx: Source, since: datetime, until: datetime) -> Row:
     """``objections`` noted and ``removed``, ``consents`` noted and ``withdrawn``: facts of the time, whatever day they
     speak of."""
-    kinds = facts_by_kind(tx, ("objection", "objection_removed", "consent", "consent_withdrawn"), since, until)
+    kinds = facts_by_kind(
+        tx, [each.kind for each in (Objection, ObjectionRemoved, Consent, ConsentWithdrawn)], since, until
+    )
     names = ("objections", "removed", "consents", "withdrawn")
     return dict(zip(names, kinds.values(), strict=True))
 

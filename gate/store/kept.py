@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gate.core.evidence import stamp
+from gate.core.facts.retention import RetentionReason, RetentionSwept
 from gate.store import transfers
 from gate.store.queries import SLICE, Page, Source, marks, page_of, slices, where_text
 from gate.types import Row
@@ -22,7 +23,7 @@ _ROW = (
     " FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
 )
 
-_SWEPT = "FROM facts WHERE kind = 'retention_swept' AND subject = 'retention' AND body IS NOT NULL"
+_SWEPT = f"FROM facts WHERE kind = '{RetentionSwept.kind}' AND subject = 'retention' AND body IS NOT NULL"
 
 
 class Next(NamedTuple):
@@ -157,7 +158,7 @@ def last_sweep(tx: Source) -> Row | None:
         return None
     (found,) = rows
     said = tx.query(
-        "SELECT body FROM facts WHERE leaf_index = ? AND kind = 'retention_reason'", [found.pop("leaf_index") + 1]
+        "SELECT body FROM facts WHERE leaf_index = ? AND kind = ?", [found.pop("leaf_index") + 1, RetentionReason.kind]
     )
     reason: Row = json.loads(said[0]["body"] or "{}") if said else {}
     return {**json.loads(found.pop("body")), **reason, **found}

@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from gate.core.facts.derived import OF_RECIPIENT
+from gate.core.facts.keys import RecipientRetired, RecipientTerms
 from gate.store.queries import Source
 from gate.store.reader import Reader
 
-TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
+TERMS: Final = RecipientTerms.__struct_fields__
 """What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
 _SOON: Final = timedelta(seconds=5)
 """Other terms are in the log before they are in the register: for so long the earlier ones count too."""
 _FACTS: Final = """
 SELECT leaf_index, kind, subject, at, body FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
-    AND kind IN ('recipient_added', 'recipient_changed', 'recipient_retired') ORDER BY leaf_index
+    AND kind IN (?, ?, ?) ORDER BY leaf_index
 """
 
 Terms = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -31,9 +33,9 @@ Terms = Mapping[str, Sequence[Mapping[str, Any]]]
 def logged(source: Source, now: datetime) -> Terms:
     """The recipients in force by the log."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in source.query(_FACTS):
+    for row in source.query(_FACTS, OF_RECIPIENT):
         body = json.loads(row["body"])
-        if row["kind"] == "recipient_retired":
+        if row["kind"] == RecipientRetired.kind:
             found.pop(row["subject"], None)
             continue
         found[row["subject"]] = [body]

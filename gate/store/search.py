@@ -16,6 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from gate.core import numbers
 from gate.core.evidence import stamp
+from gate.core.facts.audit import LogVerified
+from gate.core.facts.recordings import Exported
 from gate.core.finding import terms
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
@@ -291,7 +293,8 @@ def log_now(tx: Source) -> Row:
     """``size`` of the log, its newest ``checkpoint``, and the last time it was ``verified``; None where never."""
     size = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM leaves")[0]["size"]
     heads = tx.query("SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1")
-    facts = tx.query("SELECT at, actor, body FROM facts WHERE kind = 'log_verified' ORDER BY leaf_index DESC LIMIT 1")
+    newest = "SELECT at, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
+    facts = tx.query(newest, [LogVerified.kind])
     verified = [{"at": each["at"], "actor": each["actor"], **json.loads(each["body"] or "{}")} for each in facts]
     return {
         "size": size,
@@ -316,9 +319,9 @@ def _where(clauses: list[str]) -> str:
 def taken_by(tx: Source, recording_id: str, actor: str) -> bool:
     """True where the log says that this account has taken the recording."""
     found = tx.query(
-        "SELECT 1 FROM facts WHERE subject = ? AND kind = 'exported' AND actor = ?"
+        "SELECT 1 FROM facts WHERE subject = ? AND kind = ? AND actor = ?"
         " AND (call_id IS NULL OR call_id <> subject) LIMIT 1",
-        [recording_id, actor],
+        [recording_id, Exported.kind, actor],
     )
     return bool(found)
 

@@ -13,6 +13,7 @@ from gate.core.evidence import canonical, commitment, leaf_bytes
 from gate.core.facts import CATALOGUE, Body, derived, read
 from gate.core.facts.fact import fact, marked
 from gate.core.facts.marks import COLUMN, Id, Maybe, Sort, Subject, Term, Words
+from tests import kinds
 
 DATA = Path(__file__).parents[1] / "data"
 WRITTEN = [json.loads(line) for line in (DATA / "facts" / "as_written.jsonl").read_text().splitlines()]
@@ -47,6 +48,29 @@ def test_what_sip_headers_hold_is_written_whatever_bytes_they_had():
     body = next(each for each in WRITTEN if each["kind"] == "decision")["body"]
     odd = json.loads(body) | {"raw": "\udce9", "display_name": "Ren\udce9"}
     assert canonical(read("decision", odd).values()) == canonical(odd)
+
+
+# --- said once
+
+
+def test_no_kind_is_written_out_but_in_the_catalogue():
+    assert kinds.found() == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "tx.query(\"SELECT 1 FROM facts WHERE kind = 'hold'\")",
+        "tx.query(f\"SELECT 1 FROM facts WHERE kind IN ('hold', ?) AND {x}\")",
+        'row["kind"] == "hold"',
+        'fact.kind in ("hold", "objection")',
+        'KINDS = frozenset({"hold_released", "objection_removed"})',
+        'NAMES = {"hold_released": "released"}',
+        'tx.append(Fact("hold", subject, at, actor, {}))',
+    ],
+)
+def test_a_kind_that_is_written_out_is_found(source):
+    assert {kind for _, kind in kinds.places(source)} & {"hold", "hold_released"}
 
 
 # --- marks

@@ -52,7 +52,7 @@ class EvidenceRestored(Body, frozen=True, kw_only=True):
 
 @fact("clock_accepted", Subject.LOG, term=Term.REQUESTS)
 class ClockAccepted(Body, frozen=True, kw_only=True):
-    """The machine's clock is believed again."""
+    """The machine's clock is believed again: what was dated before this leaf counts no more."""
 
     latest: Time
     reason: Words

@@ -99,7 +99,7 @@ class TermsSwept(Body, frozen=True, kw_only=True):
 
 @fact("facts_erased", Subject.ANY, rests=Rests.LOG)
 class FactsErased(Body, frozen=True, kw_only=True):
-    """Facts were emptied on purpose (``gate.store.erasure``); without this one, that is tampering."""
+    """Facts (``leaves``) were emptied on purpose (``gate.store.erasure``); without this one, that is tampering."""
 
     basis: Code
     what: Code

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
+from gate.core.facts.audit import BundleSigned
 from gate.errors import GateError, UsageError
 from gate.operations.audit import bundle_contents
 from gate.operations.audit.exporting import begun_export
@@ -50,8 +51,8 @@ def audit_export_part(folder: DataFolder, asked: AuditExportPart, caller: Caller
     if asked.part == RECIPIENT:
         text = bundle_contents.registered(data, begun["recipient"]).to_text().encode()
         return ExportPiece(data=base64.b64encode(text[asked.offset :]).decode())
-    sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'"
-    if not folder.read(lambda reader: reader.query(sql, [asked.bundle])):
+    sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = ?"
+    if not folder.read(lambda reader: reader.query(sql, [asked.bundle, BundleSigned.kind])):
         raise UsageError(f"bundle {asked.bundle} is not signed yet", hint="take every page, then have it made")
     parts = data / "exports" / asked.bundle
     try:

@@ -279,7 +279,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     )
 
     def keep(tx: StoreTransaction) -> None:
-        if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [asked.bundle]):
+        if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [asked.bundle, BundleSigned.kind]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
         body = BundleSigned(manifest_sha256=made["sha256"], manifest_size=made["size"], checkpoint=signed.size)
         tx.append(folder.fact(body, asked.bundle, caller.actor))
@@ -319,9 +319,9 @@ def _taken_and_restricted(
 ) -> tuple[set[str], dict[str, list[Hold]]]:
     """Those of these recordings that have gone out with this bundle, and the restrictions that bear on any."""
     rows = tx.query(
-        f"SELECT subject FROM facts WHERE subject IN ({marks(ids)}) AND kind = 'exported'"  # noqa: S608 - marks alone
+        f"SELECT subject FROM facts WHERE subject IN ({marks(ids)}) AND kind = ?"  # noqa: S608 - marks alone
         " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
-        [*ids, bundle],
+        [*ids, Exported.kind, bundle],
     )
     return {row["subject"] for row in rows}, _restrictions(tx, ids)
 
@@ -345,8 +345,8 @@ def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Ho
 
 def begun_export(folder: DataFolder, bundle: str, actor: str) -> Row:
     """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
-    sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'"
-    rows = folder.read(lambda reader: reader.query(sql, [bundle]))
+    sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = ?"
+    rows = folder.read(lambda reader: reader.query(sql, [bundle, BundleExported.kind]))
     if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
         raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
     begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}

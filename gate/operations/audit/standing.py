@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
+from gate.core.facts.audit import ClockAccepted
 from gate.errors import VaultError
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def unsigned_since(query: Callable[[str], list[dict[str, Any]]]) -> datetime | N
     return datetime.fromisoformat(rows[0]["at"]) if rows else None
 
 
-CLOCK_ACCEPTED: Final = "clock_accepted"
-"""The leaf by which the clock is right and the log was ahead: what was dated before it counts no more."""
 _NEWEST: Final = """
 SELECT max(at) AS at FROM (
     SELECT at FROM (SELECT at FROM calls WHERE +leaf_index >= :since ORDER BY at DESC LIMIT 1)
@@ -114,6 +113,6 @@ SELECT max(at) AS at FROM (
 
 def newest_entry(query: Callable[..., list[dict[str, Any]]]) -> datetime | None:
     """The latest time that an entry of the log bears, since the clock was accepted last; None where there is none."""
-    (accepted,) = query("SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [CLOCK_ACCEPTED])
+    (accepted,) = query("SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [ClockAccepted.kind])
     (row,) = query(_NEWEST, {"since": accepted["leaf"]})
     return datetime.fromisoformat(row["at"]) if row["at"] else None

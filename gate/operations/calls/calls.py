@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from gate.converting import convert
 from gate.core.evidence import stamp
+from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
 from gate.core.showing import local
 from gate.errors import UsageError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _MANY: Final = """
 SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
-WHERE kind = 'many_lookups' AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
+WHERE kind = ? AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
 """
 
 
@@ -232,5 +233,5 @@ def lookup_warnings(folder: DataFolder) -> list[str]:
     since = stamp(folder.clock.now() - timedelta(days=1))
     return [
         f"{row['actor']} looked up {row['count']:,} numbers within an hour, at {local(row['at'])}. Ask why."
-        for row in folder.read(lambda tx: tx.query(_MANY, [since]))
+        for row in folder.read(lambda tx: tx.query(_MANY, [ManyLookups.kind, since]))
     ]

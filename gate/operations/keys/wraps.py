@@ -19,6 +19,7 @@ from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
+from gate.core.facts.recordings import RecordingOpened
 from gate.errors import RefusedError, UsageError
 from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth, must_be_logged
 from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
@@ -34,7 +35,7 @@ Proofs = Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=128)]], msg
 """Recording id -> base64 of 64 bytes (``gate.vault.proof``)."""
 _COMMITTED: Final = """
 SELECT subject, json_extract(body, '$.commitments') AS known FROM facts
-WHERE kind = 'recording_opened' AND (call_id IS NULL OR call_id <> subject) AND body IS NOT NULL
+WHERE kind = ? AND (call_id IS NULL OR call_id <> subject) AND body IS NOT NULL
     AND subject IN (SELECT value FROM json_each(?))
 """
 
@@ -234,7 +235,7 @@ def in_force(folder: DataFolder, source: str, target: str) -> Recipient:
 
 def _commitments(folder: DataFolder, recording_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """What was committed to when these recordings were sealed; a recording without any is left out."""
-    rows = folder.store.call(lambda tx: tx.query(_COMMITTED, [json.dumps(recording_ids)]))
+    rows = folder.store.call(lambda tx: tx.query(_COMMITTED, [RecordingOpened.kind, json.dumps(recording_ids)]))
     return {row["subject"]: json.loads(row["known"]) for row in rows if row["known"] not in (None, "{}")}
 
 

@@ -24,6 +24,7 @@ from msgspec import UNSET, UnsetType
 from gate.batched import batched
 from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.requests import RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 log = Logger()
 
 _DONE: Final = (
-    ("hold_released", "holds", "released_at", "hold {} was released"),
-    ("consent_withdrawn", "consents", "withdrawn_at", "consent {} was withdrawn"),
-    ("recording_erased", "recordings", "erased_at", "recording {} was erased"),
+    (HoldReleased.kind, "holds", "released_at", "hold {} was released"),
+    (ConsentWithdrawn.kind, "consents", "withdrawn_at", "consent {} was withdrawn"),
+    (RecordingErased.kind, "recordings", "erased_at", "recording {} was erased"),
 )
 """Acts, and the row and column that say the same."""
 _PART: Final = 200

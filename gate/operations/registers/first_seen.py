@@ -11,9 +11,9 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
+from gate.core.facts.registers import RegisterImported, RegisterRefused
 from gate.core.showing import london_day
 from gate.errors import RegisterError, RegisterFailed
-from gate.operations.registers.in_force import IMPORTED, REFUSED
 from gate.registers.packing import ListFile
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def first_seen(folder: DataFolder, sha256: str) -> FirstSeen | None:
     rows = folder.store.call(
         lambda tx: tx.query(
             "SELECT kind, at, body FROM facts WHERE kind IN (?, ?) AND json_extract(body, '$.source_sha256') = ?",
-            (IMPORTED, REFUSED, sha256),
+            (RegisterImported.kind, RegisterRefused.kind, sha256),
         )
     )
     if not rows:
         return None
-    taken = [json.loads(row["body"]) for row in rows if row["kind"] == IMPORTED]
+    taken = [json.loads(row["body"]) for row in rows if row["kind"] == RegisterImported.kind]
     days = [date.fromisoformat(body["as_of"]) for body in taken if body.get("as_of")]
     return FirstSeen(
         min(london_day(row["at"]) for row in rows),

@@ -29,7 +29,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.operations.registers.first_seen import FirstSeen, day_of, first_seen, refuse_again, sha256_of
-from gate.operations.registers.in_force import IMPORTED, facts_of, states
+from gate.operations.registers.in_force import facts_of, states
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import guess_as_of
 from gate.store import queries
@@ -209,7 +209,7 @@ def note_editions(folder: DataFolder) -> None:
     rows = [row for row in states(folder) if row.get("sha256")]
 
     def work(tx: StoreTransaction) -> None:
-        noted = {body.get("sha256") for _, body in facts_of(tx, IMPORTED)}
+        noted = {body.get("sha256") for _, body in facts_of(tx, facts.RegisterImported.kind)}
         for row in rows:
             if row["sha256"] not in noted:
                 body = facts.RegisterImported(**_edition(row), noted_late=True)

@@ -8,14 +8,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.converting import convert
+from gate.core.facts.registers import RegisterImported, RegisterRefused
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
-IMPORTED: Final = "register_imported"
-REFUSED: Final = "register_refused"
 REMEMBERED: Final = 500
 """Imports looked through, at most: more than those of both registers in eight months."""
 
@@ -129,9 +128,9 @@ def facts_of(tx: StoreTransaction, kind: str) -> list[tuple[str, dict[str, Any]]
 
 def _refused(tx: StoreTransaction) -> dict[str, dict[str, Any]]:
     """By register the last refusal, where no import came after it."""
-    taken = {body["name"]: at for at, body in reversed(facts_of(tx, IMPORTED)) if "name" in body}
+    taken = {body["name"]: at for at, body in reversed(facts_of(tx, RegisterImported.kind)) if "name" in body}
     found: dict[str, dict[str, Any]] = {}
-    for at, body in reversed(facts_of(tx, REFUSED)):
+    for at, body in reversed(facts_of(tx, RegisterRefused.kind)):
         if "name" in body and at > taken.get(body["name"], ""):
             found[body["name"]] = {"at": at, "source_name": body["source_name"], "why": body["why"]}
     return found

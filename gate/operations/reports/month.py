@@ -6,13 +6,14 @@ What a report says of a month stays the same whenever it is made, but for what i
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gate.config import Config, reminders
 from gate.converting import convert
 from gate.core.showing import LONDON, midnight
+from gate.exports.report import EXPORTS
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month_sums import (
     ACTS,
@@ -29,9 +30,6 @@ from gate.store import figures, queries
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.queries import Source
-
-EXPORTS: Final = ("exported", "list_exported", "bundle_signed", "request_pack_made", "keys_given_out", "letter_sent")
-"""Kinds of fact that say that something left the gate."""
 
 
 class Policy(Response, frozen=True):

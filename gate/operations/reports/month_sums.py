@@ -8,6 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from gate.core.facts.contacts import Screened
+from gate.core.facts.gate import GateStarted, NotPermitted, RefusedStrangers, RefusedWithoutEvidence
+from gate.core.facts.recordings import ErasedCameBack
+from gate.core.facts.retention import FactsErased, NumberShown
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import london_day, midnight
 from gate.core.terms import ALLOWING, Reason
@@ -16,7 +20,9 @@ from gate.types import Row
 
 _MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
-ACTS: Final = ("number_shown", "not_permitted", "gate_started", "erased_came_back", "facts_erased", "screened")
+ACTS: Final = tuple(
+    each.kind for each in (NumberShown, NotPermitted, GateStarted, ErasedCameBack, FactsErased, Screened)
+)
 """Kinds of fact that are counted beside the exports."""
 
 
@@ -48,8 +54,8 @@ def evidence_of(counted: Row) -> Row:
         "verified": len(verified),
         "verified_bad": sum(not each["ok"] for each in verified),
         "last_verified": verified[-1] if verified else None,
-        "refused_without_evidence": counted["without_evidence"],
-        "refused_strangers": counted["strangers"],
+        RefusedWithoutEvidence.kind: counted["without_evidence"],
+        RefusedStrangers.kind: counted["strangers"],
         **{kind: counted["facts"][kind] for kind in ACTS},
     }
 

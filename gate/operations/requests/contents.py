@@ -15,6 +15,8 @@ from gate.core import receipts
 from gate.core import request_words as events
 from gate.core import requests as rules
 from gate.core.facts import requests as kinds
+from gate.core.facts.recordings import Exported
+from gate.core.facts.retention import NumberShown
 from gate.errors import RefusedError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import last
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 _LOOKED: Final = {
-    "exported": "a recording of a call with you was taken to be opened",
-    "number_shown": "your number was shown in full",
+    Exported.kind: "a recording of a call with you was taken to be opened",
+    NumberShown.kind: "your number was shown in full",
 }
 """Kind of fact -> in words."""
 
