@@ -11,7 +11,6 @@ from gate.core.facts.audit import EvidenceRestored
 from gate.store.queries import Source
 
 
-
 @dataclass(frozen=True, slots=True)
 class GivenUp:
     """Those in this range of sizes that the log does not fit."""

@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.core.facts.derived import ALONE
+from gate.core.facts.fact import CATALOGUE, Body, fact
+from gate.core.facts.marks import Person, Subject, Term
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
@@ -195,6 +198,25 @@ def test_the_record_of_processing_shows_every_term(house: DataFolder) -> None:
     ):
         assert words in shown
     assert "12 calendar months after they were imported or called last" in shown
+
+
+def _declared(body: type[Body]) -> type[Body]:
+    """A new kind that is kept with its call, and not in the catalogue of the other tests."""
+    declared = fact("named", Subject.CALL, term=Term.CALLS)(body)
+    del CATALOGUE["named"]
+    return declared
+
+
+def test_the_record_of_processing_names_what_the_facts_of_a_term_hold(
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def data() -> str:
+        return next(each.data for each in record_of(house.config, [], NOW).activities if each.term == Term.CALLS.value)
+
+    assert "telephone number" in data() and "written about them" in data() and "name" not in data()
+    named = msgspec.defstruct("Named", [("who", Person)], bases=(Body,), frozen=True)
+    monkeypatch.setattr("gate.core.facts.derived.CATALOGUE", CATALOGUE | {"named": _declared(named)})
+    assert "name and how they are reached" in data()
 
 
 def test_what_was_written_about_a_call_goes_at_its_end(house: DataFolder) -> None:

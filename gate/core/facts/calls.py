@@ -18,7 +18,6 @@ from gate.core.facts.marks import (
     Id,
     Maybe,
     Number,
-    Person,
     Sort,
     Source,
     Subject,
@@ -56,7 +55,8 @@ class _Attempt(Body, frozen=True, kw_only=True):
     source: Annotated[Maybe[Firm], COLUMN] = UNSET
     """Address and port that it came from; ``ask``, ``ingest``, ``siprec``."""
     codecs: Maybe[list[Code]] = UNSET
-    sip_call_id: Annotated[Maybe[Person], COLUMN] = UNSET
+    sip_call_id: Annotated[Maybe[Number], COLUMN] = UNSET
+    """May hold a number or an address, as the phone made it."""
 
 
 _BEGINS: Mapping[str, Source] = {

@@ -24,6 +24,12 @@ def record(kind: str) -> str:
     return CATALOGUE[kind].marks.about.record if kind in CATALOGUE else ""
 
 
+def sorts_kept(term: Term) -> list[Sort]:
+    """What sorts of personal data are kept for a term."""
+    kept = {sort for body in CATALOGUE.values() if body.marks.term is term for sort in sorts(body).values()}
+    return [sort for sort in Sort if sort in kept and sort.personal]
+
+
 def _names_call(body: type[Body]) -> bool:
     return "call_id" in body.__struct_encode_fields__
 

@@ -116,12 +116,13 @@ OWN: Final = (Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
 
 
 class Term(Enum):
-    """How long what is personal in a kind is kept: the name of its term in ``retention``."""
+    """How long what is personal in a kind is kept: its time limit, as the record of processing activities names it."""
 
     RECORD = "as long as what it is about"
-    CALLS = "calls"
+    CALLS = "evidence of calls"
     REQUESTS = "requests"
-    STAYS = "no term: a wish not to be called, an agreement, an account of who was given what"
+    STAYS = "objections and consents"
+    """No term: a wish not to be called, an agreement, an account of who was given what."""
 
 
 class Rests(Enum):

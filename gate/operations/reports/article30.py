@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.config import Config
+from gate.core.facts.derived import sorts_kept
+from gate.core.facts.marks import Sort, Term
 from gate.core.showing import LONDON
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month import Policy, policy_of
@@ -86,14 +88,26 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
     )
 
 
+_SORTS: Final = {
+    Sort.NUMBER: "telephone number",
+    Sort.PERSON: "name and how they are reached",
+    Sort.WORDS: "what was written about them",
+}
+
+
+def _data(term: Term, rest: str) -> str:
+    """The data that the log keeps for a term, by the marks of its facts, and what belongs to them."""
+    return ", ".join([*(_SORTS[sort] for sort in sorts_kept(term)), rest])
+
+
 def _activities(config: Config) -> list[Activity]:
     found = [
         Activity(
             "Screening of outbound calls",
             "to call nobody who may not be called, and to prove it (PECR 2003 reg 21 to 21B)",
             _TOLD,
-            "telephone number, purpose and topic of the call, decision with its reason, times, who asked for the call",
-            "evidence of calls",
+            _data(Term.CALLS, "purpose and topic of the call, decision with its reason, times, who asked for the call"),
+            Term.CALLS.value,
         ),
         Activity(
             "Preference service registers",
@@ -106,8 +120,8 @@ def _activities(config: Config) -> list[Activity]:
             "Objections and consents",
             "to keep a wish not to be called, and to prove an agreement to be called",
             _TOLD,
-            "telephone number, date, how it was said, wording and proof of a consent, notes",
-            "objections and consents",
+            _data(Term.STAYS, "date, how it was said, wording and proof of a consent"),
+            Term.STAYS.value,
         ),
     ]
     if config.recording.enabled:
@@ -154,9 +168,11 @@ def _activities(config: Config) -> list[Activity]:
             "Requests of data subjects",
             "to answer access, erasure, objection, restriction and complaints in time",
             "people who ask, and those who act for them",
-            "name, how they are reached, their numbers, what was asked and answered; of a proof of identity that it "
-            "was seen, never the document",
-            "requests",
+            _data(
+                Term.REQUESTS,
+                "what was asked and answered; of a proof of identity that it was seen, never the document",
+            ),
+            Term.REQUESTS.value,
         ),
         Activity(
             "Use of the gate",
@@ -197,16 +213,16 @@ def _terms(config: Config) -> dict[str, str]:
     return {
         "recordings": f"{recordings}; longer: {longer}" if longer else recordings,
         "backups of recordings": f"at most {retention.backup_days} days; unreadable once the key is shredded",
-        "evidence of calls": f"{retention.calls_months} calendar months from the call, {retention.refused_months} "
+        Term.CALLS.value: f"{retention.calls_months} calendar months from the call, {retention.refused_months} "
         "where it was refused; with a recording as long as that; then the value goes and the leaf stays, on request "
         "sooner",
         "registers": "until a newer one is in force; none is relied on after 27 days",
-        "objections and consents": "as long as they hold; of an erased person a keyed hash of the number stays, so "
+        Term.STAYS.value: "as long as they hold; of an erased person a keyed hash of the number stays, so "
         "that nobody calls again",
         "contact lists": f"{retention.contacts_months} calendar months after they were imported or called last, until "
         "a newer list takes their place, or the person is erased",
-        "requests": f"{retention.requests_months} calendar months after they are over; names and words then go, their "
-        "course stays",
+        Term.REQUESTS.value: f"{retention.requests_months} calendar months after they are over; names and words then "
+        "go, their course stays",
         "exports": "a bundle is taken out of the data folder at once; one that nobody fetched, after two days",
         "logs of the gate": "as long as the machine's journal keeps them; they hold no telephone number",
         "memory journal": "keyed hashes of numbers and random ids, as long as the objections that they speak of",
