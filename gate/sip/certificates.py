@@ -51,6 +51,24 @@ class Certificates:
         """The PBX with this certificate (DER); empty for none."""
         return self._known.get(hashlib.sha256(certificate).digest(), "") if certificate else ""
 
+    def towards(self, pbx: str) -> ssl.SSLContext:
+        """For a connection of ours to a PBX: it has to show the certificate that it is known by. One that is known by
+        its address alone is believed at that address, as when it calls.
+
+        Raises:
+            OSError, ValueError: a file cannot be read.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = False
+        context.load_cert_chain(self._certificate, self._key, password="")
+        if pbx in self._pbxs:
+            context.load_verify_locations(cadata=b"".join(ders(self._pbxs[pbx])))
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        else:
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
     def _state(self) -> tuple[tuple[int, int, int] | None, ...]:
         return tuple(_stat(path) for path in (self._certificate, self._key, *self._pbxs.values()))
 

@@ -236,7 +236,7 @@ def _read_vias(message: SipMessage) -> BadMessage | None:
     top = read_via(message.vias[0])
     if top is None:
         raise BadMessage("the top Via cannot be read")
-    message.sent_by = (top.host, top.port or 5060)
+    message.sent_by = (top.host, top.port or (5061 if top.transport.upper() == "TLS" else 5060))
     message.branch = parameters(top.params).get("branch") or ""
     if len(message.vias) > MAX_VIAS:
         return BadMessage("too many hops", message=message, phrase="Too Many Via Header Fields")

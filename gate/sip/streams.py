@@ -1,14 +1,13 @@
 """SIP over TCP and TLS, as the line thread sees it (RFC 3261 18): connections, and who has proven themselves on which.
 
 An answer leaves by the connection that its request came by, and so do requests to the same peer (RFC 5923). Where that
-connection is gone it leaves by the one on which the same account or PBX has proven itself last; a PBX that is known by
-its address is connected to (RFC 3261 18.2.2). Where there is neither it waits for the caller to come back, or is
-dropped: what came by a connection is never answered by UDP, nor what came by TLS without.
+connection is gone it leaves by the one on which the same account or PBX has proven itself last; a PBX is connected to
+(RFC 3261 18.2.2). Where neither can be it waits for the caller to come back, or is dropped: what came by a connection
+is never answered by UDP, nor what came by TLS without.
 """
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -75,7 +74,7 @@ class StreamEndpoint(Endpoint):
 
     def way(self) -> object:
         """The connection by which something would leave now, or the address that would be connected to."""
-        return self.current() or (self.back if self.transport == "tcp" else None)
+        return self.current() or self.back
 
     def current(self) -> Connection | None:
         """The connection of this caller that there is."""
@@ -124,7 +123,10 @@ class Streams:
         self._callers: dict[str, dict[Connection, None]] = {}
         """Caller -> its connections, the one that was used last at the end."""
         self._awaited: dict[str, list[tuple[float, Callable[[], None]]]] = {}
-        self._dialled: dict[Address, Connection] = {}
+        self._dialled: dict[tuple[str, Address], Connection] = {}
+        """Our own connections to PBXs, by transport and address."""
+        self._under_way: dict[Connection, list[tuple[StreamEndpoint, bytes]]] = {}
+        """What was sent by those of them that have not come about yet."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
 
     # --- start and stop -----------------------------------------------------------------------------------------------
@@ -209,8 +211,8 @@ class Streams:
         return (host, listening[0][1] if listening and connection.on_up is not None else port)
 
     def _forget(self, connection: Connection) -> None:
-        if self._dialled.get(connection.peer) is connection:
-            del self._dialled[connection.peer]
+        if self._dialled.get((connection.transport, connection.peer)) is connection:
+            del self._dialled[connection.transport, connection.peer]
         self._endpoints.pop(connection, None)
         for claimed_by in self._of.pop(connection, {}):
             of = self._callers.get(claimed_by, {})
@@ -266,23 +268,51 @@ class Streams:
     def send(self, endpoint: StreamEndpoint, data: bytes) -> None:
         """Send by the connection there is, or to where a PBX can be connected to."""
         connection = endpoint.current()
-        if connection is None and endpoint.back and endpoint.transport == "tcp":
-            connection = self._connect_back(endpoint.back)
+        if connection is None and endpoint.back:
+            connection = self._connect_back(endpoint, endpoint.back)
         if connection is None:
             _log.debug("a message has no way to its peer", claimed_by=endpoint.claimed_by)
-        else:
-            self.io.send(connection, data)
+            return
+        if (sent := self._under_way.get(connection)) is not None:
+            sent.append((endpoint, data))
+        self.io.send(connection, data)
 
-    def _connect_back(self, back: Address) -> Connection | None:
-        """RFC 3261 18.2.2; one connection to an address, however much is to be said."""
-        known = self._dialled.get(back)
+    def _connect_back(self, endpoint: StreamEndpoint, back: Address) -> Connection | None:
+        """RFC 3261 18.2.2; one connection to an address, however much is to be said. It is that PBX's: what it answers
+        comes by it."""
+        key = endpoint.transport, back
+        known = self._dialled.get(key)
         if known is not None and not known.closed:
             return known
         family = socket.AF_INET6 if back[0].startswith("[") else socket.AF_INET
-        with contextlib.suppress(OSError):
-            self._dialled[back] = self.io.dial(back, family, None, "", lambda _: None, lambda _, why: None)
-            return self._dialled[back]
-        return None
+        try:
+            context = None
+            if endpoint.transport == "tls":
+                if self.certificates is None:
+                    return None
+                context = self.certificates.towards(endpoint.claimed_by.removeprefix("trunk:"))
+            connection = self.io.dial(
+                back, family, context, back[0].strip("[]"),
+                lambda made: self._steps.post(partial(self._reached, made)),
+                lambda lost, _why: self._steps.post(partial(self._not_reached, lost)),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            _log.warning("a PBX cannot be connected to", claimed_by=endpoint.claimed_by, error=str(error))
+            return None
+        self._dialled[key], self._under_way[connection] = connection, []
+        self._of[connection] = {endpoint.claimed_by: None}
+        self._callers.setdefault(endpoint.claimed_by, {})[connection] = None
+        return connection
+
+    def _reached(self, connection: Connection) -> None:
+        self._under_way.pop(connection, None)
+
+    def _not_reached(self, connection: Connection) -> None:
+        """What was to be said is said when the PBX comes by itself."""
+        until = time.monotonic() + RETURN_SECONDS
+        for endpoint, data in self._under_way.pop(connection, ()):
+            waits = until, partial(self.send, endpoint, data)
+            self._awaited.setdefault(endpoint.claimed_by, []).append(waits)
 
 
 def _certificates(config: Config) -> Certificates:

@@ -14,7 +14,7 @@ from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.pjsip import Pjsip
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Callee, Phone, sdp
-from tests.support.sip_stream import StreamCallee, StreamPhone, certificate, trusting
+from tests.support.sip_stream import OverStream, StreamCallee, StreamPhone, certificate, serving, trusting
 from tests.support.sipp import Sipp
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -145,6 +145,55 @@ def test_after_a_kill_a_caller_is_told_when_it_connects_again(transport: str, tm
         phone.sock.close()
     finally:
         gate.stop()
+
+
+@pytest.mark.parametrize("comes", [False, True], ids=["it listens", "it comes by itself"])
+@pytest.mark.parametrize(("transport", "certified"), [("tcp", False), ("tls", False), ("tls", True)])
+def test_after_a_kill_a_phone_system_is_told_by_a_new_connection(
+    transport: str, certified: bool, comes: bool, tmp_path: Path
+) -> None:
+    """The gate connects to the port that its Via named; where nobody listens there, it waits for the phone system."""
+    gate = StreamingGate(tmp_path / "gate", announcement=0.5)
+    own = certificate(tmp_path / "pbx", "127.0.0.1")
+    proof = {"certificate": str(own[0]), "addresses": []} if certified else {}
+    gate.add_pbx(refusal=600, **proof)
+    gate.start()
+    tls = trusting(gate.pem, own=own) if transport == "tls" else None
+    listener = StreamCallee(serving(*own) if transport == "tls" else None)
+    if comes:
+        listener.close()
+    callee = Callee(port=gate.trunk_port)
+    phone = StreamPhone(gate.at(transport), tls, name="127.0.0.1")
+    phone.port = listener.port
+    try:
+        dialog = phone.dial(UNLISTED)
+        callee.ring()
+        callee.pick_up()
+        phone.ack(phone.recv(only="200"))
+        gate.wait(lambda: '"dialog"' in (gate.data / "legs.journal").read_text(), PATIENCE, "no leg is kept")
+        gate.kill()
+        assert phone.closed()
+        gate.start()
+        over = callee.recv(PATIENCE, only="BYE")
+        callee.send(callee.answer(over, 200, "OK"), (callee.last_from[0], callee.last_from[1]))
+        if comes:
+            told: OverStream = phone
+            phone.connect()
+            phone.send(phone.request("OPTIONS", phone.new_dialog()))
+        else:
+            told = listener
+            listener.accept()
+        bye = told.recv(only="BYE")
+        assert (bye.get("Call-ID"), "gate_interrupted" in bye.get("Reason")) == (dialog.call_id, True)
+        told.send(phone.answer(bye, 200, "OK"))
+        found = gate.wait(lambda: gate.rows("SELECT body FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf")
+        assert json.loads(found[0]["body"])["caller"] == "BYE 200"
+        assert gate.client.call("status")["line"]["foreign"] == 0, "an answer of the PBX's own is no intruder's"
+    finally:
+        gate.stop()
+        for peer in (callee, phone):
+            peer.sock.close()
+        listener.close()
 
 
 def test_after_a_kill_a_carrier_is_told_by_the_next_connection(tmp_path: Path) -> None:
