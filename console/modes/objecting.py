@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from console.feed import Feed
     from console.modes.base import GateScreen
 
-STOPS = Field("scope", "It stops", Scope.MARKETING, choices=tuple(Scope))
-FIELDS = (
-    Field("source", "How it came", "told", hint="told, letter, email"),
-    Field("note", "Note", needed=False),
-    STOPS,
-)
+STOPS = Field.of(ObjectionAdd, "scope")
+FIELDS = (Field.of(ObjectionAdd, "source"), Field.of(ObjectionAdd, "note"), STOPS)
 ADDED = "Objection added: it holds from the next call"
 
 

@@ -35,7 +35,7 @@ from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
-from gate.operations.lists.objections import ObjectionList, ObjectionRemove
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 from gate.operations.operation import Request
 from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
 from gate.operations.registers.in_force import RegisterStatus
@@ -284,7 +284,7 @@ class Mode(ListMode):
             else "From the next call the number is not called by this consent. Only a new consent brings it back."
         )
         told = await self.app.push_screen_wait(
-            Ask(what, (Field("reason", "Reason, kept in the log"),), said=f"{_of(row)}\n{said}", act="Remove")
+            Ask(what, (Field.of(ObjectionRemove, "reason"),), said=f"{_of(row)}\n{said}", act="Remove")
         )
         if told is None:
             return
@@ -309,23 +309,16 @@ class Mode(ListMode):
 
 
 _NO_WAY_BACK = "It cannot be undone: withdrawn, it would block the number until a later consent."
-_OBJECTION = ("Somebody does not want calls", (Field("number", "Number"), *objecting.FIELDS), "")
+_OBJECTION = ("Somebody does not want calls", (Field.of(ObjectionAdd, "number"), *objecting.FIELDS), "")
 _CONSENT = (
     "A subscriber agrees to calls of this firm",
     (
-        Field("number", "Number"),
-        Field("who", "Who gave it"),
-        Field("how", "How", hint="phone, web form, paper"),
-        Field("wording", "What they agreed to, word for word"),
-        Field("evidence", "Where the proof is", needed=False),
-        Field("evidence_kind", "That is", "reference", choices=("reference", "recording")),
-        Field("evidence_sha256", "Or a file that proves it: name and SHA-256 are kept", needed=False),
-        Field("purpose", "It is to calls for", Purpose.MARKETING, choices=tuple(Purpose)),
-        Field("topics", "Calls about", "general", hint="general, claims, pensions"),
-        Field("caller", "The firm that it names, where it names one", needed=False),
-        Field("given_at", "The day it was given", hint="25/11, 25 Nov, yesterday; empty: now", needed=False),
-        Field("holds_until", "The last day, where it names one", hint="25/11/2027; empty: by our term", needed=False),
-        Field("after_objection", "Given after their objection", choices=NO_YES),
+        *(Field.of(ConsentAdd, name) for name in ("number", "who", "how", "wording")),
+        Field.of(ConsentAdd, "evidence", needed=False),
+        Field.of(ConsentAdd, "evidence_kind", choices=("reference", "recording")),
+        *(Field.of(ConsentAdd, name) for name in ("evidence_sha256", "purpose", "topics", "caller", "given_at")),
+        Field.of(ConsentAdd, "holds_until", hint="25/11/2027; empty: by our term"),
+        Field.of(ConsentAdd, "after_objection"),
     ),
     _NO_WAY_BACK,
 )

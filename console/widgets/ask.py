@@ -24,6 +24,8 @@ from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.line import Line
 from console.words import trouble
 from gate.errors import GateError
+from gate.operations.fields import Kind, RequestField, fields_of
+from gate.operations.operation import Request
 
 YES, NO = "yes", "no"
 NO_YES: Final = (NO, YES)
@@ -47,6 +49,36 @@ class Field:
     """The words that it takes; ``value`` is the one that holds at first. Empty: any text."""
     join: str = " "
     """What stands between lines that are pasted."""
+
+    @classmethod
+    def of(
+        cls,
+        request: type[Request[Any]],
+        name: str,
+        value: str = "",
+        *,
+        hint: str = "",
+        needed: bool | None = None,
+        choices: Sequence[str] = (),
+    ) -> Field:
+        """A field of a request: its label, its examples as a hint, its choices and default; others where they are
+        given."""
+        field = fields_of(request)[name]
+        default = str(field.default or "") if field.kind in (Kind.TEXT, Kind.CHOICE) and not field.many else ""
+        return cls(
+            name,
+            field.label,
+            value or default,
+            hint=hint or _hint(field),
+            needed=field.needed or bool(default) if needed is None else needed,
+            choices=choices or (NO_YES if field.kind is Kind.FLAG else field.choices),
+            join=", " if field.many else " ",
+        )
+
+
+def _hint(field: RequestField) -> str:
+    shown = "25/11, 25 Nov, yesterday" if field.kind in (Kind.DAY, Kind.MOMENT) else ", ".join(field.examples)
+    return f"{shown}; empty: {field.absent}" if field.absent else shown
 
 
 Told = Mapping[str, str]

@@ -8,6 +8,7 @@
                 is drawn on a terminal alone
 - ``values``    times, dates and coverage as they are typed; ``ids``: ids by their beginning; ``passphrase``: from a
                 file, or typed unseen
+- ``asking``    commands made from requests: an option for each field, with its words
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock; ``ask``: one
                 request by it
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),

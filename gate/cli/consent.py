@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from gate.cli.command import FILE, make, paged
+from gate.cli.asking import asks, only_asks, option
+from gate.cli.command import FILE, make
 from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import ask
-from gate.cli.values import Day, Moment
+from gate.cli.values import Day
 from gate.client.files import read_file
-from gate.core.terms import Purpose, Topic
+from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 
@@ -32,79 +34,53 @@ def command() -> None:
     example='dialgate consent add 02079460123 --how "web form" --who "A. Smith" '
     '--wording "Yes, call me about offers" --evidence form-8812 --given-at "2026-03-02 10:00"',
 )
-@click.argument("number")
-@click.option("--how", required=True, help="How it was given: phone, web form, paper, …")
-@click.option("--wording", required=True, help="What they agreed to, word for word.")
-@click.option("--who", required=True, help="Who gave it.")
-@click.option("--evidence", default="", help="Where the proof is in the firm's own records.")
+@asks(
+    ConsentAdd,
+    "number",
+    names={"holds_until": "--until"},
+    types={"holds_until": Day(ahead=True)},
+    without=["topics", "evidence_kind", "evidence_sha256"],
+)
+@option(ConsentAdd, "topics", "--topic", type=click.Choice([str(topic) for topic in Topic]), many=True)
 @click.option("--evidence-file", type=FILE, help="Or a file that is the proof: its name and SHA-256 are kept.")
 @click.option("--evidence-recording", default="", metavar="ID", help="Or a recording that is the proof.")
-@click.option(
-    "--topic",
-    "topics",
-    type=click.Choice([topic.value for topic in Topic]),
-    multiple=True,
-    help="What calls they agreed to, several if need be (default: general). A general yes does not cover the others.",
-)
-@click.option(
-    "--purpose",
-    type=click.Choice([purpose.value for purpose in Purpose]),
-    default=Purpose.MARKETING.value,
-    show_default=True,
-    help="What calls it is for: one to service calls does not cover marketing.",
-)
-@click.option("--caller", default="", help="The firm that it names, where it names one; another firm's is refused.")
-@click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
-@click.option(
-    "--until",
-    "holds_until",
-    type=Day(ahead=True),
-    metavar="DAY",
-    help="The last day on which it holds, where it names one; beyond consent.months only if its words name the year.",
-)
-@click.option("--after-objection", is_flag=True, help="They objected and agreed since: it lifts their objection.")
 def add(
-    view: View,
-    evidence: str,
-    evidence_file: Path | None,
-    evidence_recording: str,
-    topics: tuple[str, ...],
-    **consent: Any,
+    view: View, asked: ConsentAdd, topics: tuple[str, ...], evidence_file: Path | None, evidence_recording: str
 ) -> None:
     """Keep the consent of NUMBER's subscriber to calls of this firm.
 
     Where they have objected, a consent changes nothing, whatever its date, unless it is given --after-objection.
     """
-    if sum(map(bool, (evidence.strip(), evidence_file, evidence_recording.strip()))) != 1:
+    if sum(map(bool, (asked.evidence.strip(), evidence_file, evidence_recording.strip()))) != 1:
         raise UsageError(
             "a consent needs its evidence, once",
             hint="Give one of --evidence, --evidence-file and --evidence-recording.",
         )
-    proof: dict[str, Any] = {"evidence": evidence}
+    proof: dict[str, Any] = {}
     if evidence_recording:
         proof = {"evidence": evidence_recording, "evidence_kind": "recording"}
     if evidence_file:
         digest = hashlib.sha256(read_file(evidence_file)).hexdigest()
         proof = {"evidence": evidence_file.name, "evidence_kind": "file", "evidence_sha256": digest}
-    view.data(ask(view, ConsentAdd(topics=",".join(topics) or Topic.GENERAL, **proof, **consent)), text=kept)
+    view.data(ask(view, replace(asked, topics=",".join(topics) or Topic.GENERAL, **proof)), text=kept)
 
 
-@make(
-    "withdraw", group=command, numbers=True, example='dialgate consent withdraw 02079460123 --reason "asked by email"'
+only_asks(
+    "withdraw",
+    ConsentWithdraw,
+    "target",
+    group=command,
+    numbers=True,
+    types={"target": Id("consent", or_number=True)},
+    help="End a consent by its id, or every live one of a number: holds from the next call.",
+    example='dialgate consent withdraw 02079460123 --reason "asked by email"',
 )
-@click.argument("number_or_id", type=Id("consent", or_number=True))
-@click.option("--reason", default="", help="What they said; kept in the log.")
-def withdraw(view: View, number_or_id: str, reason: str) -> None:
-    """End a consent by its id, or every live one of a number: holds from the next call."""
-    view.data(ask(view, ConsentWithdraw(reason=reason, target=number_or_id)))
 
 
 @make("list", group=command, numbers=True, example="dialgate consent list --show-numbers")
-@click.option("--number", help="Only those of this number.")
-@paged
-def list_(view: View, **which: Any) -> None:
+@asks(ConsentList, without=["text"])
+def list_(view: View, asked: ConsentList) -> None:
     """The consents, newest first, the withdrawn ones too."""
-    page = ask(view, ConsentList(**which))
     columns = [
         ("id", "Id"),
         ("number", "Number"),
@@ -116,7 +92,7 @@ def list_(view: View, **which: Any) -> None:
         ("evidence", "Evidence"),
         ("withdrawn_at", "Withdrawn"),
     ]
-    view.rows(page, "items", columns, none="There is no consent.")
+    view.rows(ask(view, asked), "items", columns, none="There is no consent.")
 
 
 @make("import", group=command, example="dialgate consent import consents.csv")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gate.cli.command import make, paged
+from gate.cli.asking import asks, only_asks
+from gate.cli.command import make
 from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import ask
 from gate.cli.values import Said
-from gate.core.terms import Scope
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 
 
@@ -26,30 +25,22 @@ def command() -> None:
 
 
 @make("add", group=command, numbers=True, example='dialgate objection add "020 7946 0123" --note "asked on the phone"')
-@click.argument("number")
-@click.option("--source", default="told", show_default=True, help="How it came: told, letter, email, …")
-@click.option("--note", default="", help="Anything worth keeping with it.")
-@click.option(
-    "--scope",
-    type=click.Choice([scope.value for scope in Scope]),
-    default=Scope.MARKETING.value,
-    show_default=True,
-    help="What they do not want: marketing, or all calls, service calls too.",
-)
-@click.option("--made-at", type=Said(), metavar="TIME", help="When they said so (default: now).")
-def add(view: View, **objection: Any) -> None:
+@asks(ObjectionAdd, "number", types={"made_at": Said()})
+def add(view: View, asked: ObjectionAdd) -> None:
     """Never again call NUMBER for marketing, or at all."""
-    view.data(ask(view, ObjectionAdd(**objection)), text=kept)
+    view.data(ask(view, asked), text=kept)
 
 
-@make(
-    "remove", group=command, numbers=True, example='dialgate objection remove 02079460123 --reason "typed in wrongly"'
+only_asks(
+    "remove",
+    ObjectionRemove,
+    "target",
+    group=command,
+    numbers=True,
+    types={"target": Id("objection", or_number=True)},
+    help="Take back an objection by its id, or every one of a number. The log keeps it, with the reason.",
+    example='dialgate objection remove 02079460123 --reason "typed in wrongly"',
 )
-@click.argument("number_or_id", type=Id("objection", or_number=True))
-@click.option("--reason", required=True, help="Why it is taken back; kept in the log.")
-def remove(view: View, number_or_id: str, reason: str) -> None:
-    """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""
-    view.data(ask(view, ObjectionRemove(reason=reason, target=number_or_id)))
 
 
 @make(
@@ -58,11 +49,9 @@ def remove(view: View, number_or_id: str, reason: str) -> None:
     numbers=True,
     example="dialgate objection list --limit 20\ndialgate objection list --number 02079460123",
 )
-@click.option("--number", help="Only those of this number.")
-@paged
-def list_(view: View, **which: Any) -> None:
+@asks(ObjectionList, without=["text"])
+def list_(view: View, asked: ObjectionList) -> None:
     """The objections in force, newest first."""
-    page = ask(view, ObjectionList(**which))
     columns = [
         ("id", "Id"),
         ("number", "Number"),
@@ -71,7 +60,7 @@ def list_(view: View, **which: Any) -> None:
         ("source", "Source"),
         ("note", "Note"),
     ]
-    view.rows(page, "items", columns, none="There is no objection.")
+    view.rows(ask(view, asked), "items", columns, none="There is no objection.")
 
 
 @make(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, operation
+from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -46,9 +46,8 @@ class IdsFound(Response, frozen=True):
 class IdFind(Request[IdsFound], frozen=True):
     """Which ids begin with this?"""
 
-    kind: Identified
-    beginning: Line
-    """Four of the signs of an id or more: 0 to 9, a to f."""
+    kind: Annotated[Identified, about("Of what it is an id.")]
+    beginning: Annotated[Line, about("Four of the signs of an id or more: 0 to 9, a to f.", eg=("5b0d",))]
 
 
 @operation(IdFind, "id_find", roles=EVERYBODY, polled=True)

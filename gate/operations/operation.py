@@ -10,6 +10,7 @@ An operation is declared once, where its handler stands::
         ...
 
 Dispatch, role checks, the typed client, help and the reference are all read from that (``gate.operations.catalogue``).
+A field says what it is as ``Annotated[Note, about("Why; kept in the log.")]``.
 
 Requests are strict: an unknown field or a wrong type is a ``UsageError``. Times are ISO 8601 with an offset, dates
 ``YYYY-MM-DD``. Numbers are asked for in any spelling and answered in E.164.
@@ -17,13 +18,14 @@ Requests are strict: an unknown field or a wrong type is a ``UsageError``. Times
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast, get_args
 
 import msgspec
+from msgspec import Meta
 
 from gate.core.evidence import canonical
 from gate.errors import RefusedError, UsageError
@@ -32,12 +34,62 @@ if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Line = Annotated[str, msgspec.Meta(max_length=200)]
+
+def about(
+    description: str,
+    label: str | None = None,
+    *,
+    eg: Sequence[str] = (),
+    metavar: str = "",
+    ids: Sequence[str] = (),
+    choices: Sequence[str] = (),
+    absent: str = "",
+) -> Meta:
+    """What a field of a request is, said once: command, form, completion, manual page and reference are made from it
+    (``gate.operations.fields``).
+
+    ``description``: a sentence, with the unit. ``label``: its name in a form, where the field's own is none. ``eg``:
+    examples. ``metavar``: what stands for its value on the command line. ``ids``: of what it is an id, which may be
+    typed in part. ``choices``: the texts that it takes, where its type does not say so. ``absent``: what holds where it
+    is not given, and no default says that: it is put behind the first sentence.
+    """
+    extra = {"metavar": metavar, "ids": tuple(ids), "choices": tuple(map(str, choices)), "absent": absent}
+    first, dot, rest = description.partition(".")
+    return Meta(
+        description=f"{first} (default: {absent}){dot}{rest}" if absent else description,
+        title=label,
+        examples=list(eg) or None,
+        extra={name: value for name, value in extra.items() if value} or None,
+    )
+
+
+def sorted_by(*names: str, then: str = "in the order of time") -> Meta:
+    """What the field ``sort`` of a list is that can be sorted by these."""
+    return about(
+        f"Sort by {', '.join(names[:-1])} or {names[-1]}, {then} where the same; - before it: downwards.",
+        metavar="COLUMN",
+        choices=[sign + name for name in names for sign in ("", "-")],
+    )
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Line = Annotated[str, Meta(max_length=200)]
 """A short text: an id, a name, a number in any spelling."""
-Note = Annotated[str, msgspec.Meta(max_length=4000)]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-"""Rows of a page at most."""
+Note = Annotated[str, Meta(max_length=4000)]
+Number = Annotated[
+    str, Meta(max_length=200), about("A telephone number, in any spelling.", eg=("020 7946 0123",), metavar="NUMBER")
+]
+Masked = Annotated[
+    bool, about("Hide part of each number. An account that is a viewer and no more gets them so in any case.")
+]
+Limit = Annotated[int, Meta(ge=1, le=1000), about("Rows of a page.")]
+Cursor = Annotated[
+    Line | None, about("Go on after a page: the cursor in its last line, `next` in JSON.", metavar="CURSOR")
+]
+Back = Annotated[
+    Line | None,
+    about("The page before one, by its `prev` in JSON; `end` for the last page of all.", metavar="CURSOR"),
+]
 
 ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER = "admin", "compliance", "auditor", "manager", "viewer"
 ROLES: Final = (ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER)
@@ -66,8 +118,7 @@ class Request(msgspec.Struct, Generic[R_co], frozen=True, forbid_unknown_fields=
 class Paged(Request[R_co], Generic[R_co], frozen=True, kw_only=True):
     """Base of requests for a page of a list, newest first."""
 
-    after: Line | None = None
-    """``next`` of the page before."""
+    after: Cursor = None
     limit: Limit = 50
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -41,6 +41,7 @@ from gate.operations.operation import (
     Request,
     Response,
     Waits,
+    about,
     operation,
 )
 from gate.store.queries import Source
@@ -267,7 +268,7 @@ class ProposalConfirmed(Response, frozen=True):
 class ProposalConfirm(Request[ProposalConfirmed], frozen=True):
     """Do what another person has asked for."""
 
-    proposal_id: Line
+    proposal_id: Annotated[Line, about("Id of the proposal, or its beginning.", metavar="ID", ids=("proposal",))]
 
 
 @operation(ProposalConfirm, "proposal_confirm", roles=KEEPERS, streams=True)
@@ -288,7 +289,7 @@ class ProposalWithdrawn(Response, frozen=True):
 class ProposalWithdraw(Request[ProposalWithdrawn], frozen=True):
     """What waits is not to be done."""
 
-    proposal_id: Line
+    proposal_id: Annotated[Line, about("Id of the proposal, or its beginning.", metavar="ID", ids=("proposal",))]
 
 
 @operation(ProposalWithdraw, "proposal_withdraw", roles=KEEPERS)

@@ -54,9 +54,9 @@ def value_for(name: str, kind: Any) -> Any:
     if name in GIVEN:
         return GIVEN[name]
     if get_origin(kind) is Annotated:
-        kind, bounds = get_args(kind)
+        kind, *told = get_args(kind)
         if kind is int:
-            return bounds.ge or 0
+            return max(each.ge or 0 for each in told)
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if get_args(kind) and get_origin(kind) not in (list, dict, tuple):

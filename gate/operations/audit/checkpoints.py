@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from gate.converting import convert
 from gate.core.facts import audit as facts
@@ -14,13 +14,14 @@ from gate.operations.operation import (
     ADMINS,
     EVERYBODY,
     READERS,
+    Back,
     Caller,
-    Line,
     Note,
     Page,
     Paged,
     Request,
     Response,
+    about,
     operation,
 )
 from gate.store import search
@@ -62,8 +63,7 @@ class CheckpointRow(Response, frozen=True):
 class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
     """A page of the signed heads of the log, newest first."""
 
-    before: Line | None = None
-    """``prev`` of a page: the one before it, newer; ``end``: the last page of all."""
+    before: Back = None
 
 
 @operation(CheckpointsList, "checkpoints_list", roles=EVERYBODY)
@@ -124,7 +124,7 @@ class Restored(Response, frozen=True):
 class AuditRestore(Request[Restored], frozen=True):
     """Go on with evidence that is older than what was signed: what came after it is given up."""
 
-    reason: Note
+    reason: Annotated[Note, about("Why; kept in the log.")]
 
 
 @operation(AuditRestore, "audit_restore", roles=ADMINS)
@@ -167,7 +167,7 @@ class ClockAccepted(Response, frozen=True):
 class AuditClock(Request[ClockAccepted], frozen=True):
     """The machine's clock is right, and entries of the log are dated later because it was ahead."""
 
-    reason: Note
+    reason: Annotated[Note, about("Why; kept in the log.")]
 
 
 @operation(AuditClock, "audit_clock", roles=ADMINS)

@@ -14,7 +14,7 @@ from gate.core.facts.audit import BundleSigned
 from gate.errors import GateError, UsageError
 from gate.operations.audit import bundle_contents
 from gate.operations.audit.exporting import begun_export
-from gate.operations.operation import READERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Line, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -33,10 +33,15 @@ class ExportPiece(Response, frozen=True, kw_only=True):
 class AuditExportPart(Request[ExportPiece], frozen=True, kw_only=True):
     """A piece of a part of a bundle that this account has begun."""
 
-    bundle: Line
-    part: Literal["recipient", "head", "tail"]
-    """``recipient``: whom it is for, as the register has them; ``head`` and ``tail``: what is around the recordings."""
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    bundle: Annotated[Line, about("Id of the bundle, as audit_export answered.")]
+    part: Annotated[
+        Literal["recipient", "head", "tail"],
+        about(
+            "Which part: recipient is whom it is for, as the register has them; head and tail are what is "
+            "around the recordings."
+        ),
+    ]
+    offset: Annotated[int, msgspec.Meta(ge=0), about("Bytes of the part to pass over.")] = 0
 
 
 @operation(AuditExportPart, "audit_export_part", roles=READERS)

@@ -26,7 +26,7 @@ from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.verifying import Checkpoints
 from gate.operations.keys.recipients import Recipient, must_be_logged
-from gate.operations.operation import READERS, Caller, Line, Moment, Note, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept
 from gate.store.paging import no_place
@@ -62,15 +62,24 @@ class ExportBegun(Response, frozen=True):
 class AuditExport(Request[ExportBegun], frozen=True):
     """Begin an export; refused unless its recipient is on the register with a purpose."""
 
-    since: Moment
-    until: Moment
-    """Not included."""
-    recipient: Line
-    """Id, name or fingerprint on the register."""
-    purpose: Note
-    """Why; kept in the log before the first byte leaves."""
-    openers: Annotated[list[Line], msgspec.Meta(max_length=16)] = msgspec.field(default_factory=list)
-    """Ids of the private keys that whoever asks has at hand."""
+    since: Annotated[Moment, about("The period's beginning.", "From, a day or a time")]
+    until: Annotated[
+        Moment, about("Its end, itself not included.", "To, a day that is included, or a time that is not")
+    ]
+    recipient: Annotated[
+        Line, about("Whom it is for, on the register with a purpose: id, name or fingerprint.", metavar="NAME|FILE")
+    ]
+    purpose: Annotated[
+        Note,
+        about(
+            "Why it goes out; kept in the log before the first byte.",
+            "Why it goes out, kept in the log",
+            eg=("case 17/2026",),
+        ),
+    ]
+    openers: Annotated[
+        list[Line], msgspec.Meta(max_length=16), about("Ids of the private keys that whoever asks has at hand.")
+    ] = msgspec.field(default_factory=list)
 
 
 @operation(AuditExport, "audit_export", roles=READERS, streams=True)
@@ -171,8 +180,8 @@ class ExportPage(Response, frozen=True):
 class AuditExportTake(Request[ExportPage], frozen=True):
     """A page of the recordings of an export, with their wrapped keys."""
 
-    bundle: Line
-    after: Line | None = None
+    bundle: Annotated[Line, about("Id of the bundle, as audit_export answered.")]
+    after: Cursor = None
 
 
 @operation(AuditExportTake, "audit_export_take", roles=READERS)
@@ -247,9 +256,14 @@ class BundleMade(Response, frozen=True):
 class AuditExportMake(Request[BundleMade], frozen=True):
     """Make and sign a bundle, once every page of it was taken: all but its recordings, from the gate's own log."""
 
-    bundle: Line
-    checkpoints: Checkpoints = msgspec.field(default_factory=list)
-    """What its recipient holds. The log must have grown from each."""
+    bundle: Annotated[Line, about("Id of the bundle, as audit_export answered.")]
+    checkpoints: Annotated[
+        Checkpoints,
+        about(
+            "Checkpoints that its recipient holds, each as a name and the signed note. The log must have "
+            "grown from each."
+        ),
+    ] = msgspec.field(default_factory=list)
 
 
 @operation(AuditExportMake, "audit_export_make", roles=READERS, streams=True)

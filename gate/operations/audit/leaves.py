@@ -13,7 +13,20 @@ from msgspec import UNSET, UnsetType
 from gate.converting import convert
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import LogFault
-from gate.operations.operation import EVERYBODY, READERS, Caller, Line, Page, Paged, Request, Response, operation
+from gate.operations.operation import (
+    EVERYBODY,
+    READERS,
+    Back,
+    Caller,
+    Line,
+    Masked,
+    Page,
+    Paged,
+    Request,
+    Response,
+    about,
+    operation,
+)
 from gate.store import search
 
 if TYPE_CHECKING:
@@ -37,13 +50,12 @@ class Leaf(Response, frozen=True):
 class AuditLeaves(Paged[Page[Leaf]], frozen=True):
     """A page of the evidence log, newest first."""
 
-    before: Line | None = None
-    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest leaves."""
-    kind: Line | None = None
-    """Only facts of this kind."""
-    text: Line | None = None
-    """Part of a kind or of who did it, the beginning of an id (four signs or more), or a leaf's number: what fits one
-    of these."""
+    before: Back = None
+    kind: Annotated[Line | None, about("Only facts of this kind, e.g. exported.", eg=("exported",))] = None
+    text: Annotated[
+        Line | None,
+        about("Only what fits: part of a kind or of who did it, the beginning of an id, or a leaf's number."),
+    ] = None
 
 
 @operation(AuditLeaves, "audit_leaves", roles=EVERYBODY)
@@ -82,9 +94,8 @@ class LeafShown(Response, frozen=True):
 class AuditLeaf(Request[LeafShown], frozen=True):
     """One leaf of the log with what it commits to."""
 
-    index: Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    index: Annotated[int, msgspec.Meta(ge=0, lt=10**18), about("The leaf's number.", eg=("4211",), metavar="LEAF")]
+    masked: Masked = False
 
 
 @operation(AuditLeaf, "audit_leaf", roles=READERS)

@@ -12,7 +12,7 @@ from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import LogFault, LogVerified
 from gate.operations.cancellation import AT_ONCE
-from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation
 from gate.store.journal import JournalAway
 
 if TYPE_CHECKING:
@@ -30,10 +30,22 @@ Checkpoints = Annotated[
 class AuditVerify(Request[LogVerified], frozen=True):
     """Recompute the whole evidence log from its rows."""
 
-    vkey: Note = ""
-    """The verifier key as it is known from elsewhere; empty: that of the gate's own key file."""
-    checkpoints: Checkpoints = msgspec.field(default_factory=list)
-    """The log must have grown from each."""
+    vkey: Annotated[
+        Note,
+        about(
+            "The gate's verifier key, as it is known from elsewhere.",
+            "Verifier key, as you know it from elsewhere",
+            metavar="KEY|FILE",
+            absent="the gate's own",
+        ),
+    ] = ""
+    checkpoints: Annotated[
+        Checkpoints,
+        about(
+            "Checkpoints kept elsewhere, each as a name and the signed note. The log must have grown from each.",
+            "Checkpoints that you have kept: files, with commas between",
+        ),
+    ] = msgspec.field(default_factory=list)
 
 
 @operation(AuditVerify, "audit_verify", roles=READERS, streams=True)

@@ -10,7 +10,7 @@ import msgspec
 
 from gate.core.evidence import inclusion_proof
 from gate.core.facts import audit as facts
-from gate.operations.operation import ADMINS, Caller, Line, Request, Response, operation
+from gate.operations.operation import ADMINS, Caller, Line, Request, Response, about, operation
 from gate.store.proving import nodes, of_subject
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ class CopiedKeys(Response, frozen=True):
 class BackupKeys(Request[CopiedKeys], frozen=True):
     """A page of the wrapped keys of all recordings."""
 
-    after: int = 0
-    """``next`` of the page before."""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH)] = BATCH
+    after: Annotated[int, about("Go on after a page: the `next` of the one before.")] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH), about("Wrapped keys of a page.")] = BATCH
 
 
 @operation(BackupKeys, "backup_keys", roles=ADMINS)
@@ -98,11 +97,10 @@ class BackupMade(Response, frozen=True):
 class BackupDone(Request[BackupMade], frozen=True):
     """Say that a backup is whole."""
 
-    id: Line
-    files: int
-    data_sha256: Line
-    """Of the list of the set's files."""
-    keys_sha256: Line
+    id: Annotated[Line, about("Id of the backup, as backup_begin answered.")]
+    files: Annotated[int, about("How many files the set of data has.")]
+    data_sha256: Annotated[Line, about("SHA-256 of the list of files in the set of data.")]
+    keys_sha256: Annotated[Line, about("SHA-256 of the list of files in the set of keys.")]
 
 
 @operation(BackupDone, "backup_done", roles=ADMINS)

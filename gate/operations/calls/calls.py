@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import UNSET
 
@@ -18,15 +18,20 @@ from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
+    Back,
     Caller,
     Line,
+    Masked,
     Moment,
     Note,
+    Number,
     Page,
     Paged,
     Request,
     Response,
+    about,
     operation,
+    sorted_by,
 )
 from gate.operations.parsing import number_of
 from gate.store import queries, search
@@ -46,25 +51,29 @@ WHERE kind = ? AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
 class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
     """A page of the calls."""
 
-    before: Line | None = None
-    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest calls."""
-    number: Line | None = None
-    """A viewer's is looked for by the part that is shown of it."""
-    reason: Line | None = None
-    text: Line | None = None
-    """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a
-    reason code, or part of who called: what fits one of these. Of several words each must fit."""
-    since: Moment | None = None
-    """Asked for at this time or later."""
-    until: Moment | None = None
-    """Asked for before this time."""
-    agent: Line | None = None
-    """Part of who called: ``alice`` of ``account:alice``."""
-    sort: Line | None = None
-    """``at``, ``agent``, ``reason`` or ``seconds``, with ``-`` before it downwards; None: newest first. What has no
-    value comes last."""
-    masked: bool = False
-    """Hide part of each number."""
+    before: Back = None
+    number: Annotated[
+        Number | None, about("Only those to this number. For a viewer the part that is shown of it is looked for.")
+    ] = None
+    reason: Annotated[
+        Line | None, about("Only those decided for this reason, e.g. listed_tps.", eg=("listed_tps",), metavar="CODE")
+    ] = None
+    text: Annotated[
+        Line | None,
+        about(
+            "What fits: a number or its beginning, a word of a reason, who called, an id. Of several words "
+            "each must fit."
+        ),
+    ] = None
+    since: Annotated[Moment | None, about("Asked for at this time or later, e.g. yesterday, 25/11, '25/11 14:00'.")] = (
+        None
+    )
+    until: Annotated[Moment | None, about("Asked for before this time, or before this day began.")] = None
+    agent: Annotated[
+        Line | None, about("Only those that an account or PBX asked for, e.g. alice.", eg=("alice",), metavar="NAME")
+    ] = None
+    sort: Annotated[Line | None, sorted_by("at", "agent", "reason", "seconds")] = None
+    masked: Masked = False
 
 
 @operation(CallsList, "calls_list", roles=EVERYBODY)
@@ -105,9 +114,8 @@ class CallShown(Response, frozen=True, kw_only=True):
 class CallsShow(Request[CallShown], frozen=True, kw_only=True):
     """One call with all its facts."""
 
-    call_id: Line
-    masked: bool = False
-    """Hide part of each number."""
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    masked: Masked = False
 
 
 @operation(CallsShow, "calls_show", roles=EVERYBODY)
@@ -147,11 +155,11 @@ class ReasonCounts(Response, frozen=True):
 class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
     """Attempts by caller and reason in a period."""
 
-    since: Moment
-    until: Moment | None = None
-    """None: now."""
-    claimed_by: Line | None = None
-    """Only of this account or PBX, as a call names it."""
+    since: Annotated[Moment, about("From this time on, e.g. today.")]
+    until: Annotated[Moment | None, about("Before this time, or before this day began.", absent="now")] = None
+    claimed_by: Annotated[
+        Line | None, about("Only of one account or PBX, e.g. account:alice.", eg=("account:alice",), metavar="CALLER")
+    ] = None
 
 
 @operation(CallsReasons, "calls_reasons", roles=READERS)
@@ -187,9 +195,11 @@ class Revealed(Response, frozen=True):
 class Reveal(Request[Revealed], frozen=True, kw_only=True):
     """A number in full."""
 
-    kind: Kind
-    id: Line
-    why: Note
+    kind: Annotated[Kind, about("What holds the number.")]
+    id: Annotated[Line, about("Its id.", metavar="ID")]
+    why: Annotated[
+        Note, about("The reason; it is kept in the log before the number is shown.", "Why", eg=("complaint 17",))
+    ]
 
 
 @operation(Reveal, "reveal", roles=READERS)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from gate.core.call_words import PauseAsked
 from gate.errors import UsageError
-from gate.operations.operation import FLOOR, Caller, Line, Note, Request, Response, operation
+from gate.operations.operation import FLOOR, Caller, Line, Note, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -22,15 +22,15 @@ class Kept(Response, frozen=True, kw_only=True):
 class CallsPause(Request[Kept], frozen=True, kw_only=True):
     """Keep nothing of a call that goes on, until it is resumed or over."""
 
-    call_id: Line
-    why: Note
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    why: Annotated[Note, about("Why; kept in the log.", eg=("a bank card is read out",))]
 
 
 class CallsResume(Request[Kept], frozen=True, kw_only=True):
     """Record again what was paused so."""
 
-    call_id: Line
-    why: Note
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    why: Annotated[Note, about("Why; kept in the log.", eg=("the bank card is read out",))]
 
 
 @operation(CallsPause, "calls_pause", roles=FLOOR, running=True)

@@ -18,15 +18,19 @@ from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
+    Back,
     Caller,
     Line,
+    Masked,
     Moment,
     Note,
     Page,
     Paged,
     Request,
     Response,
+    about,
     operation,
+    sorted_by,
 )
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
@@ -56,19 +60,18 @@ class ListedRecording(RecordingRow, frozen=True, kw_only=True):
 class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     """A page of the recordings."""
 
-    before: Line | None = None
-    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest recordings."""
-    text: Line | None = None
-    """The beginning of an id, of a state or of a number in any spelling, a whole number, or part of who called: what
-    fits one of these. Of several words each must fit."""
-    since: Moment | None = None
-    """Opened at this time or later."""
-    until: Moment | None = None
-    """Opened before this time."""
-    sort: Line | None = None
-    """``at`` or ``seconds``, with ``-`` before it downwards; None: newest first. What has no value comes last."""
-    masked: bool = False
-    """Hide part of each number."""
+    before: Back = None
+    text: Annotated[
+        Line | None,
+        about(
+            "What fits: the beginning of an id, a state or a number, or part of who called. Of several words "
+            "each must fit."
+        ),
+    ] = None
+    since: Annotated[Moment | None, about("Opened at this time or later.")] = None
+    until: Annotated[Moment | None, about("Opened before this time.")] = None
+    sort: Annotated[Line | None, sorted_by("at", "seconds")] = None
+    masked: Masked = False
 
 
 @operation(RecordingList, "recording_list", roles=EVERYBODY)
@@ -114,11 +117,18 @@ class RecordingTaken(Response, frozen=True, kw_only=True):
 class RecordingTake(Request[RecordingTaken], frozen=True, kw_only=True):
     """Hand out a sealed recording with its wraps, to be opened by the caller."""
 
-    recording_id: Line
-    purpose: Note
-    """Why it is opened, e.g. the number of an access request."""
-    recipient: Line = ""
-    """Id of the recipient whose private key will open it."""
+    recording_id: Annotated[Line, about("Id of a recording.", metavar="ID", ids=("recording",))]
+    purpose: Annotated[
+        Note,
+        about(
+            "Why it is opened; kept in the log before the first byte.",
+            "Why: kept in the log, for everybody who reads it",
+            eg=("access request 17",),
+        ),
+    ]
+    recipient: Annotated[
+        Line, about("Id of the recipient whose private key will open it; of two, both with a space between.")
+    ] = ""
 
 
 @operation(RecordingTake, "recording_take", roles=READERS)
@@ -181,8 +191,8 @@ class RecordingPieceRead(Response, frozen=True, kw_only=True):
 class RecordingPiece(Request[RecordingPieceRead], frozen=True, kw_only=True):
     """A piece of the sealed file of a recording that this account has taken."""
 
-    recording_id: Line
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    recording_id: Annotated[Line, about("Id of a recording.", metavar="ID", ids=("recording",))]
+    offset: Annotated[int, msgspec.Meta(ge=0), about("Bytes of the file to pass over.")] = 0
 
 
 @operation(RecordingPiece, "recording_piece", roles=READERS)
@@ -234,8 +244,7 @@ class RecordingsVerified(Response, frozen=True):
 class RecordingVerify(Request[RecordingsVerified], frozen=True, kw_only=True):
     """Compare sealed files with the digests in the log."""
 
-    recording_id: Line | None = None
-    """None: all of them."""
+    recording_id: Annotated[Line | None, about("Id of a recording.", ids=("recording",), absent="all of them")] = None
 
 
 @operation(RecordingVerify, "recording_verify", roles=READERS)

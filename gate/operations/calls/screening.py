@@ -6,7 +6,7 @@ A check is what a command asks for cold: nothing here imports more than a decisi
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gate.core.kinds import cost
 from gate.core.numbers import NumberRefused, parse
@@ -14,7 +14,7 @@ from gate.core.record import decision_fact
 from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
-from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation
+from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Number, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -61,10 +61,10 @@ class Checked(Response, frozen=True, kw_only=True):
 class Check(Request[Checked], frozen=True, kw_only=True):
     """May this number be dialled, now or at a time?"""
 
-    number: Line
-    purpose: Purpose = Purpose.MARKETING
-    topic: Topic = Topic.GENERAL
-    at: Moment | None = None
+    number: Number
+    purpose: Annotated[Purpose, about("What the call is for.")] = Purpose.MARKETING
+    topic: Annotated[Topic, about("What a marketing call is about.")] = Topic.GENERAL
+    at: Annotated[Moment | None, about("As if it were called then.", absent="now")] = None
 
 
 @operation(Check, "check", roles=READERS)
@@ -86,14 +86,19 @@ class Decided(Checked, frozen=True, kw_only=True):
 class Decide(Request[Decided], frozen=True, kw_only=True):
     """A decision for a phone system that dials by itself."""
 
-    number: Line
-    purpose: Purpose = Purpose.MARKETING
-    topic: Topic = Topic.GENERAL
-    account: Line = ""
-    """The account or PBX whose presentation number the call would show; empty for the firm's first number."""
-    refused_claim: bool = False
-    """What it says that the call is for is not its to say: ``gate.control.endpoint`` finds that, by the token. Then the
-    strictest is presumed, and the call is refused as a claim on the line is."""
+    number: Number
+    purpose: Annotated[Purpose, about("What the call is for.")] = Purpose.MARKETING
+    topic: Annotated[Topic, about("What a marketing call is about.")] = Topic.GENERAL
+    account: Annotated[
+        Line,
+        about("The account or PBX whose presentation number the call would show.", absent="the firm's first number"),
+    ] = ""
+    refused_claim: Annotated[
+        bool,
+        about(
+            "What it says that the call is for is not its to say: the strictest is presumed, and the call is refused."
+        ),
+    ] = False
 
 
 @operation(Decide, "decide", roles=ADMINS)

@@ -11,7 +11,7 @@ from gate.core.terms import Topic
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.list_import import ListImport
 from gate.operations.contacts.rescreening import IMPORT
-from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.registers.in_force import RegisterIdentity
 
 if TYPE_CHECKING:
@@ -68,24 +68,44 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
 class ContactsImport(Request[ContactsImported], frozen=True):
     """Keep and screen the CRM's list: a file that was handed over (``gate.control.files``)."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    """What the caller calls it: kept as that, and not opened."""
-    file: Line = ""
-    """Its ticket."""
-    columns: Annotated[tuple[Line, ...], msgspec.Meta(max_length=100)] = ()
-    """Phone columns by name, or number from 1; empty: those that look like phones."""
-    reference: Line = ""
-    """The column of the CRM's own id."""
-    delimiter: Annotated[str, msgspec.Meta(max_length=1)] = ""
-    header: bool = True
-    add: bool = False
-    """Merge it with the list in force; else it takes its place."""
-    topic: Topic = Topic.GENERAL
-    accept_shrink: bool = False
-    dry_run: bool = False
-    """Only say what would come of it; nothing is kept."""
-    only: Line = ""
-    """The SHA-256 that a dry run showed: another file is refused."""
+    path: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=4096),
+        about(
+            "The file, on the machine of whoever asks; kept as its name, and opened there.",
+            "File on this machine",
+            eg=("/srv/crm/export.csv",),
+        ),
+    ]
+    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
+    columns: Annotated[
+        tuple[Line, ...],
+        msgspec.Meta(max_length=100),
+        about(
+            "A phone column by name or number; may be repeated.",
+            "Phone columns",
+            eg=("phone", "mobile"),
+            metavar="NAME",
+        ),
+    ] = ()
+    reference: Annotated[
+        Line, about("The column of the CRM's own id.", "Column of the CRM's own id", eg=("id",), metavar="COLUMN")
+    ] = ""
+    delimiter: Annotated[
+        str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")
+    ] = ""
+    header: Annotated[
+        bool,
+        about("Whether the first row names the columns; else it is a row like the others, and columns are numbers."),
+    ] = True
+    add: Annotated[
+        bool,
+        about("Merge the file with the contacts that are kept; else it replaces them.", "Merge it with what is kept"),
+    ] = False
+    topic: Annotated[Topic, about("What marketing calls to them are about.", "What calls are about")] = Topic.GENERAL
+    accept_shrink: Annotated[bool, about("Accept a list of fewer than half as many contacts as before.")] = False
+    dry_run: Annotated[bool, about("Read and screen it, and only say what would come of it.")] = False
+    only: Annotated[Line, about("The SHA-256 that a dry run showed: another file is refused.")] = ""
 
 
 @operation(ContactsImport, "contacts_import", roles=KEEPERS, streams=True, file=LARGEST)

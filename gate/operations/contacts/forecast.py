@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.rules import days_left
 from gate.core.showing import LONDON
@@ -11,7 +11,7 @@ from gate.errors import UsageError
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.states import AT_ONCE, States
-from gate.operations.operation import READERS, Caller, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Request, Response, about, operation
 from gate.operations.registers.in_force import states
 from gate.store import contacts as rows
 
@@ -55,8 +55,7 @@ class ContactsThen(Response, frozen=True, kw_only=True):
 class ContactsForecast(Request[ContactsThen], frozen=True):
     """The contacts on a day to come."""
 
-    day: date | None = None
-    """None: tomorrow, London time."""
+    day: Annotated[date | None, about("A day to come.", "Day", absent="tomorrow")] = None
 
 
 @operation(ContactsForecast, "contacts_forecast", roles=READERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET
 
@@ -12,7 +12,7 @@ from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.contacts.ids import ContactIds
 from gate.operations.contacts.pages import contact_named, of_number
-from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Masked, Note, Number, Request, Response, about, operation
 from gate.operations.parsing import number_of
 from gate.store import contacts as rows
 
@@ -36,15 +36,14 @@ class ContactsForgotten(Response, frozen=True, kw_only=True, omit_defaults=True)
 class ContactsForget(Request[ContactsForgotten], frozen=True):
     """Delete what is kept of a number's contacts. One of ``number`` and ``id``, a contact's."""
 
-    number: Line | None = None
-    id: Line | None = None
-    dry_run: bool = False
-    """Only say what would go."""
-    execute: Line | None = None
-    """The digest that a dry run gave: what it showed goes, and nothing else."""
-    reason: Note = ""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    number: Annotated[Number | None, about("Every contact of this number.")] = None
+    id: Annotated[Line | None, about("Or one contact, by its id.")] = None
+    dry_run: Annotated[bool, about("Only say how many contacts would go.")] = False
+    execute: Annotated[Line | None, about("The digest that a dry run gave: what it showed goes, and nothing else.")] = (
+        None
+    )
+    reason: Annotated[Note, about("Why; kept in the log.")] = ""
+    masked: Masked = False
 
 
 @operation(ContactsForget, "contacts_forget", roles=KEEPERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from gate.converting import convert
 from gate.core.facts.lists import ListExported
@@ -13,7 +13,21 @@ from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.calls.screening import Check, Checked, check
 from gate.operations.contacts.ids import ContactIds
-from gate.operations.operation import READERS, Caller, Line, Moment, Page, Paged, Request, Response, operation
+from gate.operations.operation import (
+    READERS,
+    Caller,
+    Line,
+    Masked,
+    Moment,
+    Number,
+    Page,
+    Paged,
+    Request,
+    Response,
+    about,
+    operation,
+    sorted_by,
+)
 from gate.operations.parsing import number_of
 from gate.operations.registers.in_force import RegisterIdentity, identity
 from gate.store import contacts as rows
@@ -57,8 +71,7 @@ class ContactsNow(Response, frozen=True, kw_only=True, omit_defaults=True):
 class ContactsStatus(Request[ContactsNow], frozen=True):
     """Counts by verdict and reason, and what has changed since a time."""
 
-    since: Moment | None = None
-    """None: since yesterday, London time."""
+    since: Annotated[Moment | None, about("For what changed.", absent="yesterday")] = None
 
 
 @operation(ContactsStatus, "contacts_status", roles=READERS)
@@ -117,16 +130,20 @@ class ContactRow(Response, frozen=True, kw_only=True):
 class ContactsList(Paged[Page[ContactRow]], frozen=True):
     """The contacts, by rising number."""
 
-    number: Line | None = None
-    reference: Line | None = None
-    verdict: Literal["allow", "block"] | None = None
-    reason: Line | None = None
-    text: Line | None = None
-    """As it was typed: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
-    sort: Line | None = None
-    """By ``reference``, ``verdict``, ``reason`` or ``since``, ``-`` before it: downwards; by number where the same."""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    number: Annotated[Number | None, about("This number only.")] = None
+    reference: Annotated[Line | None, about("The CRM's own id.", metavar="ID")] = None
+    verdict: Annotated[Literal["allow", "block"] | None, about("Those that may be called, or may not.")] = None
+    reason: Annotated[Line | None, about("A reason code, such as listed_tps.", eg=("listed_tps",), metavar="CODE")] = (
+        None
+    )
+    text: Annotated[
+        Line | None,
+        about(
+            "Only what fits: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."
+        ),
+    ] = None
+    sort: Annotated[Line | None, sorted_by("reference", "verdict", "reason", "since", then="by number")] = None
+    masked: Masked = False
 
 
 @operation(ContactsList, "contacts_list", roles=READERS)
@@ -206,9 +223,8 @@ class ContactShown(Response, frozen=True):
 class ContactsShow(Request[ContactShown], frozen=True, kw_only=True):
     """One contact, and what a check says of it now."""
 
-    id: Line
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    id: Annotated[Line, about("Id of the contact.")]
+    masked: Masked = False
 
 
 @operation(ContactsShow, "contacts_show", roles=READERS)
@@ -261,11 +277,9 @@ class ContactChange(ContactRow, frozen=True, kw_only=True):
 class ContactsChanges(Paged[Page[ContactChange]], frozen=True, kw_only=True):
     """The contacts whose verdict has changed since a time."""
 
-    since: Moment
-    export: bool = False
-    """The list is taken out; the first page is logged."""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    since: Annotated[Moment, about("yesterday, today, or a time.", "Day")]
+    export: Annotated[bool, about("The list is taken out; the first page is logged.")] = False
+    masked: Masked = False
 
 
 @operation(ContactsChanges, "contacts_changes", roles=READERS)
@@ -302,8 +316,7 @@ class ContactFault(Response, frozen=True):
 class ContactsFaults(Paged[Page[ContactFault]], frozen=True):
     """The rows of the CRM's file that hold no contact."""
 
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    masked: Masked = False
 
 
 @operation(ContactsFaults, "contacts_faults", roles=READERS)

@@ -30,7 +30,7 @@ from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.ingest.sealing import Sound, seal_wav, sound_of
 from gate.operations.keys.recipients import admitted
-from gate.operations.operation import ADMINS, Caller, Line, Moment, Request, Response, operation
+from gate.operations.operation import ADMINS, Caller, Line, Moment, Number, Request, Response, about, operation
 from gate.operations.parsing import number_of
 from gate.ports import RecordingClosed
 from gate.service.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
@@ -69,18 +69,18 @@ class RecordingIngested(Response, frozen=True, kw_only=True):
 class RecordingIngest(Request[RecordingIngested], frozen=True, kw_only=True):
     """Seal a recording that another system made: a WAV file that was handed over (``gate.control.files``)."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    """What the caller calls it: not kept, and not opened."""
-    file: Line = ""
-    """Its ticket."""
-    call_id: Line = ""
-    """Of its call: the Call-ID of the INVITE, or the id of a decision that was asked for."""
-    number: Line = ""
-    """What was dialled, in any spelling, where no ``call_id`` is known."""
-    at: Moment | None = None
-    """When the recording began; with a ``call_id`` alone it is the time of the decision."""
-    swap: bool = False
-    """The first channel is the customer's."""
+    path: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=4096),
+        about("The file, on the machine of whoever asks; opened there, and not kept as a name."),
+    ]
+    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
+    call_id: Annotated[
+        Line, about("The Call-ID of its INVITE, or the id of a decision.", eg=("6f2c@pbx",), metavar="ID")
+    ] = ""
+    number: Annotated[Number, about("What was dialled, where no Call-ID is known.")] = ""
+    at: Annotated[Moment | None, about("When the recording began.")] = None
+    swap: Annotated[bool, about("The first channel is the customer's.")] = False
 
 
 @operation(RecordingIngest, "recording_ingest", roles=ADMINS, file=LARGEST)

@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -30,6 +30,7 @@ from gate.operations.operation import (
     Proposed,
     Request,
     SecondPerson,
+    about,
     operation,
     plan_changed,
     plan_digest,
@@ -74,12 +75,10 @@ class KeysDropped(MayWait, frozen=True):
 class KeyDrop(Request[KeysDropped], frozen=True):
     """Take from ``source`` what ``target`` is proven to open and nothing holds."""
 
-    source: Line
-    target: Line
-    dry_run: bool = False
-    """Say what would be dropped, and do nothing."""
-    digest: Line = ""
-    """Of what would be dropped: that goes, or nothing does (``plan_changed``)."""
+    source: Annotated[Line, about("Id of the recipient whose key opens them no more.", metavar="ID")]
+    target: Annotated[Line, about("Whose key opens them from now on.", metavar="ID")]
+    dry_run: Annotated[bool, about("Say what would be taken and what stays, and do nothing.")] = False
+    digest: Annotated[Line, about("Of what would be dropped: that goes, or nothing does (plan_changed).")] = ""
 
 
 def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[KeyDrop]:

@@ -14,7 +14,7 @@ from gate.converting import convert
 from gate.core.facts import keys as facts
 from gate.errors import RefusedError, VaultError
 from gate.log import Logger
-from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
+from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, about, operation
 from gate.store.recipients import TERMS, Terms, in_the_log, logged
 from gate.vault.errors import NoRecipients
 from gate.vault.publickey import Recipient as Sealed
@@ -172,16 +172,17 @@ def must_be_logged(folder: DataFolder, row: Mapping[str, Any]) -> None:
 class KeyAdd(Request[Recipient], frozen=True):
     """Put a public key on the register of recipients."""
 
-    text: Annotated[str, msgspec.Meta(max_length=20_000)]
-    """The recipient text that ``dialgate key new`` printed."""
-    role: Role = ""
-    """In place of the role that the text names; empty to keep it."""
-    purpose: Purpose = ""
-    """What exports may go to it for; empty: none may."""
-    half: Half = ""
-    """Its share of a two-person key."""
-    exports_only: bool = False
-    """New recordings are not sealed to it."""
+    text: Annotated[str, msgspec.Meta(max_length=20_000), about("The recipient that dialgate key new wrote.")]
+    role: Annotated[Role, about("What the key is for, in place of what the recipient says.", "What the key is for")] = (
+        ""
+    )
+    purpose: Annotated[
+        Purpose, about("What exports may go to them for; without it none may.", "Exports may go to them for")
+    ] = ""
+    half: Annotated[
+        Half, about("Their share of a two-person key (recording.two_person).", "Their share of a two-person key")
+    ] = ""
+    exports_only: Annotated[bool, about("New recordings are not sealed to them.")] = False
 
 
 @operation(KeyAdd, "key_add", roles=ADMINS)
@@ -197,12 +198,13 @@ def key_add(folder: DataFolder, asked: KeyAdd, caller: Caller) -> Recipient:
 class KeyChange(Request[Recipient], frozen=True):
     """Put a recipient on other terms; what is not given stays, an empty text takes away."""
 
-    recipient_id: Line
-    role: Role = ""
-    purpose: Purpose | None = None
-    half: Half | None = None
-    seals: bool | None = None
-    """New recordings are sealed to it."""
+    recipient_id: Annotated[Line, about("Id of the recipient.", metavar="ID")]
+    role: Annotated[Role, about("What the key is for.", "What the key is for")] = ""
+    purpose: Annotated[Purpose | None, about("What exports may go to them for.", "Exports may go to them for")] = None
+    half: Annotated[Half | None, about("Their share of a two-person key.", "Their share of a two-person key")] = None
+    seals: Annotated[
+        bool | None, about("Whether new recordings are sealed to them.", "New recordings are sealed to them")
+    ] = None
 
 
 @operation(KeyChange, "key_change", roles=ADMINS)
@@ -235,9 +237,8 @@ class KeyRetired(RecipientWorth, frozen=True):
 class KeyRetire(Request[KeyRetired], frozen=True):
     """Seal nothing more to a recipient; refused where only its key opens a recording."""
 
-    recipient_id: Line
-    dry_run: bool = False
-    """Say what would be, and do nothing."""
+    recipient_id: Annotated[Line, about("Id of the recipient.", metavar="ID")]
+    dry_run: Annotated[bool, about("Say what could then be opened by nobody else, and do nothing.")] = False
 
 
 @operation(KeyRetire, "key_retire", roles=ADMINS)

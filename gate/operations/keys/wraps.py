@@ -22,7 +22,7 @@ from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
 from gate.core.facts.recordings import RecordingOpened
 from gate.errors import RefusedError, UsageError
 from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth, must_be_logged
-from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -67,10 +67,10 @@ class WrapsOf(Response, frozen=True):
 class KeyWraps(Request[WrapsOf], frozen=True):
     """A page of the wrapped keys that ``source`` opens, to be closed to ``target``; logged before the answer."""
 
-    source: Line
-    target: Line
-    after: Line = ""
-    limit: Batch = BATCH
+    source: Annotated[Line, about("Id of the recipient whose wrapped keys are asked for.")]
+    target: Annotated[Line, about("Id of the recipient to whom they are to be given.")]
+    after: Annotated[Line, about("Go on after a page: the `next` that it gave.")] = ""
+    limit: Annotated[Batch, about("Wrapped keys of a page.")] = BATCH
 
 
 @operation(KeyWraps, "key_wraps", roles=KEEPERS)
@@ -105,12 +105,20 @@ class Rewrapped(Response, frozen=True):
 class KeyRewrap(Request[Rewrapped], frozen=True):
     """Wrapped keys of ``source``, closed to ``target``, each with the proof that what is in it is what was sealed."""
 
-    source: Line
-    target: Line
-    wraps: Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=4096)]], msgspec.Meta(max_length=BATCH)]
-    """Recording id -> base64."""
-    proofs: Proofs = msgspec.field(default_factory=dict)
-    """Recordings that were sealed before there were commitments need none."""
+    source: Annotated[Line, about("Id of the recipient whose key unwrapped them.")]
+    target: Annotated[Line, about("Id of the recipient to whom they are wrapped.")]
+    wraps: Annotated[
+        dict[Line, Annotated[str, msgspec.Meta(max_length=4096)]],
+        msgspec.Meta(max_length=BATCH),
+        about("By recording id: the key wrapped anew, base64."),
+    ]
+    proofs: Annotated[
+        Proofs,
+        about(
+            "By recording id: the proof that whoever wrapped it had the key, base64. Those sealed before "
+            "there were commitments need none."
+        ),
+    ] = msgspec.field(default_factory=dict)
 
 
 @operation(KeyRewrap, "key_rewrap", roles=KEEPERS)
@@ -154,9 +162,9 @@ class UnprovenWraps(Response, frozen=True):
 class KeyUnproven(Request[UnprovenWraps], frozen=True):
     """A page of a recipient's wraps that have not been shown to open; logged before the answer."""
 
-    recipient_id: Line
-    after: Line = ""
-    limit: Batch = BATCH
+    recipient_id: Annotated[Line, about("Id of the recipient.", metavar="ID")]
+    after: Annotated[Line, about("Go on after a page: the `next` that it gave.")] = ""
+    limit: Annotated[Batch, about("Wrapped keys of a page.")] = BATCH
 
 
 @operation(KeyUnproven, "key_unproven", roles=READERS)
@@ -196,8 +204,8 @@ class WrapsProven(Response, frozen=True):
 class KeyProve(Request[WrapsProven], frozen=True):
     """Proofs that a recipient's wraps open, made with its private key."""
 
-    recipient_id: Line
-    proofs: Proofs
+    recipient_id: Annotated[Line, about("Id of the recipient.", metavar="ID")]
+    proofs: Annotated[Proofs, about("By recording id: the proof that its wrapped key was opened, base64.")]
 
 
 @operation(KeyProve, "key_prove", roles=READERS)

@@ -33,12 +33,15 @@ from gate.operations.operation import (
     Caller,
     Limit,
     Line,
+    Masked,
     Moment,
     Note,
+    Number,
     Page,
     Paged,
     Request,
     Response,
+    about,
     operation,
 )
 from gate.operations.parsing import number_of, number_or_id
@@ -66,32 +69,59 @@ class ConsentAdded(Response, frozen=True):
 class ConsentAdd(Request[ConsentAdded], frozen=True):
     """A subscriber agreed to calls of this firm on this line (LAW 1.5)."""
 
-    number: Line
-    how: Line
-    """``phone``, ``web form``, ``paper``, …"""
-    wording: Note
-    """What they agreed to, word for word."""
-    who: Line
-    """Who gave it."""
-    evidence: Note = ""
-    """Where the proof is; required: a reference into the firm's own records, a file's name, or a recording's id."""
-    evidence_kind: Line = "reference"
-    """``reference``, ``file`` or ``recording``."""
-    evidence_sha256: Line = ""
-    """Of the file."""
-    purpose: Line = Purpose.MARKETING
-    """``marketing``, or ``service``, which allows no marketing calls."""
-    topics: Line = "general"
-    """What calls they agreed to: ``general``, ``claims``, ``pensions``, or several with commas. A general yes is none
-    to the other two, and their words must speak of them."""
-    caller: Line = ""
-    """The firm that it names, as it stands there; empty: this one. Another firm's is refused."""
-    given_at: Moment | None = None
-    """None: now."""
-    holds_until: date | None = None
-    """The last day on which it holds by its own words; later than ``consent.months`` only where they name its year."""
-    after_objection: bool = False
-    """They objected, and agreed since: it lifts their objection. Without this no consent does, whatever its date."""
+    number: Number
+    how: Annotated[Line, about("How it was given: phone, web form, paper, …", eg=("phone", "web form", "paper"))]
+    wording: Annotated[Note, about("What they agreed to, word for word.", "What they agreed to, word for word")]
+    who: Annotated[Line, about("Who gave it.", "Who gave it")]
+    evidence: Annotated[Note, about("Where the proof is in the firm's own records.", "Where the proof is")] = ""
+    evidence_kind: Annotated[
+        Line,
+        about(
+            "What the evidence is: a reference, the name of a file, or the id of a recording.",
+            "That is",
+            choices=("reference", "file", "recording"),
+        ),
+    ] = "reference"
+    evidence_sha256: Annotated[
+        Line, about("SHA-256 of the file that is the proof.", "Or a file that proves it: name and SHA-256 are kept")
+    ] = ""
+    purpose: Annotated[
+        Line,
+        about(
+            "What calls it is for: one to service calls does not cover marketing.",
+            "It is to calls for",
+            choices=tuple(Purpose),
+        ),
+    ] = Purpose.MARKETING
+    topics: Annotated[
+        Line,
+        about(
+            "What calls they agreed to, several if need be (default: general). A general yes does not cover "
+            "the others.",
+            "Calls about",
+            eg=("general", "claims", "pensions"),
+        ),
+    ] = "general"
+    caller: Annotated[
+        Line,
+        about(
+            "The firm that it names, where it names one; another firm's is refused.",
+            "The firm that it names, where it names one",
+        ),
+    ] = ""
+    given_at: Annotated[Moment | None, about("When it was given.", "The day it was given", absent="now")] = None
+    holds_until: Annotated[
+        date | None,
+        about(
+            "The last day on which it holds, where it names one; beyond consent.months only if its words name"
+            " the year.",
+            "The last day, where it names one",
+            metavar="DAY",
+        ),
+    ] = None
+    after_objection: Annotated[
+        bool, about("They objected and agreed since: it lifts their objection.", "Given after their objection")
+    ] = False
 
 
 @operation(ConsentAdd, "consent_add", roles=KEEPERS)
@@ -183,9 +213,8 @@ class ConsentsWithdrawn(Response, frozen=True):
 class ConsentWithdraw(Request[ConsentsWithdrawn], frozen=True):
     """A consent ends."""
 
-    target: Line
-    """The consent's id, or a number: every live consent of it."""
-    reason: Note = ""
+    target: Annotated[Line, about("The consent's id, or a number: every live consent of it.", metavar="NUMBER|ID")]
+    reason: Annotated[Note, about("What they said; kept in the log.")] = ""
 
 
 @operation(ConsentWithdraw, "consent_withdraw", roles=KEEPERS)
@@ -249,11 +278,14 @@ class ConsentRow(Response, frozen=True):
 class ConsentList(Paged[Page[ConsentRow]], frozen=True):
     """The consents, the withdrawn ones too."""
 
-    number: Line | None = None
-    text: Line | None = None
-    """Only entries in which it stands: in the number (its beginning in any spelling), who, how, evidence, id."""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    number: Annotated[Number | None, about("Only those of this number.")] = None
+    text: Annotated[
+        Line | None,
+        about(
+            "Only entries in which it stands: in the number (its beginning in any spelling), who, how, evidence, id."
+        ),
+    ] = None
+    masked: Masked = False
 
 
 @operation(ConsentList, "consent_list", roles=READERS)
@@ -283,12 +315,12 @@ def _row(folder: DataFolder, row: dict[str, Any]) -> ConsentRow:
 class ConsentImport(Request[BatchKept], frozen=True):
     """A batch of consents, kept as a whole or not at all."""
 
-    entries: Annotated[list[ConsentEntry], msgspec.Meta(max_length=AT_ONCE)]
-    source_name: Line = ""
-    """The file they come from, and its SHA-256: kept with each."""
-    sha256: Line = ""
-    check: bool = False
-    """Keep nothing, only say what firm and store have against each."""
+    entries: Annotated[
+        list[ConsentEntry], msgspec.Meta(max_length=AT_ONCE), about("The consents: all are kept, or none.")
+    ]
+    source_name: Annotated[Line, about("The file they come from; kept with each.")] = ""
+    sha256: Annotated[Line, about("SHA-256 of that file; kept with each.")] = ""
+    check: Annotated[bool, about("Keep nothing, only say what firm and store have against each.")] = False
 
 
 @operation(ConsentImport, "consent_import", roles=KEEPERS)

@@ -30,12 +30,15 @@ from gate.operations.operation import (
     Caller,
     Limit,
     Line,
+    Masked,
     Moment,
     Note,
+    Number,
     Page,
     Paged,
     Request,
     Response,
+    about,
     operation,
 )
 from gate.operations.parsing import number_of, number_or_id
@@ -63,15 +66,22 @@ class ObjectionAdded(Response, frozen=True):
 class ObjectionAdd(Request[ObjectionAdded], frozen=True):
     """Somebody does not want calls."""
 
-    number: Line
-    source: Line = "told"
-    """How it came: ``told``, ``letter``, ``email``, …"""
-    note: Note = ""
-    scope: Scope = Scope.MARKETING
-    """``all``: they want no calls at all; it stops service calls too."""
-    made_at: Moment | None = None
-    """When they said so; None: now. It blocks from now on whatever it is; only a consent that is entered after it, by
-    name, lifts it."""
+    number: Number
+    source: Annotated[
+        Line, about("How it came: told, letter, email, …", "How it came", eg=("told", "letter", "email"))
+    ] = "told"
+    note: Annotated[Note, about("Anything worth keeping with it.")] = ""
+    scope: Annotated[Scope, about("What they do not want: marketing, or all calls, service calls too.", "It stops")] = (
+        Scope.MARKETING
+    )
+    made_at: Annotated[
+        Moment | None,
+        about(
+            "When they said so. Only a consent that is entered later, by name, lifts it.",
+            "When they said so",
+            absent="now",
+        ),
+    ] = None
 
 
 @operation(ObjectionAdd, "objection_add", roles=KEEPERS)
@@ -115,9 +125,8 @@ class ObjectionsRemoved(Response, frozen=True):
 class ObjectionRemove(Request[ObjectionsRemoved], frozen=True):
     """An objection was a mistake, or its maker says so; the entry stays in the log."""
 
-    target: Line
-    """The objection's id, or a number: every objection of it."""
-    reason: Note
+    target: Annotated[Line, about("The objection's id, or a number: every objection of it.", metavar="NUMBER|ID")]
+    reason: Annotated[Note, about("Why it is taken back; kept in the log.", "Reason, kept in the log")]
 
 
 @operation(ObjectionRemove, "objection_remove", roles=KEEPERS)
@@ -166,11 +175,15 @@ class ObjectionRow(Response, frozen=True):
 class ObjectionList(Paged[Page[ObjectionRow]], frozen=True):
     """The objections in force."""
 
-    number: Line | None = None
-    text: Line | None = None
-    """Only entries in which it stands: in the number (its beginning in any spelling), the note, the source, the id."""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    number: Annotated[Number | None, about("Only those of this number.")] = None
+    text: Annotated[
+        Line | None,
+        about(
+            "Only entries in which it stands: in the number (its beginning in any spelling), the note, the "
+            "source, the id."
+        ),
+    ] = None
+    masked: Masked = False
 
 
 @operation(ObjectionList, "objection_list", roles=READERS)
@@ -193,10 +206,11 @@ def _page(
 class ObjectionImport(Request[BatchKept], frozen=True):
     """A batch of objections, kept as a whole or not at all."""
 
-    entries: Annotated[list[ObjectionEntry], msgspec.Meta(max_length=AT_ONCE)]
-    source_name: Line = ""
-    """The file they come from, and its SHA-256: kept with each."""
-    sha256: Line = ""
+    entries: Annotated[
+        list[ObjectionEntry], msgspec.Meta(max_length=AT_ONCE), about("The objections: all are kept, or none.")
+    ]
+    source_name: Annotated[Line, about("The file they come from; kept with each.")] = ""
+    sha256: Annotated[Line, about("SHA-256 of that file; kept with each.")] = ""
 
 
 @operation(ObjectionImport, "objection_import", roles=KEEPERS)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from gate.errors import UsageError
-from gate.operations.operation import ADMINS, EVERYBODY, Caller, Note, Request, Response, operation
+from gate.operations.operation import ADMINS, EVERYBODY, Caller, Note, Request, Response, about, operation
 from gate.store.memory import kept
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class MemoryRenewed(Response, frozen=True, kw_only=True):
 class MemoryRenew(Request[MemoryRenewed], frozen=True):
     """Begin a new journal where the old one is lost or damaged, from what the store holds."""
 
-    reason: Note
+    reason: Annotated[Note, about("Why; kept in the log.")]
 
 
 @operation(MemoryRenew, "memory_renew", roles=ADMINS)

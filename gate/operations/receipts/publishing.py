@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Cursor, Request, Response, about, operation
 from gate.operations.receipts.proofs import ReceiptEvidence, proofs
 from gate.store.paging import no_place
 
@@ -36,10 +36,11 @@ class ReceiptCodes(Response, frozen=True, kw_only=True):
 class ReceiptsCodes(Request[ReceiptCodes], frozen=True):
     """The codes of the receipts that are kept."""
 
-    size: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Of the checkpoint; 0: the log is signed now."""
-    after: Line | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 5000
+    size: Annotated[
+        int, msgspec.Meta(ge=0), about("Size of the checkpoint that they are proven under; 0: the log is signed now.")
+    ] = 0
+    after: Cursor = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=5000), about("Rows of a page.")] = 5000
 
 
 @operation(ReceiptsCodes, "receipts_codes", roles=KEEPERS)
@@ -77,10 +78,9 @@ class ReceiptProofs(Response, frozen=True):
 class ReceiptsProofs(Request[ReceiptProofs], frozen=True):
     """The receipts that are kept, with their proofs."""
 
-    size: Annotated[int, msgspec.Meta(ge=1)]
-    """Of the checkpoint."""
-    after: Line | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
+    size: Annotated[int, msgspec.Meta(ge=1), about("Size of the checkpoint that they are proven under.")]
+    after: Cursor = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200), about("Rows of a page.")] = 100
 
 
 @operation(ReceiptsProofs, "receipts_proofs", roles=KEEPERS)

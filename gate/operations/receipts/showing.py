@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gate.converting import convert
 from gate.core.receipts import code_of, shown
 from gate.errors import UsageError
-from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, operation
+from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, about, operation
 from gate.operations.receipts.proofs import ReceiptEvidence, newest_checkpoint, proofs
 
 if TYPE_CHECKING:
@@ -80,7 +80,14 @@ class ReceiptShown(Response, frozen=True, kw_only=True):
 class ReceiptShow(Request[ReceiptShown], frozen=True):
     """The receipt that has a code."""
 
-    code: Line
+    code: Annotated[
+        Line,
+        about(
+            "The code that the callee was told: ten signs; spaces, hyphens and small letters make no difference.",
+            "The code that they were told: ten signs",
+            eg=("4K7 X2Q 9RMR",),
+        ),
+    ]
 
 
 @operation(ReceiptShow, "receipt_show", roles=EVERYBODY)

@@ -26,6 +26,7 @@ from gate.operations.operation import (
     Paged,
     Request,
     Response,
+    about,
     operation,
 )
 from gate.operations.registers.first_seen import FirstSeen, day_of, first_seen, refuse_again, sha256_of
@@ -103,22 +104,43 @@ class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
 class RegisterImport(Request[RegisterImported], frozen=True):
     """Put a register file in force: one that was handed over (``gate.control.files``)."""
 
-    name: RegisterName
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    """What the caller calls it: kept as that, and not opened."""
-    file: Line = ""
-    """Its ticket."""
-    as_of: date | None = None
-    """None: taken from the file. Bytes that came before get no later day than they had."""
-    coverage: Note = "full"
-    """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
-    accept_shrink: bool = False
-    accept_older: bool = False
-    """Take a file of an earlier day than the one in force."""
-    accept_implausible: Note = ""
-    """Why a live gate takes a file that cannot be the whole register (LAW 2.3); a warning as long as it is in force."""
-    once: bool = False
-    """Refuse bytes that were imported before: what is sent again does not become newer by it."""
+    name: Annotated[RegisterName, about("Which register.", "Register")]
+    path: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=4096),
+        about(
+            "The file, on the machine of whoever asks; kept as its name, and opened there.",
+            "File on this machine",
+            eg=("/srv/tps/tps_ns.txt",),
+        ),
+    ]
+    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
+    as_of: Annotated[
+        date | None, about("The day the file speaks of.", "The day it speaks of", absent="taken from the file")
+    ] = None
+    coverage: Annotated[
+        Note,
+        about(
+            "The dialling codes that the licence covers; outside them, absence is not clearance.",
+            "Coverage",
+            eg=("full", "0161,020"),
+            metavar="full|CODE,…",
+        ),
+    ] = "full"
+    accept_shrink: Annotated[
+        bool, about("Accept a file that is much smaller than the one in force.", "Accept that it shrinks")
+    ] = False
+    accept_older: Annotated[bool, about("Accept a file of an earlier day than the one in force.")] = False
+    accept_implausible: Annotated[
+        Note,
+        about(
+            "Why a live gate takes a file that cannot be the whole register. A warning as long as it is in force.",
+            metavar="WHY",
+        ),
+    ] = ""
+    once: Annotated[
+        bool, about("Refuse bytes that were imported before: a file that is sent again does not become newer by it.")
+    ] = False
 
 
 @operation(RegisterImport, "register_import", roles=KEEPERS, streams=True, file=LARGEST)
@@ -236,7 +258,7 @@ class RegisterCancelled(Response, frozen=True):
 class RegisterCancel(Request[RegisterCancelled], frozen=True):
     """Cancel the import of a register."""
 
-    name: RegisterName
+    name: Annotated[RegisterName, about("Which register.", "Register")]
 
 
 @operation(RegisterCancel, "register_cancel", roles=KEEPERS)

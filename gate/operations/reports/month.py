@@ -14,7 +14,7 @@ from gate.config import Config, reminders
 from gate.converting import convert
 from gate.core.showing import LONDON, midnight
 from gate.exports.report import EXPORTS
-from gate.operations.operation import READERS, Caller, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Request, Response, about, operation
 from gate.operations.reports.month_sums import (
     ACTS,
     attempts_of,
@@ -249,8 +249,9 @@ class ReportMonth(Request[MonthReport], frozen=True):
     """Figures of a month: attempts, service calls, registers, recordings, requests, evidence; nobody is named but
     accounts and PBXs."""
 
-    month: Annotated[str, msgspec.Meta(max_length=7)]
-    """``YYYY-MM``, in days of London."""
+    month: Annotated[
+        str, msgspec.Meta(max_length=7), about("The figures of a month.", eg=("2026-11",), metavar="YYYY-MM")
+    ]
 
 
 @operation(ReportMonth, "report_month", roles=READERS)

@@ -18,7 +18,7 @@ from gate.core.facts import requests as kinds
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import NumberShown
 from gate.errors import RefusedError
-from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.facts import last
 from gate.operations.requests.proofs import same_name
 from gate.operations.requests.searching import (
@@ -96,7 +96,7 @@ class Contents(Response, frozen=True, kw_only=True):
 class ContentsOf(Request[Contents], frozen=True):
     """All that is held, for the pack of an access request."""
 
-    request: Line
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
 
 
 @operation(ContentsOf, "request_contents", roles=KEEPERS)
@@ -146,13 +146,12 @@ def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, others: set[str
 class PackMade(Request[Standing], frozen=True):
     """A pack was made."""
 
-    request: Line
-    sha256: Line
-    calls: Annotated[int, msgspec.Meta(ge=0)]
-    recordings: Annotated[int, msgspec.Meta(ge=0)]
-    left_out: Annotated[int, msgspec.Meta(ge=0)]
-    why: Note = ""
-    """Why recordings were left out."""
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    sha256: Annotated[Line, about("SHA-256 of the pack.")]
+    calls: Annotated[int, msgspec.Meta(ge=0), about("How many calls are in it.")]
+    recordings: Annotated[int, msgspec.Meta(ge=0), about("How many recordings are in it.")]
+    left_out: Annotated[int, msgspec.Meta(ge=0), about("How many recordings and entries are not in it.")]
+    why: Annotated[Note, about("Why they were left out.")] = ""
 
 
 @operation(PackMade, "request_pack_made", roles=KEEPERS)

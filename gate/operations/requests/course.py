@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from gate.core import request_words as events
 from gate.core.request_steps import HOWS
 from gate.core.request_words import Ground
 from gate.core.requests import telling
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, about, operation
 from gate.operations.requests.opening import Numbers
 from gate.operations.requests.proofs import Proof, checked_proof, nameless
 from gate.operations.requests.standing import Standing
@@ -33,10 +33,8 @@ _DOCUMENT: Final = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
 class OfRequest(Request[Standing], frozen=True):
     """Base of requests for a step."""
 
-    request: Line
-    """Its reference (``DSR-2026-0007``) or its id."""
-    on: date | None = None
-    """The day it happened; ``None``: today."""
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    on: Annotated[date | None, about("The day it happened.", "The day it happened", absent="today")] = None
 
 
 # --- identity -----------------------------------------------------------------------------------------------------
@@ -45,8 +43,14 @@ class OfRequest(Request[Standing], frozen=True):
 class AskIdentity(OfRequest, frozen=True):
     """There is reasonable doubt who asks: asked for in time, the clock starts with the proof."""
 
-    note: Note = ""
-    """What is asked for."""
+    note: Annotated[
+        Note,
+        about(
+            "What is asked for; it goes into the letter.",
+            "What is asked for; it goes into the letter",
+            eg=("a bill with the number",),
+        ),
+    ] = ""
 
 
 @operation(AskIdentity, "request_ask_identity", roles=KEEPERS)
@@ -66,10 +70,17 @@ def request_ask_identity(folder: DataFolder, asked: AskIdentity, caller: Caller)
 class VerifyIdentity(OfRequest, frozen=True, kw_only=True):
     """Who asks is known."""
 
-    checked: Line
-    """What was looked at, never what stood in it."""
-    numbers: Numbers = ()
-    """Lines that are proven to be theirs."""
+    checked: Annotated[
+        Line, about("What was looked at; never what stood in it.", "What was checked", eg=("passport seen in person",))
+    ]
+    numbers: Annotated[
+        Numbers,
+        about(
+            "A number of theirs, in any spelling; repeat for more.",
+            "Numbers of theirs, in any spelling",
+            metavar="NUMBER",
+        ),
+    ] = ()
 
 
 @operation(VerifyIdentity, "request_verify_identity", roles=KEEPERS)
@@ -108,7 +119,14 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
 class Clarify(OfRequest, frozen=True, kw_only=True):
     """Ask what is meant: the clock of an access request stands still."""
 
-    question: Note
+    question: Annotated[
+        Note,
+        about(
+            "What is asked; it goes into the letter.",
+            "What is asked; it goes into the letter",
+            eg=("Which of our calls do you mean?",),
+        ),
+    ]
 
 
 @operation(Clarify, "request_clarify", roles=KEEPERS)
@@ -122,8 +140,15 @@ def request_clarify(folder: DataFolder, asked: Clarify, caller: Caller) -> Stand
 class Clarified(OfRequest, frozen=True, kw_only=True):
     """The answer came: the clock goes on."""
 
-    answer: Note
-    numbers: Numbers = ()
+    answer: Annotated[Note, about("What they said.", "What they said")]
+    numbers: Annotated[
+        Numbers,
+        about(
+            "A number of theirs, in any spelling; repeat for more.",
+            "Numbers of theirs, in any spelling",
+            metavar="NUMBER",
+        ),
+    ] = ()
 
 
 @operation(Clarified, "request_clarified", roles=KEEPERS)
@@ -144,7 +169,12 @@ def request_clarified(folder: DataFolder, asked: Clarified, caller: Caller) -> S
 class Extend(OfRequest, frozen=True, kw_only=True):
     """Three months in total, told with the reasons."""
 
-    reasons: Note
+    reasons: Annotated[
+        Note,
+        about(
+            "Why; they go into the letter.", "Why; it goes into the letter", eg=("forty recordings have to be heard",)
+        ),
+    ]
 
 
 @operation(Extend, "request_extend", roles=KEEPERS)
@@ -176,9 +206,15 @@ def _needs(text: str, what: str, example: str) -> None:
 class Decide(OfRequest, frozen=True, kw_only=True):
     """Grant, or refuse on a ground with reasons."""
 
-    grant: bool
-    ground: Ground | None = None
-    reasons: Note = ""
+    grant: Annotated[bool, about("Do as is asked.")]
+    ground: Annotated[Ground | None, about("Refuse, on this ground.", metavar="GROUND")] = None
+    reasons: Annotated[
+        Note,
+        about(
+            "In words that the person understands; they go into the letters.",
+            "Reasons, in words that the person understands",
+        ),
+    ] = ""
 
 
 @operation(Decide, "request_decide", roles=KEEPERS)
@@ -216,15 +252,27 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
 class Told(OfRequest, frozen=True):
     """The answer went out."""
 
-    who: Literal["person", "authority", "recipient"] = "person"
-    recipient: Line = ""
-    """The id of a recipient of what is erased or restricted; empty: the only one."""
-    how: Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"] = ""
-    """How the recipient was told, or why nobody told them."""
-    evidence: Line = ""
-    """That the authority or a recipient was told: a reference (theirs, a consignment, a message), or a file's name."""
-    evidence_sha256: Line = ""
-    """Of the file."""
+    who: Annotated[Literal["person", "authority", "recipient"], about("Who was told.")] = "person"
+    recipient: Annotated[Line, about("Who was given what is erased.", metavar="ID", absent="the only one")] = ""
+    how: Annotated[
+        Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"],
+        about("How the recipient was told, or why nobody told them."),
+    ] = ""
+    evidence: Annotated[
+        Line,
+        about(
+            "Of what proves it: the authority's, a consignment, a message.",
+            "Proof, a reference: theirs, a consignment, a message",
+            eg=("IC-301234-X9Y8",),
+        ),
+    ] = ""
+    evidence_sha256: Annotated[
+        Line,
+        about(
+            "SHA-256 of the file that proves it, whose name is the evidence.",
+            "Or a file that proves it: name and SHA-256 are kept",
+        ),
+    ] = ""
 
 
 @operation(Told, "request_told", roles=KEEPERS)
@@ -261,7 +309,7 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
 class Withdraw(OfRequest, frozen=True):
     """The person takes it back."""
 
-    reason: Note = ""
+    reason: Annotated[Note, about("What they said.", "What they said")] = ""
 
 
 @operation(Withdraw, "request_withdraw", roles=KEEPERS)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.core.showing import many
-from gate.operations.operation import KEEPERS, Caller, Line, MayWait, Note, Proposed, Request, SecondPerson, operation
+from gate.operations.operation import (
+    KEEPERS,
+    Caller,
+    Line,
+    MayWait,
+    Note,
+    Proposed,
+    Request,
+    SecondPerson,
+    about,
+    operation,
+)
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -44,12 +55,10 @@ class Carried(MayWait, frozen=True, kw_only=True):
 class CarryOut(Request[Carried], frozen=True):
     """Erase what a granted request asks for; without ``execute`` only say what would go, also before it is granted."""
 
-    request: Line
-    execute: bool = False
-    digest: Line = ""
-    """That of a dry run: what it showed goes, or nothing does (``plan_changed``)."""
-    reason: Note = ""
-    """Why, kept until the request forgets the person."""
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    execute: Annotated[bool, about("Erase; else only say what would go.")] = False
+    digest: Annotated[Line, about("That of a dry run: what it showed goes, or nothing does (plan_changed).")] = ""
+    reason: Annotated[Note, about("Why; kept until the request forgets the person.", "Why")] = ""
 
 
 def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Proposed[CarryOut] | None:

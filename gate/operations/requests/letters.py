@@ -9,7 +9,7 @@ import base64
 import hashlib
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import UNSET
 
@@ -23,7 +23,7 @@ from gate.core.showing import london_day
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.exports.spoken import spoken_number
-from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.facts import bodies, last, said, statements
 from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, day_of, load
@@ -65,19 +65,16 @@ class Rendered(Response, frozen=True):
 class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     """A letter of a request, rendered; with ``send`` it goes out by mail."""
 
-    request: Line
-    on: date | None = None
-    """The day that stands on it; ``None``: today."""
-    kind: LetterKind
-    pack: Line = ""
-    """Name of the file that goes with a response."""
-    recipient: Line = ""
-    """Id of whom a letter to a recipient of what is erased is for; empty: the only one."""
-    to: Note = ""
-    """E-mail or postal address of the recipient."""
-    proof: Line = ""
-    """Name of the page of proofs that goes with it (``request_proof``)."""
-    send: bool = False
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    on: Annotated[date | None, about("The day that stands on it.", "The day it happened", absent="today")] = None
+    kind: Annotated[LetterKind, about("Which letter.", metavar="KIND")]
+    pack: Annotated[Line, about("The name of the pack that goes with an answer.")] = ""
+    recipient: Annotated[Line, about("Who was given what is erased.", metavar="ID", absent="the only one")] = ""
+    to: Annotated[
+        Note, about("Their e-mail or postal address.", "Their e-mail or postal address", metavar="ADDRESS")
+    ] = ""
+    proof: Annotated[Line, about("Name of the page of proofs that goes with it (request_proof).")] = ""
+    send: Annotated[bool, about("Send it by mail, to the address in the request.")] = False
 
 
 @operation(WriteLetter, "request_letter", roles=KEEPERS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import State
 from gate.core.requests import forbidden, possible
-from gate.operations.operation import READERS, Caller, Line, Page, Paged, Request, Response, operation
+from gate.operations.operation import READERS, Caller, Line, Masked, Page, Paged, Request, Response, about, operation
 from gate.operations.requests.standing import Standing, freed_of, open_standings, read, standing_of
 from gate.operations.requests.steps import load
 from gate.store import requests as book
@@ -21,12 +21,10 @@ class ListOf(Paged[Page[Standing]], frozen=True):
     """Requests that are not over, or of which recipients are to be told, the one due first at the top; or all, or those
     in a state, newest first."""
 
-    text: Line | None = None
-    """Only those in whose reference, kind, state, name or number it stands."""
-    state: State | None = None
-    everything: bool = False
-    masked: bool = False
-    """Hide part of each number."""
+    text: Annotated[Line | None, about("Only those in whose reference, kind, state, name or number it stands.")] = None
+    state: Annotated[State | None, about("Only those in this state.")] = None
+    everything: Annotated[bool, about("Those that are over too, newest first.")] = False
+    masked: Masked = False
 
 
 @operation(ListOf, "request_list", roles=READERS)
@@ -70,9 +68,8 @@ class Shown(Standing, frozen=True):
 class Show(Request[Shown], frozen=True):
     """One request with every fact of its course."""
 
-    request: Line
-    masked: bool = False
-    """Hide part of each number."""
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    masked: Masked = False
 
 
 @operation(Show, "request_show", roles=READERS)

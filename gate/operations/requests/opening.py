@@ -13,7 +13,7 @@ from gate.core.facts.requests import AskedBy, Opened
 from gate.core.request_words import Asks
 from gate.core.terms import Scope
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, about, operation
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import day_of, load, numbers_of, shown, take
 from gate.store import requests as book
@@ -31,23 +31,27 @@ _MOST_NUMBERS: Final = 50
 class Open(Request[Standing], frozen=True):
     """A person asks for something. An objection holds from the next call."""
 
-    asks: Asks
-    channel: Channel
-    name: Line = ""
-    contact: Note = ""
-    """E-mail or postal address."""
-    numbers: Numbers = ()
-    about: Note = ""
-    since: Moment | None = None
-    """The call that it is about was made from here …"""
-    until: Moment | None = None
-    """… to here."""
-    received: date | None = None
-    """``None``: today."""
-    written: bool | None = None
-    """``None``: by the channel."""
-    scope: Scope | None = None
-    """Of an objection: ``all`` where they want no calls at all; ``None``: marketing."""
+    asks: Annotated[Asks, about("What is asked for.", metavar="KIND")]
+    channel: Annotated[Channel, about("How it came.")]
+    name: Annotated[Line, about("Who asks.", "Who asks")] = ""
+    contact: Annotated[Note, about("E-mail or postal address for the answer.", "E-mail or postal address")] = ""
+    numbers: Annotated[
+        Numbers,
+        about(
+            "A number of theirs, in any spelling; repeat for more.",
+            "Numbers of theirs, in any spelling",
+            metavar="NUMBER",
+        ),
+    ] = ()
+    about: Annotated[Note, about("What it is about, in their words.", "What it is about, in their words")] = ""
+    since: Annotated[Moment | None, about("The call that it is about was made at this time or later.")] = None
+    until: Annotated[Moment | None, about("The call that it is about was made before this time.")] = None
+    received: Annotated[date | None, about("The day it came.", "The day it came", absent="today")] = None
+    written: Annotated[bool | None, about("Whether it is in writing.", absent="by how it came")] = None
+    scope: Annotated[
+        Scope | None,
+        about("Of an objection: 'all' where they want no calls at all, service calls included.", absent="marketing"),
+    ] = None
 
 
 @operation(Open, "request_open", roles=KEEPERS)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.facts import requests as kinds
 from gate.core.facts.recordings import RecordingErased
 from gate.core.request_words import Asks
 from gate.errors import RefusedError
 from gate.exports import proof_page
-from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, load
 from gate.store import proving as kept
@@ -47,7 +47,7 @@ class RequestProof(Response, frozen=True):
 class Prove(Request[RequestProof], frozen=True):
     """The leaves of a request with their proofs."""
 
-    request: Line
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
 
 
 @operation(Prove, "request_proof", roles=KEEPERS)

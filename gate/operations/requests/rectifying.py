@@ -14,7 +14,7 @@ from msgspec import UNSET
 from gate.core import request_words as events
 from gate.core.facts.requests import Rectification
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Note, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Note, about, operation
 from gate.operations.requests.course import OfRequest
 from gate.operations.requests.facts import STATEMENT
 from gate.operations.requests.standing import Standing
@@ -40,10 +40,24 @@ _RECORDS: Final = {
 class Rectify(OfRequest, frozen=True, kw_only=True):
     """Keep what is right as a statement beside the records that are wrong."""
 
-    statement: Note
-    """What was wrong, and what is right: in words that go to the person, and to whoever was given the records."""
-    records: Annotated[tuple[Line, ...], msgspec.Meta(max_length=50)] = ()
-    """Ids of calls, recordings, consents and objections; none: it stands with the request alone."""
+    statement: Annotated[
+        Note,
+        about(
+            "What was wrong and what is right; it goes into the letters.",
+            "What was wrong and what is right",
+            eg=("The name is Ann Lee, not Anne Leigh.",),
+        ),
+    ]
+    records: Annotated[
+        tuple[Line, ...],
+        msgspec.Meta(max_length=50),
+        about(
+            "A call, recording, consent or objection; repeat for more.",
+            "Beside which records: ids of calls, consents …",
+            metavar="ID",
+            ids=("call", "recording", "consent", "objection"),
+        ),
+    ] = ()
 
 
 @operation(Rectify, "request_rectify", roles=KEEPERS)

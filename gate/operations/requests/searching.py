@@ -17,7 +17,7 @@ from gate.core import request_words as events
 from gate.core.facts.requests import Looked
 from gate.core.outcomes import outcome
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, about, operation
 from gate.operations.requests.opening import Numbers
 from gate.operations.requests.steps import allowed, amend, day_of, load, numbers_of, take, told_of
 from gate.operations.retention.erasing import hold_of
@@ -200,16 +200,26 @@ def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[Row]) -> list
 class Search(Request[Found], frozen=True):
     """Find what is held of the person."""
 
-    request: Line
-    on: date | None = None
-    """The day it happened; ``None``: today."""
-    numbers: Numbers = ()
-    since: Moment | None = None
-    until: Moment | None = None
-    calls: Annotated[tuple[Line, ...], msgspec.Meta(max_length=1000)] = ()
-    """Just these."""
-    everything: bool = False
-    """At any time, whatever span the request names."""
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    on: Annotated[date | None, about("The day it happened.", "The day it happened", absent="today")] = None
+    numbers: Annotated[
+        Numbers,
+        about(
+            "A number of theirs, in any spelling; repeat for more.",
+            "More numbers of theirs, in any spelling",
+            metavar="NUMBER",
+        ),
+    ] = ()
+    since: Annotated[Moment | None, about("Calls made at this time or later.")] = None
+    until: Annotated[Moment | None, about("Calls made before this time.")] = None
+    calls: Annotated[
+        tuple[Line, ...],
+        msgspec.Meta(max_length=1000),
+        about("Just this call; repeat for more.", metavar="ID", ids=("call",)),
+    ] = ()
+    everything: Annotated[
+        bool, about("At any time, whatever call the request names.", "At any time, whatever call the request names")
+    ] = False
 
 
 @operation(Search, "request_search", roles=KEEPERS)

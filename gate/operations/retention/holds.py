@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import UNSET
@@ -18,14 +18,17 @@ from gate.operations.operation import (
     READERS,
     Caller,
     Line,
+    Masked,
     MayWait,
     Note,
+    Number,
     Page,
     Paged,
     Proposed,
     Request,
     Response,
     SecondPerson,
+    about,
     operation,
     plan_changed,
     plan_digest,
@@ -61,14 +64,19 @@ class HoldAdded(Response, frozen=True, kw_only=True, omit_defaults=True):
 class HoldAdd(Request[HoldAdded], frozen=True):
     """Keep the recordings of one of these three until the hold is released."""
 
-    reason: Note
-    reference: Line
-    """Where the matter is kept: a case, a claim, a request."""
-    recording_id: Line | None = None
-    call_id: Line | None = None
-    number: Line | None = None
-    restriction: bool = False
-    """They may not be opened either (LAW 4.7)."""
+    reason: Annotated[Note, about("Why; kept in the log.", "Reason")]
+    reference: Annotated[
+        Line,
+        about(
+            "Where the matter is kept: a case, a claim, a request.", "Where the matter is kept", eg=("case 17/2026",)
+        ),
+    ]
+    recording_id: Annotated[Line | None, about("Hold this recording.", metavar="ID", ids=("recording",))] = None
+    call_id: Annotated[Line | None, about("Hold what belongs to this call.", metavar="ID", ids=("call",))] = None
+    number: Annotated[Number | None, about("Hold every recording of calls to this number, those to come too.")] = None
+    restriction: Annotated[
+        bool, about("They may not be played or exported either.", "Nobody may open them either: a restriction")
+    ] = False
 
 
 @operation(HoldAdd, "hold_add", roles=KEEPERS)
@@ -162,12 +170,15 @@ class HoldReleased(MayWait, frozen=True):
 class HoldRelease(Request[HoldReleased], frozen=True):
     """A hold ends; the log keeps it."""
 
-    hold_id: Line
-    reason: Note
-    told_on: date | None = None
-    """The day on which the person was told that a restriction which they had asked for ends (Article 18(3))."""
-    digest: Line = ""
-    """Of the hold and the recordings that it keeps: where they have changed it stays (``plan_changed``)."""
+    hold_id: Annotated[Line, about("Id of the hold, or its beginning.", ids=("hold",))]
+    reason: Annotated[Note, about("Why it ends; kept in the log.", "Reason, kept in the log")]
+    told_on: Annotated[
+        date | None,
+        about("When the person was told who asked for the restriction.", "Told the person who asked for it, on"),
+    ] = None
+    digest: Annotated[
+        Line, about("Of the hold and the recordings that it keeps: where they have changed it stays (plan_changed).")
+    ] = ""
 
 
 def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Proposed[HoldRelease]:
@@ -265,13 +276,13 @@ class HoldRow(Response, frozen=True):
 class HoldList(Paged[Page[HoldRow]], frozen=True):
     """The holds in force."""
 
-    number: Line | None = None
-    released: bool = False
-    """Those that are over too."""
-    text: Line | None = None
-    """Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."""
-    masked: bool = False
-    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+    number: Annotated[Number | None, about("Only those on this number.")] = None
+    released: Annotated[bool, about("Those that are over too.")] = False
+    text: Annotated[
+        Line | None,
+        about("Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."),
+    ] = None
+    masked: Masked = False
 
 
 @operation(HoldList, "hold_list", roles=READERS)

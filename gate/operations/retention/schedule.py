@@ -20,6 +20,7 @@ from gate.operations.operation import (
     Paged,
     Request,
     Response,
+    about,
     operation,
 )
 
@@ -148,9 +149,10 @@ class Sweep(Response, frozen=True, kw_only=True, omit_defaults=True):
 class RetentionSweep(Request[Sweep], frozen=True):
     """What a sweep would erase; with ``execute``, the digest of such a dry run, erase it."""
 
-    execute: Line | None = None
-    reason: Note = ""
-    """Why it is done by hand; kept in the log."""
+    execute: Annotated[
+        Line | None, about("Erase what the dry run of this digest showed, and nothing else.", metavar="DIGEST")
+    ] = None
+    reason: Annotated[Note, about("Why it is done by hand; kept in the log.")] = ""
 
 
 @operation(RetentionSweep, "retention_sweep", roles=KEEPERS, streams=True)
@@ -187,7 +189,7 @@ class Forecast(Response, frozen=True):
 class RetentionForecast(Request[Forecast], frozen=True):
     """What goes on each of the next days."""
 
-    days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
+    days: Annotated[int, msgspec.Meta(ge=0, le=3660), about("How far to look, in days.")] = 30
 
 
 @operation(RetentionForecast, "retention_forecast", roles=EVERYBODY)
@@ -213,7 +215,7 @@ class DueRecording(Response, frozen=True):
 class RetentionDay(Paged[Page[DueRecording]], frozen=True):
     """The recordings that go on a day, held ones among them."""
 
-    day: date
+    day: Annotated[date, about("In place of counts: what goes on this day.", "Day")]
 
 
 @operation(RetentionDay, "retention_day", roles=READERS)

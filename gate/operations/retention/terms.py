@@ -20,7 +20,7 @@ from gate.core.retention import add_months
 from gate.core.showing import LONDON
 from gate.errors import RefusedError
 from gate.log import Logger
-from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Response, operation
+from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Response, about, operation
 from gate.store import said
 from gate.store import terms as kept
 from gate.types import Row
@@ -193,8 +193,7 @@ class TermsNow(Response, frozen=True, kw_only=True):
 class RetentionTermsShow(Request[TermsNow], frozen=True):
     """The terms of call records, refused attempts, requests that are over and idle contacts, and what is due."""
 
-    days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
-    """How far to look ahead."""
+    days: Annotated[int, msgspec.Meta(ge=0, le=3660), about("How far to look ahead, in days.")] = 30
 
 
 WORDS: Final[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from gate.exports.letter_copies import outdated
 from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
-from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
+from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
 from gate.store import queries
@@ -129,8 +129,7 @@ class GateStatus(Response, frozen=True, kw_only=True):
 class Status(Request[GateStatus], frozen=True):
     """How the gate is."""
 
-    masked: bool = False
-    """Hide part of each number."""
+    masked: Masked = False
 
 
 @operation(Status, "status", roles=EVERYBODY, polled=True)

@@ -1,0 +1,125 @@
+"""What the fields of a request are to people, read from its declaration.
+
+A field says it once, by ``gate.operations.operation.about`` and its type: command, form, completion, manual page and
+reference are made from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from gate.operations.operation import Request
+
+
+class Kind(StrEnum):
+    """How a value is typed."""
+
+    TEXT = "text"
+    FLAG = "flag"
+    COUNT = "count"
+    DAY = "day"
+    MOMENT = "moment"
+    CHOICE = "choice"
+    OTHER = "other"
+    """An object or the like: for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestField:
+    """A field of a request."""
+
+    name: str
+    kind: Kind
+    description: str
+    label: str
+    examples: tuple[str, ...]
+    choices: tuple[str, ...]
+    """Of a ``CHOICE``, without the empty one."""
+    least: int | None
+    most: int | None
+    """Bounds of a ``COUNT``."""
+    many: bool
+    """It takes several values of its kind."""
+    needed: bool
+    default: Any
+    """None where it has none."""
+    metavar: str
+    ids: tuple[str, ...]
+    absent: str
+    """What holds where it is not given."""
+
+
+@cache
+def fields_of(request: type[Request[Any]]) -> Mapping[str, RequestField]:
+    """The fields by their names, in the order in which they are declared; those of pages last."""
+    told = inspect.type_info(request)
+    assert isinstance(told, inspect.StructType)  # noqa: S101 - every request is one
+    found = {each.name: _field(each) for each in told.fields}
+    return {name: found[name] for name in sorted(found, key=_PAGE.find)}
+
+
+_PAGE = "-sort-before-after-limit"
+
+
+def _field(field: inspect.Field) -> RequestField:
+    kind, schema, extra = _unwrapped(field.type)
+    many = isinstance(kind, inspect.VarTupleType | inspect.ListType)
+    if isinstance(kind, inspect.VarTupleType | inspect.ListType):
+        kind, inner_schema, inner_extra = _unwrapped(kind.item_type)
+        schema, extra = inner_schema | schema, inner_extra | extra
+    choices: tuple[str, ...] = tuple(extra.get("choices", ()))
+    if isinstance(kind, inspect.EnumType):
+        choices = tuple(str(each.value) for each in kind.cls)
+    elif isinstance(kind, inspect.LiteralType):
+        choices = tuple(str(each) for each in kind.values if each)
+    count = kind if isinstance(kind, inspect.IntType) else None
+    default = None if field.default is msgspec.NODEFAULT else field.default
+    return RequestField(
+        name=field.name,
+        kind=Kind.CHOICE if choices else _KINDS.get(type(kind), Kind.OTHER),
+        description=schema.get("description", ""),
+        label=schema.get("title") or field.name.replace("_", " ").capitalize(),
+        examples=tuple(map(str, schema.get("examples", ()))),
+        choices=choices,
+        least=count.ge if count else None,
+        most=count.le if count else None,
+        many=many,
+        needed=field.required,
+        default=default,
+        metavar=extra.get("metavar", ""),
+        ids=tuple(extra.get("ids", ())),
+        absent=extra.get("absent", ""),
+    )
+
+
+def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any], dict[str, Any]]:
+    """The type without what is said of it and without None, and what is said: of the whole before of its part."""
+    schema: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    while True:
+        if isinstance(kind, inspect.Metadata):
+            schema, extra = (kind.extra_json_schema or {}) | schema, (kind.extra or {}) | extra
+            kind = kind.type
+        elif isinstance(kind, inspect.UnionType):
+            rest = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
+            if len(rest) != 1:
+                return kind, schema, extra
+            kind = rest[0]
+        else:
+            return kind, schema, extra
+
+
+_KINDS: Mapping[type[inspect.Type], Kind] = {
+    inspect.StrType: Kind.TEXT,
+    inspect.BoolType: Kind.FLAG,
+    inspect.IntType: Kind.COUNT,
+    inspect.DateType: Kind.DAY,
+    inspect.DateTimeType: Kind.MOMENT,
+}
