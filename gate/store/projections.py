@@ -75,7 +75,10 @@ class _Set(NamedTuple):
     table: str
     name: str
     value: Value
-    personal: bool = False
+    sort: Sort | None = None
+    """Of text: what stands there."""
+    many: bool = False
+    """A list of them, as JSON."""
     later: bool = False
 
 
@@ -87,8 +90,9 @@ def _columns(body: type[Body]) -> Iterator[_Set]:
     for name, hint, marks in marked(body):
         for mark in marks:
             if isinstance(mark, Column):
-                personal = any(isinstance(each, Sort) and each.personal for each in marks)
-                yield _Set(own, mark.name or name, _field(name, hint), personal, mark.later)
+                sort = next((each for each in marks if isinstance(each, Sort)), None)
+                many = any(get_origin(each) is list for each in _types(hint))
+                yield _Set(own, mark.name or name, _field(name, hint), sort, many, mark.later)
 
 
 def _derive(values: Mapping[str, Value]) -> Derive:
@@ -108,7 +112,7 @@ def _table(subject: Subject, key: str, *, personal: tuple[str, ...] = (), **how:
         key=key,
         makers=frozenset(kind for kind, body in CATALOGUE.items() if body.marks.makes and body.marks.about is subject),
         derive={kind: _derive({each.name: each.value for each in columns}) for kind, columns in of.items() if columns},
-        personal=tuple(dict.fromkeys([*(each.name for each in every if each.personal), *personal])),
+        personal=tuple(dict.fromkeys([*(each.name for each in every if each.sort and each.sort.personal), *personal])),
         later=frozenset(each.name for each in every if each.later),
         **how,
     )
@@ -123,6 +127,21 @@ REGISTER_IMPORTS = _table(Subject.REGISTER, "import_id")
 REQUESTS = _table(Subject.REQUEST, "id")
 RECEIPTS = _table(Subject.RECEIPT, "id", hashed=True)
 TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS)
+
+_NUMBERS: Final = {each.table: each for columns in _SET.values() for each in columns if each.sort is Sort.NUMBER}
+NUMBER_OF: Final = {
+    table.name: f"SELECT {_NUMBERS[table.name].name} AS number FROM {table.name} WHERE {table.key} = ?"  # noqa: S608
+    for table in TABLES
+    if table.name in _NUMBERS and not _NUMBERS[table.name].many
+}
+"""Table -> how the number of a row is found by its key."""
+NUMBERS: Final = tuple(
+    f"SELECT DISTINCT value AS number FROM {table}, json_each({table}.{each.name})"  # noqa: S608 - the code's names
+    if each.many
+    else f"SELECT DISTINCT {each.name} AS number FROM {table} WHERE {each.name} <> ''"  # noqa: S608
+    for table, each in _NUMBERS.items()
+)
+"""Every number in clear of every derived table, in E.164."""
 
 TOUCHED: dict[str, tuple[tuple[Table, Derive], ...]] = {
     kind: tuple((table, table.derive[kind]) for table in TABLES if kind in table.derive)

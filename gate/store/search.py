@@ -22,6 +22,7 @@ from gate.core.finding import terms
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
 from gate.store.paging import Way, Window, no_place, window
+from gate.store.projections import NUMBER_OF
 from gate.store.queries import Source, decoded
 from gate.store.sorting import order_of, sorted_window
 from gate.types import Row
@@ -329,10 +330,7 @@ def taken_by(tx: Source, recording_id: str, actor: str) -> bool:
 # --- a number in full -----------------------------------------------------------------------------------------------
 
 _NUMBERS = {
-    "call": "SELECT number FROM calls WHERE call_id = ?",
-    "objection": "SELECT number FROM objections WHERE id = ?",
-    "consent": "SELECT number FROM consents WHERE id = ?",
-    "hold": "SELECT number FROM holds WHERE id = ?",
+    **{table.removesuffix("s"): sql for table, sql in NUMBER_OF.items()},
     "request": "SELECT coalesce((SELECT group_concat(value, ', ') FROM json_each(requests.numbers)), name) AS number"
     " FROM requests WHERE id = ?",
 }

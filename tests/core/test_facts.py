@@ -12,7 +12,7 @@ import pytest
 from gate.core.evidence import canonical, commitment, leaf_bytes
 from gate.core.facts import CATALOGUE, Body, derived, read
 from gate.core.facts.fact import fact, marked
-from gate.core.facts.marks import COLUMN, Id, Maybe, Sort, Subject, Term, Words
+from gate.core.facts.marks import COLUMN, OWN, Id, Maybe, Rests, Sort, Subject, Term, Words
 from tests import kinds
 
 DATA = Path(__file__).parents[1] / "data"
@@ -113,3 +113,25 @@ def test_a_new_kind_is_one_class():
         assert derived.personal("lent") == ("to",)
     finally:
         CATALOGUE.pop("lent", None)
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind in CATALOGUE if CATALOGUE[kind].marks.term))
+def test_what_is_personal_is_found_by_what_takes_it(kind):
+    """Erasure and terms look for facts by their call, their request, their record, or by the words that stand alone."""
+    body, marks = CATALOGUE[kind], CATALOGUE[kind].marks
+    if marks.term is Term.CALLS:
+        assert marks.about is Subject.CALL or "call_id" in body.__struct_encode_fields__
+    if marks.term is Term.REQUESTS:
+        assert marks.about in (Subject.REQUEST, Subject.HOLD, Subject.ANY) or kind in derived.ALONE
+    if marks.about in OWN:
+        (name,) = derived.personal(kind)
+        assert derived.sorts(body)[name] is Sort.WORDS, "a person is looked for in the words of the gate's own facts"
+        assert (kind in derived.ALONE) == (marks.rests is Rests.NOTHING)
+
+
+def test_what_has_no_term_is_what_is_kept_for_a_reason_of_its_own():
+    stays = {kind for kind in CATALOGUE if CATALOGUE[kind].marks.term is Term.STAYS}
+    assert stays == {
+        *("objection", "objection_removed", "consent", "consent_withdrawn"),  # a wish, and what proves an agreement
+        *("exported", "bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
+    }

@@ -23,6 +23,7 @@ from gate.core.facts.marks import (
     Subject,
     Term,
     Time,
+    Trace,
 )
 
 
@@ -45,7 +46,7 @@ class _Attempt(Body, frozen=True, kw_only=True):
 
     number: Annotated[Number, COLUMN]
     """E.164; empty where its spelling was refused."""
-    raw: Annotated[Number, COLUMN]
+    raw: Annotated[Trace, COLUMN]
     """As it was dialled."""
     verdict: Annotated[Code, COLUMN]
     reason: Annotated[Code, COLUMN]
@@ -55,7 +56,7 @@ class _Attempt(Body, frozen=True, kw_only=True):
     source: Annotated[Maybe[Firm], COLUMN] = UNSET
     """Address and port that it came from; ``ask``, ``ingest``, ``siprec``."""
     codecs: Maybe[list[Code]] = UNSET
-    sip_call_id: Annotated[Maybe[Number], COLUMN] = UNSET
+    sip_call_id: Annotated[Maybe[Trace], COLUMN] = UNSET
     """May hold a number or an address, as the phone made it."""
 
 
@@ -225,7 +226,7 @@ class Receipt(Body, frozen=True, kw_only=True):
     """The callee's receipt (``gate.core.receipts``)."""
 
     call_id: Annotated[Id, COLUMN]
-    code: Annotated[Number, Column("number")]
+    code: Annotated[Trace, Column("number")]
     """Stands for the number of whoever was called, as the number of an objection does."""
     decision: Annotated[int, COLUMN]
     """Leaf of the decision."""

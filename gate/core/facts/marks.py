@@ -25,14 +25,15 @@ class Sort(Enum):
     CODE = "a word of the gate's own or of its configuration, or its sentence"
     TIME = "a day or a time"
     FIRM = "the firm, its staff, its machines: an account, an address of the network, a path, one of its own numbers"
-    NUMBER = "a person's telephone number, or what stands for it"
+    NUMBER = "a person's telephone number, in E.164"
+    TRACE = "what leads to a person: a number as it was dialled, the code of a receipt, a phone's own id of a call"
     PERSON = "a person: a name, an address, what they agreed to"
     WORDS = "what people wrote in their own words: anybody may be named"
 
     @property
     def personal(self) -> bool:
         """A person is named there, or may be."""
-        return self in (Sort.NUMBER, Sort.PERSON, Sort.WORDS)
+        return self in (Sort.NUMBER, Sort.TRACE, Sort.PERSON, Sort.WORDS)
 
 
 Id = Annotated[str, Sort.ID]
@@ -40,6 +41,7 @@ Code = Annotated[str, Sort.CODE]
 Time = Annotated[str, Sort.TIME]
 Firm = Annotated[str, Sort.FIRM]
 Number = Annotated[str, Sort.NUMBER]
+Trace = Annotated[str, Sort.TRACE]
 Person = Annotated[str, Sort.PERSON]
 Words = Annotated[str, Sort.WORDS]
 Maybe: TypeAlias = T | UnsetType

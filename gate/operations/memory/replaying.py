@@ -33,6 +33,7 @@ from gate.ports import Fact
 from gate.store import kept, requests
 from gate.store.acts import REPLAYED_BY
 from gate.store.journal import Read
+from gate.store.projections import NUMBERS
 from gate.store.queries import Source, marks
 from gate.types import Row
 
@@ -54,14 +55,7 @@ _WHY: Final = "replayed from the memory journal: the store was put back from bef
 _OVER: Final = (
     "({0}_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM facts WHERE facts.subject = row.id AND facts.kind = '{1}'))"
 )
-_NUMBERS: Final = (
-    "SELECT DISTINCT number FROM calls WHERE number <> ''",
-    "SELECT DISTINCT number FROM objections WHERE number IS NOT NULL",
-    "SELECT DISTINCT number FROM consents WHERE number IS NOT NULL",
-    "SELECT DISTINCT number FROM holds WHERE number IS NOT NULL",
-    "SELECT DISTINCT '+' || number FROM contacts",
-    "SELECT DISTINCT value FROM requests, json_each(requests.numbers) WHERE numbers IS NOT NULL",
-)
+_CONTACTS: Final = "SELECT DISTINCT '+' || number AS number FROM contacts"
 
 
 def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
@@ -136,7 +130,7 @@ def _sorted(acts: Sequence[Row]) -> dict[str, dict[str, Row]]:
 
 
 def _numbers(source: Source) -> set[str]:
-    return {next(iter(row.values())) for sql in _NUMBERS for row in source.query(sql)}
+    return {row["number"] for sql in (*NUMBERS, _CONTACTS) for row in source.query(sql)}
 
 
 def _standing(of: dict[str, dict[str, Row]], kind: str, ended: str) -> list[Row]:

@@ -90,6 +90,7 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
 
 _SORTS: Final = {
     Sort.NUMBER: "telephone number",
+    Sort.TRACE: "what leads to it: as it was dialled, a receipt's code",
     Sort.PERSON: "name and how they are reached",
     Sort.WORDS: "what was written about them",
 }
