@@ -134,4 +134,5 @@ def test_what_has_no_term_is_what_is_kept_for_a_reason_of_its_own():
     assert stays == {
         *("objection", "objection_removed", "consent", "consent_withdrawn"),  # a wish, and what proves an agreement
         *("exported", "bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
+        "register_imported",  # what every decision rests on, with why an odd file was taken
     }

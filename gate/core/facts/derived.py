@@ -74,7 +74,8 @@ ALONE: Final = {kind: name for kind, name in _WORDS.items() if CATALOGUE[kind].m
 """Kinds of the gate's own on whose body nothing rests, and where people's words stand in it: they go with a person whom
 they name, and after their term."""
 STANDING_WORDS: Final = {kind: name for kind, name in _WORDS.items() if kind not in ALONE}
-"""Kinds that had words beside what rests on them, before these were a fact of their own (``retention.Beside``)."""
+"""Kinds with words beside what rests on them: of most, from before these were a fact of their own
+(``retention.Beside``)."""
 STANDS: Final = frozenset(_kinds(lambda marks: marks.rests is Rests.LOG))
 """Kinds whose body stays, whoever stands in it: something else rests on it."""
 OF_A_RECORD: Final = frozenset(_kinds(lambda marks: marks.rests is Rests.RECORD))

@@ -113,7 +113,7 @@ class Subject(Enum):
 
 
 _RECORDS: Final = (Subject.HOLD, Subject.OBJECTION, Subject.CONSENT, Subject.REQUEST)
-OWN: Final = (Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
+OWN: Final = (Subject.REGISTER, Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
 """The gate's own: no record of a person stands behind these."""
 
 

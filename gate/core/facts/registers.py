@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from msgspec import UNSET
 
 from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import COLUMN, Code, Firm, From, Id, Maybe, Sort, Subject, Time
+from gate.core.facts.marks import COLUMN, Code, Firm, From, Id, Maybe, Rests, Sort, Subject, Term, Time, Words
 
 
 @fact(
     "register_imported",
     Subject.REGISTER,
+    term=Term.STAYS,
+    rests=Rests.LOG,
     makes=True,
     sets={"leaf_index": From.LEAF, "at": From.AT, "actor": From.ACTOR},
 )
@@ -34,7 +36,7 @@ class RegisterImported(Body, frozen=True, kw_only=True):
     added: Annotated[Maybe[int], COLUMN] = UNSET
     removed: Annotated[Maybe[int], COLUMN] = UNSET
     accepted_shrink: Annotated[Maybe[bool], COLUMN] = UNSET
-    accepted: Maybe[Code] = UNSET
+    accepted: Maybe[Words] = UNSET
     """Why a file was taken that cannot be the whole register."""
     implausible: Maybe[Code] = UNSET
     first_seen: Maybe[Time | None] = UNSET
