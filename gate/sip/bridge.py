@@ -100,7 +100,19 @@ class Bridge:
         )  # fmt: skip
         leg.on_late_answer = partial(self.unattended, route)
         leg.ask_again = self.ask_again
+        leg.on_not_heard = self.safely(lambda: self.hung_up("gate", "no_ack"))
         return leg
+
+    def invite_leaves(self, leg: Leg, route: Route) -> None:
+        """An INVITE is about to leave: the next start and whoever answers it besides are to be known."""
+        self.keep_legs()
+        self.engine.forks.follow(self, leg, route)
+
+    def answered_after_all(self, route: Route) -> None:
+        """An INVITE that was over for this trunk is answered, and hung up on: nobody rings them again."""
+        self.unattended(route)
+        if self.phase == "dialling" and not (self.rung or self.route.emergency):
+            self.give_up(self.pending.refusal, "answered_late")
 
     def ask_again(self, after: str, send: Callable[[], None]) -> None:
         """Another INVITE of this call is ready: ``send()`` once it is decided anew that it may leave. ``after``: what

@@ -192,7 +192,7 @@ class CallInBridge(Bridge):
         invite.mark = self.engine.loops.mark(self.id, str(sip_call_id))
         leg.hops = invite.max_forwards = max(0, self._hops - 1)
         leg.good_local = body.getCopy()
-        leg.before_invite = self.keep_legs
+        leg.before_invite = partial(self.invite_leaves, leg, self.route)
         leg.recvEvent(invite)
         self.later(self.engine.calls_in.wanted(self.calling.own).ring_seconds, partial(self._no_answer_at, leg))
 

@@ -1,10 +1,14 @@
 """A carrier that forks may have two callees answer one INVITE (RFC 3261 13.2.2.4): the call goes on with the first, the
-other one is acknowledged and hung up on at once. Nothing of its SDP is looked at, and no audio reaches it."""
+other one is acknowledged and hung up on at once. Nothing of its SDP is looked at, and no audio reaches it.
+
+So is whoever answers an INVITE that is over: it was busy elsewhere, taken back, or had no answer in time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import structlog
 
@@ -15,8 +19,12 @@ from gate.sip.sippy_adapter.classes import SipURL
 from gate.sip.sippy_adapter.patches import guarded
 
 if TYPE_CHECKING:
+    from gate.sip.bridge import Bridge
     from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
+    from gate.sip.peers import DialogPeer
+    from gate.sip.routes import Route
+    from gate.sip.sippy_adapter.leg import Leg
 
 _log = structlog.get_logger("gate.sip")
 
@@ -24,49 +32,118 @@ KEPT_SECONDS = 64.0
 """How long a callee's 200 may be repeated."""
 
 
+@dataclass(slots=True)
+class Invited:
+    """An INVITE that has left: what is needed of it when somebody answers it after its end, and none of its call, for
+    there are many."""
+
+    leg: ref[Leg]
+    bridge: ref[Bridge]
+    call_id: str
+    route: Route
+    peer: DialogPeer
+    flow: Endpoint | None
+    username: str
+    password: str
+    local: str
+    remote: str
+    """To, without a tag."""
+    first: str = ""
+    """Tag of the callee whose answer came first."""
+    told: bool = False
+    """Somebody was hung up on, and the call manager knows."""
+
+
 class Forks:
     """The second and further answers to INVITEs of the gate."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._invited: dict[tuple[str, str], Invited] = {}
+        """By SIP Call-ID and our tag."""
         self._ended: dict[tuple[str, str], tuple[bytes, Address]] = {}
         """SIP Call-ID and the callee's tag -> our ACK."""
         self.ended = 0
 
+    def follow(self, bridge: Bridge, leg: Leg, route: Route) -> None:
+        """An INVITE of this leg's is about to leave."""
+        key = (str(leg.cId), str(leg.lTag))
+        if key not in self._invited:
+            here = (leg.flow or leg.transactions.l4r.getServer(route.address)).getSIPaddr()
+            self._invited[key] = Invited(
+                ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
+                leg.lUri.localStr(here), leg.rUri.localStr(here),
+            )  # fmt: skip
+            self._engine.after(KEPT_SECONDS, partial(self._look, key))
+
+    def _look(self, key: tuple[str, str], *, last: bool = False) -> None:
+        """It is forgotten between one and two such times after its end."""
+        if last:
+            del self._invited[key]
+        else:
+            leg = self._invited[key].leg()
+            self._engine.after(KEPT_SECONDS, partial(self._look, key, last=leg is None or leg.over))
+
     def takes(self, response: SipMessage, source: Address, endpoint: Endpoint) -> bool:
-        """True for a 2xx of another callee than the one that the call goes on with."""
+        """True for a 2xx of another callee than the one that the call goes on with, and for one that is repeated."""
         if response.cseq_method != "INVITE" or not 200 <= response.code < 300 or not response.to_tag:
             return False
-        leg = self._engine.transactions.leg_by(response.call_id, response.from_tag)
-        first = leg.rUri.getTag() if leg is not None and leg.rUri is not None else None
-        if first is None or first == response.to_tag:
+        transactions = self._engine.transactions
+        invited = self._invited.get((response.call_id, response.from_tag))
+        leg = transactions.leg_by(response.call_id, response.from_tag)
+        if not self._of_that_side(invited, leg, source, endpoint):
             return False
-        if leg.flow is not None:
-            if not leg.flow.same_peer(endpoint):
-                return False
-        elif not leg.may_send_from(source[0]):
+        if transactions.waits_for(response):
+            if invited is not None:
+                invited.first = response.to_tag
             return False
-        key, way = (response.call_id, response.to_tag), leg.flow or endpoint
+        if leg is not None and leg.rUri.getTag() == response.to_tag:
+            return bool(transactions.repeated(leg, response.cseq, endpoint.hop(source)))
+        if invited is None or invited.first == response.to_tag:
+            return False
+        self._end(invited, response, endpoint.hop(source), invited.flow or endpoint)
+        return True
+
+    def _of_that_side(self, invited: Invited | None, leg: Any, source: Address, endpoint: Endpoint) -> bool:
+        if leg is not None and leg.flow is None and leg.may_send_from(source[0]):
+            return True
+        if invited is None:
+            return leg is not None and leg.flow is not None and bool(leg.flow.same_peer(endpoint))
+        if invited.flow is not None:
+            return invited.flow.same_peer(endpoint)
+        return invited.peer.has(source[0]) or source[0] in self._engine.hosts_of(invited.route.address[0])
+
+    def _end(self, invited: Invited, response: SipMessage, source: Address, way: Endpoint) -> None:
+        """ACK and BYE; the ACK again where the answer is repeated, and then to where it comes from, too."""
+        key = (response.call_id, response.to_tag)
         again = key in self._ended
         if not again:
             self._ended[key] = self._ack(response, source, way)
             self._engine.after(KEPT_SECONDS, partial(self._forget, key))
-        way.send_to(*self._ended[key])
-        if not again:
-            self.ended += 1
-            _log.warning("another callee answered; hung up on", sip_call_id=response.call_id)
-            guarded("BYE to another callee", self._bye)(leg, response, source)
-        return True
+        data, to = self._ended[key]
+        for each in {to, source} if again else {to}:
+            way.send_to(data, each)
+        if again:
+            return
+        self.ended += 1
+        _log.warning("another callee answered; hung up on", sip_call_id=response.call_id)
+        guarded("BYE to another callee", self._bye)(invited, response, source)
+        if not (invited.first or invited.told):
+            invited.told, bridge = True, invited.bridge()
+            if bridge is not None:
+                bridge.answered_after_all(invited.route)
+            else:
+                self._engine.events.unattended(invited.call_id, invited.route.name)
 
     def _forget(self, key: tuple[str, str]) -> None:
         self._ended.pop(key, None)
 
-    def _bye(self, leg: Any, response: SipMessage, source: Address) -> None:
+    def _bye(self, invited: Invited, response: SipMessage, source: Address) -> None:
         kept = stored_dialogs.by_answer(response, response, _next_hop(response, source))
-        kept["target"] = _target(response, source)
-        user, password = leg.username or "", leg.password or ""
+        remote = f"{invited.remote};tag={response.to_tag}"  # its own To may be anything: the tag alone counts
+        kept |= {"target": _target(response, source), "local": invited.local, "remote": remote}
         other, request = stored_dialogs.bye(
-            self._engine.transactions, kept, "answered_elsewhere", user, password, leg.flow
+            self._engine.transactions, kept, "answered_elsewhere", invited.username, invited.password, invited.flow
         )
         other.send_bye(request, lambda code: None)
 

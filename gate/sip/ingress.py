@@ -32,7 +32,7 @@ from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.in_dialog import InDialog
 from gate.sip.loop_detection import passed_through
-from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, parse
+from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, for_ack, parse
 from gate.sip.multipart import unpack
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.purpose_claims import PurposeClaims
@@ -41,7 +41,7 @@ from gate.sip.recording_sessions import CAPABLE
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
 from gate.sip.sending_away import SendingAway
-from gate.sip.sippy_adapter.rewriting import parsable, reachable
+from gate.sip.sippy_adapter.rewriting import mend, parsable
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -81,12 +81,12 @@ class Ingress:
         if self.responses.acknowledged_by(data) or (fault is None and self._unread(data, source, endpoint)):
             return
         try:
-            request = parse(data)
+            request, fault = _read(data, fault)
             unpack(request)
             if fault is not None:
                 raise BadMessage("no end", message=request if request.method else None, code=fault[0], phrase=fault[1])
             if not request.method:
-                reachable(request, source)
+                mend(request, endpoint.hop(source), self.engine.transactions.leads_nowhere(endpoint))
                 if self.engine.forks.takes(request, source, endpoint):
                     return
                 if self.engine.transactions.expects(request):
@@ -397,6 +397,18 @@ class Ingress:
             _log.exception("incoming failed; refused", call_id=pending.call_id)
             if self.pending.take(pending.call_id):
                 self.refuse(pending, "internal_error", "", "The gate failed.")
+
+
+def _read(data: bytes, fault: Fault | None) -> tuple[SipMessage, Fault | None]:
+    """A message, and why its connection cannot be read on. Of a 2xx that cannot be taken, what its ACK needs: callees
+    who have picked up must not be left alone (RFC 3261 13.2.2.4)."""
+    try:
+        message = parse(data)
+    except BadMessage:
+        if not data.lstrip(b"\r\n").startswith(b"SIP/2.0 2"):
+            raise
+        message = parse(for_ack(data))
+    return message, None if 200 <= message.code < 300 else fault
 
 
 def _asks_for_help(request: SipMessage, caller: ProvenCaller | None) -> bool:

@@ -150,6 +150,23 @@ def parse(data: bytes) -> SipMessage:
         del fault, read
 
 
+_FOR_ACK = frozenset({"via", "from", "to", "call-id", "cseq", "contact", "record-route"})
+
+
+def for_ack(data: bytes) -> bytes:
+    """An answer that cannot be read as it is (too long, a header that is none), with what its ACK and its BYE need
+    alone: whoever has picked up is told so, and hung up on."""
+    first, *lines = lines_of(_split(data.lstrip(b"\r\n"))[0])
+    kept, size = [first[:256]], 0
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.strip(SPACE).lower()
+        if colon and _COMPACT.get(name, name) in _FOR_ACK and len(value) <= MAX_VALUE:
+            size += len(line) + 2
+            kept += [line] if size < MAX_MESSAGE // 2 and len(kept) < MAX_HEADERS // 2 else []
+    return ("\r\n".join(kept) + "\r\nContent-Length: 0\r\n\r\n").encode("latin-1")
+
+
 def lines_of(head: bytes) -> list[str]:
     """The lines of a head, folded ones joined."""
     return _FOLD.sub(b" ", head).replace(b"\r\n", b"\n").decode("latin-1").split("\n")

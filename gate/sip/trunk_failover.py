@@ -116,7 +116,7 @@ class TrunkFailover:
         leg.hops = invite.max_forwards = max(0, self._hops - 1)
         invite.mark = bridge.engine.loops.mark(bridge.id, str(sip_call_id))
         leg.good_local = body.getCopy()
-        leg.before_invite = bridge.keep_legs
+        leg.before_invite = partial(bridge.invite_leaves, leg, bridge.route)
         leg.recvEvent(invite)
         if self._left:
             self._listen(bridge)

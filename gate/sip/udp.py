@@ -15,7 +15,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from ipaddress import ip_address
 
 import structlog
 
@@ -222,6 +223,20 @@ class Transport:
             except queue.Full:
                 _log.warning("too many names to look up; a datagram is dropped", host=host)
 
+    def leads_nowhere(self, host: str, port: int, source: Address) -> bool:
+        """True for a literal address that ``source`` cannot mean: many hosts, a family that is not spoken here, this
+        machine's loopback where it is elsewhere itself, or the gate's own."""
+        try:
+            address = ip_address(host.strip("[]"))
+        except ValueError:
+            return False  # a name
+        if address.is_multicast or address.is_unspecified or (address.is_loopback and not _is_loopback(source[0])):
+            return True
+        own = [(bound, wild) for _, bound, wild in self._sockets if bound[0].startswith("[") == (address.version == 6)]
+        if not own:
+            return True
+        return any(port == bound[1] and (is_here(str(address)) if wild else host == bound[0]) for bound, wild in own)
+
     def hosts_of(self, host: str) -> frozenset[str]:
         """The addresses of a host, as datagrams come from them: itself where it is one, else those that its name had
         when something was sent to it last."""
@@ -265,6 +280,24 @@ def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
             waited: float = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
             return now - min(max(0.0, waited), _LONGEST_WAIT)
     return now
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(1024)
+def is_here(address: str) -> bool:
+    """True for a literal address of this machine's."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def local_towards(host: str) -> str:

@@ -38,7 +38,7 @@ from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.refreshing import AGENT, BESIDE, REFRESHES, RefreshingUA, headers, told_in
 from gate.sip.sippy_adapter.reliable import acknowledge
-from gate.sip.sippy_adapter.transactions import Transactions
+from gate.sip.sippy_adapter.transactions import Acknowledged, Transactions
 
 
 def contact() -> Any:
@@ -114,6 +114,12 @@ class Leg(RefreshingUA):
         """The peer has said that it knows no such call."""
         self.told_from_elsewhere = False
         """Its INVITE had an answer from an address that is not this peer's."""
+        self.heard_at: Address | None = None
+        """Where its last message came from."""
+        self.ack: Acknowledged | None = None
+        """Our last ACK."""
+        self.on_not_heard: Callable[[], None] = _nothing
+        """Called where the peer goes on repeating its answer: our ACK does not reach it."""
         self._on_late: Callable[[int], None] | None = None
         self._late_seconds = 0.0
         self._when_acknowledged: Callable[[], None] | None = None
@@ -132,7 +138,7 @@ class Leg(RefreshingUA):
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """A request of this dialog; returns what sippy's transaction manager wants: (response, on cancel, on no
         ACK)."""
-        method = req.getMethod()
+        method, self.heard_at = req.getMethod(), req.getSource()
         if method in REFRESHES and (self.state is None or self.can_update()):
             self.session.asked(told_in(req))
         if method in REFRESHES and self.isConnected() and not self._is_late(req):
@@ -188,7 +194,7 @@ class Leg(RefreshingUA):
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
-        self.on_late_answer, self.may_expire = _nothing, lambda: True
+        self.on_late_answer, self.may_expire, self.on_not_heard = _nothing, lambda: True, _nothing
         self._on_late = self.on_answer = self.ask_again = None
 
     def _handled(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@
 - Content-Length counts characters, not bytes: a body holds ASCII alone
 - lists and parameters take quadratic time: known headers alone pass; ``gate.sip.message`` bounds all sizes
 - an answer goes wherever ``received`` says in the request's own Via: ``_hop_params``
-- the ACK of a 2xx goes to its Contact, whatever that is: ``reachable``
+- requests of a dialog go to the peer's Contact, whatever that is, and raise where From or To cannot be read: ``mend``
 - a display name with ``\\"`` or ``\\\\`` raises, or moves the URI: names lose quotes and backslashes
 - ``urn:service:sos`` raises, and ``tel:`` in a To comes back without a host, which nobody can read: ``_located``
 - an unreadable address raises in the middle of sippy's work: ``parsable`` is asked first
@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from gate.core.spelling import asks_for_help
@@ -24,6 +25,7 @@ from gate.sip.header_fields import host_of, split_address, split_list, tag_of, u
 from gate.sip.message import Address, SipMessage, body_of, read_via
 
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*([A-Za-z0-9]+)", re.IGNORECASE)
+_PORT = re.compile(r":([0-9]{1,5})(?=;|$)")
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
 _UNFIT = frozenset('"<>,')
@@ -92,14 +94,46 @@ def _first_hop(message: SipMessage) -> str:
     return (routes[0] if message.method else routes[-1]) if routes else ""
 
 
-def reachable(message: SipMessage, source: Address) -> None:
-    """A response whose Contact leads nowhere (``tel:``, no host, nothing that can be read) leads back to where it came
-    from: the ACK of an answer must arrive, or the callee is up, and alone (RFC 3261 13.2.2.4)."""
+def mend(message: SipMessage, source: Address, leads_nowhere: Callable[[str, int, Address], bool] | None) -> None:
+    """A message that makes a dialog, or changes where its peer is, so that what the gate says in it can arrive: the ACK
+    of an answer must, or the callee is up, and alone (RFC 3261 13.2.2.4).
+
+    A Contact or first Record-Route that leads nowhere (``tel:``, no host, nothing that can be read, another transport
+    than the message came by, or ``leads_nowhere(host, port, source)``; None: neither counts) leads back to where the
+    message came from. Of a response's From and To that cannot be read the tag is kept, which alone counts."""
+    first = _first_hop(message)
     for at, (name, value) in enumerate(message.headers):
-        if name == "contact" and message.code < 300:
+        if name == "contact" and message.code < 300 and not first:
             uri = split_address((split_list(value) or [""])[0])[1]
-            if uri.partition(":")[0].lower() not in ("sip", "sips") or host_of(uri) in _NOWHERE or not usable_uri(uri):
-                message.headers[at] = (name, f"<sip:{source[0]}:{source[1]}>")
+            if value.strip() != "*" or not message.method:
+                message.headers[at] = (name, _led(value, uri, message, source, leads_nowhere))
+        elif name == "record-route" and message.code < 300 and first and first in value:
+            uri = split_address(first)[1]
+            led = _led(first, uri, message, source, leads_nowhere, ";lr")
+            message.headers[at] = (name, value.replace(first, led))
+        elif name in ("from", "to") and not message.method and not usable_uri(_located(split_address(value)[1])):
+            message.headers[at] = (name, f"<sip:unreadable.invalid>;tag={tag_of(value)}")
+
+
+def _led(
+    value: str, uri: str, message: SipMessage, source: Address,
+    leads_nowhere: Callable[[str, int, Address], bool] | None, more: str = "",
+) -> str:  # fmt: skip
+    """The value of an address header as it is, or one that leads to ``source``."""
+    back = f"{source[0]}:{source[1]}{more}"
+    if uri.partition(":")[0].lower() not in ("sip", "sips") or host_of(uri) in _NOWHERE or not usable_uri(uri):
+        return f"<sip:{back}>"
+    if leads_nowhere is None:
+        return value
+    user, at, place = uri.partition(":")[2].rpartition("@")
+    port = _PORT.search(place)
+    other = _TRANSPORT.search(place)
+    came = read_via(message.vias[0]) if message.vias else None
+    if (other and came and other[1].lower() != came.transport.lower()) or leads_nowhere(
+        host_of(uri), int(port[1]) if port else 5060, source
+    ):
+        return f"<sip:{user}{at}{back}>"
+    return value
 
 
 def parsable(message: SipMessage) -> bool:

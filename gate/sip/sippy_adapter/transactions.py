@@ -9,6 +9,7 @@
   all but one of them; two final answers of one transaction start it twice: ``sendResponse``
 - a request taken back twice raises, and the BYE that was to follow is lost: ``cancelTransaction``
 - an INVITE that has been answered elsewhere ends with 487 when its ``Expires`` runs out, or 300 s: ``timerE``
+- requests of a dialog go to the peer's Contact alone: ``timerA``, ``repeated``
 - each message is logged, at half of the throughput: ``_Silent``, ``transmitData``
 """
 
@@ -17,21 +18,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from sippy.Network_server import Remote_address
-from sippy.SipTransactionManager import TRYING, SipTMRetransmitO, SipTransactionManager, check1918
+from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, SipMessage
-from gate.sip.sippy_adapter.rewriting import parsable, rewrite
+from gate.sip.sippy_adapter.rewriting import mend, parsable, rewrite
 from gate.sip.udp import Transport
 
 _QUESTIONS = ("INVITE", "OPTIONS", "REGISTER")
+UNHEARD_SECONDS = 24.0
+"""An answer that is repeated for so long reaches nobody who acknowledges it: it is for 32 s (RFC 3261 13.3.1.4)."""
 MAX_ANSWERED = 8192
 """Requests whose answers may be repeated: more than are sent in the 32 s that an answer is repeated for."""
+
+
+class Acknowledged(NamedTuple):
+    """An ACK of ours."""
+
+    cseq: int
+    way: Endpoint
+    data: Any
+    address: Address
+    since: float
 
 
 class _Silent:
@@ -78,6 +91,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
         at, before, self._feeding = endpoint.hop(source), self._feeding, True
+        if message.method in ("INVITE", "UPDATE"):
+            mend(message, at, self.leads_nowhere(endpoint))
         self.nat_traversal = at == source and not check1918(at[0])
         try:
             self._came_by = endpoint
@@ -141,6 +156,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         there = self._by_its_way(t.userv, host, leg) if t.userv.reliable else host in self.l4r.hosts_of(t.address[0])
         if there and leg is not None:
             leg.peer.hosts.add(host)
+            leg.heard_at = msg.getSource()
         elsewhere = t.userv.reliable or not (
             leg.may_send_from(host) if leg is not None else self.belongs(t.address[0], host)
         )
@@ -153,6 +169,34 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         while len(self._answered) > MAX_ANSWERED:
             del self._answered[next(iter(self._answered))]
         super().incomingResponse(msg, t, checksum)
+
+    def leads_nowhere(self, endpoint: Endpoint) -> Callable[[str, int, Address], bool] | None:
+        """For ``mend``; None by a connection: what is said to the peer goes by it, whatever its Contact."""
+        return None if endpoint.reliable else self.l4r.leads_nowhere
+
+    def waits_for(self, response: SipMessage) -> bool:
+        """A request of ours has had no final answer yet, and this may be one."""
+        key = (response.call_id, response.from_tag, response.cseq, response.cseq_method, response.branch)
+        return key in self.tclient and self.tclient[key].state in (TRYING, RINGING)
+
+    def repeated(self, leg: Any, cseq: int, source: Address) -> bool:
+        """A peer repeats the answer that was acknowledged: the ACK has not arrived where its Contact leads. It goes
+        there again, and to where the answer comes from, too. One that is repeated for so long as it may be has reached
+        nobody. False where its ACK is not known any more."""
+        if leg.ack is None or leg.ack.cseq != cseq:
+            return False
+        for address in {leg.ack.address, source}:
+            leg.ack.way.send_to(leg.ack.data, address)
+        if monotonic() - leg.ack.since > UNHEARD_SECONDS:
+            leg.on_not_heard()
+        return True
+
+    def transmitReq(self, t: Any, msg: Any, address: Any, *values: Any, **named: Any) -> None:
+        """An ACK of ours, or a request; the ACK of an answer is kept for those who repeat it."""
+        if msg.getMethod() == "ACK" and (leg := self.leg_by(t.tid[0], t.tid[1])) is not None:
+            number = msg.getHFBody("cseq").getCSeqNum()
+            leg.ack = Acknowledged(number, t.userv, msg.localStr(t.userv.getSIPaddr()), address, monotonic())
+        super().transmitReq(t, msg, address, *values, **named)
 
     def _by_its_way(self, userv: Endpoint, host: str, leg: Any) -> bool:
         """An answer came by the connection that its request went by, or by another one of the same peer. By TCP it may
@@ -201,6 +245,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 t.teA = Timeout(self.timerA, t.tout, 1, t)
                 return
             t.way = way
+        elif not str(t.data).startswith("SIP/2.0"):
+            leg = self.leg_by(t.tid[0], t.tid[1])
+            if leg is not None and leg.heard_at not in (None, t.address) and leg.rUri.getTag() is not None:
+                t.userv.send_to(t.data, leg.heard_at)  # its Contact may be a name that nobody knows, or lead elsewhere
         super().timerA(t)
 
     def timerE(self, t: Any) -> None:
