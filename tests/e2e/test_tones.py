@@ -8,16 +8,19 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.support.audio import Party, read_wav, share
-from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like
+from tests.media.line_process import ports_of
+from tests.support.audio import Party, decoded, read_wav, share
+from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like, ssrc
 from tests.support.gatehouse import UNLISTED, Gatehouse
-from tests.support.sip_peer import sdp
+from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
 
 NOTICE = 700.0
@@ -157,6 +160,105 @@ def test_a_call_for_help_is_open_at_once_both_ways(house: Gatehouse) -> None:
         assert sounds_like(heard.callee_heard, AGENT) and sounds_like(heard.caller_heard, CUSTOMER)
         assert heard.of_prompts == []
         ends.phone.send(ends.phone.next("BYE"))
+
+
+CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 18: "G729/8000", 96: "opus/48000/2"}
+KEPT = (8, 0, 9)
+
+
+@dataclass
+class Chosen:
+    """One call: the caller's list of codecs, what the callee's side likes best, and the number of telephone events."""
+
+    number: str
+    order: tuple[int, ...]
+    taken: int
+    event: int
+    phone: Phone
+    agent: Party
+    customer: Party
+
+    def body(self, port: int, kinds: Sequence[int]) -> str:
+        names = CODECS | {self.event: "telephone-event/8000"}
+        lines = [f"m=audio {port} RTP/AVP {' '.join(map(str, kinds))}"]
+        lines += [f"a=rtpmap:{kind} {names[kind]}" for kind in kinds]
+        head = [line for line in sdp(port).split("\r\n") if line and line[0] in "vosct"]
+        return "\r\n".join([*head, *lines, ""])
+
+    def set_up(self, trunk: Callee) -> None:
+        """The callee answers in the codec that it likes best, and names one beside it that it was not offered."""
+        self.phone.dial(self.number, body=self.body(self.agent.port, [*self.order, self.event]))
+        offer = trunk.ring()
+        assert kinds_of(offer.body) == [*(kind for kind in self.order if kind in KEPT), self.event]
+        trunk.pick_up(self.body(self.customer.port, [self.taken, 18, self.event]))
+        self.customer.talk_to(ports_of(offer.body))
+
+    def connected(self) -> None:
+        """The caller is answered in that codec, and with nothing else."""
+        answer = self.phone.recv(PATIENCE, only="200")
+        self.phone.ack(answer)
+        assert kinds_of(answer.body) == [self.taken, self.event]
+        self.agent.talk_to(ports_of(answer.body))
+
+    def check(self) -> None:
+        """The announcement in the codec chosen, then the agent; both are heard as they speak, and nothing else is."""
+        heard = list(self.customer.heard)
+        own = ssrc(self.agent)
+        first = next(place for place, packet in enumerate(heard) if packet.ssrc == own)
+        assert {packet.payload_type for packet in [*heard, *self.agent.heard]} == {self.taken}
+        assert {packet.ssrc == own for packet in heard[first:]} == {True}
+        assert share(decoded(heard[:first]), NOTICE) > 0.8
+        assert share(self.customer.samples(own), AGENT) > 0.8
+        assert share(self.agent.samples(ssrc(self.customer)), CUSTOMER) > 0.8
+
+
+def kinds_of(body: str) -> list[int]:
+    (line,) = (line for line in body.splitlines() if line.startswith("m="))
+    return [int(kind) for kind in line.split()[3:]]
+
+
+def test_calls_with_codec_lists_of_every_kind_are_announced_heard_recorded_and_objected_to(house: Gatehouse) -> None:
+    """Each codec comes first in the caller's list and each that can be recorded is the callee's choice; the numbers of
+    telephone events go from 97 to 127. All at once."""
+    house.start()
+    lists = [(first, *(each for each in CODECS if each != first)) for first in CODECS]
+    lists = [order if place % 2 else (order[0], *order[:0:-1]) for place, order in enumerate(lists)]
+    cases = list(product(lists, KEPT))
+    with ExitStack() as open_until, Callee(port=house.trunk_port) as trunk:
+        calls = [
+            Chosen(
+                f"0113496{500 + place:04d}", order, taken, 97 + place * 30 // (len(cases) - 1),
+                open_until.enter_context(Phone(house.address)),
+                open_until.enter_context(Party(AGENT, taken)),
+                open_until.enter_context(Party(CUSTOMER, taken)),
+            )
+            for place, (order, taken) in enumerate(cases)
+        ]  # fmt: skip
+        for call in calls:
+            call.set_up(trunk)
+        for call in calls:
+            call.connected()
+        for call in calls:
+            call.agent.speaks(0.6)
+            call.check()
+
+        def objected() -> bool:
+            rows = house.rows("SELECT body FROM facts WHERE kind = 'objection' AND actor = 'callee'")
+            return {json.loads(row["body"])["number"] for row in rows} == {"+44" + call.number[1:] for call in calls}
+
+        for call in calls:
+            call.customer.press("9", payload_type=call.event)
+        house.wait(objected, PATIENCE, "not every 9 is heard")
+        for call in calls:
+            call.phone.send(call.phone.next("BYE"))
+        house.wait(lambda: ends_with(house) == len(calls), PATIENCE, "not all are closed")
+    for row in house.rows("SELECT packets FROM recordings"):
+        assert min(json.loads(row["packets"])[side] for side in ("caller", "callee")) >= 25
+
+
+def ends_with(house: Gatehouse) -> int:
+    """Recordings that are closed."""
+    return len(house.rows("SELECT 1 FROM recordings WHERE state = 'closed'"))
 
 
 @pytest.mark.parametrize("state", ["announcing", "talking"])

@@ -7,11 +7,13 @@ import struct
 import threading
 import time
 import wave
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from G722 import G722
 
 from gate import g711
 
@@ -86,8 +88,31 @@ class Heard:
     payload: bytes
 
 
+def encoder(frequency: float, payload_type: int) -> Callable[[int], bytes]:
+    """The payload of 20 ms of a tone (silence where the frequency is 0), by the timestamp at which it begins."""
+    rate = 2 * RATE if payload_type == 9 else RATE
+    sound = tone(frequency, 1.02, rate) if frequency else np.zeros(rate + rate // 50, np.int16)
+    if payload_type == 9:
+        state = G722(rate, 64000)
+        return lambda at: bytes(state.encode(sound[2 * (at % RATE) : 2 * (at % RATE) + 320]))
+    coded = (g711.ulaw_encode if payload_type == 0 else g711.alaw_encode)(sound)
+    return lambda at: coded[at % RATE : at % RATE + 160]
+
+
+def decoded(packets: Sequence[Heard]) -> Samples:
+    """What packets of speech hold, in order of arrival, at 8 kHz; others are passed over."""
+    decode = {0: g711.ulaw_decode, 8: g711.alaw_decode, 9: _g722()}
+    parts = [decode[packet.payload_type](packet.payload) for packet in packets if packet.payload_type in decode]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+
+def _g722() -> Callable[[bytes], Samples]:
+    state = G722(2 * RATE, 64000)
+    return lambda payload: np.asarray(state.decode(payload), np.int16)[::2]
+
+
 class Party:
-    """One end of an RTP stream: sends a tone of its own and keeps what arrives. µ-law (0) or A-law (8).
+    """One end of an RTP stream: sends a tone of its own and keeps what arrives. µ-law (0), A-law (8) or G.722 (9).
 
     ``with Party(1000) as party:`` binds ``party.port``; ``party.talk_to((host, port))`` begins to send.
     """
@@ -143,17 +168,10 @@ class Party:
 
     def samples(self, ssrc: int | None = None) -> Samples:
         """What arrived, decoded, in order of arrival."""
-        decode = {0: g711.ulaw_decode, 8: g711.alaw_decode}
-        parts = [
-            decode[packet.payload_type](packet.payload)
-            for packet in list(self.heard)
-            if packet.payload_type in decode and ssrc in (None, packet.ssrc)
-        ]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        return decoded([packet for packet in list(self.heard) if ssrc in (None, packet.ssrc)])
 
     def _speak(self) -> None:
-        encode = g711.ulaw_encode if self.payload_type == 0 else g711.alaw_encode
-        sound = tone(self.frequency, 1.0) if self.frequency else np.zeros(RATE, np.int16)
+        payload_at = encoder(self.frequency, self.payload_type)
         due = time.monotonic()
         event_timestamp = 0
         while not self._stop.is_set():
@@ -161,8 +179,7 @@ class Party:
             with self._lock:
                 event = self._digit.pop(0) if self._digit and peer else None
             if peer:
-                at = self._timestamp % RATE
-                payload, kind, stamp, marker = encode(np.roll(sound, -at)[:160]), self.payload_type, self._timestamp, 0
+                payload, kind, stamp, marker = payload_at(self._timestamp), self.payload_type, self._timestamp, 0
                 if event:
                     if event[1]:
                         event_timestamp = self._timestamp
