@@ -93,6 +93,7 @@ REGISTERS: Final[list[BindingType]] = [
     bind("registers.look_up", "n", "look_up", "number", show=True, more="look a number up: may it be dialled?"),
     bind("registers.add", "a", "add", "add", show=True, more="add an objection or a consent"),
     bind("registers.remove", "d", "remove", "remove", show=True, more="remove an objection, withdraw a consent"),
+    bind("registers.undo_many", "X", "undo_many", "undo many", more="take back what callers of a trunk made by key"),
 ]
 RETENTION: Final[list[BindingType]] = [
     bind("retention.sweep", "s", "sweep", "sweep", show=True),

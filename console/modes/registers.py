@@ -29,13 +29,21 @@ from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
+from gate.clock import SystemClock
 from gate.core.days import HOW, day_of
-from gate.core.showing import LONDON, clean
+from gate.core.showing import LONDON, clean, many
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
-from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
+from gate.operations.lists.entries import time_of
+from gate.operations.lists.objections import (
+    ObjectionAdd,
+    ObjectionList,
+    ObjectionRemove,
+    ObjectionsUndone,
+    ObjectionUndo,
+)
 from gate.operations.operation import Request
 from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
 from gate.operations.registers.in_force import RegisterStatus
@@ -130,8 +138,8 @@ class Mode(ListMode):
         "TPS and CTPS: the day each list speaks of, and how many days it still supports marketing calls (27 after its "
         "date). Tab goes on to the imports, with what each changed, and to the firm's own objections and consents. "
         "i imports a licensee's file; n asks whether a number may be dialled, without dialling it; a and d add to and "
-        "take from the own list that is shown. z takes back what was done to objections; not to consents, for one that "
-        "is withdrawn blocks its number until a later one."
+        "take from the own list that is shown; X takes back what callers of a trunk made by key. z takes back what was "
+        "done to objections; not to consents, for one that is withdrawn blocks its number until a later one."
     )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -147,6 +155,8 @@ class Mode(ListMode):
             return self.at in (OBJECTIONS, CONSENTS) and (
                 may(("objection_remove", "consent_withdraw")[self.at - 2]) or None
             )
+        if action == "undo_many":
+            return self.at == OBJECTIONS and (may("objection_undo") or None)
         return super().check_action(action, parameters)
 
     def below(self) -> ComposeResult:
@@ -299,6 +309,27 @@ class Mode(ListMode):
             self.app.done("Objection removed" if objection else "Consent withdrawn", back=back)
             self.table.reload()
 
+    @work
+    async def action_undo_many(self) -> None:
+        """Take back what callers of a trunk have made by key, where their caller IDs were forged."""
+
+        async def send(told: Mapping[str, str]) -> ObjectionsUndone:
+            now, until = SystemClock().now(), told["until"].strip()
+            try:
+                since = time_of(told["since"].strip(), now, end=False)
+                last = time_of(until, now, end=True) if until else None
+            except ValueError:
+                raise UsageError("this is no time", hint="Write for example 2026-03-02 14:00.") from None
+            asked = ObjectionUndo(trunk=told["trunk"].strip(), since=since, until=last, reason=told["reason"])
+            return await self.feed.ask(asked)
+
+        undone = await filled(self, "Take back objections by key?", _UNDO, send, said=_SPARED, act="Take back")
+        if undone is None:
+            return
+        told = words.waits(undone) or f"{many(undone.undone or 0, 'objection')} taken back; {undone.spared} stand"
+        self.app.done(told)
+        self.returned()
+
     async def _way_back(self, row: Row) -> Callable[[], Awaitable[None]] | None:
         """How this objection is put back, found out while its list still has it; None where its texts are not had."""
         try:
@@ -309,6 +340,8 @@ class Mode(ListMode):
 
 
 _NO_WAY_BACK = "It cannot be undone: withdrawn, it would block the number until a later consent."
+_UNDO = tuple(Field.of(ObjectionUndo, name) for name in ("trunk", "since", "until", "reason"))
+_SPARED = "Numbers that the firm had called before their objection stay on the list. The entries stay in the log."
 _OBJECTION = ("Somebody does not want calls", (Field.of(ObjectionAdd, "number"), *objecting.FIELDS), "")
 _CONSENT = (
     "A subscriber agrees to calls of this firm",

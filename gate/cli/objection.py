@@ -11,9 +11,10 @@ from gate.cli.command import make
 from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
+from gate.cli.proposals import say_waits
 from gate.cli.reach import ask
-from gate.cli.values import Said
-from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
+from gate.cli.values import Said, Since
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove, ObjectionUndo
 
 
 @click.group("objection")
@@ -41,6 +42,23 @@ only_asks(
     help="Take back an objection by its id, or every one of a number. The log keeps it, with the reason.",
     example='dialgate objection remove 02079460123 --reason "typed in wrongly"',
 )
+
+
+@make(
+    "undo",
+    group=command,
+    example='dialgate objection undo --trunk main --since "2026-03-02 14:00" --reason "forged caller IDs"',
+)
+@asks(ObjectionUndo, types={"since": Since(), "until": Said()}, without=("digest",))
+def undo(view: View, asked: ObjectionUndo) -> None:
+    """Take back what callers made by key on the call-back line. It may take two people: dialgate proposal.
+
+    A caller ID can be forged, and somebody who forges many fills the list. Numbers that the firm had called before
+    their objection stay on it.
+    """
+    undone = ask(view, asked)
+    view.data(undone)
+    say_waits(undone.waits)
 
 
 @make(

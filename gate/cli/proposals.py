@@ -22,7 +22,7 @@ COLUMNS = [
 def command() -> None:
     """What takes two people (roles.dual_control): one asks, another one confirms within a day.
 
-    That is taking recordings from a key, releasing a hold, and an erasure outside the sweep.
+    That is taking recordings from a key, releasing a hold, an erasure outside the sweep, and an undo of objections.
     """
 
 

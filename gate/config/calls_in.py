@@ -35,6 +35,9 @@ class CallsIn(Section, frozen=True):
 
     at_once: int = 100
     """Calls in at once; further ones get 480. Those after a call for help do not count."""
+    objections_an_hour: int = 20
+    """Objections by key that callers of one trunk make within an hour: their numbers are not proven. Further ones stop
+    calls all the same, and are held for review."""
     notice: str = ""
     """Said to callers before they are put through: who is called, and that the call is recorded. Empty: made from
     ``[firm]``."""
@@ -63,7 +66,7 @@ def calls_in_faults(readable: Readable, firm: Firm | None, base: Path) -> list[F
     for index, pbx in readable.arrays.get("pbx", {}).items():
         found += _calls_to(pbx, ("pbx", index, "calls_to"))
     if section := readable.get("calls_in", CallsIn):
-        found += at_least(section, "calls_in", 1, "at_once")
+        found += at_least(section, "calls_in", 1, "at_once", "objections_an_hour")
         found += unprintable(section, ("calls_in",), "notice", "callback", "sounds")
         if section.sounds and not (base / section.sounds).is_dir():
             found.append(Fault(("calls_in", "sounds"), f"{base / section.sounds} is not a folder"))

@@ -51,6 +51,11 @@ from gate.core.calls import (
 )
 from gate.core.pauses import code_typed, pause_asked
 
+BY_KEY = "callback"
+"""Source of an objection that a caller made by key: that the number shown is theirs is not proven."""
+HELD = "callback_held"
+"""The same, and there were more than are usual: it stops calls, and is to be looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallingIn:

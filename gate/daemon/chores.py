@@ -13,6 +13,7 @@ import structlog
 
 from gate.errors import GateError, RefusedError
 from gate.operations.calls import against_refusal
+from gate.operations.lists import objections
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.snapshot_store import prune
 from gate.store import search
@@ -69,6 +70,9 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[M
         age = folder.clock.now() - datetime.fromisoformat(checkpoint["at"])
         metrics.checkpoint_age.set(age.total_seconds())
     metrics.called_against_refusal.set(against_refusal.count(folder))
+    counted = objections.held(folder)
+    for trunk in folder.config.trunk:
+        metrics.objections_held.labels(trunk.name).set(counted.get(trunk.name, 0))
     disk = shutil.disk_usage(folder.config.data)
     metrics.disk.set(disk.total)
     metrics.disk_free.set(disk.free)

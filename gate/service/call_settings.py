@@ -40,6 +40,8 @@ class CallSettings:
     redirected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """PBXs that keep their media, by ``trunk:NAME``: ``announced_by`` and ``recorded_by``, as the firm says."""
     calls_in_at_once: int = 100
+    objections_an_hour: int = 20
+    """Of the callers of one trunk, by key; further ones are held for review."""
     heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
 
@@ -83,6 +85,7 @@ class CallSettings:
             early_media=frozenset(Purpose(each) for each in config.media.early),
             emergency_presentation=config.emergency.presentation,
             calls_in_at_once=config.calls_in.at_once,
+            objections_an_hour=config.calls_in.objections_an_hour,
             heard_in=heard_in or {},
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -100,6 +102,12 @@ class CallsIn:
 class CallInEffects(CallEffects):
     """Carries out the commands of a call in: prompts go to the caller."""
 
+    def __init__(self, **parts: Any) -> None:
+        """``parts``: those of ``CallEffects``."""
+        super().__init__(**parts)
+        self._made: dict[str, deque[datetime]] = {}
+        """Trunk -> when callers made objections by key."""
+
     def carry_out(self, command: Do | DoIn, session: CallSession) -> None:
         """Do it."""
         if isinstance(command, Do):
@@ -195,7 +203,8 @@ class CallInEffects(CallEffects):
         calling = session.calling
         if calling is None:
             return
-        fact = self._objection(session, "caller", calling.number, "callback")
+        held = self._many_objections(calling.trunk, self._clock.now())
+        fact = self._objection(session, "caller", calling.number, calls_in.HELD if held else calls_in.BY_KEY)
 
         def done(error: Exception | None) -> None:
             if error is not None:
@@ -204,6 +213,18 @@ class CallInEffects(CallEffects):
             self._tell(session, ObjectionKept(error is None))
 
         self._retry_queue.attempt([fact], done)
+
+    def _many_objections(self, trunk: str, now: datetime) -> bool:
+        """Count an objection of a caller; whether callers of this trunk have made more of them in an hour than is
+        usual: whoever invents caller IDs fills the list with numbers of others."""
+        made = self._made.setdefault(trunk, deque())
+        made.append(now)
+        while now - made[0] > timedelta(hours=1):
+            made.popleft()
+        over = len(made) - self._settings.objections_an_hour
+        if over == 1:
+            log.warning("many_objections_by_key", trunk=trunk, count=len(made))
+        return over > 0
 
     def _say_goodbye(self, session: CallSession) -> None:
         self._last_words(session, "nobody")

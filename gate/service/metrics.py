@@ -109,6 +109,9 @@ class Metrics:
         self.called_against_refusal = gauge(
             "called_against_refusal", "Calls of the last 7 days that were made although the gate had refused them"
         )
+        self.objections_held = gauge(
+            "objections_held", "Objections of the last day that callers made by key, held for review", "trunk"
+        )
         self._trunk_up = gauge("trunk_up", "1 while the carrier answers OPTIONS", "trunk")
         self.connections = gauge("sip_connections", "Connections of phones and PBXs that are open")
         self._usage = gauge("usage_highest", "Largest share of its limit that an account or PBX uses", "limit")

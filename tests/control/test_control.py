@@ -100,6 +100,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "screened": dict.fromkeys(("source_name", "sha256", "output_sha256"), "x")
         | {"columns": [], "rows": 0, "reasons": {}, "bad_rows": 0, "registers": [], "hours_applied": False}
         | {"purpose": "marketing", "topic": "general", "as_of": datetime(2026, 3, 2, 10, tzinfo=UTC)},
+        "objection_undo": {"trunk": "main", "since": "2026-03-02T14:00:00Z", "reason": "forged"},
         "objection_remove": {"target": number, "reason": "mistake"},
         "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith", "evidence": "f 1"},
         "consent_withdraw": {"target": "c-1"},

@@ -190,7 +190,7 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
 
 def test_what_may_wait_says_so_in_its_response() -> None:
     waiting = {name: each for name, each in OPERATIONS.items() if each.second_person is not None}
-    assert set(waiting) == {"hold_release", "key_drop", "request_carry_out"}
+    assert set(waiting) == {"hold_release", "key_drop", "objection_undo", "request_carry_out"}
     assert all(issubclass(each.response, MayWait) for each in waiting.values())
     assert all("digest" in each.request.__struct_fields__ for each in waiting.values()), "bound to its plan"
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
+from gate.core.calls_in import BY_KEY, HELD
+from gate.core.evidence import stamp
 from gate.core.facts.lists import ListExported, Objection
 from gate.core.facts.lists import ObjectionRemoved as Removed
 from gate.core.own_lists import live_consents, standing_objection
+from gate.core.showing import many
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
@@ -31,17 +34,22 @@ from gate.operations.operation import (
     Limit,
     Line,
     Masked,
+    MayWait,
     Moment,
     Note,
     Number,
     Page,
     Paged,
+    Proposed,
     Request,
     Response,
+    SecondPerson,
     about,
     operation,
+    plan_changed,
+    plan_digest,
 )
-from gate.operations.parsing import number_of, number_or_id
+from gate.operations.parsing import number_of, number_or_id, said
 from gate.service.objecting import last_word
 from gate.store import queries
 
@@ -148,6 +156,120 @@ def objection_remove(folder: DataFolder, asked: ObjectionRemove, caller: Caller)
     if not removed:
         raise UsageError(f"no objection in force for {asked.target}", hint="See: dialgate objection list")
     return ObjectionsRemoved(removed=removed)
+
+
+# --- those that callers made by key, in bulk ---------------------------------------------------------------------
+
+AT_ONCE_UNDONE: Final = 5_000
+_BY_KEY: Final = f"""
+FROM objections AS made INDEXED BY objections_made JOIN calls AS told ON told.call_id = made.call_id
+WHERE made.made_at >= ? AND made.made_at <= ? AND made.source IN ('{BY_KEY}', '{HELD}')
+AND made.removed_at IS NULL AND made.number IS NOT NULL"""
+_CALLED: Final = """EXISTS (SELECT 1 FROM calls AS before WHERE before.number = made.number AND before.at < made.made_at
+AND before.verdict = 'allow' AND before.reason IS NOT 'call_in')"""
+
+
+class ObjectionsUndone(MayWait, frozen=True):
+    """What became of the objections that callers made by key."""
+
+    trunk: str
+    undone: int | None
+    """How many; None where it waits for a second person."""
+    spared: int
+    """Of numbers that the firm had called before: those stand."""
+
+
+class ObjectionUndo(Request[ObjectionsUndone], frozen=True, kw_only=True):
+    """Callers whose numbers nobody has proven have filled the list: it is taken back what they made by key."""
+
+    trunk: Annotated[Line, about("The trunk by which the callers came.", "The trunk by which the callers came")]
+    since: Annotated[Moment, about("When the first of them was made.", "When the first one was made")]
+    until: Annotated[
+        Moment | None, about("When the last of them was made.", "When the last one was made", absent="now")
+    ] = None
+    reason: Annotated[Note, about("Why they are taken back; kept in the log.", "Reason, kept in the log")]
+    digest: Annotated[
+        Line, about("Of the objections that it takes back: where they have changed, nothing is done (plan_changed).")
+    ] = ""
+
+
+def _undo_plan(tx: StoreTransaction, asked: ObjectionUndo, now: datetime) -> tuple[list[str], int]:
+    """The ids of those to be taken back, and how many are spared."""
+    span = [stamp(asked.since.astimezone(UTC)), stamp((asked.until or now).astimezone(UTC)), f"carrier:{asked.trunk}"]
+    rows = tx.query(
+        f"SELECT made.id AS id, {_CALLED} AS called {_BY_KEY} AND told.claimed_by = ?"
+        f" ORDER BY made.made_at, made.id LIMIT {AT_ONCE_UNDONE}",
+        span,
+    )
+    return [row["id"] for row in rows if not row["called"]], sum(row["called"] for row in rows)
+
+
+def _checked_undo(folder: DataFolder, asked: ObjectionUndo) -> ObjectionUndo:
+    """With the end of its span. Raises ``UsageError``."""
+    said("an undo of objections", reason=asked.reason)
+    if asked.trunk not in (names := [each.name for each in folder.config.trunk]):
+        raise UsageError(f"there is no trunk {asked.trunk!r}", hint=f"known: {', '.join(names)}")
+    until = min(asked.until or folder.clock.now(), folder.clock.now())
+    if asked.since > until:
+        raise UsageError("since is after until", hint="Give the time of the first one, and of the last.")
+    return msgspec.structs.replace(asked, until=until)
+
+
+def _undo_waits(folder: DataFolder, asked: ObjectionUndo, caller: Caller) -> Proposed[ObjectionUndo]:
+    """Bound to the objections that there are now."""
+    asked = _checked_undo(folder, asked)
+    ids, spared = folder.store.call(lambda tx: _undo_plan(tx, asked, folder.clock.now()))
+    plan_changed("the undo of these objections", asked.digest, digest := plan_digest(ids))
+    response = ObjectionsUndone(trunk=asked.trunk, undone=None, spared=spared)
+    bound = msgspec.structs.replace(asked, digest=digest)
+    return Proposed(bound, f"carrier:{asked.trunk}", many(len(ids), "objection"), response)
+
+
+@operation(
+    ObjectionUndo,
+    "objection_undo",
+    roles=KEEPERS,
+    second_person=SecondPerson(lambda asked: f"the undo of objections by key of {asked.trunk}", _undo_waits),
+)
+def objection_undo(folder: DataFolder, asked: ObjectionUndo, caller: Caller) -> ObjectionsUndone:
+    """Take back what callers of a trunk made by key in a span of time, but for numbers that the firm had called.
+
+    Raises ``RefusedError``: ``plan_changed``.
+    """
+    asked = _checked_undo(folder, asked)
+
+    def work(tx: StoreTransaction) -> ObjectionsUndone:
+        ids, spared = _undo_plan(tx, asked, folder.clock.now())
+        plan_changed("the undo of these objections", asked.digest, plan_digest(ids))
+        for each in ids:
+            tx.append(folder.fact(Removed(reason=asked.reason), each, caller.actor))
+        return ObjectionsUndone(trunk=asked.trunk, undone=len(ids), spared=spared)
+
+    return folder.store.call(work)
+
+
+def held(folder: DataFolder) -> dict[str, int]:
+    """Trunk -> objections by key of the last day that are held for review and stand."""
+    now = folder.clock.now()
+    span = [stamp(now - timedelta(days=1)), stamp(now + timedelta(days=1))]
+    rows = folder.read(
+        lambda tx: tx.query(
+            f"SELECT told.claimed_by AS who, count(*) AS count {_BY_KEY} AND made.source = '{HELD}'"
+            " GROUP BY told.claimed_by ORDER BY told.claimed_by",
+            span,
+        )
+    )
+    return {row["who"].removeprefix("carrier:"): row["count"] for row in rows}
+
+
+def held_warnings(folder: DataFolder) -> list[str]:
+    """Callers who have made more objections by key than is usual, told for a day: a sentence each."""
+    most = folder.config.calls_in.objections_an_hour
+    return [
+        f"Callers by the trunk {trunk} made more than {most} objections by key in an hour: {many(count, 'number')} "
+        "held for review, not called meanwhile. Where the caller IDs were forged: dialgate objection undo"
+        for trunk, count in held(folder).items()
+    ]
 
 
 # --- the list ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from gate.exports.letter_copies import outdated
 from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
+from gate.operations.lists.objections import held_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
@@ -179,6 +180,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *forgeable(folder.config.pbx),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
+        *held_warnings(folder),
         *folder.gate.warnings(),
     ]
 

@@ -79,3 +79,33 @@ async def test_a_number_is_looked_up_without_a_leaf(served: Served) -> None:
         await until(pilot, shows(pilot, "number invalid", "none was read"))
         assert "erased" not in screen_text(app), "nothing was there that could be"
     assert len(served.facts()) == before
+
+
+async def test_what_callers_made_by_key_is_taken_back_from_the_list_of_objections(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("2")
+        await until(pilot, shows(pilot, "2 rows"))
+        await pilot.press("tab", "tab")
+        await until(pilot, shows(pilot, "asked on the phone"))
+        await pilot.press("X")
+        await until(pilot, shows(pilot, "Take back objections by key?"))
+        await typed(pilot, "nobody")
+        await typed(pilot, "2026-07-01 09:00")
+        await typed(pilot, "")
+        await typed(pilot, "forged caller IDs")
+        await until(pilot, shows(pilot, "there is no trunk"))
+        trunk = served.config.trunk[0].name
+        await pilot.press("escape", "X")
+        await until(pilot, shows(pilot, "Take back objections by key?"))
+        await typed(pilot, trunk)
+        await typed(pilot, "soon")
+        await typed(pilot, "")
+        await typed(pilot, "forged caller IDs")
+        await until(pilot, shows(pilot, "this is no time"))
+        await pilot.press("escape", "X")
+        await until(pilot, shows(pilot, "Take back objections by key?"))
+        for text in (trunk, "2026-07-01 09:00", "", "forged caller IDs"):
+            await typed(pilot, text)
+        await until(pilot, shows(pilot, "0 objections taken back; 0 stand"))
+        assert not served.facts("objection_removed")
