@@ -4,16 +4,23 @@ The gate opens no path that it is told. Whoever names a file opens it (``open_fi
 gate over a Unix socket (``gate.control.files``), or stays in the process where no gate runs. What the file was called
 comes along as ``said``: words of whoever named it, for messages and the log, never opened again.
 
+A file system that does not answer holds up whoever asks it anything, also by ``fstat`` and ``close``. So what comes
+over the socket is looked at without asking (``refusal``), and a file that is on no local file system is refused. Nor is
+a file of the data folder taken: with the last ``close`` of any of its descriptors a process loses SQLite's locks on it
+(fcntl(2)); such a descriptor is never closed.
+
 Only regular files up to a size are taken. A descriptor shares its place in the file with whoever else holds it, so it
 is read by places of our own, and never beyond the end that the file had when it was taken.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import io
 import os
 import stat
+import threading
 import weakref
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -22,6 +29,16 @@ from gate.errors import UsageError
 
 LARGEST: Final = 2 << 30
 """Bytes of a file, at most: a register of 100 million numbers is 1.4 GB."""
+_TYPES = "ext2 ext3 ext4 xfs btrfs zfs f2fs bcachefs jfs reiserfs tmpfs ramfs overlay vfat exfat ntfs3 iso9660 udf"
+LOCAL: Final = frozenset(_TYPES.split())
+"""Types of file systems that wait for nobody but a disk of this machine."""
+_LOCAL_MAGIC: Final = frozenset({0x9123683E, 0x2FC12FC1, 0xCA451A4E, 0x01021994, 0x794C7630})
+"""Of btrfs, zfs, bcachefs, tmpfs, overlayfs (statfs(2)): those with files whose device is no mount's."""
+_PATIENCE: Final = 2.0
+_MOST_HUNG: Final = 16
+"""Threads that wait for file systems that do not answer; beyond it nothing is asked any more."""
+_hung: Final[set[threading.Thread]] = set()
+_MOUNTS: Final = Path("/proc/self/mountinfo")
 _SHOWN: Final = 1000
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
@@ -88,6 +105,91 @@ class HandedOverFile:
     def close(self) -> None:
         """Give it up; a second time is nothing."""
         self._finish()
+
+
+class _Statx(ctypes.Structure):
+    """``struct statx`` (statx(2)), as far as it is asked for here."""
+
+    _fields_ = (
+        ("_mask", ctypes.c_uint32),
+        ("_blksize", ctypes.c_uint32),
+        ("_attributes", ctypes.c_uint64),
+        ("_nlink_uid_gid", ctypes.c_uint32 * 3),
+        ("mode", ctypes.c_uint16),
+        ("_spare", ctypes.c_uint16),
+        ("inode", ctypes.c_uint64),
+        ("_size_blocks_attributes", ctypes.c_uint64 * 3),
+        ("_times", ctypes.c_uint64 * 8),
+        ("_rdev", ctypes.c_uint32 * 2),
+        ("major", ctypes.c_uint32),
+        ("minor", ctypes.c_uint32),
+        ("_rest", ctypes.c_uint64 * 14),
+    )
+
+
+_AT_EMPTY_PATH, _AT_STATX_DONT_SYNC, _STATX_TYPE_INO = 0x1000, 0x4000, 0x101
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_statx, _fstatfs = _LIBC.statx, _LIBC.fstatfs
+
+
+def refusal(descriptor: int, data: Path | None = None) -> str:
+    """Why a descriptor that somebody handed over is not taken, as words that follow its name; empty where it is.
+
+    Its file system is not asked, or not for long, so that one that does not answer holds up nobody; not for an event
+    loop all the same. ``data``: the data folder, none of
+    whose files is taken.
+    """
+    seen = _Statx()
+    if _statx(descriptor, b"", _AT_EMPTY_PATH | _AT_STATX_DONT_SYNC, _STATX_TYPE_INO, ctypes.byref(seen)):
+        return f"cannot be read: {os.strerror(ctypes.get_errno())}"
+    if not stat.S_ISREG(seen.mode):
+        return f"is {_KINDS.get(stat.S_IFMT(seen.mode), 'something else')}, and no file"
+    if seen.major == 0 and not _is_local(descriptor, seen.major, seen.minor):
+        return "lies on no local file system"
+    if data is not None and (os.makedev(seen.major, seen.minor), seen.inode) in _files_of(data):
+        return OWN
+    return ""
+
+
+OWN: Final = "is a file of the data folder"
+
+
+def let_go(descriptor: int, why: str) -> None:
+    """Give up a descriptor that was refused, without waiting for its file system. A file of the data folder stays open:
+    with its closing this process would lose SQLite's locks on it."""
+    if why != OWN:
+        threading.Thread(target=os.close, args=(descriptor,), name="let-go", daemon=True).start()
+
+
+def _is_local(descriptor: int, major: int, minor: int) -> bool:
+    """Whether a file of a device that is no disk's lies on a local file system. One that is not mounted here, or whose
+    files have devices of their own, is asked, on a thread that nobody waits for longer than ``_PATIENCE``."""
+    for line in _MOUNTS.read_text("utf-8", "replace").splitlines():
+        before, _, after = line.partition(" - ")
+        if before.split(" ")[2] == f"{major}:{minor}":
+            return after.split(" ")[0] in LOCAL
+    _hung.difference_update([each for each in _hung if not each.is_alive()])
+    if len(_hung) >= _MOST_HUNG:
+        return False
+    found: list[int] = []
+    asking = threading.Thread(target=lambda: found.append(_magic(descriptor)), name="statfs", daemon=True)
+    _hung.add(asking)
+    asking.start()
+    asking.join(_PATIENCE)
+    return bool(found) and found[0] in _LOCAL_MAGIC
+
+
+def _magic(descriptor: int) -> int:
+    """``f_type`` of its file system (statfs(2)); -1 where it cannot be asked."""
+    room = ctypes.create_string_buffer(256)
+    return -1 if _fstatfs(descriptor, room) else ctypes.c_long.from_buffer(room).value
+
+
+def _files_of(folder: Path) -> set[tuple[int, int]]:
+    """Device and inode of each file that lies in a folder."""
+    with os.scandir(folder) as entries:
+        found = [entry.stat(follow_symlinks=False) for entry in entries]
+    return {(each.st_dev, each.st_ino) for each in found if stat.S_ISREG(each.st_mode)}
 
 
 def open_file(path: str | Path, largest: int = LARGEST) -> HandedOverFile:

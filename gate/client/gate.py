@@ -11,8 +11,8 @@ import msgspec
 
 from gate.control.actors import user
 from gate.control.messages import carry_out, checked, response
-from gate.errors import ControlError
-from gate.handed_over_file import HandedOverFile, open_file
+from gate.errors import ControlError, UsageError
+from gate.handed_over_file import OWN, HandedOverFile, open_file, refusal
 from gate.operations.operation import Caller, Request, operation_of
 from gate.types import Progress
 
@@ -61,7 +61,10 @@ class FolderHere:
         if progress is not None:
             caller = replace(caller, progress=progress)
         if operation.file:
-            caller = replace(caller, file=given or open_file(fields["path"], operation.file))
+            file = given or open_file(fields["path"], operation.file)
+            if refusal(file.fileno(), self._folder.config.data) == OWN:
+                raise UsageError(f"{file} {OWN}", hint="name a list as it was sent")
+            caller = replace(caller, file=file)
         found: R = response(operation, carry_out(self._folder, asked, caller))
         return found
 

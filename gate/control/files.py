@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,7 +26,7 @@ from gate.control import sockets
 from gate.control.faults import fault, revived
 from gate.control.wire import peer_of
 from gate.errors import ControlError, GateError, UsageError
-from gate.handed_over_file import HandedOverFile
+from gate.handed_over_file import HandedOverFile, let_go, refusal
 
 SECONDS: Final = 30.0
 """How long a file waits to be asked for."""
@@ -51,11 +50,12 @@ def files_socket(control: Path) -> Path:
 class Files:
     """The files that wait. Lives on the event loop."""
 
-    def __init__(self, listener: socket.socket, may: Callable[[int], Awaitable[bool]]) -> None:
-        """``may(uid)``: may this account hand files over."""
+    def __init__(self, listener: socket.socket, may: Callable[[int], Awaitable[bool]], data: Path) -> None:
+        """``may(uid)``: may this account hand files over. ``data``: the data folder, whose files are not taken."""
         listener.listen(ALL)
         self._listener = listener
         self._may = may
+        self._data = data
         self._waiting: dict[str, tuple[int, int]] = {}
         """Ticket -> account, descriptor."""
         self._tasks: dict[asyncio.Task[None], int] = {}
@@ -77,7 +77,7 @@ class Files:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, ticket: str, uid: int, said: str, largest: int) -> HandedOverFile:
+    async def take(self, ticket: str, uid: int, said: str, largest: int) -> HandedOverFile:
         """The file of a ticket, called as its bringer calls it. Raises ``UsageError``."""
         account, descriptor = self._waiting.get(ticket, (-1, -1))
         if account != uid:
@@ -86,7 +86,7 @@ class Files:
                 hint="dialgate opens it and hands it over; other clients: see gate/control/files.py",
             )
         del self._waiting[ticket]
-        return HandedOverFile(descriptor, said, largest)
+        return await asyncio.to_thread(HandedOverFile, descriptor, said, largest)
 
     def _begin(self, connection: socket.socket) -> None:
         try:
@@ -112,6 +112,9 @@ class Files:
             async with asyncio.timeout(HAND_SECONDS):
                 await _readable(connection)
             descriptor = _received(connection)
+            if why := await asyncio.to_thread(refusal, descriptor, self._data):
+                let_go(descriptor, why)
+                raise UsageError(f"the file {why}", hint="hand over a copy of it that lies on a disk of this machine")
             ticket = secrets.token_hex(16)
             self._waiting[ticket] = (uid, descriptor)
             if not await self._may(uid):  # nothing is kept, and whoever asks without it is refused in the usual way
@@ -127,7 +130,7 @@ class Files:
             pass
         finally:
             if (left := self._waiting.pop(ticket, None)) is not None:
-                os.close(left[1])
+                let_go(left[1], "")
             connection.close()
 
 
@@ -147,7 +150,7 @@ def _received(connection: socket.socket) -> int:
     if len(descriptors) == 1 and not flags & socket.MSG_CTRUNC:
         return descriptors[0]
     for each in descriptors:
-        os.close(each)
+        let_go(each, refusal(each))
     raise UsageError(f"{len(descriptors)} open files were handed over, and one is taken", hint="hand over one")
 
 

@@ -76,7 +76,7 @@ async def serve(
         for each in (path, files_socket(path)):
             listener = _claim(each, config.control)
             listeners.append((listener, each, each.stat().st_ino))
-        files = Files(listeners[1][0], authoriser.may_hand_over)
+        files = Files(listeners[1][0], authoriser.may_hand_over, config.data)
         taking = asyncio.ensure_future(files.run())
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
@@ -124,7 +124,7 @@ def operations_app(
             await lookups.note(principal.actor, name, request)
             request, caller = masked_for(principal.roles, request), Caller(principal.actor, roles=principal.roles)
             if largest := OPERATIONS[name].file:
-                caller = replace(caller, file=files.take(request.file, principal.uid, request.path, largest))
+                caller = replace(caller, file=await files.take(request.file, principal.uid, request.path, largest))
             with answering(asked):
                 if OPERATIONS[name].streams:
                     return await _stream(asked, carry_out, request, caller, workers)

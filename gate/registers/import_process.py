@@ -20,6 +20,8 @@ from gate.handed_over_file import HandedOverFile
 from gate.registers.opening import opened
 from gate.registers.report import ImportReport
 
+STALLED_SECONDS: Final = 600.0
+"""A child that tells nothing for so long is ended: sorting a register takes less."""
 IDLE_SECONDS: Final = 0.5
 """Without a word from the child for so long, it is asked whether to go on."""
 
@@ -120,11 +122,18 @@ def _lines(descriptor: int, idle: Callable[[], None]) -> Iterator[bytes]:
     """Lines until the end; ``idle`` is called where none comes: a file of a slow share may keep the child for long."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    begun = b""
+    begun, silent = b"", 0.0
     while True:
         if not poll.poll(IDLE_SECONDS * 1000):
+            silent += IDLE_SECONDS
+            if silent >= STALLED_SECONDS:
+                raise RegisterFailed(
+                    f"the import told nothing for {STALLED_SECONDS:.0f} s and was ended",
+                    hint="does the disk or the share of the file answer? copy the file first",
+                )
             idle()
             continue
+        silent = 0.0
         if not (piece := os.read(descriptor, 65536)):
             return
         *whole, begun = (begun + piece).split(b"\n")

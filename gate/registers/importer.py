@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -28,7 +28,7 @@ import numpy as np
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
-from gate.lifeline import end_with
+from gate.lifeline import aside, end_with
 from gate.registers import build, guards, snapshot_store
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
 from gate.registers.lines import Keys
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+MEMORY: Final = 8 << 30
+"""Bytes that the process of an import may have: a register of 100 million numbers takes some half of it."""
 
 
 def import_file(
@@ -258,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.parent is not None:
         end_with(asked.parent)
+        aside(MEMORY)
     try:
         report = import_file(
             asked.folder,
@@ -273,6 +276,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             accept_implausible=asked.accept_implausible,
             progress=lambda done, stage: _say({"progress": round(done, 4), "stage": stage}),
         )
+    except MemoryError:
+        message = f"{asked.source} is too large: reading it takes more than {MEMORY >> 30} GiB of memory"
+        _say({"error": message, "hint": "is it the licensee's file, unpacked?", "again": True})
+        return 1
     except RegisterError as error:
         _say({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
         return 1

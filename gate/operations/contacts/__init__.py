@@ -1,6 +1,7 @@
 """The CRM's contacts, and files screened in bulk.
 
-- ``crm_import``      the operations that import the CRM's list; ``list_import`` reads (``crm_file``), screens, keeps it
+- ``crm_import``      the operations that import the CRM's list; ``list_import`` keeps it, ``list_reading`` reads
+                      (``crm_file``) and screens it, beside a running gate in a process of its own
 - ``rescreening``     contacts screened again when a list or a register changes; ``states``: what a screening changes
 - ``forecast``        what would be said of them on a day to come
 - ``pages``           what is known of the contacts; ``ids`` names one without its number; ``forgetting`` deletes some

@@ -8,23 +8,26 @@ time as long as it stays the same.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from gate.batched import batched
 from gate.core.evidence import stamp
 from gate.core.facts import contacts as facts
-from gate.errors import GateError, RefusedError, UsageError
-from gate.operations.contacts.bulk_screener import BulkScreener
-from gate.operations.contacts.crm_file import CrmFile, Part
-from gate.operations.contacts.number_reader import Integers
-from gate.operations.contacts.rescreening import screener_of
+from gate.errors import GateError, RefusedError, StoreError, UsageError
+from gate.operations.contacts.bulk_screener import Outcome
+from gate.operations.contacts.list_reading import RECORD, Faults, Job, Part, Read, in_child, progress_of, read_list
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
+from gate.operations.running_gate import NO_GATE
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 
@@ -40,37 +43,10 @@ SHRINK = 2
 """A list with fewer than one in so many of the contacts before needs the operator's word."""
 
 
+PIECE = 20_000
+"""Contacts of a file in memory at once."""
 READ = 0.4
 """Part of the time that reading and screening takes; the rest is writing."""
-
-
-class Gathered:
-    """The contacts of a file. They are kept by rising number: in the file's order each would be written into another
-    page of the database."""
-
-    def __init__(self, known: Outcomes) -> None:
-        self._known = known
-        self._numbers: list[Integers] = [np.zeros(0, dtype=np.int64)]
-        self._outcomes: list[Integers] = [np.zeros(0, dtype=np.int64)]
-        self._references: list[str] = []
-
-    def take(self, part: Part, screener: BulkScreener) -> None:
-        """Add a part's."""
-        numbers_of = self._known.numbers_of(screener.outcomes)
-        self._numbers.append(np.array(part.numbers, dtype=np.int64))
-        self._outcomes.append(numbers_of[np.array(part.outcomes, dtype=np.int64)])
-        self._references += part.references
-
-    def sorted(self) -> tuple[Integers, Integers, list[str]]:
-        """Numbers, outcomes and references, by rising number."""
-        numbers = np.concatenate(self._numbers)
-        order = np.argsort(numbers, kind="stable")
-        references = self._references
-        return (
-            numbers[order],
-            np.concatenate(self._outcomes)[order],
-            [references[place] for place in order.tolist()] if any(references) else references,
-        )
 
 
 @dataclass(slots=True)
@@ -103,12 +79,11 @@ class ListImport:
         if old:
             self._states = folder.read(lambda reader: States(rows.states(reader, old["list"])))
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
-        screener = screener_of(folder, topic, now)
         name = self.file.name
         self._list = folder.store.call(
             lambda tx: rows.new_list(tx, at=stamp(now), actor=self.actor, source_name=name, topic=topic)
         )
-        file = self._read(screener, int(now.timestamp()))
+        file = self._read(topic, now)
         if self._contacts == 0:
             raise UsageError(
                 f"{self.file} holds no telephone number: the contacts stay as they are",
@@ -122,11 +97,11 @@ class ListImport:
             )
         if asked.dry_run:
             self._objecting = len(self._objections)
-            fact = self._fact(file, screener, name)
+            fact = self._fact(file, name)
             return self._answer(fact, self._contacts + self._carried, shrinks=self._shrinks())
         self._check_size()
         self._keep_objections(name, file.sha256)
-        fact = self._fact(file, screener, name)
+        fact = self._fact(file, name)
         at = stamp(folder.clock.now())
 
         def swap(tx: StoreTransaction) -> int:
@@ -139,7 +114,7 @@ class ListImport:
                 bad_rows=file.bad_rows,
                 leaf=leaf,
             )
-            rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
+            rows.screened(tx, self._list, at=stamp(now), registers=file.registers, leaf=leaf)
             tx.append(folder.fact(facts.ContactsImported(**fact, contacts=contacts), "contacts", self.actor))
             return contacts
 
@@ -155,50 +130,63 @@ class ListImport:
             raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
         self.progress(min(done, 1.0), what)
 
-    def _read(self, screener: BulkScreener, now: int) -> CrmFile:
-        asked, known = self.asked, Outcomes(self.folder.store)
-        try:
-            with self.file.reader() as source:
-                size = max(self.file.size, 1)
-                file = CrmFile(
-                    source,
-                    columns=asked.columns,
-                    reference=asked.reference,
-                    delimiter=asked.delimiter,
-                    header=asked.header,
-                    opt_outs=self.folder.config.calling.opt_out_columns,
-                    tell=lambda done: self._tell(done / size * READ, "reading"),
-                )
-                gathered = Gathered(known)
-                for part in file.parts(screener):
-                    gathered.take(part, screener)
-                    self._keep_faults(part)
-                    self._objections += part.objections
-        except OSError as error:
-            raise UsageError(
-                f"{self.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
-            ) from None
-        if self.file.changed:
-            raise UsageError(f"{self.file} changed while it was read", hint="import it when it is complete")
-        self._keep(gathered, now, known)
-        return file
+    def _read(self, topic: str, now: datetime) -> Read:
+        """Read and screen the file, beside a running gate in a process of its own, then keep its contacts."""
+        asked, config = self.asked, self.folder.config
+        job = Job(
+            config=config,
+            said=self.file.said,
+            topic=topic,
+            now=now,
+            columns=asked.columns,
+            reference=asked.reference,
+            delimiter=asked.delimiter,
+            header=asked.header,
+        )
+        heard = progress_of(self._tell, READ)
 
-    def _keep(self, gathered: Gathered, now: int, known: Outcomes) -> None:
-        """Add the contacts by rising number, so many to a transaction."""
-        numbers, outcomes, references = gathered.sorted()
-        since, was = settle(self._states, numbers, outcomes, now, known)
-        self._new = int(np.count_nonzero(~self._states.places(numbers)[1]))
-        for start in range(0, len(numbers), BATCH):
-            columns = [column[start : start + BATCH].tolist() for column in (numbers, outcomes, since, was)]
-            part = references[start : start + BATCH]
-            piece = [
-                (number, reference, outcome, at, WORDS[before])
-                for reference, number, outcome, at, before in zip(part, *columns, strict=True)
-            ]
-            self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=piece))
-            self._tell(READ + (1 - READ) * start / len(numbers), f"{self._contacts:,} contacts")
-        if self.asked.add and self.asked.reference:
-            self._references.update(references)
+        def tell(part: Part) -> None:
+            self._keep_faults(part.faults)
+            self._objections += part.objections
+            heard(part)
+
+        work = read_list if self.folder.gate is NO_GATE else in_child
+        try:
+            with (
+                tempfile.TemporaryFile(dir=config.data) as records,
+                tempfile.TemporaryFile(dir=config.data) as references,
+            ):
+                read = work(job, self.file, records, references, tell)
+                self._keep(read, records, references, int(now.timestamp()))
+        except OSError as error:
+            raise StoreError(
+                f"the contacts cannot be written to {config.data}: {error.strerror}", hint="is there room?"
+            ) from error
+        return read
+
+    def _keep(self, read: Read, records: BinaryIO, references: BinaryIO, now: int) -> None:
+        """Add the contacts by rising number, so many to a transaction; a piece of the file is in memory at a time."""
+        known = Outcomes(self.folder.store)
+        numbers_of = known.numbers_of([Outcome(*each) for each in read.outcomes])
+        place = 0
+        for start in range(0, read.contacts, PIECE):
+            count = min(PIECE, read.contacts - start)
+            data = os.pread(records.fileno(), count * RECORD.itemsize, start * RECORD.itemsize)
+            piece = np.frombuffer(data, dtype=RECORD)
+            numbers, outcomes = piece["number"].astype(np.int64), numbers_of[piece["outcome"]]
+            since, was = settle(self._states, numbers, outcomes, now, known)
+            self._new += int(np.count_nonzero(~self._states.places(numbers)[1]))
+            ends = np.cumsum(piece["length"], dtype=np.int64).tolist()
+            texts = os.pread(references.fileno(), ends[-1], place)
+            place += len(texts)
+            names = [texts[at:end].decode("utf-8", "surrogatepass") for at, end in pairwise([0, *ends])]
+            columns = zip(numbers.tolist(), names, outcomes.tolist(), since.tolist(), was.tolist(), strict=True)
+            rows_ = [(number, name, outcome, at, WORDS[before]) for number, name, outcome, at, before in columns]
+            for some in batched(rows_, BATCH):
+                self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=some))
+                self._tell(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
+            if self.asked.add and self.asked.reference:
+                self._references.update(names)
 
     def _keep_objections(self, name: str, sha256: str) -> None:
         """What the CRM was told, the gate has been told: it holds for every call, whatever becomes of this import."""
@@ -216,10 +204,10 @@ class ListImport:
             )
             self._objecting += self.folder.store.call(keep).imported
 
-    def _keep_faults(self, part: Part) -> None:
-        for faults in batched(part.faults, BATCH):
+    def _keep_faults(self, faults: Faults) -> None:
+        if faults:
             self.folder.store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
-        for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
+        for line, column, reference, fault in faults[: SHOWN - len(self._faults)]:
             self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
 
     def _carry_over(self, old: int) -> None:
@@ -248,7 +236,7 @@ class ListImport:
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )
 
-    def _fact(self, file: CrmFile, screener: BulkScreener, name: str) -> Row:
+    def _fact(self, file: Read, name: str) -> Row:
         """What the log says of it: counts, and no number."""
         counts: dict[str, int] = {}
         for row in self.folder.read(lambda reader: rows.counts(reader, self._list)):
@@ -268,5 +256,5 @@ class ListImport:
             "new": self._new,
             "carried_over": self._carried,
             "reasons": counts,
-            "registers": screener.registers.identities,
+            "registers": file.registers,
         }

@@ -1,0 +1,295 @@
+"""A CRM's list read and screened, for a running gate in a process of its own (``python -m
+gate.operations.contacts.list_reading``): the one that carries calls neither waits for the file nor holds it in memory.
+
+Contacts go into two files without a name: ``records``, an array of ``RECORD`` by rising number (in the file's order
+each would be written into another page of the database), and ``references``, the CRM's own ids in the same order.
+Everything else is told as it comes: faults and objections in parts, then ``Read``.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final
+
+import msgspec
+import numpy as np
+
+import gate
+from gate.config import Config
+from gate.converting import decode
+from gate.errors import GateError, RegisterError, StoreError, UsageError
+from gate.handed_over_file import HandedOverFile
+from gate.lifeline import aside, end_with
+from gate.operations.contacts.bulk_screener import Outcome, bulk_screener
+from gate.operations.contacts.crm_file import CrmFile
+from gate.types import Progress
+
+MEMORY: Final = 3 << 30
+"""Bytes that the process may have, its registers in memory included: enough for some twenty million contacts."""
+STALLED_SECONDS: Final = 120.0
+"""A process that tells nothing for so long is ended."""
+IDLE_SECONDS: Final = 0.5
+"""Without a word for so long, whoever watches is asked whether to go on."""
+PART: Final = 1000
+"""Faults, or objections, told at once."""
+WRITTEN: Final = 100_000
+RECORD: Final = np.dtype([("number", "<i8"), ("outcome", "<i4"), ("length", "<i4")])
+"""E.164 without its plus, the place of its outcome in ``Read.outcomes``, and the bytes of its reference."""
+_KINDS: Final = {each.__name__: each for each in (UsageError, RegisterError, StoreError)}
+
+Faults = list[tuple[int, str, str, str]]
+"""(line, column, reference, what is wrong)."""
+Objections = list[tuple[int, int, str]]
+"""(number, line, column)."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be read, and how."""
+
+    config: Config
+    said: str
+    topic: str
+    now: datetime
+    columns: tuple[str, ...]
+    reference: str
+    delimiter: str
+    header: bool
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read."""
+
+    sha256: str
+    columns: list[str]
+    rows: int
+    bad_rows: int
+    not_utf8: int
+    contacts: int
+    """Records."""
+    outcomes: list[Outcome]
+    registers: list[dict[str, Any]]
+    """What was screened against."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told on the way."""
+
+    faults: Faults = []
+    objections: Objections = []
+    done: float | None = None
+    """Part of the file that is read."""
+
+
+class _Failed(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    message: str
+    hint: str
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of the process."""
+
+    part: Part | None = None
+    read: Read | None = None
+    failed: _Failed | None = None
+
+
+def read_list(
+    job: Job, given: HandedOverFile, records: BinaryIO, references: BinaryIO, tell: Callable[[Part], None]
+) -> Read:
+    """Read and screen a list. Raises ``UsageError`` (no such column, or it cannot be read), ``RegisterError``,
+    ``StoreError``, and what ``tell`` raises."""
+    screener = bulk_screener(
+        job.config, purpose="marketing", topic=job.topic, now=job.now, at=None, actor="gate"
+    )  # calling hours and redial pause left out: they are asked when a call is made
+    size = max(given.size, 1)
+    table: list[Any] = [np.zeros(0, dtype=RECORD)]
+    try:
+        with given.reader() as source, tempfile.TemporaryFile(dir=job.config.data) as texts:
+            file = CrmFile(
+                source,
+                columns=job.columns,
+                reference=job.reference,
+                delimiter=job.delimiter,
+                header=job.header,
+                opt_outs=job.config.calling.opt_out_columns,
+                tell=lambda done: tell(Part(done=done / size)),
+            )
+            for part in file.parts(screener):
+                names = [text.encode("utf-8", "surrogatepass") for text in part.references]
+                rows = np.zeros(len(part.numbers), dtype=RECORD)
+                rows["number"], rows["outcome"] = part.numbers, part.outcomes
+                rows["length"] = [len(name) for name in names]
+                texts.write(b"".join(names))
+                table.append(rows)
+                for some in _parts(part.faults):
+                    tell(Part(faults=some))
+                for each in _parts(part.objections):
+                    tell(Part(objections=each))
+            count = _sorted(table, texts, records, references)
+    except OSError as error:
+        raise UsageError(f"{given} cannot be read: {error.strerror}", hint="give it again, or a copy of it") from None
+    if given.changed:
+        raise UsageError(f"{given} changed while it was read", hint="import it when it is complete")
+    return Read(
+        sha256=file.sha256,
+        columns=file.columns,
+        rows=file.rows,
+        bad_rows=file.bad_rows,
+        not_utf8=file.not_utf8,
+        contacts=count,
+        outcomes=screener.outcomes,
+        registers=screener.registers.identities,
+    )
+
+
+def _sorted(table: list[Any], texts: BinaryIO, records: BinaryIO, references: BinaryIO) -> int:
+    """Write contacts and their references by rising number; how many. ``texts``: the references in the file's order."""
+    whole = np.concatenate(table)
+    table.clear()
+    starts = np.cumsum(whole["length"], dtype=np.int64) - whole["length"]
+    order = np.argsort(whole["number"], kind="stable")
+    texts.flush()
+    size = os.fstat(texts.fileno()).st_size
+    held: Any = mmap.mmap(texts.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+    for start in range(0, len(whole), WRITTEN):
+        piece = order[start : start + WRITTEN]
+        records.write(whole[piece].tobytes())
+        lengths = whole["length"][piece].tolist()
+        for at, length in zip(starts[piece].tolist(), lengths, strict=True):
+            references.write(held[at : at + length])
+    records.flush()
+    references.flush()
+    return len(whole)
+
+
+def _parts(items: Sequence[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), PART):
+        yield list(items[start : start + PART])
+
+
+# --- in a process of its own ---------------------------------------------------------------------------------------
+
+
+def in_child(
+    job: Job, given: HandedOverFile, records: BinaryIO, references: BinaryIO, tell: Callable[[Part], None]
+) -> Read:
+    """``read_list`` in a child process, with a low priority and so much memory at most. Where ``tell`` raises, the
+    child is ended; it ends with this process too. Raises as that, and ``UsageError`` for a list that is too large."""
+    descriptors = [each.fileno() for each in (given, records, references)]
+    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *map(str, descriptors)]
+    home = str(Path(gate.__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as errors:
+        asked.write(msgspec.json.encode(job))
+        asked.seek(0)
+        try:
+            child = subprocess.Popen(
+                command, stdin=asked, stdout=subprocess.PIPE, stderr=errors, env=env, pass_fds=descriptors
+            )
+        except OSError as error:
+            raise GateError(f"the list could not be read: {error.strerror}", hint="try again") from error
+        try:
+            assert child.stdout is not None  # noqa: S101 - asked for above
+            found = _listen(child.stdout, tell)
+            code = child.wait()
+        finally:
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+        if found is not None and code == 0:
+            return found
+        errors.seek(0)
+        said = errors.read().decode("utf-8", "replace").strip().splitlines()
+    if any("MemoryError" in line for line in said[-5:]):
+        raise UsageError(f"{given} is too large to be read at once", hint="split it, and import the parts with --add")
+    why = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
+    raise GateError(
+        f"the process that reads {given} {why}" + (f": {said[-1]}" if said else ""),
+        hint="import the list again: the contacts are as they were",
+    )
+
+
+def _listen(pipe: IO[bytes], tell: Callable[[Part], None]) -> Read | None:
+    """Follow the child to its end; raises what it raised, None where it ended without a word of its own."""
+    poll = select.poll()
+    poll.register(pipe.fileno(), select.POLLIN)
+    begun, silent = b"", 0.0
+    while True:
+        if not poll.poll(IDLE_SECONDS * 1000):
+            silent += IDLE_SECONDS
+            if silent >= STALLED_SECONDS:
+                raise GateError(
+                    f"nothing was read of the list for {STALLED_SECONDS:.0f} s", hint="is its disk sound? copy it first"
+                )
+            tell(Part())
+            continue
+        silent = 0.0
+        if not (piece := os.read(pipe.fileno(), 65536)):
+            return None
+        *whole, begun = (begun + piece).split(b"\n")
+        for line in whole:
+            said = decode(line, _Said)
+            if said.failed is not None:
+                kind = _KINDS.get(said.failed.kind, GateError)
+                raise kind(said.failed.message, hint=said.failed.hint)
+            if said.read is not None:
+                return said.read
+            if said.part is not None:
+                tell(said.part)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child process of ``in_child``: its parent, and the descriptors of list, records and references."""
+    parent, *descriptors = map(int, arguments)
+    end_with(parent)
+    aside(MEMORY)
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    told = [0.0]
+
+    def tell(part: Part) -> None:
+        if part.done is not None:  # the newest only
+            if part.done - told[0] < 0.002:
+                return
+            told[0] = part.done
+        _say(_Said(part=part))
+
+    given = HandedOverFile(descriptors[0], job.said)
+    try:
+        with os.fdopen(descriptors[1], "wb") as records, os.fdopen(descriptors[2], "wb") as references:
+            read = read_list(job, given, records, references, tell)
+    except GateError as error:
+        _say(_Said(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
+        return 1
+    _say(_Said(read=read))
+    return 0
+
+
+def _say(said: _Said) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def progress_of(tell: Progress, part: float) -> Callable[[Part], None]:
+    """Of what is told, how far it is, as that part of the whole."""
+    last = [0.0]
+
+    def on(told: Part) -> None:
+        last[0] = max(last[0], told.done or 0.0)
+        tell(last[0] * part, "reading")
+
+    return on
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

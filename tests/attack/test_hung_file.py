@@ -1,0 +1,79 @@
+"""Who attacks: an account that may hand lists over, with a file of a file system that does not answer, or of the gate
+itself. What they want: that the gate stops deciding, or loses the locks on its own databases."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gate.control.files import files_socket
+from gate.errors import UsageError
+from tests.support.frozen_fs import NEEDS_FUSE, frozen_fs
+from tests.support.gatehouse import Gatehouse
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+    gate = Gatehouse(tmp_path / "gate")
+    gate.start()
+    yield gate
+    gate.stop()
+
+
+def answers(gate: Gatehouse) -> bool:
+    return str(gate.client.call("check", number="02079460123")["verdict"]) == "allow"
+
+
+@NEEDS_FUSE
+def test_a_file_that_does_not_answer_is_refused_and_holds_up_nobody(gate: Gatehouse, tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    with frozen_fs(tmp_path / "share") as share:
+        held = [os.open(share.path, os.O_RDONLY) for _ in range(3)]
+        share.freeze()
+        for descriptor in held:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(60)
+                connection.connect(str(files_socket(gate.socket)))
+                socket.send_fds(connection, [b"\n"], [descriptor])
+                said = connection.recv(65536).decode()
+                assert "no local file system" in said, said
+            assert answers(gate)
+        assert answers(gate)
+
+
+def test_no_file_of_the_data_folder_is_taken_and_its_locks_stay(gate: Gatehouse) -> None:
+    """SQLite holds its locks by fcntl(2): with the first ``close`` of any descriptor a process loses all of a file."""
+    path = gate.data / "gate.db"
+    before = locks_on(path)
+    assert before, "the gate holds the write-ahead log's file open, with locks"
+    for name in ("gate.db-shm", "gate.db", "gate.db-wal", "keys.db"):
+        with pytest.raises(UsageError, match="is a file of the data folder"):
+            gate.client.call("contacts_import", path=str(gate.data / name))
+    gate.client.call("objection_add", number="02079460123")
+    assert locks_on(path) == before
+
+
+def locks_on(path: Path) -> list[tuple[str, ...]]:
+    """What ``/proc/locks`` says of POSIX locks on a database's shared memory: (mode, process, begin, end)."""
+    inode = f":{(path.parent / 'gate.db-shm').stat().st_ino}"
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return sorted((each[3], each[4], each[6], each[7]) for each in lines if each[5].endswith(inode) and "POSIX" in each)
+
+
+@pytest.mark.parametrize("kind", ["proc", "pipe"])
+def test_what_is_no_file_of_a_disk_is_refused(gate: Gatehouse, kind: str) -> None:
+    if kind == "pipe":
+        descriptor, _ = os.pipe()
+    else:
+        descriptor = os.open("/proc/self/status", os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(str(files_socket(gate.socket)))
+        socket.send_fds(connection, [b"\n"], [descriptor])
+        said = connection.recv(65536).decode()
+    assert ("no local file system" if kind == "proc" else "is a pipe") in said
+    assert answers(gate)

@@ -1,0 +1,35 @@
+"""Who attacks: an account that may import contacts, with a list as large as is taken. What they want: the memory and
+the processor of the gate that carries calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.gatehouse import Gatehouse
+
+ROWS, REFERENCE = 300_000, "r" * 150
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process has had, in bytes."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(tmp_path: Path) -> None:
+    gate = Gatehouse(tmp_path / "gate")
+    given = tmp_path / "list.csv"
+    with given.open("w") as file:
+        file.write("id,telephone\n")
+        file.writelines(f"{REFERENCE}{row},0{7700000000 + row}\n" for row in range(ROWS))
+    gate.start()
+    try:
+        assert gate.process is not None
+        pid = gate.process.pid
+        before = peak(pid)
+        answer = gate.client.call("contacts_import", path=str(given), reference="id", columns=["telephone"])
+        grown = peak(pid) - before
+        assert answer["contacts"] == ROWS
+        assert grown < given.stat().st_size, f"{grown:,} bytes for a list of {given.stat().st_size:,}"
+    finally:
+        gate.stop()
