@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and names in a folder that outlast a power cut."""
+"""Files that appear whole or not at all, names in a folder that outlast a power cut, and whether its disk answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+_TOUCHED = 512
 
 
 @contextmanager
@@ -31,6 +33,29 @@ def whole_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows of the other one
         raise
     sync_folder(path.parent)
+
+
+class DiskProbe:
+    """Asks the disk of a folder to take a few bytes, in a file without a name."""
+
+    def __init__(self, path: Path) -> None:
+        """``path``: the name that the file has for a moment."""
+        self._path = path
+        self._handle = -1
+
+    def touch(self) -> None:
+        """Returns when the disk has them. Raises ``OSError``."""
+        if self._handle < 0:
+            self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            self._path.unlink()
+        os.pwrite(self._handle, bytes(_TOUCHED), 0)
+        os.fdatasync(self._handle)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 def sync_folder(folder: Path) -> None:

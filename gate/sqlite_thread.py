@@ -30,6 +30,8 @@ BATCH = 256
 """Pieces of work in one commit, at most."""
 BATCH_SECONDS = 0.05
 """No more work joins a commit once it has taken this long."""
+STALLED_SECONDS = 3.0
+"""Who comes to a thread that has been at one piece of work for longer need not wait for an answer."""
 
 
 class Piece(NamedTuple):
@@ -58,6 +60,8 @@ class SqliteThread:
         self._entry = threading.Lock()
         self._closed = False
         self._put_back: Piece | None = None
+        self._since: float | None = None
+        """When the work under way began, monotonic seconds."""
         self._connection: sqlite3.Connection
         """Set by ``_open``."""
         ready: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
@@ -78,6 +82,12 @@ class SqliteThread:
                 self._queue.put(None)
         if threading.current_thread() is not self._thread:
             self._thread.join()
+
+    @property
+    def stalled(self) -> bool:
+        """True where what is under way has been for so long that the disk does not answer, or is of no use."""
+        since = self._since
+        return since is not None and time.monotonic() - since >= STALLED_SECONDS
 
     def _enqueue(self, piece: Piece) -> None:
         """Queue it; after ``close`` it is answered at once, on the calling thread."""
@@ -162,11 +172,13 @@ class SqliteThread:
             self._put_back = None
             if piece is None:
                 return
+            self._since = time.monotonic()
             if piece.alone:
                 self._answer(piece.done, *self._perform_alone(piece.work))
             elif self._commit_with(piece):
                 return
             self._after()
+            self._since = None
 
     def _shut(self) -> None:
         """Nobody waits for ever: what is still queued, where the thread died of something unforeseen, is answered."""

@@ -22,6 +22,8 @@ from gate.core.grouping import grouped
 from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
 
+KEPT_WHOLE = 1.0
+"""Seconds of a talk that its recording may lack at its ends and still be whole."""
 COLUMNS = (
     Column("Asked", words.WHEN, lambda row: words.moment(row.get("at"))),
     Column("From", 8, words.caller, grows=True, rank=3),
@@ -267,7 +269,7 @@ def _registers(body: Mapping[str, Any]) -> list[Section]:
 def _happened(call: Row) -> Section:
     ended = " ".join(str(call.get(name) or "") for name in ("ended_by", "cause")).strip()
     announced = _whether(call.get("announced"), "to its end", "cut short")
-    recorded = _whether(call.get("recorded"), "yes", "no")
+    recorded = _recorded(call)
     against = call.get("against_at")
     return Section(
         "What happened",
@@ -288,6 +290,18 @@ def _whether(value: object, so: str, not_so: str) -> words.Shown:
     if value is None:
         return "-", DIM
     return (so, OK) if value else (not_so, WARN)
+
+
+def _recorded(call: Row) -> words.Shown:
+    """Whether, and how much of the talk where that is not all: a pause, or what was lost."""
+    kept, seconds = call.get("kept"), call.get("seconds")
+    if not call.get("recorded") or kept is None or seconds is None:
+        return _whether(call.get("recorded"), "yes", "no")
+    if call.get("silent"):
+        return f"one-sided: nothing came from the {call['silent']}", WARN
+    if seconds - kept < KEPT_WHOLE:
+        return "yes", OK
+    return f"{words.length(kept)[0]} of {words.length(seconds)[0]}", WARN
 
 
 def _recording(row: Row) -> Section:

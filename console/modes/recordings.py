@@ -353,6 +353,12 @@ def _known(row: Row) -> Section:
         ("SHA-256", words.ident(row.get("sha256"))),
         ("Leaf", words.count(row.get("leaf_index"))),
     ]
+    if row.get("kept") is not None:
+        pairs.insert(3, ("Kept", words.length(row["kept"])))
+    if lost := [f"{start:.1f} to {end:.1f} s" for start, end in row.get("lost") or ()]:
+        pairs.insert(1, ("Lost", words.text(", ".join(lost), BAD)))
+    if row.get("silent"):
+        pairs.insert(1, ("One-sided", words.text(f"nothing came from the {row['silent']}", BAD)))
     if row.get("interrupted"):
         pairs.insert(1, ("Cut off", words.text(row.get("cause"), BAD)))
     pairs += [("From elsewhere", words.text(f"found by {row['bound_by']}"))] if row.get("bound_by") else []

@@ -16,7 +16,7 @@ from console.feed import on_thread
 from console.late import late
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.private_key import opened_for
-from console.theme import PLAIN
+from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
@@ -27,7 +27,11 @@ AGAINST = "called_against_refusal"
 
 
 def pauses(row: Row) -> words.Shown:
-    """How often it was paused."""
+    """How often it was paused; what is worse comes first."""
+    if row.get("lost"):
+        return "lost", BAD
+    if row.get("silent"):
+        return "1 side", WARN
     gaps = row.get("gaps") or ()
     return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
 

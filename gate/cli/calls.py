@@ -72,6 +72,8 @@ def list_(
         ("reason", "Reason"),
         ("state", "State"),
         ("seconds", "Seconds"),
+        ("kept", "Kept"),
+        ("silent", "Silent"),
         ("recording_id", "Recording"),
     ]
     none = f"No call fits: {line.said}." if words else "There is no call."

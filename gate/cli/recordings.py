@@ -51,7 +51,10 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
         ("call_state", "Call state"),
         ("seconds", "Seconds"),
         ("size", "Bytes"),
+        ("kept", "Kept"),
         ("gaps", "Gaps"),
+        ("lost", "Lost"),
+        ("silent", "Silent"),
     ]
     none = f"No recording fits: {line.said}." if words else "There is no recording."
     view.rows(found, "items", columns, none=none)

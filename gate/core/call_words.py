@@ -137,6 +137,11 @@ class RecorderFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotKept:
+    """For seconds nothing has said that audio is kept: the recorder does not answer, or its disk does not."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnnouncementOver:
     """The announcement has been sent to the callee to its end (``completed``), or could not be."""
 
@@ -199,6 +204,7 @@ Event = (
     | CallerLeft
     | RecorderOpened
     | RecorderFailed
+    | NotKept
     | AnnouncementOver
     | Committed
     | Digit
@@ -250,6 +256,8 @@ class Do(StrEnum):
     """Of a transfer: keep the objection of whoever was called before."""
     STOP_PLAYING = "stop playing"
     SAY_GOODBYE = "say goodbye"
+    SHUT = "shut"
+    """Let neither party hear the other."""
     HANG_UP = "hang up"
     """End both legs; a caller whose callee has answered gets no failure (``sip.bridge``)."""
     CLOSE_RECORDING = "close recording"

@@ -31,6 +31,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    NotKept,
     PauseAsked,
     Policy,
     RecorderFailed,
@@ -202,6 +203,25 @@ def _recorder_lost(call: Call, event: RecorderFailed, policy: Policy) -> Step:
     return _goodbye(call, "gate", "recorder_unavailable")
 
 
+def not_kept(call: C) -> tuple[C, list[Do]]:
+    """What is said and not kept is lost for good: at once nobody hears anybody, and both are hung up on."""
+    return close(end(call, "gate", "recorder_unavailable"), [Do.STOP_PLAYING, Do.SHUT, Do.HANG_UP])
+
+
+def _not_kept(call: Call, _event: NotKept, policy: Policy) -> Step:
+    """Where nothing is recorded yet, or the firm goes on unrecorded, the recorder is lost, and no more."""
+    if call.recording and not policy.go_on_unrecorded:
+        return not_kept(call)
+    return _recorder_lost(call, RecorderFailed("not_kept"), policy)
+
+
+def _not_to_be_kept(call: Call, _event: NotKept, policy: Policy) -> Step:
+    """Whoever has not answered yet is rung no longer."""
+    if call.emergency or policy.go_on_unrecorded:
+        return call, []
+    return _cut(call, "gate", "recorder_unavailable")
+
+
 def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
     if event.completed:
         return replace(call, state=State.COMMITTING, announced=True), [Do.COMMIT]
@@ -304,9 +324,13 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.CLOSING, Digit): Transition(_digit, (s.CLOSING,)),
         (s.CLOSING, RecordingDone): Transition(recording_done, (s.ENDED,)),
     }
+    for state in (s.ANNOUNCING, s.COMMITTING):
+        table[state, NotKept] = Transition(_not_kept, (state, s.GOODBYE))
+    table[s.TALKING, NotKept] = Transition(_not_kept, (s.TALKING, s.GOODBYE, s.CLOSING))
     for state in (s.DIALLING, s.RINGING):
         table[state, DiallingAgain] = Transition(_dialling_again, (state,))
         table[state, StillAllowed] = Transition(_still_allowed, (state,))
+        table[state, NotKept] = Transition(_not_to_be_kept, (state, s.ENDED))
         table[state, Answered] = Transition(_answered, (s.PREPARING, s.TALKING))
         table[state, Failed] = Transition(_failed, ends)
     for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
@@ -316,6 +340,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         table[state, Failed] = Transition(_broken, ends)
         table[state, EvidenceFailed] = Transition(_evidence_failed, (state, s.GOODBYE))
     late: tuple[tuple[tuple[State, ...], tuple[type[Event], ...]], ...] = (
+        # What was asked of the recorder is answered by itself.
+        ((s.SCREENING, s.PREPARING, s.GOODBYE, *ends), (NotKept,)),
         # No pause hides the announcement.
         ((s.SCREENING, s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING), (PauseAsked,)),
         ((s.DIALLING, s.RINGING), (Digit,)),

@@ -28,6 +28,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    NotKept,
     PauseAsked,
     Policy,
     RecorderFailed,
@@ -44,6 +45,7 @@ from gate.core.calls import (
     end,
     goodbye_over,
     hung_up,
+    not_kept,
     recorder_opened_late,
     recording_done,
     recording_done_early,
@@ -190,6 +192,12 @@ def _recorder_lost(call: CallIn, event: RecorderFailed, policy: Policy) -> Step:
     return _goodbye(call, "gate", "recorder_unavailable")
 
 
+def _not_kept(call: CallIn, _event: NotKept, policy: Policy) -> Step:
+    if call.recording and not policy.go_on_unrecorded:
+        return not_kept(call)
+    return _recorder_lost(call, RecorderFailed("not_kept"), policy)
+
+
 def _announced(call: CallIn, event: AnnouncementOver, _policy: Policy) -> Step:
     if not event.completed:
         return _goodbye(call, "gate", event.cause)
@@ -281,6 +289,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
     for state in answered:
         table[state, EvidenceFailed] = _evidence_failed
         table.setdefault((state, RecorderFailed), _recorder_lost)
+        table[state, NotKept] = _not_kept
     for over in (GoodbyeOver, HungUp, Stop, Failed):
         table[s.GOODBYE, over] = goodbye_over
     for state in (s.GOODBYE, *ends):
@@ -298,7 +307,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
             PauseAsked,
             Decided,
         ),
-        *(EvidenceFailed, RecorderFailed, RecordingDone, GoodbyeOver, Failed, HungUp, Stop),
+        *(EvidenceFailed, RecorderFailed, NotKept, RecordingDone, GoodbyeOver, Failed, HungUp, Stop),
     )
     # What was asked of other rooms may be answered after the call has moved on.
     for state in (s.GOODBYE, *ends):
@@ -313,6 +322,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
         KeyTimeOver,
         Acknowledged,
         ObjectionKept,
+        NotKept,
     )
     for state in (s.ANSWERING, s.SCREENING, *answered):
         for event in early:

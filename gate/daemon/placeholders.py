@@ -30,3 +30,12 @@ class NoCallsYet:
 
     def recorder_away(self) -> None:
         """It is started again."""
+
+    def recorder_silent(self) -> None:
+        """It is started again where that lasts."""
+
+    def not_kept(self, call_id: str) -> None:
+        """Nobody's."""
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """Nobody's."""

@@ -24,6 +24,19 @@ class RecorderNews:
         self._calls.recorder_failed(call_id, message)
         self._sessions.recorder_failed(call_id, message)
 
+    def recorder_silent(self) -> None:
+        """Nothing new can be recorded."""
+        self._calls.recorder_silent()
+
+    def not_kept(self, call_id: str) -> None:
+        """Of one nothing is kept any more."""
+        self._calls.not_kept(call_id)
+        self._sessions.not_kept(call_id)
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """A key in a call, which the recorder does not hear."""
+        self._calls.key_waits(call_id, side, digit)
+
     def recorder_away(self) -> None:
         """None can."""
         self._calls.recorder_away()

@@ -163,6 +163,7 @@ class GateProcess:
             metrics=self._metrics,
             mend=self._mend,
             used=used_today(self._folder),
+            stalled=self._stalled,
         )
         sessions = RecordingSessions(
             config=self._config,
@@ -176,6 +177,7 @@ class GateProcess:
             new_id=new_id,
             metrics=self._metrics,
             mend=self._mend,
+            stalled=self._stalled,
         )
         self._recorder.events = RecorderNews(call_manager, sessions)
         self._at_line.bind(line, call_manager, sessions, self._media, self._folder.clock)
@@ -234,12 +236,16 @@ class GateProcess:
             return read_secret(base, emergency.password_file)
         raise ConfigError(f"there is no password for {username!r}")
 
-    def _mend(self, recording_id: str) -> None:
+    def _stalled(self) -> bool:
+        """The disk of the data folder does not answer. From any thread."""
+        return self._folder.store.stalled or self._folder.keys.stalled or self._legs.stalled
+
+    def _mend(self, recording_id: str, talked: float) -> None:
         """Close in the log what the recorder could not; reads a whole file, so not on the line thread."""
 
         def mended(only_whole: bool) -> bool:
             try:
-                return self._reconciler.recording(recording_id, only_whole=only_whole)
+                return self._reconciler.recording(recording_id, talked=talked, only_whole=only_whole)
             except GateError as error:
                 log.error("recording_not_mended", recording=recording_id, error=str(error))
                 return False
@@ -384,7 +390,6 @@ class GateProcess:
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
         self._metrics.clock_behind.set(self._folder.trust.clock_behind is not None)
         self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
-        self._legs.sync()
 
 
 def _hung_up(*_: object) -> None:

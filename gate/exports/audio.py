@@ -167,7 +167,10 @@ class _Rendering:
         report.sides = {name: side.report for name, side in self._sides.items()}
         if not report.ended:
             report.interrupted = True
-            report.notes.append("the recording has no end: its recorder was cut off; at most a second is missing")
+            told = (
+                "its recorder was cut off, and what was said after this is missing; the log has the length of the talk"
+            )
+            report.notes.append(f"the recording has no end: {told}")
         for name, side_report in report.sides.items():
             for codec, count in side_report.undecoded.items():
                 report.notes.append(f"{name}: {count} packets of {codec} cannot be decoded here and are silent")

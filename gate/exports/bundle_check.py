@@ -147,7 +147,7 @@ class _Contents:
     def _calls(self, logs: Mapping[str, Iterator[bytes]]) -> None:
         heads = {name: next(logs[f"{name}.csv"], b"") for name in rows.COLUMNS}
         if heads["calls"] == rows.csv_head(rows.COLUMNS_BEFORE["calls"])[:-1]:
-            self._columns = rows.COLUMNS | rows.COLUMNS_BEFORE
+            self._columns = rows.COLUMNS_BEFORE
         for name, columns in self._columns.items():
             self._same(heads[name], rows.csv_head(columns)[:-1], f"{name}.csv, first line")
         total = max(self._manifest.counts.get("calls", 1), 1)
@@ -182,14 +182,15 @@ class _Contents:
             self._same(next(logs["decisions.jsonl"], b""), form.json_line(decision)[:-1], f"decision of {call_id[:64]}")
             self._csv(logs, "decisions", self._columns["decisions"], decision)
             self._counts["decisions"] += 1
-        for recording in rows.recording_rows(facts):
+        for each in rows.recording_rows(facts):
+            recording = {name: each[name] for name in self._columns["recordings"] if name in each}
             line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
             status = line.get("status")
             same = {**recording, "status": status, "why": line.get("why")} == line and status in form.STATUSES
             if not same or not self._claims.recording(str(status), line, call, facts):
                 self._rows.add(f"recording {recording['recording_id'][:64]}")
                 continue
-            self._csv(logs, "recordings", rows.RECORDING_COLUMNS, line)
+            self._csv(logs, "recordings", self._columns["recordings"], line)
             self._counts["recordings"] += 1
             self._counts[str(status)] += 1
 

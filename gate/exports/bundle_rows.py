@@ -63,6 +63,8 @@ CALL: Final[Mapping[str, Source]] = {
     "code": (calls.Ended, "code"),
     "seconds": (calls.Ended, "seconds"),
     "decision_leaf": (calls.Decision, INDEX),
+    "kept": (recordings.RecordingClosed, "kept"),
+    "silent": (recordings.RecordingClosed, "silent"),
     "called_against_refusal_at": (calls.CalledAgainstRefusal, AT),
     "to_be_shown_by": (calls.Decision, "to_be_shown_by"),
 }
@@ -95,6 +97,10 @@ RECORDING: Final[Mapping[str, Source]] = {
     "seconds": (recordings.RecordingClosed, "seconds"),
     "gaps": (recordings.RecordingClosed, "gaps"),
     "interrupted": (recordings.RecordingClosed, "interrupted"),
+    "talked": (recordings.RecordingClosed, "talked"),
+    "kept": (recordings.RecordingClosed, "kept"),
+    "lost": (recordings.RecordingClosed, "lost"),
+    "silent": (recordings.RecordingClosed, "silent"),
     "erasure_decided_at": (recordings.RecordingErasing, AT),
     "erasure_basis": (recordings.RecordingErasing, "basis"),
     "erased_at": (recordings.RecordingErased, AT),
@@ -110,12 +116,15 @@ REGISTER: Final[Mapping[str, Source]] = {
 }
 """Columns of ``registers``: snapshots that were in force in the period."""
 
+_LATER: Final = frozenset({"called_against_refusal_at", "to_be_shown_by", "talked", "kept", "lost", "silent"})
+"""Columns that bundles of 0.1 do not have."""
+
 CALL_COLUMNS: Final = ("call_id", *CALL)
 DECISION_COLUMNS: Final = tuple(DECISION)
 RECORDING_COLUMNS: Final = ("recording_id", *RECORDING, "status", "why")
 COLUMNS: Final = {"calls": CALL_COLUMNS, "decisions": DECISION_COLUMNS, "recordings": RECORDING_COLUMNS}
-COLUMNS_BEFORE: Final = {"calls": CALL_COLUMNS[:-2], "decisions": DECISION_COLUMNS[:-1]}
-"""Those of bundles from before ``called_against_refusal_at`` and ``to_be_shown_by``: all of their tables have these."""
+COLUMNS_BEFORE: Final = {name: tuple(each for each in of if each not in _LATER) for name, of in COLUMNS.items()}
+"""Those of bundles of 0.1: all of their tables have these."""
 
 
 def description() -> bytes:

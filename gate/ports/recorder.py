@@ -41,6 +41,8 @@ class RecordingClosed:
     interrupted: bool
     """True where it ended without being closed by the gate."""
     cause: str = ""
+    lost: tuple[tuple[float, float], ...] = ()
+    """(start, end) in seconds from the start: what one side or both said then arrived and was not kept."""
 
 
 class RecorderEvents(Protocol):
@@ -56,6 +58,18 @@ class RecorderEvents(Protocol):
 
     def recorder_away(self) -> None:
         """The recorder process is gone; it is being started again."""
+        ...
+
+    def recorder_silent(self) -> None:
+        """The recorder has said nothing for seconds: nothing new can be recorded."""
+        ...
+
+    def not_kept(self, call_id: str) -> None:
+        """For seconds nothing has said that what is heard in this call is being kept."""
+        ...
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """A key that the recorder, which does not answer, has not looked at; ``recorder_digit`` may tell it again."""
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import socket
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,8 @@ from gate.recorder.recording import DirectionState, LiveRecording
 from gate.recorder.taps import Instant, instant
 from gate.vault.sealer import SealFactory
 
+STALLED_SECONDS = 1.0
+"""A disk that takes longer for one file does not answer."""
 GATE_GONE = "gate_gone"
 _UNKNOWN = "the recorder knows no such call"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -109,7 +112,7 @@ class Calls:
                 case m.Resume():
                     recording.resume(at)
                 case m.Close():
-                    self._close(recording, at)
+                    self._close(recording, at, message.at)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
             self._fail(recording, error)
 
@@ -166,14 +169,16 @@ class Calls:
 
     # --- endings --------------------------------------------------------------------------------------------------
 
-    def _close(self, recording: LiveRecording, at: Instant) -> None:
+    def _close(self, recording: LiveRecording, at: Instant, asked: int) -> None:
         recording.closing = True
+        if asked:
+            recording.keep_until(asked)
         recording.take_all(at)  # a key that waits there is an objection: it is reported before the closing is
         if recording.file is None and not recording.failure:
             self._drop(recording)
             self._tell(m.Closed(recording.call_id))
         elif not recording.failure:
-            self._hand_over(recording, at)
+            self._hand_over(recording, at.back_to(asked) if asked else at)
         elif recording.call_id in self._ended:
             self._answer(recording)
 
@@ -242,6 +247,11 @@ class Calls:
         """Endings that the gate has not asked for."""
         return [closed for closed in self._ended.values() if closed.path]
 
+    def taps(self, call_id: str) -> tuple[socket.socket, ...]:
+        """The sockets of a call's taps, the caller's first; none where there is no such call."""
+        recording = self._calls.get(call_id)
+        return tuple(side.tap.socket for side in recording.sides) if recording is not None else ()
+
     # --- what is told each second -----------------------------------------------------------------------------------
 
     def _room(self) -> bool:
@@ -253,8 +263,11 @@ class Calls:
         return status.f_bavail * status.f_frsize >= self._min_free
 
     def alive(self) -> m.Heartbeat:
-        """That this process lives, and whether the disk takes a recording."""
-        return m.Heartbeat(self._room() and not self._finisher.suspected)
+        """That this process lives, whether the disk takes a recording, and how much of each is kept."""
+        answers, at = self._finisher.waits < STALLED_SECONDS, instant()
+        live = [each for each in self._calls.values() if each.live] if answers else []
+        kept = {each.call_id: round(each.kept(at), 3) for each in live}
+        return m.Heartbeat(answers and self._room() and not self._finisher.suspected, kept)
 
     def levels(self) -> m.Levels:
         """Peaks since the last time this was asked."""
@@ -278,5 +291,6 @@ def _closed(recording: LiveRecording, ended: Ended) -> m.Closed:
         gaps=tuple(trailer["gaps"]),
         interrupted=bool(cause),
         cause=cause,
+        lost=tuple(trailer["lost"]),
     )
     return m.Closed(recording.call_id, recording.relative, closed, error="" if ended.sha256 else cause)

@@ -1,7 +1,12 @@
 """What the gate holds of its recorder: the process, its socket, and who waits for which answer.
 
-One thread reads, runs every callback and supervises. Sending is done by whoever calls and never waits (``outbox``): a
-recorder that reads nothing for seconds is hung, could not be told to pause, and is therefore killed.
+One thread reads, runs every callback and supervises; it waits for no disk and no process. Sending is done by whoever
+calls and never waits (``outbox``): a recorder that reads nothing for seconds is hung, could not be told to pause, and
+is therefore killed. One that waits for a disk is not: it could not die before the disk answers, and what it still holds
+would be lost. There is never a second one beside it.
+
+The recorder says each second how much of each recording is kept. Where it does not for ``KEPT_SECONDS``, ``not_kept``
+is told of the call; and where it says nothing at all, its taps are looked at for keys (``key_waits``).
 """
 
 from __future__ import annotations
@@ -12,18 +17,23 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
 from gate.clock import Clock
+from gate.core.rtp import SIDES, parse
 from gate.errors import RecorderError
 from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
+from gate.recorder.keys import KeyListener, key_types
 from gate.recorder.outbox import Outbox
 from gate.recorder.spawning import Spawn
+from gate.recorder.taps import WaitingPackets
 
 OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0
@@ -31,6 +41,11 @@ CLOSE_SECONDS = 120.0
 RESTART_SECONDS = 0.5
 QUIET_SECONDS, HUNG_SECONDS = 3.0, 15.0
 """Without a message for so long there is no new recording; or it is killed and started again."""
+KEPT_SECONDS = 3.0
+"""A recording of which nothing more was kept for so long is not kept. What arrives meanwhile waits in the taps, which
+hold ten seconds of it."""
+LATE_SECONDS = 1.2
+"""A recorder that says nothing for longer than its second may not hear keys."""
 STUCK_SECONDS = 3.0
 """So is one that reads nothing for this long. Until then nothing that came after a pause is kept."""
 BEHIND = 64
@@ -41,9 +56,42 @@ LOOK_SECONDS = 0.2
 AT_ONCE = 256
 """Messages that are taken before an answer counts as overdue: it may be among them."""
 
+_RIGHTS = socket.CMSG_SPACE(len(SIDES) * array("i").itemsize)
+_AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+
 _Done = Callable[[Any, Exception | None], None]
 
 log = structlog.get_logger("recorder")
+
+
+class _Call:
+    """A call that the running recorder has opened."""
+
+    def __init__(self, recording_id: str, descriptors: Sequence[int]) -> None:
+        self.recording_id = recording_id
+        self.taps = [WaitingPackets(each) for each in descriptors]
+        self.keys = [KeyListener() for _ in descriptors]
+        self.key_types = [key_types({}, {}) for _ in descriptors]
+        self.kept: float | None = None
+        """Seconds; None before there is anything to keep."""
+        self.kept_at = 0.0
+        """When that was heard to grow, in seconds of ``RecorderClient``'s looking."""
+        self.told = False
+        """That it is not kept."""
+
+    def waiting_keys(self, now: int) -> Iterator[tuple[str, str]]:
+        """Side and digit of each key in the taps that was not looked at before."""
+        for side, tap, listener, types in zip(SIDES, self.taps, self.keys, self.key_types, strict=False):
+            for data in tap.look():
+                packet = parse(data)
+                if packet is not None and packet.payload_type in types:
+                    digit, _ = listener.hear(packet, now)
+                    if digit:
+                        yield side, digit
+
+    def close(self) -> None:
+        while self.taps:
+            self.taps.pop().close()
 
 
 class RecorderClient:
@@ -72,11 +120,15 @@ class RecorderClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
         self._refused: list[tuple[_Done, Exception]] = []
-        self._written: dict[str, str] = {}
-        """Call -> recording, of those that the running process has opened and not closed."""
+        self._calls: dict[str, _Call] = {}
+        """Those that the running process has opened and not closed."""
+        self._leaving: subprocess.Popen[bytes] | None = None
+        """One that was killed and is not gone yet."""
         self._alive: m.Heartbeat | None = None
         self._silent = 0.0
         """Seconds for which the client's thread has looked for a message, and none was there."""
+        self._looked = 0.0
+        """Seconds for which it has looked at all."""
         self._watching = False
         self._up = threading.Event()
         self._stopping = threading.Event()
@@ -126,7 +178,12 @@ class RecorderClient:
     def writes(self, recording_id: str) -> bool:
         """True where the running process may still write to this recording's file: one that it has not opened is
         another process's, which is gone."""
-        return recording_id in list(self._written.values())
+        return any(each.recording_id == recording_id for each in list(self._calls.values()))
+
+    @property
+    def looked_at(self) -> int:
+        """Packets in the taps of running calls that were looked at for keys in the recorder's place."""
+        return sum(tap.looked_at for call in list(self._calls.values()) for tap in list(call.taps))
 
     # --- the port -------------------------------------------------------------------------------------------------
 
@@ -151,10 +208,14 @@ class RecorderClient:
         self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         """As ``gate.ports.Recorder.start``."""
+        self._map(call_id, payloads)
+        if call := self._calls.get(call_id):
+            call.kept, call.kept_at = 0.0, self._looked
         self._send(m.Start(call_id, time.monotonic_ns(), _payloads(payloads), [_plain(event) for event in events]))
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """As ``gate.ports.Recorder.media_changed``; before the start it tells which packets are keys."""
+        self._map(call_id, payloads)
         self._send(m.MediaChanged(call_id, _payloads(payloads)))
 
     def pause(self, call_id: str) -> None:
@@ -168,13 +229,22 @@ class RecorderClient:
         self._send(m.Resume(call_id))
 
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """As ``gate.ports.Recorder.close``."""
-        self._ask("close", m.Close(call_id), done, CLOSE_SECONDS)
+        """As ``gate.ports.Recorder.close``; what comes after this instant is not kept, whenever the recorder reads of
+        it."""
+        if call := self._calls.get(call_id):
+            call.kept = None
+        self._ask("close", m.Close(call_id, time.monotonic_ns()), done, CLOSE_SECONDS)
 
     def watch_levels(self, on: bool) -> None:
         """Have ``on_levels`` called once a second, or no more."""
         self._watching = on
         self._send(m.WatchLevels(on))
+
+    def _map(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        if call := self._calls.get(call_id):
+            maps = [payloads.get(side, {}) for side in SIDES]
+            if any(maps):
+                call.key_types = [key_types(own, other) for own, other in zip(maps, reversed(maps), strict=True)]
 
     # --- sending --------------------------------------------------------------------------------------------------
 
@@ -220,6 +290,9 @@ class RecorderClient:
         self._fail_waiting(RecorderError("the recorder is being closed down"))
 
     def _bring_up(self) -> tuple[socket.socket, Outbox] | None:
+        if self._leaving is not None and self._leaving.poll() is None:
+            return None
+        self._leaving = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
@@ -248,29 +321,60 @@ class RecorderClient:
             if count is None:
                 return
             was, before, looked = self._silent, looked, time.monotonic()
-            self._silent = 0.0 if count else was + min(looked - before, LOOK_SECONDS)
+            step = min(looked - before, LOOK_SECONDS)
+            self._looked += step
+            self._silent = 0.0 if count else was + step
+            if self._silent >= LATE_SECONDS:
+                self._look_for_keys()
             if was < self._quiet_seconds <= self._silent:
                 log.warning("recorder_silent", seconds=self._quiet_seconds)
+                self._guarded(self.events.recorder_silent)
+            self._look_what_is_kept()
             self._expire()
-            if outbox.stuck_seconds > self._stuck_seconds and not self._stopping.is_set():
+            if self._stopping.is_set() or (self._silent > LATE_SECONDS and self._waits_for_disk()):
+                continue
+            if outbox.stuck_seconds > self._stuck_seconds:
                 log.error("recorder_does_not_read", waiting=outbox.waiting)
                 return
-            if self._silent > self._hung_seconds and not self._stopping.is_set():
+            if self._silent > self._hung_seconds:
                 log.error("recorder_hung")
                 return
+
+    def _waits_for_disk(self) -> bool:
+        """The process waits in the kernel and cannot be woken up, not even to be killed (proc(5), state D)."""
+        process = self._process
+        try:
+            return (
+                process is not None and Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2][1:2] == b"D"
+            )
+        except OSError:
+            return False
+
+    def _look_for_keys(self) -> None:
+        now = time.monotonic_ns()
+        for call_id, call in list(self._calls.items()):
+            for side, digit in call.waiting_keys(now):
+                self._guarded(self.events.key_waits, call_id, side, digit)
+
+    def _look_what_is_kept(self) -> None:
+        for call_id, call in list(self._calls.items()):
+            if call.kept is not None and not call.told and self._looked - call.kept_at >= KEPT_SECONDS:
+                call.told = True
+                log.error("not_kept", call=call_id, recording=call.recording_id, kept_seconds=call.kept)
+                self._guarded(self.events.not_kept, call_id)
 
     def _read(self, control: socket.socket) -> int | None:
         """Take what is there; how many messages that was. None where the recorder is gone."""
         for count in range(AT_ONCE):
             try:
-                data = control.recv(m.MAX_MESSAGE, socket.MSG_DONTWAIT)
+                data, rights, _, _ = control.recvmsg(m.MAX_MESSAGE, _RIGHTS, _AT_ONCE)
             except BlockingIOError:
                 return count
             except OSError:
                 return None
             if not data:
                 return None
-            self._take(data)
+            self._take(data, [number for _, _, sent in rights for number in array("i", sent)])
         return AT_ONCE
 
     def _bury(self, control: socket.socket) -> None:
@@ -279,21 +383,27 @@ class RecorderClient:
         was_up, self._alive = self._alive is not None, None
         control.close()
         if process is not None and not self._stopping.is_set():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(TICK_SECONDS)
-            process.kill()
-            log.error("recorder_away", exit_code=process.wait())
-        self._written.clear()
+            for _ in range(2):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TICK_SECONDS)
+                process.kill()
+            self._leaving = process
+            log.error("recorder_away", exit_code=process.poll())
+        self._look_for_keys()
+        for call_id in list(self._calls):
+            self._calls.pop(call_id).close()
         self._fail_waiting(RecorderError("the recorder is away"))
         if was_up and not self._stopping.is_set():
             self._guarded(self.events.recorder_away)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, descriptors: Sequence[int]) -> None:
         try:
             message = m.decode_for_gate(data)
         except msgspec.MsgspecError as error:
             log.error("message_not_understood", error=str(error))
             return
+        if isinstance(message, m.Opened):
+            self._calls[message.call_id] = _Call(message.recording.recording_id, descriptors)
         match message:
             case m.Ready():
                 log.info("recorder_up", pid=message.pid, memory_locked=message.locked)
@@ -302,8 +412,11 @@ class RecorderClient:
             case m.Heartbeat():
                 self._alive = message
                 self._up.set()
+                for call_id, seconds in message.kept.items():
+                    call = self._calls.get(call_id)
+                    if call is not None and call.kept is not None and seconds > call.kept:
+                        call.kept, call.kept_at, call.told = seconds, self._looked, False
             case m.Opened():
-                self._written[message.call_id] = message.recording.recording_id
                 self._answer(("open", message.call_id), message.recording, None)
             case m.OpenFailed():
                 self._answer(("open", message.call_id), None, RecorderError(message.message))
@@ -321,7 +434,8 @@ class RecorderClient:
                     self._guarded(self.on_levels, message.calls)
 
     def _take_closed(self, message: m.Closed) -> None:
-        self._written.pop(message.call_id, None)
+        if call := self._calls.pop(message.call_id, None):
+            call.close()
         key = ("close", message.call_id)
         if message.error:
             self._answer(key, None, RecorderError(message.error))

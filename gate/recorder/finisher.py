@@ -5,6 +5,9 @@ rounds longer, never a queue. Closings come before syncs, because a call waits f
 
 After a write has failed the disk is suspected: free space does not tell of a quota or a dying device. A small file is
 then written once a round, and the suspicion ends when that works.
+
+A disk may also not answer at all, without any fault. How long the thread has waited for it is known (``waits``), and in
+a round in which nothing else was to be done a few bytes are synced: a call is let through only while that works.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from gate.durable import DiskProbe
 from gate.vault.writer import SealedWriter
 
 ROUND_SECONDS = 1.0
@@ -69,6 +73,17 @@ class Finisher(threading.Thread):
         self._dirty: dict[int, _Dirty] = {}
         self._round: deque[_Dirty] = deque()
         self._stopping = False
+        self._since: float | None = None
+        """When what is under way began, monotonic seconds."""
+        self._idle = True
+        """Nothing was synced in this round."""
+        self._probe = DiskProbe(folder / PROBE_NAME)
+
+    @property
+    def waits(self) -> float:
+        """Seconds for which the disk has been waited for; 0.0 where it is not. On any thread."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
 
     def written(self, call_id: str, file: SealedWriter) -> None:
         """A chunk was written; it will be on the disk within about a second."""
@@ -96,6 +111,7 @@ class Finisher(threading.Thread):
         """Until ``stop``."""
         next_round = time.monotonic() + ROUND_SECONDS
         while (job := self._next(next_round)) is not None:
+            self._since = time.monotonic()
             if isinstance(job, Ending):
                 ended = _close(job)
                 self.suspected = self.suspected or bool(ended.problem)
@@ -103,9 +119,14 @@ class Finisher(threading.Thread):
             elif isinstance(job, _Dirty):
                 self._sync(job)
             else:
-                next_round = time.monotonic() + ROUND_SECONDS
+                next_round = self._since + ROUND_SECONDS
                 if self.suspected:
                     self.suspected = not _probe(self._folder / PROBE_NAME)
+                elif self._idle:
+                    self._touch()
+            self._idle = job == "round"
+            self._since = None
+        self._probe.close()
 
     def _next(self, next_round: float) -> Ending | _Dirty | Literal["round"] | None:
         """What to do now; waits for it. ``"round"`` begins another round of syncs, None is the end."""
@@ -127,6 +148,12 @@ class Finisher(threading.Thread):
     def _forget(self, file: SealedWriter) -> None:
         self._dirty.pop(id(file), None)
         self._round = deque(dirty for dirty in self._round if dirty.file is not file)
+
+    def _touch(self) -> None:
+        try:
+            self._probe.touch()
+        except OSError:
+            self.suspect()
 
     def _sync(self, dirty: _Dirty) -> None:
         try:

@@ -8,15 +8,25 @@ every packet; both are taken for the same press while it has not ended and its p
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
-from gate.core.rtp import Packet, key_press
+from gate.core.rtp import Packet, is_key_press, key_press
 
 CLOSELY = 150_000_000
 """Nanoseconds between two packets of one press (RFC 4733 has them every 50 ms or less)."""
 REMEMBERED = 16
 """Presses whose late or repeated packets are still known."""
+ASSUMED_KEYS = 101
+"""Payload type taken for telephone-event while no codec map has come: what nearly every phone offers."""
 
 _Name = tuple[int, int]
+
+
+def key_types(own: Mapping[int, str], other: Mapping[int, str]) -> frozenset[int]:
+    """The payload types that keys come in; a type that only the other side's map names counts too."""
+    if not own and not other:
+        return frozenset({ASSUMED_KEYS})
+    return frozenset(number for number, name in {**other, **own}.items() if is_key_press(name))
 
 
 class KeyListener:

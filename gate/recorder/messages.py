@@ -75,9 +75,11 @@ class Resume(RecorderMessage, frozen=True):
 
 
 class Close(RecorderMessage, frozen=True):
-    """Seal the last chunk and forget the call."""
+    """Seal the last chunk and forget the call. What came later than ``at`` is not kept."""
 
     call_id: str
+    at: int = 0
+    """Nanoseconds of ``CLOCK_MONOTONIC``: when the gate asked; 0: when this is read."""
 
 
 class WatchLevels(RecorderMessage, frozen=True):
@@ -105,7 +107,8 @@ class Ready(RecorderMessage, frozen=True):
 
 
 class Opened(RecorderMessage, frozen=True):
-    """Answer to ``OpenRecording``."""
+    """Answer to ``OpenRecording``. The sockets of both taps come with it, the caller's first: the gate looks for keys
+    in them while the recorder does not answer."""
 
     call_id: str
     recording: RecordingOpened
@@ -153,7 +156,10 @@ class Heartbeat(RecorderMessage, frozen=True):
     """Once a second."""
 
     available: bool
-    """False where less than the bound is free, or the disk takes nothing."""
+    """False where less than the bound is free, or the disk takes nothing or does not answer."""
+    kept: dict[str, float] = {}
+    """Call -> seconds from the start of its recording up to which all that has arrived is written to its file. A
+    recording is not here while the disk does not answer: what is written then may be lost with the power."""
 
 
 class Levels(RecorderMessage, frozen=True):

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from gate.core import frames
-from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, is_key_press, parse, type_payloads
+from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, parse, type_payloads
 from gate.errors import RecorderError
-from gate.recorder.keys import KeyListener
+from gate.recorder.keys import ASSUMED_KEYS, KeyListener, key_types
 from gate.recorder.levels import STRIDE, TABLES, Curve
 from gate.recorder.taps import MAX_PACKET, Instant, Tap
 from gate.vault.sealer import Seal
@@ -33,8 +33,6 @@ CHUNK_BYTES = 1 << 18
 in a chunk. What comes beyond it is refused and counted, so that a flood on one tap fills no disk."""
 MOST_ROUNDS = 64
 """Rounds of draining a tap at one go; more than a receive buffer holds, and an end where a flood never stops."""
-ASSUMED_KEYS = 101
-"""Payload type taken for telephone-event while no codec map has come: what nearly every phone offers."""
 
 _FOREVER = 1 << 63
 _HEADER = frames.HEADER
@@ -58,13 +56,26 @@ class DirectionState:
         self.kept = 0
         """Packets in sealed chunks."""
         self.refused = 0
+        self.last = 0
+        """When the last packet arrived, monotonic nanoseconds; 0 before the first that was to be kept."""
+        self.missing = 0
+        """Packets dropped or refused, as far as ``lost`` tells of them."""
+        self.lost: list[tuple[int, int]] = []
+        """From the packet before some were lost to the one after them, monotonic nanoseconds."""
+
+    def note_lost(self, until: int) -> None:
+        """Whatever was lost since the last packet was lost up to ``until``."""
+        missing = self.tap.dropped + self.refused
+        if missing != self.missing:
+            self.missing = missing
+            self.lost.append((self.last, until))
 
     def set_map(self, own: Mapping[int, str], other: Mapping[int, str]) -> None:
         """Codecs by payload type. A type that only the other side's map names counts too: some phones mix them up."""
         if not own and not other:
             return
+        self.key_types = key_types(own, other)
         names = {**STATIC_PAYLOADS, **other, **own}
-        self.key_types = frozenset(number for number, name in names.items() if is_key_press(name))
         codecs = {number: codec(name).name for number, name in names.items()}
         self.tables = {number: TABLES[name] for number, name in codecs.items() if name in TABLES}
 
@@ -109,7 +120,7 @@ class LiveRecording:
         self._since = 0
         self._first = 0
         self._keep_from = 0
-        self._keep_until = _FOREVER
+        self._keep_until = self._mute_from = _FOREVER
         self._kept_to = 0
 
     @property
@@ -136,6 +147,9 @@ class LiveRecording:
                 continue
             if not self.keeping or not self._keep_from <= arrival < self._keep_until:
                 continue
+            if side.tap.dropped + side.refused != side.missing:
+                side.note_lost(arrival)
+            side.last = arrival
             offset = (arrival - self._start) // 1000
             self._room(offset)
             if self._size > CHUNK_BYTES:
@@ -154,7 +168,7 @@ class LiveRecording:
         packet = parse(data)
         if packet is None:
             return False
-        muted = self.paused or arrival >= self._keep_until
+        muted = self.paused or arrival >= self._mute_from
         digit, keepable = side.keys.hear(packet, arrival, muted=muted)
         if digit and not (muted and side.name == "callee"):
             self._on_key(self.call_id, side.name, digit)
@@ -164,6 +178,8 @@ class LiveRecording:
         """Empty the taps while nothing is kept; keys are heard. What comes later with an older stamp is not kept."""
         self.take_all(at)
         self._keep_from = at.monotonic
+        for side in self.sides:
+            side.last, side.missing = at.monotonic, side.tap.count_dropped() + side.refused
 
     def take_all(self, at: Instant) -> None:
         """Take what had arrived on both sides by ``at``."""
@@ -249,9 +265,10 @@ class LiveRecording:
             return
         since = at.back_to(max(asked, self._kept_to))
         if self.keeping:
-            self._keep_until = since.monotonic
+            self._keep_until = self._mute_from = since.monotonic
             self.take_all(at)
-        self.paused, self.keeping, self._keep_until = True, False, _FOREVER
+            self._note_lost(since)
+        self.paused, self.keeping, self._keep_until, self._mute_from = True, False, _FOREVER, _FOREVER
         if self.live:
             self._mark_pause(since)
 
@@ -272,6 +289,7 @@ class LiveRecording:
         gate that ended it. The taps stay open."""
         if self.keeping:
             self.take_all(at)
+            self._note_lost(at)
         self.keeping = False
         offset = self.offset(at)
         if self.live:
@@ -283,12 +301,21 @@ class LiveRecording:
             "packets": {side.name: side.kept for side in self.sides},
             "dropped": {side.name: side.tap.dropped + side.refused for side in self.sides},
             "gaps": [*self.gaps, (self._paused_at, offset / 1e6)] if self.paused else list(self.gaps),
+            "lost": self._lost(offset),
             "interrupted": bool(cause),
             "cause": cause,
             "levels": {
                 side.name: {"microseconds": side.curve.microseconds, "bins": side.curve.text()} for side in self.sides
             },
         }
+
+    def keep_until(self, asked: int) -> None:
+        """Keep nothing that came after ``asked`` (monotonic nanoseconds); keys are heard."""
+        self._keep_until = min(self._keep_until, asked)
+
+    def kept(self, at: Instant) -> float:
+        """Seconds from the start up to which all that arrived is in the file."""
+        return (self._first if self._parts else self.offset(at)) / 1e6
 
     def close_taps(self) -> None:
         """Free the ports."""
@@ -298,6 +325,22 @@ class LiveRecording:
     def _map(self, payloads: type_payloads) -> None:
         for side, other in zip(self.sides, reversed(self.sides), strict=True):
             side.set_map(payloads.get(side.name, {}), payloads.get(other.name, {}))
+
+    def _note_lost(self, at: Instant) -> None:
+        for side in self.sides:
+            side.tap.count_dropped()
+            side.note_lost(at.monotonic)
+
+    def _lost(self, end: int) -> list[tuple[float, float]]:
+        """Of both sides together, as seconds from the start."""
+        spans: list[tuple[float, float]] = []
+        for start, until in sorted(span for side in self.sides for span in side.lost):
+            first, last = max(0, start - self._start) / 1e9, min(end / 1e6, max(0, until - self._start) / 1e9)
+            if spans and first <= spans[-1][1]:
+                spans[-1] = spans[-1][0], max(last, spans[-1][1])
+            elif first < last:
+                spans.append((first, last))
+        return spans
 
     def _mark_pause(self, at: Instant) -> None:
         offset = self.offset(at)

@@ -19,6 +19,7 @@ import select
 import selectors
 import socket
 import time
+from array import array
 from collections import deque
 from pathlib import Path
 
@@ -63,7 +64,8 @@ class Server:
         self._folder = folder
         self._locked = locked
         self._posts: deque[Ended | tuple[str, str]] = deque()
-        self._outbox: deque[bytes] = deque(maxlen=MAX_UNSENT)
+        self._outbox: deque[tuple[bytes, tuple[socket.socket, ...]]] = deque(maxlen=MAX_UNSENT)
+        """Messages, and the sockets that go with them."""
         self._told: deque[tuple[float, m.Closed]] = deque()
         self._selector = selectors.DefaultSelector()
         self._asked = select.poll()
@@ -204,20 +206,24 @@ class Server:
                 return
         elif isinstance(message, m.Closed) and message.path:
             self._told.append((time.monotonic(), message))
-        self._outbox.append(m.encode(message))
+        sockets = self._calls.taps(message.call_id) if isinstance(message, m.Opened) else ()
+        self._outbox.append((m.encode(message), sockets))
         self._flush()
 
     def _flush(self) -> None:
         while self._outbox:
+            data, sockets = self._outbox[0]
+            numbers = array("i", [number for each in sockets if (number := each.fileno()) >= 0])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)] if numbers else []
             try:
-                self._control.send(self._outbox[0], socket.MSG_DONTWAIT)
+                self._control.sendmsg([data], rights, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno != errno.EMSGSIZE:
                     self._gate_gone = True
                     return
-                log.error("message_too_long", size=len(self._outbox[0]))
+                log.error("message_too_long", size=len(data))
             self._outbox.popleft()
 
     def _forget_told(self, now: float) -> None:

@@ -24,6 +24,8 @@ RECEIVE_BUFFER = 1 << 20
 """Asked for; the kernel grants up to ``net.core.rmem_max`` (208 KiB by default: about ten seconds of one direction)."""
 MAX_PACKET = 4096
 """A datagram that fills this is not RTP of a telephone call."""
+MOST_WAITING = 4096
+"""Packets that are looked at in one go; more than a receive buffer holds."""
 PER_ROUND = 64
 """Packets taken from one port before the others have their turn."""
 BUSY_NS = 15_000_000
@@ -31,7 +33,11 @@ BUSY_NS = 15_000_000
 
 _SO_TIMESTAMPNS = 35
 _SO_RXQ_OVFL = 40
+_SO_PEEK_OFF = 42
+_SO_MEMINFO = 55
 """Linux values (asm-generic/socket.h) that the ``socket`` module does not name."""
+_MEMINFO = struct.Struct("@9I")
+"""``SK_MEMINFO_…`` (linux/sock_diag.h); the last of these is what was dropped."""
 _TIMESPEC = struct.Struct("@ll")
 _COUNT = struct.Struct("@I")
 _STAMP_SIZE = _TIMESPEC.size
@@ -131,6 +137,42 @@ class Tap:
                 return
             yield (arrival if oldest < arrival < now else now), data
 
+    def count_dropped(self) -> int:
+        """``dropped`` as it is now: a packet tells only what was dropped before it came."""
+        with contextlib.suppress(OSError, struct.error):
+            self.dropped = _MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1]
+        return self.dropped
+
     def close(self) -> None:
         """Free the port."""
         self.socket.close()
+
+
+class WaitingPackets:
+    """What waits in a tap, looked at by another process than the one that takes it: nothing is taken away."""
+
+    def __init__(self, descriptor: int) -> None:
+        """``descriptor`` is a copy of a tap's, and closed with this."""
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, 0)
+        self.looked_at = 0
+        """Packets so far."""
+
+    def look(self) -> Iterator[bytes]:
+        """Each datagram that waits and was not looked at before; none before it is known who sends."""
+        try:
+            source = self._socket.getpeername()
+        except OSError:
+            return
+        for _ in range(MOST_WAITING):
+            try:
+                data, sender = self._socket.recvfrom(MAX_PACKET, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except OSError:
+                return
+            self.looked_at += 1
+            if sender == source:
+                yield data
+
+    def close(self) -> None:
+        """Let go of the copy."""
+        self._socket.close()

@@ -70,7 +70,7 @@ class CallEffects:
         settings: CallSettings,
         clock: Clock,
         new_id: Callable[[], str],
-        mend: Callable[[str], None],
+        mend: Callable[[str, float], None],
         tell: Callable[[CallSession, InEvent], None],
         receipts: Receipts,
         let_go: Callable[[CallSession], None],
@@ -114,6 +114,7 @@ class CallEffects:
             Do.OBJECT_OTHER: lambda it: retry_queue.keep(self._objection(it, "caller", it.other_number, "keypad")),
             Do.STOP_PLAYING: self._stop_playing,
             Do.SAY_GOODBYE: self._say_goodbye,
+            Do.SHUT: lambda it: media.shut(it.id),
             Do.HANG_UP: self._hang_up,
             Do.CLOSE_RECORDING: self._close_recording,
             Do.FINISH: self._finish,
@@ -374,10 +375,11 @@ class CallEffects:
         else:
             error = str(session.not_closed)
             log.error("recording_not_closed", call=session.id, recording=session.recording_id, error=error)
-            self._mend(session.recording_id)
+            self._mend(session.recording_id, session.talked(elapsed(self._clock)))
 
     def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
-        body = closing(session.id, closed or empty(session.recording_id))
+        talked = session.talked(elapsed(self._clock))
+        body = closing(session.id, closed or empty(session.recording_id), talked=talked)
         return session.fact(body, self._clock.now(), subject=session.recording_id)
 
     def _finish(self, session: CallSession) -> None:
@@ -388,7 +390,7 @@ class CallEffects:
         kept = []
         if session.announced_from is not None and not session.announced_noted:
             kept.append(session.fact(self._told(session, session.call.announced), now))
-        kept.append(session.fact(session.ending(elapsed(self._clock)), now))
+        kept.append(session.fact(session.ending(elapsed(self._clock)), session.ended_at or now))
         self._retry_queue.keep(*kept)
         self._line.forget(session.id)
         self._receipts.send(session)

@@ -25,13 +25,15 @@ from gate.core.call_words import (
     EvidenceFailed,
     Failed,
     HungUp,
+    NotKept,
     PauseAsked,
     RecorderFailed,
     Ringing,
+    State,
     StillAllowed,
     Stop,
 )
-from gate.core.calls_in import Acknowledged, CallingIn, InEvent
+from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept
 from gate.core.facts.calls import LegsEnded
 from gate.core.pauses import why_not_paused
 from gate.core.record import refusal
@@ -57,6 +59,9 @@ E = TypeVar("E", bound=CallEffects)
 
 log = structlog.get_logger()
 
+WATCH_SECONDS = 1.0
+"""How often it is looked whether the store answers."""
+
 
 class CallManager:
     """Implements ``ports.LineEvents`` and ``ports.RecorderEvents``."""
@@ -74,10 +79,12 @@ class CallManager:
         clock: Clock,
         new_id: Callable[[], str],
         metrics: Metrics,
-        mend: Callable[[str], None],
+        mend: Callable[[str, float], None],
         used: Mapping[str, Used] | None = None,
+        stalled: Callable[[], bool] | None = None,
     ) -> None:
-        """``mend(recording_id)`` closes in the log what the recorder could not; ``used``: today, of their limits."""
+        """``mend(recording_id, talked)`` closes in the log what the recorder could not; ``used``: today, of their
+        limits; ``stalled``: the disk of the data folder does not answer (None: the store's word is taken for it)."""
         self._line = line
         self._media = media
         self._recorder = recorder
@@ -89,7 +96,11 @@ class CallManager:
         self._retry_queue = RetryQueue(store, line, self._check_drained, metrics.asked_before.inc)
         self._refusals = RefusalCounts(self._retry_queue, clock, line)
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
-        self._obstacles = Obstacles(settings, media, recorder, self._retry_queue, self._refusals, self._usage)
+        self._stalled = stalled or (lambda: store.stalled)
+        self._obstacles = Obstacles(
+            settings, media, recorder, self._retry_queue, self._refusals, self._usage, self._stalled
+        )
+        self._watching = False
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
@@ -125,6 +136,7 @@ class CallManager:
             self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
             return
         self._sessions[session.id] = session
+        self._watch()
         self._usage.began(session)
         self._metrics.calls.set(len(self._sessions))
 
@@ -173,6 +185,7 @@ class CallManager:
         ids, now = (self.obstacle, self._new_id()), self._clock.now()
         if session := self._calls_in.session(calling, self._sessions.values(), *ids, now):
             self._sessions[session.id] = session
+            self._watch()
             self._metrics.calls.set(len(self._sessions))
             self._line.answer(session.id)
 
@@ -244,8 +257,7 @@ class CallManager:
         session = self._sessions.get(call_id)
         if session is None or not self._receipts.follows(session):
             return False
-        session.left, now = elapsed(self._clock), self._clock.now()
-        self._usage.over(session, now)  # the account may dial again
+        self._usage.over(session, self._clock.now())  # the account may dial again
         self._tell(session, CallerLeft())
         return True
 
@@ -288,6 +300,57 @@ class CallManager:
         log.error("recorder_away", calls=len(self._sessions))
         for session in [each for each in self._sessions.values() if each.call.recorder_open]:
             self._tell(session, RecorderFailed("recorder_away"))
+
+    def recorder_silent(self) -> None:
+        """The recorder does not answer: nobody more is to be rung, announced to or talked with."""
+        self._line.post(self._recorder_silent)
+
+    def _recorder_silent(self) -> None:
+        for session in list(self._sessions.values()):
+            if session.call.recorder_open or session.call.state in (State.DIALLING, State.RINGING):
+                self._tell(session, NotKept())
+
+    def not_kept(self, call_id: str) -> None:
+        """What is said in a call is not being kept."""
+        self._line.post(lambda: self._tell_id(call_id, NotKept()))
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """A key that the recorder has not heard: an objection holds all the same. It may be told again, so no other key
+        is taken, nor is any while it may be a card's."""
+
+        def heard() -> None:
+            session = self._sessions.get(call_id)
+            if session is None or session.call.paused or digit != self._settings.policy.opt_out_digit:
+                return
+            if side == "callee" or session.calling or session.call.passed_on:
+                self._tell(session, Digit(side, digit))
+
+        self._line.post(heard)
+
+    # --- a disk that does not answer ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """While there are calls, look each second whether the store answers those that wait for it."""
+        if not self._watching:
+            self._watching = True
+            self._line.after(WATCH_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._watching = False
+        if self._stalled():
+            for session in list(self._sessions.values()):
+                if session.call.state is State.SCREENING:
+                    self._without_evidence(session, "the disk of the data folder does not answer")
+                elif session.call.state is State.OBJECTING:
+                    self._tell(session, ObjectionKept(False))
+        if self._sessions:
+            self._watch()
+
+    def _without_evidence(self, session: CallSession, why: str) -> None:
+        log.error("no_evidence_no_call", call=session.id, error=why)
+        self._metrics.without_evidence.inc()
+        self._refusals.without_evidence(self._clock.now())
+        self._tell(session, EvidenceFailed())
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -352,14 +415,16 @@ class CallManager:
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())
+        if session.call.cause == Reason.EVIDENCE_UNAVAILABLE.value:  # this took too long, and the call was refused
+            if decision is not None and decision.allowed:
+                self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
+            return
         if decision is None or error is not None:
-            log.error("no_evidence_no_call", call=session.id, error=str(error))
-            self._metrics.without_evidence.inc()
-            self._refusals.without_evidence(self._clock.now())
-            self._tell(session, EvidenceFailed())
+            self._without_evidence(session, str(error))
             return
         session.decision = decision
-        if decision.allowed and self._retry_queue.behind:  # perhaps an objection is, of which the decision knew nothing
+        # Perhaps an objection waits, of which the decision knew nothing.
+        if decision.allowed and (self._retry_queue.behind or self._retry_queue.objects(decision.number)):
             self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
@@ -411,6 +476,7 @@ class CallManager:
             session.busy = False
 
     def _step(self, session: CallSession, event: InEvent) -> None:
+        before = session.call.state
         try:
             commands = step(session, event, self._settings.policy)
         except calls.UnexpectedEvent as unexpected:
@@ -418,6 +484,7 @@ class CallManager:
             if not isinstance(event, Stop):
                 session.pending.append(Stop("internal_error"))
             return
+        session.stepped(before, self._clock.now(), elapsed(self._clock))
         effects = self._effects_in if session.calling else self._effects
         for command in commands:
             try:

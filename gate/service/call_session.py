@@ -70,8 +70,10 @@ class CallSession:
     receipt_made: bool = False
     joined: float | None = None
     """When the parties were joined (``gate.clock.elapsed``)."""
-    left: float | None = None
-    """When the caller left a talk whose callee is still there and is told the code of a receipt, likewise."""
+    parted: float | None = None
+    """When they were parted, likewise: a goodbye, the code of a receipt or a slow disk may follow."""
+    ended_at: datetime | None = None
+    """When the call was hung up on, or let go of."""
     answered_at: datetime | None = None
     announced_from: datetime | None = None
     announced_to: datetime | None = None
@@ -189,15 +191,25 @@ class CallSession:
     def ending(self, now: float) -> Ended:
         """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged: a
         caller of whom nothing can have been heard was nobody to the callee (LAW 3.4)."""
-        until = now if self.left is None else self.left
-        seconds = until - self.joined if self.joined is not None else 0.0
         return Ended(
             by=self.call.ended_by,
             cause=self.call.cause,
             code=self.call.code,
-            seconds=round(seconds, 3),
+            seconds=self.talked(now),
             bridged=self.connected_at is not None and self.call.cause not in NOBODY,
         )
+
+    def talked(self, now: float) -> float:
+        """Seconds for which the parties have heard each other."""
+        return round((now if self.parted is None else self.parted) - self.joined, 3) if self.joined is not None else 0.0
+
+    def stepped(self, before: State, now: datetime, clock: float) -> None:
+        """The rules have taken the call on from this state."""
+        state = self.call.state
+        if before is State.TALKING and state is not before:
+            self.parted = clock
+        if self.ended_at is None and state in (State.CLOSING, State.ENDED):
+            self.ended_at = now
 
 
 def answered_unattended(call_id: str, trunk: str, now: datetime) -> Fact:

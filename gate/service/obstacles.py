@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from gate.core.allowances import LIMITS
@@ -24,7 +25,9 @@ class Obstacles:
         retry_queue: RetryQueue,
         refusals: RefusalCounts,
         usage: Usage,
+        stalled: Callable[[], bool],
     ) -> None:
+        """``stalled``: the disk of the data folder does not answer."""
         self.stopping = False
         """No new calls any more."""
         self._settings = settings
@@ -33,13 +36,14 @@ class Obstacles:
         self._retry_queue = retry_queue
         self._refusals = refusals
         self._usage = usage
+        self._stalled = stalled
 
     @property
     def to_all(self) -> Reason | None:
         """What forbids every call now, whoever dials it: what the store said so far is known here."""
         if self.stopping:
             return Reason.GATE_STOPPING
-        if self._retry_queue.behind:
+        if self._retry_queue.behind or self._stalled():
             return Reason.EVIDENCE_UNAVAILABLE
         return None
 
@@ -78,6 +82,9 @@ class Obstacles:
 
     def worth_a_leaf(self, incoming: Incoming, obstacle: Reason, now: datetime) -> bool:
         """False for a refusal that is counted instead: nobody fills the log with them."""
+        if self._stalled():
+            self._refusals.without_evidence(now)
+            return False
         if obstacle is Reason.NOT_AUTHENTICATED or incoming.attempt.claimed_by == UNPROVEN:
             return self._refusals.stranger(incoming.source, now)
         return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from msgspec import UNSET
 
 from gate.clock import Clock
 from gate.core.facts import recordings as facts
@@ -62,14 +63,15 @@ class Reconciler:
             log.warning("reconciled_after_crash", recordings=len(recordings), calls=calls)
         return {"recordings": len(recordings), "calls": calls}
 
-    def recording(self, recording_id: str, *, only_whole: bool = False) -> bool:
-        """One recording that its recorder could not close; harmless where it is closed already. ``only_whole``: where
-        its file lacks its last chunk, which somebody may still write, nothing is done and False returned."""
+    def recording(self, recording_id: str, *, talked: float | None = None, only_whole: bool = False) -> bool:
+        """One recording that its recorder could not close; harmless where it is closed already. ``talked``: seconds for
+        which the parties have heard each other, where that is known. ``only_whole``: where its file lacks its last
+        chunk, which somebody may still write, nothing is done and False returned."""
         for row in self._store.call(queries.open_recordings):
             if row["recording_id"] == recording_id:
                 if only_whole and not self._whole(self._recordings / row["path"]):
                     return False
-                self._close(row, None)
+                self._close(row, None, talked)
         return True
 
     def _whole(self, path: Path) -> bool:
@@ -78,8 +80,8 @@ class Reconciler:
         except (GateError, OSError):
             return False
 
-    def _close(self, row: Row, heard: UnreportedClosing | None) -> None:
-        fact = self._closing(row, heard, self._clock.now())
+    def _close(self, row: Row, heard: UnreportedClosing | None, talked: float | None = None) -> None:
+        fact = self._closing(row, heard, talked, self._clock.now())
 
         def work(tx: StoreTransaction) -> None:
             # Looked at again inside the transaction: it may have been closed meanwhile.
@@ -88,9 +90,9 @@ class Reconciler:
 
         self._store.call(work)
 
-    def _closing(self, row: Row, heard: UnreportedClosing | None, now: datetime) -> Fact:
+    def _closing(self, row: Row, heard: UnreportedClosing | None, talked: float | None, now: datetime) -> Fact:
         closed = heard.closed if heard is not None else self._from_file(row["recording_id"], row["path"])
-        return closing(row["call_id"], closed).fact(row["recording_id"], now, "gate")
+        return closing(row["call_id"], closed, talked=talked).fact(row["recording_id"], now, "gate")
 
     def _from_file(self, recording_id: str, place: str) -> RecordingClosed:
         """What the file itself can tell without its key."""
@@ -115,8 +117,13 @@ def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
     return RecordingClosed(recording_id, "", 0, 0.0, 0, {}, (), interrupted=True, cause=cause)
 
 
-def closing(call_id: str, closed: RecordingClosed, **more: str) -> facts.RecordingClosed:
-    """What is kept of a closed recording; ``more``: ``ended_by``."""
+def closing(
+    call_id: str, closed: RecordingClosed, *, talked: float | None = None, **more: str
+) -> facts.RecordingClosed:
+    """What is kept of a closed recording; ``talked``: seconds for which the parties have heard each other, where that
+    is known; ``more``: ``ended_by``."""
+    without = sum(end - start for start, end in (*closed.gaps, *closed.lost))
+    kept = max(0.0, closed.seconds - without)
     return facts.RecordingClosed(
         call_id=call_id,
         sha256=closed.sha256,
@@ -127,5 +134,8 @@ def closing(call_id: str, closed: RecordingClosed, **more: str) -> facts.Recordi
         gaps=[list(gap) for gap in closed.gaps],
         interrupted=closed.interrupted,
         cause=closed.cause,
+        kept=round(kept if talked is None else min(kept, talked), 3),
+        talked=UNSET if talked is None else talked,
+        lost=[list(span) for span in closed.lost] or UNSET,
         **more,
     )

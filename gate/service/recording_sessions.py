@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from gate.clock import elapsed
 from gate.core.facts import Body
 from gate.core.facts import recordings as facts
 from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
@@ -63,6 +64,9 @@ class Session:
     """The log knows the recording."""
     cause: str = ""
     """Why it has ended; empty while it goes on."""
+    kept_from: float | None = None
+    """When the recorder was told to keep it (``gate.clock.elapsed``), and when it ended."""
+    ended: float = 0.0
     done: bool = False
     """The recorder has closed it, or cannot."""
     closed: RecordingClosed | None = None
@@ -81,9 +85,10 @@ class RecordingSessions:
     def __init__(
         self, *, config: Config, line: SessionLine, media: Media, recorder: Recorder, store: EvidenceStore,
         keys: KeyStoreDb, screener: Screener, clock: Clock, new_id: Callable[[], str], metrics: Metrics,
-        mend: Callable[[str], None],
+        mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """``mend`` as in ``CallManager``."""
+        """``mend`` and ``stalled`` as in ``CallManager``."""
+        self._stalled = stalled
         self._clients = {each.name: each for each in config.siprec}
         self._own = config.firm.numbers
         self._purpose = config.recording.purpose
@@ -121,6 +126,8 @@ class RecordingSessions:
             self._end(session, "too_many_sessions")
         elif not self._recorder.available():
             self._end(session, "recorder_unavailable")
+        elif self._stalled():
+            self._end(session, "evidence_unavailable")
         else:
             self._store.submit(
                 lambda tx: self._look(tx, session), lambda found, error: self._step(session, self._found, found, error)
@@ -237,6 +244,7 @@ class RecordingSessions:
         if session.asked.paused:
             self.paused(session.id, True)
         self._recorder.start(session.id, session.payloads or {}, [self._event(session)])
+        session.kept_from = elapsed(self._clock)
         self._line.accept(session.id)
         if session.limit is not None:
             session.limit.cancel()
@@ -276,6 +284,10 @@ class RecordingSessions:
         """One recording cannot go on. From the recorder's thread."""
         self._line.post(lambda: self._failed([session_id], message))
 
+    def not_kept(self, session_id: str) -> None:
+        """What comes in one is not being kept: its client is told by a BYE at once. From the recorder's thread."""
+        self._line.post(lambda: self._failed([session_id], "nothing of it is kept any more"))
+
     def recorder_away(self) -> None:
         """The recorder process is gone. From the recorder's thread."""
         self._line.post(lambda: self._failed(list(self._sessions), "the recorder is away"))
@@ -312,7 +324,7 @@ class RecordingSessions:
     def _ended(self, session: Session, cause: str) -> None:
         if session.cause:
             return
-        session.cause = cause
+        session.cause, session.ended = cause, elapsed(self._clock)
         if session.limit is not None:
             session.limit.cancel()
         self._metrics.recording_sessions_ended.labels(cause).inc()
@@ -340,9 +352,10 @@ class RecordingSessions:
         """The recorder is done: how the recording ended goes into the log, where that knows of one."""
         if session.noted and session.error is not None:
             log.error("recording_not_closed", recording=session.id, error=str(session.error))
-            self._mend(session.id)
+            self._mend(session.id, _lasted(session))
         elif session.noted:
-            self._keep(session, closing(session.call_id, session.closed or empty(session.id), ended_by=session.cause))
+            closed, lasted = session.closed or empty(session.id), _lasted(session)
+            self._keep(session, closing(session.call_id, closed, talked=lasted, ended_by=session.cause))
         self._let_go(session)
 
     def _keep(self, session: Session, body: Body) -> None:
@@ -352,6 +365,11 @@ class RecordingSessions:
         self._sessions.pop(session.id, None)
         self._metrics.recording_sessions.set(len(self._sessions))
         self._check_stopped()
+
+
+def _lasted(session: Session) -> float:
+    """Seconds for which it was to be kept."""
+    return round(session.ended - session.kept_from, 3) if session.kept_from is not None else 0.0
 
 
 def _actor(session: Session) -> str:

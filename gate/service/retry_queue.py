@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
 
@@ -9,6 +10,7 @@ import structlog
 
 from gate.core.facts.calls import Decision
 from gate.core.facts.gate import NotKept
+from gate.core.facts.lists import Objection
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
 from gate.service.objecting import last_word
@@ -70,6 +72,8 @@ class RetryQueue:
         """Groups that have found no room, or came after one that had not, until they are kept: on their way too."""
         self._waiting: dict[int, Sequence[Fact]] = {}
         """Those of them that are not on their way."""
+        self._objecting: Counter[str] = Counter()
+        """Numbers of the objections that are on their way."""
         self._then: dict[int, Callable[[], None]] = {}
         """What waits until a group is kept."""
         self._retry: Timer | None = None
@@ -78,6 +82,10 @@ class RetryQueue:
     def behind(self) -> int:
         """How many groups of facts wait to be stored."""
         return len(self._behind)
+
+    def objects(self, number: str) -> bool:
+        """True where an objection of this number is on its way to the store: it holds already."""
+        return self._objecting[number] > 0
 
     @property
     def settled(self) -> bool:
@@ -99,8 +107,15 @@ class RetryQueue:
 
         def stored(why: str | None, error: Exception | None) -> None:
             told = error or (TakenBack(why) if why else None)
-            self._loop.post(lambda: done(told))
 
+            def tell() -> None:
+                self._objecting.subtract(objecting)
+                done(told)
+
+            self._loop.post(tell)
+
+        objecting = [str(fact.body.number) for fact in facts if isinstance(fact.body, Objection)]
+        self._objecting.update(objecting)
         self._store.submit(_append_all(facts, self._asked_before, unless, happened), stored)
 
     def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:

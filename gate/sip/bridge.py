@@ -104,8 +104,10 @@ class Bridge:
         return leg
 
     def invite_leaves(self, leg: Leg, route: Route) -> None:
-        """An INVITE is about to leave: the next start and whoever answers it besides are to be known."""
+        """An INVITE is about to leave: the next start and whoever answers it besides are to be known. It does not wait
+        for a disk that does not answer."""
         self.keep_legs()
+        self.engine.book.written()
         self.engine.forks.follow(self, leg, route)
 
     def answered_after_all(self, route: Route) -> None:

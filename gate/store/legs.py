@@ -4,30 +4,45 @@ A file of its own, ``legs.journal``: a line of JSON for each change of a call, t
 that says ``over`` forgets it. It is no evidence and holds nothing that outlives its call: it is cut to nothing whenever
 no call is left, and written anew without the calls that are over where it has grown.
 
-A line that was written survives the death of the process; ``sync`` makes it survive that of the machine.
+A line that was written survives the death of the process; after a second that of the machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
+import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
+from gate.durable import DiskProbe
+
 log = structlog.get_logger()
 
+SYNC_SECONDS = 1.0
+WRITTEN_SECONDS = 0.05
+"""How long an INVITE waits for its line."""
+STALLED_SECONDS = 3.0
+CLOSE_SECONDS = 5.0
 LONGEST = 1 << 20
 """Bytes that it may have before it is written anew, and as many for each that its running calls need."""
 
 
 class LegFile:
-    """One thread keeps and forgets; any may ``sync``. Nothing here raises: without room the call goes on, and only a
-    crash would leave its legs to themselves."""
+    """The file, and the thread that writes it: nobody waits for its disk. Nothing here raises: without room the call
+    goes on, and only a crash would leave its legs to themselves.
+
+    Where nothing is to be written the disk is asked to take a few bytes each second: whether it answers is known
+    (``stalled``) before anybody needs it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,6 +54,11 @@ class LegFile:
         self._handle = -1
         self._failing = False
         self._attempt(self._begin)
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._since: float | None = None
+        """When what is under way began, monotonic seconds."""
+        self._thread = threading.Thread(target=self._run, name="legs", daemon=True)
+        self._thread.start()
 
     def left(self) -> Mapping[str, Any]:
         """The calls that an earlier run did not end, as they were kept; they stay in the file until ``over``."""
@@ -46,32 +66,89 @@ class LegFile:
 
     def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
         """How the legs of a call stand now."""
-        line = self._live[call_id] = _line(call_id, legs)
-        self._attempt(lambda: self._append(line))
+
+        def job() -> None:
+            line = self._live[call_id] = _line(call_id, legs)
+            self._append(line)
+
+        self._jobs.put(job)
 
     def over(self, call_id: str) -> None:
         """Nothing of this call is left to end."""
-        if self._live.pop(call_id, None) is None:
-            return
-        self._attempt(lambda: self._append(_encoded({"call": call_id, "over": True})) if self._live else self._empty())
+
+        def job() -> None:
+            if self._live.pop(call_id, None) is None:
+                return
+            if self._live:
+                self._append(_encoded({"call": call_id, "over": True}))
+            else:
+                self._empty()
+
+        self._jobs.put(job)
 
     def clear(self) -> None:
         """Every call is over."""
-        self._live.clear()
-        self._attempt(self._empty)
 
-    def sync(self) -> None:
-        """Bring what was written to the disk."""
-        if self._synced != self._written and self._handle >= 0:
-            self._synced = self._written
-            with suppress(OSError):
-                os.fdatasync(self._handle)
+        def job() -> None:
+            self._live.clear()
+            self._empty()
+
+        self._jobs.put(job)
+
+    def written(self, seconds: float = WRITTEN_SECONDS) -> bool:
+        """Wait until what was kept so far is written, so that it survives the death of the process; False where that is
+        not so in time, or the disk is known not to answer."""
+        if self.waits > seconds:
+            return False
+        done = threading.Event()
+        self._jobs.put(done.set)
+        return done.wait(seconds)
+
+    @property
+    def waits(self) -> float:
+        """Seconds for which the disk has been waited for; 0.0 where it is not."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def stalled(self) -> bool:
+        """True where the disk does not answer."""
+        return self.waits >= STALLED_SECONDS
 
     def close(self) -> None:
-        """Let go of the file; it stays as it is."""
+        """Write what is kept, as far as the disk answers, and let go of the file."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join(CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        probe = DiskProbe(self._path.with_suffix(".probe"))
+        next_sync = time.monotonic() + SYNC_SECONDS
+        while True:
+            try:
+                job = self._jobs.get(timeout=max(0.0, next_sync - time.monotonic()))
+            except queue.Empty:
+                job = partial(self._sync, probe)
+            if job is None:
+                break
+            self._since = time.monotonic()
+            self._attempt(job)
+            self._since = None
+            if time.monotonic() >= next_sync:
+                next_sync = time.monotonic() + SYNC_SECONDS
+        probe.close()
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+    def _sync(self, probe: DiskProbe) -> None:
+        """Bring what was written to the disk; nothing, where nothing was."""
+        if self._synced != self._written and self._handle >= 0:
+            self._synced = self._written
+            os.fdatasync(self._handle)
+        else:
+            with suppress(OSError):
+                probe.touch()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

@@ -70,7 +70,9 @@ def page_of(
     return Page(found.items, found.next)
 
 
-_JSON_COLUMNS = ("recipients", "packets", "gaps")
+MOST_ASKED = 500
+"""Rows of another table that are asked for at once."""
+_JSON_COLUMNS = ("recipients", "packets", "gaps", "lost")
 _YES_OR_NO = (
     *("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink", "after_objection"),
     "holds_longer",
@@ -92,6 +94,16 @@ def decoded(row: Row) -> Row:
 # --- calls --------------------------------------------------------------------------------------------------------
 
 
+def with_kept(tx: Source, calls: list[Row]) -> list[Row]:
+    """Rows of calls, each with what its recording says of the talk: ``kept`` and ``silent``."""
+    by_call: dict[str, Row] = {}
+    for some in batched([row["call_id"] for row in calls if row["recording_id"]], MOST_ASKED):
+        marks = ", ".join("?" * len(some))
+        found = tx.query(f"SELECT call_id, kept, silent FROM recordings WHERE call_id IN ({marks})", some)  # noqa: S608
+        by_call |= {row["call_id"]: {"kept": row["kept"], "silent": row["silent"]} for row in found}
+    return [row | by_call.get(row["call_id"], {}) for row in calls]
+
+
 def call(tx: Source, call_id: str) -> Row | None:
     """One attempt: ``call``, every fact that speaks of it in ``facts`` (in the order of the log), ``recordings``."""
     rows = tx.query("SELECT * FROM calls WHERE call_id = ?", [call_id])
@@ -102,7 +114,7 @@ def call(tx: Source, call_id: str) -> Row | None:
     )
     recordings = tx.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
     return {
-        "call": decoded(rows[0]),
+        "call": with_kept(tx, [decoded(rows[0])])[0],
         "facts": [_with_body(fact) for fact in facts],
         "recordings": [decoded(recording) for recording in recordings],
     }

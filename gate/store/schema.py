@@ -230,6 +230,13 @@ ALTER TABLE calls ADD COLUMN state TEXT NOT NULL AS (CASE
 CREATE INDEX calls_against ON calls (against_at, call_id) WHERE against_at IS NOT NULL;
 """
 
+KEPT: Final = """
+ALTER TABLE recordings ADD COLUMN talked REAL;
+ALTER TABLE recordings ADD COLUMN kept REAL;
+ALTER TABLE recordings ADD COLUMN lost TEXT;
+ALTER TABLE recordings ADD COLUMN silent TEXT;
+"""
+
 
 class Step(NamedTuple):
     """A change of the tables."""
@@ -283,6 +290,8 @@ STEPS: Final = (
     Step("m021_attempts_let_through", TRIED),
     # A call that was refused and made all the same is not merely refused.
     Step("m022_calls_against_refusals", AGAINST_REFUSAL),
+    # Of a recording that was closed before it is not known.
+    Step("m023_how_much_is_kept", KEPT),
 )
 """Every change of the tables, in order."""
 

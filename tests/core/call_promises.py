@@ -26,6 +26,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    NotKept,
     PauseAsked,
     RecorderFailed,
     RecorderOpened,
@@ -208,6 +209,14 @@ class Conversation:
         """What forbids the call to go on ends it politely: nothing more is kept of it, then the callee is told."""
         if before in ANSWERED:
             lost = isinstance(event, RecorderFailed) and (was_open > 0 or before is State.PREPARING)
+            # What is recorded and not kept ends at once; where nothing is recorded yet, the recorder is lost.
+            unkept = isinstance(event, NotKept) and was_open > 0
+            if unkept and before is State.TALKING and self.policy.record and not self.policy.go_on_unrecorded:
+                assert self.state is State.CLOSING, "a talk that is not kept goes on"
+                assert commands == [Do.STOP_PLAYING, Do.SHUT, Do.HANG_UP, Do.CLOSE_RECORDING]
+            else:
+                assert Do.SHUT not in commands
+                lost = lost or unkept
             objects = event == Digit("callee", "9") and before in (State.PREPARING, State.ANNOUNCING)
             if (
                 isinstance(event, EvidenceFailed)
@@ -264,6 +273,9 @@ class Conversation:
             assert commands == ([Do.CLOSE_RECORDING] if isinstance(event, RecorderOpened) else [])
         if before not in (State.PREPARING, State.ENDED) and isinstance(event, RecorderOpened):
             assert commands == [Do.CLOSE_RECORDING], "opened too late: its taps are let go of"
+        if isinstance(event, NotKept) and before in (State.DIALLING, State.RINGING):
+            spared = self.emergency or self.policy.go_on_unrecorded
+            assert (self.state is State.ENDED) is not spared, "nobody is rung whose call cannot be kept"
         if isinstance(event, Stop) and before not in (State.GOODBYE, *OVER):
             spared = self.emergency and event.cause != "internal_error"
             assert (self.state in OVER) is not spared
@@ -338,7 +350,7 @@ def _cause(event: Event, before: State) -> tuple[str, str, int]:
             return "caller", "hung_up", 0
         case EvidenceFailed(cause):
             return "gate", cause, 0
-        case RecorderFailed():
+        case RecorderFailed() | NotKept():
             return "gate", "recorder_unavailable", 0
         case Digit():
             return "callee", "objected", 0

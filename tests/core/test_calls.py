@@ -26,6 +26,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    NotKept,
     PauseAsked,
     Policy,
     RecorderFailed,
@@ -56,6 +57,7 @@ EVENTS = [
     CallerLeft(),
     RecorderOpened(),
     RecorderFailed("gone"),
+    NotKept(),
     AnnouncementOver(True),
     AnnouncementOver(False),
     Committed(),
@@ -131,6 +133,7 @@ def test_law_3_5_an_emergency_call_waits_for_nothing_and_is_not_ended_by_the_gat
         Digit("callee", "9"),
         *(Digit("caller", key) for key in "*5"),
         RecorderFailed("gone"),
+        NotKept(),
         EvidenceFailed(),
         *(Stop(cause) for cause in ("gate_stopping", "time_limit")),
     )
@@ -208,6 +211,22 @@ def test_a_recorder_that_dies_in_talk(policy: Policy) -> None:
         assert call.state is State.TALKING and done[-1] is Do.NOTE_UNRECORDED
     else:
         assert call.state is State.GOODBYE and done[-1] is Do.SAY_GOODBYE
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_talk_that_is_not_kept_ends_at_once_for_both(policy: Policy) -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    call, done = converse(*talk, NotKept(), policy=policy)
+    if policy.go_on_unrecorded:
+        assert call.state is State.TALKING and done[-1] is Do.NOTE_UNRECORDED
+    elif policy.record:
+        assert call.state is State.CLOSING and call.cause == "recorder_unavailable"
+        assert done[-4:] == [Do.STOP_PLAYING, Do.SHUT, Do.HANG_UP, Do.CLOSE_RECORDING]
+    else:
+        assert call.state is State.GOODBYE, "nobody would hear them object"
+    for rung in ((Decided(True),), (Decided(True), Ringing())):
+        call, done = converse(*rung, NotKept(), policy=policy)
+        assert (call.state is State.ENDED) is not policy.go_on_unrecorded
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(State, EVENTS)), ids=str)

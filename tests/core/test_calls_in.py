@@ -19,6 +19,7 @@ from gate.core.call_words import (
     Failed,
     GoodbyeOver,
     HungUp,
+    NotKept,
     PauseAsked,
     Policy,
     RecorderFailed,
@@ -34,7 +35,14 @@ from gate.core.calls_in import TABLE, Acknowledged, CallIn, DoIn, InEvent, KeyTi
 EVENTS: list[InEvent] = [
     *(Acknowledged(), ObjectionKept(True), ObjectionKept(False), KeyTimeOver(), Decided(True), EvidenceFailed()),
     *(Ringing(), Answered(), Failed(486, "busy"), HungUp("caller", "hung_up"), HungUp("callee", "hung_up")),
-    *(RecorderOpened(), RecorderFailed("gone"), AnnouncementOver(True), AnnouncementOver(False), Committed()),
+    *(
+        RecorderOpened(),
+        RecorderFailed("gone"),
+        NotKept(),
+        AnnouncementOver(True),
+        AnnouncementOver(False),
+        Committed(),
+    ),
     *(Digit("caller", "9"), Digit("caller", "1"), Digit("callee", "*"), Digit("callee", "5"), Digit("callee", "6")),
     *(GoodbyeOver(), Stop("time_limit"), RecordingDone()),
 ]

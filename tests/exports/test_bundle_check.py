@@ -412,7 +412,7 @@ def test_what_is_signed_anew_unchanged_holds(made: Made, whole: Whole, tmp_path:
 
 def test_a_bundle_from_before_the_newest_columns_holds(made: Made, whole: Whole, tmp_path: Path) -> None:
     """All its tables lack them then: one that has them, or lacks them, alone is a fault."""
-    newer = ("called_against_refusal_at", "to_be_shown_by")
+    newer = ("called_against_refusal_at", "to_be_shown_by", "talked", "kept", "lost", "silent")
 
     def older(line: bytes) -> bytes:
         value = json.loads(line)
@@ -421,14 +421,16 @@ def test_a_bundle_from_before_the_newest_columns_holds(made: Made, whole: Whole,
 
     def cut(table: bytes, columns: int) -> bytes:
         rows = list(csv.reader(io.StringIO(table.decode(), newline="")))
-        assert set(rows[0][-columns:]) <= set(newer)
+        stays = [place for place, name in enumerate(rows[0]) if name not in newer]
+        assert len(rows[0]) - len(stays) == columns
         cut = io.StringIO(newline="")
-        csv.writer(cut).writerows(row[:-columns] for row in rows)
+        csv.writer(cut).writerows([row[place] for place in stays] for row in rows)
         return cut.getvalue().encode()
 
     clear = whole.clear
-    before = {name: b"".join(map(older, clear[name].splitlines())) for name in ("calls.jsonl", "decisions.jsonl")}
-    before |= {"calls.csv": cut(clear["calls.csv"], 2), "decisions.csv": cut(clear["decisions.csv"], 1)}
+    tables = {"calls": 4, "decisions": 1, "recordings": 4}
+    before = {f"{name}.jsonl": b"".join(map(older, clear[f"{name}.jsonl"].splitlines())) for name in tables}
+    before |= {f"{name}.csv": cut(clear[f"{name}.csv"], columns) for name, columns in tables.items()}
     findings = opened(made, signed_anew(made, whole.path, before, tmp_path), tmp_path)
     assert findings.ok, [each for each in findings.checks if not each.ok]
     for name, data in before.items():

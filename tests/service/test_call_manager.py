@@ -308,7 +308,7 @@ def test_a_talk_is_as_long_as_it_was_though_the_clock_is_set(play: Play) -> None
         def now(self) -> datetime:
             return NOW + self.ahead
 
-    clock = play.call_manager._effects._clock = Set()
+    clock = play.call_manager._clock = play.call_manager._effects._clock = Set()
     play.talk()
     clock.ahead = timedelta(hours=-1)
     play.call_manager.hung_up("call", "caller")

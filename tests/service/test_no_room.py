@@ -268,3 +268,92 @@ def test_the_journal_of_legs_is_told_when_the_log_has_it_and_no_sooner(play: Pla
     disk.full = False
     play.pass_time(2)
     assert kept == [True]
+
+
+class Stall:
+    """A disk that does not answer, while ``on``: what is asked of the store waits."""
+
+    def __init__(self, play: Play) -> None:
+        self.on = self.known = False
+        self._submit, self._waiting = play.store.submit, list[Any]()
+        play.store.submit = self.submit  # type: ignore[method-assign]
+        play.call_manager._stalled = play.call_manager._obstacles._stalled = lambda: self.known
+
+    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
+        self._waiting.append((work, done))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """In order, as far as it answers."""
+        while self._waiting and not self.on:
+            self._submit(*self._waiting.pop(0))
+
+
+@pytest.fixture
+def stall(play: Play) -> Stall:
+    return Stall(play)
+
+
+def test_a_call_that_waits_for_a_stalled_disk_is_refused_and_the_next_at_once(play: Play, stall: Stall) -> None:
+    stall.on = True
+    play.begin(call_id="first")
+    play.pass_time(1)
+    assert play.told() == []
+    stall.known = True
+    play.pass_time(1)
+    assert play.told() == ["refuse evidence_unavailable"]
+    play.attempt(call_id="second")
+    assert play.told() == ["refuse evidence_unavailable"]
+    stall.on = stall.known = False
+    stall.go_on()
+    play.settle()
+    assert play.told() == [], "whoever was refused is not dialled later"
+    assert (play.call("first")["state"], play.call("first")["cause"]) == ("ended", "evidence_unavailable")
+    play.attempt(call_id="third")
+    assert any(each.startswith("invite") for each in play.told())
+    (gap,) = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'refused_without_evidence'"))
+    assert json.loads(gap["body"])["count"] == 2
+
+
+def test_an_objection_holds_while_it_is_on_its_way_to_a_slow_disk(play: Play, stall: Stall) -> None:
+    play.talk()
+    play.told()
+    decided: list[Any] = []
+    submit, play.store.submit = play.store.submit, lambda work, done: decided.append((work, done))  # type: ignore[method-assign]
+    play.begin(call_id="again")
+    play.store.submit = submit  # type: ignore[method-assign]
+    ((work, done),) = decided
+    submit(work, done)  # it is allowed, and that is on its way to the line
+    play.store.call(lambda tx: None)
+    stall.on = True
+    play.call_manager.digit("call", "callee", "9")
+    while not play.stage.steps.empty():
+        play.stage.steps.get()()
+    assert not [each for each in play.told() if each.startswith("invite")]
+    stall.on = False
+    stall.go_on()
+    play.settle()
+    assert "objection" in play.kinds()
+
+
+def test_a_talk_that_is_not_kept_is_closed_for_both_before_anything_else(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.call_manager.not_kept("call")
+    play.settle()
+    assert play.told()[:3] == ["stop playing", "shut", "hang up recorder_unavailable"]
+    assert (play.call()["ended_by"], play.call()["cause"]) == ("gate", "recorder_unavailable")
+    assert "recording_closed" in play.kinds()
+
+
+def test_only_an_objection_is_taken_from_what_a_silent_recorder_has_not_heard(play: Play) -> None:
+    play.talk()
+    play.told()
+    for side, digit in (("caller", "*"), ("caller", "5"), ("callee", "1")):
+        play.call_manager.key_waits("call", side, digit)
+    play.settle()
+    assert play.told() == []
+    play.call_manager.key_waits("call", "callee", "9")
+    play.call_manager.recorder_digit("call", "callee", "9")
+    play.settle()
+    assert play.kinds().count("objection") == 1

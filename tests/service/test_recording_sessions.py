@@ -49,7 +49,8 @@ class Sessions(Play):
         self.sessions = RecordingSessions(
             config=Config(firm=firm, trunk=(Trunk("192.0.2.1:5060"),), siprec=clients), line=stage,
             media=stage, recorder=stage, store=self.store, keys=stage, screener=self.screener, clock=self.clock,
-            new_id=lambda: next(ids), metrics=self.metrics, mend=self.mended.append,
+            new_id=lambda: next(ids), metrics=self.metrics,
+            mend=lambda recording_id, talked: self.mended.append(recording_id),
         )  # fmt: skip
         self.decide("allowed", NUMBER)
         self.decide("refused", LISTED)

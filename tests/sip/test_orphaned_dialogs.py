@@ -30,6 +30,9 @@ class Book:
     def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
         self.kept[call_id] = json.loads(json.dumps(legs))
 
+    def written(self) -> bool:
+        return True
+
     def over(self, call_id: str) -> None:
         self.kept.pop(call_id, None)
 

@@ -52,13 +52,14 @@ def before_listed_service(monkeypatch):
 
     table = dataclasses.replace(CALLS, derive=CALLS.derive | {"decision": derive})
     monkeypatch.setitem(TOUCHED, "decision", ((table, derive),))
-    opened = RECORDINGS.derive["recording_opened"]
+    for kind in ("recording_opened", "recording_closed"):
+        newest = RECORDINGS.derive[kind]
 
-    def derive_recording(fact):
-        return {name: value for name, value in opened(fact).items() if name not in RECORDINGS.later}
+        def derive_recording(fact, newest=newest):
+            return {name: value for name, value in newest(fact).items() if name not in RECORDINGS.later}
 
-    kept = tuple((each, derive_recording if each is RECORDINGS else of) for each, of in TOUCHED["recording_opened"])
-    monkeypatch.setitem(TOUCHED, "recording_opened", kept)
+        kept = tuple((each, derive_recording if each is RECORDINGS else of) for each, of in TOUCHED[kind])
+        monkeypatch.setitem(TOUCHED, kind, kept)
 
 
 def test_calls_kept_before_that_were_made_against_a_refusal_are_told_apart(tmp_path, monkeypatch):

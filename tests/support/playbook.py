@@ -274,7 +274,7 @@ class Play:
             clock=self.clock,
             new_id=lambda: next(ids),
             metrics=self.metrics,
-            mend=self.mended.append,
+            mend=lambda recording_id, talked: self.mended.append(recording_id),
         )
 
     def attempt(

@@ -106,6 +106,9 @@ class Events:
         self.digits: list[tuple[str, str, str]] = []
         self.failed: queue.Queue[tuple[str, str]] = queue.Queue()
         self.away: queue.Queue[float] = queue.Queue()
+        self.silent: queue.Queue[float] = queue.Queue()
+        self.unkept: queue.Queue[str] = queue.Queue()
+        self.waiting: queue.Queue[tuple[str, str, str]] = queue.Queue()
 
     def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
         self.digits.append((call_id, side, digit))
@@ -115,6 +118,15 @@ class Events:
 
     def recorder_away(self) -> None:
         self.away.put(time.monotonic())
+
+    def recorder_silent(self) -> None:
+        self.silent.put(time.monotonic())
+
+    def not_kept(self, call_id: str) -> None:
+        self.unkept.put(call_id)
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        self.waiting.put((call_id, side, digit))
 
 
 def spawner(

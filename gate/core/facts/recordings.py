@@ -72,6 +72,14 @@ class RecordingClosed(Body, frozen=True, kw_only=True):
     interrupted: Annotated[bool, COLUMN]
     cause: Annotated[Code, COLUMN]
     ended_by: Maybe[Code] = UNSET
+    talked: Annotated[Maybe[float], Column(later=True)] = UNSET
+    """Seconds for which the parties heard each other until it ended, where that is known."""
+    kept: Annotated[Maybe[float], Column(later=True)] = UNSET
+    """Seconds whose audio it has; pauses, which are meant, and what was lost have none."""
+    lost: Annotated[Maybe[list[list[float]]], Column(later=True)] = UNSET
+    """From and to, in seconds from its beginning: what was said then is not in it."""
+    silent: Annotated[Maybe[Code], Column(later=True)] = UNSET
+    """The side from which nothing came in the whole talk: ``caller``, ``callee`` or ``both``."""
 
 
 @fact("recording_paused", Subject.RECORDING, term=Term.CALLS)

@@ -85,8 +85,9 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
     number = number_of(asked.number) if asked.number else None
     if asked.since and asked.until and asked.since >= asked.until:
         raise UsageError("the period ends before it begins", hint="the first time is earlier than the second")
-    rows, after, before = folder.read(
-        lambda tx: search.calls_window(
+
+    def read(tx: Source) -> Page[CallRow]:
+        rows, after, before = search.calls_window(
             tx,
             asked.after,
             asked.before,
@@ -99,8 +100,9 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
             agent=asked.agent,
             sort=asked.sort,
         )
-    )
-    return Page(items=convert(rows, list[CallRow]), next=after, prev=before)
+        return Page(items=convert(queries.with_kept(tx, rows), list[CallRow]), next=after, prev=before)
+
+    return folder.read(read)
 
 
 class CallShown(Response, frozen=True, kw_only=True):

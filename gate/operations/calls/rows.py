@@ -43,6 +43,10 @@ class CallRow(Response, frozen=True, kw_only=True):
     cause: str | None
     code: int | None
     seconds: float | None
+    kept: float | None = None
+    """Seconds of the talk whose audio is kept; pauses are not. None while it is recorded, and of calls that are not."""
+    silent: str | None = None
+    """``caller`` or ``callee``, where no audio came from that side in the whole talk; ``both``."""
     bridged: bool | None
     """False: the parties never heard each other."""
     question: str | None = None
@@ -69,6 +73,14 @@ class RecordingRow(Response, frozen=True, kw_only=True):
     sha256: str | None
     size: int | None
     seconds: float | None
+    talked: float | None = None
+    """Seconds for which the parties heard each other until it ended; None where that is not known."""
+    kept: float | None = None
+    """Seconds whose audio it has; pauses and what was lost have none."""
+    lost: list[tuple[float, float]] | None = None
+    """From and to, in seconds from its beginning: what was said then is not in it."""
+    silent: str | None = None
+    """``caller`` or ``callee``, where no audio came from that side in the whole talk; ``both``."""
     chunks: int | None
     bound_by: str | None = None
     """Of one from elsewhere, how its call was found; None: the gate recorded it."""

@@ -1,0 +1,196 @@
+"""A disk that does not answer, or a recorder that hangs: nobody goes on talking unkept, no objection is lost, nobody
+new is rung, and the log says what there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.disks import FreezableDisk, freezable_disk
+from tests.support.gatehouse import Gatehouse
+from tests.support.phones import Phones, Talk
+from tests.support.waiting import PATIENCE, until
+
+CUSTOMER, OTHER = "01134960500", "01134960501"
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatehouse, FreezableDisk]]:
+    folder = tmp_path_factory.mktemp("stalled")
+    with freezable_disk(folder / "disk") as disk:
+        house = Gatehouse(folder / "gate", announcement=2.0, data=disk.folder / "data")
+        house.add_pbx()
+        house.start()
+        try:
+            yield house, disk
+        finally:
+            disk.thaw()
+            house.stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Gatehouse]:
+    house = Gatehouse(tmp_path / "gate", announcement=2.0)
+    house.add_pbx()
+    house.start()
+    yield house
+    house.stop()
+
+
+@contextmanager
+def stopped(house: Gatehouse) -> Iterator[None]:
+    """The recorder hangs meanwhile."""
+    pid = house.recorder_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def facts(house: Gatehouse, kind: str, number: str = "") -> list[dict[str, Any]]:
+    rows = house.rows("SELECT subject, call_id, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+    bodies = [{"subject": row["subject"], "call": row["call_id"]} | json.loads(row["body"]) for row in rows]
+    return [body for body in bodies if not number or body.get("number") == "+44" + number[1:]]
+
+
+def settled(house: Gatehouse) -> None:
+    house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
+
+
+def refused(near: Phones, number: str, why: str) -> None:
+    talk = near.wait([near.dial(number)], "over", PATIENCE)[0]
+    while "too_many_calls" in talk.reasons[0]:  # the machine is busy
+        talk = near.wait([near.dial(number)], "over", PATIENCE)[0]
+    assert talk.code >= 300 and why in talk.reasons[0], (talk.code, talk.reasons)
+
+
+def let_through(near: Phones, far: Phones) -> Talk:
+    """A call that comes about, as soon as any does again."""
+    for number in range(600, 700):
+        talk = near.dial(f"01134960{number}")
+        until(lambda talk=talk: talk.state in ("up", "over"))
+        if talk.state == "up":
+            return talk
+    raise AssertionError(f"no call is let through any more: {talk.reasons}")
+
+
+def heard_until_then(house: Gatehouse, number: str) -> None:
+    """What the log says of a talk that was cut: how long it was, and how much of it there is."""
+    (decision, *_) = facts(house, "decision", number)
+    (ended,) = [fact for fact in facts(house, "ended") if fact["subject"] == decision["subject"]]
+    assert (ended["by"], ended["cause"]) == ("gate", "recorder_unavailable")
+    closed = house.wait(
+        lambda: [fact for fact in facts(house, "recording_closed") if fact["call"] == decision["subject"]],
+        PATIENCE,
+        "the recording is not closed",
+    )[0]
+    assert abs(closed["talked"] - ended["seconds"]) < 0.5
+    assert closed["kept"] <= closed["seconds"] + 0.01 and closed["kept"] <= closed["talked"] + 0.1
+    (call,) = [row for row in house.client.call("calls_list")["items"] if row["call_id"] == decision["subject"]]
+    assert (call["seconds"], call["kept"]) == (ended["seconds"], closed["kept"])
+
+
+def test_a_frozen_disk_ends_a_talk_while_it_is_frozen_and_loses_no_key(
+    frozen: tuple[Gatehouse, FreezableDisk],
+) -> None:
+    house, disk = frozen
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        (talk,) = near.wait([near.dial(CUSTOMER)], "up", PATIENCE)
+        (other,) = far.all()
+        until(lambda: other.packets_in > 50)
+        disk.freeze()
+        try:
+            other.press("9")
+            near.wait([talk], "over", PATIENCE)
+            far.wait([other], "over", PATIENCE)
+            assert (talk.ended_by, other.ended_by) == ("them", "them")
+            refused(near, OTHER, "evidence_unavailable")
+            refused(near, OTHER, "evidence_unavailable")
+            assert len(far.all()) == 1, "nobody is rung who could not be recorded"
+        finally:
+            disk.thaw()
+        settled(house)
+        refused(near, CUSTOMER, "objected")
+        heard_until_then(house, CUSTOMER)
+        assert len(facts(house, "objection", CUSTOMER)) == 1
+        near.hang_up(let_through(near, far))  # and everything goes on
+        settled(house)
+    (closed,) = [fact for fact in facts(house, "recording_closed") if fact["cause"] == "" and "lost" not in fact][-1:]
+    assert abs(closed["kept"] - closed["talked"]) < 0.5
+    house.verified()
+
+
+def test_a_frozen_disk_during_the_announcement(frozen: tuple[Gatehouse, FreezableDisk]) -> None:
+    house, disk = frozen
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        near.hang_up(let_through(near, far))
+        settled(house)
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        talk = near.dial("01134960510")
+        until(lambda: far.all() and far.all()[0].packets_in > 5)
+        disk.freeze()
+        try:
+            far.wait(far.all(), "over", PATIENCE)
+            near.wait([talk], "over", PATIENCE)
+        finally:
+            disk.thaw()
+        settled(house)
+    (decision,) = facts(house, "decision", "01134960510")
+    (ended,) = [fact for fact in facts(house, "ended") if fact["subject"] == decision["subject"]]
+    assert not ended["bridged"]
+    house.verified()
+
+
+def test_a_hung_recorder_ends_a_talk_and_the_nine_pressed_meanwhile_holds(house: Gatehouse) -> None:
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        (talk,) = near.wait([near.dial(CUSTOMER)], "up", PATIENCE)
+        (other,) = far.all()
+        until(lambda: other.packets_in > 50)
+        with stopped(house):
+            other.press("9")
+            near.wait([talk], "over", PATIENCE)
+            far.wait([other], "over", PATIENCE)
+            assert (talk.ended_by, other.ended_by) == ("them", "them")
+            refused(near, CUSTOMER, "objected")
+            refused(near, OTHER, "recorder_unavailable")
+            assert len(far.all()) == 1
+        settled(house)
+        assert len(facts(house, "objection", CUSTOMER)) == 1
+        heard_until_then(house, CUSTOMER)
+    house.verified()
+
+
+def test_a_hung_recorder_during_the_announcement_hears_a_nine_all_the_same(house: Gatehouse) -> None:
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        talk = near.dial(CUSTOMER)
+        until(lambda: far.all() and far.all()[0].packets_in > 5)
+        with stopped(house):
+            far.all()[0].press("9")
+            house.wait(lambda: facts(house, "objection", CUSTOMER), PATIENCE, "the objection is not kept")
+            near.wait([talk], "over", PATIENCE)
+            refused(near, CUSTOMER, "objected")
+            assert len(far.all()) == 1
+        settled(house)
+    house.verified()
+
+
+def test_who_rings_while_the_recorder_hangs_is_let_go_of(house: Gatehouse) -> None:
+    with Phones(port=house.trunk_port, answers=False) as far, Phones(to=house.address) as near:
+        talk = near.dial(CUSTOMER)
+        until(lambda: len(far.all()) == 1)
+        with stopped(house):
+            near.wait([talk], "over", PATIENCE)
+            assert talk.code >= 300 and "recorder_unavailable" in talk.reasons[0], (talk.code, talk.reasons)
+            far.wait(far.all(), "over", PATIENCE)
+            refused(near, OTHER, "recorder_unavailable")
+            assert len(far.all()) == 1
+        settled(house)
+    house.verified()
