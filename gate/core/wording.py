@@ -40,8 +40,8 @@ _SENTENCES: Final = {
     Reason.RECORDER_UNAVAILABLE: "Calls cannot be recorded at the moment, so none are made: try again in a minute.",
     Reason.ANNOUNCEMENT_UNAVAILABLE: "The announcement cannot be played on this call, so it is not made: "
     "ask for it to be prepared for this phone's codecs.",
-    Reason.MEDIA_UNAVAILABLE: "This phone offers no audio that the gate can carry, so the call is not made: "
-    "ask for SRTP to be switched off on it.",
+    Reason.MEDIA_UNAVAILABLE: "This phone's audio is encrypted where it cannot be carried, or in clear where it must "
+    "not be: ask for its SRTP to be set right.",
     Reason.EVIDENCE_UNAVAILABLE: "The record of calls cannot be written at the moment, so none are made: "
     "tell whoever runs the gate.",
     Reason.EVIDENCE_ROLLED_BACK: "The record of calls is older than what was signed, so objections may be missing "

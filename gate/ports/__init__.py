@@ -74,7 +74,8 @@ class Incoming:
     """The name that the configuration gives this caller; empty where it gives none."""
     sip_call_id: str = ""
     carried: bool = True
-    """False where SDP came, and offers no audio that the gate can carry: SRTP, or none."""
+    """False where SDP came, and offers no audio that the gate can carry (SRTP, or none); or audio in clear where
+    an account's has to be encrypted."""
 
 
 class LineEvents(Protocol):

@@ -94,10 +94,10 @@ class EdgeDoor:
         return client, EdgeEndpoint(endpoint, source, read[3], read[4])
 
 
-def srtp_fault(caller: ProvenCaller | None, endpoint: Endpoint) -> Fault | None:
-    """488 for a call of an account whose audio has to be encrypted on its way from the phone, and is not."""
+def in_clear(caller: ProvenCaller | None, endpoint: Endpoint) -> bool:
+    """True for a call of an account whose audio has to be encrypted on its way from the phone, and is not."""
     required = caller is not None and getattr(caller.who, "srtp", "") == "required"
-    return ENCRYPTED_ONLY if required and not endpoint.encrypted else None
+    return required and not endpoint.encrypted
 
 
 def stays_encrypted_fault(peer: DialogPeer, request: SipMessage, endpoint: Endpoint) -> Fault | None:

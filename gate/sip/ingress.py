@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,7 +26,7 @@ from gate.sip.admission import (
     number_of,
 )
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
-from gate.sip.edge import EdgeDoor, srtp_fault
+from gate.sip.edge import EdgeDoor, in_clear
 from gate.sip.endpoint import Endpoint
 from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES
 from gate.sip.framing import Fault
@@ -334,7 +335,7 @@ class Ingress:
             if caller is None and self.auth.pbx_at(source) is not None:
                 self._forgeable(request, source, endpoint)
                 return
-        fault = invite_fault(request) or srtp_fault(caller, endpoint)
+        fault = invite_fault(request)
         if fault and not self._spared(request, caller, fault[0]):
             if caller is not None or self.may_answer(source, endpoint):
                 self._fault(request, source, endpoint, fault, caller)
@@ -352,9 +353,9 @@ class Ingress:
         self._ask(request, source, endpoint, caller, looped)
 
     def _spared(self, request: SipMessage, caller: ProvenCaller | None, code: int) -> bool:
-        """A required extension, a session timer that is too short, audio in clear, ``sips:`` or the service's name in
-        place of a number: holds no call for help back."""
-        return code in (416, 420, 422, 488) and self.engine.for_help(number_of(request, caller))
+        """A required extension, a session timer that is too short, ``sips:`` or the service's name in place of a
+        number: holds no call for help back."""
+        return code in (416, 420, 422) and self.engine.for_help(number_of(request, caller))
 
     def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for
@@ -382,11 +383,13 @@ class Ingress:
         claimed_by = caller.claimed_by if caller else ""
         refused = self.refused_with(request, caller, source, endpoint)
         overflow = caller is not None and caller.who.overflow
+        clear = in_clear(caller, endpoint)
         if caller is not None:
             back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None
             endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims, self.engine.for_help)
+        incoming = replace(incoming, carried=incoming.carried and not clear)
         if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many(claimed_by):
             self.away.send(pending)
             return

@@ -104,8 +104,8 @@ class OfferAnswer:
             return
         body, asker = data[2], self.from_side
         answer = str(body) if body is not None else ""
-        if body is not None and not self.bridge.route.emergency and not sdp.cut(answer):
-            body = None  # it was not offered
+        if body is not None and not self.bridge.route.emergency and (text := sdp.cut(answer)) != answer:
+            body, answer = MsgBody(text) if text else None, text  # it was not offered
 
         def ready(body: Any, ex: Any = None) -> None:
             if self.bridge.phase != "connected" or self.from_side != asker:

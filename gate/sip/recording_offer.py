@@ -96,7 +96,7 @@ def _stream(session: list[str], part: list[str]) -> Stream:
         raise OfferError("a stream without an address")
     port = whole(head[1].partition("/")[0], 5) or 0
     found = sdp.payload_map("\r\n".join([f"m={' '.join([head[0], '9', *head[2:]])}", *part[1:]]))
-    payloads = {number: name for number, name in found.items() if _codec(name) in sdp.KEPT | sdp.NOT_SPEECH}
+    payloads = {number: name for number, name in found.items() if _codec(name) in sdp.KEPT | sdp.BESIDE_SPEECH}
     directions = [line.strip() for line in [*session, *part] if line.strip() in sdp.DIRECTIONS]
     sends = (directions or ["a=sendrecv"])[-1] in ("a=sendrecv", "a=sendonly") and address not in ("0.0.0.0", "::")  # noqa: S104 - "on hold" (RFC 2543)
     return Stream(

@@ -19,7 +19,7 @@ MAX_TYPES = 128
 KEPT = frozenset({"PCMU", "PCMA", "G722"})
 """Codecs that announcements are made in, and recordings are heard again in."""
 NOT_SPEECH = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"})
-_BESIDE_SPEECH = frozenset({"TELEPHONE-EVENT", "CN"})
+BESIDE_SPEECH = frozenset({"TELEPHONE-EVENT", "CN"})
 """What passes beside speech: other codecs than speech carry some that nobody here can read (RFC 2198)."""
 _PLAIN = "RTP/AVP"
 _SPELLING = {"OPUS": "opus"}
@@ -109,7 +109,7 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
     """``body`` with the speech codecs ``names``, telephone events and comfort noise, and without every other payload
     type; empty where no speech is left. Streams that are not plain audio stay: the media relay declines them."""
     found = {number: _codec(number, name).upper() for number, name in payload_map(body).items()}
-    kept = {number for number, name in found.items() if name in _BESIDE_SPEECH | names}
+    kept = {number for number, name in found.items() if name in BESIDE_SPEECH | names}
     if not any(found[number] in names for number in kept):
         return ""
     lines, inside, changed = [], False, False
@@ -123,8 +123,6 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
             lines.append(" ".join([*head, *(left or types)]))
         elif not (inside and about and int(about[1]) not in kept):
             lines.append(line)
-        else:
-            changed = True
     return "\r\n".join(lines) + "\r\n" if changed else body
 
 
@@ -207,16 +205,16 @@ def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
 
 
 def _answer(offer: str, address: str, address6: str, *, silent: bool) -> str:
-    """An answer to the first audio stream, and to no other (RFC 3264 section 6). Port 9 is that of discard: nobody of
-    the gate's listens there."""
+    """An answer to the first stream of plain audio, and to no other (RFC 3264 section 6). Port 9 is that of discard:
+    nobody of the gate's listens there."""
     session, *streams = sections(offer)
     six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
     family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
     lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
     taken = False
     for stream in streams:
-        kind, port, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
-        if taken or kind != "m=audio" or port.partition("/")[0] == "0":
+        kind, _, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
+        if taken or not _is_plain(stream[0][2:].split(None, 3)):
             lines.append(" ".join([kind, "0", *rest]))
             continue
         taken = True

@@ -189,6 +189,13 @@ def test_an_offer_that_cannot_be_announced_in_is_refused(play: Play) -> None:
     assert play.told() == ["refuse announcement_unavailable"]
 
 
+def test_an_offer_that_cannot_be_carried_is_refused_and_the_decision_says_so(play: Play) -> None:
+    play.begin("020 7946 0123", carried=False)
+    play.settle()
+    assert play.told() == ["refuse media_unavailable"]
+    assert play.kinds() == ["decision"]
+
+
 def test_nine_objects_at_once_and_the_next_call_is_refused(play: Play) -> None:
     play.talk()
     play.told()

@@ -50,6 +50,19 @@ def test_a_changed_codec_is_told():
         assert call.call_manager.payloads[-1]["callee"] == {8: "PCMA/8000", 101: "telephone-event/8000"}
 
 
+def test_what_an_answer_in_a_call_names_beside_the_offer_does_not_get_through():
+    with Call() as call:
+        call.set_up()
+        answer = sdp(41000).replace(" 0 8 101", " 8 18 101")
+        call.phone.send(call.phone.next("INVITE", body=sdp(43000)))
+        call.callee.send(call.callee.answer(call.callee.recv(only="INVITE"), 200, "OK", body=answer), call.callee.gate)
+        got = call.phone.recv(only="200")
+        call.phone.ack(got)
+        assert "RTP/AVP 8 101" in got.body
+        call.call_manager.wait("media_changed", count=2)
+        assert 18 not in call.call_manager.payloads[-1]["callee"]
+
+
 def test_a_refresh_with_the_same_sdp_stays_between_us():
     with Call() as call:
         answer = call.set_up()

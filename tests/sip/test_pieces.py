@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.sip import failure_mapping, header_fields, identity, pending, response_cache, sdp
+from gate.sip import failure_mapping, header_fields, identity, pending, recording_offer, response_cache, sdp
 from gate.sip.dtmf import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 from tests.support.clocks import Clock
@@ -181,6 +181,28 @@ def test_an_offer_of_encrypted_audio_alone_is_none_that_can_be_carried(streams: 
     body = "".join(f"m={each}\r\n" for each in streams)
     assert sdp.has_plain_audio(body) is plain
     assert bool(sdp.codecs(body)) is plain
+
+
+def test_an_answer_of_ours_takes_the_plain_stream_and_declines_what_stands_before_it():
+    offer = (
+        "v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4002 RTP/AVP 18 97 8\r\n"
+        "a=rtpmap:97 PCMA/8000\r\na=rtpmap:18 G729/8000\r\n"
+    )
+    for body in (sdp.own_answer(offer, "PCMA", "9.9.9.9"), sdp.silent_answer(offer, "9.9.9.9")):
+        encrypted, plain = (line for line in body.splitlines() if line.startswith("m="))
+        assert encrypted.startswith("m=audio 0 RTP/SAVP")
+        assert plain.startswith("m=audio 9 RTP/AVP ")
+    assert "m=audio 9 RTP/AVP 8\r\n" in sdp.own_answer(offer, "PCMA", "9.9.9.9")
+
+
+def test_of_a_recorded_stream_no_redundant_audio_is_taken():
+    """Speech inside it (RFC 2198) could not be heard again."""
+    body = (
+        "v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 121 8 101 13\r\na=rtpmap:121 red/8000\r\n"
+        "a=rtpmap:101 telephone-event/8000\r\n"
+    )
+    (stream,) = recording_offer.read(body)
+    assert list(stream.payloads) == [8, 101, 13]
 
 
 def test_packets_carry_the_numbers_that_the_other_side_gave():

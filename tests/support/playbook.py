@@ -304,10 +304,11 @@ class Play:
         source: str = "127.0.0.1:5062",
         purpose: Purpose = Purpose.MARKETING,
         claimed_by: str = "account:alice",
+        carried: bool = True,
     ) -> None:
         """A phone dials; the decision is still to come."""
         attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, claimed_by)
-        self.call_manager.incoming(Incoming(call_id, attempt, source, codecs, problem))
+        self.call_manager.incoming(Incoming(call_id, attempt, source, codecs, problem, carried=carried))
 
     def settle(self) -> None:
         """Until the store has committed and the line thread has nothing to do."""
