@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -46,6 +47,24 @@ def test_an_option_that_is_made_from_a_field_has_its_words() -> None:
     for param, request, name in made:
         if isinstance(param, click.Option):
             assert param.help == fields_of(request)[name].description, f"{request.__name__}.{name}"
+
+
+def test_no_option_says_by_itself_what_a_field_of_a_request_is() -> None:
+    """Of the requests that its module speaks of."""
+    by_themselves = [
+        f"{name}: {param.opts[0]}"
+        for name, command in LEAVES.items()
+        for param in command.params
+        if isinstance(param, click.Option) and not hasattr(param, OF_A_FIELD) and param.name in known(command)
+    ]
+    assert by_themselves == []
+
+
+def known(command: click.Command) -> set[str]:
+    """The fields of the requests that the module of a command imports."""
+    module = importlib.import_module(command.callback.__module__)
+    requests = {each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Request)}
+    return {field for each in requests for field in each.__struct_fields__}
 
 
 def parameters() -> Iterator[click.Parameter]:

@@ -26,32 +26,40 @@ _NOT_TYPED = frozenset({"masked", "file"})
 def asks(
     request: type[Request[Any]],
     *arguments: str,
+    optional: Collection[str] = (),
     names: Mapping[str, str] | None = None,
     types: Mapping[str, click.ParamType[Any]] | None = None,
+    defaults: Mapping[str, str] | None = None,
     without: Collection[str] = (),
 ) -> Callable[[Body], Body]:
     """The body of a command that gets a request made of its options, second after the ``View``.
 
-    ``arguments``: fields that have no option, but a place. ``names``: field -> its options, where they are not
-    ``--name-of-the-field``: ``-k/--key`` is one with two names, ``--on|--off`` a flag that has two ways. ``types``:
-    field -> how its value is typed, where the kind of the field does not say that. ``without``: fields that the
-    command fills in by itself.
+    ``arguments``: fields that have no option, but a place; ``optional``: those of them that may be left out. ``names``:
+    field -> its options, where they are not ``--name-of-the-field``: ``-k/--key`` is one with two names, ``--on|--off``
+    a flag that goes two ways. ``types``: field -> how its value is typed, where the kind of the field does not say
+    that; ``defaults``: what is typed where nothing is. ``without``: fields that the command fills in by itself, empty
+    until then.
     """
-    told = [field for field in fields_of(request).values() if field.name not in {*_NOT_TYPED, *without}]
+    fields = fields_of(request)
+    told = [field for field in fields.values() if field.name not in {*_NOT_TYPED, *without}]
+    blank: dict[str, Any] = {name: "" for name in without if fields[name].needed}
+    blank |= {field.name: False for field in told if field.needed and field.kind is Kind.FLAG}
 
     def decorate(body: Body) -> Body:
         @functools.wraps(body)
         def run(view: View, **values: Any) -> Any:
             given = {field.name: values.pop(field.name) for field in told}
-            return body(view, request(**{name: value for name, value in given.items() if value is not None}), **values)
+            given = {name: value for name, value in given.items() if value is not None}
+            return body(view, request(**blank | given), **values)
 
         decorated: Body = run
         for field in reversed(told):
-            kind = (types or {}).get(field.name) or _type(field)
-            if field.name in arguments:
-                decorated = _argument(request, field, kind)(decorated)
-            else:
-                decorated = _option(request, field, kind, (names or {}).get(field.name, ""))(decorated)
+            name, kind = field.name, (types or {}).get(field.name) or _type(field)
+            if name in arguments:
+                decorated = _argument(request, field, kind, optional=name in optional)(decorated)
+                continue
+            default = (defaults or {}).get(name)
+            decorated = _option(request, field, kind, (names or {}).get(name, ""), default)(decorated)
         return decorated
 
     return decorate
@@ -65,19 +73,17 @@ def only_asks(
     example: str,
     group: click.Group | None = None,
     numbers: bool = False,
-    names: Mapping[str, str] | None = None,
-    types: Mapping[str, click.ParamType[Any]] | None = None,
-    without: Collection[str] = (),
+    show: Callable[[View, Any], None] = View.data,
+    **how: Any,
 ) -> click.Command:
-    """A command that asks, and writes what it is answered."""
+    """A command that asks, and shows what it is answered. ``how``: as in ``asks``."""
 
     def body(view: View, asked: Request[Any]) -> None:
-        view.data(ask(view, asked))
+        show(view, ask(view, asked))
 
     body.__doc__ = help
-    return make(name, example=example, group=group, numbers=numbers)(
-        asks(request, *arguments, names=names, types=types, without=without)(body)
-    )
+    body.__module__ = request.__module__
+    return make(name, example=example, group=group, numbers=numbers)(asks(request, *arguments, **how)(body))
 
 
 def option(
@@ -87,49 +93,74 @@ def option(
     *,
     type: click.ParamType[Any] | None = None,
     many: bool | None = None,
+    default: str | None = None,
+    needed: bool | None = None,
 ) -> Callable[[Body], Body]:
     """One option with the words of one field, for a command that makes the request by itself: it gets the value by the
-    field's name, None where it was not given. ``declared``: as ``names`` of ``asks``. ``many``: it may be repeated."""
+    field's name, None where it was not given. ``declared``: as ``names`` of ``asks``. ``many``: it may be repeated.
+    ``needed``: whether it has to be given, where the field does not say so."""
     field = fields_of(request)[name]
     if many is not None:
         field = replace(field, many=many, default=None)
-    return _option(request, field, type or _type(field), declared)
+    if needed is not None:
+        field = replace(field, needed=needed)
+    return _option(request, field, type or _type(field), declared, default)
 
 
-def _option(request: type[Request[Any]], field: RequestField, kind: Any, declared: str) -> Callable[[Body], Body]:
-    flag = field.kind is Kind.FLAG
-    shown = field.default if isinstance(field.default, str | int) and field.default and not flag else None
-    extra: dict[str, Any] = {"help": field.description, "required": field.needed and not flag}
-    if flag and "|" in declared:
-        extra["default"] = None
-        declared = declared.replace("|", "/")
-        names = [declared]
+def argument(request: type[Request[Any]], name: str) -> Callable[[Body], Body]:
+    """One argument from one field, for a command that makes the request by itself."""
+    field = fields_of(request)[name]
+    return _argument(request, field, _type(field), optional=False)
+
+
+def _option(
+    request: type[Request[Any]], field: RequestField, kind: Any, declared: str, default: str | None
+) -> Callable[[Body], Body]:
+    names = [declared or f"--{field.name.replace('_', '-')}"]
+    extra: dict[str, Any] = {"help": field.description}
+    if field.kind is Kind.FLAG:
+        extra |= _flag(field, names)
     else:
-        own = f"--{'no-' if field.default is True else ''}{field.name.replace('_', '-')}"
-        names = declared.split("/") if declared else [own]
-        if flag:
-            extra |= {"is_flag": True, "flag_value": field.default is not True, "default": None}
-    if not flag:
+        names = names[0].split("/")
         extra |= {"type": kind, "multiple": field.many, "metavar": field.metavar or _METAVARS.get(field.kind)}
-        if shown is not None:
-            extra |= {"default": str(shown) if field.kind is Kind.CHOICE else shown, "show_default": True}
+        if default is None and isinstance(field.default, str | int) and field.default:
+            default = str(field.default)
+        if default is None:
+            extra["required"] = field.needed
+        else:
+            extra |= {"default": default, "show_default": bool(default) and not field.absent}
 
     def decorate(body: Body) -> Body:
-        decorated: Body = click.option(*names, field.name, **extra)(body)
-        setattr(decorated.__click_params__[-1], OF_A_FIELD, (request, field.name))  # type: ignore[attr-defined]
-        return decorated
+        return _of_a_field(click.option(*names, field.name, **extra)(body), request, field)
 
     return decorate
 
 
-def _argument(request: type[Request[Any]], field: RequestField, kind: Any) -> Callable[[Body], Body]:
+def _flag(field: RequestField, names: list[str]) -> dict[str, Any]:
+    """How click takes a flag, None where it is not given; its names are put right."""
+    if "|" in names[0]:
+        names[0] = names[0].replace("|", "/")
+        return {"default": None}
+    on = field.default is not True
+    if not on:
+        names[0] = names[0].replace("--", "--no-", 1)
+    return {"is_flag": True, "flag_value": on, "default": None}
+
+
+def _argument(request: type[Request[Any]], field: RequestField, kind: Any, *, optional: bool) -> Callable[[Body], Body]:
+    extra: dict[str, Any] = {"type": kind, "metavar": field.metavar or None, "required": not optional}
+    if optional and field.default is not None:
+        extra["default"] = str(field.default)
+
     def decorate(body: Body) -> Body:
-        extra = {"type": kind, "required": field.needed, "metavar": field.metavar or None}
-        decorated: Body = click.argument(field.name, **extra)(body)
-        setattr(decorated.__click_params__[-1], OF_A_FIELD, (request, field.name))  # type: ignore[attr-defined]
-        return decorated
+        return _of_a_field(click.argument(field.name, **extra)(body), request, field)
 
     return decorate
+
+
+def _of_a_field(body: Body, request: type[Request[Any]], field: RequestField) -> Body:
+    setattr(body.__click_params__[-1], OF_A_FIELD, (request, field.name))  # type: ignore[attr-defined]
+    return body
 
 
 def _type(field: RequestField) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gate.cli import audit_log
+from gate.cli.asking import only_asks, option
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
@@ -23,13 +24,13 @@ from gate.operations.audit.verifying import AuditCancel, AuditVerify
 MAX_NOTE = 8000
 CHECKPOINTS = click.option(
     "--checkpoint",
-    "checkpoints",
+    "kept",
     multiple=True,
     type=FILE,
     metavar="FILE",
     help="A checkpoint kept elsewhere; may be repeated.",
 )
-VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
+VKEY = option(AuditVerify, "vkey")
 
 
 def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
@@ -77,7 +78,7 @@ for _each in audit_log.COMMANDS:
 )
 @VKEY
 @CHECKPOINTS
-def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
+def verify(view: View, vkey: str | None, kept: tuple[Path, ...]) -> None:
     """Compute the log anew from its rows and compare. Exit code 1 where it does not hold.
 
     It says what was proven by it and what was not.
@@ -86,7 +87,7 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     rewrite all of it is found out only with what was kept elsewhere. The log must have grown from each checkpoint.
     """
     trusted = read_vkey(vkey) if vkey else ""
-    notes = checkpoint_notes(checkpoints)
+    notes = checkpoint_notes(kept)
     with reach(view.config) as gate, view.progress("Verifying the log") as progress:
         try:
             report = gate.ask(AuditVerify(vkey=trusted, checkpoints=notes), progress=progress)
@@ -121,26 +122,28 @@ def checkpoint(view: View, output: Path | None) -> None:
         view.data(signed, text=lambda shown: shown["note"].splitlines())
 
 
-@make("restore", group=command, example="dialgate audit restore --reason 'disk lost on 2 March, backup of 1 March'")
-@click.option("--reason", required=True, help="Why; kept in the log.")
-def restore(view: View, reason: str) -> None:
-    """Go on with an older gate.db, knowingly. Only where marketing is refused as evidence_rolled_back.
+only_asks(
+    "restore",
+    AuditRestore,
+    group=command,
+    help="""Go on with an older gate.db, knowingly. Only where marketing is refused as evidence_rolled_back.
 
     What was signed after it is given up: objections and consents of that time are lost with it, so add them again first
     (dialgate objection add). The log keeps who did it, and verify tells it ever after. It needs the role admin.
-    """
-    view.data(ask(view, AuditRestore(reason=reason)))
-
-
-@make("clock", group=command, example="dialgate audit clock --reason 'the clock was a year ahead until 09:10 today'")
-@click.option("--reason", required=True, help="Why; kept in the log.")
-def clock(view: View, reason: str) -> None:
-    """Say that the machine's clock is right. Only where marketing is refused as clock_behind.
+    """,
+    example="dialgate audit restore --reason 'disk lost on 2 March, backup of 1 March'",
+)
+only_asks(
+    "clock",
+    AuditClock,
+    group=command,
+    help="""Say that the machine's clock is right. Only where marketing is refused as clock_behind.
 
     That happens where the clock was set back; then set it right. Where it was ahead before, and is right now, the log
     has entries that are dated later than now: this says so, and who said it. It needs the role admin.
-    """
-    view.data(ask(view, AuditClock(reason=reason)))
+    """,
+    example="dialgate audit clock --reason 'the clock was a year ahead until 09:10 today'",
+)
 
 
 @make("key", group=command, example="dialgate audit key > gate.vkey\ndialgate audit key --pem > gate.pem")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.asking import option
 from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, say
@@ -24,6 +25,7 @@ from gate.core.days import day_of
 from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.exports.bundle import many
+from gate.operations.audit.exporting import AuditExport
 from gate.vault.keyfile import load_private
 from gate.vault.publickey import parse_recipient
 
@@ -47,17 +49,12 @@ class Until(Moment):
     "dialgate audit export --from 2026-03-01 --to 2026-03-31 --recipient auditor.recipient --key ann.key "
     '--purpose "annual audit" --checkpoint 2025.checkpoint -o march.bundle',
 )
-@click.option("--from", "since", required=True, type=Moment(), metavar="TIME", help="The period's beginning.")
-@click.option(
-    "--to", "until", required=True, type=Until(), metavar="TIME",
-    help="Its end: a day is included, a time is not.",
-)  # fmt: skip
-@click.option(
-    "--recipient", required=True, metavar="NAME|FILE", help="Whom it is for: on the register, with a purpose."
-)
+@option(AuditExport, "since", "--from")
+@option(AuditExport, "until", "--to", type=Until())
+@option(AuditExport, "recipient")
 @click.option("-k", "--key", "keys", multiple=True, type=FILE, metavar="FILE",
               help="A private key that opens recordings not sealed to the recipient; may be repeated.")  # fmt: skip
-@click.option("--purpose", required=True, help="Why it goes out; kept in the log before the first byte.")
+@option(AuditExport, "purpose")
 @CHECKPOINTS
 @click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE",
               help="The bundle; must not exist.")  # fmt: skip
@@ -69,7 +66,7 @@ def export(
     recipient: str,
     keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
-    checkpoints: tuple[Path, ...],
+    kept: tuple[Path, ...],
     output: Path,
     **what: Any,
 ) -> None:
@@ -81,7 +78,7 @@ def export(
     """
     must_have_a_place(output)
     privates = _privates(keys, passphrase_files)
-    notes = checkpoint_notes(checkpoints)
+    notes = checkpoint_notes(kept)
     named = _named(recipient)
     with reach(view.config) as gate, view.progress("Exporting") as bar:
         who, result = make_bundle(
@@ -145,7 +142,7 @@ def open_(
     file: Path,
     key: Path | None,
     vkey: str | None,
-    checkpoints: tuple[Path, ...],
+    kept: tuple[Path, ...],
     output: Path | None,
     database: bool,
     passphrase_file: Path | None,
@@ -161,7 +158,7 @@ def open_(
     if database and output is None:
         raise UsageError("--database goes into the folder of -o", hint="name a new folder with -o")
     trusted = read_vkey(vkey) if vkey else ""
-    notes = checkpoint_notes(checkpoints)
+    notes = checkpoint_notes(kept)
     private = None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
 
     result = open_into(file, private, trusted, notes, output, view.progress, database=database)

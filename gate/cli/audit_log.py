@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import click
-
-from gate.cli.command import both_ways, make
+from gate.cli.asking import asks
+from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.operations.audit.checkpoints import CheckpointsList
@@ -20,12 +17,10 @@ def status(view: View) -> None:
 
 
 @make("leaves", example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json")
-@click.option("--kind", help="Only facts of this kind, e.g. exported.")
-@click.option("--text", help="Only what fits: part of a kind or of who did it, the beginning of an id.")
-@both_ways
-def leaves(view: View, **which: Any) -> None:
+@asks(AuditLeaves)
+def leaves(view: View, asked: AuditLeaves) -> None:
     """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
-    page = ask(view, AuditLeaves(**which))
+    page = ask(view, asked)
     columns = [
         ("index", "Leaf"),
         ("at", "At"),
@@ -38,17 +33,17 @@ def leaves(view: View, **which: Any) -> None:
 
 
 @make("leaf", numbers=True, example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json")
-@click.argument("index", type=click.IntRange(min=0), metavar="LEAF")
-def leaf(view: View, index: int) -> None:
+@asks(AuditLeaf, "index")
+def leaf(view: View, asked: AuditLeaf) -> None:
     """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
-    view.data(ask(view, AuditLeaf(index=index)))
+    view.data(ask(view, asked))
 
 
 @make("checkpoints", example="dialgate audit checkpoints --limit 5")
-@both_ways
-def checkpoints(view: View, **page: Any) -> None:
+@asks(CheckpointsList)
+def checkpoints(view: View, asked: CheckpointsList) -> None:
     """The signed heads of the log, newest first."""
-    signed = ask(view, CheckpointsList(**page))
+    signed = ask(view, asked)
     columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
     view.rows(signed, "items", columns, none="There is none yet.")
 

@@ -4,41 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
-import click
-
+from gate.cli.asking import asks
 from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.cli.values import Moment
-from gate.core.terms import Purpose, Topic, Verdict
+from gate.core.terms import Verdict
 from gate.operations.calls.screening import Check
-
-PURPOSES = click.Choice([each.value for each in Purpose])
-TOPICS = click.Choice([each.value for each in Topic])
 
 
 @make(
     "check",
     example='dialgate check "020 7946 0000"\ndialgate check 07700900123 --at "2026-03-02 10:00" --json',
 )
-@click.argument("number")
-@click.option("--purpose", type=PURPOSES, default="marketing", help="What the call is for.")
-@click.option(
-    "--topic",
-    type=TOPICS,
-    default="general",
-    help="What a marketing call is about.",
-)
-@click.option("--at", type=Moment(ahead=True), metavar="TIME", help="As if it were called then (default: now).")
-def command(view: View, number: str, purpose: str, topic: str, at: datetime | None) -> None:
+@asks(Check, "number", types={"at": Moment(ahead=True)})
+def command(view: View, asked: Check) -> None:
     """May NUMBER be dialled? Nothing is dialled and nothing is logged.
 
     Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
     """
-    checked = ask(view, Check(number=number, purpose=Purpose(purpose), topic=Topic(topic), at=at))
+    checked = ask(view, asked)
     view.data(checked, text=_lines, prose=True)
     if checked.verdict != Verdict.ALLOW:
         sys.exit(3)

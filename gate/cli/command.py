@@ -122,29 +122,3 @@ def _completed(view: View, parameters: Sequence[click.Parameter], values: dict[s
             one = each.type.whole
             values[each.name or ""] = tuple(one(view, id_) for id_ in typed) if each.multiple else one(view, typed)
     return values
-
-
-page_options = [
-    click.option("--after", metavar="CURSOR", help="Go on after a page: its last line names the cursor."),
-    click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows of a page."),
-]
-
-
-def paged(body: Body) -> Body:
-    """The options of a command that lists: ``--after`` and ``--limit``."""
-    for option in reversed(page_options):
-        body = option(body)
-    return body
-
-
-def both_ways(body: Body) -> Body:
-    """The same, and ``--before``, for a list that can be turned back."""
-    text = "The page before one, by its `prev` in JSON; `end` for the last page of all."
-    return click.option("--before", metavar="CURSOR", help=text)(paged(body))
-
-
-def sorted_by(*names: str, then: str = "in the order of time") -> Callable[[Body], Body]:
-    """``--sort``, for a list that can be sorted by these."""
-    text = f"Sort by {', '.join(names[:-1])} or {names[-1]}, {then} where the same; - before it: downwards."
-    choices = [sign + name for name in names for sign in ("", "-")]
-    return click.option("--sort", type=click.Choice(choices), metavar="COLUMN", help=text)

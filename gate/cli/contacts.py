@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
-from gate.cli.check import TOPICS
-from gate.cli.command import FILE, FILE_OR_DASH, make, paged, sorted_by
+from gate.cli.asking import asks, option
+from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.cli.values import Day, Since, delimiter_of
@@ -58,28 +58,19 @@ def command() -> None:
     "dialgate contacts import new_leads.csv --reference id --column mobile --add",
 )
 @click.argument("file", type=FILE)
-@click.option("--reference", metavar="COLUMN", default="", help="The column of the CRM's own id.")
-@click.option(
-    "--column", "columns", multiple=True, metavar="NAME", help="A phone column by name or number; may be repeated."
-)
-@click.option("--add", is_flag=True, help="Merge the file with the contacts that are kept; else it replaces them.")
-@click.option("--topic", type=TOPICS, default="general", help="What marketing calls to them are about.")
-@click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
-@click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
-@click.option("--accept-shrink", is_flag=True, help="Accept a list of fewer than half as many contacts as before.")
-@click.option("--dry-run", is_flag=True, help="Read and screen it, and only say what would come of it.")
-def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: Any) -> None:
+@asks(ContactsImport, names={"columns": "--column"}, without=["path", "delimiter", "only"])
+@option(ContactsImport, "delimiter", default="")
+def import_(view: View, asked: ContactsImport, file: Path, delimiter: str) -> None:
     """Keep and screen the numbers of FILE, any CSV. Rows without one are kept apart, with their line.
 
     The file is the whole list: contacts that are not in it are gone. With --add it is merged instead: its contacts are
     added, and the numbers of a reference that it names replace those that were kept for it. A verdict that stays the
     same keeps its time.
     """
-    delimiter = delimiter_of(delimiter)
+    asked = replace(asked, path=str(file.resolve()), delimiter=delimiter_of(delimiter))
     with view.progress(f"Importing {file.name}") as progress:
         gc.disable()  # without a gate it is done here: rows hold no cycles, and looking for some takes its time
         try:
-            asked = ContactsImport(path=str(file.resolve()), delimiter=delimiter, header=not no_header, **options)
             imported = ask(view, asked, progress=progress)
         finally:
             gc.enable()
@@ -87,7 +78,7 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
         view.data(imported)
         return
     _narrate(imported)
-    if options["dry_run"]:
+    if asked.dry_run:
         say("Nothing was kept." + (" It would need --accept-shrink." if imported.shrinks else ""))
     view.data({key: getattr(imported, key) for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")})
 
@@ -106,10 +97,10 @@ def _narrate(imported: ContactsImported) -> None:
 
 
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")
-@click.option("--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="For what changed.")
-def status(view: View, since: datetime) -> None:
+@asks(ContactsStatus, types={"since": Since()}, defaults={"since": "yesterday"})
+def status(view: View, asked: ContactsStatus) -> None:
     """Counts by verdict and reason, what has changed, and which registers that rests on."""
-    now = ask(view, ContactsStatus(since=since))
+    now = ask(view, asked)
     if view.json:
         view.data(now)
         return
@@ -132,22 +123,17 @@ def rescreen(view: View) -> None:
 
 
 @make("list", group=command, numbers=True, example="dialgate contacts list --verdict block --show-numbers")
-@click.option("--number", metavar="NUMBER", help="This number only.")
-@click.option("--reference", metavar="ID", help="The CRM's own id.")
-@click.option("--verdict", type=click.Choice(["allow", "block"]), help="Those that may be called, or may not.")
-@click.option("--reason", metavar="CODE", help="A reason code, such as listed_tps.")
+@asks(ContactsList, without=["text"])
 @click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
-@sorted_by("reference", "verdict", "reason", "since", then="by number")
-@paged
-def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) -> None:
+def list_(view: View, asked: ContactsList, bad: bool) -> None:
     """Contacts and what the last screening said of them, by rising number or by a column."""
     with reach(view.config) as gate:
         if bad:
-            faults = gate.ask(ContactsFaults(after=after, limit=limit))
+            faults = gate.ask(ContactsFaults(after=asked.after, limit=asked.limit))
             columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
             view.rows(faults, "items", columns, none="No row was kept apart.")
             return
-        page = gate.ask(ContactsList(after=after, limit=limit, **where))
+        page = gate.ask(asked)
     view.rows(page, "items", _HEADINGS, none="There is no such contact.")
 
 
@@ -158,9 +144,7 @@ def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) ->
     example="dialgate contacts changes --since yesterday\n"
     "dialgate contacts changes --since 2026-03-01 -o for_the_crm.csv",
 )
-@click.option(
-    "--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="yesterday, today, or a time."
-)
+@asks(ContactsChanges, types={"since": Since()}, defaults={"since": "yesterday"}, without=["export"])
 @click.option(
     "-o",
     "--output",
@@ -168,16 +152,15 @@ def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) ->
     type=FILE_OR_DASH,
     help="Write all of them as CSV, numbers in full, for the CRM to take back; - for standard output. It is logged.",
 )
-@paged
-def changes(view: View, since: datetime, output: Path | None, after: str | None, limit: int) -> None:
+def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
     """What is newly blocked or allowed. Contacts that came blocked are told of too: first_blocked."""
     with reach(view.config) as gate:
         if output is None:
-            page = gate.ask(ContactsChanges(since=since, after=after, limit=limit))
+            page = gate.ask(asked)
             heads = [*_HEADINGS[:2], ("change", "Change"), *_HEADINGS[2:]]
             view.rows(page, "items", heads, none="Nothing has changed.")
             return
-        counts = _export(gate, since, output)
+        counts = _export(gate, asked.since, output)
     say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if view.json and str(output) != "-":
         view.data({"file": str(output)} | counts)
@@ -195,14 +178,14 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
 
 
 @make("forecast", group=command, example="dialgate contacts forecast\ndialgate contacts forecast --day 2026-12-25")
-@click.option("--day", type=Day(ahead=True), metavar="DATE", help="A day to come (default: tomorrow).")
-def forecast(view: View, day: date | None) -> None:
+@asks(ContactsForecast, types={"day": Day(ahead=True)})
+def forecast(view: View, asked: ContactsForecast) -> None:
     """Who will be closed, stale or listed: all contacts as of tomorrow, if nothing changes meanwhile.
 
     They are screened for the time at which that day's calling begins. Nothing is kept of it.
     """
     with view.progress("Screening the contacts"):
-        then = ask(view, ContactsForecast(day=day))
+        then = ask(view, asked)
     if not view.json:
         if then.closed:
             say(f"Nobody may be called on {then.day}: {then.closed}.")
@@ -214,11 +197,11 @@ def forecast(view: View, day: date | None) -> None:
 
 
 @make("forget", group=command, numbers=True, example='dialgate contacts forget "020 7946 0123"')
-@click.argument("number")
-@click.option("--dry-run", is_flag=True, help="Only say how many contacts would go.")
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the log.")
-def forget(view: View, number: str, dry_run: bool, reason: str) -> None:
+@asks(ContactsForget, "number", without=["id", "execute"])
+def forget(view: View, asked: ContactsForget) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
-    answer = ask(view, ContactsForget(number=number, dry_run=dry_run, reason=reason))
-    say("Nothing was deleted." if dry_run else "Take it out of the CRM too: its next list brings the number back.")
+    answer = ask(view, asked)
+    say(
+        "Nothing was deleted." if asked.dry_run else "Take it out of the CRM too: its next list brings the number back."
+    )
     view.data(answer)

@@ -7,8 +7,10 @@ from typing import Any, TextIO
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from gate.cli import passphrase as asked
+from gate.cli.asking import asks, option
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
@@ -20,7 +22,7 @@ from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
-from gate.vault.publickey import HALVES, HINT, PURPOSES, ROLES, parse_recipient
+from gate.vault.publickey import HALVES, HINT, PURPOSES, parse_recipient
 
 COLUMNS = [
     ("id", "Id"),
@@ -50,7 +52,7 @@ def command() -> None:
     'dialgate key new "Auditor" --role auditor -o auditor.key > auditor.recipient',
 )
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="compliance", show_default=True, help="What the key is for.")
+@option(KeyChange, "role", default="compliance")
 @click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE", help="Where the private key goes.")
 @asked.option
 def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | None) -> None:
@@ -74,19 +76,14 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
     "dialgate key add ico.recipient --role auditor --purpose regulator --exports-only",
 )
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-@click.option("--role", type=click.Choice(ROLES), help="In place of the role that the file names.")
-@click.option("--purpose", type=click.Choice(PURPOSES), help="What exports may go to them for; without it none may.")
-@click.option("--half", type=click.Choice(HALVES), help="Their share of a two-person key (recording.two_person).")
-@click.option("--exports-only", is_flag=True, help="New recordings are not sealed to them.")
-def add(view: View, file: TextIO, exports_only: bool, **terms: str | None) -> None:
+@asks(KeyAdd, without=["text"])
+def add(view: View, asked: KeyAdd, file: TextIO) -> None:
     """Put a public key on the register of recipients. Every recording from now on is sealed to it too.
 
     What was sealed before stays closed to them until dialgate key rotate. With --purpose exports may go to them as
     well, with --exports-only nothing but exports.
     """
-    text = _recipient_text(file)
-    given: dict[str, Any] = {name: value for name, value in terms.items() if value}
-    view.data(ask(view, KeyAdd(text=text, exports_only=exports_only, **given)))
+    view.data(ask(view, replace(asked, text=_recipient_text(file))))
 
 
 def _recipient_text(file: TextIO) -> str:
@@ -143,35 +140,32 @@ def _given(recipient: Recipient) -> str:
     example="dialgate key change 0123456789abcdef --purpose internal_audit\n"
     "dialgate key change 0123456789abcdef --half first",
 )
-@click.argument("recipient_id", metavar="ID")
-@click.option("--role", type=click.Choice(ROLES), help="What the key is for.")
-@click.option("--purpose", type=click.Choice((*PURPOSES, "none")), help="What exports may go to them for.")
-@click.option("--half", type=click.Choice((*HALVES, "none")), help="Their share of a two-person key.")
-@click.option("--seal/--exports-only", "seals", default=None, help="Whether new recordings are sealed to them.")
-def change(
-    view: View, recipient_id: str, role: str | None, purpose: str | None, half: str | None, seals: bool | None
-) -> None:
+@asks(
+    KeyChange,
+    "recipient_id",
+    names={"seals": "--seal|--exports-only"},
+    types={"purpose": click.Choice((*PURPOSES, "none")), "half": click.Choice((*HALVES, "none"))},
+)
+def change(view: View, asked: KeyChange) -> None:
     """Put a recipient on other terms. They hold for new recordings and exports; what they can open they still can."""
-    if (role, purpose, half, seals) == (None, None, None, None):
+    if asked == KeyChange(recipient_id=asked.recipient_id):
         raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
-    terms: dict[str, Any] = {"role": role or ""}
-    terms |= {name: "" if value == "none" else value for name, value in (("purpose", purpose), ("half", half))}
-    view.data(ask(view, KeyChange(recipient_id=recipient_id, seals=seals, **terms)))
+    none: dict[str, Any] = {name: "" for name in ("purpose", "half") if getattr(asked, name) == "none"}
+    view.data(ask(view, replace(asked, **none)))
 
 
 @make("retire", group=command, example="dialgate key retire 0123456789abcdef --dry-run")
-@click.argument("recipient_id", metavar="ID")
-@click.option("--dry-run", is_flag=True, help="Say what could then be opened by nobody else, and do nothing.")
-def retire(view: View, recipient_id: str, dry_run: bool) -> None:
+@asks(KeyRetire, "recipient_id")
+def retire(view: View, asked: KeyRetire) -> None:
     """Seal nothing more to a recipient. What they can open they still can, until dialgate key drop.
 
     Refused while there are recordings that no other recipient in force opens: give them to somebody first.
     """
-    answer = ask(view, KeyRetire(recipient_id=recipient_id, dry_run=dry_run))
+    answer = ask(view, asked)
     view.data(answer)
     if answer.alone:
         say(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
-    elif not dry_run and answer.recordings:
+    elif not asked.dry_run and answer.recordings:
         say(f"This key still opens {answer.recordings} recordings; to end that: dialgate key drop")
 
 
@@ -181,16 +175,16 @@ def retire(view: View, recipient_id: str, dry_run: bool) -> None:
     example="dialgate key rotate ann.key --to bob.recipient",
 )
 @click.argument("key", type=FILE)
-@click.option("--to", "target", required=True, type=click.File("r", encoding="utf-8"), help="Whose key is added.")
+@click.option("--to", "file", required=True, type=click.File("r", encoding="utf-8"), help="Whose key is added.")
 @asked.option
-def rotate(view: View, key: Path, target: TextIO, passphrase_file: Path | None) -> None:
+def rotate(view: View, key: Path, file: TextIO, passphrase_file: Path | None) -> None:
     """Let another recipient open whatever the private key in KEY opens. No recording is encrypted anew.
 
     The other one is named by the recipient file that dialgate key new wrote, and is on the register (dialgate key
     add). Run it where KEY is: it is not given to the gate, which keeps a new wrap only with the proof that whoever made
     it had the recording's key. KEY still opens them, until dialgate key drop. Ended in the middle, run it again.
     """
-    recipient = parse_recipient(_recipient_text(target))
+    recipient = parse_recipient(_recipient_text(file))
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
     with reach(view.config) as gate, view.progress("Recordings") as progress:
         done = rotation.rotate(gate, private, recipient, progress=progress)
@@ -230,21 +224,19 @@ def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
     example="dialgate key drop 0123456789abcdef --to fedcba9876543210 --dry-run\n"
     "dialgate key drop 0123456789abcdef --to fedcba9876543210",
 )
-@click.argument("recipient_id", metavar="ID")
-@click.option("--to", "target", required=True, metavar="ID", help="Whose key opens them from now on.")
-@click.option("--dry-run", is_flag=True, help="Say what would be taken and what stays, and do nothing.")
-def drop(view: View, recipient_id: str, target: str, dry_run: bool) -> None:
+@asks(KeyDrop, "source", names={"target": "--to"}, without=["digest"])
+def drop(view: View, asked: KeyDrop) -> None:
     """Let a recipient's key open none of the recordings any more that another one is proven to open.
 
     What is held stays, and so does what the other one has not proven (dialgate key prove). Where two people are needed
     it waits for the second one: dialgate proposal list.
     """
-    answer = ask(view, KeyDrop(source=recipient_id, target=target, dry_run=dry_run))
+    answer = ask(view, asked)
     view.data(answer)
     if answer.held:
         say(f"{answer.held} recordings are held and stay as they are.")
     if answer.unproven:
-        say(f"{answer.unproven} recordings stay: {target} has not proven to open them. dialgate key prove KEY")
+        say(f"{answer.unproven} recordings stay: {asked.target} has not proven to open them. dialgate key prove KEY")
     say_waits(answer.waits)
 
 

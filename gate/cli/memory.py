@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from gate.cli.asking import only_asks
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
@@ -32,12 +33,15 @@ def status(view: View) -> None:
         sys.exit(1)
 
 
-@make("renew", group=command, example="dialgate memory renew --reason 'the disk of the second place died'")
-@click.option("--reason", required=True, help="Why; kept in the log.")
-def renew(view: View, reason: str) -> None:
-    """Begin a new journal where the old one is lost or damaged. Only where marketing is refused as memory_unavailable.
+only_asks(
+    "renew",
+    MemoryRenew,
+    group=command,
+    help="""Begin a new journal where the old one is lost or damaged. Only where marketing is refused as
+    memory_unavailable.
 
     All that the store holds goes into it; what only the old one held is lost. The old file stays beside it under
     another name. It needs the role admin.
-    """
-    view.data(ask(view, MemoryRenew(reason=reason)))
+    """,
+    example="dialgate memory renew --reason 'the disk of the second place died'",
+)

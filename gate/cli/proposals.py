@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from gate.cli.asking import asks, only_asks
 from gate.cli.command import make
-from gate.cli.ids import Id
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.core.showing import local
@@ -34,21 +34,24 @@ def list_(view: View) -> None:
 
 
 @make("confirm", group=command, example="dialgate proposal confirm 6f2c9e…")
-@click.argument("proposal_id", type=Id("proposal"), metavar="ID")
-def confirm(view: View, proposal_id: str) -> None:
+@asks(ProposalConfirm, "proposal_id")
+def confirm(view: View, asked: ProposalConfirm) -> None:
     """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json
 
     What it takes is what was shown when it was asked for: where that has changed, nothing is done and it is over.
     """
     with view.progress("Confirmed") as progress:
-        view.data(ask(view, ProposalConfirm(proposal_id=proposal_id), progress=progress))
+        view.data(ask(view, asked, progress=progress))
 
 
-@make("withdraw", group=command, example="dialgate proposal withdraw 6f2c9e…")
-@click.argument("proposal_id", type=Id("proposal"), metavar="ID")
-def withdraw(view: View, proposal_id: str) -> None:
-    """Take back what waits: it is not done. Both the one who asked and the one who was to confirm may."""
-    view.data(ask(view, ProposalWithdraw(proposal_id=proposal_id)))
+only_asks(
+    "withdraw",
+    ProposalWithdraw,
+    "proposal_id",
+    group=command,
+    help="Take back what waits: it is not done. Both the one who asked and the one who was to confirm may.",
+    example="dialgate proposal withdraw 6f2c9e…",
+)
 
 
 def say_waits(waits: Waits | None) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import click
-
+from gate.cli.asking import asks
 from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
@@ -16,11 +15,11 @@ from gate.operations.receipts.showing import ReceiptShow
 
 
 @make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')
-@click.argument("code")
-def command(view: View, code: str) -> None:
+@asks(ReceiptShow, "code")
+def command(view: View, asked: ReceiptShow) -> None:
     """Show the receipt that a callee was told the code of: that the call was screened, when, against which edition of
     which register, by whom it was made, how to object. The number that was called is not in it."""
-    view.data(ask(view, ReceiptShow(code=code)), text=_lines, prose=True)
+    view.data(ask(view, asked), text=_lines, prose=True)
 
 
 def _lines(receipt: dict[str, Any]) -> Iterator[str]:

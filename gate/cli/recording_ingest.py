@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from gate.cli.asking import option
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.recordings import command
-from gate.cli.values import Moment
 from gate.client.gate import Gate
 from gate.core.recording_names import Told
 from gate.errors import UsageError
@@ -33,11 +33,11 @@ from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
     'dialgate recording ingest call.wav --number "020 7946 0123" --at "2026-11-29 16:24"',
 )
 @click.argument("path", type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER")
-@click.option("--call-id", default="", metavar="ID", help="The Call-ID of its INVITE, or the id of a decision.")
-@click.option("--number", default="", metavar="NUMBER", help="What was dialled, where no Call-ID is known.")
-@click.option("--at", type=Moment(), metavar="TIME", help="When the recording began.")
-@click.option("--swap", is_flag=True, help="The first channel is the customer's.")
-def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | None, swap: bool) -> None:
+@option(RecordingIngest, "call_id", default="")
+@option(RecordingIngest, "number", default="")
+@option(RecordingIngest, "at")
+@option(RecordingIngest, "swap")
+def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | None, swap: bool | None) -> None:
     """Seal recordings that another system made, and then remove the clear files.
 
     WAV: 16-bit PCM, A-law or u-law, one or two channels. Each is bound to the decision on its call: by options, by
@@ -46,7 +46,7 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
     """
     said = Told(call_id, number, at) if call_id or number else None
     with reach(view.config) as gate:
-        rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, swap)]
+        rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, bool(swap))]
     columns = [("file", "File"), ("recording_id", "Recording"), ("call_id", "Call"), ("bound_by", "Bound by")]
     columns += [("refused", "Refused"), ("why", "Still in clear, because")]
     view.rows({"items": rows}, "items", columns, none="There is no WAV file.")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from gate.cli import passphrase as asked
-from gate.cli.command import FILE, NEW_FILE, Group, both_ways, make, sorted_by
-from gate.cli.ids import Id
+from gate.cli.asking import argument, asks, option
+from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.finding import sought
-from gate.operations.calls.recordings import RecordingList, RecordingVerify
+from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify
 
 
 @click.group("recording", cls=Group, later={"gate.cli.recording_ingest": ("ingest",)})
@@ -32,15 +32,14 @@ def command() -> None:
     example="dialgate recording list --limit 20\ndialgate recording list yesterday alice",
 )
 @click.argument("words", nargs=-1)
-@sorted_by("at", "seconds")
-@both_ways
-def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
+@asks(RecordingList, without=["text", "since", "until"])
+def list_(view: View, asked: RecordingList, words: tuple[str, ...]) -> None:
     """The recordings, newest first or sorted.
 
     WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
     """
     line = sought(" ".join(words), today())
-    found = ask(view, RecordingList(text=line.text or None, since=line.since, until=line.until, **page))
+    found = ask(view, replace(asked, text=line.text or None, since=line.since, until=line.until))
     columns = [
         ("recording_id", "Recording"),
         ("call_id", "Call"),
@@ -65,7 +64,7 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
     group=command,
     example='dialgate recording export 5b0d9f… -k ann.key -o call.wav --purpose "access request 17"',
 )
-@click.argument("recording_id", type=Id("recording"))
+@argument(RecordingTake, "recording_id")
 @click.option(
     "-k",
     "--key",
@@ -77,7 +76,7 @@ def list_(view: View, words: tuple[str, ...], **page: Any) -> None:
     help="The private key; twice where the recording takes two people.",
 )
 @click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE", help="The WAV to write; must not exist.")
-@click.option("--purpose", required=True, help="Why it is opened; kept in the log before the first byte.")
+@option(RecordingTake, "purpose")
 @asked.many
 def export(
     view: View,
@@ -104,10 +103,10 @@ def export(
 
 
 @make("verify", group=command, example="dialgate recording verify\ndialgate recording verify 5b0d9f… --json")
-@click.argument("recording_id", type=Id("recording"), required=False)
-def verify(view: View, recording_id: str | None) -> None:
+@asks(RecordingVerify, "recording_id", optional=["recording_id"])
+def verify(view: View, asked: RecordingVerify) -> None:
     """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
-    verified = ask(view, RecordingVerify(recording_id=recording_id))
+    verified = ask(view, asked)
     bad = [item for item in verified.items if not item.ok]
     columns = [("recording_id", "Recording"), ("ok", "Holds"), ("fault", "Fault")]
     view.rows(verified, "items", columns, none="There is no recording.")

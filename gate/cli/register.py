@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
+from gate.cli.asking import asks
 from gate.cli.command import FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
-from gate.cli.values import Coverage, Day
+from gate.cli.values import Coverage
 from gate.clock import SystemClock
 from gate.errors import RegisterError
-from gate.operations.registers.importing import RegisterImport, RegisterImported, RegisterName
+from gate.operations.registers.importing import RegisterImport, RegisterImported
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus
 from gate.registers.watch import PASSED, TAKEN, FileOutcome
 
@@ -37,33 +38,15 @@ def command() -> None:
     example="dialgate register import tps tps_ns.txt --as-of 2026-03-02\n"
     "dialgate register import ctps ctps_ns.txt --coverage 0161,020",
 )
-@click.argument("name", type=click.Choice(["tps", "ctps"]))
+@asks(RegisterImport, "name", types={"coverage": Coverage()}, without=["path", "once"])
 @click.argument("file", type=FILE)
-@click.option("--as-of", type=Day(), metavar="DATE", help="The day the file speaks of (default: taken from the file).")
-@click.option(
-    "--coverage",
-    type=Coverage(),
-    default="full",
-    show_default=True,
-    metavar="full|CODE,…",
-    help="The dialling codes that the licence covers; outside them, absence is not clearance.",
-)
-@click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
-@click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
-@click.option(
-    "--accept-implausible",
-    metavar="WHY",
-    default="",
-    help="Why a live gate takes a file that cannot be the whole register. A warning as long as it is in force.",
-)
-def import_(view: View, name: RegisterName, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
+def import_(view: View, asked: RegisterImport, file: Path) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is.
 
     Bytes that came before, under whatever name and by whatever way, get no later day than they had then.
     """
-    with view.progress(f"Importing {name.upper()}") as progress:
-        asked = RegisterImport(name=name, path=str(file.resolve()), as_of=as_of, coverage=coverage, **accepted)
-        report = ask(view, asked, progress=progress)
+    with view.progress(f"Importing {asked.name.upper()}") as progress:
+        report = ask(view, replace(asked, path=str(file.resolve())), progress=progress)
     view.data(report)
     if report.first_seen:
         say(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
@@ -75,11 +58,11 @@ def import_(view: View, name: RegisterName, file: Path, as_of: date | None, cove
     example="dialgate register watch drop\ndialgate register watch drop --once --settle 0",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--once", is_flag=True, help="Look once, take what has landed, and end: for a timer.")
+@click.option("--once", "at_once", is_flag=True, help="Look once, take what has landed, and end: for a timer.")
 @click.option(
     "--settle", type=click.IntRange(0, 3600), metavar="SECONDS", help="How long nobody must have written to a file."
 )
-def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
+def watch(view: View, folder: Path, at_once: bool, settle: int | None) -> int:
     """Import the licensee's files when they land in DIR. Names and coverage are those of [registers].
 
     What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it; what is passed over
@@ -96,7 +79,7 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
             return ask(view, asked, given=file, progress=progress)
 
     drop = drop_folder(section, folder, take, settle)
-    if once:
+    if at_once:
         outcomes = [_row(each) for each in drop.look(time.monotonic(), clock.now())]
         view.data({"items": outcomes}, text=lambda _: map(_line, outcomes))
         return int(any(each["state"] not in (TAKEN, PASSED) for each in outcomes))

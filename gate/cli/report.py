@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from gate.cli.asking import option
 from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
@@ -22,7 +23,7 @@ from gate.operations.reports.month import ReportMonth
     example="dialgate report --month 2026-11 -o november.html\n"
     "dialgate report --article-30 -o record.html\ndialgate report --month 2026-11 --json",
 )
-@click.option("--month", metavar="YYYY-MM", help="The figures of a month.")
+@option(ReportMonth, "month", needed=False)
 @click.option("--article-30", "record", is_flag=True, help="The record of processing (UK GDPR Art 30), as configured.")
 @click.option(
     "-o", "--output", type=FILE_OR_DASH, metavar="FILE", help="The HTML page to write; - for standard output."

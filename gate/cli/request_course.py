@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from gate.cli.command import FILE, FOLDER, make, paged
-from gate.cli.ids import Id
+from gate.cli.asking import asks, only_asks
+from gate.cli.command import FILE, FOLDER, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.cli.request import command
 from gate.cli.request_letters import write_letters
-from gate.cli.request_values import call_line, dated, lines, numbers, show, spanned, step, words
-from gate.cli.values import Day
+from gate.cli.request_values import call_line, lines, show, spanned, step, words
 from gate.client.files import read_file
-from gate.core.request_steps import HOWS
-from gate.core.request_words import Asks, Ground, LetterKind, State
-from gate.core.terms import Scope
+from gate.core.request_words import LetterKind
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.operations.requests.course import (
@@ -36,13 +34,9 @@ from gate.operations.requests.course import (
     Withdraw,
 )
 from gate.operations.requests.listing import ListOf, Show
-from gate.operations.requests.opening import Channel, Open
+from gate.operations.requests.opening import Open
 from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
-
-CHANNELS = click.Choice(get_args(Channel))
-ASKS = click.Choice([each.value for each in Asks])
-GROUNDS = click.Choice([each.value for each in Ground])
 
 
 @make(
@@ -55,111 +49,99 @@ GROUNDS = click.Choice([each.value for each in Ground])
         'dialgate request open objection --by email --number 07700900123 --contact "ann@example.org"'
     ),
 )
-@click.argument("asks", type=ASKS, metavar="KIND")
-@click.option("--by", "channel", type=CHANNELS, required=True, help="How it came.")
-@click.option("--name", default="", help="Who asks.")
-@click.option("--contact", default="", help="E-mail or postal address for the answer.")
-@numbers
-@click.option("--about", default="", help="What it is about, in their words.")
-@spanned
-@click.option("--received", type=Day(), metavar="DATE", help="The day it came (default: today).")
-@click.option(
-    "--scope",
-    type=click.Choice([each.value for each in Scope]),
-    help="Of an objection: 'all' where they want no calls at all, service calls included (default: marketing).",
+@asks(
+    Open,
+    "asks",
+    names={"channel": "--by", "numbers": "--number", "written": "--written|--spoken"},
+    without=["since", "until"],
 )
-@click.option("--written/--spoken", default=None, help="Whether it is in writing (default: by how it came).")
-def open_(view: View, **request: Any) -> None:
+@spanned
+def open_(view: View, asked: Open, **when: Any) -> None:
     """A request came. An objection holds from the next call, and is granted at once.
 
     KIND is one of access, erasure, objection, restriction, rectification and complaint.
 
     --on, --around and --within say which call it is about, where the person knows.
     """
-    show(view, ask(view, Open(**request)))
+    show(view, ask(view, replace(asked, **when)))
 
 
-@make(
+_NAMES = {"on": "--dated", "numbers": "--number", "records": "--record"}
+_a_step = partial(only_asks, group=command, numbers=True, show=show)
+
+_a_step(
     "ask-identity",
-    group=command,
-    numbers=True,
-    example='dialgate request ask-identity DSR-2026-0007 --note "a bill with the number on it"',
-)
-@click.argument("request")
-@click.option("--note", default="", help="What is asked for; it goes into the letter.")
-@dated
-def ask_identity(view: View, **step: Any) -> None:
-    """There is reasonable doubt who asks: the clock starts when the proof arrives.
+    AskIdentity,
+    "request",
+    names=_NAMES,
+    help="""There is reasonable doubt who asks: the clock starts when the proof arrives.
 
     Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
-    """
-    show(view, ask(view, AskIdentity(**step)))
-
-
-@make(
+    """,
+    example='dialgate request ask-identity DSR-2026-0007 --note "a bill with the number on it"',
+)
+_a_step(
     "verify-identity",
-    group=command,
-    numbers=True,
+    VerifyIdentity,
+    "request",
+    names=_NAMES,
+    help="Who asks is known. Kept are what was checked, by whom and when; never the document.",
     example='dialgate request verify-identity DSR-2026-0007 --checked "passport seen in person"',
 )
-@click.argument("request")
-@click.option("--checked", required=True, help="What was looked at; never what stood in it.")
-@numbers
-@dated
-def verify_identity(view: View, **step: Any) -> None:
-    """Who asks is known. Kept are what was checked, by whom and when; never the document."""
-    show(view, ask(view, VerifyIdentity(**step)))
-
-
-@make(
+_a_step(
     "clarify",
-    group=command,
-    numbers=True,
+    Clarify,
+    "request",
+    names=_NAMES,
+    help="Ask what is meant: the clock of an access request stands still until the answer.",
     example='dialgate request clarify DSR-2026-0007 --question "Which of our calls do you mean?"',
 )
-@click.argument("request")
-@click.option("--question", required=True, help="What is asked; it goes into the letter.")
-@dated
-def clarify(view: View, **step: Any) -> None:
-    """Ask what is meant: the clock of an access request stands still until the answer."""
-    show(view, ask(view, Clarify(**step)))
-
-
-@make(
+_a_step(
     "clarified",
-    group=command,
-    numbers=True,
+    Clarified,
+    "request",
+    names=_NAMES,
+    help="The answer came: the clock goes on.",
     example='dialgate request clarified DSR-2026-0007 --answer "the call of 2 March"',
 )
-@click.argument("request")
-@click.option("--answer", required=True, help="What they said.")
-@numbers
-@dated
-def clarified(view: View, **step: Any) -> None:
-    """The answer came: the clock goes on."""
-    show(view, ask(view, Clarified(**step)))
-
-
-@make(
+_a_step(
     "extend",
-    group=command,
-    numbers=True,
+    Extend,
+    "request",
+    names=_NAMES,
+    help="Three months in total, told with the reasons within the first.",
     example='dialgate request extend DSR-2026-0007 --reasons "forty recordings have to be heard"',
 )
-@click.argument("request")
-@click.option("--reasons", required=True, help="Why; they go into the letter.")
-@dated
-def extend(view: View, **step: Any) -> None:
-    """Three months in total, told with the reasons within the first."""
-    show(view, ask(view, Extend(**step)))
+_a_step(
+    "acknowledge",
+    Acknowledge,
+    "request",
+    names=_NAMES,
+    help="""The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the
+    first.
+    """,
+    example="dialgate request acknowledge DSR-2026-0007",
+)
+_a_step(
+    "rectify",
+    Rectify,
+    "request",
+    names=_NAMES,
+    help="""Put right what a granted request for rectification names.
 
-
-@make("acknowledge", group=command, numbers=True, example="dialgate request acknowledge DSR-2026-0007")
-@click.argument("request")
-@dated
-def acknowledge(view: View, **step: Any) -> None:
-    """The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the first."""
-    show(view, ask(view, Acknowledge(**step)))
+    Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
+    (packs, bundles of evidence), and is erased with it. A contact is put right in the CRM, and its list imported again.
+    """,
+    example='dialgate request rectify DSR-2026-0007 --record 6f2c9e… --statement "The name is Ann Lee."',
+)
+_a_step(
+    "withdraw",
+    Withdraw,
+    "request",
+    names=_NAMES,
+    help="The person takes it back.",
+    example='dialgate request withdraw DSR-2026-0007 --reason "settled"',
+)
 
 
 @make(
@@ -171,29 +153,25 @@ def acknowledge(view: View, **step: Any) -> None:
         "dialgate request search DSR-2026-0007 --on 2026-03-02 --around 14:30 --within 45m"
     ),
 )
-@click.argument("request")
-@numbers
+@asks(Search, "request", names=_NAMES | {"calls": "--call"}, without=["since", "until"])
 @spanned
-@click.option("--call", "calls", type=Id("call"), multiple=True, metavar="ID", help="Just this call; repeat for more.")
-@click.option("--everything", is_flag=True, help="At any time, whatever call the request names.")
-@dated
-def search(view: View, request: str, **what: Any) -> None:
+def search(view: View, asked: Search, **when: Any) -> None:
     """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
 
     It is searched by the request's numbers and those given here, in any spelling and at any time; what lies outside a
     time that was named is shown apart. What is found last is what a decision is about. Where only a time is known,
     every call in it is shown: choose with --call.
     """
-    found = ask(view, Search(request=request, **what))
+    found = ask(view, replace(asked, **when))
     view.data(found, text=_found)
     if found.candidates:
-        say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
+        say(f"Nobody's number is known: choose with dialgate request search {asked.request} --call ID")
         return
     if outside := len(found.outside or ()):
         say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
     if not found.whole:
         say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
-    say(f"Next: dialgate request decide {request} --grant, or --refuse GROUND --reasons TEXT")
+    say(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")
 
 
 def _found(found: dict[str, Any]) -> Iterator[str]:
@@ -222,15 +200,9 @@ def _found(found: dict[str, Any]) -> Iterator[str]:
         'dialgate request decide DSR-2026-0007 --refuse legal_claims --reasons "your claim of 3 March" --letters out'
     ),
 )
-@click.argument("request")
-@click.option("--grant", is_flag=True, help="Do as is asked.")
-@click.option("--refuse", "ground", type=GROUNDS, metavar="GROUND", help="Refuse, on this ground.")
-@click.option("--reasons", default="", help="In words that the person understands; they go into the letters.")
+@asks(Decide, "request", names=_NAMES | {"ground": "--refuse"})
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letters there.")
-@dated
-def decide(
-    view: View, request: str, grant: bool, ground: str | None, reasons: str, letters: Path | None, on: date | None
-) -> None:
+def decide(view: View, asked: Decide, letters: Path | None) -> None:
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
@@ -238,17 +210,14 @@ def decide(
     legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, identity_not_proven and, of a
     rectification, accurate.
     """
-    if grant == (ground is not None):
+    if asked.grant == (asked.ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
 
     with reach(view.config) as gate:
-        decided = Decide(
-            request=request, grant=grant, ground=Ground(ground) if ground else None, reasons=reasons, on=on
-        )
-        standing = gate.ask(decided)
-        if letters is not None and ground is not None:
+        standing = gate.ask(asked)
+        if letters is not None and not asked.grant:
             write_letters(gate, standing.reference, (LetterKind.REFUSAL, LetterKind.AUTHORITY), letters)
-            standing = gate.ask(Show(request=request))
+            standing = gate.ask(Show(request=asked.request))
     show(view, standing)
 
 
@@ -263,61 +232,29 @@ def decide(
         "dialgate request told DSR-2026-0007 recipient --how mail"
     ),
 )
-@click.argument("request")
-@click.argument("who", type=click.Choice(["person", "authority", "recipient"]), default="person")
-@click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
-@click.option("--how", type=click.Choice(HOWS), help="How the recipient was told, or why nobody told them.")
-@click.option("--reference", default="", help="Of what proves it: the authority's, a consignment, a message.")
+@asks(
+    Told,
+    "request",
+    "who",
+    optional=["who"],
+    names=_NAMES | {"evidence": "--reference"},
+    without=["evidence_sha256"],
+)
 @click.option(
     "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
 )
-@dated
-def told(view: View, how: Any, reference: str, file: Path | None, **whom: Any) -> None:
+def told(view: View, asked: Told, file: Path | None) -> None:
     """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
 
     That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
-    if reference.strip() and file is not None:
+    if asked.evidence.strip() and file is not None:
         raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
-    evidence, digest = (file.name, hashlib.sha256(read_file(file)).hexdigest()) if file else (reference, "")
-    show(view, ask(view, Told(how=how or "", evidence=evidence, evidence_sha256=digest, **whom)))
-
-
-@make(
-    "rectify",
-    group=command,
-    numbers=True,
-    example='dialgate request rectify DSR-2026-0007 --record 6f2c9e… --statement "The name is Ann Lee."',
-)
-@click.argument("request")
-@click.option("--statement", required=True, help="What was wrong and what is right; it goes into the letters.")
-@click.option(
-    "--record",
-    "records",
-    type=Id("call", "recording", "consent", "objection"),
-    multiple=True,
-    metavar="ID",
-    help="A call, recording, consent or objection; repeat for more.",
-)
-@dated
-def rectify(view: View, **what: Any) -> None:
-    """Put right what a granted request for rectification names.
-
-    Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
-    (packs, bundles of evidence), and is erased with it. A contact is put right in the CRM, and its list imported again.
-    """
-    show(view, ask(view, Rectify(**what)))
-
-
-@make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')
-@click.argument("request")
-@click.option("--reason", default="", help="What they said.")
-@dated
-def withdraw(view: View, **step: Any) -> None:
-    """The person takes it back."""
-    show(view, ask(view, Withdraw(**step)))
+    if file is not None:
+        asked = replace(asked, evidence=file.name, evidence_sha256=hashlib.sha256(read_file(file)).hexdigest())
+    show(view, ask(view, asked))
 
 
 @make(
@@ -326,12 +263,9 @@ def withdraw(view: View, **step: Any) -> None:
     numbers=True,
     example="dialgate request list\ndialgate request list --state refused\ndialgate request list --all --json",
 )
-@click.option("--all", "everything", is_flag=True, help="Those that are over too, newest first.")
-@click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
-@paged
-def list_(view: View, everything: bool, state: str | None, **page: Any) -> None:
+@asks(ListOf, names={"everything": "--all"}, without=["text"])
+def list_(view: View, asked: ListOf) -> None:
     """The requests that are not over, the one due first at the top. With days left, and warnings."""
-    found = ask(view, ListOf(everything=everything, state=State(state) if state else None, **page))
     columns = [
         ("reference", "Request"),
         ("asks", "Asks for"),
@@ -345,12 +279,13 @@ def list_(view: View, everything: bool, state: str | None, **page: Any) -> None:
         ("warning", "Warning"),
         ("name", "From"),
     ]
-    view.rows(found, "items", columns, none="No request is open." if not everything and not state else "None.")
+    none = "None." if asked.everything or asked.state else "No request is open."
+    view.rows(ask(view, asked), "items", columns, none=none)
 
 
 @make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")
-@click.argument("request")
-def show_(view: View, request: str) -> None:
+@asks(Show, "request")
+def show_(view: View, asked: Show) -> None:
     """One request, and every step of it with who took it and when."""
-    standing = ask(view, Show(request=request))
+    standing = ask(view, asked)
     view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.asking import argument
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
@@ -37,7 +38,7 @@ from gate.operations.requests.standing import Standing
         "dialgate request fulfil DSR-2026-0008 --key compliance.key -o pack.html --letters out"
     ),
 )
-@click.argument("request")
+@argument(Show, "request")
 @click.option(
     "-k",
     "--key",

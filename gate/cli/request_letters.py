@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gate.cli.asking import asks
 from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.cli.request import command
-from gate.cli.request_values import dated
 from gate.client.files import output_file
 from gate.client.gate import Gate
 from gate.core.request_words import Asks, LetterKind
@@ -35,8 +34,7 @@ FORMS = ("txt", "html", "eml")
         "dialgate request letter DSR-2026-0007 recipient --recipient 3f0c… --to auditor@example.org --send"
     ),
 )
-@click.argument("request")
-@click.argument("kind", type=click.Choice([each.value for each in LetterKind]), metavar="KIND")
+@asks(WriteLetter, "request", "kind", names={"on": "--dated"}, without=["proof"])
 @click.option(
     "-o",
     "--output",
@@ -44,12 +42,7 @@ FORMS = ("txt", "html", "eml")
     metavar="FILE",
     help="Write it there: .txt, .html, or .eml, a whole message (default: its text is shown).",
 )
-@click.option("--send", is_flag=True, help="Send it by mail, to the address in the request.")
-@click.option("--pack", default="", help="The name of the pack that goes with an answer.")
-@click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
-@click.option("--to", default="", metavar="ADDRESS", help="Their e-mail or postal address.")
-@dated
-def letter(view: View, kind: str, output: Path | None, send: bool, **which: Any) -> None:
+def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
     """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
 
     KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
@@ -57,14 +50,14 @@ def letter(view: View, kind: str, output: Path | None, send: bool, **which: Any)
     """
     if output is not None and output.suffix.removeprefix(".") not in FORMS:
         raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
-    made = ask(view, WriteLetter(kind=LetterKind(kind), send=send, **which))
+    made, kind = ask(view, asked), asked.kind
     if output is not None:
         _write(made, output)
     if view.json:
         view.data(made)
-    elif output is None and not send:
+    elif output is None and not asked.send:
         click.echo(made.text)
-    if send:
+    if asked.send:
         say(f"Sent to {made.to}.")
     who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
     if kind == LetterKind.RECIPIENT:
@@ -76,15 +69,15 @@ def letter(view: View, kind: str, output: Path | None, send: bool, **which: Any)
 
 
 @make("proof", group=command, example="dialgate request proof DSR-2026-0007 -o DSR-2026-0007-proof.html")
-@click.argument("request")
+@asks(Prove, "request")
 @click.option("-o", "--output", type=NEW_FILE, required=True, metavar="FILE", help="The page to write (.html).")
-def proof(view: View, request: str, output: Path) -> None:
+def proof(view: View, asked: Prove, output: Path) -> None:
     """A page by which the person checks our letter: it shows, without a network, what the log has of their request.
 
     Nothing in it names anybody but the accounts that dealt with the request. The key of the log stands in the letter.
     """
     with reach(view.config) as gate:
-        made = write_proof(gate, request, output)
+        made = write_proof(gate, asked.request, output)
     view.data({"reference": made.reference, "file": str(output)})
 
 

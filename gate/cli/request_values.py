@@ -92,14 +92,6 @@ def spanned(body: Body) -> Body:
     return spanned
 
 
-dated: Callable[[Body], Body] = click.option(
-    "--dated", "on", type=Day(), metavar="DATE", help="The day it happened (default: today)."
-)
-numbers: Callable[[Body], Body] = click.option(
-    "--number", "numbers", multiple=True, metavar="NUMBER", help="A number of theirs, in any spelling; repeat for more."
-)
-
-
 def show(view: View, standing: Standing) -> None:
     """A request as it stands; what can be done now, as narration."""
     view.data(standing, text=lines, prose=True)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from gate.cli.check import PURPOSES, TOPICS
+from gate.cli.asking import option
 from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
@@ -23,7 +23,9 @@ from gate.clock import SystemClock
 from gate.control.actors import user
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.contacts.file_screening import FileScreening, evidence
+from gate.operations.contacts.screening_log import Screened
 
 _SHOWN = 20
 """Bad lines named on the terminal; ``--json`` names up to a thousand."""
@@ -44,14 +46,12 @@ _SHOWN = 20
     type=FILE_OR_DASH,
     help="Where the rows go; - for standard output.",
 )
-@click.option(
-    "--column", "columns", multiple=True, metavar="NAME", help="A phone column by name or number; may be repeated."
-)
-@click.option("--purpose", type=PURPOSES, default="marketing", help="What the calls are for.")
-@click.option("--topic", type=TOPICS, default="general", help="What marketing calls are about.")
+@option(ContactsImport, "columns", "--column")
+@option(Screened, "purpose", default="marketing")
+@option(Screened, "topic", default="general")
 @click.option("--at", type=Moment(ahead=True), metavar="TIME", help="As if all were called then, hours and all.")
-@click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
-@click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
+@option(ContactsImport, "delimiter", default="")
+@option(ContactsImport, "header")
 @click.option("--escape", is_flag=True, help="Mark the file's own formulas too, so that no spreadsheet runs them.")
 @click.option("--prefix", default="", help="Put before the names of the new columns.")
 def command(view: View, source: Path, output: Path, delimiter: str, **options: Any) -> None:
@@ -83,7 +83,7 @@ def _screen(
     purpose: str,
     topic: str,
     at: datetime | None,
-    no_header: bool,
+    header: bool | None,
     **how: Any,
 ) -> None:
     now = SystemClock().now()
@@ -94,7 +94,7 @@ def _screen(
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
             own = view.config.calling.opt_out_columns
             run = FileScreening(
-                source, target, screener, header=not no_header, opt_outs=own, tell=_teller(bar, size), **how
+                source, target, screener, header=header is None, opt_outs=own, tell=_teller(bar, size), **how
             )
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time
             try:

@@ -51,9 +51,9 @@ _SECOND = "Make a second key, for a second person: lost, an only key loses every
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--example", is_flag=True, help="Drama numbers, an example firm, sample lists; not live.")
 @click.option("--blank", is_flag=True, help="Ask nothing: config.toml has blanks to fill in.")
-@click.option("--name", default="Compliance", show_default=True, help="Whose the first key is.")
+@click.option("--name", "holder", default="Compliance", show_default=True, help="Whose the first key is.")
 @asked.option
-def command(view: View, folder: Path, example: bool, blank: bool, name: str, passphrase_file: Path | None) -> None:
+def command(view: View, folder: Path, example: bool, blank: bool, holder: str, passphrase_file: Path | None) -> None:
     """Make DIR with config.toml, data folders, account passwords and the first key that opens recordings.
 
     Nothing that exists is changed. On a terminal it asks for what the configuration needs, lets you hear the
@@ -65,9 +65,9 @@ def command(view: View, folder: Path, example: bool, blank: bool, name: str, pas
         _guided(view, folder, now, passphrase_file)
         return
     # Asked for before anything is made: an interrupted prompt leaves nothing behind.
-    words = _passphrase(passphrase_file, name, example)
+    words = _passphrase(passphrase_file, holder, example)
     with _whole_or_nothing(folder):
-        result = _make(folder, name, words, now, example=example, keep_words=example and passphrase_file is None)
+        result = _make(folder, holder, words, now, example=example, keep_words=example and passphrase_file is None)
     view.data(result)
     for line in _next_steps(result, example):
         say(line)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -58,17 +58,23 @@ class RequestField:
 
 @cache
 def fields_of(request: type[Request[Any]]) -> Mapping[str, RequestField]:
-    """The fields by their names, in the order in which they are declared; those of pages last."""
+    """The fields by their names, in the order in which they are declared; the day of a step and those of pages
+    last."""
     told = inspect.type_info(request)
     assert isinstance(told, inspect.StructType)  # noqa: S101 - every request is one
-    found = {each.name: _field(each) for each in told.fields}
-    return {name: found[name] for name in sorted(found, key=_PAGE.find)}
+    kinds = {each.name: each.type for each in msgspec.structs.fields(request)}
+    found = {each.name: _field(each, kinds[each.name]) for each in told.fields}
+    return {name: found[name] for name in sorted(found, key=_place)}
 
 
-_PAGE = "-sort-before-after-limit"
+_LAST = ("on", "sort", "before", "after", "limit")
 
 
-def _field(field: inspect.Field) -> RequestField:
+def _place(name: str) -> int:
+    return _LAST.index(name) if name in _LAST else -1
+
+
+def _field(field: inspect.Field, annotation: Any) -> RequestField:
     kind, schema, extra = _unwrapped(field.type)
     many = isinstance(kind, inspect.VarTupleType | inspect.ListType)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
@@ -78,7 +84,7 @@ def _field(field: inspect.Field) -> RequestField:
     if isinstance(kind, inspect.EnumType):
         choices = tuple(str(each.value) for each in kind.cls)
     elif isinstance(kind, inspect.LiteralType):
-        choices = tuple(str(each) for each in kind.values if each)
+        choices = tuple(str(each) for each in _literals(annotation) if each)
     count = kind if isinstance(kind, inspect.IntType) else None
     default = None if field.default is msgspec.NODEFAULT else field.default
     return RequestField(
@@ -97,6 +103,13 @@ def _field(field: inspect.Field) -> RequestField:
         ids=tuple(extra.get("ids", ())),
         absent=extra.get("absent", ""),
     )
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    """What a literal inside a type takes, in its order, which ``msgspec.inspect`` does not keep."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next(filter(None, map(_literals, get_args(annotation))), ())
 
 
 def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any], dict[str, Any]]:

@@ -64,7 +64,7 @@ class AuditExport(Request[ExportBegun], frozen=True):
 
     since: Annotated[Moment, about("The period's beginning.", "From, a day or a time")]
     until: Annotated[
-        Moment, about("Its end, itself not included.", "To, a day that is included, or a time that is not")
+        Moment, about("Its end: a day is included, a time is not.", "To, a day that is included, or a time that is not")
     ]
     recipient: Annotated[
         Line, about("Whom it is for, on the register with a purpose: id, name or fingerprint.", metavar="NAME|FILE")

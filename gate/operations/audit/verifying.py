@@ -36,7 +36,6 @@ class AuditVerify(Request[LogVerified], frozen=True):
             "The gate's verifier key, as it is known from elsewhere.",
             "Verifier key, as you know it from elsewhere",
             metavar="KEY|FILE",
-            absent="the gate's own",
         ),
     ] = ""
     checkpoints: Annotated[

@@ -95,8 +95,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
         str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")
     ] = ""
     header: Annotated[
-        bool,
-        about("Whether the first row names the columns; else it is a row like the others, and columns are numbers."),
+        bool, about("Without a header the first row is a row like the others, and columns are numbers.")
     ] = True
     add: Annotated[
         bool,
