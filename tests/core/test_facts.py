@@ -67,6 +67,7 @@ def test_no_kind_is_written_out_but_in_the_catalogue():
         'KINDS = frozenset({"hold_released", "objection_removed"})',
         'NAMES = {"hold_released": "released"}',
         'tx.append(Fact("hold", subject, at, actor, {}))',
+        'bodies(reader, request_id, "hold_released")',
     ],
 )
 def test_a_kind_that_is_written_out_is_found(source):

@@ -39,13 +39,14 @@ from gate.operations.requests.course import (
     request_withdraw,
 )
 from gate.operations.requests.erasure import CarryOut, request_carry_out
-from gate.operations.requests.facts import Row, replay
+from gate.operations.requests.facts import replay
 from gate.operations.requests.letters import WriteLetter, request_letter
 from gate.operations.requests.listing import Show, request_show
 from gate.operations.requests.opening import Open, request_open
 from gate.operations.requests.rectifying import Rectify, request_rectify
 from gate.operations.requests.searching import Search, request_search
 from gate.store import requests as book
+from gate.types import Row
 from tests.core.test_requests import EVENTS, everything
 from tests.support.example import make_example
 from tests.support.keeping import plant

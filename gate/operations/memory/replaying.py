@@ -23,9 +23,9 @@ from msgspec import UNSET, UnsetType
 
 from gate.batched import batched
 from gate.core.facts.audit import MemoryReplayed
-from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import RecordingErased
-from gate.core.facts.requests import RequestReplayed
+from gate.core.facts.requests import Carried, RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH
@@ -66,14 +66,14 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
     of, new = _sorted([*found.known, *found.acts]), _sorted(found.acts)
     known = _Known(folder)
     counts = {
-        "holds_released": _release(folder, of.get("hold_released", {})),
-        "holds": _hold(folder, known, _standing(of, "hold", "hold_released")),
-        "objections": _objections(folder, _standing(of, "objection", "objection_removed")),
-        "withdrawals": _withdrawals(folder, list(of.get("consent_withdrawn", {}).values())),
+        "holds_released": _release(folder, of.get(HoldReleased.kind, {})),
+        "holds": _hold(folder, known, _standing(of, Hold.kind, HoldReleased.kind)),
+        "objections": _objections(folder, _standing(of, Objection.kind, ObjectionRemoved.kind)),
+        "withdrawals": _withdrawals(folder, list(of.get(ConsentWithdrawn.kind, {}).values())),
     }
     counts["blocked"] = _block(folder, _blocking(folder, new))
-    counts["recordings"] = _shred(folder, list(of.get("recording_erased", {})))
-    erased = list(new.get("request_carried", {}).values())
+    counts["recordings"] = _shred(folder, list(of.get(RecordingErased.kind, {})))
+    erased = list(new.get(Carried.kind, {}).values())
     counts["facts"] = sum(_erase_again(folder, known, act) for act in erased)
     counts["requests"] = _mark(folder, erased)
     if any(counts.values()):
@@ -86,8 +86,8 @@ def contradicted(source: Source, acts: Sequence[Row]) -> Iterator[str]:
     """What the rows of a store say otherwise than the acts that a journal holds of it: a sentence each. Numbers are not
     named."""
     of = _sorted(acts)
-    objections = _standing(of, "objection", "objection_removed")
-    holds = [act["id"] for act in _standing(of, "hold", "hold_released") if "hash" not in act]
+    objections = _standing(of, Objection.kind, ObjectionRemoved.kind)
+    holds = [act["id"] for act in _standing(of, Hold.kind, HoldReleased.kind) if "hash" not in act]
     for part in batched(objections, _PART):
         there = _ids(source, "objections", [act["id"] for act in part])
         yield from (f"objection {act['id']} is not in the store" for act in part if act["id"] not in there)
@@ -215,7 +215,7 @@ def _changed_objections(tx: Source, acts: Sequence[Row]) -> set[str]:
     """Ids of objections whose rows name another number than their acts, or are removed and the log does not say so."""
     hashes = {act["id"]: act["hash"] for act in acts}
     rows = tx.query(
-        f"SELECT id, number_hash, {_OVER.format('removed', 'objection_removed')} AS over"  # noqa: S608 - the code's own
+        f"SELECT id, number_hash, {_OVER.format('removed', ObjectionRemoved.kind)} AS over"  # noqa: S608 - the code's own
         f" FROM objections AS row WHERE id IN ({marks(hashes)})",
         [*hashes],
     )
@@ -224,7 +224,7 @@ def _changed_objections(tx: Source, acts: Sequence[Row]) -> set[str]:
 
 def _changed_holds(tx: Source, ids: Collection[str]) -> set[str]:
     """Ids of holds whose rows are released though the log does not say so."""
-    over = _OVER.format("released", "hold_released")
+    over = _OVER.format("released", HoldReleased.kind)
     rows = tx.query(f"SELECT id FROM holds AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])  # noqa: S608 - ours
     return {row["id"] for row in rows}
 
@@ -255,8 +255,8 @@ def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tu
     withdrawn, or an erasure or an objection asked for, that the store does not know; the person was erased, or has a
     restriction."""
     found: dict[str, tuple[str, str]] = {}
-    restricted = [act for act in _standing(of, "hold", "hold_released") if act["kind"] == "restriction"]
-    unknown = list(of.get("consent_withdrawn", {}).values())
+    restricted = [act for act in _standing(of, Hold.kind, HoldReleased.kind) if act["kind"] == "restriction"]
+    unknown = list(of.get(ConsentWithdrawn.kind, {}).values())
     for part in batched(unknown, _PART):
         there = folder.store.call(partial(_ids, table="consents", ids=[act["id"] for act in part]))
         unknown = [act for act in unknown if act["id"] not in there]
@@ -264,7 +264,7 @@ def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tu
     for part in batched(asked, _PART):
         there = folder.store.call(partial(_ids, table="requests", ids=[act["id"] for act in part]))
         asked = [act for act in asked if act["id"] not in there]
-    for act in (*unknown, *restricted, *asked, *of.get("request_carried", {}).values()):
+    for act in (*unknown, *restricted, *asked, *of.get(Carried.kind, {}).values()):
         for digest in (*act.get("hashes", ()), *([act["hash"]] if "hash" in act else [])):
             key = hashlib.sha256(f"{act['act']} {act['id']} {digest}".encode()).hexdigest()[:32]
             found.setdefault(digest, (key, act["at"]))

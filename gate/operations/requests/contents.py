@@ -110,11 +110,11 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
         scope = last(course, kinds.Searched)
-        held = what_is_held(tx, row, book.calls(tx, scope.get("calls", [])))
+        held = what_is_held(tx, row, book.calls(tx, (scope.calls or []) if scope else []))
         others = {each["reference"] for each in book.of_numbers(tx, held["lines"]) if _of_other(row, each)}
         earlier = [each for each in held["requests"] if each["reference"] not in others]
         held |= {"requests": earlier, "requests_of_others": len(held["requests"]) - len(earlier)}
-        of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
+        of = {"id": row["id"], "name": row["name"], "whole": bool(scope and scope.whole)}
         return convert(held | of | _beside(folder, tx, held, others, whole=of["whole"]), Contents)
 
     return folder.store.call(work)

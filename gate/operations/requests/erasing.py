@@ -163,7 +163,7 @@ class RequestEraser:
         row = self._granted(tx, name)
         receipt = last(book.course(tx, row["id"]), kinds.Carried)
         if receipt and row["carried_at"] and self._begun(tx, row):
-            return None, receipt
+            return None, receipt.values()
         plan = self._ready(tx, row, digest)
         if reason.strip():
             said_at = kinds.SaidAt(step="erasing", text=reason.strip())
@@ -205,8 +205,12 @@ class RequestEraser:
     def _plan(self, tx: StoreTransaction, row: Row) -> Plan:
         course = book.course(tx, row["id"])
         scope, carrying = last(course, kinds.Searched), last(course, kinds.Carrying)
-        whole, lines = bool(scope.get("whole")), row["numbers"]
-        calls = book.calls(tx, carrying.get("calls") or scope["calls"])
+        if scope is None:
+            raise StoreError(
+                f"{row['reference']}: the log has no search for what it erases", hint="dialgate audit verify"
+            )
+        whole, lines = bool(scope.whole), row["numbers"]
+        calls = book.calls(tx, (carrying and carrying.calls) or scope.calls or [])
         known = {each["call_id"] for each in calls}
         if whole and lines:
             later = book.calls_of(tx, lines, limit=MOST)
@@ -351,7 +355,7 @@ class RequestEraser:
         kept = last(book.course(tx, plan.request_id), kinds.Carried)
         row = book.find(tx, plan.request_id)
         if kept and row and row["carried_at"]:
-            return kept
+            return kept.values()
         calls, course = book.calls(tx, [each["call_id"] for each in plan.calls]), book.course(tx, plan.request_id)
         # who asked is forgotten with the confirmation
         leaves = [*emptied(course), *book.personal_leaves(tx, plan.request_id)]

@@ -45,7 +45,8 @@ def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
     if request.asks is Asks.OBJECTION:
         _named(row)
-    scope = last(book.course(tx, row["id"]), Opened).get("scope", UNSET)
+    opened = last(book.course(tx, row["id"]), Opened)
+    scope = opened.scope if opened else UNSET
     for place, number in enumerate(row["numbers"]):
         objection_id = f"{row['id']}-o{place}"
         if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):

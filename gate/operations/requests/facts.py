@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from gate.core import request_words as words
 from gate.core.facts import Body
@@ -16,8 +18,9 @@ from gate.core.facts import requests as facts
 from gate.core.request_words import Asks, Event, Ground, LetterKind, Request
 from gate.core.requests import opened, replayed
 from gate.core.showing import london_day
-from gate.types import Row
+from gate.errors import StoreError
 
+B = TypeVar("B", bound=Body)
 STATEMENT: Final = "statement"
 """The step at which something was put right."""
 
@@ -107,22 +110,29 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     return request
 
 
-def bodies(course: Iterable[Mapping[str, Any]], kind: type[Body]) -> list[Row]:
-    """The bodies of the facts of a kind, oldest first, but for erased ones."""
-    return [fact["body"] for fact in course if fact["kind"] == kind.kind and fact["body"]]
+def bodies(course: Iterable[Mapping[str, Any]], kind: type[B]) -> list[B]:
+    """The bodies of the facts of a kind, oldest first, but for erased ones. Raises ``StoreError``."""
+    return [_read(kind, fact["body"]) for fact in course if fact["kind"] == kind.kind and fact["body"]]
 
 
-def last(course: Iterable[Mapping[str, Any]], kind: type[Body]) -> Row:
-    """The body of the newest fact of a kind; empty where there is none, or it is erased."""
+def last(course: Iterable[Mapping[str, Any]], kind: type[B]) -> B | None:
+    """The body of the newest fact of a kind; None where there is none, or it is erased. Raises ``StoreError``."""
     bodies = [fact["body"] for fact in course if fact["kind"] == kind.kind]
-    return bodies[-1] or {} if bodies else {}
+    return _read(kind, bodies[-1]) if bodies and bodies[-1] else None
+
+
+def _read(kind: type[B], body: Mapping[str, Any]) -> B:
+    try:
+        return kind.read(body)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"a fact {kind.kind} holds what none does: {error}", hint="dialgate audit verify") from error
 
 
 def statements(course: Iterable[Mapping[str, Any]]) -> list[str]:
     """What was put right, as it was said, oldest first; nothing of what is erased."""
-    return [body["text"] for body in bodies(course, facts.SaidAt) if body["step"] == STATEMENT]
+    return [body.text for body in bodies(course, facts.SaidAt) if body.step == STATEMENT]
 
 
 def said(course: Iterable[Mapping[str, Any]], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
-    return next((body["text"] for body in reversed(bodies(course, facts.SaidAt)) if body["step"] == step), "")
+    return next((body.text for body in reversed(bodies(course, facts.SaidAt)) if body.step == step), "")

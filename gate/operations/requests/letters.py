@@ -160,9 +160,9 @@ def _facts(
     pack: str,
 ) -> LetterFacts:
     clock, carried = request.clock_on(today), last(course, kinds.Carried)
-    scope = last(course, kinds.Searched) if request.searched else {}
-    found = book.calls(tx, scope.get("calls", []))
-    answer, went = kind is LetterKind.RESPONSE, carried.get("recordings", 0)
+    scope = last(course, kinds.Searched) if request.searched else None
+    found = book.calls(tx, (scope.calls or []) if scope else [])
+    answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
         kind=kind,
         reference=row["reference"],
@@ -183,17 +183,17 @@ def _facts(
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
         missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
-        searched=date.fromisoformat(scope["on"]) if scope else None,
-        narrowed=bool(scope) and not scope.get("whole"),
+        searched=date.fromisoformat(scope.on) if scope else None,
+        narrowed=scope is not None and not scope.whole,
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(found),
         found_recordings=sum(each["recording"] not in (None, "erased") for each in found),
         pack=pack,
         erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
-        backups_until=date.fromisoformat(carried["backups_until"]) if carried else None,
+        backups_until=date.fromisoformat(carried.backups_until) if carried else None,
         statements=tuple(statements(course)),
-        beside=tuple(dict.fromkeys(name for each in bodies(course, kinds.Rectified) for name in each["records"])),
+        beside=tuple(dict.fromkeys(name for each in bodies(course, kinds.Rectified) for name in each.records)),
         held_back=said(course, "left_out") if answer else _held_back(carried, kind),
     )
 
@@ -237,19 +237,19 @@ def _check_nothing(tx: StoreTransaction, row: Row) -> None:
 
 def _decided(course: list[Row]) -> date | None:
     decision = last(course, kinds.Refused) or last(course, kinds.Granted)
-    return date.fromisoformat(decision["on"]) if decision else None
+    return date.fromisoformat(decision.on) if decision else None
 
 
-def _held_back(carried: Row, kind: LetterKind) -> str:
-    if not carried.get("held_by"):
+def _held_back(carried: kinds.Carried | None, kind: LetterKind) -> str:
+    if carried is None or not carried.held_by:
         return ""
-    recordings, calls = carried["held_back"], carried["held_calls"]
+    recordings, calls = carried.held_back, carried.held_calls
     said = []
-    if mine := [name for name in carried["held_by"] if ELSEWHERE not in name]:
+    if mine := [name for name in carried.held_by if ELSEWHERE not in name]:
         kept = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
         said.append(f"What stays: {kept if calls else 'what we hold in connection with your number'}.")
         said += dict.fromkeys(_why(name, kind) for name in mine)
-    if len(mine) < len(carried["held_by"]):
+    if len(mine) < len(carried.held_by):
         said.append("Your number is mentioned in what we have to keep on another matter, which is not about you.")
     return " ".join(said)
 
@@ -265,14 +265,16 @@ def _why(name: str, kind: LetterKind) -> str:
 
 def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
     """Who got what an erasure or a restriction is about (Art 19)."""
-    return who_got(folder, last(course, kinds.Carrying).get("recipients") or _of_restriction(course))
+    carrying = last(course, kinds.Carrying)
+    return who_got(folder, (carrying.recipients if carrying else None) or _of_restriction(course))
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
     """As the receipt of an erasure names them; of a rectification, those of all its statements."""
     tell: dict[str, list[Row]] = {}
-    for body in (*bodies(course, kinds.Granted), *bodies(course, kinds.Rectified)):
-        tell |= body.get("tell") or {}
+    granted, rectified = bodies(course, kinds.Granted), bodies(course, kinds.Rectified)
+    for each_tell in (*(each.tell for each in granted), *(each.tell for each in rectified)):
+        tell |= each_tell or {}
     return [_handed(recipient, each) for recipient, given in sorted(tell.items()) for each in given]
 
 
@@ -304,9 +306,9 @@ def _for_recipient(
     )
 
 
-def _ground_of_part(request: events.Request, carried: Row) -> Ground | None:
+def _ground_of_part(request: events.Request, carried: kinds.Carried | None) -> Ground | None:
     """The ground on which a hold keeps a part: a claim, or the rights of one of the parties."""
     if not request.partial:
         return None
-    locked = all(name.startswith("restriction") for name in carried.get("held_by") or ("",))
+    locked = all(name.startswith("restriction") for name in (carried and carried.held_by) or ("",))
     return Ground.PROTECTION_OF_A_PARTY if locked else Ground.LEGAL_CLAIMS

@@ -86,7 +86,7 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
 
 
 def _calls(reader: Reader, request_id: str) -> list[str]:
-    rows = kept.bodies(reader, request_id, "request_carrying")
+    rows = kept.bodies(reader, request_id, kinds.Carrying.kind)
     return sorted({call for body in rows for call in body.get("calls") or ()})
 
 

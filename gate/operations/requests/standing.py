@@ -158,8 +158,8 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
         told=sorted(request.told),
         untold=sorted(request.untold),
         freed=list(freed),
-        carried_out=convert(carried, Receipt) if carried else None,
-        pack=convert(pack, Pack) if pack else None,
+        carried_out=convert(carried.values(), Receipt) if carried else None,
+        pack=convert(pack.values(), Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
         next=command_lines(row["reference"], steps, complete=bool(freed)),
     )
@@ -182,8 +182,8 @@ def freed_of(tx: Source, request: Request, course: list[Row]) -> list[str]:
     """Names of the holds that kept a part of an erasure and have ended."""
     if request.state is not State.PARTLY_DONE:
         return []
-    held_by = last(course, kinds.Carried)["held_by"]
-    ids = {name.rpartition("(")[2].rstrip(")"): name for name in held_by}
+    carried = last(course, kinds.Carried)
+    ids = {name.rpartition("(")[2].rstrip(")"): name for name in (carried.held_by if carried else ())}
     return [ids[each] for each in book.ended_holds(tx, ids)]
 
 

@@ -140,8 +140,8 @@ def told_of(row: Row, course: list[Row]) -> list[str]:
 
 def chosen_of(course: list[Row]) -> list[str]:
     """Numbers of calls that the last search chose."""
-    chosen: list[str] = last(course, AskedBy).get("chosen", [])
-    return chosen
+    asked_by = last(course, AskedBy)
+    return (asked_by.chosen or []) if asked_by else []
 
 
 def amend(

@@ -35,9 +35,8 @@ _HINT: Final = "Give one of these with --recipient; dialgate key list says who t
 def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str], leaves: Collection[int]) -> Row:
     """Recipients of recordings that are erased now, or of facts that are (``leaves``), and of which they have not been
     named, each with all that they were given and is erased."""
-    handed = _with_bundles(
-        _handed(tx, last(course, kinds.Carrying).get("recipients") or [], erased), in_bundles(tx, leaves)
-    )
+    carrying = last(course, kinds.Carrying)
+    handed = _with_bundles(_handed(tx, (carrying.recipients or []) if carrying else [], erased), in_bundles(tx, leaves))
     named = {recipient: _named(course, recipient) for recipient in handed}
     return {
         recipient: given
