@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "screen": ("gate.cli.screen", "A whole CRM file: which numbers may be dialled?"),
     "contacts": ("gate.cli.contacts", "The CRM's numbers: import, status, forecast, rescreen, list, changes, forget."),
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
-    "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
+    "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, undo, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume."),
     "receipt": ("gate.cli.receipt", "What a callee's receipt says, by its code."),

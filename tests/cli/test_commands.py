@@ -140,7 +140,7 @@ def test_calls_and_recordings(gate: SmallDesk) -> None:
     shown = dialgate("calls", "show", "k-1").out
     assert "kind: decision" in shown
     assert (
-        "r-1\tk-1\t2026-01-05 09:00:00 GMT\taccount:alice\t+44 20 79** **23\tclosed\t61.2\t1000"
+        "r-1\tk-1\t2026-01-05 09:00:00 GMT\taccount:alice\t+44 20 79** **23\tclosed\tended\t61.2\t1000"
         in dialgate("recording", "list").out
     )
     assert dialgate("recording", "verify", "r-1").code == 0

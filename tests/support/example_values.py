@@ -14,6 +14,8 @@ def example(kind: Any) -> Any:
 
 def _example(kind: types.Type) -> Any:
     match kind:
+        case types.Metadata():
+            return _example(kind.type)
         case types.UnionType():
             plain = [each for each in kind.types if not isinstance(each, types.CustomType)]
             empty = [each for each in plain if isinstance(each, types.NoneType)]
