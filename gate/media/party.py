@@ -160,13 +160,10 @@ class Party(Session):
     def look_around(self) -> Job[bool]:
         """True where nothing has come from it for ``SILENT_SECONDS``, and its whole address is listened to now: call
         ``follow`` soon. To be done after each ``astray``."""
-        if not self._exact or self._stand_in is not None:
+        if not (self._exact and self.made) or self._stand_in is not None:
             return False
-        received, _ = yield from self.counts()
-        now = time.monotonic()
-        if received != self._alive[0]:
-            self._alive = received, now
-        if now - self._alive[1] < SILENT_SECONDS:
+        yield from self.counts()
+        if time.monotonic() - self._alive[1] < SILENT_SECONDS:
             return False
         self._stand_in = self._outer.stand_in(self._faced[0])
         return True
@@ -219,6 +216,8 @@ class Party(Session):
     def counted(self, answer: Words) -> tuple[int, int]:
         """The answer to ``count``, read as ``counts``."""
         self._received = int(answer[1])
+        if self._received != self._alive[0]:
+            self._alive = self._received, time.monotonic()
         return self._received, int(answer[2])
 
     def refused(self) -> int:

@@ -394,7 +394,10 @@ class Bridge:
             self.engine.unheard(self.route)
             self.give_up(code, UNREACHABLE, passed=UNAVAILABLE)
             return
-        self.give_up(code, phrase, passed=self.route.outcome(code, phrase), retry_after=self.callee.retry_after)
+        passed = self.route.outcome(code, phrase)
+        if code == NOT_ACCEPTABLE[0] and not self.route.emergency:  # of the codecs that the gate has left in the offer
+            passed = self.not_acceptable("no_codec")
+        self.give_up(code, phrase, passed=passed, retry_after=self.callee.retry_after)
 
     def _no_answer(self) -> None:
         if self.phase == "dialling":

@@ -1,8 +1,9 @@
 """Which answer of the trunk the caller gets.
 
 What the callee or the number itself says (busy, nobody there, no such number) passes as it is: the call was permitted.
-So does what is the carrier's own failure (5xx, 403, 488), with its Retry-After, and nothing in it looks like a refusal:
-a phone system may dial its next trunk then, which therefore has to lead through a gate, too. What speaks of our request
+So does what is the carrier's own failure (5xx, 403), with its Retry-After, and nothing in it looks like a refusal: a
+phone system may dial its next trunk then, which therefore has to lead through a gate, too. A 488 is of the offer that
+the gate has cut, and a phone alone gets it (``Bridge.not_acceptable``). What speaks of our request
 alone (its credentials, its form) says nothing to the caller and becomes 503.
 
 A global failure (6xx, RFC 3261 21.6: the callee declines, or is nowhere) is an answer for good, and the caller gets its

@@ -170,7 +170,6 @@ def test_a_callee_who_picks_up_while_the_relay_is_busy_and_the_caller_goes_was_u
         (404, 404),
         (408, 408),
         (600, 600),
-        (488, 488),
         (500, 500),
         (503, 503),
         (403, 403),
@@ -189,6 +188,19 @@ def test_what_the_caller_gets_of_the_trunks_failure(trunk, caller):
         assert not heard.all("X-Dialgate-Reason")
         call.phone.ack(heard)
         assert call.call_manager.wait("failed")[2] == str(trunk)
+
+
+@pytest.mark.parametrize(("refusal", "code"), [(603, 488), (600, 600), (486, 486)])
+def test_a_carrier_that_takes_none_of_the_codecs_makes_no_phone_system_dial_its_next_trunk(refusal, code):
+    """The gate has cut the offer: another trunk would be asked with the same, or past the gate with more."""
+    with Call(refusal=refusal) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.say(488, "Not Acceptable Here")
+        heard = call.phone.recv(only=str(code))
+        assert "cause=488" in heard.get("Reason")
+        call.phone.ack(heard)
+        assert call.call_manager.wait("failed")[2:4] == ("488", "Not Acceptable Here")
 
 
 @pytest.mark.parametrize("code", [601, 603, 604, 606, 607, 608, 699, 700, 799])
