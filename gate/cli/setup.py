@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
@@ -26,7 +27,7 @@ from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.config.write import private_file, write_new
 from gate.core.showing import LONDON
-from gate.daemon import open_data_folder
+from gate.daemon import OWN_FILES, open_data_folder
 from gate.errors import GateError, UsageError
 from gate.media.prompts import example_wavs, prepare
 from gate.operations.keys.recipients import KeyAdd
@@ -60,6 +61,7 @@ def command(view: View, folder: Path, example: bool, blank: bool, holder: str, p
     announcement, and imports the registers; with --example the gate can be started at once; else config.toml has
     blanks to fill in, and dialgate config show names each.
     """
+    os.umask(OWN_FILES)
     now = SystemClock().now()
     if not (example or blank or view.json) and sys.stdin.isatty() and sys.stderr.isatty():
         _guided(view, folder, now, passphrase_file)

@@ -20,15 +20,21 @@ Some imports stand inside the functions that need them: a command that only look
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gate.config import Config
 from gate.daemon.logs import configure_logs
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+
+
+OWN_FILES: Final = 0o077
+"""The umask of whatever writes into a data folder: its owner's alone, whatever the service manager says. What others
+are to read (sockets, pages that are hosted) gets its rights by name."""
 
 
 @contextmanager
@@ -39,6 +45,7 @@ def open_data_folder(config: Config) -> Iterator[DataFolder]:
     """
     from gate.operations.data_folder import DataFolder
 
+    os.umask(OWN_FILES)
     configure_logs(config.log, quiet=True)
     with ExitStack() as stack:
         folder = DataFolder(config, stack)
@@ -51,6 +58,7 @@ def serve(config: Config) -> int:
     from gate.daemon.interpreter import set_for_calls
     from gate.daemon.running import GateProcess
 
+    os.umask(OWN_FILES)
     configure_logs(config.log)
     with ExitStack() as stack:
         gate = GateProcess(config, stack)

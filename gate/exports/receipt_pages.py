@@ -84,7 +84,7 @@ class Site:
         """Made where it is not there. Raises ``UsageError`` where something else lies in it, and ``OSError``."""
         self._folder = folder
         self._data = folder / "data"
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _hosted(folder)
         there = [each for each in folder.iterdir() if not each.name.startswith(_PART)]
         index = folder / "index.html"
         if there and not (index.is_file() and _MARK in index.read_bytes()):
@@ -111,7 +111,8 @@ class Site:
     def write(self, name: str, content: bytes) -> None:
         """Write one receipt's file."""
         place = self._data / name[:2]
-        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _hosted(self._data)
+        _hosted(place)
         self._write(place / name, content)
 
     def _shards(self) -> list[Path]:
@@ -139,3 +140,10 @@ class Site:
             if isinstance(error, OSError) and error.errno is not None:
                 raise OSError(error.errno, error.strerror, str(path)) from error
             raise
+
+
+def _hosted(folder: Path) -> None:
+    """A folder that a web server can read, made where it is not there. Raises ``OSError``."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)
