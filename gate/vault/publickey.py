@@ -41,7 +41,8 @@ Half = Literal["", "first", "second"]
 HALVES: Final = get_args(Half)[1:]
 
 SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-"""HPKE (RFC 9180): stays closed as long as either of ML-KEM-768 and X25519 holds."""
+"""The base mode of HPKE (RFC 9180) with X-Wing as its KEM (0x647A at IANA, draft-connolly-cfrg-xwing-kem), which is not
+of that RFC: stays closed as long as either of ML-KEM-768 and X25519 holds."""
 
 MLKEM_BYTES: Final = 1184
 PUBLIC_BYTES: Final = MLKEM_BYTES + 32
