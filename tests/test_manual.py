@@ -123,6 +123,7 @@ def test_the_configuration_page_has_every_key_with_its_default() -> None:
         "calls-in",
         "edge",
         "phone-systems",
+        "carriers",
         "http-api",
         "recordings-from-elsewhere",
         "siprec",

@@ -256,6 +256,7 @@ class Bridge:
     def _ringing(self, event: Any) -> None:
         code, phrase, body = event.getData()
         self.rang, self.rung = True, self.rung or code > 100
+        self.failover.heard()
         if self.phase != "dialling" or code <= 100:
             return
         if body is None:

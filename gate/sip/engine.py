@@ -235,6 +235,12 @@ class Engine:
         )
         return True
 
+    def connection_changed(self, flow: TrunkFlow) -> None:
+        """A carrier's connection is lost, or has come back: calls that are being set up by it are told."""
+        for bridge in list(self.bridges.values()):
+            if bridge.phase == "dialling" and bridge.callee.flow is flow:
+                bridge.safely(bridge.failover.back if flow.up else bridge.failover.lost)()
+
     def is_down(self, route: Route) -> bool:
         """True where it is known that this carrier answers nothing now."""
         return route.name in self.monitors and self.monitors[route.name].down

@@ -9,6 +9,10 @@ followed to its end:
 - the journal of legs knows it, so that the next start does that, should this be the last that is done
 - where it rings or is answered after all, the call is over at the next trunk too, unless that one rings already
 
+A trunk by TCP or TLS may lose its connection in between. Where it had said nothing at all it counts as silent, at
+once. Where it had, the INVITE goes again by the next connection, as the same transaction, decided anew (RFC 3261 18.4):
+what is not heard of then within six seconds goes on at the next trunk, or has rung, and is taken back (480).
+
 An answer from somewhere else than the trunk is not believed, but something may ring: nothing else is tried. An
 emergency call goes on wherever it can (LAW 3.5), and nothing that is late stops it.
 """
@@ -23,6 +27,7 @@ from weakref import ref
 import structlog
 
 from gate.sip import sdp
+from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.routes import OutgoingForm, Route
 from gate.sip.sippy_adapter.classes import CCEventTry, MsgBody, SipCallId
@@ -35,6 +40,9 @@ _log = structlog.get_logger("gate.sip")
 
 LATE_SECONDS = 150.0
 """How long a trunk that was silent may yet answer."""
+LOST_SECONDS = 6.0
+"""From the loss of a connection until the trunk has to be heard of again."""
+_LOST = "connection_lost"
 _ITS_OWN = frozenset({401, 402, 403, 407, *range(500, 600)}) - {504}
 """What a trunk says of itself; a 504, as a 408, may come of a callee who has rung."""
 
@@ -61,6 +69,8 @@ class TrunkFailover:
         self._hops = 0
         self._asked: Any = None
         """The transaction of the INVITE that is listened for."""
+        self._lost: Leg | None = None
+        """Its trunk has lost its connection, and has not been heard of since."""
         self.given_up: list[tuple[Leg, Route]] = []
         """Legs whose trunk was silent, and may yet answer."""
 
@@ -74,7 +84,9 @@ class TrunkFailover:
         bridge = self._bridge()
         if bridge is None or bridge.rung or not self._any_left(bridge):
             return False
-        if not (300 <= code < 600 if bridge.route.emergency else code in _ITS_OWN):
+        flow = bridge.callee.flow
+        unsent = code == 408 and not bridge.rang and flow is not None and not flow.up
+        if not (300 <= code < 600 if bridge.route.emergency else code in _ITS_OWN or unsent):
             return False
         self._next(bridge, str(code))
         return True
@@ -149,9 +161,13 @@ class TrunkFailover:
             self._listen(bridge)
         elif self._any_left(bridge):
             bridge.engine.unheard(bridge.route)
-            self.given_up.append((leg, bridge.route))
-            leg.give_up(partial(self._late, bridge, leg), reason("trunk_silent", 408), LATE_SECONDS)
+            self._give_up(bridge, leg)
             self._next(bridge, "silent")
+
+    def _give_up(self, bridge: Bridge, leg: Leg) -> None:
+        """Nothing more is waited for at this trunk; what comes of it all the same is followed."""
+        self.given_up.append((leg, bridge.route))
+        leg.give_up(partial(self._late, bridge, leg), reason("trunk_silent", 408), LATE_SECONDS)
 
     def _late(self, bridge: Bridge, leg: Leg, code: int) -> None:
         """A leg that was given up has had an answer; 408: none, to the end."""
@@ -162,3 +178,46 @@ class TrunkFailover:
             return
         _log.warning("silent_trunk_rings", call_id=bridge.id, code=code)
         bridge.give_up(bridge.pending.refusal, "answered_late" if code >= 200 else "rang_late")
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def lost(self) -> None:
+        """The connection of the bridge's trunk is lost."""
+        bridge = self._bridge()
+        if bridge is None or bridge.asks_again or bridge.callee.tr is None or bridge.callee.over:
+            return
+        leg = bridge.callee
+        if not bridge.engine.transactions.has_answer(leg.tr):
+            self._pass_over(bridge, leg)
+        elif self._lost is not leg:
+            self._lost = leg
+            bridge.later(LOST_SECONDS, partial(self._not_heard, leg))
+
+    def back(self) -> None:
+        """There is one again: the INVITE goes by it, where it may still leave."""
+        bridge, leg = self._bridge(), self._lost
+        if bridge is not None and leg is bridge.callee and not bridge.asks_again:
+            bridge.ask_again(_LOST, partial(bridge.engine.transactions.send_again, leg.tr))
+
+    def heard(self) -> None:
+        """The trunk has said something."""
+        self._lost = None
+
+    def _not_heard(self, leg: Leg) -> None:
+        bridge = self._bridge()
+        if bridge is None or bridge.phase != "dialling" or bridge.callee is not leg or self._lost is not leg:
+            return
+        if not bridge.rung:
+            self._pass_over(bridge, leg)
+        elif not bridge.route.emergency:
+            bridge.give_up(480, _LOST, passed=(480, "Temporarily Unavailable"))
+
+    def _pass_over(self, bridge: Bridge, leg: Leg) -> None:
+        """To the next trunk; a call for help that has none left waits."""
+        self._lost = None
+        if self._any_left(bridge):
+            self._give_up(bridge, leg)
+            self._next(bridge, _LOST)
+        elif not bridge.route.emergency:
+            self._give_up(bridge, leg)
+            bridge.give_up(408, UNREACHABLE, passed=UNAVAILABLE)

@@ -1,7 +1,8 @@
 """The connection to a carrier by TCP or TLS: opened at the start, opened again whenever it is lost.
 
 What goes to that carrier goes by it or not at all, never by UDP. While it is not there an INVITE fails at once, as
-where a carrier does not answer; what ends a call waits for the next connection.
+where a carrier does not answer; what ends a call waits for the next connection. What becomes of an INVITE that had left
+when the connection was lost is a matter of its call (``trunk_failover``).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class TrunkFlow(Endpoint):
         self._closed = False
         self._attempts = 0
         self.connection: Connection | None = None
-        self._up = False
+        self.up = False
         self.why_down = ""
         """Why there is no connection; empty where there is one, or none was tried yet."""
         self.on_change: Callable[[bool], None] = lambda up: None
@@ -136,17 +137,19 @@ class TrunkFlow(Endpoint):
         if connection is not self.connection or connection.closed:
             return
         self._attempts = 0
-        self._up, self.why_down = True, ""
+        self.up, self.why_down = True, ""
         self.address = self._streams.here(connection)
         _log.info("connected to the trunk", trunk=self._trunk.name, transport=self.transport)
         self.on_change(True)
+        self._engine.connection_changed(self)
 
     def _lost(self, connection: Connection | None, why: str) -> None:
         if connection is not self.connection and connection is not None:
             return
-        self._up, self.why_down = False, why or "the carrier closed it"
+        self.up, self.why_down = False, why or "the carrier closed it"
         if self._closed:
             return
+        self._engine.connection_changed(self)
         again = AGAIN_SECONDS[min(self._attempts, len(AGAIN_SECONDS) - 1)]
         _log.warning("no connection to the trunk", trunk=self._trunk.name, why=self.why_down, again_in=again)
         self._engine.transactions.lost(self)

@@ -217,16 +217,28 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         way = userv.way()
         made = super().newTransaction(msg, resp_cb, laddress, userv, cb_ifver, compact, t)
         made.way = way
-        if way is None and userv.fails_at_once and made.method in _QUESTIONS:
+        if not userv.up and userv.fails_at_once and made.method in _QUESTIONS:
             self._unanswered(made)
         return made
 
     def lost(self, userv: Endpoint) -> None:
         """The connection to a trunk is gone: what was asked by it and has no answer at all gets none (RFC 3261 17.1.4).
-        A callee who rings is waited for; the end of a call goes by the next connection."""
-        for transaction in list(self.tclient.values()):
-            if transaction.userv is userv and transaction.method in _QUESTIONS and transaction.state is TRYING:
+        The end of a call goes by the next connection; an INVITE that is listened for is its call's."""
+        asked = [each for each in self.tclient.values() if each.userv is userv and each.method in _QUESTIONS]
+        for transaction in asked:
+            if transaction.state is TRYING and transaction.teA is not None:
                 self._unanswered(transaction)
+
+    def has_answer(self, transaction: Any) -> bool:
+        """A request of ours has had an answer, if a provisional one."""
+        return transaction.state is not TRYING
+
+    def send_again(self, transaction: Any) -> None:
+        """A request whose connection was lost, by the one that there is now: the same transaction (RFC 3261 17.1.1.2),
+        whose answers are repeated."""
+        if transaction.tid in self.tclient:
+            transaction.way = transaction.userv.way()
+            self.transmitData(transaction.userv, transaction.data, transaction.address)
 
     def _unanswered(self, transaction: Any) -> None:
         """408 to whoever asked, soon."""
