@@ -47,7 +47,9 @@ def _logs(node: ast.Call) -> bool:
 
 
 def _is_kind(node: ast.AST) -> bool:
-    """``fact.kind``, ``row["kind"]``, ``kind``."""
+    """``fact.kind``, ``row["kind"]``, ``row.get("kind")``, ``kind``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+        return "kind" in _texts(*node.args)
     if isinstance(node, ast.Subscript):
         return isinstance(node.slice, ast.Constant) and node.slice.value == "kind"
     return (isinstance(node, ast.Attribute) and node.attr == "kind") or (

@@ -18,6 +18,7 @@ from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.core.facts.calls import CallIn, Decision
+from gate.core.facts.requests import Rectification
 from gate.core.grouping import grouped
 from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
@@ -215,7 +216,7 @@ def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
 
 def _put_right(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
     """What somebody had put right of it (Art 16)."""
-    found = [(fact, fact.get("body") or {}) for fact in facts if fact.get("kind") == "rectification"]
+    found = [(fact, fact.get("body") or {}) for fact in facts if fact.get("kind") == Rectification.kind]
     return [
         Section(
             "Put right", [("Says", words.text(body.get("statement"))), ("By request", words.ident(body.get("request")))]

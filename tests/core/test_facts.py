@@ -63,6 +63,7 @@ def test_no_kind_is_written_out_but_in_the_catalogue():
         "tx.query(\"SELECT 1 FROM facts WHERE kind = 'hold'\")",
         "tx.query(f\"SELECT 1 FROM facts WHERE kind IN ('hold', ?) AND {x}\")",
         'row["kind"] == "hold"',
+        'row.get("kind") == "hold"',
         'fact.kind in ("hold", "objection")',
         'KINDS = frozenset({"hold_released", "objection_removed"})',
         'NAMES = {"hold_released": "released"}',
@@ -137,3 +138,15 @@ def test_what_has_no_term_is_what_is_kept_for_a_reason_of_its_own():
         *("exported", "bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
         "register_imported",  # what every decision rests on, with why an odd file was taken
     }
+
+
+def test_what_a_restore_must_not_forget_is_what_people_asked_for_and_what_is_gone():
+    assert set(derived.ACTS) == {
+        *("objection", "objection_removed", "consent_withdrawn", "hold", "hold_released"),
+        *("recording_erased", "request_carried"),
+        # whether a request stops marketing: who it is about, and everything that ends it
+        *("request_person", "request_refused", "request_authority_told", "request_person_told"),
+        *("request_fulfilled", "request_withdrawn"),
+    }
+    of_people = {kind for kind in derived.ACTS if kind not in ("recording_erased", "request_carried")}
+    assert of_people <= set(derived.DECIDING), "an act about a number may change the verdict on it"

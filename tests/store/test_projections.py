@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,6 +204,17 @@ def test_every_column_is_there_and_personal_ones_may_be_empty(store, table):
     assert stored - {table.key, "number_hash"} == derived
     assert not [name for name in table.personal if columns[name]["notnull"]]
     assert table.makers and table.makers <= table.derive.keys()
+
+
+STAYS = json.loads((Path(__file__).parents[1] / "data" / "facts" / "stays.json").read_text())
+"""Table -> kind -> the columns to which the receipts of erasures commit that are in logs already."""
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_receipts_of_erasures_that_are_in_logs_still_hold(table):
+    for kind, columns in STAYS[table.name].items():
+        assert table.stays(kind) - set(columns) <= table.later, "what came since is not in the receipts from before"
+        assert not set(columns) - table.stays(kind), "they commit to these columns"
 
 
 def test_calls_are_named_by_their_own_facts_or_in_the_body():
