@@ -43,7 +43,7 @@ ENDS = {
     "cancelled": "the caller gave up before the callee answered",
     "call_unknown": "a peer said that it knows no such call",
     "media_timeout": "no audio came from either side, and a peer answered nothing",
-    "peer_silent": "on hold, a peer that had answered before answered nothing any more",
+    "peer_silent": "no audio came from a peer any more, and it answered nothing",
     "no_ack": "the caller's phone never acknowledged the answer and sent no audio, or the carrier never got our ACK",
     "no_sdp": "the caller asked for an offer, and acknowledged it without an answer",
     "no_codec": "no codec was common that can be announced and recorded",

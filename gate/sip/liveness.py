@@ -1,11 +1,16 @@
 """Whether the parties are still there: by audio first, and by SIP only where there is no audio.
 
-While RTP comes from either party the call lives, whatever its peers answer: phones that ignore OPTIONS inside a dialog,
+While RTP comes from a party it is there, whatever its peer answers: phones that ignore OPTIONS inside a dialog,
 re-INVITEs or an ACK are common. Where nothing has come from both for half of ``sip.dead_peer_seconds``, both peers are
 asked (OPTIONS). The call is ended where audio stays away so long and a peer does not answer either; on hold, where
-silence is meant, only a peer that has answered before in this call and now does not for so long. A peer that knows no
-such call (481) is gone (RFC 3261 12.2.1.2). Every request of a peer inside the dialog, a refresh of its session timer
-(RFC 4028) among them, is a sign of life.
+silence is meant, only a peer that has answered before in this call and now does not for so long.
+
+One of whom alone nothing has come for ``sip.dead_peer_seconds`` may be on mute, or a phone system that was killed and
+cannot say so. It is asked by OPTIONS, and where it answers nothing to that, by what every phone answers: a refresh of
+the session (UPDATE, or a re-INVITE with what was agreed last). Without an answer to either it is gone.
+
+A peer that knows no such call (481) is gone (RFC 3261 12.2.1.2). Every request of a peer inside the dialog, a refresh
+of its session timer (RFC 4028) among them, is a sign of life.
 """
 
 from __future__ import annotations
@@ -41,6 +46,12 @@ class _PeerState:
     """Checks since then without an answer or another sign."""
     speaks: bool = False
     """It has answered such a question in this call."""
+    quiet: int = 0
+    """Checks in a row in which no audio came from this side."""
+    deaf: bool = False
+    """It has answered nothing to OPTIONS."""
+    refreshing: bool = False
+    """It is asked by a refresh."""
 
 
 class LivenessCheck:
@@ -70,7 +81,16 @@ class LivenessCheck:
 
     def heard(self, side: str) -> None:
         """A sign of life by SIP."""
-        self._peers[side].missed = 0
+        peer = self._peers[side]
+        peer.missed, peer.refreshing = 0, False
+        if peer.quiet > CHECKS:
+            peer.quiet = 0  # the time begins anew
+
+    def unanswered(self, side: str) -> None:
+        """Nothing came to a refresh."""
+        if self._peers[side].refreshing and self._bridge.phase != "over":
+            _log.warning("no sign of life", call_id=self._bridge.id, side=side, cause="peer_silent")
+            self._bridge.hung_up("gate", "peer_silent")
 
     @property
     def talking(self) -> bool:
@@ -90,6 +110,9 @@ class LivenessCheck:
         if self._bridge.phase == "over":
             return
         self._silent = self._silent + 1 if now is None or now == self._seen else 0
+        for place, peer in enumerate(self._peers.values()):
+            heard = now is not None and (self._seen is None or now[place] != self._seen[place])
+            peer.quiet = 0 if heard else peer.quiet + 1
         self._seen = now
         for peer in self._peers.values():
             peer.missed = peer.missed + 1 if peer.asked and self._silent else 0
@@ -100,11 +123,19 @@ class LivenessCheck:
         if self._silent >= CHECKS // 2:
             for side in self._peers:
                 self._ask(side)
+        elif not self._held:
+            for side, peer in self._peers.items():
+                if peer.quiet >= CHECKS:
+                    (self._refresh if peer.deaf else self._ask)(side)
         self._later()
+
+    @property
+    def _held(self) -> bool:
+        return any(sdp.held(body) for body in (self._bridge.caller_sdp, self._bridge.callee_sdp))
 
     def _dead(self) -> str:
         """Why the call is to be ended; empty where it is not."""
-        if any(sdp.held(body) for body in (self._bridge.caller_sdp, self._bridge.callee_sdp)):
+        if self._held:
             gone = any(peer.speaks and peer.missed >= CHECKS for peer in self._peers.values())
             return "peer_silent" if gone and self._silent >= CHECKS else ""
         return "media_timeout" if self._silent >= CHECKS and any(each.missed for each in self._peers.values()) else ""
@@ -123,9 +154,30 @@ class LivenessCheck:
                 _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)
                 self._bridge.hung_up(side, "call_unknown")
             elif code != 408:  # that is our own word for silence
-                peer.speaks, peer.missed = True, 0
+                peer.speaks, peer.deaf = True, False
+                self.heard(side)
+            else:
+                peer.deaf = True
 
         leg.ask_alive(self._bridge.safely(answered))
+
+    def _refresh(self, side: str) -> None:
+        """The last question: what comes to a re-INVITE is told by ``heard`` and ``unanswered``."""
+        peer, leg = self._peers[side], self._leg(side)
+        if peer.refreshing or not leg.can_update() or self._bridge.offer_answer.from_side:
+            return
+        peer.refreshing = True
+
+        def answered(code: int) -> None:
+            if self._bridge.phase == "over":
+                return
+            if code == 481:
+                _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)
+                self._bridge.hung_up(side, "call_unknown")
+            else:
+                (self.unanswered if code == 408 else self.heard)(side)
+
+        leg.refresh(self._bridge.safely(answered))
 
     # --- an answer of ours that was not acknowledged ------------------------------------------------------------------
 

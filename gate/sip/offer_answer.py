@@ -123,6 +123,7 @@ class OfferAnswer:
     def _refreshed(self, side: str, event: Any) -> None:
         """The answer to a refresh of the gate's own: that side may have moved in it."""
         bridge, leg = self.bridge, self._leg(side)
+        (bridge.liveness.unanswered if leg.unanswered else bridge.liveness.heard)(side)
         if leg.lSDP is None:  # sippy's, where it failed
             leg.lSDP = leg.good_local
         body = event.getData()[2] if isinstance(event, CCEventConnect) else None

@@ -430,15 +430,51 @@ def test_a_call_without_audio_whose_peers_answer_goes_on():
 
 
 @pytest.mark.parametrize("side", ["caller", "callee"])
-def test_a_peer_that_ignores_options_while_audio_flows_is_not_even_asked(side):
-    """One direction is enough: the other may be a phone on mute."""
+def test_a_peer_that_talks_is_not_even_asked(side):
+    """The other may be a phone on mute: it is asked, and not given up for what it does not answer to OPTIONS."""
     with Call(sip={"dead_peer_seconds": 1}) as call:
         call.running.relay.talking.add(side)
         call.set_up()
+        talks, silent = (call.phone, call.callee) if side == "caller" else (call.callee, call.phone)
+        assert silent.recv(only="OPTIONS")
         while call.running.relay.heard[side] < 12:  # three times the time after which silence ends a call
-            assert call.phone.quiet(0.05)
-        assert call.callee.quiet(0.05)
+            assert talks.quiet(0.05)
         assert "hung_up" not in call.call_manager.kinds()
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_a_silent_peer_that_was_killed_is_known_by_what_it_says_to_options(side):
+    """A phone system that has begun anew, while the other side talks on."""
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.running.relay.talking.add("callee" if side == "caller" else "caller")
+        call.set_up()
+        talks, silent = (call.callee, call.phone) if side == "caller" else (call.phone, call.callee)
+        asked = silent.recv(only="OPTIONS")
+        silent.send(silent.answer(asked, 481, "No"), call.callee.gate if silent is call.callee else None)
+        assert call.call_manager.wait("hung_up", PATIENCE)[2:] == (side, "call_unknown")
+        assert talks.recv(only="BYE")
+
+
+def test_a_silent_peer_that_answers_neither_options_nor_a_refresh_is_gone():
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.running.relay.talking.add("callee")
+        call.set_up()
+        assert call.phone.recv(only="OPTIONS")
+        assert "a=sendrecv" in call.phone.recv(PATIENCE, only="INVITE").body
+        assert call.call_manager.wait("hung_up", PATIENCE)[2:] == ("gate", "peer_silent")
+        assert "peer_silent" in call.callee.recv(only="BYE").get("Reason")
+
+
+def test_a_phone_on_mute_that_answers_no_options_and_takes_a_refresh_goes_on():
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.running.relay.talking.add("callee")
+        call.set_up()
+        for _ in range(2):  # and it is asked again, for it may be killed later
+            asked = call.phone.fresh("INVITE")
+            call.phone.send(call.phone.answer(asked, 200, "OK", body=sdp(40000)))
+            assert call.phone.recv(only="ACK")
+        assert "hung_up" not in call.call_manager.kinds()
+        assert call.callee.quiet(0.05)
 
 
 def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():

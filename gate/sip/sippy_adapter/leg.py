@@ -111,6 +111,8 @@ class Leg(RefreshingUA):
         self.on_answer: Callable[[Any], None] | None = None
         """Called with the body of the next ACK, which answers our offer; None where it has none."""
         self.lost = False
+        self.unanswered = False
+        """Nothing came to the last request."""
         """The peer has said that it knows no such call."""
         self.told_from_elsewhere = False
         """Its INVITE had an answer from an address that is not this peer's."""
@@ -176,6 +178,7 @@ class Leg(RefreshingUA):
             if 200 <= code < 300:
                 targets.refresh(self, resp)
             self.lost = self.lost or code == 481
+            self.unanswered = code == 408
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
                 resp.setSCode(488, "Request Timeout")
         on_late = self._on_late
