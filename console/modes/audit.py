@@ -201,11 +201,11 @@ class Mode(ListMode):
         if self.app.setup.files is None:
             self.notify("No file is read here: dialgate audit verify --checkpoint FILE", timeout=6)
             return
-        field = Field("checkpoints", "Checkpoints that you have kept: files, with commas between")
+        field = Field.of(AuditVerify, "checkpoints", hint="files, with commas between", needed=True)
         await self._verify("Compare checkpoints with the log?", "Compare", (field,))
 
     async def _verify(self, title: str, act: str, more: Sequence[Field]) -> None:
-        vkey = Field("vkey", "Verifier key, as you know it from elsewhere", hint="empty: the gate's own", needed=False)
+        vkey = Field.of(AuditVerify, "vkey", hint="empty: the gate's own")
         said = "Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log."
         typed: dict[str, str] = {}
         answer: Any = None

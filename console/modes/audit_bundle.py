@@ -22,6 +22,7 @@ from console.widgets.working import Working
 from gate.core.days import HOW_WITH_TIME, moment_of
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError, RefusedError, StoppedError, UsageError
+from gate.operations.audit.exporting import AuditExport
 from gate.operations.keys.recipients import KeyList
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def _form(values: Mapping[str, str], said: str) -> Ask:
     return Ask(
         "Export a bundle",
         (
-            Field("since", "From, a day or a time", values["since"], hint="25/11/2026"),
-            Field("until", "To, a day that is included, or a time that is not", values["until"], hint="25/11/2026"),
-            Field("purpose", "Why it goes out, kept in the log", values["purpose"], hint="case 17/2026"),
+            *(Field.of(AuditExport, name, values[name]) for name in ("since", "until", "purpose")),
             Field("output", "File", values["output"]),
             Field("key", "Private key, for recordings not sealed to the recipient", values["key"], needed=False,
                   hint="empty: none, or those that are open"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from console import words
 from console.feed import on_thread
 from console.modes.request_forms import filled
-from console.widgets.ask import NO, NO_YES, YES, Field
+from console.widgets.ask import NO, YES, Field
 from gate.core.showing import clean
 from gate.errors import UsageError
 from gate.operations.keys.recipients import Half, KeyAdd, KeyChange, KeyRetire, Purpose, Recipient, Role
@@ -28,10 +28,10 @@ LARGEST: Final = 20_000
 def _terms(role: tuple[str, ...], row: Row) -> tuple[Field, ...]:
     """What a recipient is on the register for."""
     return (
-        Field("role", "What the key is for", str(row.get("role") or role[0]), choices=role),
-        Field("purpose", "Exports may go to them for", str(row.get("purpose") or NONE), choices=_or_none(Purpose)),
-        Field("half", "Their share of a two-person key", str(row.get("half") or NONE), choices=_or_none(Half)),
-        Field("seals", "New recordings are sealed to them", YES if row.get("seals", True) else NO, choices=NO_YES),
+        Field.of(KeyChange, "role", str(row.get("role") or role[0]), choices=role),
+        Field.of(KeyChange, "purpose", str(row.get("purpose") or NONE), choices=_or_none(Purpose)),
+        Field.of(KeyChange, "half", str(row.get("half") or NONE), choices=_or_none(Half)),
+        Field.of(KeyChange, "seals", YES if row.get("seals", True) else NO),
     )
 
 

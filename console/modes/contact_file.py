@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from console import words
 from console.modes.request_forms import filled
 from console.theme import BAD, PLAIN, WARN
-from console.widgets.ask import NO_YES, YES, Field
+from console.widgets.ask import YES, Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.working import Working
 from gate.core.cells import csv_text
-from gate.core.terms import Topic
 from gate.errors import GateError, RefusedError
 from gate.operations.contacts.crm_import import ContactsCancel, ContactsImport, ContactsImported
 from gate.operations.contacts.pages import CHANGE_COLUMNS, ContactsChanges
@@ -40,13 +39,7 @@ async def import_list(screen: GateScreen) -> None:
     done = await filled(
         screen,
         "Import the CRM's list",
-        (
-            Field("path", "File on this machine", hint="/srv/crm/export.csv"),
-            Field("reference", "Column of the CRM's own id", hint="id; empty: none", needed=False),
-            Field("columns", "Phone columns", hint="phone, mobile; empty: those that look like it", needed=False),
-            Field("topic", "What calls are about", "general", choices=tuple(Topic)),
-            Field("add", "Merge it with what is kept", choices=NO_YES),
-        ),
+        (*(Field.of(ContactsImport, name) for name in ("path", "reference", "columns", "topic", "add")),),
         send,
         said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
         act="Import",

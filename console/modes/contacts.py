@@ -208,7 +208,7 @@ class Mode(ListMode):
             except ValueError:
                 raise UsageError(f"{told['since']!r} is not a day", hint=HOW) from None
 
-        fields = (Field("since", "Day", f"{self.since:%d/%m/%Y}", hint="25/11, today, yesterday"),)
+        fields = (Field.of(ContactsChanges, "since", f"{self.since:%d/%m/%Y}"),)
         title = "What has changed since when?"
         since = await filled(self, title, fields, send, said="From 00:00 in London.", act="Show")
         if since is None:

@@ -208,7 +208,7 @@ class Mode(ModeScreen):
         word = "Resume" if resume else "Pause"
         ask = Ask(
             f"{word} the recording of this call?",
-            [Field("why", "Why", hint="kept in the log: e.g. a bank card is read out")],
+            [Field.of(request, "why")],
             said=f"{words.caller(row)[0]} to {words.number(row.get('to') or '')[0]}. "
             + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
             act=word,

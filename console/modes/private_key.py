@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.feed import on_thread
 from console.widgets.ask import Ask, Field
+from gate.operations.calls.recordings import RecordingTake
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -22,7 +23,7 @@ async def opened_for(screen: GateScreen, purpose: str = "") -> str | None:
         return None
     locked = not opener.holder()
     known = await on_thread(opener.keys) if locked else ()
-    why = Field("purpose", "Why: kept in the log, for everybody who reads it", purpose, hint="access request 17")
+    why = Field.of(RecordingTake, "purpose", purpose)
     key = (
         Field("key", "Key file", str(known[0]) if known else ""),
         why,

@@ -32,7 +32,7 @@ async def show(screen: GateScreen) -> None:
     async def send(told: Mapping[str, str]) -> ReceiptShown:
         return await screen.feed.ask(ReceiptShow(code=told["code"].strip()))
 
-    field = Field("code", "The code that they were told: ten signs", hint="4K7 X2Q 9RMR")
+    field = Field.of(ReceiptShow, "code")
     said = "Small letters, spaces and hyphens make no difference."
     found = await filled(screen, "A callee's receipt", (field,), send, said=said, act="Show")
     if found is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, time
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from console.modes.request_forms import day, filled, proven
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
 from console.theme import DIM, PLAIN
-from console.widgets.ask import NO_YES, YES, Ask, Field
+from console.widgets.ask import YES, Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
@@ -193,11 +194,11 @@ class Mode(ListMode):
             self,
             "Import a register",
             (
-                Field("name", "Register", name, choices=("tps", "ctps")),
-                Field("path", "File on this machine", hint="/srv/tps/tps_ns.txt"),
-                Field("as_of", "The day it speaks of", hint="25/11/2026; empty: from the file", needed=False),
-                Field("coverage", "Coverage", "full", hint="full, or dialling codes: 0161,020", join=","),
-                Field("accept_shrink", "Accept that it shrinks", choices=NO_YES),
+                Field.of(RegisterImport, "name", name),
+                Field.of(RegisterImport, "path"),
+                Field.of(RegisterImport, "as_of"),
+                replace(Field.of(RegisterImport, "coverage"), join=","),
+                Field.of(RegisterImport, "accept_shrink"),
             ),
             self._import,
             said="A file that is refused leaves the register in force as it is.",
@@ -238,8 +239,8 @@ class Mode(ListMode):
             self,
             "May a number be dialled?",
             (
-                Field("number", "Number, in any spelling", hint="020 7946 0123"),
-                Field("purpose", "Purpose", Purpose.MARKETING, choices=tuple(Purpose)),
+                Field.of(Check, "number"),
+                Field.of(Check, "purpose"),
             ),
             send,
             said="Nothing is dialled, and no decision is logged.",

@@ -258,7 +258,7 @@ class RequestDetail(DetailScreen):
     @work
     async def action_restrict(self) -> None:
         """Close their recordings to everybody for the time being."""
-        fields = (Field("reason", "Reason", hint="accuracy disputed"),)
+        fields = (Field.of(HoldAdd, "reason", hint="accuracy disputed"),)
 
         async def send(told: Mapping[str, str]) -> int:
             whole = await self.feed.ask(Show(request=self.request_id))
@@ -348,7 +348,7 @@ class RequestDetail(DetailScreen):
         named = await doing.recipient(self, self.reference, self._standing.untold if self._standing else ())
         if named is None:
             return
-        field = Field("to", "Their e-mail or postal address", needed=False)
+        field = Field.of(WriteLetter, "to")
         told = await self.app.push_screen_wait(Ask(f"{self.reference}: letter to a recipient", (field,), act="Go on"))
         if told is not None:
             await self._show_letters(LetterKind.RECIPIENT, recipient=named, to=told["to"].strip())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,57 +15,71 @@ from typing import TYPE_CHECKING, Any, Final
 
 from console import words
 from console.feed import on_thread
-from console.widgets.ask import NO_YES, YES, Ask, Field
+from console.widgets.ask import YES, Ask, Field
 from gate.core.days import HOW, day_of, time_of_day
 from gate.core.request_steps import Act, FieldKind, FormField, Step
 from gate.core.spans import AROUND, length_of, span
 from gate.errors import UsageError
+from gate.operations.operation import Request
+from gate.operations.requests.course import (
+    Acknowledge,
+    AskIdentity,
+    Clarified,
+    Clarify,
+    Decide,
+    Extend,
+    Told,
+    VerifyIdentity,
+    Withdraw,
+)
+from gate.operations.requests.erasure import CarryOut
+from gate.operations.requests.letters import WriteLetter
+from gate.operations.requests.opening import Open
+from gate.operations.requests.rectifying import Rectify
+from gate.operations.requests.searching import Search
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
-Told = Mapping[str, str]
-DAY: Final = Field("on", "The day it happened", hint="25/11, 25 Nov, yesterday; empty: today", needed=False)
-NUMBERS: Final = Field(
-    "numbers", "Numbers of theirs, in any spelling", hint="with commas between", needed=False, join=", "
-)
-
-OPEN: Final = (
-    Field("name", "Who asks", needed=False),
-    Field("contact", "E-mail or postal address", needed=False),
-    NUMBERS,
-    Field("about", "What it is about, in their words", needed=False),
-    Field(
-        "call",
-        "The call that it is about",
-        hint="25/11, or 25/11 14:30, or with give or take: 25/11 14:30 45m",
-        needed=False,
-    ),
-    Field("received", "The day it came", hint="25/11, 25 Nov, yesterday; empty: today", needed=False),
-)
-LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
-    (Act.ASK_IDENTITY, "note"): ("What is asked for; it goes into the letter", "a bill with the number"),
-    (Act.VERIFY_IDENTITY, "checked"): ("What was checked", "passport seen in person"),
-    (Act.CLARIFY, "question"): ("What is asked; it goes into the letter", "Which of our calls do you mean?"),
-    (Act.CLARIFIED, "answer"): ("What they said", ""),
-    (Act.EXTEND, "reasons"): ("Why; it goes into the letter", "forty recordings have to be heard"),
-    (Act.SEARCH, "numbers"): ("More numbers of theirs, in any spelling", "with commas between"),
-    (Act.SEARCH, "call"): ("When the call was", "25/11, or 25/11 14:30, or 25/11 14:30 45m"),
-    (Act.SEARCH, "everything"): ("At any time, whatever call the request names", ""),
-    (Act.GRANT, "reasons"): ("A remark for the letter", ""),
-    (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
-    (Act.RECTIFY, "statement"): ("What was wrong and what is right", "The name is Ann Lee, not Anne Leigh."),
-    (Act.RECTIFY, "records"): (
-        "Beside which records: ids of calls, consents …",
-        "with commas between; empty: the request",
-    ),
-    (Act.WITHDRAW, "reason"): ("What they said", ""),
-    (Act.TELL_AUTHORITY, "evidence"): ("Proof, a reference: theirs, a consignment, a message", "IC-301234-X9Y8"),
-    (Act.TELL_RECIPIENT, "evidence"): ("Proof, where there is one: a reference", "message 17"),
-    (Act.TELL_RECIPIENT, "evidence_sha256"): ("Or a file that proves it: name and SHA-256 are kept", ""),
-    (Act.TELL_AUTHORITY, "evidence_sha256"): ("Or a file that proves it: name and SHA-256 are kept", ""),
+Filled = Mapping[str, str]
+REQUESTS: Final[Mapping[Act, type[Request[Any]]]] = {
+    Act.VERIFY_IDENTITY: VerifyIdentity,
+    Act.ASK_IDENTITY: AskIdentity,
+    Act.CLARIFY: Clarify,
+    Act.CLARIFIED: Clarified,
+    Act.EXTEND: Extend,
+    Act.SEARCH: Search,
+    Act.GRANT: Decide,
+    Act.REFUSE: Decide,
+    Act.RECTIFY: Rectify,
+    Act.TELL_PERSON: Told,
+    Act.TELL_AUTHORITY: Told,
+    Act.TELL_RECIPIENT: Told,
+    Act.WITHDRAW: Withdraw,
+    Act.ERASE: CarryOut,
+    Act.ACKNOWLEDGE: Acknowledge,
+    Act.LETTER: WriteLetter,
 }
-"""What a field of a step's form is called, and its hint."""
+"""What is asked for with a step's form."""
+_CALL: Final = Field(
+    "call",
+    "The call that it is about",
+    hint="25/11, or 25/11 14:30, or with give or take: 25/11 14:30 45m",
+    needed=False,
+)
+OPEN: Final = (
+    *(Field.of(Open, name) for name in ("name", "contact", "numbers", "about")),
+    _CALL,
+    Field.of(Open, "received"),
+)
+_OTHERWISE: Final = {
+    (Act.SEARCH, "call"): replace(_CALL, label="When the call was", hint="25/11, or 25/11 14:30, or 25/11 14:30 45m"),
+    (Act.GRANT, "reasons"): Field("reasons", "A remark for the letter", needed=False),
+    (Act.TELL_RECIPIENT, "evidence"): Field(
+        "evidence", "Proof, where there is one: a reference", hint="message 17", needed=False
+    ),
+}
+"""What of a form is no field of a request, or is another thing in this step."""
 
 
 def form(step: Step) -> list[Field]:
@@ -73,19 +88,15 @@ def form(step: Step) -> list[Field]:
 
 
 def _field(act: Act, field: FormField) -> Field:
-    known = {"on": DAY, "numbers": NUMBERS}.get(field.name)
-    if (act, field.name) not in LABELS and known is not None:
-        return known
-    label, hint = LABELS[act, field.name]
-    choices = NO_YES if field.kind is FieldKind.FLAG else ()
-    return Field(field.name, label, hint=hint, needed=field.needed, choices=choices)
+    known = _OTHERWISE.get((act, field.name))
+    return known or Field.of(REQUESTS[act], field.name, needed=field.needed)
 
 
 async def filled(
     screen: GateScreen,
     title: str,
     fields: Sequence[Field],
-    send: Callable[[Told], Awaitable[Any]],
+    send: Callable[[Filled], Awaitable[Any]],
     *,
     said: str = "",
     act: str = "OK",
@@ -94,7 +105,7 @@ async def filled(
     return await screen.app.push_screen_wait(Ask(title, fields, said=said, act=act, send=send, ready=not fields))
 
 
-def values(told: Told) -> dict[str, Any]:
+def values(told: Filled) -> dict[str, Any]:
     """The fields of a step: texts as they are, ``numbers`` and ``on`` read. Raises ``UsageError``."""
     read: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
     if "numbers" in told:
@@ -117,7 +128,7 @@ async def proven(screen: GateScreen, read: dict[str, Any]) -> dict[str, Any]:
     return read | {"evidence": path.name, "evidence_sha256": await on_thread(partial(files.digest, path))}
 
 
-def opening(told: Told) -> dict[str, Any]:
+def opening(told: Filled) -> dict[str, Any]:
     """The fields of ``request_open``. Raises ``UsageError``."""
     since, until = call_time(told["call"])
     texts = {name: told[name].strip() for name in ("name", "contact", "about")}
@@ -129,7 +140,7 @@ def opening(told: Told) -> dict[str, Any]:
     }
 
 
-def searching(told: Told) -> dict[str, Any]:
+def searching(told: Filled) -> dict[str, Any]:
     """The fields of ``request_search``. Raises ``UsageError``."""
     since, until = call_time(told["call"])
     everything = told["everything"] == YES

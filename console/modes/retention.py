@@ -288,14 +288,14 @@ class Mode(ListMode):
             return
         # whoever asked for a restriction is told before it ends
         told_first = (
-            (Field("told", "Told the person who asked for it, on", hint="25/12, 25 Dec, today"),)
+            (Field.of(HoldRelease, "told_on", needed=True),)
             if row.get("kind") == "restriction" and "-r" in str(row["id"])
             else ()
         )
         next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
 
         async def send(told: Mapping[str, str]) -> HoldReleased:
-            on = told.get("told", "").strip()
+            on = told.get("told_on", "").strip()
             try:
                 day = day_of(on, self._today()) if on else None
             except ValueError:
@@ -305,7 +305,7 @@ class Mode(ListMode):
         answer = await filled(
             self,
             f"Release this {kind(row)[0]}?",
-            (Field("reason", "Reason, kept in the log"), *told_first),
+            (Field.of(HoldRelease, "reason"), *told_first),
             send,
             said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
             f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",

@@ -11,7 +11,7 @@ from console.modes.request_forms import filled
 from console.modes.retention_shown import in_force, kind, target_of
 from console.modes.taking_back import release_again
 from console.theme import PLAIN
-from console.widgets.ask import NO_YES, YES, Field
+from console.widgets.ask import YES, Field
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.errors import RefusedError
@@ -34,6 +34,7 @@ WHY = (
     Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
     Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
 )
+REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference", "restriction"))
 MADE = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
 
 
@@ -60,9 +61,7 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         "Hold this recording" if recording_id else "Hold recordings",
         (
             *which,
-            Field("reason", "Reason"),
-            Field("reference", "Where the matter is kept", hint="case 17/2026"),
-            Field("restriction", "Nobody may open them either: a restriction", choices=NO_YES),
+            *REASONS,
         ),
         send,
         said="What is held is not erased until the hold is released. On a number it holds what is to come too.",
@@ -102,11 +101,7 @@ async def hold_each(screen: GateScreen, field: str, ids: Sequence[str]) -> bool:
     done = await filled(
         screen,
         f"Hold {counted}?",
-        (
-            Field("reason", "Reason"),
-            Field("reference", "Where the matter is kept", hint="case 17/2026"),
-            Field("restriction", "Nobody may open them either: a restriction", choices=NO_YES),
-        ),
+        REASONS,
         send,
         said="A hold on each. What is held is not erased until its hold is released.",
         act=f"Hold {len(ids):,}",

@@ -77,8 +77,10 @@ class Field:
 
 
 def _hint(field: RequestField) -> str:
-    shown = "25/11, 25 Nov, yesterday" if field.kind in (Kind.DAY, Kind.MOMENT) else ", ".join(field.examples)
-    return f"{shown}; empty: {field.absent}" if field.absent else shown
+    shown = ", ".join(field.examples) or ("with commas between" if field.many else "")
+    if field.kind in (Kind.DAY, Kind.MOMENT):
+        shown = "25/11, 25 Nov, yesterday"
+    return "; ".join(filter(None, (shown, field.absent and f"empty: {field.absent}")))
 
 
 Told = Mapping[str, str]

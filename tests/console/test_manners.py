@@ -81,7 +81,7 @@ async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: S
         await pilot.press("R")
         await until(pilot, shows(pilot, "Pause the recording of this call?", "Nothing is kept until"))
         await typed(pilot, "")
-        await until(pilot, shows(pilot, "Why: is needed."))
+        await until(pilot, shows(pilot, "Why, kept in the log: is needed."))
         await typed(pilot, "a card")
         await until(pilot, shows(pilot, "Paused: alice", "alice paused by user:"))
         await pilot.press("R")

@@ -331,7 +331,7 @@ async def test_whoever_asked_for_a_restriction_is_told_before_it_is_released(old
         await until(pilot, shows(pilot, "Release this", "Told the person who asked for it"))
         await fill(pilot, reason="settled")
         await until(pilot, shows(pilot, "Told the person who asked for it, on: is needed"))
-        await fill(pilot, told="today")
+        await fill(pilot, told_on="today")
         await until(pilot, shows(pilot, "Released; undo puts on a new hold like it"))
     assert "told_on" in old.facts("hold_released")[-1]["body"]
 

@@ -42,7 +42,7 @@ class AuditVerify(Request[LogVerified], frozen=True):
         Checkpoints,
         about(
             "Checkpoints kept elsewhere, each as a name and the signed note. The log must have grown from each.",
-            "Checkpoints that you have kept: files, with commas between",
+            "Checkpoints that you have kept",
         ),
     ] = msgspec.field(default_factory=list)
 

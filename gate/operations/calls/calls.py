@@ -200,7 +200,12 @@ class Reveal(Request[Revealed], frozen=True, kw_only=True):
     kind: Annotated[Kind, about("What holds the number.")]
     id: Annotated[Line, about("Its id.", metavar="ID")]
     why: Annotated[
-        Note, about("The reason; it is kept in the log before the number is shown.", "Why", eg=("complaint 17",))
+        Note,
+        about(
+            "The reason; it is kept in the log before the number is shown.",
+            "Why, kept in the log",
+            eg=("complaint 17",),
+        ),
     ]
 
 

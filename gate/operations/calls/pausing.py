@@ -23,14 +23,14 @@ class CallsPause(Request[Kept], frozen=True, kw_only=True):
     """Keep nothing of a call that goes on, until it is resumed or over."""
 
     call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
-    why: Annotated[Note, about("Why; kept in the log.", eg=("a bank card is read out",))]
+    why: Annotated[Note, about("Why; kept in the log.", "Why, kept in the log", eg=("a bank card is read out",))]
 
 
 class CallsResume(Request[Kept], frozen=True, kw_only=True):
     """Record again what was paused so."""
 
     call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
-    why: Annotated[Note, about("Why; kept in the log.", eg=("the bank card is read out",))]
+    why: Annotated[Note, about("Why; kept in the log.", "Why, kept in the log", eg=("the bank card is read out",))]
 
 
 @operation(CallsPause, "calls_pause", roles=FLOOR, running=True)

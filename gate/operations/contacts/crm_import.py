@@ -85,11 +85,15 @@ class ContactsImport(Request[ContactsImported], frozen=True):
             "A phone column by name or number; may be repeated.",
             "Phone columns",
             eg=("phone", "mobile"),
+            absent="those that look like it",
             metavar="NAME",
         ),
     ] = ()
     reference: Annotated[
-        Line, about("The column of the CRM's own id.", "Column of the CRM's own id", eg=("id",), metavar="COLUMN")
+        Line,
+        about(
+            "The column of the CRM's own id.", "Column of the CRM's own id", eg=("id",), absent="none", metavar="COLUMN"
+        ),
     ] = ""
     delimiter: Annotated[
         str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")

@@ -54,6 +54,7 @@ class Rectify(OfRequest, frozen=True, kw_only=True):
         about(
             "A call, recording, consent or objection; repeat for more.",
             "Beside which records: ids of calls, consents …",
+            absent="the request",
             metavar="ID",
             ids=("call", "recording", "consent", "objection"),
         ),
