@@ -64,6 +64,10 @@ class Endpoint:
     def proven(self, claimed_by: str) -> None:
         """This caller has proven itself here."""
 
+    def is_of(self, claimed_by: str) -> bool:
+        """This caller has proven itself by this very connection."""
+        return False
+
     def way(self) -> object:
         """The connection by which something would leave now; None for none."""
         return self

@@ -33,7 +33,7 @@ class InDialog:
             if self._ingress.may_answer(source, endpoint):
                 self._ingress.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
             return
-        if not self.from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
+        if not self.from_peer(leg.peer, leg.may_send_from, request, source, endpoint, leg.flow):
             return
         if leg.flow is not None and leg.peer.claimed_by and endpoint.reliable:  # it may have a new connection
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
@@ -47,13 +47,18 @@ class InDialog:
             self.engine.transactions.feed(request, source, endpoint)
 
     def from_peer(
-        self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint
-    ) -> bool:
-        """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
-        counted."""
+        self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint,
+        flow: Endpoint | None,
+    ) -> bool:  # fmt: skip
+        """The request comes from this side of the call (``has`` knows its hosts, ``flow`` is the connection that it has);
+        else it is answered here, and counted."""
         host = source[0]
         if peer.secure and not endpoint.secure:
             return self._is_foreign(request, source, endpoint)
+        if flow is not None and flow.pbx and endpoint.reliable:
+            return endpoint.pbx == flow.pbx or self._is_foreign(request, source, endpoint)
+        if endpoint.reliable and peer.claimed_by.startswith("account:"):
+            return self._proves(peer, has(host), request, source, endpoint)
         if has(host) or self._ingress.auth.proven.at(peer.claimed_by, host):
             return True
         pbx = self._ingress.pbx(source, endpoint)
@@ -67,6 +72,24 @@ class InDialog:
             self._ingress.challenge(request, source, endpoint, stale=True)
             return False
         return self._is_foreign(request, source, endpoint, wrong=verdict is AuthResult.WRONG)
+
+    def _proves(
+        self, peer: DialogPeer, here: bool, request: SipMessage, source: Address, endpoint: Endpoint
+    ) -> bool:  # fmt: skip
+        """By a connection an account is who has proven itself by that one, or does so now: others may share its
+        address. An ACK cannot be asked for anything, and without a body it changes nothing."""
+        if endpoint.is_of(peer.claimed_by):
+            return True
+        verdict, caller = self._ingress.check(request, source, endpoint)
+        if caller is not None and caller.claimed_by == peer.claimed_by:
+            return True
+        if here and request.method == "ACK" and not request.body:
+            return True
+        if verdict is AuthResult.WRONG or caller is not None or request.method in ("ACK", "CANCEL"):
+            return self._is_foreign(request, source, endpoint, wrong=verdict is AuthResult.WRONG)
+        self.foreign += 1
+        self._ingress.challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+        return False
 
     def _is_foreign(self, request: SipMessage, source: Address, endpoint: Endpoint, *, wrong: bool = False) -> bool:
         """A request that is not from that side of the call: counted, and refused."""

@@ -243,7 +243,7 @@ class Ingress:
             if (
                 leg is not None
                 and parsable(request)
-                and self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint)
+                and self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint, leg.flow)
             ):
                 self.engine.transactions.feed(request, source, endpoint)
         elif request.to_tag and request.method != "CANCEL":
@@ -269,7 +269,7 @@ class Ingress:
         leg = self.engine.transactions.leg_of(request) if pending is None else None
         if pending is not None:
             peer = pending.peer()
-            if not self.inside.from_peer(peer, peer.has, request, source, endpoint):
+            if not self.inside.from_peer(peer, peer.has, request, source, endpoint, pending.endpoint):
                 return
             self.pending.take(pending.call_id)
             self.reply(request, source, endpoint, 200, "OK")
@@ -278,7 +278,7 @@ class Ingress:
         elif self.responses.find(request.key):
             self.reply(request, source, endpoint, 200, "OK")
         elif leg is not None:
-            if not self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
+            if not self.inside.from_peer(leg.peer, leg.may_send_from, request, source, endpoint, leg.flow):
                 return
             if parsable(request):
                 self.engine.transactions.feed(request, source, endpoint)

@@ -18,6 +18,7 @@ from dns.rdtypes.IN.NAPTR import NAPTR
 from dns.rdtypes.IN.SRV import SRV
 
 from gate.sip.message import Address
+from gate.sip.udp import is_here
 
 MOST_SERVERS = 8
 """Of one domain."""
@@ -102,7 +103,7 @@ class Lookup:
     def _usable(self, text: str) -> bool:
         """One host's address, and not this machine's."""
         address = ip_address(text)
-        if address.is_loopback:
+        if address.is_loopback or is_here(text):
             return self._loopback
         return not (address.is_multicast or address.is_unspecified or address.is_link_local or address.is_reserved)
 

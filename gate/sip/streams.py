@@ -72,6 +72,10 @@ class StreamEndpoint(Endpoint):
             self.connection.proven = True
             self.owner.note(self, claimed_by)
 
+    def is_of(self, claimed_by: str) -> bool:
+        """As ``Endpoint.is_of``."""
+        return self.connection is not None and self.owner.is_of(self.connection, claimed_by)
+
     def way(self) -> object:
         """The connection by which something would leave now, or the address that would be connected to."""
         return self.current() or self.back

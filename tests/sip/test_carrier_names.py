@@ -13,6 +13,7 @@ import pytest
 from gate.config import Calling, Config
 from gate.sip import carrier_names, srv
 from gate.sip.srv import Lookup, LookupFailedError
+from gate.sip.udp import local_towards
 from tests.support.dns_server import DnsServer
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Callee, Phone
@@ -153,3 +154,13 @@ def test_a_domain_that_is_unknown_lets_no_call_out(monkeypatch: pytest.MonkeyPat
         phone.dial()
         phone.recv(only="503")
         assert carrier_names.HOLD_SECONDS > 60
+
+
+def test_a_server_that_is_this_machine_by_another_address_is_no_carrier() -> None:
+    """Its calls would come back to the gate."""
+    here = local_towards("192.0.2.1")
+    if here.startswith("127."):
+        pytest.skip("this machine has no other address")
+    records = {SRV: ["1 1 5060 host.carrier.test."], ("host.carrier.test", "A"): [here]}
+    with DnsServer(records) as dns, pytest.raises(LookupFailedError):
+        Lookup(dns.address).servers("carrier.test", "udp")

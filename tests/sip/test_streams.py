@@ -440,3 +440,69 @@ def test_a_renewed_certificate_is_shown_and_a_bad_one_is_not(tmp_path: Path, mon
         until(lambda: shown() != first)
         until(lambda: not line.running.line.warnings())
         assert key.exists()
+
+
+def set_up_by(line: Streaming, phone: StreamPhone) -> None:
+    """A call of an account's, connected."""
+    dialog = phone.dialog = phone.new_dialog()
+    phone.send(phone.request("INVITE", dialog, body=sdp()))
+    asked = phone.recv(only="401")
+    dialog.cseq += 1
+    phone.send(signed(phone, "INVITE", asked, phone.request("INVITE", dialog, body=sdp())))
+    line.callee.ring()
+    line.callee.pick_up()
+    phone.ack(phone.recv(only="200"))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_another_connection_of_the_same_host_ends_no_call_until_it_proves_who_it_is(
+    transport: str, tmp_path: Path
+) -> None:
+    """Whoever shares an office's address may know the ids of a call."""
+    with Streaming(tmp_path, pbx=False, accounts=(ALICE,)) as line:
+        phone = line.phone(transport)
+        set_up_by(line, phone)
+        stranger = line.phone(transport)
+        for method in ("BYE", "INFO", "INVITE"):
+            stranger.send(phone.next(method, body=sdp() if method == "INVITE" else ""))
+            asked = stranger.recv(only="401")
+        stranger.send(phone.request("ACK", phone.dialog, body=sdp(4711)))
+        assert "hung_up" not in line.call_manager.kinds()
+        bye = phone.next("BYE")
+        stranger.send(signed(stranger, "BYE", asked, bye))
+        assert stranger.recv(only="200")
+        assert line.callee.recv(PATIENCE, only="BYE")
+
+
+def test_another_connection_cancels_nothing(tmp_path: Path) -> None:
+    with Streaming(tmp_path, pbx=False, accounts=(ALICE,)) as line:
+        phone = line.phone("tls")
+        dialog = phone.dialog = phone.new_dialog()
+        phone.send(phone.request("INVITE", dialog, body=sdp()))
+        asked = phone.recv(only="401")
+        dialog.cseq += 1
+        phone.send(signed(phone, "INVITE", asked, phone.request("INVITE", dialog, body=sdp(), branch="z9hG4bKthis")))
+        line.callee.ring()
+        stranger = line.phone("tls")
+        stranger.send(phone.request("CANCEL", dialog, branch="z9hG4bKthis"))
+        assert stranger.recv().code == 403
+        phone.send(phone.request("CANCEL", dialog, branch="z9hG4bKthis"))
+        assert phone.recv(only="487")
+
+
+def test_a_call_of_a_pbx_with_a_certificate_is_ended_with_it_alone(tmp_path: Path) -> None:
+    own = certificate(tmp_path / "pbx", "pbx.invalid")
+    pbx = Pbx("office", presentation=PRESENTED, certificate=str(own[0]))
+    with Streaming(tmp_path, certified=(pbx,), accounts=(ALICE,)) as line:
+        trusted = line.phone("tls", tls=trusting(line.pem, own=own))
+        trusted.dial()
+        line.callee.ring()
+        line.callee.pick_up()
+        trusted.ack(trusted.recv(only="200"))
+        nobody = line.phone("tls")
+        bye = trusted.next("BYE")
+        nobody.send(bye)
+        assert nobody.recv().code == 403
+        again = line.phone("tls", tls=trusting(line.pem, own=own))
+        again.send(bye)
+        assert again.recv(only="200")
