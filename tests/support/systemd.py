@@ -1,0 +1,75 @@
+"""A systemd of a test's own: the first process of namespaces that hold its processes, mounts and cgroups, and go with
+it. The network is the machine's, so that peers on loopback reach its services."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import PATIENCE, until
+
+PROGRAM = "/usr/lib/systemd/systemd"
+BOOT = f"""set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+umount -R /sys/fs/cgroup 2>/dev/null || true
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir -p /run/systemd/system
+cp "$1"/* /run/systemd/system/
+export container=test
+exec {PROGRAM} --system --unit=idle.target --log-target=null
+"""
+"""Nothing of the machine's own units is started: the target wants none."""
+NEEDS_SYSTEMD = pytest.mark.skipif(
+    os.geteuid() != 0 or not Path(PROGRAM).exists() or shutil.which("nsenter") is None,
+    reason="starts a service manager: needs root, systemd and nsenter",
+)
+
+
+class Systemd:
+    """One that runs."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def ctl(self, *words: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+        """``systemctl`` of it."""
+        command = ["nsenter", "-t", str(self.pid), "-m", "-p", "--", "systemctl", "--no-pager", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+
+    def show(self, unit: str, *names: str) -> dict[str, str]:
+        """Properties of a unit."""
+        lines = self.ctl("show", unit, *(f"--property={name}" for name in names)).stdout.splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+
+@contextmanager
+def systemd(units: Path) -> Iterator[Systemd]:
+    """One with the unit files of a folder. Skips where this machine lets nobody start it."""
+    (units / "idle.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    names = ("--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
+    process = subprocess.Popen(
+        ["unshare", *names, "sh", "-c", BOOT, "boot", str(units)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+        def up() -> int:
+            if process.poll() is not None:
+                assert process.stderr is not None
+                pytest.skip(f"no service manager can be started here: {process.stderr.read()[-300:]}")
+            child = children.read_text().split()
+            found = Systemd(int(child[0])) if child else None
+            return found.pid if found and found.ctl("show", "--property=Version").returncode == 0 else 0
+
+        yield Systemd(until(up, "systemd does not answer"))
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
