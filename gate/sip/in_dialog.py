@@ -50,8 +50,8 @@ class InDialog:
         self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint,
         flow: Endpoint | None,
     ) -> bool:  # fmt: skip
-        """The request comes from this side of the call (``has`` knows its hosts, ``flow`` is the connection that it has);
-        else it is answered here, and counted."""
+        """The request comes from this side of the call (``has`` knows its hosts, ``flow`` is the connection that it
+        has); else it is answered here, and counted."""
         host = source[0]
         if peer.secure and not endpoint.secure:
             return self._is_foreign(request, source, endpoint)
