@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from gate.errors import StoreError
 from gate.store.fold import number_hash
@@ -34,6 +36,12 @@ _PRAGMAS = (
 )
 
 
+_STATEMENTS: Final = 512
+"""Statements that a writer keeps, ready to be asked again."""
+_trim: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Of the GNU C library (malloc_trim(3))."""
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open (or make) the database and bring its tables up to date. The connection belongs to the calling thread.
 
@@ -44,7 +52,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreError(f"cannot open {path}: {error.strerror}", hint="does the data folder exist, for us?") from error
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=_STATEMENTS)
     try:
         for pragma in _PRAGMAS:
             connection.execute(pragma).fetchall()
@@ -85,3 +93,15 @@ def check_pepper(connection: sqlite3.Connection, pepper: bytes) -> None:
             "the key of the number hashes is not the one that this evidence was kept with",
             hint="restore the key that belongs to this database: without it nobody can tell who objected",
         )
+
+
+def forget(connection: sqlite3.Connection) -> None:
+    """Let go of what a connection has in memory: the statements that it keeps hold what was bound to them last, and its
+    pages what stood in them. What this process has freed goes back to the system, so that no answer that was given is
+    left there; a few that share a page with something in use stay until that is written over. Raises
+    ``sqlite3.Error``."""
+    for number in range(_STATEMENTS):  # there is no other way to have them let go
+        connection.execute(f"SELECT {number}").fetchall()
+    connection.execute("PRAGMA shrink_memory").fetchall()
+    if _trim is not None:
+        _trim(0)

@@ -63,3 +63,15 @@ def test_another_lock_is_waited_for_as_before(store, read):
     assert store._wait(lambda connection: connection.execute("PRAGMA busy_timeout").fetchone(), 5, alone=True) == (
         5000,
     )
+
+
+def test_what_was_bound_to_statements_that_are_kept_is_let_go(store):
+    """A statement that waits to be asked again holds the values of the last time: a name that was erased since."""
+    put(store, decision("c1", PERSON))
+    kept = store.alone(lambda connection: connection.execute("SELECT sql FROM sqlite_stmt").fetchall())
+    assert any(sql.startswith("INSERT INTO facts") for (sql,) in kept)
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
+    assert store.scrub()
+    kept = store.alone(lambda connection: connection.execute("SELECT sql FROM sqlite_stmt").fetchall())
+    assert not [sql for (sql,) in kept if "?" in sql]
+    put(store, decision("c2", PERSON))
