@@ -58,6 +58,7 @@ def test_prometheus_takes_the_rules() -> None:
 WELL = {
     'up{job="dialgate"}': 1,
     "dialgate_called_against_refusal": 0,
+    "dialgate_one_sided_talks": 0,
     "dialgate_recorder_up": 1,
     'dialgate_trunk_up{trunk="carrier"}': 1,
     "dialgate_refused_without_evidence_total": 7,
@@ -80,6 +81,7 @@ WELL = {
 SICK = {
     "DialgateAway": ('up{job="dialgate"}', "0x40"),
     "DialgateCalledAgainstRefusal": ("dialgate_called_against_refusal", "1x40"),
+    "DialgateOneSidedTalk": ("dialgate_one_sided_talks", "1x40"),
     "DialgateRecorderDown": ("dialgate_recorder_up", "0x40"),
     "DialgateTrunkDown": ('dialgate_trunk_up{trunk="carrier"}', "0x40"),
     "DialgateWithoutEvidence": ("dialgate_refused_without_evidence_total", "7x25 8x15"),

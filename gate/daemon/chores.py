@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.errors import GateError, RefusedError
-from gate.operations.calls import against_refusal
+from gate.operations.calls import against_refusal, one_sided
 from gate.operations.lists import objections
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.snapshot_store import prune
@@ -70,6 +70,7 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[M
         age = folder.clock.now() - datetime.fromisoformat(checkpoint["at"])
         metrics.checkpoint_age.set(age.total_seconds())
     metrics.called_against_refusal.set(against_refusal.count(folder))
+    metrics.one_sided_talks.set(one_sided.count(folder))
     counted = objections.held(folder)
     for trunk in folder.config.trunk:
         metrics.objections_held.labels(trunk.name).set(counted.get(trunk.name, 0))

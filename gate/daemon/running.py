@@ -48,6 +48,7 @@ from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.against_refusal import alarms
+from gate.operations.calls.one_sided import one_sided_warnings
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.ingest.folder import IngestFolder
 from gate.operations.keys.dropping import drop_again
@@ -202,6 +203,7 @@ class GateProcess:
             },
             warnings=lambda: [
                 *alarms(self._folder),
+                *one_sided_warnings(self._folder),
                 *reminders(self._config, self._folder.today()),
                 *jumps(self._at_line.usage()),
             ],

@@ -379,7 +379,8 @@ class CallEffects:
 
     def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
         talked = session.talked(elapsed(self._clock))
-        body = closing(session.id, closed or empty(session.recording_id), talked=talked)
+        done = closed or empty(session.recording_id)
+        body = closing(session.id, done, talked=talked, silent=session.unheard(done.packets))
         return session.fact(body, self._clock.now(), subject=session.recording_id)
 
     def _finish(self, session: CallSession) -> None:

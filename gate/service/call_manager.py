@@ -34,7 +34,7 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept
-from gate.core.facts.calls import LegsEnded
+from gate.core.facts.calls import LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
 from gate.core.record import refusal
 from gate.core.terms import Decision, Reason, Verdict
@@ -260,6 +260,13 @@ class CallManager:
         self._usage.over(session, self._clock.now())  # the account may dial again
         self._tell(session, CallerLeft())
         return True
+
+    def one_sided(self, call_id: str, side: str) -> None:
+        """Somebody is not heard, and not recorded."""
+        if session := self._sessions.get(call_id):
+            session.silent, seconds = side, session.talked(elapsed(self._clock))
+            log.warning("one_sided", call=call_id, side=side, by=session.actor)
+            self._retry_queue.keep(session.fact(OneSided(side=side, seconds=seconds), self._clock.now()))
 
     def unanswered(self, count: int) -> None:
         """Strangers were left without an answer."""

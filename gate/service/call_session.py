@@ -70,6 +70,8 @@ class CallSession:
     receipt_made: bool = False
     joined: float | None = None
     """When the parties were joined (``gate.clock.elapsed``)."""
+    silent: str = ""
+    """The side that nothing came from in the first seconds of the talk."""
     parted: float | None = None
     """When they were parted, likewise: a goodbye, the code of a receipt or a slow disk may follow."""
     ended_at: datetime | None = None
@@ -198,6 +200,12 @@ class CallSession:
             seconds=self.talked(now),
             bridged=self.connected_at is not None and self.call.cause not in NOBODY,
         )
+
+    def unheard(self, packets: Mapping[str, int]) -> str:
+        """The side that nothing came from in the whole talk, by how many packets of each are recorded."""
+        sides = ("caller", "callee") if self.silent == "both" else (self.silent,)
+        silent = [side for side in sides if side and not packets.get(side)]
+        return silent[0] if len(silent) == 1 else "both" if silent else ""
 
     def talked(self, now: float) -> float:
         """Seconds for which the parties have heard each other."""

@@ -109,6 +109,9 @@ class Metrics:
         self.called_against_refusal = gauge(
             "called_against_refusal", "Calls of the last 7 days that were made although the gate had refused them"
         )
+        self.one_sided_talks = gauge(
+            "one_sided_talks", "Talks of the last day that began without audio of one side or both"
+        )
         self.objections_held = gauge(
             "objections_held", "Objections of the last day that callers made by key, held for review", "trunk"
         )

@@ -118,10 +118,10 @@ def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
 
 
 def closing(
-    call_id: str, closed: RecordingClosed, *, talked: float | None = None, **more: str
+    call_id: str, closed: RecordingClosed, *, talked: float | None = None, silent: str = "", **more: str
 ) -> facts.RecordingClosed:
     """What is kept of a closed recording; ``talked``: seconds for which the parties have heard each other, where that
-    is known; ``more``: ``ended_by``."""
+    is known; ``silent``: the side that nothing came from; ``more``: ``ended_by``."""
     without = sum(end - start for start, end in (*closed.gaps, *closed.lost))
     kept = max(0.0, closed.seconds - without)
     return facts.RecordingClosed(
@@ -137,5 +137,6 @@ def closing(
         kept=round(kept if talked is None else min(kept, talked), 3),
         talked=UNSET if talked is None else talked,
         lost=[list(span) for span in closed.lost] or UNSET,
+        silent=silent or UNSET,
         **more,
     )

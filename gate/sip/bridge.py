@@ -374,6 +374,8 @@ class Bridge:
         else:
             self.caller.recvEvent(CCEventConnect((200, "OK", body)))
         self.keep_legs()
+        if not self.route.emergency:
+            self.liveness.joined()
 
     def hang_up(self, why: str) -> None:
         """End both legs; the call manager knows, so no event tells it."""

@@ -252,3 +252,4 @@ class CallInBridge(Bridge):
         if self.phase == "answered" and not self.caller.over:
             self.phase = "connected"
             self.keep_legs()
+            self.liveness.joined()

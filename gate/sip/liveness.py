@@ -9,6 +9,9 @@ One of whom alone nothing has come for ``sip.dead_peer_seconds`` may be on mute,
 cannot say so. It is asked by OPTIONS, and where it answers nothing to that, by what every phone answers: a refresh of
 the session (UPDATE, or a re-INVITE with what was agreed last). Without an answer to either it is gone.
 
+Nothing at all from a side in the first seconds of a talk is no end but an alarm (``one_sided``): a NAT, a firewall or a
+wrong address keeps one from being heard, and from being recorded.
+
 A peer that knows no such call (481) is gone (RFC 3261 12.2.1.2). Every request of a peer inside the dialog, a refresh
 of its session timer (RFC 4028) among them, is a sign of life.
 """
@@ -32,6 +35,8 @@ CHECKS = 4
 """How often audio is looked at in ``sip.dead_peer_seconds``."""
 ACK_WAITS = 1.0
 """Seconds in which audio must come from a caller that never acknowledged our answer."""
+ONE_SIDED_SECONDS = 5.0
+"""How long after the parties were joined it is looked whether both have sent audio since."""
 Counts = tuple[int, int] | None
 """RTP packets so far from the caller and from the callee; None where the relay cannot tell."""
 
@@ -72,6 +77,24 @@ class LivenessCheck:
             self._leg(side).on_request = lambda side=side: self.heard(side)
         self._bridge.caller.on_no_ack = self._unacknowledged
         self._later()
+
+    def joined(self) -> None:
+        """The parties hear each other from now on: both are to be heard."""
+        self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(self._talk_begins))
+
+    def _talk_begins(self, before: Counts) -> None:
+        def counted(now: Counts) -> None:
+            if self._bridge.phase == "over" or before is None or now is None or self._held:
+                return
+            silent = [side for side, was, there in zip(self._peers, before, now, strict=True) if was == there]
+            if silent:
+                side = silent[0] if len(silent) == 1 else "both"
+                self._bridge.engine.events.one_sided(self._bridge.id, side)
+
+        def look() -> None:
+            self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(counted))
+
+        self._timers["one-sided"] = self._bridge.engine.after(ONE_SIDED_SECONDS, self._bridge.safely(look))
 
     def stop(self) -> None:
         """The call is over."""

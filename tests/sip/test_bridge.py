@@ -477,6 +477,26 @@ def test_a_phone_on_mute_that_answers_no_options_and_takes_a_refresh_goes_on():
         assert call.callee.quiet(0.05)
 
 
+@pytest.mark.parametrize(("talking", "silent"), [("caller", "callee"), ("callee", "caller"), ("", "both")])
+def test_a_side_of_which_nothing_comes_in_a_talk_is_told_of(monkeypatch, talking, silent):
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.5)
+    with Call(sip={"dead_peer_seconds": 300}) as call:
+        call.running.relay.talking |= {talking} - {""}
+        call.set_up()
+        assert call.call_manager.wait("one_sided", PATIENCE)[2:] == (silent,)
+        assert "hung_up" not in call.call_manager.kinds()
+
+
+def test_a_talk_of_both_is_not_one_sided(monkeypatch):
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.2)
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.running.relay.talking |= {"caller", "callee"}
+        call.set_up()
+        while call.running.relay.looks < 6:
+            assert call.phone.quiet(0.05)
+        assert "one_sided" not in call.call_manager.kinds()
+
+
 def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():
     with Call(sip={"dead_peer_seconds": 1}) as call:
         call.set_up()

@@ -189,6 +189,9 @@ class ScriptedCallManager:
     def withdrawn(self, call_id: str) -> None:
         self._see("withdrawn", call_id)
 
+    def one_sided(self, call_id: str, side: str) -> None:
+        self._see("one_sided", call_id, side)
+
     def ringing(self, call_id: str) -> None:
         self._see("ringing", call_id)
 

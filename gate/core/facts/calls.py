@@ -171,6 +171,16 @@ class Unrecorded(Body, frozen=True, kw_only=True):
     why: Annotated[Code, Column("unrecorded_why")]
 
 
+@fact("one_sided", Subject.CALL)
+class OneSided(Body, frozen=True, kw_only=True):
+    """Nothing came from one side, or from both, since the parties were joined."""
+
+    side: Code
+    """``caller``, ``callee`` or ``both``."""
+    seconds: float
+    """Of the talk, until it was looked."""
+
+
 @fact("transferred", Subject.CALL)
 class Transferred(Body, frozen=True, kw_only=True):
     """The callee of a call goes over to another call."""

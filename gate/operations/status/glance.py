@@ -13,6 +13,7 @@ from gate.errors import GateError
 from gate.exports.letter_copies import outdated
 from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import lookup_warnings
+from gate.operations.calls.one_sided import one_sided_warnings
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
@@ -181,6 +182,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
         *held_warnings(folder),
+        *one_sided_warnings(folder),
         *folder.gate.warnings(),
     ]
 
