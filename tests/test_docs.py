@@ -27,6 +27,7 @@ from gate.core.terms import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
+from gate.operations.status.trunk_tests import Outcome
 from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page
@@ -139,6 +140,8 @@ def test_configuration_keys_exist() -> None:
 
 REFUSALS = ("no_such_call", "recorded_already", "other_number")
 """Of recordings that are handed in."""
+TESTS = tuple(Outcome)
+"""What a test of a phone system comes to."""
 SESSIONS = ("recording_closed", "recording_paused", "recording_resumed", "recorder_failed", "ended_by")
 """Of recording sessions, in the log."""
 
@@ -157,6 +160,7 @@ def _words() -> set[str]:
         *fields,
         *REFUSALS,
         *SESSIONS,
+        *TESTS,
         "recording_opened",
         "called_against_refusal",
         "called_against_refusal_at",

@@ -126,6 +126,7 @@ def test_the_configuration_page_has_every_key_with_its_default() -> None:
         "carriers",
         "http-api",
         "recordings-from-elsewhere",
+        "second-trunks",
         "siprec",
     )
     text = "".join(page(each).text for each in pages)

@@ -15,6 +15,7 @@
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
   ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``, ``proposals``,
   ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``), ``demo``
+- ``trunk_test``  whether a phone system obeys a refusal: a listener in the place of its second trunk
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``audit_bundles``: bundles for auditors
 - ``backups``   backup and restore; ``reveal``: a number in full

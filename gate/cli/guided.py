@@ -138,7 +138,7 @@ def _phones(asking: Asking) -> None:
     while True:
         known = values["account"] or values["pbx"]
         kind = click.prompt(
-            "Add a softphone, a PBX, or go on",
+            "Add a softphone (or a phone system that signs in), a PBX, or go on",
             type=click.Choice(["softphone", "pbx", "go on"]),
             default="go on" if known else "softphone",
             err=True,
@@ -166,6 +166,8 @@ def _softphone(asking: Asking) -> dict[str, Any]:
         return name
 
     made["username"] = asking.until("Its name", read_name)
+    if click.confirm("Is it a phone system, which may have another trunk?", False, err=True):
+        made |= {"phone_system": True, "refusal": _refusal()}
     return _who_calls(asking, "account", made)
 
 
@@ -190,7 +192,7 @@ def _refusal() -> int:
         default="other",
         err=True,
     )
-    say(f"  Refused calls get {PHONE_SYSTEMS[system]}, upon which it should give up: test that no other trunk rings.")
+    say(f"  Refused calls get {PHONE_SYSTEMS[system]}, upon which it should give up. Test it: dialgate trunk-test")
     return PHONE_SYSTEMS[system]
 
 

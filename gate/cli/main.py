@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),
     "restore": ("gate.cli.backups:restore", "A backup put back whole, and what was erased since erased again."),
     "config": ("gate.cli.settings", "The configuration: show."),
+    "trunk-test": ("gate.cli.trunk_test", "Does a phone system obey a refusal, or does its next trunk ring?"),
     "edge": ("gate.cli.edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),

@@ -58,6 +58,9 @@ def lines(answer: Row) -> Iterator[str]:
             f"{each['service_percent_today']} % of {each['calls_today']:,} calls service, "
             f"{each['listed_service_today']:,} of them to numbers that are listed or have objected"
         )
+    for each in answer.get("trunk_tests", ()):
+        tested = f"{each['outcome'].replace('_', ' ')}, {local(each['at'])}" if each["at"] else "never"
+        yield f"{each['claimed_by']}: test that it obeys a refusal: {tested}"
     for each in answer.get("redirects", ()):
         yield (
             f"calls of {each['name']} are redirected, not carried: "

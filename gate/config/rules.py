@@ -313,6 +313,9 @@ def _calling(calling: Calling) -> Iterator[Fault]:
             ("calling", "registers"),
             f"a live gate screens against both; add {' and '.join(sorted(lacking))} (PECR reg 21)",
         )
+    if not numbers.is_drama(calling.test_number):
+        text = 'is none of the numbers kept for drama; leave it out, or write one such as "+441632960999"'
+        yield Fault(("calling", "test_number"), f'"{calling.test_number}" {text}')
     yield from at_least(calling, "calling", 0, "redial_hours", *ATTEMPTS)
 
 

@@ -17,6 +17,7 @@ from gate.config.ingest import Ingest
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 from gate.config.siprec import Siprec
+from gate.core.rules import TEST_NUMBER
 
 
 class Firm(Section, frozen=True):
@@ -88,7 +89,8 @@ class Sip(Section, frozen=True):
     session_seconds: int = 1800
     """How long a session holds without a refresh (RFC 4028), where the peer knows timers; 0: none is asked for."""
     refusal: int = 603
-    """The SIP code that refuses a call of an account that names none, and of whoever the gate does not know."""
+    """The SIP code that refuses a call of an account that names none. Whoever the gate does not know gets it too, and
+    600 in place of 603 where there is a phone system: it may be that one, with a wrong password."""
 
 
 class Account(Section, frozen=True):
@@ -115,8 +117,11 @@ class Account(Section, frozen=True):
     service_percent: int = 50
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
     refusal: int = 0
-    """The SIP code that refuses its calls; that of ``sip.refusal`` where 0. A phone system that signs in as an account
-    needs one that it does not take for a reason to dial its next trunk: 600."""
+    """The SIP code that refuses its calls. 0: that of ``sip.refusal``, of a ``phone_system`` 600, upon which it gives
+    up and does not dial its next trunk."""
+    phone_system: bool = False
+    """It is a phone system that signs in, and may have another trunk: 600 refuses its calls where ``refusal`` is 0, and
+    it is to be tested (``dialgate trunk-test``)."""
     overflow: bool = False
     """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
     strip: str = ""
@@ -257,6 +262,9 @@ class Calling(Section, frozen=True):
     registers: tuple[str, ...] = ("tps", "ctps")
     redial_hours: int = 72
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    test_number: str = TEST_NUMBER
+    """Refused whoever dials it, E.164: ``dialgate trunk-test`` has it dialled. One of those kept for drama, at which
+    nobody is reached."""
     attempts_at_once: int = 1
     """Attempts at one number that may be in hand, of the whole firm: they ring or talk (LAW 3.6); 0: no bound."""
     attempts_a_minute: int = 2

@@ -27,6 +27,9 @@ DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 
+TEST_NUMBER: Final = "+441632960999"
+"""One that Ofcom keeps for drama (LAW 6.5): where a phone system passes the gate with it, nobody is reached."""
+
 LONGEST_CONSENT: Final = 120
 """Months; nobody remembers longer what they agreed to."""
 
@@ -76,6 +79,8 @@ class Rules:
     attempts: AttemptLimits = AttemptLimits()
     """How often one number may be tried."""
     allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
+    test_number: str = TEST_NUMBER
+    """E.164; always refused."""
     live: bool = True
     """A live gate refuses the drama ranges (LAW 6.5)."""
     emergency_numbers: frozenset[str] = frozenset()

@@ -117,7 +117,7 @@ def _answer(
     if now.utcoffset() is None:
         raise ValueError("now must be aware: the machine's own time zone decides nothing")
     local = now.astimezone(rules.timezone)
-    blocked = _destination(number, rules) or _identity(attempt, rules)
+    blocked = _test(number, rules) or _destination(number, rules) or _identity(attempt, rules)
     if blocked:
         return blocked
     held = covering(live_consents(consents, now), attempt.topic)
@@ -145,6 +145,11 @@ def _answer(
     if consent:
         return _Answer(Reason.CONSENTED, consent_id=consent.id)
     return _Answer(Reason.NOT_LISTED)
+
+
+def _test(number: Number | NumberRefused, rules: Rules) -> _Answer | None:
+    """The number by which a phone system is tested: refused whoever dials it, for whatever purpose."""
+    return _Answer(Reason.TEST_CALL) if isinstance(number, Number) and number.e164 == rules.test_number else None
 
 
 def _destination(number: Number | NumberRefused, rules: Rules) -> _Answer | None:

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     OUTSIDE_COVERAGE = "outside_coverage"
     OUTSIDE_HOURS = "outside_hours"
     DESTINATION_NOT_ALLOWED = "destination_not_allowed"
+    TEST_CALL = "test_call"
     IDENTITY_WITHHELD = "identity_withheld"
     CLI_NOT_OWNED = "cli_not_owned"
     NUMBER_INVALID = "number_invalid"

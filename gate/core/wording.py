@@ -30,6 +30,8 @@ _SENTENCES: Final = {
     "so we cannot know whether it is listed: do not call it.",
     Reason.OUTSIDE_HOURS: "It is outside our calling hours: call later.",
     Reason.DESTINATION_NOT_ALLOWED: "Calls to this kind of number are not allowed.",
+    Reason.TEST_CALL: "This number is refused always, to test that the phone system gives up then: no other trunk may "
+    "ring.",
     Reason.IDENTITY_WITHHELD: "This call would hide our number, and calls must show it: ask for a number to be set.",
     Reason.CLI_NOT_OWNED: "The number this call would show is not one of ours that may be shown: "
     "ask for the right one to be set.",

@@ -31,6 +31,7 @@ def rules_of(config: Config) -> Rules:
             pensions_authorised=bool(config.firm.pensions_authorisation.strip()),
             redial=timedelta(hours=calling.redial_hours),
             attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
+            test_number=calling.test_number,
             live=calling.live,
             emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
             block=frozenset(calling.block),

@@ -30,7 +30,7 @@ from gate.operations.requests import (
     searching,
 )
 from gate.operations.retention import holds, schedule, terms
-from gate.operations.status import glance, session
+from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     article30,
@@ -76,6 +76,7 @@ _MODULES: Final = (
     screening_log,
     searching,
     terms,
+    trunk_tests,
     verifying,
     wraps,
 )

@@ -25,6 +25,7 @@ How a call comes in and goes out::
 - ``rate_limit``        how often unproven addresses are answered; ``password_lockout``: wrong passwords
 - ``peers``             who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``           INVITEs that wait for the call manager's decision
+- ``phone_systems``     which code refuses whose calls
 - ``response_cache``    responses kept for retransmissions; refusals
 - ``auth``              digest authentication and PBX addresses
 - ``registrar``         REGISTER

@@ -36,6 +36,7 @@ from gate.sip.loop_detection import passed_through
 from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, for_ack, parse
 from gate.sip.multipart import unpack
 from gate.sip.pending import Pending, PendingCalls
+from gate.sip.phone_systems import PhoneSystems
 from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.recording_sessions import CAPABLE
@@ -68,6 +69,7 @@ class Ingress:
         self.inside = InDialog(self)
         self._claims = PurposeClaims(engine.config)
         self.away = SendingAway(self)
+        self.phone_systems = PhoneSystems(engine.config)
         self._edge = EdgeDoor(engine.config, engine.flood_filter)
         self._methods: dict[str, Callable[[SipMessage, Address, Endpoint], None]] = {
             "INVITE": self._invite,
@@ -157,17 +159,14 @@ class Ingress:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
 
-    def refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
-        """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
-        known = caller or self.pbx(source, endpoint) or self.auth.pbx_at(source)
-        return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
-
     def refused_with(
         self, request: SipMessage, caller: ProvenCaller | None, source: Address, endpoint: Endpoint
     ) -> int:
-        """The code that refuses this INVITE. A call for help that the gate does not carry has to go by the phone
-        system's next trunk (LAW 3.5): no code upon which that gives up."""
-        code = self.refusal_of(caller, source, endpoint)
+        """The code that refuses this INVITE; of one who has not proven anything, that of its address. A call for help
+        that the gate does not carry has to go by the phone system's next trunk (LAW 3.5): no code upon which that gives
+        up."""
+        known = caller or self.pbx(source, endpoint) or self.auth.pbx_at(source)
+        code = self.phone_systems.code(known.who if known else None, request)
         return NEXT_TRUNK if code != PHONES and _asks_for_help(request, caller) else code
 
     def _fault(
@@ -374,14 +373,21 @@ class Ingress:
 
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """An unknown caller: a carrier may call in; anybody else is challenged."""
-        if verdict is not AuthResult.CHALLENGE or not self.engine.calls_in.took(request, source, endpoint):
+        if verdict is AuthResult.CHALLENGE and self.engine.calls_in.took(request, source, endpoint):
+            return
+        if self.engine.config.account:
             self.challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+        elif self.rate_limit.allow(source, RequestKind.PASSWORD):
+            self._ask(
+                request, source, endpoint, None, False
+            )  # a challenge, upon which a phone system dials on, is idle
 
     def _ask(
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
         refused = self.refused_with(request, caller, source, endpoint)
+        refused = refused if caller is not None else self.phone_systems.stranger(refused)
         overflow = caller is not None and caller.who.overflow
         clear = in_clear(caller, endpoint)
         if caller is not None:

@@ -104,6 +104,7 @@ class SipLine:
         flows = self._engine.flows.items() if self._engine else ()
         why = dict(self._engine.names.why) if self._engine else {}
         told += [f"The domain of the trunk {name} cannot be looked up: {each}" for name, each in why.items()]
+        told += self._engine.ingress.phone_systems.warnings() if self._engine else []
         return told + [
             f"There is no connection to the trunk {name}: {flow.why_down}" for name, flow in flows if flow.why_down
         ]

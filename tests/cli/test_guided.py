@@ -39,6 +39,8 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("go on")
     terminal.answer("Its name", "0123 456")
     terminal.answer("Its name", "alice")
+    terminal.answer("Is it a phone system", "y")
+    terminal.answer("Which phone system", "3cx")
     terminal.answer("calls show", "01632 960100")
     terminal.answer("calls are for", "service")
     terminal.answer("go on", "pbx")
@@ -76,6 +78,7 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     assert (config.trunk[0].address, config.trunk[0].username) == ("127.0.0.1:5070", "webeo")
     assert (folder / config.trunk[0].password_file).read_text() == "a secret of the carrier\n"
     assert [(a.username, a.presentation, a.purpose) for a in config.account] == [("alice", "+441632960100", "service")]
+    assert [(a.phone_system, a.refusal) for a in config.account] == [(True, 486)]
     assert [(p.name, p.addresses, p.presentation, p.refusal) for p in config.pbx] == [
         ("office", ("192.0.2.0/24", "127.0.0.9"), "+442079460000", 486)
     ]
@@ -154,6 +157,7 @@ def softphone(terminal: Terminal, *names: str) -> None:
     terminal.answer("go on")
     for name in names:
         terminal.answer("Its name", name)
+    terminal.answer("Is it a phone system")
     terminal.answer("calls are for")
     terminal.answer("go on")
 

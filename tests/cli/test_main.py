@@ -30,6 +30,7 @@ DESIGNED = {
     "status": set(),
     "check": set(),
     "edge": {"config"},
+    "trunk-test": set(),
     "screen": set(),
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},

@@ -195,6 +195,8 @@ async def test_each_sentence_of_status_has_its_word_and_place() -> None:
     for text, word, mode in (
         ("TPS supports calls for 3 days more. Import a newer file: dialgate register import", "TPS", "registers"),
         ("The log did not hold on 2026-03-02 10:00:05 GMT: dialgate audit verify", "LOG DID NOT HOLD", "audit"),
+        ("trunk:office: that it obeys, was never tested: dialgate trunk-test office", "office 2nd trunk", "live"),
+        ("2 calls were made against refusals: dialgate calls show x", "CALLED ALL THE SAME", "calls"),
         ("Requests overdue: 2. dialgate request list", "OVERDUE", "requests"),
         ("The trunk first is down: it does not answer OPTIONS, or says 503", "trunk first", "live"),
         ("The log has not been signed since 2026-03-02 10:00 UTC: disk full. After an hour", "LOG NOT SIGNED", "audit"),

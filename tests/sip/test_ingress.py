@@ -215,7 +215,8 @@ def test_guessing_passwords_is_slowed_down():
 
 
 def test_strangers_are_challenged_and_slowed_down():
-    with RunningLine(config_for("127.0.0.2:9", pbx=False)) as running, Phone(running.address) as phone:
+    config = config_for("127.0.0.2:9", pbx=False, accounts=(Account("alice", "x", PRESENTED),))
+    with RunningLine(config) as running, Phone(running.address) as phone:
         phone.dial()
         assert phone.recv().code == 401
         for _ in range(300):

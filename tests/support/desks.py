@@ -514,6 +514,7 @@ class SmallDesk:
             "last_hour": {},
             "registers": [],
             "alarms": [],
+            "trunk_tests": [],
             "warnings": [],
             "line": {},
             "usage": [],

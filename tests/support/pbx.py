@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.support.sip_peer import Heard, Phone
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_peer import Dialog, Heard, Phone, sdp
 from tests.support.waiting import PATIENCE
 
 _FREEPBX_GIVES_UP = frozenset({404, 410, 480, 484, 486, 600, 604})
@@ -71,3 +72,57 @@ class Pbx:
                     if self.goes_on(heard.code):
                         self.second_trunk.append(self._number)
                     return heard
+
+
+@dataclass
+class Asterisk:
+    """FreePBX's macro-dialout-trunk on an Asterisk with two trunks, each a socket: the gate, and a way around it."""
+
+    gate: tuple[str, int]
+    second: tuple[str, int]
+    host: str = "127.0.0.1"
+    account: tuple[str, str] | None = None
+    """Name and password by which it signs in."""
+    continue_if_busy: bool = False
+    """The setting of a trunk by which it dials on after 486 and 600, too."""
+    product: str = "Asterisk PBX 22.5.1"
+    hook: Callable[[str], bool] | None = None
+    """Asked before each trunk (macro-dialout-trunk-predial-hook): may it be dialled? False hangs up."""
+    patience: float = PATIENCE
+    """Seconds within which a trunk that is there has answered."""
+    ends: list[int] = field(default_factory=list)
+    """How each trunk that was dialled ended the call; 0: it did not answer."""
+
+    def dial(self, number: str) -> None:
+        """Dial the trunks in their order, until one ends the call."""
+        for trunk in (self.gate, self.second):
+            if self.hook is not None and not self.hook(number):
+                return
+            code = self._try(trunk, number)
+            self.ends.append(code)
+            if code and not (freepbx(code) or self.continue_if_busy):
+                return
+
+    def _try(self, trunk: tuple[str, int], number: str) -> int:
+        with Phone(trunk, host=self.host) as phone:
+            dialog = phone.new_dialog(number, name=self.account[0] if self.account else "1001")
+            agent = f"User-Agent: {self.product}"
+            code, heard = self._answer(phone, dialog, agent)
+            if code == 401 and self.account and heard is not None:
+                dialog.remote = f"<{dialog.target}>"
+                dialog.cseq += 1
+                asked = challenge(heard.get("WWW-Authenticate"))
+                line = authorization(asked, *self.account, "INVITE", dialog.target)
+                code, _ = self._answer(phone, dialog, agent, line)
+            return code
+
+    def _answer(self, phone: Phone, dialog: Dialog, *headers: str) -> tuple[int, Heard | None]:
+        phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}{dialog.cseq}"
+        phone.send(phone.request("INVITE", dialog, body=sdp(), headers=headers, branch=phone.branch))
+        try:
+            while (heard := phone.recv(self.patience)).code < 200:
+                pass
+        except (AssertionError, ConnectionRefusedError):
+            return 0, None
+        phone.ack(heard)
+        return heard.code, heard

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, field
 
 from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import Code, Firm, Maybe, Sort, Subject, Time
+from gate.core.facts.marks import Code, Firm, Id, Maybe, Sort, Subject, Time
 
 
 @fact("gate_started", Subject.GATE)
@@ -87,6 +87,21 @@ class _Share(Body, frozen=True, kw_only=True):
     claimed_by: Firm
     calls: int
     percent: int
+
+
+@fact("trunk_tested", Subject.GATE)
+class TrunkTested(Body, frozen=True, kw_only=True):
+    """Somebody tested whether a phone system gives up where the gate refuses."""
+
+    claimed_by: Firm
+    """Which: ``trunk:office``."""
+    outcome: Code
+    """``obeyed``, ``not_obeyed``, ``not_known``, ``never_asked``."""
+    rung: bool
+    """Its second trunk was dialled, by the word of whoever tested."""
+    listened_at: Firm
+    calls: list[Id]
+    """The calls of the test that the gate refused."""
 
 
 @fact("many_service_calls", Subject.GATE)

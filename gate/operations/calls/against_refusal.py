@@ -32,7 +32,7 @@ def alarms(folder: DataFolder) -> list[str]:
     calls = "A call was made against the gate's refusal" if many == 1 else f"{many:,} calls were made against refusals"
     return [
         f"{calls}, known since {local(last['against_at'])} ({last['reason']}, {last['claimed_by'] or 'erased'}): find "
-        f"the way past the gate and close it. dialgate calls show {last['call_id']}"
+        f"the way past the gate and close it. dialgate calls show {last['call_id']}, dialgate trunk-test"
     ]
 
 

@@ -19,6 +19,8 @@ from gate.operations.lists.objections import held_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
+from gate.operations.status import trunk_tests
+from gate.operations.status.trunk_tests import TrunkTested
 from gate.store import queries
 
 if TYPE_CHECKING:
@@ -122,6 +124,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """Of a running gate."""
     trunks: list[TrunkHealth]
     """Of a running gate."""
+    trunk_tests: list[TrunkTested]
+    """Whether each phone system obeys a refusal."""
     redirects: list[Redirect]
     """PBXs whose calls the gate neither announces nor records."""
     recording_sessions: int
@@ -156,6 +160,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         line=counts.get("line", {}),
         usage=convert(counts.get("usage", []), list[Usage]),
         trunks=convert(counts.get("trunks", []), list[TrunkHealth]),
+        trunk_tests=trunk_tests.tested(folder),
         redirects=[
             Redirect(each.name, each.announced_by, each.recorded_by)
             for each in folder.config.pbx
@@ -178,6 +183,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
+        *trunk_tests.warnings(folder),
         *forgeable(folder.config.pbx),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
