@@ -105,4 +105,4 @@ class FactRow(Response, frozen=True, kw_only=True):
     at: str
     actor: str | None
     body: dict[str, Any] | None
-    """Each kind has fields of its own (``gate.core.evidence``); None where it was erased."""
+    """Each kind has fields of its own (``gate.core.facts``); None where it was erased."""
