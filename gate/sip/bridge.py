@@ -149,6 +149,11 @@ class Bridge:
         self.offer_answer.attend("callee")
 
     @property
+    def caller_gone(self) -> bool:
+        """The caller could neither take this call back nor hang up: nobody is rung for it."""
+        return self.pending.endpoint.gone
+
+    @property
     def signalled(self) -> str:
         """Where the caller's audio may come from, whatever its SDP says, where that was written behind a NAT."""
         return self.pending.endpoint.hop(self.pending.source)[0]

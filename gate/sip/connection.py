@@ -22,10 +22,13 @@ STRANGER_SECONDS = 30.0
 TAKE_SECONDS = 10.0
 """A peer that takes nothing of what is written to it for so long is let go."""
 CONNECT_SECONDS = 5.0
+HALF_SECONDS = 10.0
+"""A peer that sends no more is told its answers for so long: a decision may take eight seconds."""
 
 
 class Connection:
-    """One connection. The I/O thread's alone, but for ``proven`` and ``closed``, which anybody may look at."""
+    """One connection. The I/O thread's alone, but for ``proven``, ``half`` and ``closed``, which anybody may look
+    at."""
 
     def __init__(self, sock: socket.socket, transport: str, peer: Address, now: float) -> None:
         self.sock = sock
@@ -40,6 +43,10 @@ class Connection:
         self.pbx = ""
         """Whose certificate was shown."""
         self.closed = False
+        self.half = False
+        """The peer sends nothing more (TCP's half-close), and waits for its answers."""
+        self.owed = 0
+        """Requests of the peer's that have no final answer yet."""
         self.connecting = False
         self.shaking = transport == "tls"
         self.broken = False
@@ -68,13 +75,15 @@ class Connection:
             return WRITES
         if self.shaking:
             return WRITES if self.wants_write else READS
-        reads = 0 if self.unread or self.broken or self.ending else READS
+        reads = 0 if self.unread or self.broken or self.ending or self.half else READS
         return reads | (WRITES if self.unsent or self.wants_write else 0)
 
     def late(self, now: float, idle_seconds: float) -> str:
         """Why its time is over; empty where it is not."""
         if self.connecting or self.shaking:
             return "late" if now - self.since > (CONNECT_SECONDS if self.connecting else HANDSHAKE_SECONDS) else ""
+        if self.half and now - self.heard > HALF_SECONDS:
+            return "the peer closed it"
         if self.unsent and now - self.written > TAKE_SECONDS:
             return "the peer does not take what is sent"
         if (self.framer.within or self.unread or self.broken) and now - self.begun > MESSAGE_SECONDS:

@@ -28,6 +28,8 @@ class Endpoint:
     """What is sent arrives, in order, or the peer is gone: nothing is sent twice (RFC 3261 17)."""
     fails_at_once = False
     """Where there is no connection a question is answered for the peer, with a 408, and not sent later."""
+    gone = False
+    """Whoever asked by it sends nothing more, and has no other way: nobody could take an answer back, or hang up."""
     up = True
     """What is sent leaves now."""
     pbx = ""

@@ -259,7 +259,8 @@ class StreamIO:
         """Wait for what it needs now."""
         if connection.closed:
             return
-        if connection.ending and not connection.unsent:
+        over = connection.half and connection.owed <= 0 and not connection.unread
+        if (connection.ending or over) and not connection.unsent:
             self._close(connection, "")
             return
         events = connection.events
@@ -302,13 +303,22 @@ class StreamIO:
                 connection.wants_write = True
                 return
             if not data:
-                self._close(connection, "the peer closed it")
+                self._ended(connection)
                 return
+            if connection.transport == "tcp" and _has_ended(connection.sock):
+                connection.half = connection.on_up is None  # known before anything is done for what it has asked
             self._heard(connection, data)
             if connection.closed or connection.unread or connection.broken:
                 return
             if not (isinstance(connection.sock, ssl.SSLSocket) and connection.sock.pending()):
                 return  # what waits in the kernel wakes the selector again, after the others had their turn
+
+    def _ended(self, connection: Connection) -> None:
+        """The peer sends nothing more. By TCP it may wait for its answers yet: those of what it asked are sent."""
+        if connection.transport == "tcp" and connection.on_up is None and (connection.owed > 0 or connection.unread):
+            connection.half = True
+        else:
+            self._close(connection, "the peer closed it")
 
     def _heard(self, connection: Connection, data: bytes) -> None:
         now = time.monotonic()
@@ -333,6 +343,7 @@ class StreamIO:
             connection.unread.popleft()
             if not (message.fault or self._flood_filter.heeds(connection.peer, message.data)):
                 continue
+            connection.owed += not message.data.startswith((b"SIP/2.0 ", b"ACK "))
             if message.fault:
                 connection.broken = True
                 self.unread += 1
@@ -345,6 +356,7 @@ class StreamIO:
         if not connection.unsent:
             connection.written = time.monotonic()
         connection.unsent += data
+        connection.owed -= data.startswith(b"SIP/2.0 ") and not data.startswith(b"SIP/2.0 1")
         if len(connection.unsent) > MOST_UNSENT:
             self._close(connection, "the peer does not take what is sent")
             return
@@ -400,3 +412,11 @@ class StreamIO:
             elif connection.unread and now >= connection.look_again:
                 self._pass_on(connection, now)
                 self._attend(connection)
+
+
+def _has_ended(sock: socket.socket) -> bool:
+    """Nothing waits to be read, and nothing will come any more."""
+    try:
+        return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return False

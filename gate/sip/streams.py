@@ -82,9 +82,14 @@ class StreamEndpoint(Endpoint):
 
     def current(self) -> Connection | None:
         """The connection of this caller that there is."""
-        if self.connection is not None and not self.connection.closed:
+        if self.connection is not None and not (self.connection.closed or self.connection.half):
             return self.connection
         return self.owner.newest(self.claimed_by, self.transport)
+
+    @property
+    def gone(self) -> bool:  # type: ignore[override]
+        """As ``Endpoint.gone``."""
+        return self.connection is not None and self.connection.half and self.current() is None
 
     def same_peer(self, other: Endpoint) -> bool:
         """The same connection, or another one of the same caller."""
@@ -227,7 +232,7 @@ class Streams:
     def note(self, endpoint: StreamEndpoint, claimed_by: str) -> None:
         """``claimed_by`` has proven itself by a connection just now; who waited for it is told."""
         connection = endpoint.connection
-        if connection is None or connection.closed or connection not in self._endpoints:
+        if connection is None or connection.closed or connection.half or connection not in self._endpoints:
             return
         self._of.setdefault(connection, {})[claimed_by] = None
         of = self._callers.setdefault(claimed_by, {})
@@ -240,7 +245,7 @@ class Streams:
     def newest(self, claimed_by: str, transport: str) -> Connection | None:
         """The connection that a caller has used last."""
         for connection in reversed(self._callers.get(claimed_by, {})):
-            if connection.transport == transport and not connection.closed:
+            if connection.transport == transport and not (connection.closed or connection.half):
                 return connection
         return None
 
@@ -272,6 +277,9 @@ class Streams:
     def send(self, endpoint: StreamEndpoint, data: bytes) -> None:
         """Send by the connection there is, or to where a PBX can be connected to."""
         connection = endpoint.current()
+        if connection is None and data.startswith(b"SIP/2.0 ") and endpoint.connection is not None:
+            half = endpoint.connection.half and not endpoint.connection.closed
+            connection = endpoint.connection if half else None
         if connection is None and endpoint.back:
             connection = self._connect_back(endpoint, endpoint.back)
         if connection is None:

@@ -33,6 +33,11 @@ class TransferBridge(Bridge):
         self._codec = (*pass_on.codecs_of(self._first), "")[0]
         self._told = 0
 
+    @property
+    def caller_gone(self) -> bool:
+        """Whoever waits is there; the transferor may go."""
+        return False
+
     def dial(self) -> None:
         """Ask the carrier: in the codec that the one who waits speaks, for nothing is said to them before."""
         self.caller_sdp = self._first.callee_sdp

@@ -120,6 +120,9 @@ class TrunkFailover:
             bridge.give_up(488, "no_codec", passed=bridge.not_acceptable("no_codec"))
 
     def _send(self, bridge: Bridge, body: Any) -> None:
+        if bridge.caller_gone and not bridge.route.emergency:
+            bridge.hung_up("caller", "cancelled")
+            return
         name, form = quotable(bridge.display_name), bridge.route.form
         leg, sip_call_id = bridge.callee, SipCallId()
         number, shown = form.number(bridge.number), form.number(bridge.presentation)

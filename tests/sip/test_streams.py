@@ -213,6 +213,43 @@ def test_a_refusal_of_the_carriers_is_sent_once_and_a_200_until_it_is_acknowledg
 # --- framing -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_peer_that_half_closes_gets_its_answer_and_nobody_is_rung_for_it(refused: bool) -> None:
+    """It could neither take the call back nor hang up."""
+    manager = ScriptedCallManager(refused={"*": "listed_tps"} if refused else {}, decide_after=0.2)
+    with Streaming(call_manager=manager) as line:
+        phone = line.phone()
+        phone.dial()
+        phone.sock.shutdown(socket.SHUT_WR)
+        assert phone.recv(only="603")
+        phone.closed()
+        if not refused:
+            assert manager.wait("hung_up", PATIENCE)[2:] == ("caller", "cancelled")
+        assert line.callee.quiet()
+
+
+def test_what_a_peer_asked_before_it_half_closed_is_answered_to_the_last() -> None:
+    with Streaming() as line:
+        phone = line.phone()
+        questions = "".join(phone.request("OPTIONS", phone.new_dialog()) for _ in range(3))
+        phone.send(questions)
+        phone.sock.shutdown(socket.SHUT_WR)
+        assert [phone.recv().code for _ in range(3)] == [200, 200, 200]
+        phone.closed()
+
+
+def test_a_call_that_rings_outlives_its_connection() -> None:
+    """A phone may lose one and have another."""
+    with Streaming() as line:
+        phone = line.phone()
+        phone.dial()
+        line.callee.ring()
+        phone.recv(only="180")
+        phone.sock.shutdown(socket.SHUT_WR)
+        line.callee.pick_up()
+        assert phone.recv(only="200")
+
+
 def test_a_message_in_single_bytes_and_two_in_one_segment() -> None:
     with Streaming() as line:
         phone = line.phone()
