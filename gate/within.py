@@ -33,6 +33,23 @@ def parts_of(name: str) -> tuple[str, ...]:
     return parts
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """The bytes of a small file that others may have put there: a pipe, a device, or a link to one is not waited for.
+    Raises ``OSError``, also for what is no regular file or larger than ``most``."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        seen = os.fstat(file)
+        if stat.S_ISDIR(seen.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        if seen.st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+        return os.pread(file, most, 0)
+    finally:
+        os.close(file)
+
+
 @contextmanager
 def read_below(folder: Path, name: str) -> Iterator[BinaryIO]:
     """A regular file below a folder, to be read. Raises ``UsageError`` for the name, ``OSError``."""

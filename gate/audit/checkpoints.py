@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gate.audit.given_up import GivenUp, restores
-from gate.audit.heads import file_name, note_text
+from gate.audit.heads import LARGEST, file_name, note_text
 from gate.audit.signings import Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.core.facts.audit import LogSigned
@@ -17,6 +17,7 @@ from gate.durable import whole_file
 from gate.errors import AuditError, StoreError
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
+from gate.within import read_regular
 
 SignNote = Callable[[str], str]
 """A checkpoint's text to the signed note that holds it (C2SP signed-note)."""
@@ -174,7 +175,7 @@ def newest_file(folder: Path, passed_over: Callable[[Checkpoint], bool] = lambda
     """
     for path in sorted(folder.glob("*.txt"), reverse=True) if folder.is_dir() else []:
         try:
-            known = parse_checkpoint(note_text(path.read_bytes().decode()))
+            known = parse_checkpoint(note_text(read_regular(path, LARGEST).decode()))
         except ValueError as error:
             raise AuditError(
                 f"the checkpoint {path} cannot be read: {error}", hint="run `dialgate audit verify`; restore the file"
@@ -187,7 +188,7 @@ def newest_file(folder: Path, passed_over: Callable[[Checkpoint], bool] = lambda
 def free_name(folder: Path, size: int, note: str) -> str:
     """The name of a checkpoint's file; another one where that is taken by what a restore has given up."""
     try:
-        if (folder / file_name(size)).read_bytes() != note.encode():
+        if read_regular(folder / file_name(size), LARGEST) != note.encode():
             return file_name(size, note)
     except FileNotFoundError:
         pass

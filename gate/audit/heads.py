@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from gate.audit.given_up import GivenUp
 from gate.audit.report import Findings
@@ -16,6 +17,10 @@ from gate.audit.signings import Kept, check_signings
 from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
 from gate.core.facts.gate import GateStarted
 from gate.errors import GateError
+from gate.within import read_regular
+
+LARGEST: Final = 1 << 20
+"""Bytes of a checkpoint's file, at most."""
 
 CheckNote = Callable[[str], str]
 """A signed note (C2SP) to its text; raises ``GateError`` or ``ValueError`` where the signature does not hold."""
@@ -54,7 +59,7 @@ def read_files(folders: Sequence[Path]) -> list[tuple[str, str | None]]:
     for folder in folders:
         for path in sorted(folder.glob("*.txt")):
             try:
-                notes.append((str(path), path.read_bytes().decode()))
+                notes.append((str(path), read_regular(path, LARGEST).decode()))
             except (OSError, UnicodeDecodeError):
                 notes.append((str(path), None))
     return notes

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from gate.audit.given_up import GivenUp, restores
-from gate.audit.heads import CheckNote, note_text
+from gate.audit.heads import LARGEST, CheckNote, note_text
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import GateError
 from gate.store.queries import Source
+from gate.within import read_regular
 
 MOST_TOLD: Final = 3
 """Of what lies in a place and is no note: anybody may write to a mailbox."""
@@ -71,7 +72,7 @@ def folder_notes(folder: Path) -> Iterator[tuple[str, str]]:
     names = sorted((path.name for path in folder.iterdir() if path.suffix == ".txt"), reverse=True)
     for name in names:
         with suppress(IsADirectoryError):
-            yield str(folder / name), (folder / name).read_bytes().decode()
+            yield str(folder / name), read_regular(folder / name, LARGEST).decode()
 
 
 def compare(log: Log, places: Sequence[Place], check_note: CheckNote, origin: str) -> Standing:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gate.durable import sync_folder, whole_file
 from gate.errors import VaultError
 from gate.vault.errors import DiskFull
+from gate.within import read_regular
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -49,9 +50,10 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
 def read_bounded(path: Path, limit: int) -> bytes:
     """The bytes of a small file. Raises ``VaultError`` where it cannot be read or is longer than ``limit``."""
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        data = read_regular(path, limit + 1)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise VaultError(f"{path} is longer than {limit} bytes") from error
         raise trouble(error, f"cannot read {path}") from error
     if len(data) > limit:
         raise VaultError(f"{path} is longer than {limit} bytes")
