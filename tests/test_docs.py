@@ -23,6 +23,7 @@ from gate.config.schema import Config
 from gate.control import endpoint
 from gate.core import calls, requests
 from gate.core.call_words import ENDS, State
+from gate.core.retention import HoldGround
 from gate.core.terms import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
@@ -159,6 +160,7 @@ def _words() -> set[str]:
         *metrics,
         *fields,
         *REFUSALS,
+        *HoldGround,
         *SESSIONS,
         *TESTS,
         "recording_opened",

@@ -11,9 +11,10 @@ from console.modes.request_forms import filled
 from console.modes.retention_shown import in_force, kind, target_of
 from console.modes.taking_back import release_again
 from console.theme import PLAIN
-from console.widgets.ask import YES, Field
+from console.widgets.ask import Field
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
+from gate.core.retention import HoldGround
 from gate.errors import RefusedError
 from gate.operations.retention.holds import HoldAdd, HoldAdded
 
@@ -24,18 +25,43 @@ TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
 """What a hold can be put on -> the field of ``hold_add`` that says which."""
 
 
+UNSAID = "not said"
 WHAT = (
     Column("Kind", 11, kind),
     Column("On", 9, lambda row: words.text(row.get("target"))),
     Column("Which", 17, target_of),
     Column("Reference", 16, lambda row: words.text(row.get("reference"))),
+    Column("Ground", 16, lambda row: words.text((row.get("ground") or "").replace("_", " ")), rank=2),
 )
 WHY = (
     Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
     Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
 )
-REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference", "restriction"))
+REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference"))
 MADE = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
+
+
+RESTRICTION = "restriction"
+GROUNDS = {
+    "claim": HoldGround.CLAIM,
+    "law": HoldGround.LEGAL_OBLIGATION,
+    "investigation": HoldGround.INVESTIGATION,
+    "none": HoldGround.NONE,
+}
+GROUND = (
+    Field.of(HoldAdd, "ground", UNSAID, choices=(UNSAID, *GROUNDS, RESTRICTION)),
+    Field.of(HoldAdd, "law"),
+)
+"""A restriction is its own ground: nobody may open what it is on either. With none a hold stops no erasure that a
+person asks for."""
+
+
+def grounded(told: Mapping[str, str]) -> dict[str, Any]:
+    """These two as fields of ``hold_add``."""
+    ground = told["ground"]
+    if ground in (UNSAID, RESTRICTION):
+        return {"restriction": ground == RESTRICTION, "law": told["law"].strip()}
+    return {"ground": GROUNDS[ground], "law": told["law"].strip()}
 
 
 async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
@@ -52,8 +78,7 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
     async def send(told: Mapping[str, str]) -> tuple[HoldAdded, str]:
         field = TARGETS["recording" if recording_id else told["on"]]
         hold: dict[str, Any] = {field: recording_id or told["which"].strip()}
-        restriction = told["restriction"] == YES
-        asked = HoldAdd(**hold, reason=told["reason"], reference=told["reference"], restriction=restriction)
+        asked = HoldAdd(**hold, reason=told["reason"], reference=told["reference"], **grounded(told))
         return await screen.feed.ask(asked), told["reference"]
 
     done = await filled(
@@ -62,6 +87,7 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         (
             *which,
             *REASONS,
+            *GROUND,
         ),
         send,
         said="What is held is not erased until the hold is released. On a number it holds what is to come too.",
@@ -88,8 +114,7 @@ async def hold_each(screen: GateScreen, field: str, ids: Sequence[str]) -> bool:
         late = 0
         for each in ids:
             which: dict[str, Any] = {field: each}
-            restriction = told["restriction"] == YES
-            hold = HoldAdd(**which, reason=told["reason"], reference=told["reference"], restriction=restriction)
+            hold = HoldAdd(**which, reason=told["reason"], reference=told["reference"], **grounded(told))
             try:
                 added.append(await screen.feed.ask(hold))
             except RefusedError as error:
@@ -101,7 +126,7 @@ async def hold_each(screen: GateScreen, field: str, ids: Sequence[str]) -> bool:
     done = await filled(
         screen,
         f"Hold {counted}?",
-        REASONS,
+        (*REASONS, *GROUND),
         send,
         said="A hold on each. What is held is not erased until its hold is released.",
         act=f"Hold {len(ids):,}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from console import words
+from gate.core.retention import HoldGround
 from gate.core.terms import Scope
 from gate.errors import RefusedError, UsageError
 from gate.operations.calls.calls import Kind, Reveal
@@ -69,6 +70,8 @@ async def hold_again(feed: Feed, row: Row, field: str) -> HoldAdded:
             reason=str(row["reason"]),
             reference=str(row["reference"]),
             restriction=row.get("kind") == "restriction",
+            ground=HoldGround(row["ground"]) if row.get("ground") else None,
+            law=str(row.get("law") or ""),
         )
     )
 

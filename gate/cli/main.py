@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
-    "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
+    "hold": ("gate.cli.hold", "What may not be erased: add, ground, release, list."),
     "key": (
         "gate.cli.keys",
         "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",

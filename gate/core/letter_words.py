@@ -63,6 +63,8 @@ class LetterFacts:
     numbers: tuple[str, ...] = ()
     """The lines that the request is about, as they are written for people (``020 7946 0123``)."""
     ground: Ground | None = None
+    held_on: tuple[str, ...] = ()
+    """Of an erasure in part: the grounds of the holds that keep the rest (``HoldGround``), or ``restriction``."""
     reasons: str = ""
     """Free text: the reasons of a refusal or an extension, the question of a clarification, what would prove the
     identity."""

@@ -114,6 +114,8 @@ def parse(raw: str) -> Number:
         raise NumberRefused(Reason.NUMBER_INVALID, "No number was given.")
     match = _UK(raw)
     if match is None:
+        if is_emergency_or_short(raw):  # also by its name, and with a # at its end
+            spelling.refuse_short("999")
         text = spelling.plain(raw)
         match = _UK(text)
         if match is None:

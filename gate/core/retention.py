@@ -35,6 +35,23 @@ class Kind(StrEnum):
     RESTRICTION = "restriction"
 
 
+class HoldGround(StrEnum):
+    """Why a hold may stop an erasure that a person asks for (Article 17(3) UK GDPR, LAW 7.2): a closed list."""
+
+    CLAIM = "claim"
+    """To establish, exercise or defend a legal claim (17(3)(e))."""
+    LEGAL_OBLIGATION = "legal_obligation"
+    """A law has the firm keep it, and the hold names that law (17(3)(b)): SYSC 10A, say."""
+    INVESTIGATION = "investigation"
+    """An authority investigates, and the hold names it (17(3)(b))."""
+    NONE = "none"
+    """It keeps recordings from the sweep, and stops nothing that a person asks for: a good sample for training."""
+
+
+NAMED: Final = frozenset({HoldGround.LEGAL_OBLIGATION, HoldGround.INVESTIGATION})
+"""Grounds that name a law, or an authority."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A recording, as far as the rules need to know it."""
@@ -66,6 +83,8 @@ class Hold:
     by: str
     at: datetime
     released_at: datetime | None = None
+    ground: HoldGround | None = None
+    """None: of a restriction, which is its own ground; or it was put on before grounds were asked for."""
 
     def __post_init__(self) -> None:
         missing = [name for name in ("id", "value", "reason", "reference") if not getattr(self, name).strip()]
@@ -81,6 +100,17 @@ class Hold:
     def in_force(self) -> bool:
         """Nobody has released it."""
         return self.released_at is None
+
+    @property
+    def stops_requests(self) -> bool:
+        """It stops an erasure that a person asks for, too. One of which no ground is known does until somebody has said
+        it: what is gone does not come back."""
+        return self.ground is not HoldGround.NONE
+
+    @property
+    def undecided(self) -> bool:
+        """Nobody has said its ground: no letter can say why it keeps something."""
+        return self.kind is Kind.HOLD and self.ground is None
 
     def covers(self, recording: Recording) -> bool:
         """It is put on this recording, on its call, or on the number of somebody in it."""
@@ -170,8 +200,9 @@ def due(recordings: Iterable[Recording], holds: Iterable[Hold], today: date, ter
 
 
 def asked(recordings: Iterable[Recording], holds: Iterable[Hold]) -> Sorted:
-    """Which of these recordings may be erased because the person asks for it: all that nothing holds."""
-    index = _in_force(holds)
+    """Which of these recordings may be erased because the person asks for it: all that nothing holds on a ground in
+    law."""
+    index = _in_force(hold for hold in holds if hold.stops_requests)
     found = Sorted([], [], [])
     for recording in recordings:
         if (hold := _held_by(index, recording)) is not None:

@@ -12,6 +12,7 @@ from gate.config.mail import ADDRESS
 from gate.core.deadlines import acknowledge_by
 from gate.core.letter_words import LetterFacts, LetterFirm
 from gate.core.request_words import Asks, Ground, LetterKind
+from gate.core.retention import HoldGround
 from gate.exports.letter_blocks import one_line, plain_lines, quoted
 from gate.exports.spoken import spoken_day
 
@@ -30,7 +31,7 @@ GROUNDS: Final[dict[Ground, str]] = {
     Ground.CONTRACT: "We still need this data for the contract for which it was collected, so that there is no reason "
     "in law to erase it (Article 17(1)(a) and Article 6(1)(b) of the UK GDPR).",
     Ground.PROTECTION_OF_A_PARTY: "This data is needed to protect the rights of one of the parties to the calls (our "
-    "policy; Article 17(3)(e) and Article 18(2) of the UK GDPR).",
+    "policy; Article 17(3)(e) of the UK GDPR as far as it is for a legal claim).",
     Ground.RIGHTS_OF_OTHERS: "Erasing it would harm the rights and freedoms of other people (Article 17(3) of the UK "
     "GDPR).",
     Ground.MANIFESTLY_UNFOUNDED: "The request is manifestly unfounded or excessive (Article 12(5) of the UK GDPR). It "
@@ -40,6 +41,15 @@ GROUNDS: Final[dict[Ground, str]] = {
     "12(2) and (6) of the UK GDPR). Data about calls must not be given to, or erased for, somebody else.",
 }
 """Of a refusal, with its law: that of erasure, where it is one kind's alone."""
+_HELD_ON: Final[dict[str, str]] = {
+    HoldGround.CLAIM: GROUNDS[Ground.LEGAL_CLAIMS],
+    HoldGround.LEGAL_OBLIGATION: GROUNDS[Ground.LEGAL_OBLIGATION],
+    HoldGround.INVESTIGATION: "An authority is investigating, and the law obliges us to keep this data for it (Article "
+    "17(3)(b) of the UK GDPR).",
+    "restriction": "Somebody else had the use of this data restricted, and it must not be erased while that lasts "
+    "(Article 18 of the UK GDPR).",
+}
+"""Of an erasure in part: the grounds of what keeps the rest, each with its law (LAW 7.2)."""
 _GROUNDS_OF: Final[dict[tuple[Asks, Ground], str]] = {
     (Asks.ACCESS, Ground.LEGAL_OBLIGATION): "The law keeps us from showing this data (an exemption of Schedule 2 to "
     "the Data Protection Act 2018; our reasons say which).",
@@ -102,7 +112,8 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "name": "" if others else one_line(facts.name),
         "numbers": "" if others else _listed([one_line(number) for number in facts.numbers]),
         "one_number": len(facts.numbers) <= 1,
-        "ground": ground_of(facts.ground, facts.asks),
+        "ground": " ".join(_HELD_ON[each] for each in facts.held_on if each in _HELD_ON)
+        or ground_of(facts.ground, facts.asks),
         "reasons": quoted(facts.reasons),
         "answer": quoted(facts.answer),
         "held_back": quoted(facts.held_back),

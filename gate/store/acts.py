@@ -103,9 +103,9 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
             known = {"hash": row["number_hash"].hex()} if row["number_hash"] else {}
             yield {"act": kind, "id": subject, "at": at, **known}
     elif kind == Hold.kind:
-        named = "kind, target, recording_id, call_id, number"
+        named = "kind, target, recording_id, call_id, number, ground"
         for row in _rows(connection, f"SELECT {named} FROM holds WHERE id = ?", subject):  # noqa: S608 - a constant
-            on = {name: row[name] for name in ("recording_id", "call_id") if row[name]}
+            on = {name: row[name] for name in ("recording_id", "call_id", "ground") if row[name]}
             if row["number"]:
                 on["hash"] = number_hash(pepper, row["number"]).hex()
             yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}

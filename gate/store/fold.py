@@ -59,6 +59,8 @@ class Table:
     """``number_hash``, the keyed hash of ``number``, is set with it."""
     first_stands: bool = False
     """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
+    replacing: frozenset[str] = frozenset()
+    """The kinds that change it all the same."""
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
     later: frozenset[str] = frozenset()
@@ -86,10 +88,10 @@ class Table:
                 lost = {name for name, value in new.items() if value is None}
                 unknown |= lost
                 emptied |= lost.intersection(self.personal)
-            elif not self.first_stands:
+            elif not self.stands(kind):
                 unknown.difference_update(new)
                 emptied.difference_update(new)
-            columns = self._changed(columns or {}, new)
+            columns = self._changed(kind, columns or {}, new)
         return None if columns is None else Folded(columns, frozenset(unknown), frozenset(emptied))
 
     def makes(self, kind: str) -> bool:
@@ -109,8 +111,12 @@ class Table:
         held."""
         return frozenset(name for name, value in self.sets(kind).items() if value is None).difference(self.personal)
 
-    def _changed(self, columns: Columns, new: Columns) -> Columns:
-        if self.first_stands:
+    def stands(self, kind: str) -> bool:
+        """True where what is already set stands, whatever a fact of this kind says."""
+        return self.first_stands and kind not in self.replacing
+
+    def _changed(self, kind: str, columns: Columns, new: Columns) -> Columns:
+        if self.stands(kind):
             new = {name: value for name, value in new.items() if columns.get(name) is None}
         return columns | new
 

@@ -113,6 +113,7 @@ def _table(subject: Subject, key: str, *, personal: tuple[str, ...] = (), **how:
         makers=frozenset(kind for kind, body in CATALOGUE.items() if body.marks.makes and body.marks.about is subject),
         derive={kind: _derive({each.name: each.value for each in columns}) for kind, columns in of.items() if columns},
         personal=tuple(dict.fromkeys([*(each.name for each in every if each.sort and each.sort.personal), *personal])),
+        replacing=frozenset(kind for kind in of if CATALOGUE[kind].marks.replaces),
         later=frozenset(each.name for each in every if each.later),
         **how,
     )

@@ -292,6 +292,8 @@ STEPS: Final = (
     Step("m022_calls_against_refusals", AGAINST_REFUSAL),
     # Of a recording that was closed before it is not known.
     Step("m023_how_much_is_kept", KEPT),
+    # Of a hold that was kept before no ground is known: it stands until somebody says one.
+    Step("m024_the_grounds_of_holds", _columns("holds", "ground", "law", "review_on")),
 )
 """Every change of the tables, in order."""
 

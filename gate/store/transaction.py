@@ -71,7 +71,7 @@ def _write(table: Table, kind: str, columns: Columns) -> str:
             marks = ", ".join("?" * (len(names) + 1))
             sql = f"INSERT INTO {table.name} ({', '.join((*names, table.key))}) VALUES ({marks})"  # noqa: S608
         else:
-            change = "{0} = coalesce({0}, ?)" if table.first_stands else "{0} = ?"
+            change = "{0} = coalesce({0}, ?)" if table.stands(kind) else "{0} = ?"
             changes = ", ".join(change.format(name) for name in names)
             sql = f"UPDATE {table.name} SET {changes} WHERE {table.key} = ?"  # noqa: S608
         _SQL[table.name, kind, names] = sql

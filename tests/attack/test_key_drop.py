@@ -46,7 +46,19 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
                 for name in NAMES:
                     owners = (first, BOB.recipient) if name == "both" else (first,)
                     plant(house.store, house.keys, gate.data / "recordings", owners, name, sound=sound())
-            dialgate("hold", "add", "--recording", "held", "--reason", "a", "--reference", "b", config=gate.config)
+            dialgate(
+                "hold",
+                "add",
+                "--ground",
+                "claim",
+                "--recording",
+                "held",
+                "--reason",
+                "a",
+                "--reference",
+                "b",
+                config=gate.config,
+            )
             socket = place / "run" / "gate.sock"
             roles: dict[str, Any] = {"admin": ["root", names["admin"]], "compliance": [names["compliance"]]}
             amend(gate.config, {"control": {"socket": str(socket), "group": names["@office"]}, "roles": roles})

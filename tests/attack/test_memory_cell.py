@@ -33,7 +33,7 @@ def folder(tmp_path: Path, place: Path) -> Path:
     amend(tmp_path / "gate" / "config.toml", {"storage": {"memory": str(place)}})
     with opened(tmp_path / "gate") as house:
         ByName(house).objection_add(number=UNLISTED, actor=ANN)
-        ByName(house).hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+        ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return tmp_path / "gate"
 
 

@@ -52,7 +52,20 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_begins_so(config: str) 
     for typed in (calls[0][:8], calls[0][:8].upper(), f"{calls[0][:6]}…", calls[0]):
         assert dialgate("calls", "show", typed, "--json", "-c", config).json["call"]["call_id"] == calls[0], typed
     assert dialgate("reveal", "call", calls[1][:8], "--reason", "a callback", "-c", config).code == 0
-    dialgate("hold", "add", "--call", calls[0][:8], "--reason", "a claim", "--reference", "17", "-c", config)
+    dialgate(
+        "hold",
+        "add",
+        "--ground",
+        "claim",
+        "--call",
+        calls[0][:8],
+        "--reason",
+        "a claim",
+        "--reference",
+        "17",
+        "-c",
+        config,
+    )
     held = dialgate("hold", "list", "--json", "-c", config).json["items"][0]
     assert held["call_id"] == calls[0]
     assert dialgate("hold", "release", held["id"][:8], "--reason", "settled", "-c", config).code == 0

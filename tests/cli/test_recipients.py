@@ -114,7 +114,19 @@ def test_of_some_calls_only_their_recipients_are_told(officer: Officer) -> None:
 
 
 def test_what_a_hold_keeps_is_told_of_when_it_goes(officer: Officer) -> None:
-    hold = dialgate("hold", "add", "--call", "refused", "--reason", "a claim", "--reference", "17/2026", "--json").json
+    hold = dialgate(
+        "hold",
+        "add",
+        "--ground",
+        "claim",
+        "--call",
+        "refused",
+        "--reason",
+        "a claim",
+        "--reference",
+        "17/2026",
+        "--json",
+    ).json
     reference = granted(officer)
     officer("fulfil", reference, "--yes")
     known = ids()

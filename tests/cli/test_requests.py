@@ -22,6 +22,7 @@ from gate.core.receipts import new_code, shown
 from gate.core.showing import LONDON
 from gate.exports.pack_cipher import checked
 from gate.exports.spoken import spoken_day
+from gate.ports import Fact
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.gatehouse import free_port
@@ -243,9 +244,9 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
 ) -> None:
     theirs = ("--how", "phone", "--wording", "Olu says yes", "--who", "Olu Other", "--evidence", "note 2")
     consent = dialgate("consent", "add", SPELLED, *theirs, "--json").json["id"]
-    hold = dialgate("hold", "add", "--number", SPELLED, "--reason", "an inquiry", "--reference", "17", "--json").json[
-        "id"
-    ]
+    hold = dialgate(
+        "hold", "add", "--ground", "claim", "--number", SPELLED, "--reason", "an inquiry", "--reference", "17", "--json"
+    ).json["id"]
     other = ("--name", "Olu Other", "--number", SPELLED)
     earlier = officer("open", "objection", "--by", "post", *other, "--json").json["reference"]
     own = ("--name", "Ms Person", "--number", SPELLED)
@@ -312,8 +313,109 @@ def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
     assert reference in officer("list", "--all").out
 
 
+def ready_to_erase(officer: Officer) -> str:
+    """An erasure that is granted; its reference."""
+    reference = str(officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"])
+    officer("verify-identity", reference, "--checked", "called back")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    return reference
+
+
+def hold_on(*ground: str) -> str:
+    where = ("--recording", "rec1", "--reason", "a good sample for training", "--reference", "training 3")
+    done = dialgate("hold", "add", *where, *ground, "--json")
+    assert done.code == 0, done.err
+    return str(done.json["id"])
+
+
+def recordings_left() -> int:
+    """Of calls to the person."""
+    rows = dialgate("recording", "list", "--json").json["items"]
+    return sum(row["state"] != "erased" and row["call_id"].startswith("call-rec") for row in rows)
+
+
+def letters_of(folder: Path, reference: str) -> dict[str, str]:
+    return {
+        path.stem.partition(reference)[2].strip("-"): " ".join(path.read_text().split())
+        for path in (folder / "out").glob("*.txt")
+    }
+
+
+def test_a_hold_without_a_ground_in_law_stops_no_erasure(officer: Officer, tmp_path: Path) -> None:
+    """ "A good sample for training" made both letters say that a legal claim needed it."""
+    where = ("--recording", "rec1", "--reason", "a good sample for training", "--reference", "training 3")
+    refused = dialgate("hold", "add", *where)
+    assert refused.code == 2 and "a hold needs its ground" in refused.err
+    assert "stops no erasure that a person asks for" in dialgate("hold", "add", *where, "--ground", "none").err
+    reference = ready_to_erase(officer)
+    officer("fulfil", reference, "--yes", "--letters", "out")
+    letter = letters_of(tmp_path, reference)["confirmation"]
+    assert "stays for now" not in letter and "17(3)" not in letter
+    assert recordings_left() == 0
+
+
+def test_a_ground_is_given_to_the_person_and_the_authority_as_it_is_logged(officer: Officer, tmp_path: Path) -> None:
+    unnamed = dialgate(
+        "hold", "add", "--recording", "rec1", "--ground", "legal_obligation", *("--reason", "x"), *("--reference", "y")
+    )
+    assert unnamed.code == 2 and "which law?" in unnamed.err
+    hold_on("--ground", "legal_obligation", "--law", "FCA SYSC 10A.1.6R")
+    reference = ready_to_erase(officer)
+    officer("fulfil", reference, "--yes", "--letters", "out")
+    letters = letters_of(tmp_path, reference)
+    for name in ("confirmation", "authority"):
+        assert "Article 17(3)(b)" in letters[name] and "FCA SYSC 10A.1.6R" in letters[name], name
+        assert "17(3)(e)" not in letters[name] and "legal claim" not in letters[name], name
+    assert "training 3" not in letters["authority"]
+
+
+def test_a_hold_from_before_grounds_waits_for_one(officer: Officer, folder: Path, tmp_path: Path) -> None:
+    """Nothing of it goes, and no letter gives a ground, until somebody has said it."""
+    with opened(folder) as house:
+        body = {"kind": "hold", "target": "recording", "recording_id": "rec1", "call_id": None, "number": None}
+        old = Fact("hold", "old-hold", START, ANN, body | {"reason": "training", "reference": "training 3"})
+        house.store.call(lambda tx: tx.append(old))
+    (told,) = [each for each in dialgate("status", "--json").json["attention"] if "ground" in each]
+    assert "Nobody has said the ground of 1 hold, the first of training 3: dialgate hold ground old-hold" in told
+    reference = ready_to_erase(officer)
+    waits = officer("fulfil", reference, "--yes", code=3)
+    assert "(hold_without_ground)" in waits.err and "hold training 3 (old-hold)" in waits.err
+    assert recordings_left() == 3
+    assert "stops no erasure" in dialgate("hold", "ground", "old-hold", "--ground", "none").err
+    officer("fulfil", reference, "--yes", "--letters", "out")
+    assert recordings_left() == 0
+    assert "17(3)" not in letters_of(tmp_path, reference)["confirmation"]
+    assert dialgate("audit", "verify").code == 0
+
+
+def test_a_hold_is_looked_at_again_on_its_day(officer: Officer) -> None:
+    today = datetime.now(LONDON).date()
+    hold = hold_on("--ground", "claim", "--review", today.isoformat())
+    (told,) = [each for each in dialgate("status", "--json").json["attention"] if "was to be looked at" in each]
+    assert f"dialgate hold ground {hold} --ground claim" in told
+    later = (today + timedelta(days=90)).isoformat()
+    assert dialgate("hold", "ground", hold, "--ground", "claim", "--review", later).code == 0
+    assert not [each for each in dialgate("status", "--json").json["attention"] if "was to be looked at" in each]
+    (row,) = dialgate("hold", "list", "--json").json["items"]
+    assert (row["ground"], row["review_on"]) == ("claim", later)
+    assert dialgate("hold", "ground", hold, "--ground", "claim", "--review", "2020-01-01").code == 2
+
+
 def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) -> None:
-    hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "case 17/2026", "--json")
+    hold = dialgate(
+        "hold",
+        "add",
+        "--ground",
+        "claim",
+        "--recording",
+        "rec1",
+        "--reason",
+        "claim",
+        "--reference",
+        "case 17/2026",
+        "--json",
+    )
     theirs = ("02079460999", "--how", "phone", "--wording", "yes", "--who", "Olu", "--evidence", f"from {SPELLED}")
     consent = dialgate("consent", "add", *theirs, "--json").json["id"]
     done = officer("open", "erasure", "--by", "phone", *WHO)
@@ -335,7 +437,8 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert "erasure, partly done" in fulfilled.out and "told " + reference + " authority" in fulfilled.err
     letter = " ".join((tmp_path / "out" / f"{reference}-confirmation.txt").read_text().split())
     assert "A part of it stays for now" in letter and "our records of 1 call, and 1 recording" in letter
-    assert "needed for a legal claim or an inquiry (case 17/2026)" in letter and "right to go to a court" in letter
+    assert "We need it for a legal claim (case 17/2026)" in letter and "right to go to a court" in letter
+    assert "Article 17(3)(e)" in letter
     notified = " ".join((tmp_path / "out" / f"{reference}-authority.txt").read_text().split())
     assert "Refusal in part" in notified and "case 17/2026" not in notified and "Pat" not in notified
     assert "still held by hold case 17/2026" in officer("fulfil", reference, "--yes", code=3).err
@@ -405,7 +508,19 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
         written(house, "exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
         written(house, "exported", "rec1", ANN, body | {"recipient": "k-inside"})
         written(house, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
-    hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "17/2026", "--json").json
+    hold = dialgate(
+        "hold",
+        "add",
+        "--ground",
+        "claim",
+        "--recording",
+        "rec1",
+        "--reason",
+        "claim",
+        "--reference",
+        "17/2026",
+        "--json",
+    ).json
     reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
     officer("search", reference)

@@ -55,7 +55,9 @@ def test_a_hold_is_put_on_and_taken_off(gate: SmallDesk) -> None:
 def test_a_hold_says_why_and_where(gate: SmallDesk, missing: str) -> None:
     given = {"--reason": "a claim", "--reference": "17/2026"}
     given.pop(missing)
-    done = dialgate("hold", "add", "--call", "k-1", *(word for pair in given.items() for word in pair))
+    done = dialgate(
+        "hold", "add", "--ground", "claim", "--call", "k-1", *(word for pair in given.items() for word in pair)
+    )
     assert done.code == 2
     assert missing in done.err
     assert gate.asked == []

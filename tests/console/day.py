@@ -273,6 +273,7 @@ class Day:
                 number=None,
                 reason="a customer's claim" if kind == "hold" else "accuracy disputed",
                 reference=reference,
+                **({"ground": "claim"} if kind == "hold" else {}),
             )
 
     def _put_proof(self) -> None:

@@ -62,6 +62,7 @@ async def test_two_enters_over_a_detail_hold_once_and_leave_the_detail(served: S
         await until(pilot, shows(pilot, "Hold this recording"))
         await typed(pilot, "a claim")
         await typed(pilot, "case 99/2026")
+        await pilot.press("c", "enter")
         at_once(app, "enter", "enter")
         await until(pilot, shows(pilot, "hold case 99/2026: a claim"))
         assert len(served.rows("hold_add")) == 1

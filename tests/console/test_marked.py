@@ -57,7 +57,7 @@ async def test_calls_are_sorted_marked_and_held_together(served: Served) -> None
         await until(pilot, shows(pilot, "Hold 2 calls?"))
         await typed(pilot, "a complaint")
         await typed(pilot, "case 17")
-        await pilot.press("enter")
+        await pilot.press("c", "enter", "enter")
         await until(pilot, shows(pilot, "Held: case 17, 2 calls"))
         assert sorted(
             fact["body"]["call_id"] for fact in served.facts("hold") if fact["body"]["reference"] == "case 17"

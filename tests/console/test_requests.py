@@ -165,7 +165,7 @@ async def test_an_access_request_from_its_arrival_to_the_answer(worked: Worked, 
 
 async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_path: Path) -> None:
     call = ControlClient(worked.socket).call
-    call("hold_add", recording_id="rec1", reason="a claim", reference="claim 17/2026")
+    call("hold_add", ground="claim", recording_id="rec1", reason="a claim", reference="claim 17/2026")
     reference = asked(worked, "erasure", PROVEN, FOUND)
     app = console(worked, tmp_path)
     async with app.run_test(size=(110, 50), notifications=True) as pilot:
@@ -184,7 +184,7 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         assert call("check", number=SPELLED)["reason"] == "objected"
 
         await pressed(pilot, "f", "Type: erase 4 calls", "claim 17/2026", "2, keys and files destroyed")
-        call("hold_add", recording_id="rec0", reason="another", reference="claim 18/2026")
+        call("hold_add", ground="claim", recording_id="rec0", reason="another", reference="claim 18/2026")
         await fill_in_danger(pilot, "erase 4 calls", "asked for in writing")
         await until(pilot, shows(pilot, "It is not what was shown any more", "Type: erase 3 calls", "claim 18/2026"))
         assert call("request_show", request=reference)["carried_out"] is None

@@ -16,9 +16,11 @@ from textual.widgets import Button, Input
 from console.modes.retention import Mode
 from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
+from console.widgets.choice import Choice
 from gate.core.evidence import canonical, stamp
 from gate.core.grouping import grouped
 from gate.core.request_words import Asks
+from gate.core.retention import HoldGround
 from gate.errors import RefusedError
 from gate.operations.operation import plan_digest
 from gate.operations.proposals import ProposalConfirm, ProposalList
@@ -73,7 +75,7 @@ def year_ago(served: Served) -> None:
     for place, fact in enumerate(held):
         body = {"kind": ("hold", "restriction")[place % 2], "target": "recording", "recording_id": fact.subject}
         body |= {"call_id": fact.body["call_id"], "number": None, "reason": "a customer's claim"}
-        body |= {"reference": f"claim {place + 1}/2026"}
+        body |= {"reference": f"claim {place + 1}/2026"} | ({} if place % 2 else {"ground": "claim"})
         facts.append(Fact("hold", f"{place:08x}beef" * 2, served.clock.now(), "user:ann(1001)", body))
     store = EvidenceStore(served.config.data / "gate.db", pepper=PEPPER)
     store.call(lambda tx: [tx.append(fact) for fact in (swept(), *facts)])
@@ -124,7 +126,12 @@ def opens(served: Served, name: str) -> bool:
 async def fill(pilot: Any, **values: str) -> None:
     """Fill in the dialog's fields and answer."""
     for name, value in values.items():
-        pilot.app.screen.query_one(f"#{name}", Input).value = value
+        field = pilot.app.screen.query_one(f"#{name}")
+        if isinstance(field, Choice):
+            field.focus()
+            await pilot.press(value[0])
+        else:
+            field.value = value
     await pilot.pause()
     pilot.app.screen.query_one("#dialog-ok", Button).press()
 
@@ -257,7 +264,9 @@ async def test_what_was_held_meanwhile_is_shown_and_stays(old: Served) -> None:
         await pilot.press("6")
         await until(pilot, shows(pilot, "Due now 3"))
         await sweep(pilot, "erase 3")
-        await app.feed.ask(HoldAdd(recording_id="two", reason="a claim", reference="claim 17/2026"))
+        await app.feed.ask(
+            HoldAdd(reason="a claim", reference="claim 17/2026", recording_id="two", ground=HoldGround.CLAIM)
+        )
         await pilot.click("#danger-do")
         await until(pilot, shows(pilot, "hold claim 17/2026", "Type: erase 2", "It is not what was shown"))
         assert app.screen.query_one("#danger-do", Button).disabled
@@ -286,7 +295,7 @@ async def test_a_number_is_held_and_that_is_undone(old: Served) -> None:
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("6", "a")
         await until(pilot, shows(pilot, "Hold recordings"))
-        await fill(pilot, which="020 7946 0123", reason="a claim", reference="claim 17/2026")
+        await fill(pilot, which="020 7946 0123", reason="a claim", reference="claim 17/2026", ground="claim")
         await until(pilot, shows(pilot, "Held: claim 17/2026, 4 recordings as things stand", "held 3"))
         assert calendar(app).going(TODAY) == Going(0, 3)
         await undone(pilot)
@@ -352,7 +361,13 @@ def office(tmp_path: Path) -> Iterator[Served]:
     store = EvidenceStore(served.config.data / "gate.db", pepper=PEPPER)
     for fact in (
         swept(),
-        Fact("hold", "hold-of-ann", at, "user:ann(1001)", held | {"reason": "a claim", "reference": "claim 1/2026"}),
+        Fact(
+            "hold",
+            "hold-of-ann",
+            at,
+            "user:ann(1001)",
+            held | {"reason": "a claim", "reference": "claim 1/2026", "ground": "claim"},
+        ),
         Fact("proposed", "hold-of-ann", at, "user:ann(1001)", asked),
     ):
         store.call(lambda tx, fact=fact: tx.append(fact))
@@ -380,7 +395,9 @@ async def test_what_one_has_asked_for_is_not_ones_own_to_confirm(office: Served)
     app = app_of(office)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("6")
-        held = await app.feed.ask(HoldAdd(number="020 7946 0124", reason="a claim", reference="claim 2/2026"))
+        held = await app.feed.ask(
+            HoldAdd(ground=HoldGround.CLAIM, number="020 7946 0124", reason="a claim", reference="claim 2/2026")
+        )
         await pilot.press("tab")
         await until(pilot, shows(pilot, "claim 2/2026"))
         await pilot.press("d")
@@ -408,7 +425,7 @@ async def test_a_recording_of_a_day_is_held_from_its_list(old: Served) -> None:
         await until(pilot, shows(pilot, "3 rows"))
         await pilot.press("h")
         await until(pilot, shows(pilot, "Hold this recording"))
-        await fill(pilot, reason="a claim", reference="claim 17/2026")
+        await fill(pilot, reason="a claim", reference="claim 17/2026", ground="claim")
         await until(pilot, shows(pilot, "held", "hold claim 17/2026"))
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Recording", "Holds"))

@@ -78,7 +78,7 @@ async def test_an_objection_comes_back_with_its_note_as_it_was(served: Served) -
 
 async def test_a_hold_comes_back_with_its_reason_as_it_was(served: Served) -> None:
     call = ControlClient(served.socket).call
-    call("hold_add", number=UNLISTED, reason=NOTE, reference=f"case of {UNLISTED}")
+    call("hold_add", ground="claim", number=UNLISTED, reason=NOTE, reference=f"case of {UNLISTED}")
     app = app_of(served)
     async with app.run_test(size=(100, 40), notifications=True) as pilot:
         await pilot.press("6", "tab")
@@ -144,7 +144,7 @@ async def test_what_belongs_to_a_call_has_the_requests_and_holds_of_its_number(s
     calls = client.call("calls_list", limit=1000)["items"]
     call = next(row for row in calls if row["number"])
     client.call("request_open", asks="access", channel="phone", numbers=[call["number"]], name="Pat Example")
-    client.call("hold_add", number=call["number"], reason="a claim", reference="case 17/2026")
+    client.call("hold_add", ground="claim", number=call["number"], reason="a claim", reference="case 17/2026")
     app = app_of(served)
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("4", "slash", *call["call_id"], "enter")

@@ -178,7 +178,7 @@ def test_whoever_asked_in_vain_stands_in_the_log_once_for_each_thing(asked: Aske
 def test_a_refusal_says_which_role_it_would_take(asked: Asked) -> None:
     def refused() -> list[Any]:
         try:
-            asked.gate.client.call("hold_add", reason="x", reference="x")
+            asked.gate.client.call("hold_add", ground="claim", reason="x", reference="x")
         except RefusedError as error:
             return [error.message, error.hint, error.exit_code]
         return []

@@ -129,11 +129,11 @@ def hold(screen: Tmux, gate: Gatehouse, twins: Twins) -> None:
     with twins.step("hold"):
         screen.press("h")
         screen.wait("Hold this recording")
-        fill(screen, REASON, REFERENCE, "")
+        fill(screen, REASON, REFERENCE, "c", "")
         screen.wait(f"Held: {REFERENCE}", f"hold {REFERENCE}: {REASON}")
     with twins.step("hold"):
         words = ("--reason", REASON, "--reference", REFERENCE)
-        dialgate("hold", "add", "--recording", other, *words, config=gate.config)
+        dialgate("hold", "add", "--ground", "claim", "--recording", other, *words, config=gate.config)
     screen.press("Escape")
     screen.wait("[recordings]")
 

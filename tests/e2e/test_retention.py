@@ -48,7 +48,7 @@ def test_the_daily_sweep_and_a_backup_put_back(tmp_path: Path) -> None:
     gate = Gatehouse(tmp_path / "gate")
     gate.set("retention", sweep_at="00:00")
     secrets = planted(gate, first_key(gate))
-    hold = ["hold", "add", "--recording", "held", "--reason", "a claim", "--reference", "17/2026"]
+    hold = ["hold", "add", "--ground", "claim", "--recording", "held", "--reason", "a claim", "--reference", "17/2026"]
     assert dialgate(*hold, config=gate.config)["kept"] == 1
     assert dialgate("retention", "sweep", config=gate.config)["due_ids"] == ["old"]
     backup = tmp_path / "backup"

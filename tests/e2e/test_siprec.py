@@ -413,7 +413,7 @@ def test_it_is_a_recording_like_all_others(house: House, client: Client) -> None
     gate = house.gate.client
     assert all(each["ok"] for each in gate.call("recording_verify", recording_id=recording)["items"])
     for on in ({"recording_id": recording}, {"number": number}):
-        held = gate.call("hold_add", reason="a complaint", reference="C-1", **on)
+        held = gate.call("hold_add", ground="claim", reason="a complaint", reference="C-1", **on)
         assert held["kept"] == 1
         gate.call("hold_release", hold_id=held["id"], reason="settled")
     items = gate.call("recording_list", text=number)["items"]

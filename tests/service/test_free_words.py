@@ -25,13 +25,8 @@ NOTES: dict[str, str] = {
         (
             *("calls_pause.why", "calls_resume.why", "reveal.why", "recording_take.purpose"),
             *("consent_add.wording", "consent_add.evidence", "consent_withdraw.reason"),
-            *(
-                "objection_add.note",
-                "objection_remove.reason",
-                "objection_undo.reason",
-                "hold_add.reason",
-                "hold_release.reason",
-            ),
+            *("objection_add.note", "objection_remove.reason", "objection_undo.reason"),
+            *("hold_add.reason", "hold_add.law", "hold_ground.law", "hold_release.reason"),
             *("request_open.contact", "request_open.about", "request_withdraw.reason"),
             *("request_ask_identity.note", "request_clarify.question", "request_clarified.answer"),
             *("request_extend.reasons", "request_decide.reasons", "request_carry_out.reason", "request_pack_made.why"),

@@ -58,7 +58,7 @@ def test_what_is_held_stays_until_it_is_released(
 ) -> None:
     name, other = record("+447700900001"), record()
     value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
-    hold = ByName(house).hold_add(**{target: value}, **WHY, actor=ANN)
+    hold = ByName(house).hold_add(ground="claim", **{target: value}, **WHY, actor=ANN)
     assert hold["kept"] >= 1
     answer = swept(house)
     assert name in {each["recording_id"] for each in answer["held_by"]}
@@ -75,7 +75,7 @@ def test_what_is_held_stays_until_it_is_released(
 
 def test_a_restriction_is_not_opened_and_says_its_name(house: DataFolder, record: Any, private: PrivateKey) -> None:
     name = record()
-    ByName(house).hold_add(recording_id=name, **WHY, actor=ANN)
+    ByName(house).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
     assert opens(house, name, private), "a hold alone lets it be heard"
     hold = ByName(house).hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
     before = len(ByName(house).calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
@@ -93,9 +93,9 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder
     name, begun = record("+447700900002"), record("+447700900002")
     swept(house)
     with pytest.raises(RefusedError) as refused:
-        ByName(house).hold_add(recording_id=name, **WHY, actor=ANN)
+        ByName(house).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
     assert refused.value.reason == "erased"
-    hold = ByName(house).hold_add(number="07700900002", **WHY, actor=ANN)
+    hold = ByName(house).hold_add(ground="claim", number="07700900002", **WHY, actor=ANN)
     assert (hold["kept"], hold["gone"]) == (0, 2)
     assert begun
 
@@ -114,11 +114,11 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder
 )
 def test_a_hold_names_one_thing_and_says_why(house: DataFolder, fields: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        ByName(house).hold_add(**{**WHY, **fields}, actor=ANN)
+        ByName(house).hold_add(ground="claim", **{**WHY, **fields}, actor=ANN)
 
 
 def test_a_hold_is_released_once_and_for_a_reason(house: DataFolder) -> None:
-    hold = ByName(house).hold_add(number="07700900003", **WHY, actor=ANN)
+    hold = ByName(house).hold_add(ground="claim", number="07700900003", **WHY, actor=ANN)
     assert hold["id"] in {each["id"] for each in ByName(house).hold_list(number="07700900003", actor=ANN)["items"]}
     with pytest.raises(UsageError, match="needs reason"):
         ByName(house).hold_release(hold_id=hold["id"], reason="", actor=ANN)
@@ -147,7 +147,7 @@ def test_erased_recordings_verify_as_such(house: DataFolder, record: Any) -> Non
 def test_the_forecast_and_the_state_of_things(house: DataFolder, record: Any) -> None:
     swept(house)
     record()
-    ByName(house).hold_add(recording_id=record(), **WHY, actor=ANN)
+    ByName(house).hold_add(ground="claim", recording_id=record(), **WHY, actor=ANN)
     (today,) = ByName(house).retention_forecast(days=0, actor=ANN)["days"]
     assert (today["due"], today["held"]) == (1, 1)
     status = ByName(house).retention_status(actor=ANN)

@@ -258,7 +258,7 @@ def test_what_is_held_is_not_dropped(house: DataFolder) -> None:
         record(house, name, ADA.recipient)
     rotate(house, ADA, BOB)
     rotation.prove(Asking(house, ACTOR), BOB, progress=None)
-    hold = ByName(house).hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+    hold = ByName(house).hold_add(ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
     shown = ByName(house).key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
     assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
     assert facts(house, "keys_dropped") == []
@@ -333,7 +333,9 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
         assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
-        hold = ByName(house).hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+        hold = ByName(house).hold_add(
+            ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR
+        )
         assert drop_again(house.store, house.keys) == 2, "what is held by now stays"
         ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
         assert drop_again(house.store, house.keys) == 1

@@ -32,7 +32,7 @@ def things(house: DataFolder) -> dict[str, str]:
         "call": desk.decide(number=NUMBER, actor=ACTOR)["decision_id"],
         "objection": desk.objection_add(number=NUMBER, actor=ACTOR)["id"],
         "consent": desk.consent_add(number=NUMBER, **consent, actor=ACTOR)["id"],
-        "hold": desk.hold_add(number=NUMBER, reason="a claim", reference="17", actor=ACTOR)["id"],
+        "hold": desk.hold_add(ground="claim", number=NUMBER, reason="a claim", reference="17", actor=ACTOR)["id"],
     }
 
 

@@ -87,7 +87,7 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
         lifted = desk.objection_add(number="02079460124", actor=ANN)["id"]
         written(house, "objection_removed", lifted, ANN, {"reason": "a slip"})
         written(house, "consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
-        desk.hold_add(recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
+        desk.hold_add(ground="claim", recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
         reference = granted(house)
         desk.request_carry_out(request=reference, execute=True, actor=ANN)
         wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]

@@ -50,7 +50,9 @@ def test_one_person_alone_destroys_and_frees_nothing(house: DataFolder) -> None:
     desk, first = ByName(house), key_of(Path(house.config.base))
     before = audio(house)
     assert len(before) == 3 and all(before.values())
-    hold = desk.hold_add(recording_id="rec1", reason="a claim", reference="17", actor="user:ben(1001)")["id"]
+    hold = desk.hold_add(ground="claim", recording_id="rec1", reason="a claim", reference="17", actor="user:ben(1001)")[
+        "id"
+    ]
     asks = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)["reference"]
     own = {"request": asks, "actor": ANN}
 

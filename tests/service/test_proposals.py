@@ -58,7 +58,7 @@ def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]
 
 
 def hold(house: DataFolder) -> str:
-    answer = ByName(house).hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+    answer = ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return str(answer["id"])
 
 
@@ -219,7 +219,7 @@ def test_what_is_taken_is_what_was_shown_or_nothing(house: DataFolder) -> None:
 
 def test_a_hold_that_keeps_more_than_was_shown_is_not_released(house: DataFolder) -> None:
     desk = ByName(house)
-    held = desk.hold_add(number=PERSON, reason="a claim", reference="17/26", actor=ANN)["id"]
+    held = desk.hold_add(ground="claim", number=PERSON, reason="a claim", reference="17/26", actor=ANN)["id"]
     waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
     assert waits["takes"] == "1 recording"
     plant_more(house, "later")
@@ -379,7 +379,9 @@ def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:
 def test_commands_say_that_it_waits(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "gate")
     config = tmp_path / "gate" / "config.toml"
-    held = dialgate("hold", "add", "--recording", "rec0", "--reason", "a", "--reference", "b", config=config)
+    held = dialgate(
+        "hold", "add", "--ground", "claim", "--recording", "rec0", "--reason", "a", "--reference", "b", config=config
+    )
     waits = dialgate("hold", "release", held["id"], "--reason", "c", config=config)["waits"]
     (row,) = dialgate("proposal", "list", config=config)["items"]
     assert row["id"] == waits["id"]

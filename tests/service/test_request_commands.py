@@ -326,9 +326,6 @@ def test_what_waits_for_a_person_waits_over_a_restart_until_it_is_done(place: Pa
         assert todo(folder, reference) == waiting
         carry_out(folder, reference, command)
         left = todo(folder, reference)
-        if command is Do.ERASE:  # another test restricted this number: the authority is notified of what stays
-            assert Do.NOTIFY_AUTHORITY in left
-            left = tuple(each for each in left if each is not Do.NOTIFY_AUTHORITY)
         assert left == tuple(each for each in waiting if each is not command)
     with ExitStack() as stack:
         folder = DataFolder(load(place / "config.toml"), stack)

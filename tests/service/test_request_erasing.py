@@ -75,7 +75,7 @@ def gone(house: DataFolder, reference: str) -> None:
 def test_what_goes_is_what_was_shown_or_nothing_does(house: DataFolder) -> None:
     reference = granted(house)
     plan = ByName(house).request_carry_out(request=reference, actor=ANN)
-    ByName(house).hold_add(recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
+    ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
     with pytest.raises(RefusedError) as refused:
         ByName(house).request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
     assert refused.value.reason == "plan_changed"
@@ -177,7 +177,7 @@ def test_twice_is_harmless(house: DataFolder) -> None:
 def test_what_a_hold_keeps_stays_whole_and_is_named(house: DataFolder, folder: Path, target: str) -> None:
     value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
     why = {"reason": "a claim", "reference": "case 17/2026"}
-    hold = ByName(house).hold_add(**{target: value}, **why, actor=ANN)
+    hold = ByName(house).hold_add(ground="claim", **{target: value}, **why, actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
     assert done["held_by"] == [f"hold case 17/2026 ({hold['id']})"]
@@ -202,7 +202,7 @@ def test_a_hold_put_on_at_the_last_moment_is_kept(
     empty = house.request_eraser._empty
 
     def late(*arguments: Any) -> Any:
-        ByName(house).hold_add(**where, reason="a claim", reference="case 19/2026", actor=ANN)
+        ByName(house).hold_add(ground="claim", **where, reason="a claim", reference="case 19/2026", actor=ANN)
         return empty(*arguments)
 
     monkeypatch.setattr(house.request_eraser, "_empty", late)
@@ -213,7 +213,7 @@ def test_a_hold_put_on_at_the_last_moment_is_kept(
 
 
 def test_a_held_number_keeps_everything(house: DataFolder) -> None:
-    ByName(house).hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
+    ByName(house).hold_add(ground="claim", number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
     assert (done["recordings"], done["held_calls"]) == (0, 5)
@@ -222,8 +222,25 @@ def test_a_held_number_keeps_everything(house: DataFolder) -> None:
     assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
 
 
-def test_a_restriction_of_their_own_keeps_everything_too(house: DataFolder) -> None:
+def test_a_restriction_of_their_own_ends_with_their_erasure(house: DataFolder) -> None:
+    """Their request is their consent (Article 18(2), LAW 7.2)."""
     granted(house, "restriction")
+    reference = granted(house)
+    assert ByName(house).request_carry_out(request=reference, actor=ANN)["held_by"] == []
+    done = carry_out(house, reference)
+    assert (done["recordings"], done["held_by"]) == (3, [])
+    (released,) = ByName(house).hold_list(released=True, actor=ANN)["items"]
+    assert released["released_at"] is not None
+    assert [states(house)[name] for name in ("rec0", "rec1", "rec2")] == ["erased"] * 3
+
+
+def test_a_restriction_that_somebody_else_asked_for_stands(house: DataFolder) -> None:
+    """On a line that two people share."""
+    desk = ByName(house)
+    theirs = desk.request_open(asks="restriction", channel="post", name="Olu Other", numbers=[SPELLED], actor=ANN)
+    desk.request_verify_identity(request=theirs["reference"], checked="passport seen", actor=ANN)
+    desk.request_search(request=theirs["reference"], actor=ANN)
+    desk.request_decide(request=theirs["reference"], grant=True, actor=ANN)
     done = carry_out(house, granted(house))
     assert done["recordings"] == 0
     assert done["held_by"][0].startswith("restriction DSR-")

@@ -49,7 +49,9 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
 ) -> None:
     with opened(folder) as house:
         why = WHY | {where: f"Pat, {SPELLED}, is a witness"}
-        hold = ByName(house).hold_add(number=OTHER, restriction=restriction, **why, actor=ANN)
+        hold = ByName(house).hold_add(
+            number=OTHER, restriction=restriction, ground=None if restriction else "claim", **why, actor=ANN
+        )
         reference = granted(house)
         done = carry_out(house, reference)
         kind = "restriction" if restriction else "hold"
@@ -72,7 +74,9 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
 
 
 def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) -> None:
-    hold = ByName(house).hold_add(number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
+    hold = ByName(house).hold_add(
+        ground="claim", number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN
+    )
     desk = ByName(house)
     reference = desk.request_open(
         asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED, SECOND], actor=ANN
@@ -108,7 +112,7 @@ def test_what_others_said_is_theirs_and_the_receipt_says_where(house: DataFolder
         number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}", actor=ANN
     )["id"]
     objection = desk.objection_add(number=SECOND, note=f"not {SPELLED} either", actor=ANN)["id"]
-    released = desk.hold_add(number=OTHER, **WHY, actor=ANN)["id"]
+    released = desk.hold_add(ground="claim", number=OTHER, **WHY, actor=ANN)["id"]
     desk.hold_release(hold_id=released, reason=f"{SPELLED} says so", actor=ANN)
     closed, open_ = (
         desk.request_open(
@@ -143,7 +147,7 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
     def late(query: Any) -> Any:
         found = read(query)
         if not put:
-            put.append(ByName(house).hold_add(number=SPELLED, **WHY, actor=ANN)["id"])
+            put.append(ByName(house).hold_add(ground="claim", number=SPELLED, **WHY, actor=ANN)["id"])
         return found
 
     monkeypatch.setattr(house.request_eraser, "_read", late)
@@ -154,7 +158,7 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
 def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = ByName(house).hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+    hold = ByName(house).hold_add(ground="claim", recording_id="rec0", **WHY, actor=ANN)["id"]
     reference = granted(house)
     erase = house.retention.erase_asked
 
@@ -177,7 +181,7 @@ def test_facts_are_not_emptied_while_their_recording_opens(house: DataFolder, mo
     erase = house.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
-        hold = ByName(house).hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+        hold = ByName(house).hold_add(ground="claim", recording_id="rec0", **WHY, actor=ANN)["id"]
         outcome = erase(*arguments, **more)
         ByName(house).hold_release(hold_id=hold, reason="settled", actor=ANN)
         return outcome
@@ -191,7 +195,9 @@ def test_facts_are_not_emptied_while_their_recording_opens(house: DataFolder, mo
 
 def test_a_file_that_only_mentions_is_looked_for_in_clear(house: DataFolder) -> None:
     """What the receipt names is all that is left."""
-    hold = ByName(house).hold_add(number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN)["id"]
+    hold = ByName(house).hold_add(
+        ground="claim", number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN
+    )["id"]
     reference = granted(house)
     carry_out(house, reference)
     ByName(house).request_told(request=reference, actor=ANN)
@@ -218,7 +224,9 @@ def test_what_was_written_about_the_persons_calls_goes_with_them(folder: Path) -
         desk = ByName(house)
         for call in ("call-rec0", "call-other"):
             desk.reveal(kind="call", id=call, why=f"Pat Person's neighbour, {call}", actor=ANN)
-        hold = desk.hold_add(recording_id="rec0", reason="the Person claim", reference="Pat 17", actor=ANN)["id"]
+        hold = desk.hold_add(
+            ground="claim", recording_id="rec0", reason="the Person claim", reference="Pat 17", actor=ANN
+        )["id"]
         desk.hold_release(hold_id=hold, reason="Mr Person settled", actor=ANN)
         for purpose in ("Pat Person complains", "quality"):
             desk.recording_take(recording_id="rec0", purpose=purpose, recipient="0123456789abcdef", actor=ANN)

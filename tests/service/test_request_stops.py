@@ -73,7 +73,7 @@ def test_a_granted_restriction_stops_marketing_until_it_is_released(house: DataF
 
 
 def test_a_hold_stops_no_calls(house: DataFolder) -> None:
-    ByName(house).hold_add(number=SPELLED, reason="a claim", reference="c1", actor=ANN)
+    ByName(house).hold_add(ground="claim", number=SPELLED, reason="a claim", reference="c1", actor=ANN)
     assert reason(house) == FREE
 
 

@@ -175,7 +175,7 @@ def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(ho
 
 @pytest.mark.parametrize(("held", "asks"), [(PERSON, OTHER), (OTHER, PERSON)])
 def test_a_hold_on_either_keeps_what_both_are_heard_in(house: DataFolder, held: str, asks: str) -> None:
-    hold = ByName(house).hold_add(number=held, reason="a claim", reference="claim 1", actor=ANN)
+    hold = ByName(house).hold_add(ground="claim", number=held, reason="a claim", reference="claim 1", actor=ANN)
     assert hold["kept"] == (3 if held == PERSON else 2)
     done = erased(house, asks)
     assert (states(house)["next"], states(house)["last"]) == ("closed", "closed")
@@ -197,7 +197,7 @@ def test_a_restriction_closes_what_they_are_heard_in(house: DataFolder) -> None:
 
 
 def test_a_record_stays_while_its_callee_is_heard_in_another_recording(house: DataFolder) -> None:
-    ByName(house).hold_add(recording_id="last", reason="a claim", reference="claim 1", actor=ANN)
+    ByName(house).hold_add(ground="claim", recording_id="last", reason="a claim", reference="claim 1", actor=ANN)
     facts = [
         Fact(kind, "first", START, ANN, {"call_id": "call-first", "basis": "retention"})
         for kind in ("recording_erasing", "recording_erased")

@@ -103,8 +103,8 @@ def test_what_is_held_recorded_or_asked_about_stays(house: DataFolder) -> None:
     key = key_of(house.config.data.parent)
     plant(house.store, house.keys, house.config.data / "recordings", key.recipient, "kept", at, NUMBERS[4])
     desk = ByName(house)
-    desk.hold_add(call_id="held", reason="a claim", reference="1/27", actor=ANN)
-    desk.hold_add(number=NUMBERS[1], reason="a claim", reference="2/27", actor=ANN)
+    desk.hold_add(ground="claim", call_id="held", reason="a claim", reference="1/27", actor=ANN)
+    desk.hold_add(ground="claim", number=NUMBERS[1], reason="a claim", reference="2/27", actor=ANN)
     asked(house, "access")
     done = desk.retention_terms_sweep(actor=ANN)
     assert done["held"] == 4
@@ -224,7 +224,7 @@ def test_what_was_written_about_a_call_goes_at_its_end(house: DataFolder) -> Non
     for name, at in (("due", months_ago(24)), ("young", months_ago(23))):
         call(house, name, NUMBERS[0], at)
         desk.reveal(kind="call", id=name, why="Mr Quill asked", actor=ANN)
-        hold = desk.hold_add(call_id=name, reason="the Quill claim", reference="17", actor=ANN)["id"]
+        hold = desk.hold_add(ground="claim", call_id=name, reason="the Quill claim", reference="17", actor=ANN)["id"]
         desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
     desk.retention_terms_sweep(actor=ANN)
     left = house.read(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
@@ -283,7 +283,7 @@ def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(house
     desk = ByName(house)
     house.clock = SetClock(months_ago(36, days=1))
     why = {"reason": "the claim of Mrs Old", "reference": "Old 17", "actor": ANN}
-    released, standing = (desk.hold_add(number=number, **why)["id"] for number in NUMBERS[:2])
+    released, standing = (desk.hold_add(ground="claim", number=number, **why)["id"] for number in NUMBERS[:2])
     desk.hold_release(hold_id=released, reason="Mrs Old settled", actor=ANN)
     for kind, field in ALONE.items():
         written(house, kind, "log", ANN, {field: "for Mrs Old"})
@@ -321,7 +321,7 @@ def test_of_every_table_it_is_known_what_becomes_of_a_number_in_it(house: DataFo
         ]
     )
     desk.reveal(kind="call", id="called", why=f"{NUMBERS[0]} asked", actor=ANN)
-    hold = desk.hold_add(number=NUMBERS[0], reason="a claim", reference="17", actor=ANN)["id"]
+    hold = desk.hold_add(ground="claim", number=NUMBERS[0], reason="a claim", reference="17", actor=ANN)["id"]
     desk.hold_release(hold_id=hold, reason=f"{NUMBERS[0]} settled", actor=ANN)
     asks = desk.request_open(asks="access", channel="post", name="Zeb Quill", numbers=[NUMBERS[0]], actor=ANN)
     desk.request_withdraw(request=asks["reference"], reason=f"{NUMBERS[0]} rang", actor=ANN)

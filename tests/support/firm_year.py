@@ -112,7 +112,8 @@ class Story:
     def hold(self, *options: str) -> str:
         """Something is put on hold; the hold's id."""
         self._note("hold add", *options)
-        done = dialgate("hold", "add", *options, "--json")
+        ground = () if "--restriction" in options else ("--ground", "claim")
+        done = dialgate("hold", "add", *ground, *options, "--json")
         assert done.code == 0, done.err
         return str(done.json["id"])
 

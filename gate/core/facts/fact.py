@@ -71,6 +71,7 @@ def fact(
     outlives_restore: bool = False,
     decides: bool = False,
     makes: bool = False,
+    replaces: bool = False,
     sets: Mapping[str, Source] | None = None,
 ) -> Callable[[type[B]], type[B]]:
     """Declare a kind of fact; the arguments are those of ``Marks``. Raises ``TypeError`` where a field that may hold
@@ -82,7 +83,7 @@ def fact(
                 f"{kind}: a text is unmarked, so nobody knows when it is to be erased: {', '.join(unmarked)}"
             )
         body.kind = kind
-        body.marks = Marks(about, term, rests, outlives_restore, decides, makes, sets or {})
+        body.marks = Marks(about, term, rests, outlives_restore, decides, makes, replaces, sets or {})
         if kind in CATALOGUE:
             raise TypeError(f"two kinds of fact are called {kind}")
         CATALOGUE[kind] = body

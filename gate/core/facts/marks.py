@@ -149,5 +149,7 @@ class Marks:
     """It may change the verdict on a number."""
     makes: bool = False
     """It makes a row of the table; others change it."""
+    replaces: bool = False
+    """What it says takes the place of what was said before, in a table in which what is set stands otherwise."""
     sets: Mapping[str, Source] = field(default_factory=dict)
     """Columns besides those of the marked fields; one of another table as ``table.column``."""

@@ -44,6 +44,22 @@ class Hold(Body, frozen=True, kw_only=True):
     number: Annotated[Maybe[Number | None], COLUMN] = UNSET
     reason: Annotated[Words, COLUMN]
     reference: Annotated[Words, COLUMN]
+    ground: Annotated[Maybe[Code], COLUMN] = UNSET
+    """``claim``, ``legal_obligation``, ``investigation`` or ``none``; missing of a restriction, and of a hold that was
+    put on before grounds were asked for."""
+    law: Annotated[Maybe[Words], COLUMN] = UNSET
+    """The law, or the authority that investigates."""
+    review_on: Annotated[Maybe[Time], COLUMN] = UNSET
+    """When somebody looks whether it is still needed."""
+
+
+@fact("hold_grounded", Subject.HOLD, term=Term.REQUESTS, replaces=True)
+class HoldGrounded(Body, frozen=True, kw_only=True):
+    """Somebody has looked at a hold again: its ground, and when it is looked at next."""
+
+    ground: Annotated[Code, COLUMN]
+    law: Annotated[Maybe[Words], COLUMN] = UNSET
+    review_on: Annotated[Maybe[Time], COLUMN] = UNSET
 
 
 @fact(

@@ -168,7 +168,7 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
         ids = [act["id"] for act in part]
         there, wrong, count = _ids(tx, "holds", ids), _changed_holds(tx, ids), 0
         for act in part:
-            on: Row = {name: act[name] for name in ("recording_id", "call_id") if name in act}
+            on: Row = {name: act[name] for name in ("recording_id", "call_id", "ground") if name in act}
             if act["id"] in there and act["id"] not in wrong:
                 continue
             key = _again("hold", act["id"]) if act["id"] in there else act["id"]

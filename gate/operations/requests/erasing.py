@@ -26,11 +26,13 @@ from typing import Any
 from gate.clock import Clock
 from gate.core import request_words as events
 from gate.core.facts import requests as kinds
+from gate.core.facts.retention import HoldReleased
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.operation import plan_changed
+from gate.operations.requests.executor import OWN_RESTRICTION
 from gate.operations.requests.facts import last
 from gate.operations.requests.free_words import naming, spares
 from gate.operations.requests.plan import GONE, Plan
@@ -141,9 +143,9 @@ class RequestEraser:
         self, tx: StoreTransaction, request: str, numbers: list[str], call_ids: list[str], *, whole: bool
     ) -> Plan:
         calls = book.calls_of(tx, numbers, limit=MOST) if whole and numbers else book.calls(tx, call_ids)
-        held, held_lines = self._holds(tx, numbers, calls)
         known = book.find(tx, request) or {}  # of a store from before the erasure: who asked
         company, name = _company(tx, numbers, calls), known.get("name") or ""
+        held, held_lines = self._holds(tx, numbers, name, calls)
         return Plan(request, request, numbers, whole, calls, *company, held, held_lines, name=name)
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
@@ -168,6 +170,7 @@ class RequestEraser:
         if reason.strip():
             said_at = kinds.SaidAt(step="erasing", text=reason.strip())
             tx.append(said_at.fact(row["id"], self._clock.now(), actor))
+        self._lift_own(tx, plan, actor)
         if row["carrying_at"] is None or _again(row):
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             calls = [each["call_id"] for each in plan.calls]
@@ -179,6 +182,14 @@ class RequestEraser:
             body = kinds.Carrying(calls=calls, recipients=recipients)
             tx.append(body.fact(row["id"], self._clock.now(), actor))
         return plan, {}
+
+    def _lift_own(self, tx: StoreTransaction, plan: Plan, actor: str) -> None:
+        """Restrictions that the person asked for themselves end with their erasure: that is their consent (Article
+        18(2), LAW 7.2)."""
+        for hold in book.holds_of(tx, plan.lines, ()):
+            if _own(tx, hold, plan.lines, plan.name):
+                reason = f"the person asked for their erasure ({plan.reference})"
+                tx.append(HoldReleased(reason=reason).fact(hold["id"], self._clock.now(), actor))
 
     def _begun(self, tx: StoreTransaction, row: Row) -> bool:
         """It was decided already, and nothing that a hold kept is free since."""
@@ -195,6 +206,12 @@ class RequestEraser:
                 f"{row['reference']}: call {live[0]} with this person is not over",
                 reason="call_in_progress",
                 hint="Wait until it is, then again.",
+            )
+        if plan.undecided:
+            raise RefusedError(
+                f"{row['reference']}: nobody has said on what ground {plan.undecided[0]} keeps something",
+                reason="hold_without_ground",
+                hint="Say it, or release the hold: dialgate hold ground ID --ground … (what has none stops no erasure)",
             )
         plan_changed(f"the erasure {row['reference']}", digest, plan.digest)
         return plan
@@ -215,14 +232,18 @@ class RequestEraser:
         if whole and lines:
             later = book.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
-        held, held_lines = self._holds(tx, lines, calls)
+        undecided: list[str] = []
+        held, held_lines = self._holds(tx, lines, row["name"] or "", calls, undecided)
         company = _company(tx, lines, calls)
-        return Plan(
-            row["id"], row["reference"], lines, whole, calls, *company, held, held_lines, name=row["name"] or ""
-        )
+        plan = Plan(row["id"], row["reference"], lines, whole, calls, *company, held, held_lines)
+        plan.name, plan.undecided = row["name"] or "", undecided
+        return plan
 
-    def _holds(self, tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
-        """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
+    def _holds(
+        self, tx: StoreTransaction, lines: list[str], name: str, calls: list[Row], undecided: list[str] | None = None
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Call -> name of the hold that keeps it, and number -> name of the hold on it; names of those without a ground
+        go into ``undecided``."""
         held: dict[str, str] = {}
         held_lines: dict[str, str] = {}
         recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
@@ -232,16 +253,20 @@ class RequestEraser:
         of_others = {each["number"] for call in came for each in inside[call] if each["number"]}.difference(lines)
         held_others: dict[str, str] = {}
         for hold in book.holds_of(tx, [*lines, *sorted(of_others)], ids):
-            name = hold_of(hold).name
+            known = hold_of(hold)
+            if not known.stops_requests or _own(tx, hold, lines, name):
+                continue
+            if known.undecided and undecided is not None:
+                undecided.append(known.name)
             if hold["target"] == "number":
-                (held_others if hold["number"] in of_others else held_lines).setdefault(hold["number"], name)
+                (held_others if hold["number"] in of_others else held_lines).setdefault(hold["number"], known.name)
             else:
-                held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
+                held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], known.name)
         for each in calls:
             unread = next(iter(held_lines.values()), "") if not each["number"] else ""
             names = (held_lines.get(one["number"]) or held_others.get(one["number"]) for one in inside[each["call_id"]])
-            if name := next(filter(None, names), unread):  # no number: its spelling was refused
-                held.setdefault(each["call_id"], name)
+            if keeper := next(filter(None, names), unread):  # no number: its spelling was refused
+                held.setdefault(each["call_id"], keeper)
         return held, held_lines
 
     def _erase(self, plan: Plan, actor: str) -> Plan:
@@ -314,7 +339,7 @@ class RequestEraser:
     def _hold(self, tx: StoreTransaction, plan: Plan, calls: list[Row]) -> bool:
         """Note what has been put on hold since the plan was made; True where a number was."""
         free = plan.free_lines
-        held, lines = self._holds(tx, plan.lines, calls)
+        held, lines = self._holds(tx, plan.lines, plan.name, calls)
         plan.held |= held
         plan.held_lines |= lines
         return plan.free_lines != free
@@ -395,3 +420,11 @@ def _company(tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[
 def _again(row: Row) -> bool:
     """True where a hold kept a part, and nothing has been begun since."""
     return row["state"] == State.PARTLY_DONE and row["carried_at"] is not None
+
+
+def _own(tx: StoreTransaction, hold: Row, lines: list[str], name: str) -> bool:
+    """Whether a hold is a restriction that a person of this name, with these numbers, asked for by a request."""
+    request, by_request, _ = hold["id"].rpartition(OWN_RESTRICTION)
+    if hold["kind"] != "restriction" or hold["number"] not in lines or not by_request:
+        return False
+    return same_name((book.find(tx, request) or {}).get("name") or "", name)

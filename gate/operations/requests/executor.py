@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 
+OWN_RESTRICTION: Final = "-r"
+"""Between the id of a request for a restriction and the place of the number, in the id of the restriction."""
+
+
 def carry_out(
     folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, commands: Sequence[Do], actor: str
 ) -> bool:
@@ -59,7 +63,7 @@ def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: Requ
     """Recordings with the person's numbers are neither opened nor erased (LAW 4.7)."""
     _named(row)
     for place, number in enumerate(row["numbers"]):
-        hold_id = f"{row['id']}-r{place}"
+        hold_id = f"{row['id']}{OWN_RESTRICTION}{place}"
         if not tx.query("SELECT id FROM holds WHERE id = ?", (hold_id,)):
             body = Hold(
                 sort=Kind.RESTRICTION.value,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -17,8 +18,9 @@ from gate.core import request_words as events
 from gate.core.facts import requests as kinds
 from gate.core.letter_words import Letter, LetterFacts
 from gate.core.request_guards import fits
-from gate.core.request_words import OVER, Asks, Ground, LetterKind, State, missing
+from gate.core.request_words import OVER, Asks, LetterKind, State, missing
 from gate.core.requests import why_not
+from gate.core.retention import HoldGround, Kind
 from gate.core.showing import london_day
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
@@ -28,6 +30,7 @@ from gate.operations.requests.facts import bodies, last, said, statements
 from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to, who_got
+from gate.store import kept
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -162,6 +165,7 @@ def _facts(
     clock, carried = request.clock_on(today), last(course, kinds.Carried)
     scope = last(course, kinds.Searched) if request.searched else None
     found = book.calls(tx, (scope.calls or []) if scope else [])
+    keeping = [_hold(tx, name) for name in (carried.held_by if carried else ())]
     answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
         kind=kind,
@@ -177,7 +181,8 @@ def _facts(
         name=row["name"] or "",
         contact=row["contact"] or "",
         numbers=tuple(row["numbers"]),
-        ground=request.ground or _ground_of_part(request, carried),
+        ground=request.ground,
+        held_on=tuple(dict.fromkeys(_ground(each) for each in keeping)) if request.partial else (),
         partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
         completed=request.partial and request.state is not State.PARTLY_DONE,
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
@@ -194,7 +199,7 @@ def _facts(
         backups_until=date.fromisoformat(carried.backups_until) if carried else None,
         statements=tuple(statements(course)),
         beside=tuple(dict.fromkeys(name for each in bodies(course, kinds.Rectified) for name in each.records)),
-        held_back=said(course, "left_out") if answer else _held_back(carried, kind),
+        held_back=said(course, "left_out") if answer else _held_back(carried, keeping, kind),
     )
 
 
@@ -240,27 +245,47 @@ def _decided(course: list[Row]) -> date | None:
     return date.fromisoformat(decision.on) if decision else None
 
 
-def _held_back(carried: kinds.Carried | None, kind: LetterKind) -> str:
+def _hold(tx: StoreTransaction, name: str) -> Row:
+    """The hold that a receipt names, as it is now. Raises ``RefusedError`` where nobody has said its ground: a letter
+    gives the person, and the authority, no ground that the log does not have."""
+    row = kept.hold(tx, name.rpartition("(")[2].rstrip(")")) or {}
+    if row.get("kind") != Kind.RESTRICTION and row.get("ground") in (None, HoldGround.NONE):
+        raise RefusedError(
+            f"{name} keeps something on no ground that a letter could give",
+            reason="hold_without_ground",
+            hint="Say its ground: dialgate hold ground ID --ground … With none, carry the erasure out again.",
+        )
+    return row | {"name": name}
+
+
+def _ground(hold: Row) -> str:
+    return "restriction" if hold["kind"] == Kind.RESTRICTION else str(hold["ground"])
+
+
+def _held_back(carried: kinds.Carried | None, keeping: Sequence[Row], kind: LetterKind) -> str:
     if carried is None or not carried.held_by:
         return ""
     recordings, calls = carried.held_back, carried.held_calls
     said = []
-    if mine := [name for name in carried.held_by if ELSEWHERE not in name]:
-        kept = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
-        said.append(f"What stays: {kept if calls else 'what we hold in connection with your number'}.")
-        said += dict.fromkeys(_why(name, kind) for name in mine)
-    if len(mine) < len(carried.held_by):
+    if mine := [hold for hold in keeping if ELSEWHERE not in hold["name"]]:
+        kept_of = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
+        said.append(f"What stays: {kept_of if calls else 'what we hold in connection with your number'}.")
+        said += dict.fromkeys(_why(hold, kind) for hold in mine)
+    if len(mine) < len(keeping):
         said.append("Your number is mentioned in what we have to keep on another matter, which is not about you.")
     return " ".join(said)
 
 
-def _why(name: str, kind: LetterKind) -> str:
+def _why(hold: Row, kind: LetterKind) -> str:
     """Why a hold keeps something, in plain words; its id is for the firm, and the authority needs no reference."""
-    hold = name.rpartition(" (")[0]
-    matter = "" if kind is LetterKind.AUTHORITY else f" ({hold.partition(' ')[2]})"
-    if hold.startswith("restriction"):
-        return f"It is locked{matter}: its use was restricted at somebody's request, and erasing it would be a use."
-    return f"It is needed for a legal claim or an inquiry{matter}, and has to be kept until that has ended."
+    matter = "" if kind is LetterKind.AUTHORITY or not hold["reference"] else f" ({hold['reference']})"
+    law = f": {hold['law']}" if hold["law"] else ""
+    return {
+        "claim": f"We need it for a legal claim{matter}, and keep it until that has ended.",
+        "legal_obligation": f"The law has us keep it{matter}{law}.",
+        "investigation": f"An authority is investigating, and we have to keep it for that{matter}{law}.",
+        "restriction": f"It is locked{matter}: somebody else had its use restricted, and erasing it would be a use.",
+    }[_ground(hold)]
 
 
 def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
@@ -304,11 +329,3 @@ def _for_recipient(
         given=given,
         statements=facts.statements,
     )
-
-
-def _ground_of_part(request: events.Request, carried: kinds.Carried | None) -> Ground | None:
-    """The ground on which a hold keeps a part: a claim, or the rights of one of the parties."""
-    if not request.partial:
-        return None
-    locked = all(name.startswith("restriction") for name in (carried and carried.held_by) or ("",))
-    return Ground.PROTECTION_OF_A_PARTY if locked else Ground.LEGAL_CLAIMS

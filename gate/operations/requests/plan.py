@@ -39,6 +39,8 @@ class Plan:
     """References of the person's requests that are not over, as they were passed."""
     name: str = ""
     """Who asks, where it is known."""
+    undecided: list[str] = field(default_factory=list)
+    """Names of holds that keep something, and nobody has said on what ground."""
     mentions: set[str] = field(default_factory=set)
     """What else of others a number stands in: ``consent <id>``, ``request <reference>``."""
 

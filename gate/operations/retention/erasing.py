@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from gate.batched import batched
 from gate.clock import Clock
 from gate.core.facts import recordings as facts
-from gate.core.retention import Hold, Kind, Recording, Sorted, Target
+from gate.core.retention import Hold, HoldGround, Kind, Recording, Sorted, Target
 from gate.log import Logger
 from gate.store import kept
 from gate.store.store import EvidenceStore
@@ -218,6 +218,7 @@ def hold_of(row: Row) -> Hold:
         by=row["actor"],
         at=datetime.fromisoformat(row["made_at"]),
         released_at=datetime.fromisoformat(released) if released else None,
+        ground=HoldGround(row["ground"]) if row["ground"] else None,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from gate.converting import convert
 from gate.core.facts import retention as facts
-from gate.core.retention import Kind, Target
+from gate.core.retention import NAMED, HoldGround, Kind, Target
 from gate.core.showing import many
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import (
@@ -59,6 +59,15 @@ class HoldAdded(Response, frozen=True, kw_only=True, omit_defaults=True):
     """Recordings that it keeps."""
     gone: int
     """Recordings that it came too late for."""
+    ground: HoldGround | None = None
+    notice: str = ""
+    """What it does not do; empty where it stops every erasure."""
+
+
+SYSC: Final = "FCA SYSC 10A.1.6R"
+_WHY_IN_LAW: Final = "Why it may stop an erasure that a person asks for; not of a restriction, which is its own ground."
+_LAW: Final = "The law, or the authority that investigates."
+_REVIEW: Final = "When somebody looks whether it is still needed: status reminds."
 
 
 class HoldAdd(Request[HoldAdded], frozen=True):
@@ -77,6 +86,9 @@ class HoldAdd(Request[HoldAdded], frozen=True):
     restriction: Annotated[
         bool, about("They may not be played or exported either.", "Nobody may open them either: a restriction")
     ] = False
+    ground: Annotated[HoldGround | None, about(_WHY_IN_LAW, "Why in law")] = None
+    law: Annotated[Note, about(_LAW, "Law or authority, of a legal obligation or an investigation", eg=(SYSC,))] = ""
+    review_on: Annotated[date | None, about(_REVIEW, "Look at it again on", metavar="DATE")] = None
 
 
 @operation(HoldAdd, "hold_add", roles=KEEPERS)
@@ -88,6 +100,10 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
     target, value = _target(asked)
     said("a hold", reason=asked.reason, reference=asked.reference)
     kind = Kind.RESTRICTION if asked.restriction else Kind.HOLD
+    if asked.restriction and asked.ground:
+        raise UsageError("a restriction is its own ground (Article 18)", hint="Leave the ground out.")
+    if not asked.restriction:
+        _check_ground(asked.ground, asked.law, asked.review_on, folder.today())
     hold_id = folder.new_id()
 
     def work(tx: StoreTransaction) -> tuple[list[str], int]:
@@ -100,6 +116,7 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
             number=value if target is Target.NUMBER else None,
             reason=asked.reason,
             reference=asked.reference,
+            **_grounded(asked.ground, asked.law, asked.review_on),
         )
         tx.append(folder.fact(body, hold_id, caller.actor))
         return kept.covered(tx, target.value, value)
@@ -112,8 +129,95 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
         reference=asked.reference,
         kept=len(keeps),
         gone=gone,
+        ground=asked.ground,
+        notice=NO_GROUND if asked.ground is HoldGround.NONE else "",
         **{target.value: value},
     )
+
+
+NO_GROUND: Final = "It keeps recordings from the daily sweep, and stops no erasure that a person asks for."
+
+
+def _check_ground(ground: HoldGround | None, law: str, review_on: date | None, today: date) -> None:
+    """Raise ``UsageError`` where a hold's ground is not said, or not as the law has it (Article 17(3))."""
+    if ground is None:
+        raise UsageError(
+            "a hold needs its ground: what stops an erasure that a person asks for",
+            hint=f"Give one of {', '.join(HoldGround)}; with none it keeps recordings from the daily sweep alone.",
+        )
+    if ground in NAMED and not law.strip():
+        which = "law" if ground is HoldGround.LEGAL_OBLIGATION else "authority"
+        raise UsageError(f"which {which}?", hint='The letters to the person name it: --law "FCA SYSC 10A.1.6R".')
+    if law.strip() and ground not in NAMED:
+        raise UsageError(f"{ground} names no law", hint=f"Give it with {' or '.join(sorted(NAMED))}.")
+    if review_on and review_on < today:
+        raise UsageError(f"{review_on} is over", hint="Give the day on which the hold is looked at again.")
+
+
+def _grounded(ground: HoldGround | None, law: str, review_on: date | None) -> dict[str, Any]:
+    """These as the fields of a fact."""
+    said = {"ground": ground and ground.value, "law": law.strip(), "review_on": review_on and review_on.isoformat()}
+    return {name: value for name, value in said.items() if value}
+
+
+# --- looking at one again ------------------------------------------------------------------------------------------
+
+
+class HoldGrounded(Response, frozen=True):
+    """What a hold rests on now."""
+
+    id: str
+    ground: HoldGround
+    review_on: date | None
+    notice: str
+
+
+class HoldGroundSet(Request[HoldGrounded], frozen=True):
+    """A hold was looked at: its ground, and when it is looked at next."""
+
+    hold_id: Annotated[Line, about("Id of the hold, or its beginning.", ids=("hold",))]
+    ground: Annotated[HoldGround, about(_WHY_IN_LAW, "Why in law")]
+    law: Annotated[Note, about(_LAW, "Law or authority", eg=(SYSC,))] = ""
+    review_on: Annotated[date | None, about(_REVIEW, "Look at it again on", metavar="DATE")] = None
+
+
+@operation(HoldGroundSet, "hold_ground", roles=KEEPERS)
+def hold_ground(folder: DataFolder, asked: HoldGroundSet, caller: Caller) -> HoldGrounded:
+    """Say the ground of a hold: of one that was put on before grounds were asked for, or one that is reviewed."""
+    _check_ground(asked.ground, asked.law, asked.review_on, folder.today())
+
+    def work(tx: StoreTransaction) -> None:
+        row = _in_force(tx, asked.hold_id)
+        if row["kind"] == Kind.RESTRICTION:
+            raise UsageError(f"{asked.hold_id} is a restriction, which is its own ground (Article 18)")
+        body = facts.HoldGrounded(**_grounded(asked.ground, asked.law, asked.review_on))
+        tx.append(folder.fact(body, asked.hold_id, caller.actor))
+
+    folder.store.call(work)
+    notice = NO_GROUND if asked.ground is HoldGround.NONE else ""
+    return HoldGrounded(id=asked.hold_id, ground=asked.ground, review_on=asked.review_on, notice=notice)
+
+
+def hold_warnings(folder: DataFolder) -> list[str]:
+    """Holds whose ground nobody has said, and those whose review is due."""
+    rows = folder.store.call(
+        lambda tx: tx.query(
+            "SELECT id, reference, ground, review_on FROM holds WHERE released_at IS NULL AND kind = ?"
+            " AND (ground IS NULL OR review_on <= ?) ORDER BY made_at",
+            [Kind.HOLD.value, folder.today().isoformat()],
+        )
+    )
+    unsaid, due = [row for row in rows if not row["ground"]], [row for row in rows if row["ground"]]
+    told = []
+    if unsaid:
+        of = f"{many(len(unsaid), 'hold')}, the first of {unsaid[0]['reference']}"
+        told.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0]['id']} --ground …")
+    told += [
+        f"The hold {row['reference']} was to be looked at on {row['review_on']}: dialgate hold ground {row['id']} "
+        f"--ground {row['ground']} --review DATE, or dialgate hold release {row['id']}"
+        for row in due[:5]
+    ]
+    return told
 
 
 def _target(asked: HoldAdd) -> tuple[Target, str]:
@@ -241,7 +345,7 @@ def _told_first(tx: StoreTransaction, row: dict[str, Any], told_on: date | None,
     if told_on and told_on > today:
         raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")
     asked_for = tx.query(
-        "SELECT reference FROM requests WHERE asks = 'restriction' AND ? LIKE id || '-r%'",
+        "SELECT reference FROM requests WHERE asks = 'restriction' AND ? LIKE id || '-r%'",  # as in requests.executor
         [row["id"]],
     )
     if row["kind"] == Kind.RESTRICTION and asked_for and told_on is None:
@@ -271,6 +375,10 @@ class HoldRow(Response, frozen=True):
     released_at: str | None
     released_by: str | None
     released_why: str | None
+    ground: HoldGround | None = None
+    """None of a restriction, and of a hold of which nobody has said it."""
+    law: str | None = None
+    review_on: str | None = None
 
 
 class HoldList(Paged[Page[HoldRow]], frozen=True):

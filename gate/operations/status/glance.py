@@ -19,6 +19,7 @@ from gate.operations.lists.objections import held_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
+from gate.operations.retention.holds import hold_warnings
 from gate.operations.status import trunk_tests
 from gate.operations.status.trunk_tests import TrunkTested
 from gate.store import queries
@@ -179,6 +180,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([_NO_MEMORY] if folder.config.calling.live and not folder.memory.configured else []),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
         *register_warnings(folder),
+        *hold_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),

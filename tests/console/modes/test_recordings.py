@@ -82,6 +82,7 @@ async def test_a_hold_is_put_and_taken_back(served: Served) -> None:
         await until(pilot, shows(pilot, "Hold this recording"))
         await typed(pilot, "a claim")
         await typed(pilot, "case 99/2026")
+        await pilot.press("c", "enter")
         await typed(pilot, "")
         await until(pilot, shows(pilot, "hold case 99/2026: a claim"))
         await undone(pilot)
