@@ -179,7 +179,7 @@ def test_what_is_filled_in_becomes_the_fields_of_an_operation() -> None:
 
 def test_what_an_erasure_left_is_shown() -> None:
     gone: dict[str, Any] = {"calls": 2, "recordings": 1, "facts": 9, "whole": True, "held_back": 1, "held_calls": 1}
-    gone |= {"backups_until": "2026-10-13", "held_by": ["hold 17 (h1)"]}
+    gone |= {"backups_until": "2026-10-13", "held_by": ["hold 17 (h1)"], "open_requests": []}
     left = {"open_requests": ["DSR-2026-0002"], "mentions": ["consent c1"]}
     request = COURSES["erased"]
 

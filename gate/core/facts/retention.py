@@ -44,12 +44,12 @@ class Hold(Body, frozen=True, kw_only=True):
     number: Annotated[Maybe[Number | None], COLUMN] = UNSET
     reason: Annotated[Words, COLUMN]
     reference: Annotated[Words, COLUMN]
-    ground: Annotated[Maybe[Code], COLUMN] = UNSET
+    ground: Annotated[Maybe[Code], Column(later=True)] = UNSET
     """``claim``, ``legal_obligation``, ``investigation`` or ``none``; missing of a restriction, and of a hold that was
     put on before grounds were asked for."""
-    law: Annotated[Maybe[Words], COLUMN] = UNSET
+    law: Annotated[Maybe[Words], Column(later=True)] = UNSET
     """The law, or the authority that investigates."""
-    review_on: Annotated[Maybe[Time], COLUMN] = UNSET
+    review_on: Annotated[Maybe[Time], Column(later=True)] = UNSET
     """When somebody looks whether it is still needed."""
 
 
