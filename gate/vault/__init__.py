@@ -7,13 +7,8 @@ Map, from the bottom up:
 - ``publickey``   a recipient: a public key, whose it is and what it is for
 - ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
-<<<<<<< HEAD
 - ``wrap``        a recording's key, closed to recipients (HPKE with X-Wing: ML-KEM-768 with X25519), whole or in two
                   shares
-=======
-- ``wrap``        a recording's key, closed to recipients (HPKE with X-Wing: ML-KEM-768 with X25519), whole or
-                  in two shares
->>>>>>> 24d60497 (Holds: columns of their grounds came after the first receipts)
 - ``proof``       proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it

@@ -1,12 +1,8 @@
 """A recording's key, closed to recipients: whole to each of them, or in two shares that it takes two people to join.
 
-<<<<<<< HEAD
 A wrap is one byte, the kind (1: the whole key; 2: its first share; 3: its second), then HPKE base mode (RFC 9180, but
 for its KEM) with ``publickey.SUITE``: the encapsulated key (1,120 bytes), the sealed 32 bytes and their tag (16). In
-all 1,169 bytes. ======= A wrap is one byte, the kind (1: the whole key; 2: its first share; 3: its second), then HPKE
-base mode (RFC 9180, but for its KEM) with ``publickey.SUITE``: the encapsulated key (1,120 bytes), the sealed 32
-bytes and their tag (16). In all 1,169 bytes. >>>>>>> 24d60497 (Holds: columns of their grounds came after the first
-receipts)
+all 1,169 bytes.
 
 Its ``info`` binds the kind and the ids of recording and key, each id with its length before it, so that no two
 different ones give the same bytes: a wrap moved to another recording, or a share passed off as a whole key, does not
