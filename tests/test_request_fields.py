@@ -12,6 +12,7 @@ import pytest
 
 from console.widgets.ask import Field
 from gate.cli.asking import OF_A_FIELD
+from gate.cli.command import arguments_of
 from gate.control.openapi import openapi
 from gate.core.terms import Scope
 from gate.operations.catalogue import OPERATIONS
@@ -20,6 +21,7 @@ from gate.operations.lists.consents import ConsentAdd
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList
 from gate.operations.operation import Line, Number, Request, about
 from tests.cli.test_main import LEAVES
+from tests.support.commands import dialgate
 
 FIELDS = [(op.request, name) for op in OPERATIONS.values() for name in op.request.__struct_fields__]
 
@@ -47,6 +49,13 @@ def test_an_option_that_is_made_from_a_field_has_its_words() -> None:
     for param, request, name in made:
         if isinstance(param, click.Option):
             assert param.help == fields_of(request)[name].description, f"{request.__name__}.{name}"
+
+
+def test_help_and_manual_page_say_what_an_argument_is() -> None:
+    shown = dialgate("objection", "add", "--help").out
+    assert "Arguments:\n  NUMBER  A telephone number, in any spelling.\n" in shown
+    command = LEAVES["objection add"]
+    assert arguments_of(command, click.Context(command)) == [("NUMBER", "A telephone number, in any spelling.")]
 
 
 def test_no_option_says_by_itself_what_a_field_of_a_request_is() -> None:

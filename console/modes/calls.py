@@ -10,9 +10,13 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from console import keys, words
-from console.late import late, open_detail
+from console.late import open_detail
+from console.modes import receipt
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View, looked_for
+from console.modes.objecting import never_again
+from console.modes.related import go_to
+from console.modes.retention_holds import hold_each
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
@@ -77,19 +81,19 @@ class Mode(ListMode):
     @work
     async def action_receipt(self) -> None:
         """What a callee's receipt says."""
-        await late("console.modes.receipt:show")(self)
+        await receipt.show(self)
 
     @work
     async def action_never_again(self) -> None:
         """No more calls to the number under the cursor."""
         if self.table.row is not None:
-            await late("console.modes.objecting:never_again")(self, str(self.table.row["call_id"]))
+            await never_again(self, str(self.table.row["call_id"]))
 
     @work
     async def action_hold(self) -> None:
         """Hold what is marked."""
         ids = [str(row["call_id"]) for row in self.chosen]
-        if ids and await late("console.modes.retention_holds:hold_each")(self, "call_id", ids):
+        if ids and await hold_each(self, "call_id", ids):
             self.unmark()
 
     async def preview(self, row: Row) -> Sequence[Section]:
@@ -178,12 +182,12 @@ class CallDetail(DetailScreen):
     @work
     async def action_never_again(self) -> None:
         """No more calls to this number."""
-        await late("console.modes.objecting:never_again")(self, self.call_id)
+        await never_again(self, self.call_id)
 
     @work
     async def action_related(self) -> None:
         """To what belongs to it."""
-        await late("console.modes.related:go_to")(self, self.call_id)
+        await go_to(self, self.call_id)
 
     @work
     async def action_reveal(self) -> None:

@@ -15,10 +15,13 @@ from textual.binding import Binding, BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.late import late, open_detail
+from console.late import open_detail
 from console.modes.detail import DetailScreen
+from console.modes.objecting import never_again
 from console.modes.private_key import opened_for
 from console.modes.recordings_list import RecordingsMode
+from console.modes.related import go_to
+from console.modes.retention_holds import ask_for_hold
 from console.theme import BAD, DIM, OK, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -133,13 +136,13 @@ class RecordingDetail(DetailScreen):
     @work
     async def action_never_again(self) -> None:
         """No more calls to its number."""
-        await late("console.modes.objecting:never_again")(self, str(self._row["call_id"]))
+        await never_again(self, str(self._row["call_id"]))
 
     @work
     async def action_related(self) -> None:
         """To what belongs to it."""
         if self._row.get("call_id"):
-            await late("console.modes.related:go_to")(self, str(self._row["call_id"]), self.recording_id)
+            await go_to(self, str(self._row["call_id"]), self.recording_id)
 
     def on_unmount(self) -> None:
         """However it is left, what plays stops."""
@@ -333,7 +336,7 @@ class RecordingDetail(DetailScreen):
     @work
     async def action_hold(self) -> None:
         """Keep it from being erased."""
-        if await late("console.modes.retention_holds:ask_for_hold")(self, self.recording_id):
+        if await ask_for_hold(self, self.recording_id):
             self.returned()
 
 

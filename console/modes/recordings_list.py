@@ -13,9 +13,9 @@ from textual.binding import Binding, BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.late import late
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.private_key import opened_for
+from console.modes.retention_holds import hold_each
 from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.rows import Column, Row
@@ -95,7 +95,7 @@ class RecordingsMode(ListMode):
     async def action_hold(self) -> None:
         """Hold what is marked."""
         ids = [str(row["recording_id"]) for row in self.chosen]
-        if ids and await late("console.modes.retention_holds:hold_each")(self, "recording_id", ids):
+        if ids and await hold_each(self, "recording_id", ids):
             self.unmark()
 
     @work

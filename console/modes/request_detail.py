@@ -12,12 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from console import keys, words
-from console.late import late
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.detail import DetailScreen
 from console.modes.request_forms import filled, form, proven, searching, values
 from console.modes.request_found import FoundScreen
+from console.modes.request_letter import LetterScreen
 from console.modes.request_rules import Offer, offers
 from console.modes.revealing import reveal
 from console.theme import DIM, OK
@@ -363,7 +363,7 @@ class RequestDetail(DetailScreen):
                 return
             self.app.nothing_to_undo()
             letters.append((made, asked))
-        self.app.push_screen(late("console.modes.request_letter:LetterScreen")(self._mode, letters))
+        self.app.push_screen(LetterScreen(self._mode, letters))
 
     # --- doing what was granted -----------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 - ``main``      the entry point: commands by name, loaded when used; errors become one line and an exit code
 - ``slips``     what a mistyped command line is told: the word that was meant, an example
-- ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example; the paths, pages
-                and sorting that many commands take
+- ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example; groups whose
+                commands are loaded when they are used
 - ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what
                 is drawn on a terminal alone
 - ``values``    times, dates and coverage as they are typed; ``ids``: ids by their beginning; ``passphrase``: from a
@@ -12,13 +12,13 @@
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock; ``ask``: one
                 request by it
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
-  ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
-  ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``, ``proposals``,
-  ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``), ``demo``
+  ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``
+  (and reveal), ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``,
+  ``proposals``, ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``), ``demo``
 - ``trunk_test``  whether a phone system obeys a refusal: a listener in the place of its second trunk
 - ``letters``   the wording of the letters about requests
-- ``audit_log``  the log page by page, for ``audit``; ``audit_bundles``: bundles for auditors
-- ``backups``   backup and restore; ``reveal``: a number in full
+- ``audit_bundles``  bundles for auditors, for ``audit``
+- ``backups``   backup and restore
 - ``memory``    the second place that outlives a restore
 - ``manual``    the pages of ``gate.manual``; ``man_pages``: those for man(1)
 - ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts

@@ -153,7 +153,9 @@ def _argument(request: type[Request[Any]], field: RequestField, kind: Any, *, op
         extra["default"] = str(field.default)
 
     def decorate(body: Body) -> Body:
-        return _of_a_field(click.argument(field.name, **extra)(body), request, field)
+        made = _of_a_field(click.argument(field.name, **extra)(body), request, field)
+        setattr(made.__click_params__[-1], "about", field.description)  # type: ignore[attr-defined]  # noqa: B010
+        return made
 
     return decorate
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
-from gate.cli import audit_log
-from gate.cli.asking import only_asks, option
+from gate.cli.asking import asks, only_asks, option
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, pairs, say
 from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.durable import whole_file
 from gate.errors import GateError, UsageError
-from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore
+from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore, CheckpointsList
+from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
 MAX_NOTE = 8000
@@ -64,10 +64,6 @@ def read_vkey(given: str) -> str:
 @click.group("audit", cls=Group, later={"gate.cli.audit_bundles": ("export", "open")})
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
-
-
-for _each in audit_log.COMMANDS:
-    command.add_command(_each)
 
 
 @make(
@@ -152,3 +148,50 @@ def key(view: View, pem: bool) -> None:
     """The verifier key. Hand it to auditors by another way than bundles: all that the gate signs is checked with it."""
     verifier = ask(view, AuditKey())
     view.data(verifier, text=lambda shown: shown["pem"].splitlines() if pem else [shown["vkey"]])
+
+
+@make("status", group=command, example="dialgate audit status --json")
+def status(view: View) -> None:
+    """How long the log is, when it was signed and verified last, and whether it held."""
+    view.data(ask(view, AuditStatus()))
+
+
+@make(
+    "leaves",
+    group=command,
+    example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json",
+)
+@asks(AuditLeaves)
+def leaves(view: View, asked: AuditLeaves) -> None:
+    """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
+    page = ask(view, asked)
+    columns = [
+        ("index", "Leaf"),
+        ("at", "At"),
+        ("kind", "What"),
+        ("subject", "Of"),
+        ("actor", "By"),
+        ("hash", "Hash"),
+    ]
+    view.rows(page, "items", columns, none="There is no entry.")
+
+
+@make(
+    "leaf",
+    group=command,
+    numbers=True,
+    example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json",
+)
+@asks(AuditLeaf, "index")
+def leaf(view: View, asked: AuditLeaf) -> None:
+    """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
+    view.data(ask(view, asked))
+
+
+@make("checkpoints", group=command, example="dialgate audit checkpoints --limit 5")
+@asks(CheckpointsList)
+def checkpoints(view: View, asked: CheckpointsList) -> None:
+    """The signed heads of the log, newest first."""
+    signed = ask(view, asked)
+    columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
+    view.rows(signed, "items", columns, none="There is none yet.")

@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from gate.cli.asking import asks, only_asks
 from gate.cli.command import make
+from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.cli.values import Since
 from gate.clock import today
 from gate.core.finding import sought
 from gate.core.terms import Reason
-from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
+from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow, Kind, Reveal
 from gate.operations.calls.pausing import CallsPause, CallsResume
 
 REASONS = click.Choice([each.value for each in Reason])
@@ -107,3 +108,15 @@ only_asks(
     help="Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes.",
     example='dialgate calls resume 6f2c9e… --reason "the card is paid"',
 )
+
+
+@make("reveal", example='dialgate reveal call 6f2c9e… --why "asked to be called back"')
+@asks(Reveal, "kind", "id", names={"why": "--why/--reason"})
+def reveal(view: View, asked: Reveal) -> None:
+    """The telephone number of a call, an objection, … in full. Who asked, and why, is logged first.
+
+    A contact is named by the CRM's own id.
+    """
+    if asked.kind not in (Kind.CONTACT, Kind.REQUEST):
+        asked = replace(asked, id=Id(asked.kind).whole(view, asked.id))
+    view.data(ask(view, asked), text=lambda shown: [shown["number"]])

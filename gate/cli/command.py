@@ -60,12 +60,25 @@ class Command(click.Command):
         """The first sentence, whole: in a list of commands it goes over lines where it must."""
         return super().get_short_help_str(max(limit, 200))
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What the arguments are, where the field that they fill in says it, and the options."""
+        if told := arguments_of(self, ctx):
+            with formatter.section("Arguments"):
+                formatter.write_dl(told)
+        super().format_options(ctx, formatter)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example, under the options."""
         lines = self.example.strip().splitlines()
         with formatter.section("Example" if len(lines) == 1 else "Examples"):
             for line in lines:
                 formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+def arguments_of(command: click.Command, ctx: click.Context) -> list[tuple[str, str]]:
+    """The arguments that say what they are: (metavar, words)."""
+    told = ((each, getattr(each, "about", "")) for each in command.get_params(ctx) if isinstance(each, click.Argument))
+    return [(each.make_metavar(ctx).strip("[]{}"), about) for each, about in told if about]
 
 
 def make(

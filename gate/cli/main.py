@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume."),
     "receipt": ("gate.cli.receipt", "What a callee's receipt says, by its code."),
     "receipts": ("gate.cli.receipts", "The page of receipts that the firm hosts: publish."),
-    "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
+    "reveal": ("gate.cli.calls:reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify, ingest."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gate.cli.command import arguments_of
 from gate.client.files import output_file
 
 
@@ -70,7 +71,7 @@ def _command(level: str, command: click.Command, context: click.Context) -> Iter
     for paragraph in re.split(r"\n\s*\n", (command.help or command.short_help or "").strip()):
         yield ".PP"
         yield _plain(" ".join(paragraph.split()))
-    records = [
+    records = arguments_of(command, context) + [
         record for each in command.get_params(context) if (record := each.get_help_record(context)) and record[1]
     ]
     if records:
