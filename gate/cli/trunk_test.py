@@ -46,12 +46,13 @@ SAYS = {
 @click.option("--seconds", type=click.IntRange(5, 3000), default=120, show_default=True, help="How long to wait.")
 @click.option(
     "--after",
+    "patience",
     type=click.IntRange(1, 300),
     default=15,
     show_default=True,
     help="How long after the refusal the second trunk may still ring.",
 )
-def command(view: View, name: str | None, listen: str, seconds: int, after: int) -> None:
+def command(view: View, name: str | None, listen: str, seconds: int, patience: int) -> None:
     """Test that the phone system NAME gives up where the gate refuses, and does not dial its next trunk.
 
     Point its second trunk at --listen for the test, and dial the number that is shown from one of its phones: it is
@@ -67,7 +68,7 @@ def command(view: View, name: str | None, listen: str, seconds: int, after: int)
             f"Point the second trunk of {system.partition(':')[2]} at {second.address} (UDP), then dial "
             f"{_national(known.number)} from one of its phones. Waiting for {seconds} s."
         )
-        _wait(view, second, known.number, system, since, seconds, after)
+        _wait(view, second, known.number, system, since, seconds, patience)
     finally:
         second.close()
     tested = ask(view, TrunkTest(claimed_by=system, since=since, rung=bool(second.rung), listened_at=second.address))

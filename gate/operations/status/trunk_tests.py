@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.facts import gate as facts
 from gate.core.showing import local
 from gate.core.terms import Reason
 from gate.errors import UsageError
-from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation
+from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, about, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -73,13 +73,10 @@ class TrunkTestList(Request[TrunkTests], frozen=True):
 class TrunkTest(Request[TrunkTested], frozen=True, kw_only=True):
     """A test that is over."""
 
-    claimed_by: Line
-    since: Moment
-    """When it began."""
-    rung: bool
-    """The second trunk was dialled with the number."""
-    listened_at: Line
-    """Where it was waited for: ``192.0.2.9:5070``."""
+    claimed_by: Annotated[Line, about("The phone system that was tested, as a call names it.", eg=("pbx:office",))]
+    since: Annotated[Moment, about("When the test began.")]
+    rung: Annotated[bool, about("Its second trunk was dialled.")]
+    listened_at: Annotated[Line, about("Where the test stood in for the second trunk.", eg=("192.0.2.4:5070",))]
 
 
 @operation(TrunkTestList, "trunk_test_list", roles=READERS)
