@@ -34,6 +34,9 @@ BACKLOG = 4000
 _INSIDE = (b"SIP/2.0 ", b"ACK ", b"BYE ", b"INFO ", b"UPDATE ", b"PRACK ")
 """How a datagram begins that cannot be a new call. No CANCEL: it stays behind its INVITE."""
 RESOLVE_SECONDS = 60.0
+STALE_SECONDS = 4.0
+"""What has waited longer for a name is not sent: an INVITE would ring somebody whose call is over, or who has objected
+meanwhile."""
 _TIMESTAMP = 35
 """SO_TIMESTAMPNS, and the type of what it sends along (``asm-generic/socket.h``): Python has no name for it."""
 _STAMP = struct.Struct("@qq")
@@ -92,7 +95,7 @@ class Transport:
         self._closing = False
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
-        self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address] | None] = queue.Queue(1000)
+        self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address, float] | None] = queue.Queue(1000)
         self.flood_filter = FloodFilter()
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
@@ -219,7 +222,7 @@ class Transport:
                 self._send(sock, data, (known[0][0], port))
                 return
             try:
-                self._unresolved.put_nowait((sock, data, address))
+                self._unresolved.put_nowait((sock, data, address, time.monotonic()))
             except queue.Full:
                 _log.warning("too many names to look up; a datagram is dropped", host=host)
 
@@ -255,7 +258,7 @@ class Transport:
             item = self._unresolved.get()
             if item is None:
                 return
-            sock, data, (host, port) = item
+            sock, data, (host, port), since = item
             known = self._names.get(host)
             if not known or known[1] <= time.monotonic():
                 try:
@@ -267,7 +270,8 @@ class Transport:
                     self._names.clear()
                 addresses = tuple(str(each[4][0]) for each in found)
                 known = self._names[host] = (addresses, time.monotonic() + RESOLVE_SECONDS)
-            self._send(sock, data, (known[0][0], port))
+            if time.monotonic() - since < STALE_SECONDS:  # it is sent again, where it is still to be
+                self._send(sock, data, (known[0][0], port))
 
 
 def _arrival(extra: list[tuple[int, int, bytes]]) -> float:

@@ -345,6 +345,31 @@ def test_who_may_not_be_called_any_more_is_sent_no_further_invite(code: int, hea
         assert again(two)
 
 
+@pytest.mark.parametrize("may", [True, False])
+def test_an_invite_that_had_no_answer_for_seconds_is_asked_for_before_it_is_sent_again(may: bool) -> None:
+    with TwoTrunks(refusal=600) as two:
+        two.dial()
+        two.call_manager.not_again = "" if may else "objected"
+
+        def later() -> None:
+            (invite,) = two.running.line._engine.transactions.tclient.values()
+            invite.teA.cancel()
+            invite.tout = 2.0
+            two.running.line._engine.transactions.timerA(invite)
+
+        two.a.drain()
+        two.running.call(later)
+        assert again(two) == [("a", "no_answer")]
+        if may:
+            assert two.a.recv(PATIENCE, only="INVITE").data == two.a.invite.data
+            two.a.say(180, "Ringing")
+            assert two.phone.recv(only="180")
+        else:
+            assert two.phone.recv(only="600")
+            assert no_invite(two.a)
+            assert no_invite(two.b)
+
+
 @pytest.mark.parametrize("code", [407, 503])
 def test_the_caller_gives_up_while_a_further_invite_is_asked_for(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:

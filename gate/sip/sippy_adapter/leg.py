@@ -287,6 +287,13 @@ class Leg(RefreshingUA):
         else:
             self.ask_again(str(code), sends)
 
+    def asks(self, send: Callable[[], None]) -> bool:
+        """An INVITE that had no answer is to be sent once more: True where that is asked for; ``send()`` does it."""
+        if self.ask_again is None or self.over or self.isConnected():
+            return False
+        self.ask_again("no_answer", send)
+        return True
+
     def genRequest(
         self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None, max_forwards: Any = None
     ) -> Any:

@@ -101,6 +101,8 @@ def mend(message: SipMessage, source: Address, leads_nowhere: Callable[[str, int
     A Contact or first Record-Route that leads nowhere (``tel:``, no host, nothing that can be read, another transport
     than the message came by, or ``leads_nowhere(host, port, source)``; None: neither counts) leads back to where the
     message came from. Of a response's From and To that cannot be read the tag is kept, which alone counts."""
+    if message.cseq_method not in ("INVITE", "UPDATE"):  # a registrar's Contacts are our own
+        return
     first = _first_hop(message)
     for at, (name, value) in enumerate(message.headers):
         if name == "contact" and message.code < 300 and not first:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ from gate.sip.sippy_adapter.rewriting import mend, parsable, rewrite
 from gate.sip.udp import Transport
 
 _QUESTIONS = ("INVITE", "OPTIONS", "REGISTER")
+ASKED_AGAIN_SECONDS = 2.0
+"""An INVITE that is sent again after this interval or a longer one, 3.5 s and more after the first, is asked for."""
 UNHEARD_SECONDS = 24.0
 """An answer that is repeated for so long reaches nobody who acknowledges it: it is for 32 s (RFC 3261 13.3.1.4)."""
 MAX_ANSWERED = 8192
@@ -91,7 +94,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
         at, before, self._feeding = endpoint.hop(source), self._feeding, True
-        if message.method in ("INVITE", "UPDATE"):
+        if message.method:
             mend(message, at, self.leads_nowhere(endpoint))
         self.nat_traversal = at == source and not check1918(at[0])
         try:
@@ -259,9 +262,20 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             t.way = way
         elif not str(t.data).startswith("SIP/2.0"):
             leg = self.leg_by(t.tid[0], t.tid[1])
+            if (
+                t.method == "INVITE"
+                and t.tout >= ASKED_AGAIN_SECONDS
+                and leg is not None
+                and leg.asks(partial(self._sends_again, t))
+            ):
+                return
             if leg is not None and leg.heard_at not in (None, t.address) and leg.rUri.getTag() is not None:
                 t.userv.send_to(t.data, leg.heard_at)  # its Contact may be a name that nobody knows, or lead elsewhere
         super().timerA(t)
+
+    def _sends_again(self, t: Any) -> None:
+        if t.tid in self.tclient and t.state is TRYING:
+            super().timerA(t)
 
     def timerE(self, t: Any) -> None:
         """The time is over that a caller gave its INVITE (``Expires``; without it sippy gives 300 s)."""
