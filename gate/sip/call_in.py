@@ -83,6 +83,11 @@ class CallInBridge(Bridge):
     def unattended(self, route: Route) -> None:
         """Nothing: it is a phone of the firm's own."""
 
+    def invite_leaves(self, leg: Leg, route: Route) -> None:
+        """As a bridge's; a phone that is hung up on was rung for somebody else."""
+        self.keep_legs()
+        self.engine.forks.follow(self, leg, route, tells=False)
+
     def session_seconds(self, side: str) -> int:
         """The carrier is the caller here."""
         calling = self.pending.calling

@@ -65,14 +65,15 @@ class Forks:
         """SIP Call-ID and the callee's tag -> our ACK."""
         self.ended = 0
 
-    def follow(self, bridge: Bridge, leg: Leg, route: Route) -> None:
-        """An INVITE of this leg's is about to leave."""
+    def follow(self, bridge: Bridge, leg: Leg, route: Route, *, tells: bool = True) -> None:
+        """An INVITE of this leg's is about to leave. ``tells``: whom it rings is called (LAW 3.4), and not a phone of
+        the firm's own."""
         key = (str(leg.cId), str(leg.lTag))
         if key not in self._invited:
             here = (leg.flow or leg.transactions.l4r.getServer(route.address)).getSIPaddr()
             self._invited[key] = Invited(
                 ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
-                leg.lUri.localStr(here), leg.rUri.localStr(here),
+                leg.lUri.localStr(here), leg.rUri.localStr(here), told=not tells,
             )  # fmt: skip
             self._engine.after(KEPT_SECONDS, partial(self._look, key))
 

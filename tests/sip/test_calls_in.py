@@ -144,6 +144,24 @@ def test_where_every_phone_declines_the_caller_is_still_there() -> None:
         carrier.recv(only="BYE")
 
 
+def test_another_phone_behind_one_that_declined_is_hung_up_on_and_the_caller_stays() -> None:
+    with (
+        line("account:alice", "account:bob") as (running, carrier),
+        registered(running, "alice") as alice,
+        registered(running, "bob") as bob,
+    ):
+        put_through(carrier)
+        alice.invite, alice.tag = alice.recv(only="INVITE"), "busy"
+        alice.gate = running.address
+        alice.say(486, "Busy Here")
+        bob.invite = bob.recv(only="INVITE")
+        alice.tag = "other"
+        alice.say(200, "OK", body=sdp(41000))
+        assert alice.recv(only="BYE").to_tag == "other"
+        running.call(lambda: None)  # what follows from it is done
+        assert not {"unattended", "failed", "hung_up"} & set(running.call_manager.kinds())
+
+
 def test_a_caller_who_hangs_up_stops_the_ringing() -> None:
     with line("account:alice") as (running, carrier), registered(running, "alice") as phone:
         put_through(carrier)
