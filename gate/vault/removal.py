@@ -13,7 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from gate.durable import sync_folder
+from gate.errors import UsageError, VaultError
 from gate.vault.files import trouble
+from gate.within import parts_of
 
 SUFFIX: Final = ".dgr"
 BESIDE: Final = (".closed.json", ".closed.tmp")
@@ -40,6 +42,15 @@ def remove(recordings: Path, paths: Sequence[str]) -> list[Removal]:
         with contextlib.suppress(OSError):  # after a power failure the file may be there again: the next start looks
             sync_folder(folder)
     return removals
+
+
+def sealed_at(recordings: Path, name: str | None) -> Path:
+    """Where the log says that a sealed file lies; the folder itself where it says nothing. Raises ``VaultError`` for a
+    name that leads elsewhere: somebody has changed the database."""
+    try:
+        return recordings.joinpath(*parts_of(name)) if name else recordings
+    except UsageError as error:
+        raise VaultError(error.message, hint="dialgate audit verify: somebody has changed gate.db") from error
 
 
 def sealed_files(recordings: Path) -> Iterator[tuple[str, str]]:

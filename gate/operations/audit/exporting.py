@@ -33,6 +33,7 @@ from gate.store.paging import no_place
 from gate.store.queries import marks
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
+from gate.vault.removal import sealed_at
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -223,7 +224,7 @@ def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -
     given = wraps if item["status"] == "included" else ()
     more = {
         "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in given],
-        "path": str(recordings / (item["path"] or "")),
+        "path": str(sealed_at(recordings, item["path"])),
     }
     return convert(item | more, ExportedRecording)
 
@@ -320,7 +321,7 @@ def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:
                     raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
                 status, why = "open", "it ended after the export had begun"
             yield row | {
-                "path": str(recordings / (row["path"] or "")),
+                "path": str(sealed_at(recordings, row["path"])),
                 "status": status,
                 "why": why,
                 "holds": [hold.id for hold in held.get(name, ())],

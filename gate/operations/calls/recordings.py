@@ -36,6 +36,8 @@ from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
 from gate.store.recording_search import recordings_window
 from gate.vault.reader import scan
+from gate.vault.removal import sealed_at
+from gate.within import read_below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,10 +217,13 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     _recording(folder, recording_id)
     row = folder.store.call(look)
     try:
-        with _file(folder, row).open("rb") as file:
+        _file(folder, row)
+        with read_below(folder.config.data / "recordings", row["path"] or "") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(asked.offset)
             piece = file.read(PIECE)
+    except UsageError as error:
+        raise VaultError(f"recording {recording_id} has no file: {error.message}") from error
     except OSError as error:
         raise VaultError(f"the file of recording {recording_id} cannot be read: {error.strerror}") from error
     return RecordingPieceRead(data=base64.b64encode(piece).decode(), size=size)
@@ -291,4 +296,4 @@ def _all_recordings(folder: DataFolder) -> Iterator[dict[str, Any]]:
 
 
 def _file(folder: DataFolder, row: dict[str, Any]) -> Path:
-    return folder.config.data / "recordings" / (row["path"] or "")
+    return sealed_at(folder.config.data / "recordings", row["path"])

@@ -1,0 +1,29 @@
+"""Who attacks: somebody who may write to ``gate.db``, or has a set of their own restored, and whose account may hear
+recordings. What they want: any file that the gate can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gate.errors import VaultError
+from tests.support.asking import ByName
+from tests.support.requesting import ANN, key_of, opened, prepared
+
+
+@pytest.mark.parametrize("path", ["../number.key", "/etc/passwd", "2026//../../number.key", "link/number.key"])
+def test_no_file_outside_of_the_recordings_is_given_out(tmp_path: Path, path: str) -> None:
+    prepared(tmp_path / "gate", recordings=1)
+    with opened(tmp_path / "gate") as house:
+        recordings = house.config.data / "recordings"
+        (recordings / "link").symlink_to(house.config.data)
+        desk, key = ByName(house), key_of(tmp_path / "gate")
+        desk.recording_take(recording_id="rec0", purpose="a claim", recipient=key.id, actor=ANN)
+
+        def plant(tx: object) -> None:
+            tx._connection.execute("UPDATE recordings SET path = ? WHERE recording_id = 'rec0'", [path])  # type: ignore[attr-defined]
+
+        house.store.call(plant)
+        with pytest.raises(VaultError):
+            desk.recording_piece(recording_id="rec0", offset=0, actor=ANN)
