@@ -85,6 +85,23 @@ def expected(audio: Audio, signalled: str, *, phone: bool) -> tuple[str, bool]:
     return signalled, True
 
 
+def beside(audio: Audio, signalled: str, facing: Facing) -> tuple[str, ...]:
+    """The addresses that audio is taken from where the caller is on this machine: what it signals from and what its SDP
+    says are both this machine's, and are not the same, or not the gate's own. Empty where that is not so.
+
+    Such a phone names the address of an interface, signals from loopback, and its audio comes from neither but from the
+    gate's own address: what is sent to an address of the same machine comes from that address, unless its sender has
+    bound itself to another (Linux, ``ip route get``).
+    """
+    signalled = signalled.strip("[]")
+    known = tuple(dict.fromkeys((audio.address, signalled, facing.bound)))
+    if audio.nowhere or not signalled or len(known) == 1 or len({":" in each for each in known}) > 1:
+        return ()
+    if not (_is_ours(audio.address) and _is_ours(signalled)):
+        return ()
+    return tuple(each for each in known if not ipaddress.ip_address(each).is_unspecified)
+
+
 _SPOKEN = {"IP4": "IPv4", "IP6": "IPv6"}
 
 

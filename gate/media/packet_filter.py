@@ -117,6 +117,11 @@ class PacketFilter:
         it); nothing else."""
         self._put([_program(address, [port + above for port in ports]) for above in (0, 1)])
 
+    def only_from(self, *addresses: str) -> None:
+        """Let in what comes from one of these addresses, whatever its port; nothing else."""
+        program = _addresses_program(addresses)
+        self._put([program, program])
+
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
         number, name, _ = self._sockets[0]
@@ -182,6 +187,21 @@ def _null() -> int:
 def _program(address: str, ports: Sequence[int]) -> bytes:
     tests = (_step(_IF_EQUAL, len(ports) - place, 0, port) for place, port in enumerate(ports))
     return b"".join((_address_test(address, len(ports)), *tests, _REFUSE, _TAKE))
+
+
+@lru_cache(maxsize=64)
+def _addresses_program(addresses: tuple[str, ...]) -> bytes:
+    """One block for each address: where a word of it differs, on to the next block."""
+    steps = b""
+    for address in addresses:
+        source = ip_address(address)
+        offsets = _SOURCE[source.version]
+        for place, offset in enumerate(offsets):
+            word = int.from_bytes(source.packed[4 * place : 4 * place + 4], "big")
+            steps += _step(_LOAD_WORD, 0, 0, _IP_HEADER + offset)
+            steps += _step(_IF_EQUAL, 0, 2 * (len(offsets) - place) - 1, word)
+        steps += _TAKE
+    return steps + _REFUSE
 
 
 @lru_cache(maxsize=1024)

@@ -110,9 +110,10 @@ class Party(Session):
         self._within = PacketFilter(INNER, self.inner, leg.likely)
         self.filters.append(self._within)
 
-    def face(self, address: str, port: int, *, learns: bool = False) -> Job[None]:
+    def face(self, address: str, port: int, *, learns: bool = False, sources: tuple[str, ...] = ()) -> Job[None]:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
-        packet comes from. What is told again moves nothing: a refresh says where audio was to come from at first."""
+        packet comes from, of this address or of one of ``sources``. What is told again moves nothing: a refresh says
+        where audio was to come from at first."""
         told, self._told = self._told, (address, port, learns)
         if self._moved_to and told == self._told:
             return
@@ -125,7 +126,7 @@ class Party(Session):
         else:
             yield from asked(update)
         if learns:
-            self._outer.only(address)
+            self._outer.only_from(*(sources or (address,)))
         else:
             self._outer.only(address, port)
         self._faced = address, self._received, self._outer.refused()

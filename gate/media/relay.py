@@ -15,7 +15,7 @@ import structlog
 from gate import ports
 from gate.config import Config
 from gate.media import sdp
-from gate.media.addresses import Addresses, expected
+from gate.media.addresses import Addresses, beside, expected
 from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
@@ -138,6 +138,9 @@ class RtpIoMedia:
             sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
             address, learns = expected(audio, signalled, phone=phone)
+            sources = beside(audio, signalled, sides[name].facing)
+            if sources:
+                address, learns = audio.address, True
         except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
             done(None, ex=SdpParseError(str(error) or type(error).__name__))
             return
@@ -153,7 +156,7 @@ class RtpIoMedia:
             if borrowed:
                 other.party.hear(side.party.inner)
             elif not audio.nowhere:
-                yield from side.party.face(address, audio.port, learns=learns)
+                yield from side.party.face(address, audio.port, learns=learns, sources=sources)
             return other.party.port
 
         def anchored(port: int | None) -> None:

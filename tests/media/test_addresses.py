@@ -8,7 +8,7 @@ from sippy.SdpBody import SdpBody
 
 from gate.config import MediaConfig, Trunk
 from gate.errors import ConfigError
-from gate.media.addresses import Addresses, expected
+from gate.media.addresses import Addresses, Facing, beside, expected
 from gate.media.sdp import narrow
 from tests.support.sip_line import config_for
 
@@ -48,6 +48,30 @@ def audio(address: str):
 )
 def test_whom_audio_is_taken_from(told: str, signalled: str, phone: bool, found: tuple[str, bool]) -> None:
     assert expected(audio(told), signalled, phone=phone) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "signalled", "bound", "sources"),
+    [
+        # A phone on this machine that names an interface, signals from loopback, and is sent to from either.
+        ("127.0.0.2", "127.0.0.1", "127.0.0.1", ("127.0.0.2", "127.0.0.1")),
+        ("127.0.0.2", "127.0.0.2", "127.0.0.1", ("127.0.0.2", "127.0.0.1")),
+        ("127.0.0.2", "127.0.0.3", "0.0.0.0", ("127.0.0.2", "127.0.0.3")),  # noqa: S104 - behind a NAT
+        # It is exactly where it says.
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1", ()),
+        # Elsewhere, whatever it says; or a phone system here whose phone is elsewhere.
+        ("127.0.0.2", "198.51.100.7", "127.0.0.1", ()),
+        ("198.51.100.7", "127.0.0.1", "127.0.0.1", ()),
+        # Nothing is known, nothing is to be sent, or it signals by another family.
+        ("127.0.0.2", "", "127.0.0.1", ()),
+        ("0.0.0.0", "127.0.0.1", "127.0.0.1", ()),  # noqa: S104 - "on hold", not a bind
+        ("127.0.0.2", "[::1]", "127.0.0.1", ()),
+    ],
+)
+def test_a_phone_on_this_machine_may_send_from_its_addresses(
+    told: str, signalled: str, bound: str, sources: tuple[str, ...]
+) -> None:
+    assert beside(audio(told), signalled, Facing("IP4", bound, bound)) == sources
 
 
 def test_a_trunk_of_a_family_without_a_media_address_is_told_of_at_the_start() -> None:

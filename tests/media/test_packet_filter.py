@@ -75,6 +75,27 @@ def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
         assert packet_filter.refused() == 5
 
 
+def test_several_addresses_are_let_in_and_no_other(pair: tuple[str, socket.socket, socket.socket]) -> None:
+    host, rtp, rtcp = pair
+    packet_filter = PacketFilter(host, rtp.getsockname()[1])
+    elsewhere = ("192.0.2.1", "198.51.100.1") if "." in host else ("2001:db8::1", "::2")
+    with bound(host) as friend:
+        for place in range(3):
+            packet_filter.only_from(*elsewhere[:place], host, *elsewhere[place:])
+            friend.sendto(b"friend", rtp.getsockname())
+            friend.sendto(b"its RTCP", rtcp.getsockname())
+            assert (heard(rtp), heard(rtcp)) == ([b"friend"], [b"its RTCP"])
+        packet_filter.only_from(*elsewhere)
+        friend.sendto(b"stranger", rtp.getsockname())
+        assert heard(rtp) == []
+    if host == "127.0.0.1":
+        packet_filter.only_from(host, "127.0.0.9")
+        for own, comes in (("127.0.0.8", []), ("127.0.0.9", [b"x"])):
+            with bound(own) as sender:
+                sender.sendto(b"x", rtp.getsockname())
+                assert heard(rtp) == comes
+
+
 def test_what_came_before_it_is_dropped(pair: tuple[str, socket.socket, socket.socket]) -> None:
     host, rtp, rtcp = pair
     packet_filter = PacketFilter(host, rtp.getsockname()[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,35 @@ def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tm
     assert len(announced) >= 8
     assert max(announced) <= min(runs(left, AGENT) + runs(right, CUSTOMER)) + 1
     gate.verified()
+
+
+@pytest.mark.parametrize(("signals", "media"), [("loopback", "loopback"), ("other", "loopback"), ("loopback", "other")])
+def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, signals: str, media: str) -> None:
+    """It names the address of another interface than the one that its audio comes from."""
+    baresip.registering()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way_out:
+        way_out.connect(("192.0.2.2", 9))
+        own = {"loopback": "127.0.0.1", "other": str(way_out.getsockname()[0])}
+    gate = Gatehouse(tmp_path / "gate", announcement=1.0)
+    gate.set("sip", listen=f"{own[signals]}:{gate.port}")
+    gate.set("media", address=own[media])
+    with Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port) as far:
+        gate.start()
+        phone = Baresip(tmp_path / "phone", (own[signals], gate.port), "alice", gate.password(), AGENT, listen="")
+        phone.call(UNLISTED, 12)
+        phone.wait("Call established", PATIENCE)
+        shown = far.wait("call", PATIENCE)
+        phone.finish()
+        rows = gate.wait(
+            lambda: gate.rows("SELECT packets, silent FROM recordings WHERE closed_at IS NOT NULL"),
+            PATIENCE,
+            "no recording",
+        )
+        assert gate.stop() == 0
+    agent = [at for at, (_, hertz, _) in enumerate(shown["heard"]) if hertz and abs(hertz - AGENT) < 15]
+    assert len(agent) >= 8
+    assert len(runs(phone.heard(), CUSTOMER)) >= 8
+    assert (rows[0]["silent"], json.loads(rows[0]["packets"])["caller"] > 100) == (None, True)
 
 
 def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE, until
 
 MODULES = "/usr/lib/baresip/modules"
 CONFIG = """\
-sip_listen 127.0.0.1:0
+{listen}
 audio_player aufile,{folder}/heard.wav
 audio_source aufile,{folder}/tone.wav
 audio_alert aubridge,nil
@@ -59,11 +59,12 @@ class Baresip:
     def __init__(
         self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float,
         *, transport: str = "udp", trusted: Path | None = None, answers: bool = False, srtp: bool = False,
-        codec: str = "PCMU", rtp: int = 0,
+        codec: str = "PCMU", rtp: int = 0, listen: str = "sip_listen 127.0.0.1:0",
     ) -> None:  # fmt: skip
         """``trusted``: the gate's certificate, for TLS. ``answers``: it answers what comes in. ``srtp``: its audio is
         encrypted by SDES, or there is none. ``codec``: the only one, ``PCMU`` or ``opus/48000/2``.
-        ``rtp``: the first of its twenty ports for audio; any where 0, which may be another phone's."""
+        ``rtp``: the first of its twenty ports for audio; any where 0, which may be another phone's. ``listen``: empty
+        for its default, which is every address of the machine."""
         self.folder, self.server = folder, f"{server[0]}:{server[1]}"
         by = "" if transport == "udp" else f";transport={transport}"
         rates = [*_RATES, *([f"sip_cafile {trusted}"] if trusted else []), *(["module srtp.so"] if srtp else [])]
@@ -72,7 +73,9 @@ class Baresip:
         write_wav(folder / "tone.wav", tone(frequency, 60.0))
         port = rtp or random.randrange(29000, 31000, 20)
         (folder / "config").write_text(
-            CONFIG.format(folder=folder, rates="\n".join(rates), port=port, last=port + 19, modules=MODULES)
+            CONFIG.format(
+                listen=listen, folder=folder, rates="\n".join(rates), port=port, last=port + 19, modules=MODULES
+            )
         )
         (folder / "accounts").write_text(
             f"<sip:{user}@{self.server}{by}>;auth_user={user};auth_pass={password};regint=60;audio_codecs={codec}"
