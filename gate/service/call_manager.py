@@ -60,7 +60,9 @@ E = TypeVar("E", bound=CallEffects)
 log = structlog.get_logger()
 
 WATCH_SECONDS = 1.0
-"""How often it is looked whether the store answers."""
+"""How often it is looked whether store and recorder answer."""
+LOOKS_AWAY = 3
+"""Looks in a row without an answer after which nobody is rung any longer."""
 
 
 class CallManager:
@@ -100,7 +102,7 @@ class CallManager:
         self._obstacles = Obstacles(
             settings, media, recorder, self._retry_queue, self._refusals, self._usage, self._stalled
         )
-        self._watching = False
+        self._watching, self._looks_away = False, 0
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
@@ -344,6 +346,12 @@ class CallManager:
 
     def _look(self) -> None:
         self._watching = False
+        away = self._stalled() or not (self._settings.policy.go_on_unrecorded or self._recorder.available())
+        self._looks_away = self._looks_away + 1 if away else 0
+        if self._looks_away >= LOOKS_AWAY:  # whoever picked up now would hear the goodbye
+            for session in list(self._sessions.values()):
+                if session.call.state in (State.DIALLING, State.RINGING):
+                    self._tell(session, NotKept())
         if self._stalled():
             for session in list(self._sessions.values()):
                 if session.call.state is State.SCREENING:

@@ -128,6 +128,25 @@ def test_a_frozen_disk_ends_a_talk_while_it_is_frozen_and_loses_no_key(
     house.verified()
 
 
+def test_who_rings_while_the_disk_is_frozen_is_let_go_of(frozen: tuple[Gatehouse, FreezableDisk]) -> None:
+    house, disk = frozen
+    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        near.hang_up(let_through(near, far))
+        settled(house)
+    with Phones(port=house.trunk_port, answers=False) as far, Phones(to=house.address) as near:
+        talk = near.dial("01134960520")
+        until(lambda: len(far.all()) == 1)
+        disk.freeze()
+        try:
+            near.wait([talk], "over", PATIENCE / 2)
+            assert talk.code >= 300 and "recorder_unavailable" in talk.reasons[0], (talk.code, talk.reasons)
+            far.wait(far.all(), "over", PATIENCE / 2)
+        finally:
+            disk.thaw()
+        settled(house)
+    house.verified()
+
+
 def test_a_frozen_disk_during_the_announcement(frozen: tuple[Gatehouse, FreezableDisk]) -> None:
     house, disk = frozen
     with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
