@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,25 @@ def test_the_recorder_dies(play: Sessions) -> None:
     play.settle()
     assert play.told() == ["hang up recorder_failed"]
     assert play.mended == ["s2"], "what the recorder could not close is closed from its file"
+
+
+def test_a_session_of_which_nothing_is_kept_any_more_ends_and_says_how_much_there_is(play: Sessions) -> None:
+    play.ask()
+    play.taken()
+    play.told()
+    play.clock.time += timedelta(seconds=5)
+    play.sessions.not_kept("s1")
+    play.settle()
+    assert play.told() == ["hang up recorder_failed", "close recording"]
+    (closed,) = [body for kind, body in play.facts("s1") if kind == "recording_closed"]
+    assert (closed["talked"], closed["kept"]) == (5.0, 2.0)
+
+
+def test_none_is_taken_while_the_disk_of_the_data_folder_does_not_answer(play: Sessions) -> None:
+    play.sessions._stalled = lambda: True
+    play.ask()
+    assert play.told() == ["hang up evidence_unavailable"]
+    assert play.facts("s1") == []
 
 
 def test_stopping_waits_for_the_last_leaf(play: Sessions) -> None:
