@@ -194,8 +194,12 @@ def test_who_objects_while_the_first_trunk_is_asked_is_not_rung_by_the_second(ho
         taken(a)
         a.say(503, "Busy")
         taken(b)
+        b.say(100, "Trying")
         pbx.cancel()
         pbx.recv(PATIENCE, only="487")
+        b.recv(PATIENCE, only="CANCEL")
+        b.say(487, "Request Terminated")
+        b.recv(PATIENCE, only="ACK")
     with Callee(port=house.trunk_port) as a, Callee(port=house.second_port) as b, Phone(house.address) as pbx:
         pbx.dial(UNLISTED)
         taken(a)

@@ -385,6 +385,19 @@ def test_the_caller_gives_up_while_a_further_invite_is_asked_for(code: int, monk
         assert no_invite(two.b)
 
 
+def test_an_invite_that_the_caller_has_taken_back_is_not_sent_again() -> None:
+    """A trunk that comes back would ring somebody for nothing; what it says all the same is cancelled."""
+    with TwoTrunks() as two:
+        two.dial()
+        two.phone.cancel()
+        two.phone.recv(only="487")
+        two.call_manager.wait("hung_up", PATIENCE)
+        two.a.drain()
+        assert no_invite(two.a, 1.6)
+        two.a.say(180, "Ringing")
+        assert two.a.recv(PATIENCE, only="CANCEL")
+
+
 def test_an_invite_that_is_asked_for_is_not_taken_for_silence() -> None:
     with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
         asked: list[str] = []

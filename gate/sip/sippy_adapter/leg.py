@@ -11,7 +11,7 @@
 - an INVITE with credentials loses its Max-Forwards: ``genRequest``
 - a challenged BYE is given up: ``newTransaction`` sends it again
 - a challenge that comes after the CANCEL is answered with a new INVITE: ``processChallenge``
-- an INVITE that is given up is sent again and again: ``give_up``
+- an INVITE that is given up, or taken back, is sent again and again: ``give_up``, ``end``
 - its late 200 gets a BYE before its ACK: ``recvResponse``
 - a Contact that changes inside a call is passed over: ``gate.sip.sippy_adapter.targets``
 """
@@ -386,6 +386,8 @@ class Leg(RefreshingUA):
         if retry_after and unanswered:
             event.extra_headers = (SipHeader(name="retry-after", body=SipGenericHF(retry_after, "retry-after")),)
         self.recvEvent(event)
+        if str(self.state) == "Cancelling(UAC)":
+            self.transactions.keep_still(self.tr)
 
     def give_up(self, on_late: Callable[[int], None], why: Any, seconds: float) -> None:
         """Our INVITE has had no answer, and shall have none: it is not sent again, cancelled at the first sign of life

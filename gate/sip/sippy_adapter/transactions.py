@@ -308,6 +308,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             _cancel(t, "teA", "teD")
             t.cleanup()
 
+    def keep_still(self, transaction: Any) -> None:
+        """An INVITE that is taken back and has had no answer is sent no more: it would ring somebody for nothing. At
+        its first sign of life its CANCEL leaves."""
+        if transaction.tid in self.tclient and transaction.state is TRYING and transaction.teA is not None:
+            self.stop_sending(transaction, 32.0)
+
     def stop_sending(self, transaction: Any, seconds: float) -> None:
         """A request that is not sent again, and may be answered for so long."""
         _cancel(transaction, "teA", "teB")
