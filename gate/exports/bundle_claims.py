@@ -30,6 +30,7 @@ class Claims:
     def __init__(self, manifest: form.Manifest) -> None:
         self._bundle = manifest.bundle
         self._to = manifest.recipient
+        self._until = manifest.period.until
         self._begun = ""
         """When the export began."""
         self._holds: dict[str, Mapping[str, Any]] = {}
@@ -84,6 +85,8 @@ class Claims:
 
     def tell(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
         """What came of it; ``told`` is the register of recipients."""
+        if self._begun and self._until > self._begun:
+            findings.fails("complete", f"The period was not over when it was exported ({self._begun}): it goes on.")
         for name, closed in self._late:
             if not self._begun or closed < self._begun:
                 self._statuses.add(f"{name} (said to have been open; it was closed before the export began)")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import carry_out
+from gate.core.showing import LONDON
 from gate.operations.audit import bundle_contents
 from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
@@ -158,6 +159,14 @@ def test_a_period_without_calls_makes_a_bundle_that_says_so(made: Made, tmp_path
     opened = made.open(tmp_path / "b.bundle", "-o", str(tmp_path / "out"))
     assert opened.code == 0
     assert "No entry lies in the period" in opened.out
+
+
+def test_a_period_that_is_not_over_is_not_exported(made: Made, tmp_path: Path) -> None:
+    """It opened with "the period is whole", and the rest of the day was in no bundle."""
+    today = f"{datetime.now(LONDON):%Y-%m-%d}"
+    done = made.export(tmp_path / "b.bundle", period=("--from", "2026-03-02", "--to", today))
+    assert done.code == 2 and "the period is not over" in done.err
+    assert not (tmp_path / "b.bundle").exists()
 
 
 def test_registers_in_force_are_named(made: Made, house: DataFolder, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ByName(house).key_add(text=key, purpose="regulator", exports_only=True, actor=ANN)
     exported(folder, "Refused", START + timedelta(minutes=9), START + timedelta(minutes=11))
     exported(folder, "Recorded", START + timedelta(days=1), START + timedelta(days=1, minutes=1))
-    exported(folder, "Entries", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(minutes=1))
+    exported(folder, "Entries", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
     exported(folder, "Stranger", START - timedelta(days=9), START - timedelta(minutes=9))
     return folder
 

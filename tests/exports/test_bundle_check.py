@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 from gate.config import load
 from gate.errors import GateError
 from gate.exports import bundle_rows
-from gate.exports.bundle import LOGS, json_line
+from gate.exports.bundle import LOGS, Period, json_line
 from gate.exports.bundle_check import Workplace, check_contents
+from gate.exports.bundle_claims import Claims
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundle_contents, exporting
 from gate.operations.data_folder import DataFolder
@@ -484,3 +486,17 @@ def _bend(value: Any, data: st.DataObject) -> Any:
         place = data.draw(st.integers(0, len(value) - 1))
         return [*value[:place], _bend(value[place], data), *value[place + 1 :]]
     return data.draw(JSON)
+
+
+@pytest.mark.parametrize(
+    ("until", "whole"), [("2026-03-10T12:00:00.000000Z", True), ("2026-03-10T12:00:01.000000Z", False)]
+)
+def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, whole: bool) -> None:
+    """What came after the export, within the period, is in no bundle."""
+    manifest: Any = SimpleNamespace(
+        bundle="b", recipient=SimpleNamespace(id="p"), period=Period("2026-03-01T00:00:00.000000Z", until)
+    )
+    claims, findings = Claims(manifest), Findings()
+    claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))
+    claims.tell(findings, [])
+    assert any("was not over" in each.text for each in findings.checks) is not whole

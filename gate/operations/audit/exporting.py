@@ -23,6 +23,7 @@ from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
+from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.verifying import Checkpoints
 from gate.operations.keys.recipients import Recipient, must_be_logged
@@ -94,6 +95,12 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
         raise UsageError("an export is made for a purpose only", hint="Say it: --purpose 'annual audit 2026'.")
     if asked.since >= asked.until:
         raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
+    if asked.until > folder.clock.now():
+        ends = local(stamp(asked.until.astimezone(UTC)))
+        raise UsageError(
+            f"the period is not over: it ends {ends}",
+            hint="Give an end that is past, a day or a time: what is still to come would be left out.",
+        )
     who = _allowed(folder.keyring().recipients(), asked.recipient)
     must_be_logged(folder, who)
     period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
