@@ -85,8 +85,12 @@ def test_under_it_a_call_is_carried_and_recorded(folder: Path, tmp_path: Path) -
         subprocess.run(["chown", "-R", f"{names['gate']}:", str(house.folder)], check=True)
         (units / "dialgate.service").write_text(as_it_is_here(unit(), house, names["gate"]))
         with systemd(units) as manager:
-            started = manager.ctl("start", "dialgate.service")
-            assert started.returncode == 0, f"{started.stderr}\n{house.said()}"
+            manager.ctl("start", "--no-block", "dialgate.service")
+            house.wait(
+                lambda: manager.show("dialgate.service", "ActiveState")["ActiveState"] == "active",
+                PATIENCE,
+                "it is not ready",
+            )
             assert manager.show("dialgate.service", "ActiveState", "User") == {
                 "ActiveState": "active",
                 "User": names["gate"],
