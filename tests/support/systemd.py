@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,8 +59,8 @@ def systemd(units: Path) -> Iterator[Systemd]:
         ["unshare", *names, "sh", "-c", BOOT, "boot", str(units)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
 
         def up() -> int:
             if process.poll() is not None:
@@ -71,5 +72,6 @@ def systemd(units: Path) -> Iterator[Systemd]:
 
         yield Systemd(until(up, "systemd does not answer"))
     finally:
-        process.kill()
+        for child in children.read_text().split() if process.poll() is None else ():
+            os.kill(int(child), signal.SIGKILL)  # unshare waits for it: then nothing of its namespaces is left
         process.wait(PATIENCE)
