@@ -138,7 +138,7 @@ class RtpIoMedia:
             sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
             address, learns = expected(audio, signalled, phone=phone)
-            sources = beside(audio, signalled, sides[name].facing)
+            sources = beside(audio, signalled, sides[name].facing) if name == "caller" else ()
             if sources:
                 address, learns = audio.address, True
         except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488

@@ -201,9 +201,15 @@ def test_without_evidence_nothing_is_heard_and_nobody_is_rung(tmp_path: Path) ->
                 trunk.wait([talk], "over", PATIENCE)
                 other.execute("ROLLBACK")
             assert heard(talk, TONES["notice"]) == 0.0 and desk.all() == []
-            again = trunk.dial("02079460000")
-            until(house, lambda: desk.all() and desk.all()[0].state == "up", "the next call is not taken")
-            trunk.hang_up(again)
+            again = [trunk.dial("02079460000")]
+
+            def taken() -> bool:
+                if again[-1].state == "over":  # the store has not heard yet that it may go on
+                    again.append(trunk.dial("02079460000"))
+                return bool(desk.all()) and desk.all()[0].state == "up"
+
+            until(house, taken, "the next call is not taken")
+            trunk.hang_up(again[-1])
 
 
 def test_nobody_is_there_and_a_number_is_not_ours(tmp_path: Path) -> None:
