@@ -30,7 +30,7 @@ CALLED: Final = "CALLED ALL THE SAME"
 _KNOWN: Final = (
     (re.compile(r"made against (?:the gate's refusal|refusals)"), CALLED, Place("calls")),
     (re.compile(r"^One-sided talk"), "one-sided talk", Place("calls")),
-    (re.compile(r"^(?:account|trunk):([^ :]+).*dialgate trunk-test"), r"\1 2nd trunk", Place("live")),
+    (re.compile(r"^(?:account|trunk):([^ :]++)(?=.*dialgate trunk-test)"), r"\1 2nd trunk", Place("live")),
     (re.compile(r"^(\w+) supports (?:no calls|calls for)"), r"\1", Place("registers", 0)),
     (re.compile(r"^The log did not hold"), "LOG DID NOT HOLD", Place("audit", 0)),
     (re.compile(r"^Requests overdue"), "OVERDUE", Place("requests", 1)),

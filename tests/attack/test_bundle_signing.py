@@ -22,7 +22,7 @@ def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
         for _ in range(3):
             house.client.call("decide", number=UNLISTED)
         own = next(row["id"] for row in house.client.call("key_list")["recipients"] if row["id"] != private.id)
-        day = [(datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (-1, 1)]
+        day = [(datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (-1, 0)]
         doctored = tmp_path / "doctored.bundle"
         told = attack("bundle_signing", house.socket, "Auditor", own, *day, doctored)
         assert told == {"signed": 0, "made": True}

@@ -219,6 +219,8 @@ def _plain(place: Path, rows: int) -> float:
 def _plain_answer(raw: str, phonenumbers: Any, execute: Any) -> list[str]:
     """One number, as a careful script would do it; refusals as Dialgate names them, for the comparison."""
     refused = ["block", "number_invalid", "", "", ""]
+    if not raw.strip():
+        return ["block", "no_number", "", "", ""]
     if raw.startswith("141"):
         return ["block", "identity_withheld", "", "", ""]
     if not raw or not raw.strip().startswith(("0", "+", "(")):

@@ -70,7 +70,7 @@ def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_
     done = dialgate("key", "add", str(text), "--exports-only", "--purpose", "regulator", "-c", str(gate.config))
     assert done.code == 0, done.err
     one, output, told = opener(gate), tmp_path / "march.bundle", []
-    whole = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), private.id, "annual audit", output)
+    whole = (datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC), private.id, "annual audit", output)
     with pytest.raises(UsageError, match="sealed neither to the recipient nor to a key"):
         one.bundle(*whole, Listening(), lambda _done, what: told.append(what))
     one.unlock(one.keys()[0], words(gate))

@@ -221,7 +221,7 @@ def export(screen: Tmux, gate: Gatehouse, twins: Twins, folder: Path) -> None:
     """A bundle of the day for the auditor, and another; both open."""
     mine, other = folder / "by-hand.bundle", folder / "by-command.bundle"
     today = datetime.now(UTC)
-    since, until = f"{today - timedelta(days=1):%Y-%m-%d}", f"{today + timedelta(hours=1):%Y-%m-%dT%H:%M+00:00}"
+    since, until = f"{today - timedelta(days=1):%Y-%m-%d}", f"{today:%Y-%m-%dT%H:%M:%S+00:00}"
     month = today.replace(day=1) - timedelta(days=1)
     key, secret = gate.folder / "keys" / "first.key", gate.folder / "keys" / "first.passphrase"
     with twins.step("export"):
