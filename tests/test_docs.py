@@ -285,7 +285,7 @@ def test_http_paths_exist() -> None:
     source = Path(endpoint.__file__).read_text(encoding="utf-8")
     named = {found for each in EVERY for found in re.findall(r"`(GET|POST) (/[\w/]+)`", each.text)}
     named.remove(("POST", "/v1/op/NAME"))  # of the control socket: tests/control/test_openapi.py
-    assert len(named) == 3
+    assert len(named) == 5
     for method, path in named:
         assert f'add_{method.lower()}("{path}"' in source, path
 

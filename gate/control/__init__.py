@@ -11,7 +11,7 @@
 - ``files``      open files handed to the gate over a socket of their own, for the operations that take one
 - ``watchers``   those who watch: one look serves all; ``watching`` is their client
 - ``bounds``     how many connections a listener takes, from whom, for how long
-- ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision``, ``GET /metrics``, ``GET /healthz``
+- ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision``, ``/metrics``, ``/readyz``, ``/livez``
 - ``recording_upload``  ``PUT /v1/recording``: what a phone system recorded
 - ``asking``     its questions and answers: JSON, form, plain text
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised

@@ -41,6 +41,10 @@ from gate.operations.status.glance import Status
 
 _HEALTH_SECONDS = 3.0
 FRESH_SECONDS: Final = 1.0
+HEALTH: Final = frozenset({"/livez", "/readyz", "/healthz"})
+"""Asked without a token."""
+NO_ANSWER: Final = "no_answer"
+"""In place of a reason: the gate's state was not to be had in ``_HEALTH_SECONDS``."""
 """How long a look at the gate's health is believed."""
 DECISION_SECONDS: Final = 30.0
 """What a decision has not come in is a block."""
@@ -115,7 +119,7 @@ def endpoint_app(
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Origin" in request.headers or (loopback and not _is_loopback(request.host)):
             return _refused(request, 403, ControlError("this endpoint is for phone systems, not for browsers"))
-        if request.path == "/healthz":
+        if request.path in HEALTH:
             return await handler(request)
         token = _token(request, holders)
         if token is None:
@@ -187,25 +191,30 @@ def endpoint_app(
         text = await workers.run(lambda: generate_latest(metrics))
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
-    looked: tuple[float, asyncio.Future[str]] | None = None
+    looked: tuple[float, asyncio.Future[list[str]]] | None = None
 
-    async def look() -> str:
+    async def look() -> list[str]:
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
-                told = await checkers.call(carry_out, Status(), Caller("http:healthz"))
-            return "ok" if told.get("ok", True) else "not ok"
+                told = await checkers.call(carry_out, Status(), Caller("http:readyz"))
+            return [str(each) for each in told.get("not_ready", ())]
         except (GateError, TimeoutError):
-            return "not ok"
+            return [NO_ANSWER]
 
-    async def health(_: web.Request) -> web.StreamResponse:
-        """200 while calls can be decided; 503 where not (``status()["ok"]`` is false, or does not come). Anybody may
-        ask, so one look serves all who ask within a second."""
+    async def live(_: web.Request) -> web.StreamResponse:
+        """200 as long as this process answers: nothing is asked of the store, the line or a disk."""
+        return answer({"state": "ok"}, 200)
+
+    async def ready(_: web.Request) -> web.StreamResponse:
+        """200 while marketing calls are taken; 503 where not, with every reason by its code. Anybody may ask, so one
+        look serves all who ask within a second."""
         nonlocal looked
         now = asyncio.get_running_loop().time()
         if looked is None or now >= looked[0] + FRESH_SECONDS:
             looked = now, asyncio.ensure_future(look())
-        state = "stopping" if stop.is_set() else await asyncio.shield(looked[1])
-        return answer({"state": state}, 200 if state == "ok" else 503)
+        reasons = [Reason.GATE_STOPPING.value] if stop.is_set() else await asyncio.shield(looked[1])
+        state = "stopping" if stop.is_set() else "not ok" if reasons else "ok"
+        return answer({"state": state} | ({"reasons": reasons} if reasons else {}), 503 if reasons else 200)
 
     app = web.Application(client_max_size=16 * 1024, middlewares=[counted, guard])
     app.router.add_post("/v1/decision", decision, expect_handler=expected)
@@ -213,7 +222,9 @@ def endpoint_app(
     app.router.add_get("/v1/decision", decision, allow_head=False, expect_handler=expected)
     app.router.add_put(RECORDING, recording, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
-    app.router.add_get("/healthz", health)
+    app.router.add_get("/livez", live)
+    for path in ("/readyz", "/healthz"):  # whoever is asked for both is alive
+        app.router.add_get(path, ready)
     app.on_cleanup.append(close)
     return app
 

@@ -44,7 +44,9 @@ class AtLine:
     def gate(self) -> RunningGate:
         """The same for operations."""
         return RunningGate(
-            *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question, self.answered)
+            *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question),
+            unready=self.unready,
+            answered=self.answered,
         )
 
     def ask(self, question: Callable[[], T]) -> T:
@@ -70,6 +72,13 @@ class AtLine:
             return self.ask(lambda: self._call_manager.obstacle)
         except GateError:
             return Reason.EVIDENCE_UNAVAILABLE
+
+    def unready(self) -> list[str]:
+        """As ``CallManager.unready``; a line that does not answer takes no call."""
+        try:
+            return self.ask(lambda: self._call_manager.unready)
+        except GateError:
+            return [Reason.EVIDENCE_UNAVAILABLE.value]
 
     def question(self, asked_by: str) -> tuple[Reason | None, bool]:
         """As ``Obstacles.to_question``; a line that does not answer lets nobody be called."""

@@ -46,6 +46,8 @@ class RunningGate:
     question: Callable[[str], tuple[Reason | None, bool]] = _no_limit
     """Why ``http:NAME`` may ask no more in this minute, and whether that refusal has a leaf; asked once
     for each question, for it counts them."""
+    unready: Callable[[], list[str]] = list
+    """What forbids every call, or lets nobody be recorded: reason codes."""
     answered: Callable[[str, Decision], None] = _nothing
     """What ``http:NAME`` was told: it counts among that token's calls."""
 

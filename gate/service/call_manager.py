@@ -410,6 +410,12 @@ class CallManager:
         known."""
         return self._obstacles.to_all
 
+    @property
+    def unready(self) -> list[str]:
+        """What forbids every call now, the recorder's absence too: reason codes. Line thread only."""
+        found = [self._obstacles.to_all, self._obstacles.unrecorded]
+        return [each.value for each in found if each]
+
     def question(self, asked_by: str) -> tuple[Reason | None, bool]:
         """As ``Obstacles.to_question``, now. Line thread only."""
         return self._obstacles.to_question(asked_by, self._clock.now())

@@ -70,6 +70,11 @@ class Obstacles:
             return Reason.MEDIA_UNAVAILABLE
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
+        return self.unrecorded
+
+    @property
+    def unrecorded(self) -> Reason | None:
+        """Nobody can be recorded, and nobody may be called so."""
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
         return None

@@ -56,6 +56,8 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
             assert house.client.call("check", number=number)["reason"] == "evidence_rolled_back"
         assert house.client.call("decide", number=OTHER, purpose="service")["reason"] == "service_call"
         assert "is signed over" in house.client.call("status")["evidence"]["rolled_back"]
+        now = house.client.call("status")
+        assert (now["ok"], now["not_ready"]) == (False, ["evidence_rolled_back"]), "health said ok"
         done = programs.run("gate.cli.main", "status", "-c", str(house.config))
         assert done.returncode == 1 and "dialgate audit restore" in done.stdout
         report = dialgate("audit", "verify", config=house.config, check=False)
@@ -65,6 +67,7 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
         fact, said = house.rows("SELECT actor, body FROM facts WHERE kind IN ('evidence_restored', 'words')")
         assert fact["actor"].startswith("user:") and json.loads(said["body"])["text"] == "the disk was lost"
         assert house.client.call("status")["evidence"]["rolled_back"] == ""
+        assert house.client.call("status")["ok"]
         assert dialled(house, OTHER)["reached"]
         assert any("given up by a restore" in sentence for sentence in house.verified()["not_proven"])
     finally:

@@ -163,7 +163,9 @@ def test_metrics_and_health(door: str, desk: SmallDesk, monkeypatch: pytest.Monk
     assert ask(door, "GET", "/healthz", headers={})[:2] == (200, {"state": "ok"})
     monkeypatch.setattr(endpoint, "FRESH_SECONDS", 0.0)
     desk.hold.clear()
-    assert ask(door, "GET", "/healthz", headers={})[:2] == (503, {"state": "not ok"})
+    for path in ("/healthz", "/readyz"):
+        assert ask(door, "GET", path, headers={})[:2] == (503, {"state": "not ok", "reasons": ["no_answer"]})
+    assert ask(door, "GET", "/livez", headers={})[:2] == (200, {"state": "ok"}), "the process answers"
     monkeypatch.undo()
     asked = len(desk.asked)
     for _ in range(20):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import http.client
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import urllib.error
@@ -23,7 +25,7 @@ from tests.support.asking import ByName
 from tests.support.documents import page
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.uas import Uas
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 TOKEN = "a-token-of-the-test"
 
@@ -93,6 +95,28 @@ def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: Gatehouse) -> 
         caller.call(UNLISTED)
 
 
+def health(gate: Gatehouse, path: str) -> tuple[int, dict[str, object]]:
+    try:
+        with urllib.request.urlopen(f"http://{gate.http}/{path}", timeout=PATIENCE) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_gate_that_refuses_all_marketing_is_not_ready_and_says_why(gate: Gatehouse) -> None:
+    """A recorder that hangs: every call was refused, and health said ok. The process itself is alive."""
+    pid = gate.recorder_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        why = {"state": "not ok", "reasons": ["recorder_unavailable"]}
+        until(lambda: health(gate, "readyz") == (503, why), "the gate is not ready")
+        assert health(gate, "healthz") == (503, why)
+        assert health(gate, "livez") == (200, {"state": "ok"})
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: health(gate, "readyz") == (200, {"state": "ok"}), "the gate is ready again")
+
+
 def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
     def post(body: object, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, object]]:
         request = urllib.request.Request(
@@ -116,8 +140,8 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
     ):
         code, told = post(body, **headers)
         assert code >= 400 and told["verdict"] == "block"
-    with urllib.request.urlopen(f"http://{gate.http}/healthz", timeout=5) as response:
-        assert json.load(response) == {"state": "ok"}
+    for path in ("livez", "readyz", "healthz"):
+        assert health(gate, path) == (200, {"state": "ok"})
     metrics = urllib.request.Request(
         f"http://{gate.http}/metrics", headers={"Authorization": f"Bearer {gate.tokens['prometheus']}"}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from gate.config import authority_due, reminders
 from gate.config.callers import forgeable
 from gate.converting import convert
+from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letter_copies import outdated
 from gate.operations.calls.against_refusal import alarms
@@ -107,7 +109,9 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """The gate at a glance."""
 
     ok: bool
-    """Calls can be decided."""
+    """Marketing calls are taken: nothing is ``not_ready``."""
+    not_ready: tuple[str, ...] = ()
+    """Why marketing calls are refused, whoever makes them: reason codes."""
     at: str
     calls: list[CallInHand]
     last_hour: dict[str, int]
@@ -148,8 +152,10 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
     registers = register_status(folder, RegisterStatus(), caller).registers
     hour_ago = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
     counts = folder.gate.counts()
+    refusing = not_ready(folder, registers)
     return GateStatus(
-        ok=all(each.state == "ok" and each.days_left is not None and each.days_left >= 0 for each in registers),
+        ok=not refusing,
+        not_ready=refusing,
         at=now.isoformat(),
         calls=convert(folder.gate.calls(), list[CallInHand]),
         last_hour=folder.read(lambda tx: queries.counts_by_reason(tx, hour_ago)),
@@ -169,6 +175,19 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         ],
         recording_sessions=counts.get("recording_sessions", 0),
     )
+
+
+def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce]) -> tuple[str, ...]:
+    """Why marketing calls are refused now, whoever makes them and whatever number it is: reason codes, each once."""
+    found = [*folder.gate.unready()]
+    if wrong := folder.trust.reason:
+        found.append(wrong.value)
+    for each in registers:
+        if each.state != "ok":
+            found.append(f"register_{each.state}")
+        elif each.days_left is None or each.days_left < 0:
+            found.append(Reason.REGISTER_STALE.value)
+    return tuple(dict.fromkeys(found))
 
 
 def warnings(folder: DataFolder) -> list[str]:
