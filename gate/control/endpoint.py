@@ -1,4 +1,4 @@
-"""The TCP endpoint for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/healthz``.
+"""The TCP endpoint for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/readyz``.
 
 A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
 recordings, another for decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that
@@ -223,8 +223,8 @@ def endpoint_app(
     app.router.add_put(RECORDING, recording, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/livez", live)
-    for path in ("/readyz", "/healthz"):  # whoever is asked for both is alive
-        app.router.add_get(path, ready)
+    app.router.add_get("/readyz", ready)
+    app.router.add_get("/healthz", ready)  # whoever answers is alive
     app.on_cleanup.append(close)
     return app
 
@@ -263,6 +263,6 @@ def _is_loopback(host: str) -> bool:
 
 def _refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
     """A block; to who asked for something else that there is, the error alone."""
-    if asked.path in ("/metrics", "/healthz", RECORDING):
+    if asked.path in ("/metrics", *HEALTH, RECORDING):
         return answer(fault(error), code)
     return refused(asked, code, error, reason)
