@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gate.registers.snapshot_store import locked
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import ROOT, Served
 from tests.support.waiting import PATIENCE
@@ -39,12 +40,14 @@ async def test_an_import_is_followed_to_its_end(served: Served) -> None:
 
 async def test_an_import_is_stopped_and_the_register_stays(served: Served) -> None:
     app = app_of(served)
-    path = lines(served.folder / "tps.txt", 2_000_000)
+    path = lines(served.folder / "tps.txt", 2_000)
+    busy = locked(served.config.data / "registers", "tps", lambda: None)  # else it is over before anybody stops it
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await import_asked(pilot, path, "2026-07-15")
-        await until(pilot, shows(pilot, "Importing TPS"))
-        await pilot.press("escape")
-        await until(pilot, shows(pilot, "was stopped by"), seconds=PATIENCE)
+        with busy:
+            await import_asked(pilot, path, "2026-07-15")
+            await until(pilot, shows(pilot, "Importing TPS", "waiting for another import"))
+            await pilot.press("escape")
+            await until(pilot, shows(pilot, "was stopped by"), seconds=PATIENCE)
         assert "14 Jul 2026" in screen_text(app)
         assert "register_imported" not in [fact["kind"] for fact in served.facts()[-1:]]
 
