@@ -61,7 +61,7 @@ LASTING = "128"
 
 
 def locks_on(path: Path) -> list[tuple[str, ...]]:
-    """What ``/proc/locks`` says of the POSIX lock that every connection keeps on a database's shared memory, on byte 128
+    """What ``/proc/locks`` says of the lock that every connection keeps on a database's shared memory, on byte 128
     (https://sqlite.org/walformat.html): (mode, process, begin, end). Those of readers come and go."""
     inode = f":{(path.parent / 'gate.db-shm').stat().st_ino}"
     lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
