@@ -115,7 +115,7 @@ def parse(raw: str) -> Number:
     match = _UK(raw)
     if match is None:
         if is_emergency_or_short(raw):  # also by its name, and with a # at its end
-            spelling.refuse_short("999")
+            raise spelling.refused_as_short()
         text = spelling.plain(raw)
         match = _UK(text)
         if match is None:
@@ -149,7 +149,8 @@ def _short_allocation(national: str, length: int) -> bool:
 
 def _rest(text: str) -> Number:
     """What is no UK number: a number of another country, or a refusal. ``text`` is ``+`` (or not) and digits."""
-    spelling.refuse_short(text)
+    if spelling.is_short(text):
+        raise spelling.refused_as_short()
     digits = text[1:] if text[0] == "+" else text[2:] if text.startswith("00") else ""
     if digits[:1] in ("", "0") or digits.startswith("44"):
         spelling.refuse_shape(text)

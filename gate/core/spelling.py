@@ -153,13 +153,12 @@ def short_number(raw: str) -> str:
     return (match[1] or match[2]) if match else ""
 
 
-def refuse_short(digits: str) -> None:
-    """Raise for an emergency or short number: never dialled here, and the caller is told where to (LAW 3.5)."""
-    if is_short(digits):
-        raise NumberRefused(
-            Reason.DESTINATION_NOT_ALLOWED,
-            "Emergency and short numbers do not go through the gate: dial them from a phone on a direct line.",
-        )
+def refused_as_short() -> NumberRefused:
+    """The refusal of an emergency or short number: never dialled here, and the caller is told where to (LAW 3.5)."""
+    return NumberRefused(
+        Reason.DESTINATION_NOT_ALLOWED,
+        "Emergency and short numbers do not go through the gate: dial them from a phone on a direct line.",
+    )
 
 
 def refuse_shape(digits: str) -> NoReturn:
