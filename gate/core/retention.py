@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -199,10 +199,10 @@ def due(recordings: Iterable[Recording], holds: Iterable[Hold], today: date, ter
     return found
 
 
-def asked(recordings: Iterable[Recording], holds: Iterable[Hold]) -> Sorted:
+def asked(recordings: Iterable[Recording], holds: Iterable[Hold], but: Collection[str] = ()) -> Sorted:
     """Which of these recordings may be erased because the person asks for it: all that nothing holds on a ground in
-    law."""
-    index = _in_force(hold for hold in holds if hold.stops_requests)
+    law. ``but``: ids of restrictions that are the person's own, and so do not stand in their way (Article 18(2))."""
+    index = _in_force(hold for hold in holds if hold.stops_requests and hold.id not in but)
     found = Sorted([], [], [])
     for recording in recordings:
         if (hold := _held_by(index, recording)) is not None:

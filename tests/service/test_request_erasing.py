@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,19 @@ def test_a_restriction_of_their_own_ends_with_their_erasure(house: DataFolder) -
     assert [states(house)[name] for name in ("rec0", "rec1", "rec2")] == ["erased"] * 3
 
 
+def test_a_restriction_of_their_own_stands_for_what_they_did_not_ask_to_be_erased(house: DataFolder) -> None:
+    """Asked for one call, the erasure ended the restriction of all others."""
+    granted(house, "restriction")
+    reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
+    done = carry_out(house, reference)
+    assert (done["recordings"], done["held_by"], done["whole"]) == (1, [], False)
+    assert [states(house)[name] for name in ("rec0", "rec1", "rec2")] == ["erased", "closed", "closed"]
+    (stands,) = ByName(house).hold_list(actor=ANN)["items"]
+    assert (stands["kind"], stands["released_at"]) == ("restriction", None)
+    with pytest.raises(GateError):
+        ByName(house).recording_take(recording_id="rec1", purpose="training", actor=ANN)
+
+
 def test_a_restriction_that_somebody_else_asked_for_stands(house: DataFolder) -> None:
     """On a line that two people share."""
     desk = ByName(house)
@@ -247,8 +261,6 @@ def test_a_restriction_that_somebody_else_asked_for_stands(house: DataFolder) ->
 
 
 def test_a_search_narrowed_by_time_erases_those_calls_only(house: DataFolder) -> None:
-    from datetime import timedelta
-
     reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
     done = carry_out(house, reference)
     assert (done["calls"], done["recordings"], done["whole"]) == (1, 1, False)

@@ -131,7 +131,8 @@ class RequestEraser:
         """Erase once more what an erasure took that the store knows no more of; how many facts. What is held stays.
         Raises as ``carry_out``."""
         plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
-        self._retention.erase_asked(plan.recordings, basis="memory journal", actor=actor)
+        own = self._store.call(partial(_own_restrictions, plan=plan))
+        self._retention.erase_asked(plan.recordings, basis="memory journal", actor=actor, own=own)
         plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
         facts = sum(self._empty(plan, actor, None))
         self._cut()
@@ -170,7 +171,8 @@ class RequestEraser:
         if reason.strip():
             said_at = kinds.SaidAt(step="erasing", text=reason.strip())
             tx.append(said_at.fact(row["id"], self._clock.now(), actor))
-        self._lift_own(tx, plan, actor)
+        if plan.whole:
+            self._lift_own(tx, plan, actor)
         if row["carrying_at"] is None or _again(row):
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             calls = [each["call_id"] for each in plan.calls]
@@ -184,12 +186,11 @@ class RequestEraser:
         return plan, {}
 
     def _lift_own(self, tx: StoreTransaction, plan: Plan, actor: str) -> None:
-        """Restrictions that the person asked for themselves end with their erasure: that is their consent (Article
-        18(2), LAW 7.2)."""
-        for hold in book.holds_of(tx, plan.lines, ()):
-            if _own(tx, hold, plan.lines, plan.name):
-                reason = f"the person asked for their erasure ({plan.reference})"
-                tx.append(HoldReleased(reason=reason).fact(hold["id"], self._clock.now(), actor))
+        """Restrictions that the person asked for themselves end with the erasure of all that is theirs: that is their
+        consent (Article 18(2)). Where they ask for some calls alone, they stand for the others."""
+        for hold in _own_restrictions(tx, plan):
+            reason = f"the person asked for their erasure ({plan.reference})"
+            tx.append(HoldReleased(reason=reason).fact(hold, self._clock.now(), actor))
 
     def _begun(self, tx: StoreTransaction, row: Row) -> bool:
         """It was decided already, and nothing that a hold kept is free since."""
@@ -278,7 +279,9 @@ class RequestEraser:
         """
         decided = {each["call_id"] for each in plan.calls}
         for _ in range(ROUNDS):
-            outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
+            own = self._store.call(partial(_own_restrictions, plan=plan))
+            basis = f"request {plan.reference}"
+            outcome = self._retention.erase_asked(plan.recordings, basis=basis, actor=actor, own=own)
             if outcome.faults:
                 first = outcome.faults[0]
                 raise StoreError(
@@ -420,6 +423,11 @@ def _company(tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[
 def _again(row: Row) -> bool:
     """True where a hold kept a part, and nothing has been begun since."""
     return row["state"] == State.PARTLY_DONE and row["carried_at"] is not None
+
+
+def _own_restrictions(tx: StoreTransaction, plan: Plan) -> list[str]:
+    """Ids of the restrictions in force that the person of a plan asked for."""
+    return [hold["id"] for hold in book.holds_of(tx, plan.lines, ()) if _own(tx, hold, plan.lines, plan.name)]
 
 
 def _own(tx: StoreTransaction, hold: Row, lines: list[str], name: str) -> bool:

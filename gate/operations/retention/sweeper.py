@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -263,15 +263,18 @@ class Retention:
         }
         return body | said | more
 
-    def erase_asked(self, recording_ids: Sequence[str], *, basis: str, actor: str) -> Outcome:
+    def erase_asked(
+        self, recording_ids: Sequence[str], *, basis: str, actor: str, own: Collection[str] = ()
+    ) -> Outcome:
         """Erase these recordings because somebody asked for it, but for what is held; waits for a sweep under way.
+        ``own``: ids of the person's own restrictions, which hold nothing against them.
 
         Raises ``RefusedError`` (``sweep_running``) where that takes too long, and what erasing raises.
         """
         outcome = Outcome()
         with self._alone(ASKED_SECONDS):
             for part in batched(recording_ids, BATCH):
-                outcome.add(self._eraser.erase(part, asked, basis=basis, actor=actor))
+                outcome.add(self._eraser.erase(part, partial(asked, but=own), basis=basis, actor=actor))
         return outcome
 
     def backups_until(self) -> date:
