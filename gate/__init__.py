@@ -19,7 +19,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.store`` (evidence) and ``gate.vault`` (keys, sealed recordings), blind to each other
 - above them, blind to each other: ``sip`` and ``media`` (the only packages that know sippy and rtp.io), ``recorder``,
   ``registers``, ``audit``, ``exports``, ``edge``, ``softphone``
-- ``gate.service``   the call path
+- ``gate.calls``   the call path
 - ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
 - ``gate.daemon``    the running gate, put together; ``gate.client``, beside it: what runs with the person who asks

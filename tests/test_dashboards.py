@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gate import manual
-from gate.service.metrics import Metrics
+from gate.calls.metrics import Metrics
 from tests.support.gatehouse import DIALGATE
 
 RULES = manual.read_file("alerts.yml")

@@ -17,6 +17,7 @@ from typing import Any
 import click
 import pytest
 
+from gate.calls.metrics import Metrics
 from gate.cli.main import cli
 from gate.config.load import fields
 from gate.config.schema import Config
@@ -29,7 +30,6 @@ from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 from gate.operations.status.trunk_tests import Outcome
-from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page
 from tests.support.transitions import diagram

@@ -110,7 +110,7 @@ def listed_service_jumps(used: Used, before: Before) -> bool:
 
 
 def jumps(usage: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence for each account or PBX of which that is so: rows of ``gate.service.usage``."""
+    """A sentence for each account or PBX of which that is so: rows of ``gate.calls.usage``."""
     for each in usage:
         if each["many_listed_service_calls"]:
             today, before = each["listed_percent_today"], each["listed_percent_before"]

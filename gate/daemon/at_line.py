@@ -14,10 +14,10 @@ from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 
 if TYPE_CHECKING:
+    from gate.calls.call_manager import CallManager
+    from gate.calls.recording_sessions import RecordingSessions
     from gate.clock import Clock
     from gate.daemon.placeholders import LateMedia
-    from gate.service.call_manager import CallManager
-    from gate.service.recording_sessions import RecordingSessions
     from gate.sip.line import SipLine
 
 T = TypeVar("T")

@@ -19,8 +19,8 @@ from gate.registers.snapshot_store import prune
 from gate.store import search
 
 if TYPE_CHECKING:
+    from gate.calls.metrics import Metrics
     from gate.operations.data_folder import DataFolder
-    from gate.service.metrics import Metrics
 
 log = structlog.get_logger()
 

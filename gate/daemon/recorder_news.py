@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gate.service.call_manager import CallManager
-    from gate.service.recording_sessions import RecordingSessions
+    from gate.calls.call_manager import CallManager
+    from gate.calls.recording_sessions import RecordingSessions
 
 
 class RecorderNews:

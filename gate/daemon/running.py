@@ -22,6 +22,12 @@ from typing import Any, TypeVar
 import structlog
 
 from gate import systemd
+from gate.calls.call_manager import CallManager
+from gate.calls.call_settings import CallSettings
+from gate.calls.live import LiveView
+from gate.calls.metrics import Metrics
+from gate.calls.reconcile import Reconciler
+from gate.calls.recording_sessions import RecordingSessions
 from gate.clock import SystemClock
 from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
@@ -57,12 +63,6 @@ from gate.operations.registers.importing import note_editions
 from gate.operations.requests.reminding import RequestWatch
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
-from gate.service.call_manager import CallManager
-from gate.service.call_settings import CallSettings
-from gate.service.live import LiveView
-from gate.service.metrics import Metrics
-from gate.service.reconcile import Reconciler
-from gate.service.recording_sessions import RecordingSessions
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile

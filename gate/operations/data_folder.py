@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from gate.calls.screener import Screener
+from gate.calls.trust import Trust
 from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.core.facts import Body
@@ -29,8 +31,6 @@ from gate.operations.retention.terms import TermSweep
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
-from gate.service.screener import Screener
-from gate.service.trust import Trust
 from gate.store.fold import number_hash
 from gate.store.lock import DataLock
 from gate.store.reader import Reader

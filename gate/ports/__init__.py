@@ -1,7 +1,7 @@
 """What has two sides: line, loop, media and recorder, as the call path uses them; ``gate.daemon`` wires them.
 
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
-``gate.service.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
+``gate.calls.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
 it reads is what it commits) and the *control* thread (asyncio). A callback named ``done`` is called on the thread its
 docstring names; everything else is plain and blocking. The recorder's own are in ``gate.ports.recorder``,
 those of recording sessions in ``gate.ports.recording_sessions``.

@@ -23,6 +23,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
+from gate.calls.live import LiveView
 from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
@@ -32,7 +33,6 @@ from gate.operations.operation import Caller, Request, operation_of
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.registers.importer import import_file
-from gate.service.live import LiveView
 from gate.store.store import EvidenceStore
 from gate.vault import signing
 from gate.vault.signing import CheckpointKey

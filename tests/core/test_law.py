@@ -28,7 +28,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "1.2": (
         f"{SCREENING}::test_law_1_2_an_objection_holds_from_the_next_call",
-        "service/test_call_manager.py::test_nine_objects_at_once_and_the_next_call_is_refused",
+        "calls/test_call_manager.py::test_nine_objects_at_once_and_the_next_call_is_refused",
         "e2e/test_objection.py::test_nine_during_the_talk_is_kept_while_the_call_goes_on",
     ),
     "1.3": (
@@ -39,12 +39,12 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "1.4": (
         f"{SCREENING}::test_law_1_4_the_27th_day_and_the_28th",
         f"{SCREENING}::test_law_1_4_the_grace_is_never_applied_to_a_number",
-        "service/test_freshness.py::test_law_1_4_to_the_second_across_both_clock_changes",
+        "calls/test_freshness.py::test_law_1_4_to_the_second_across_both_clock_changes",
     ),
     "1.5": (
         f"{SCREENING}::test_law_1_5_a_live_consent_allows_a_listed_number",
         f"{SCREENING}::test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number",
-        "service/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
+        "calls/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
         f"{SCREENING}::test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_general_calls",
         f"{SCREENING}::test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older",
         f"{SCREENING}::test_law_1_5_a_consent_without_evidence_is_none",
@@ -70,21 +70,21 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{SCREENING}::test_law_1_7a_requests_and_restrictions_stop_marketing_at_once",
         f"{SCREENING}::test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either",
         "cli/test_last_word.py::test_an_objection_entered_today_blocks_whatever_date_it_bears",
-        "service/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
-        "service/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",
+        "calls/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
+        "calls/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",
     ),
     "1.8": (
         "test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
-        "service/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
+        "calls/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
     ),
     "1.9": ("test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
     "1.10": (
-        "service/test_call_manager.py::test_evidence_comes_before_the_effect_it_allows",
+        "calls/test_call_manager.py::test_evidence_comes_before_the_effect_it_allows",
         "e2e/test_crash.py::test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite",
     ),
     "1.11": (
         "core/test_record.py::test_law_1_11_the_decision_holds_its_proof",
-        "service/test_desk.py::test_a_decision_is_kept_before_it_is_given",
+        "calls/test_desk.py::test_a_decision_is_kept_before_it_is_given",
     ),
     "2.1": (
         "registers/test_source.py::test_both_variants_with_both_line_ends",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gate.calls.metrics import Metrics
 from gate.config import load
 from gate.daemon import chores, drop
 from gate.errors import RefusedError, RegisterError, StoreError
@@ -18,7 +19,6 @@ from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
 from gate.operations.requests.standing import OpenRequests
 from gate.registers.watch import DropFolder
-from gate.service.metrics import Metrics
 from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.registers import write

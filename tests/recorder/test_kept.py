@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from gate.calls.reconcile import closing
 from gate.recorder.client import KEPT_SECONDS
-from gate.service.reconcile import closing
 from tests.support.disks import freezable_disk
 from tests.support.recorder_room import PAYLOADS, Phone, Room, packets, tone
 from tests.support.waiting import PATIENCE, until

@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gate.calls.call_manager import CallManager
+from gate.calls.call_settings import CallSettings
+from gate.calls.metrics import Metrics
+from gate.calls.receipts import ReceiptSettings
+from gate.calls.screener import Screener
 from gate.core.allowances import Allowance
 from gate.core.call_words import Policy
 from gate.core.hours import Hours
@@ -22,11 +27,6 @@ from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
-from gate.service.call_manager import CallManager
-from gate.service.call_settings import CallSettings
-from gate.service.metrics import Metrics
-from gate.service.receipts import ReceiptSettings
-from gate.service.screener import Screener
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 

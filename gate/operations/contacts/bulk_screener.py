@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gate.calls.trust import STEP
 from gate.config import Config
 from gate.core import cells
 from gate.core.hours import Hours
@@ -32,7 +33,6 @@ from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
 from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
-from gate.service.trust import STEP
 from gate.store.own import Entries, OwnLists
 from gate.store.reader import Reader
 

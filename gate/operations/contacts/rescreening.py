@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from gate.calls.screener import Screener
 from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts import contacts as facts
@@ -33,7 +34,6 @@ from gate.operations.operation import KEEPERS, Caller, Request, Response, operat
 from gate.operations.registers.in_force import RegisterIdentity, identity, states
 from gate.registers import snapshot_store
 from gate.registers.fixed import reached_many
-from gate.service.screener import Screener
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 

@@ -1,6 +1,6 @@
 """Recordings that come from elsewhere: a phone system that keeps its own media hands in what it recorded.
 
-Map, in the order in which a file passes (which of the gate's decisions it belongs to says ``gate.service.binding``):
+Map, in the order in which a file passes (which of the gate's decisions it belongs to says ``gate.calls.binding``):
 
 - ``sealing``    its audio as the sealed file that the gate's own recorder would have written
 - ``ingesting``  the steps, each durable before the next, and how the next start finishes or undoes them

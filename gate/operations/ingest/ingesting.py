@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
+from gate.calls.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
+from gate.calls.reconcile import closing
 from gate.core.evidence import stamp
 from gate.core.facts.recordings import RecordingOpened
 from gate.durable import sync_folder
@@ -33,8 +35,6 @@ from gate.operations.keys.recipients import admitted
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Number, Request, Response, about, operation
 from gate.operations.parsing import number_of
 from gate.ports import RecordingClosed
-from gate.service.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
-from gate.service.reconcile import closing
 from gate.vault.sealer import Seal, sealer
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.calls.objecting import last_word
 from gate.converting import convert
 from gate.core.calls_in import BY_KEY, HELD
 from gate.core.evidence import stamp
@@ -50,7 +51,6 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import number_of, number_or_id, said
-from gate.service.objecting import last_word
 from gate.store import queries
 
 if TYPE_CHECKING:

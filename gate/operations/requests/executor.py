@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
+from gate.calls.objecting import last_word
 from gate.core.facts.lists import Objection
 from gate.core.facts.requests import Opened
 from gate.core.facts.retention import Hold
@@ -20,7 +21,6 @@ from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do, Request, State
 from gate.core.retention import Kind, Target
 from gate.errors import UsageError
 from gate.operations.requests.facts import last
-from gate.service.objecting import last_word
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row

@@ -1,0 +1,89 @@
+"""Which of the gate's decisions a recording from elsewhere belongs to.
+
+By the Call-ID of the INVITE, by the id of a decision that was asked for by HTTP, or by number and time: then it is the
+newest decision on that number in ``WITHIN`` before the recording began. An allowed one goes before a refused one. A
+recording of a call that was refused is kept all the same: it is the evidence that somebody dialled against the answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+
+from gate.core.evidence import stamp
+from gate.core.facts.calls import CalledAgainstRefusal
+from gate.core.terms import Attempt, Purpose, Reason, Topic
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.calls.screener import Screener
+    from gate.store.queries import Source
+    from gate.store.transaction import StoreTransaction
+
+log = structlog.get_logger()
+
+WITHIN: Final = timedelta(minutes=5)
+"""How long before its recording a call was decided, at most: it rang meanwhile."""
+AHEAD: Final = timedelta(seconds=5)
+"""How far the phone system's clock may be behind the gate's."""
+_COLUMNS = "call_id, at, number, verdict, reason, recording_id"
+_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ? AND reason IS NOT 'call_in'"  # noqa: S608 - the code's own
+_BY_SIP = (
+    f"SELECT {_COLUMNS} FROM calls WHERE sip_call_id = ? AND reason IS NOT 'call_in'"  # noqa: S608 - the code's own
+    " ORDER BY verdict = 'allow' DESC, at DESC LIMIT 1"
+)
+_BY_NUMBER = (
+    f"SELECT {_COLUMNS} FROM calls INDEXED BY calls_number WHERE number = ? AND at >= ? AND at <= ?"  # noqa: S608
+    " AND reason NOT IN ('call_in', 'not_asked')"
+    " AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = calls.call_id)"
+    " ORDER BY verdict = 'allow' DESC, recording_id IS NULL DESC, at DESC LIMIT 1"
+)
+
+
+class Bound(NamedTuple):
+    """A decision, and how it was found."""
+
+    row: Row
+    by: str
+    """``call_id``, ``decision`` or ``number``."""
+
+
+def bound_to(tx: Source, call_id: str, number: str, at: datetime | None) -> Bound | None:
+    """The decision that a recording belongs to; ``number`` in E.164. None where the gate made none."""
+    if call_id:
+        for sql, by in ((_BY_SIP, "call_id"), (_BY_ID, "decision")):
+            if rows := tx.query(sql, [call_id]):
+                return Bound(rows[0], by)
+        return None
+    if number and at is not None and (rows := tx.query(_BY_NUMBER, [number, stamp(at - WITHIN), stamp(at + AHEAD)])):
+        return Bound(rows[0], "number")
+    return None
+
+
+def why_refused(tx: Source, call_id: str) -> str:
+    """The reason why this call was refused; empty where it was not."""
+    rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
+    return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""
+
+
+def note_against_refusal(tx: StoreTransaction, call_id: str, recording_id: str, actor: str, now: datetime) -> str:
+    """A recording of a call that was refused shows that it was made all the same: that has a leaf of its own. Returns
+    the reason of the refusal; empty where it was not refused."""
+    if refused := why_refused(tx, call_id):
+        against = CalledAgainstRefusal(call_id=call_id, recording_id=recording_id, reason=refused)
+        tx.append(against.fact(recording_id, now, actor))
+        log.error("called_against_refusal", call=call_id, recording=recording_id, reason=refused)
+    return refused
+
+
+def note_not_asked(
+    tx: StoreTransaction, screener: Screener, number: str, actor: str, own: str, now: datetime, began: datetime,
+    call_id: str, source: str,
+) -> None:  # fmt: skip
+    """A call was made without the gate: an attempt is noted, so that its recording is found by its number, goes with an
+    erasure, and counts for what it is. ``own``: a number of the firm's."""
+    attempt = Attempt(number, Purpose.MARKETING, Topic.GENERAL, own, False, actor, "request")
+    origin = {"source": source, "began_at": began.isoformat()}
+    screener.decide(tx, attempt, now, call_id=call_id, obstacle=Reason.NOT_ASKED, origin=origin)

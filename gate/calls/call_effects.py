@@ -1,0 +1,398 @@
+"""Carries out what the rules of a call command, through ports. Line thread.
+
+Whatever takes time answers later, with an event that is told to the rules again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from msgspec import UNSET
+
+from gate.calls.call_session import CallSession
+from gate.calls.call_settings import CallSettings
+from gate.calls.connection import connection_facts
+from gate.calls.receipts import Receipts
+from gate.calls.reconcile import closing, empty
+from gate.calls.retry_queue import RetryQueue, TakenBack, Unless
+from gate.calls.transfers import still_wanted
+from gate.clock import Clock, elapsed
+from gate.core.call_words import (
+    ENDS,
+    AnnouncementOver,
+    Committed,
+    Do,
+    EvidenceFailed,
+    Failed,
+    GoodbyeOver,
+    RecorderFailed,
+    RecorderOpened,
+    RecordingDone,
+    State,
+    Stop,
+)
+from gate.core.calls_in import DoIn, InEvent
+from gate.core.facts import calls as facts
+from gate.core.facts import recordings
+from gate.core.facts.lists import Objection
+from gate.core.record import decision_fact, refusal
+from gate.core.terms import Attempt, Reason
+from gate.ports import Fact, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
+from gate.store.transaction import StoreTransaction
+from gate.vault.keystore import KeyStoreDb
+
+log = structlog.get_logger()
+
+COMMIT_SECONDS = 5.0
+"""Longest wait for evidence between the announcement and the bridge."""
+GRACE_SECONDS = 5.0
+"""How much longer than its length a prompt may take before it counts as failed."""
+
+_CAUSES: Mapping[str, Reason] = {
+    each.value: each for each in (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.INTERNAL_ERROR)
+}
+"""Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
+
+
+class CallEffects:
+    """One method a command of ``core.call_words.Do``."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        media: Media,
+        recorder: Recorder,
+        keys: KeyStoreDb,
+        retry_queue: RetryQueue,
+        settings: CallSettings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        mend: Callable[[str, float], None],
+        tell: Callable[[CallSession, InEvent], None],
+        receipts: Receipts,
+        let_go: Callable[[CallSession], None],
+        taken_back: Callable[[StoreTransaction, Attempt, datetime], str],
+        look_again: Callable[[CallSession], None],
+    ) -> None:
+        """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``,
+        ``taken_back`` as in ``Screener``; ``look_again`` decides anew, and tells the rules."""
+        self._line = line
+        self._media = media
+        self._recorder = recorder
+        self._keys = keys
+        self._retry_queue = retry_queue
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._mend = mend
+        self._tell = tell
+        self._receipts = receipts
+        self._let_go = let_go
+        self._taken_back = taken_back
+        self._methods: Mapping[Do, Callable[[CallSession], None]] = {
+            Do.REFUSE: self._refuse,
+            Do.INVITE: self._invite,
+            Do.LOOK_AGAIN: look_again,
+            Do.DIAL_AGAIN: lambda it: line.dial_again(it.id),
+            Do.INVITE_EMERGENCY: self._invite_emergency,
+            Do.NOTE_EMERGENCY: self._note_emergency,
+            Do.NOTE_TALKING: self._note_talking,
+            Do.NOTE_ANSWERED: self._note_answered,
+            Do.OPEN_RECORDER: self._open_recorder,
+            Do.TAP: self._tap,
+            Do.ANNOUNCE: self._announce,
+            Do.COMMIT: self._commit,
+            Do.START_RECORDING: self._start_recording,
+            Do.CONNECT: self._connect,
+            Do.NOTE_UNRECORDED: self._note_unrecorded,
+            Do.PAUSE: self._pause,
+            Do.RESUME: self._resume,
+            Do.OBJECT: self._object,
+            Do.OBJECT_OTHER: lambda it: retry_queue.keep(self._objection(it, "caller", it.other_number, "keypad")),
+            Do.STOP_PLAYING: self._stop_playing,
+            Do.SAY_GOODBYE: self._say_goodbye,
+            Do.SHUT: lambda it: media.shut(it.id),
+            Do.HANG_UP: self._hang_up,
+            Do.CLOSE_RECORDING: self._close_recording,
+            Do.FINISH: self._finish,
+        }
+
+    def carry_out(self, command: Do | DoIn, session: CallSession) -> None:
+        """Do it."""
+        if isinstance(command, Do):
+            self._methods[command](session)
+
+    def _refuse(self, session: CallSession) -> None:
+        decision = session.decision
+        if decision is None or decision.allowed:
+            decision = refusal(_CAUSES.get(session.call.cause, Reason.INTERNAL_ERROR), session.incoming.attempt)
+        self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
+        self._let_go(session)
+
+    def _invite(self, session: CallSession) -> None:
+        if session.actor in self._settings.redirected:
+            if self._line.redirect(session.id, session.number):
+                self._tell(session, Failed(302, "redirected"))
+            return
+        early = self._settings.hears_early(session.incoming.attempt.purpose)
+        self._line.invite(session.id, session.number, session.presentation, session.display_name, early=early)
+
+    def _invite_emergency(self, session: CallSession) -> None:
+        self._line.invite_emergency(session.id, session.number, session.presentation, session.display_name)
+
+    def _note_emergency(self, session: CallSession) -> None:
+        """Kept when there is room, in the order in which it happened; until then no other call is let through."""
+        if session.decision is not None:
+            decision = decision_fact(session.decision, session.incoming.attempt, **session.origin)
+            self._retry_queue.keep(session.fact(decision, session.asked_at, actor=session.actor))
+
+    def _note_talking(self, session: CallSession) -> None:
+        at = session.answered_at or self._clock.now()
+        self._retry_queue.keep(
+            session.fact(facts.Answered(codec=session.codec, trunk=session.trunk), at),
+            session.fact(facts.Connected(recorded=False, trunk=session.trunk), at),
+        )
+
+    def _note_answered(self, session: CallSession) -> None:
+        at = session.answered_at or self._clock.now()
+        fact = session.fact(facts.Answered(codec=session.codec, trunk=session.trunk), at)
+
+        def done(error: Exception | None) -> None:
+            if isinstance(error, TakenBack):  # whom we may not call any more hears nothing of us
+                self._tell(session, EvidenceFailed(str(error)))
+            elif error is not None:
+                self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
+                self._tell(session, EvidenceFailed())
+
+        self._retry_queue.attempt([fact], done, self._unless(session), happened=True)
+
+    def _unless(self, session: CallSession) -> Unless | None:
+        """Whoever is called, and whoever is passed on to them, may have said since that they want no calls."""
+        parties = [each for each in (session, session.transfer_of) if each is not None]
+        return lambda tx: still_wanted(self._taken_back, tx, self._clock.now(), *parties)
+
+    def _open_recorder(self, session: CallSession) -> None:
+        header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
+
+        def done(opened: RecordingOpened | None, error: Exception | None) -> None:
+            self._line.post(lambda: self._recorder_opened(session, opened, error))
+
+        self._recorder.open(session.id, session.recording_id, header, done, keep=self._settings.policy.record)
+
+    def _recorder_opened(self, session: CallSession, opened: RecordingOpened | None, error: Exception | None) -> None:
+        if opened is None:
+            self._tell(session, RecorderFailed(str(error)))
+            return
+        session.opened = opened
+        self._tell(session, RecorderOpened())
+
+    def _tap(self, session: CallSession) -> None:
+        if session.opened is None:
+            return
+
+        def done(sources: tuple[int, int] | None) -> None:
+            if sources is None:
+                self._tell(session, RecorderFailed("no_tap"))
+            else:
+                session.listened(self._clock.now())
+                self._recorder.listen(session.id, *sources)
+
+        if session.payloads:
+            self._recorder.media_changed(session.id, session.payloads)
+        self._media.copy(session.id, session.opened.caller_port, session.opened.callee_port, done)
+
+    def _announce(self, session: CallSession) -> None:
+        def done(played: Played) -> None:
+            if session.played is not None:
+                return
+            session.played, session.announced_to = played, self._clock.now()
+            if played.holds:  # what counts is the last time, which was played to its end
+                session.announced_from = max(
+                    session.announced_from or session.announced_to, session.announced_to - length
+                )
+            cause = played.cause if played.cause in ENDS else Reason.ANNOUNCEMENT_UNAVAILABLE.value
+            self._tell(session, AnnouncementOver(played.completed and played.as_told, cause))
+
+        self._line.early_media(session.id)
+        session.announced_from = self._clock.now()
+        length = timedelta(seconds=self._media.play_announcement(session.id, session.codec, done))
+
+    def _commit(self, session: CallSession) -> None:
+        """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, TakenBack):
+                log.warning("taken_back", call=session.id, reason=str(error))
+                self._tell(session, EvidenceFailed(str(error)))
+                return
+            log.error("no_evidence_no_bridge", call=session.id, error=str(error))
+            self._tell(session, EvidenceFailed())
+
+        def facts_kept(kept: Sequence[Fact], error: Exception | None) -> None:
+            session.committing = False
+            if error is not None:
+                failed(error)
+            else:
+                session.announced_noted = True
+                session.recording_noted = any(fact.kind == recordings.RecordingOpened.kind for fact in kept)
+                self._note_closing(session)
+                self._tell(session, Committed())
+            if session.finishing:
+                self._finish(session)
+
+        def keys_kept(error: Exception | None) -> None:
+            if error is not None:
+                failed(error)
+            elif session.call.state is State.COMMITTING:
+                kept = self._connection_facts(session)
+                session.committing = True
+                self._retry_queue.attempt(kept, lambda error: facts_kept(kept, error), self._unless(session))
+
+        def late() -> None:
+            if session.call.state is State.COMMITTING:
+                failed(TimeoutError("evidence took too long"))
+
+        session.timers.append(self._line.after(COMMIT_SECONDS, late))
+        if session.opened is None or not self._records(session):
+            keys_kept(None)
+            return
+        self._keys.put(
+            session.recording_id,
+            session.opened.key_id,
+            session.opened.wraps,
+            lambda error: self._line.post(lambda: keys_kept(error)),
+        )
+
+    def _records(self, session: CallSession) -> bool:
+        return session.opened is not None and session.call.recorder_open and self._settings.policy.record
+
+    def _connection_facts(self, session: CallSession) -> list[Fact]:
+        purpose = self._settings.recording_purpose
+        return connection_facts(
+            session, self._told(session, True), self._connected(session), self._clock, purpose=purpose
+        )
+
+    def _connected(self, session: CallSession) -> facts.Connected:
+        return facts.Connected(recorded=self._records(session), trunk=session.trunk)
+
+    def _told(self, session: CallSession, completed: bool) -> facts.Announced:
+        """What is kept of the announcement."""
+        return session.announcement(self._settings.announcement, completed, "callee")
+
+    def _start_recording(self, session: CallSession) -> None:
+        event = {"event": "announcement", **self._told(session, True).values()}
+        self._recorder.start(session.id, session.payloads, [event])
+
+    def _connect(self, session: CallSession) -> None:
+        """The one step that lets the parties hear each other."""
+
+        def joined(ok: bool) -> None:
+            if not ok and not session.call.emergency:
+                self._tell(session, Stop("media_failed"))
+
+        session.connected_at, session.joined = self._clock.now(), elapsed(self._clock)
+        self._media.join(session.id, joined)
+        self._line.connect(session.id)
+        if not session.call.emergency:
+            seconds = self._settings.max_call_seconds
+            session.timers.append(self._line.after(seconds, lambda: self._tell(session, Stop("time_limit"))))
+
+    def _note_unrecorded(self, session: CallSession) -> None:
+        why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
+        self._retry_queue.keep(session.fact(facts.Unrecorded(why=why), self._clock.now()))
+
+    def _pause(self, session: CallSession) -> None:
+        self._recorder.pause(session.id)
+        self._note_recording(session, recordings.RecordingPaused)
+
+    def _resume(self, session: CallSession) -> None:
+        self._recorder.resume(session.id)
+        self._note_recording(session, recordings.RecordingResumed)
+
+    def _note_recording(
+        self, session: CallSession, kind: type[recordings.RecordingPaused | recordings.RecordingResumed]
+    ) -> None:
+        call, now = session.call, self._clock.now()
+        body = kind(call_id=session.id, why=call.why if call.asked_by else UNSET)
+        actor = call.asked_by or session.actor
+        self._retry_queue.keep(session.fact(body, now, subject=session.recording_id, actor=actor))
+
+    def _object(self, session: CallSession) -> None:
+        """PECR reg 21(1)(a): the objection holds from now on, while the call is still up."""
+        self._retry_queue.keep(self._objection(session, "callee", session.number, "keypad"))
+
+    def _objection(self, session: CallSession, actor: str, number: str, source: str) -> Fact:
+        objection = Objection(number=number, source=source, note="", call_id=session.id)
+        return session.fact(objection, self._clock.now(), subject=self._new_id(), actor=actor)
+
+    def _stop_playing(self, session: CallSession) -> None:
+        if session.answered_at is not None:
+            self._media.stop_playing(session.id)
+
+    def _say_goodbye(self, session: CallSession) -> None:
+        def over() -> None:
+            self._tell(session, GoodbyeOver())
+
+        said = False
+
+        def receipt() -> None:
+            nonlocal said
+            if not said:
+                said = True
+                self._receipts.speak(session, over)
+
+        self._media.shut(session.id)
+        if session.call.ended_by == "caller":  # there is nothing to be sorry for
+            receipt()
+            return
+        seconds = self._media.play_apology(session.id, session.codec, lambda _ok: receipt())
+        session.timers.append(self._line.after(seconds + GRACE_SECONDS, receipt))
+
+    def _hang_up(self, session: CallSession) -> None:
+        self._line.hang_up(session.id, session.call.cause)
+
+    def _close_recording(self, session: CallSession) -> None:
+        def done(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._line.post(lambda: self._recording_closed(session, closed, error))
+
+        # The recorder hears what either party heard, to the last packet.
+        self._media.when_quiet(session.id, lambda: self._recorder.close(session.id, done))
+
+    def _recording_closed(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
+        session.recorder_done, session.closed, session.not_closed = True, closed, error
+        self._note_closing(session)
+        self._tell(session, RecordingDone())
+
+    def _note_closing(self, session: CallSession) -> None:
+        """How the recording ended, once the log says that there is one and the recorder is done: in either order."""
+        if not (session.recording_noted and session.recorder_done):
+            return
+        if session.not_closed is None:
+            self._retry_queue.keep(self._closing_fact(session, session.closed))
+        else:
+            error = str(session.not_closed)
+            log.error("recording_not_closed", call=session.id, recording=session.recording_id, error=error)
+            self._mend(session.recording_id, session.talked(elapsed(self._clock)))
+
+    def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
+        talked = session.talked(elapsed(self._clock))
+        done = closed or empty(session.recording_id)
+        body = closing(session.id, done, talked=talked, silent=session.unheard(done.packets))
+        return session.fact(body, self._clock.now(), subject=session.recording_id)
+
+    def _finish(self, session: CallSession) -> None:
+        if session.committing:  # what the log says of the connection comes first: its answer finishes the call
+            session.finishing = True
+            return
+        now = self._clock.now()
+        kept = []
+        if session.announced_from is not None and not session.announced_noted:
+            kept.append(session.fact(self._told(session, session.call.announced), now))
+        kept.append(session.fact(session.ending(elapsed(self._clock)), session.ended_at or now))
+        self._retry_queue.keep(*kept)
+        self._line.forget(session.id)
+        self._receipts.send(session)
+        self._let_go(session)

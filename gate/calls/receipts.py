@@ -1,0 +1,166 @@
+"""The callee's receipt of a call: made, and its code spoken to them or handed to the firm's command. Line thread.
+
+It follows the evidence of the call and delays none of it: the receipt is made when nothing else is left to say, no
+command waits for it, and whatever fails ends the call as without it, with a fact that says so.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from gate.calls.call_session import CallSession
+from gate.calls.receipt_command import ReceiptCommand
+from gate.calls.retry_queue import RetryQueue
+from gate.clock import Clock
+from gate.core.call_words import State
+from gate.core.facts.calls import Receipt, ReceiptTold
+from gate.core.receipts import Caller, new_code, receipt_fact, shown
+from gate.ports import Loop, Media, Played
+
+log = structlog.get_logger()
+
+KEEP_SECONDS: Final = 3.0
+"""How long the callee is kept waiting until the receipt is in the log."""
+GRACE_SECONDS: Final = 5.0
+"""How much longer than its length the code may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptSettings:
+    """What the configuration says of receipts."""
+
+    caller: Caller
+    command: tuple[str, ...] = ()
+    """The firm's, which sends the code; empty: it is spoken."""
+
+
+class Receipts:
+    """Of all calls."""
+
+    def __init__(
+        self,
+        settings: ReceiptSettings | None,
+        loop: Loop,
+        media: Media,
+        retry_queue: RetryQueue,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        """``settings``: None where there are no receipts."""
+        self._settings = settings
+        self._loop = loop
+        self._media = media
+        self._retry_queue = retry_queue
+        self._clock = clock
+        self._new_id = new_id
+        command = settings.command if settings else ()
+        self._command = ReceiptCommand(command, loop) if command else None
+
+    @property
+    def spoken(self) -> bool:
+        """Whether codes are spoken."""
+        return self._settings is not None and self._command is None
+
+    def follows(self, session: CallSession) -> bool:
+        """The caller has hung up: whether the callee is told a code before their leg is ended."""
+        return self.spoken and self._owed(session) and not session.busy and session.call.state is State.TALKING
+
+    def speak(self, session: CallSession, over: Callable[[], None]) -> None:
+        """Tell the callee the code of a receipt, where codes are spoken and they are still there; then ``over``, which
+        comes once."""
+        if not self.spoken or not self._owed(session) or session.call.state is not State.GOODBYE:
+            over()
+            return
+        receipt, subject = self._receipt(session), self._new_id()
+        going, durable = True, False
+
+        def end(why: str) -> None:
+            nonlocal going
+            if going:
+                going = False
+                self._note(session, subject, "spoken", why)
+                over()
+
+        def played(played: Played) -> None:
+            end("" if played.completed and played.as_told else played.cause or "not_as_in_sdp")
+
+        def kept(error: Exception | None) -> None:
+            if not going:
+                return
+            if error is not None:
+                end("evidence_unavailable")
+            elif session.call.state is not State.GOODBYE:
+                end("hung_up")
+            else:
+                seconds = self._media.play_receipt(session.id, session.codec, receipt.code, played)
+                session.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: end("media_failed")))
+
+        def late() -> None:
+            if not durable:
+                end("evidence_unavailable")
+
+        def stored(error: Exception | None) -> None:
+            nonlocal durable
+            durable = True
+            kept(error)
+
+        session.timers.append(self._loop.after(KEEP_SECONDS, late))
+        self._retry_queue.attempt([session.fact(receipt, self._clock.now(), subject=subject)], stored)
+
+    def send(self, session: CallSession) -> None:
+        """The call is over: hand the code to the firm's command, where there is one."""
+        if self._command is None or not self._owed(session):
+            return
+        receipt, subject, command = self._receipt(session), self._new_id(), self._command
+        code = receipt.code
+        words = {"number": session.number, "code": code, "shown": shown(code), "hour": receipt.hour}
+
+        def sent(why: str) -> None:
+            self._note(session, subject, "sent", why)
+
+        def kept(error: Exception | None) -> None:
+            if error is not None:
+                sent("evidence_unavailable")
+            else:
+                command.run(json.dumps(words).encode(), sent)
+
+        self._retry_queue.attempt([session.fact(receipt, self._clock.now(), subject=subject)], kept)
+
+    def _owed(self, session: CallSession) -> bool:
+        """The callee of a call that was let through and answered, once; not of one for help."""
+        decision = session.decision
+        return (
+            self._settings is not None
+            and decision is not None
+            and decision.allowed
+            and session.decision_leaf is not None
+            and session.answered_at is not None
+            and not session.call.emergency
+            and not session.receipt_made
+        )
+
+    def _receipt(self, session: CallSession) -> Receipt:
+        settings, decision, leaf = self._settings, session.decision, session.decision_leaf
+        assert settings is not None and decision is not None and leaf is not None  # noqa: S101 - ``_owed``
+        session.receipt_made = True
+        return receipt_fact(
+            new_code(secrets.randbelow),
+            session.id,
+            leaf,
+            decision,
+            session.asked_at,
+            settings.caller,
+            session.presentation,
+        )
+
+    def _note(self, session: CallSession, subject: str, how: str, why: str) -> None:
+        if why:
+            log.warning("receipt_not_told", call=session.id, how=how, why=why)
+        told = ReceiptTold(call_id=session.id, how=how, done=not why, why=why)
+        self._retry_queue.keep(session.fact(told, self._clock.now(), subject=subject))

@@ -1,0 +1,376 @@
+"""Recordings that another system sends us while the call goes on (SIPREC): bound, sealed as they arrive, in the log.
+
+The steps, all asked from the line thread, each durable before the next::
+
+    which decision the call belongs to       (none, or recorded already: refused)
+    the recorder opens: a key, its wraps, two taps
+    media ports; copies of both streams go to the taps, where nothing is kept yet
+    the wrapped key
+    the leaves, in one transaction           (looked at again: it may have changed)
+    the recorder keeps; 200
+
+So no audio is kept of which the log does not know. A gate that is killed leaves a sealed part, which the next start
+closes in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from gate.calls.binding import note_against_refusal, note_not_asked
+from gate.calls.reconcile import closing, empty
+from gate.calls.retry_queue import RetryQueue
+from gate.calls.session_binding import Found, first_side, is_mixed, look
+from gate.clock import elapsed
+from gate.core.facts import Body
+from gate.core.facts import recordings as facts
+from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
+
+if TYPE_CHECKING:
+    from gate.calls.metrics import Metrics
+    from gate.calls.screener import Screener
+    from gate.clock import Clock
+    from gate.config import Config, Siprec
+    from gate.ports.recording_sessions import SessionAsked, SessionLine
+    from gate.store.store import EvidenceStore
+    from gate.store.transaction import StoreTransaction
+    from gate.vault.keystore import KeyStoreDb
+
+log = structlog.get_logger()
+
+FROM: Final = "siprec"
+ANSWER_SECONDS: Final = 10.0
+"""Within which a session has its answer, whatever happens here."""
+_Payloads = Mapping[str, Mapping[int, str]]
+
+
+@dataclass(slots=True)
+class Session:
+    """One in hand."""
+
+    asked: SessionAsked
+    client: Siprec
+    call_id: str = ""
+    """Of the decision that it is bound to."""
+    opened: RecordingOpened | None = None
+    payloads: _Payloads | None = None
+    noting: bool = False
+    """Its leaves are being written."""
+    noted: bool = False
+    """The log knows the recording."""
+    cause: str = ""
+    """Why it has ended; empty while it goes on."""
+    kept_from: float | None = None
+    """When the recorder was told to keep it (``gate.clock.elapsed``), and when it ended."""
+    ended: float = 0.0
+    done: bool = False
+    """The recorder has closed it, or cannot."""
+    closed: RecordingClosed | None = None
+    error: Exception | None = None
+    limit: Timer | None = None
+
+    @property
+    def id(self) -> str:
+        """Of session and recording."""
+        return self.asked.session_id
+
+
+class RecordingSessions:
+    """Implements ``ports.recording_sessions.SessionEvents``; hears of the recorder's failures, too. Line thread."""
+
+    def __init__(
+        self, *, config: Config, line: SessionLine, media: Media, recorder: Recorder, store: EvidenceStore,
+        keys: KeyStoreDb, screener: Screener, clock: Clock, new_id: Callable[[], str], metrics: Metrics,
+        mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """``mend`` and ``stalled`` as in ``CallManager``."""
+        self._stalled = stalled
+        self._clients = {each.name: each for each in config.siprec}
+        self._own = config.firm.numbers
+        self._purpose = config.recording.purpose
+        self._longest = config.limits.max_call_seconds
+        self._line, self._media, self._recorder = line, media, recorder
+        self._store, self._keys, self._screener = store, keys, screener
+        self._clock, self._new_id, self._metrics, self._mend = clock, new_id, metrics, mend
+        self._retry_queue = RetryQueue(store, line, self._check_stopped)
+        self._sessions: dict[str, Session] = {}
+        self._stopped: Callable[[], None] | None = None
+        self.stopping = False
+        """No new ones."""
+
+    @property
+    def active(self) -> int:
+        """How many go on."""
+        return sum(not each.cause for each in self._sessions.values())
+
+    @property
+    def behind(self) -> int:
+        """How many groups of facts wait to be stored."""
+        return self._retry_queue.behind
+
+    # --- setting up ---------------------------------------------------------------------------------------------------
+
+    def asked(self, asked: SessionAsked) -> None:
+        """Another system wants to have a call recorded."""
+        session = self._sessions[asked.session_id] = Session(asked, self._clients[asked.client])
+        self._metrics.recording_sessions.set(len(self._sessions))
+        session.limit = self._line.after(ANSWER_SECONDS, lambda: self._end(session, "evidence_unavailable"))
+        at_once = sum(each.asked.client == asked.client and not each.cause for each in self._sessions.values())
+        if self.stopping:
+            self._end(session, "gate_stopping")
+        elif at_once > session.client.sessions:
+            self._end(session, "too_many_sessions")
+        elif not self._recorder.available():
+            self._end(session, "recorder_unavailable")
+        elif self._stalled():
+            self._end(session, "evidence_unavailable")
+        else:
+            self._store.submit(
+                lambda tx: self._look(tx, session), lambda found, error: self._step(session, self._found, found, error)
+            )
+
+    def _step(self, session: Session, step: Callable[..., None], *values: Any) -> None:
+        """Carry out a step on the line thread: a fault of ours ends the session, and is not left hanging."""
+
+        def run() -> None:
+            try:
+                step(session, *values)
+            except Exception:
+                log.exception("recording_session_failed", session=session.id)
+                self._end(session, "internal_error")
+
+        self._line.post(run)
+
+    def _look(self, tx: StoreTransaction, session: Session) -> Found:
+        """Store thread."""
+        return look(tx, session.asked, session.client.unbound == "keep", self._own, self._clock.now())
+
+    def _found(self, session: Session, found: Found | None, error: Exception | None) -> None:
+        if session.cause:
+            return
+        if found is None:
+            self._fail(session, error, "evidence_unavailable")
+            return
+        if found.why_not:
+            self._end(session, found.why_not)
+            return
+        now = self._clock.now().isoformat()
+        header = {"recording_id": session.id, "call_id": session.id, "opened": now, "from": FROM}
+
+        def opened(opened: RecordingOpened | None, error: Exception | None) -> None:
+            self._step(session, self._opened, found, opened, error)
+
+        self._recorder.open(session.id, session.id, header, opened)
+
+    def _opened(self, session: Session, found: Found, opened: RecordingOpened | None, error: Exception | None) -> None:
+        session.opened = opened
+        if session.cause:
+            self._close(session)
+        elif opened is None:
+            self._fail(session, error, "recorder_unavailable")
+        else:
+            self._line.take(
+                session.id, first_side(session.asked, found.number), lambda maps: self._ready(session, maps)
+            )
+
+    def _ready(self, session: Session, payloads: _Payloads | None) -> None:
+        """Its media ports are there."""
+        session.payloads = payloads
+        if session.cause or payloads is None or session.opened is None:
+            return
+        self._recorder.media_changed(session.id, payloads)
+        taps = session.opened.caller_port, session.opened.callee_port
+        self._media.copy(session.id, *taps, lambda sources: self._tapped(session, sources))
+
+    def _tapped(self, session: Session, sources: tuple[int, int] | None) -> None:
+        opened = session.opened
+        if session.cause or opened is None:
+            return
+        if sources is None:
+            self._end(session, "media_failed")
+            return
+        self._recorder.listen(session.id, *sources)
+        self._keys.put(
+            session.id, opened.key_id, opened.wraps, lambda error: self._step(session, self._key_kept, error)
+        )
+
+    def _key_kept(self, session: Session, error: Exception | None) -> None:
+        if session.cause:
+            return
+        if error is not None:
+            self._fail(session, error, "evidence_unavailable")
+            return
+        session.noting = True
+        self._store.submit(
+            lambda tx: self._note(tx, session),
+            lambda why_not, error: self._step(session, self._noted, why_not, error),
+        )
+
+    def _note(self, tx: StoreTransaction, session: Session) -> str:
+        """The leaves; why not, where the call is not to be recorded any more. Store thread."""
+        found = self._look(tx, session)
+        if found.why_not or session.opened is None:
+            return found.why_not or "internal_error"
+        now, opened, asked, actor = self._clock.now(), session.opened, session.asked, _actor(session)
+        if found.bound is not None:
+            call_id, by = str(found.bound.row["call_id"]), found.bound.by
+        else:
+            call_id, by = self._new_id(), "nothing"
+            note_not_asked(tx, self._screener, found.number, actor, self._own[0], now, now, call_id, FROM)
+        session.call_id = call_id
+        body = facts.RecordingOpened(
+            call_id=call_id, key_id=opened.key_id, path=opened.path,
+            recipients=[recipient for recipient, _ in opened.wraps], commitments=dict(opened.commitments),
+            purpose=self._purpose, origin=FROM, client=asked.client, source=asked.source, bound_by=by,
+            announced_by=session.client.announced_by, streams=len(asked.streams),
+        )  # fmt: skip
+        tx.append(body.fact(session.id, now, actor))
+        note_against_refusal(tx, call_id, session.id, actor, now)
+        return ""
+
+    def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
+        session.noting, session.noted = False, error is None and not why_not
+        if session.cause:
+            if session.done:
+                self._finish(session)
+            return
+        if not session.noted:
+            self._fail(session, error or why_not, why_not or "evidence_unavailable")
+            return
+        if session.asked.paused:
+            self.paused(session.id, True)
+        self._recorder.start(session.id, session.payloads or {}, [self._event(session)])
+        session.kept_from = elapsed(self._clock)
+        self._line.accept(session.id)
+        if session.limit is not None:
+            session.limit.cancel()
+        session.limit = self._line.after(self._longest, lambda: self._end(session, "time_limit"))
+        log.info("recording_session", session=session.id, call=session.call_id, client=session.asked.client)
+
+    @staticmethod
+    def _event(session: Session) -> dict[str, Any]:
+        """What the sealed file itself says of where its audio came from, and whose voices its client says they are."""
+        streams = [{"label": each.label, "people": list(each.people)} for each in session.asked.streams]
+        told = {"from": FROM, "client": session.asked.client, "announced_by": session.client.announced_by}
+        return {"event": FROM, **told, "streams": streams, "mixed": is_mixed(session.asked)}
+
+    # --- while it goes on ---------------------------------------------------------------------------------------------
+
+    def changed(self, session_id: str, payloads: _Payloads) -> None:
+        """Other codecs, or a stream more or less."""
+        if session := self._sessions.get(session_id):
+            session.payloads = payloads
+            self._recorder.media_changed(session_id, payloads)
+
+    def paused(self, session_id: str, on: bool) -> None:
+        """Its client pauses, or goes on."""
+        session = self._sessions.get(session_id)
+        if session is None or not session.noted:
+            return
+        (self._recorder.pause if on else self._recorder.resume)(session_id)
+        kind = facts.RecordingPaused if on else facts.RecordingResumed
+        self._keep(session, kind(call_id=session.call_id, why=FROM))
+
+    def over(self, session_id: str, cause: str) -> None:
+        """It has ended by itself."""
+        if session := self._sessions.get(session_id):
+            self._ended(session, cause)
+
+    def recorder_failed(self, session_id: str, message: str) -> None:
+        """One recording cannot go on. From the recorder's thread."""
+        self._line.post(lambda: self._failed([session_id], message))
+
+    def not_kept(self, session_id: str) -> None:
+        """What comes in one is not being kept: its client is told by a BYE at once. From the recorder's thread."""
+        self._line.post(lambda: self._failed([session_id], "nothing of it is kept any more"))
+
+    def recorder_away(self) -> None:
+        """The recorder process is gone. From the recorder's thread."""
+        self._line.post(lambda: self._failed(list(self._sessions), "the recorder is away"))
+
+    def _failed(self, session_ids: Sequence[str], message: str) -> None:
+        for session in [self._sessions[each] for each in session_ids if each in self._sessions]:
+            if session.opened is not None and not session.cause:
+                self._fail(session, message, "recorder_failed")
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """End all; ``stopped`` when the last leaf is kept."""
+        self.stopping, self._stopped = True, stopped
+        for session in list(self._sessions.values()):
+            self._end(session, "gate_stopping")
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
+        if self._stopped is not None and not self._sessions and self._retry_queue.settled:
+            stopped, self._stopped = self._stopped, None
+            stopped()
+
+    def _fail(self, session: Session, error: object, cause: str) -> None:
+        log.error("recording_session_failed", session=session.id, error=str(error))
+        self._end(session, cause)
+
+    def _end(self, session: Session, cause: str) -> None:
+        """Refuse it, or hang up."""
+        if not session.cause:
+            self._line.hang_up(session.id, cause)
+            self._ended(session, cause)
+
+    def _ended(self, session: Session, cause: str) -> None:
+        if session.cause:
+            return
+        session.cause, session.ended = cause, elapsed(self._clock)
+        if session.limit is not None:
+            session.limit.cancel()
+        self._metrics.recording_sessions_ended.labels(cause).inc()
+        log.info("recording_session_over", session=session.id, client=session.asked.client, cause=cause)
+        if session.opened is None:
+            self._let_go(session)  # where the recorder is only opening, its answer closes it
+        else:
+            self._media.when_quiet(session.id, lambda: self._close(session))
+
+    def _close(self, session: Session) -> None:
+        if session.opened is None:
+            return
+
+        def done(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._step(session, self._closed, closed, error)
+
+        self._recorder.close(session.id, done)
+
+    def _closed(self, session: Session, closed: RecordingClosed | None, error: Exception | None) -> None:
+        session.done, session.closed, session.error = True, closed, error
+        if not session.noting:  # else what the log says of its begin comes first
+            self._finish(session)
+
+    def _finish(self, session: Session) -> None:
+        """The recorder is done: how the recording ended goes into the log, where that knows of one."""
+        if session.noted and session.error is not None:
+            log.error("recording_not_closed", recording=session.id, error=str(session.error))
+            self._mend(session.id, _lasted(session))
+        elif session.noted:
+            closed, lasted = session.closed or empty(session.id), _lasted(session)
+            self._keep(session, closing(session.call_id, closed, talked=lasted, ended_by=session.cause))
+        self._let_go(session)
+
+    def _keep(self, session: Session, body: Body) -> None:
+        self._retry_queue.keep(body.fact(session.id, self._clock.now(), _actor(session)))
+
+    def _let_go(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self._metrics.recording_sessions.set(len(self._sessions))
+        self._check_stopped()
+
+
+def _lasted(session: Session) -> float:
+    """Seconds for which it was to be kept."""
+    return round(session.ended - session.kept_from, 3) if session.kept_from is not None else 0.0
+
+
+def _actor(session: Session) -> str:
+    return f"siprec:{session.asked.client}"

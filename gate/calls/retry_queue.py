@@ -1,0 +1,177 @@
+"""Facts that must not be lost: kept now, or as soon as there is room again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+
+import structlog
+
+from gate.calls.objecting import last_word
+from gate.core.facts.calls import Decision
+from gate.core.facts.gate import NotKept
+from gate.core.facts.lists import Objection
+from gate.errors import StoreError
+from gate.ports import Fact, Loop, Timer
+from gate.store import questions
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 1.0
+
+
+class TakenBack(Exception):
+    """What was to be kept may not be any more; ``str`` of it is the reason's code."""
+
+
+Unless = Callable[[StoreTransaction], str]
+"""Why facts may not be kept, as of their own transaction; empty where they may."""
+
+
+def _append_all(
+    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None, happened: bool
+) -> Callable[[StoreTransaction], str]:
+    """As ``RetryQueue.attempt``; what ``unless`` said, where the facts are kept all the same."""
+
+    def work(tx: StoreTransaction) -> str:
+        why = unless(tx) if unless is not None else ""
+        if why and not happened:
+            raise TakenBack(why)
+        for fact in facts:
+            kept = questions.of_help(tx, last_word(tx, fact))
+            tx.append(kept)
+            if isinstance(kept.body, Decision) and kept.body.question:
+                asked_before()
+        return why
+
+    return work
+
+
+class RetryQueue:
+    """Keeps facts in the store from the line thread, where nothing may wait."""
+
+    def __init__(
+        self,
+        store: EvidenceStore,
+        loop: Loop,
+        settled: Callable[[], None] = lambda: None,
+        asked_before: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``settled`` is called whenever the last fact that was to be kept is; ``asked_before`` of each call that
+        a phone system had asked about."""
+        self._asked_before = asked_before
+        self._store = store
+        self._loop = loop
+        self._tell_settled = settled
+        self._numbers = count()
+        self._going = 0
+        self._behind: set[int] = set()
+        """Groups that have found no room, or came after one that had not, until they are kept: on their way too."""
+        self._waiting: dict[int, Sequence[Fact]] = {}
+        """Those of them that are not on their way."""
+        self._objecting: Counter[str] = Counter()
+        """Numbers of the objections that are on their way."""
+        self._then: dict[int, Callable[[], None]] = {}
+        """What waits until a group is kept."""
+        self._retry: Timer | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many groups of facts wait to be stored."""
+        return len(self._behind)
+
+    def objects(self, number: str) -> bool:
+        """True where an objection of this number is on its way to the store: it holds already."""
+        return self._objecting[number] > 0
+
+    @property
+    def settled(self) -> bool:
+        """True where everything that was to be kept is."""
+        return not self._behind and not self._going
+
+    def attempt(
+        self,
+        facts: Sequence[Fact],
+        done: Callable[[Exception | None], None],
+        unless: Unless | None = None,
+        happened: bool = False,
+    ) -> None:
+        """Keep facts in one transaction, for evidence that something waits for.
+
+        ``done`` tells, on the line thread, whether they are durable; ``TakenBack`` where ``unless`` says why not. What
+        has ``happened`` is kept all the same, and ``TakenBack`` told.
+        """
+
+        def stored(why: str | None, error: Exception | None) -> None:
+            told = error or (TakenBack(why) if why else None)
+
+            def tell() -> None:
+                self._objecting.subtract(objecting)
+                done(told)
+
+            self._loop.post(tell)
+
+        objecting = [str(fact.body.number) for fact in facts if isinstance(fact.body, Objection)]
+        self._objecting.update(objecting)
+        self._store.submit(_append_all(facts, self._asked_before, unless, happened), stored)
+
+    def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
+        """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the
+        order in which they came. ``then`` is called, on the line thread, once they are durable."""
+        number = next(self._numbers)
+        if then is not None:
+            self._then[number] = then
+        if self._behind:
+            self._wait(number, facts)
+        else:
+            self._submit(number, facts)
+
+    def _submit(self, number: int, facts: Sequence[Fact]) -> None:
+        def done(error: Exception | None) -> None:
+            self._going -= 1
+            if isinstance(error, StoreError):
+                kinds = [fact.kind for fact in facts]
+                log.error("evidence_waits_for_room", facts=len(facts), kinds=kinds, error=str(error))
+                self._wait(number, facts)
+            else:
+                then = self._then.pop(number, None)
+                if error is not None:
+                    self._part(number, facts, error)
+                elif then is not None:
+                    then()
+                self._behind.discard(number)
+            if self.settled:
+                self._tell_settled()
+
+        self._going += 1
+        self.attempt(facts, done)
+
+    def _wait(self, number: int, facts: Sequence[Fact]) -> None:
+        self._behind.add(number)
+        self._waiting[number] = facts
+        if self._retry is None:
+            self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
+
+    def _part(self, number: int, facts: Sequence[Fact], error: Exception) -> None:
+        """Retrying will not help these: each is stored by itself, and the log says of which it could not keep."""
+        if len(facts) > 1:
+            for fact in facts:
+                part = next(self._numbers)
+                if number in self._behind:
+                    self._behind.add(part)
+                self._submit(part, [fact])
+            return
+        (fact,) = facts
+        log.error("evidence_cannot_be_kept", kind=fact.kind, subject=fact.subject, error=str(error))
+        if fact.kind != NotKept.kind:
+            kept = NotKept(lost=fact.kind, error=type(error).__name__)
+            self._submit(next(self._numbers), [kept.fact("gate", fact.at, "gate")])
+
+    def _try_again(self) -> None:
+        self._retry = None
+        waiting, self._waiting = sorted(self._waiting.items()), {}
+        for number, facts in waiting:
+            self._submit(number, facts)

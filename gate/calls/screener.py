@@ -1,0 +1,156 @@
+"""A decision, made inside the store's transaction: what it reads is what it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from gate.calls.trust import Trust
+from gate.core import numbers, screening
+from gate.core.facts.calls import LookedAgain
+from gate.core.numbers import Number, NumberRefused
+from gate.core.record import decision_fact, refusal
+from gate.core.rules import DAY, Rules
+from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
+from gate.registers.library import RegisterLibrary
+from gate.store.questions import question_of
+from gate.store.transaction import StoreTransaction
+
+_THEIRS = frozenset({Reason.OBJECTED, Reason.CONSENT_WITHDRAWN, Reason.REQUEST_PENDING, Reason.RESTRICTED})
+"""What a person wants, or has asked for."""
+
+
+class Screener:
+    """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
+
+    def __init__(self, registers: RegisterLibrary, rules: Rules, trust: Trust | None = None) -> None:
+        """``trust`` knows what is wrong with the evidence just now (``Rules.evidence``); None: nothing is."""
+        self._registers = registers
+        self._rules = rules
+        self._trust = trust
+
+    def prepare(self) -> None:
+        """What is not known of the evidence yet is looked at. Not on the store thread."""
+        if self._trust is not None:
+            self._trust.look_once()
+
+    @property
+    def rules(self) -> Rules:
+        """As they are at this moment."""
+        wrong = self._trust.reason if self._trust is not None else None
+        return self._rules if wrong is None else replace(self._rules, evidence=wrong)
+
+    def emergency(self, attempt: Attempt) -> Decision | None:
+        """The decision on an attempt at an emergency number that has a route; None for every other. Any thread."""
+        return screening.emergency(attempt, self._rules)
+
+    def check(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> Decision:
+        """The decision for an attempt at ``now``; nothing is kept."""
+        return self._check(tx, attempt, _read(attempt.raw_number), now, None)
+
+    def _check(
+        self,
+        tx: StoreTransaction,
+        attempt: Attempt,
+        number: Number | NumberRefused,
+        now: datetime,
+        question: str | None,
+        *,
+        in_hand: bool = False,
+    ) -> Decision:
+        """``question``: the one that this attempt comes of; ``in_hand``: it is let through already, and among those
+        that are counted."""
+        rules, known = self.rules, isinstance(number, Number)
+        e164 = number.e164 if isinstance(number, Number) else ""
+        reached = [each for each in (e164, numbers.begins_with(e164)) if each]
+        return screening.decide(
+            attempt,
+            number=number,
+            registers=self._registers.view(e164) if known else (),
+            consents=tx.consents(e164) if known else (),
+            objections=[objection for each in reached for objection in tx.objections(each)],
+            stops=[stop for each in reached for stop in tx.stops(each)],
+            last_unattended=tx.last_unattended(e164) if known else None,
+            tried=tx.tried(e164, now - DAY, question) if known and rules.attempts.any and not in_hand else UNTRIED,
+            rules=rules,
+            now=now,
+        )
+
+    def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
+        """Why an attempt that was allowed may not be connected any more: what the person has said since, on another
+        call or to the firm (LAW 1.7a); empty where it may. Hours and registers stay as they were at the decision."""
+        reason = self.check(tx, attempt, now).reason
+        return reason.value if reason in _THEIRS else ""
+
+    def look_again(
+        self,
+        tx: StoreTransaction,
+        attempt: Attempt,
+        now: datetime,
+        *,
+        call_id: str,
+        trunk: str,
+        after: str,
+        obstacle: Reason | None = None,
+    ) -> Decision:
+        """The decision for an attempt that was allowed, anew and as a whole, before another INVITE leaves for it; kept
+        with its leaf. ``after``: what became of the INVITE before. ``obstacle`` as in ``decide``."""
+        decision = self._check(tx, attempt, _read(attempt.raw_number), now, None, in_hand=True)
+        if obstacle is not None and decision.allowed:
+            decision = refusal(obstacle, attempt, after=decision)
+        told = decision_fact(decision, attempt)
+        body = LookedAgain(
+            call_id=call_id,
+            trunk=trunk,
+            after=after,
+            verdict=told.verdict,
+            reason=told.reason,
+            registers=told.registers,
+            consent_id=told.consent_id,
+            objection_id=told.objection_id,
+        )
+        tx.append(body.fact(call_id, now, "gate"))
+        return decision
+
+    def decide(
+        self,
+        tx: StoreTransaction,
+        attempt: Attempt,
+        now: datetime,
+        *,
+        call_id: str,
+        origin: Mapping[str, object],
+        obstacle: Reason | None = None,
+        asked_before: Callable[[], None] | None = None,
+    ) -> Decision:
+        """The decision for an attempt, kept with its leaf.
+
+        Where a phone system has asked about this call before it dialled, the decision is made anew, and names the
+        question: both are one attempt. ``asked_before`` is then called; None: this is the question itself.
+
+        ``origin`` (``source``, ``codecs``, …) is kept with it. ``obstacle`` is what stands in the way on the gate's own
+        side (recorder away, stopping, …): it turns an allowed call into a refused one, and never the other way round. A
+        caller who has not proven who it is learns nothing about the number: there the obstacle comes first.
+        """
+        number = _read(attempt.raw_number)
+        e164 = number.e164 if isinstance(number, Number) else ""
+        question = question_of(tx, e164, attempt.claimed_by, now) if asked_before is not None else None
+        if obstacle is Reason.NOT_AUTHENTICATED or (obstacle is not None and attempt.claimed_by == UNPROVEN):
+            decision = refusal(obstacle, attempt)
+        else:
+            decision = self._check(tx, attempt, number, now, question)
+            if obstacle is not None and decision.allowed:
+                decision = refusal(obstacle, attempt, after=decision)
+        if asked_before is not None and question:
+            origin = {**origin, "question": question}
+            asked_before()
+        tx.append(decision_fact(decision, attempt, **origin).fact(call_id, now, attempt.claimed_by))
+        return decision
+
+
+def _read(raw: str) -> Number | NumberRefused:
+    try:
+        return numbers.parse(raw)
+    except NumberRefused as refused:
+        return refused.with_traceback(None)  # which would hold the frames, and all that was in hand in them

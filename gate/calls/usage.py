@@ -1,0 +1,216 @@
+"""What each account and PBX uses of what it may (``core.allowances``): counted by the call, and by the day of London.
+
+A restart goes on with the day: talk and calls are read from the store. Emergency calls are neither counted nor bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gate.calls.call_session import CallSession
+from gate.core.allowances import (
+    DAYS_BEFORE,
+    Allowance,
+    Before,
+    Used,
+    exceeded,
+    listed_service_jumps,
+    too_much_service,
+)
+from gate.core.facts import Body
+from gate.core.facts.gate import ManyListedServiceCalls, ManyServiceCalls
+from gate.core.showing import LONDON, midnight
+from gate.core.terms import Decision, Reason
+from gate.ports import Fact
+
+log = structlog.get_logger()
+
+NOTHING = timedelta(0)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+FEW = 50
+"""Calls in hand of one caller that are looked at for every one asked for."""
+
+
+@dataclass(slots=True)
+class _Caller:
+    """One account or PBX. Line thread."""
+
+    lately: deque[datetime] = field(default_factory=deque)
+    """When it asked for calls, of the last minute; what was over the limit is not among them."""
+    sessions: dict[str, CallSession] = field(default_factory=dict)
+    running: float = 0.0
+    """Seconds that those in hand have talked today, as of ``measured``."""
+    measured: datetime | None = None
+    seconds: float = 0.0
+    calls: int = 0
+    service: int = 0
+    listed: int = 0
+    told: bool = False
+    """Of its share of service calls, today."""
+    told_listed: bool = False
+    """Of its share of service calls to listed numbers, today."""
+    days: dict[date, Before] = field(default_factory=dict)
+    """The days before today, ``DAYS_BEFORE`` of them at most."""
+
+
+class Usage:
+    """Of all accounts and PBXs of the configuration, by ``account:NAME`` and ``trunk:NAME``, and of the questions of
+    tokens, by ``http:NAME``. Line thread."""
+
+    def __init__(
+        self, allowances: Mapping[str, Allowance], keep: Callable[[Fact], None], used: Mapping[str, Used], now: datetime
+    ) -> None:
+        """``used``: today's of the store, and the days before. ``keep`` keeps a fact as soon as there is room."""
+        self._allowances = allowances
+        self._keep = keep
+        self._callers = {name: _Caller() for name in allowances}
+        self._day = _day(now)
+        for name in self._callers.keys() & used.keys():
+            self._callers[name].seconds = used[name].seconds_today
+            self._callers[name].calls = used[name].calls_today
+            self._callers[name].service = used[name].service_today
+            self._callers[name].listed = used[name].listed_today
+            self._callers[name].days = dict(used[name].days)
+
+    def ask(self, claimed_by: str, now: datetime) -> Reason | None:
+        """``claimed_by`` asks for one more call: why it may not have it, or None. It counts among the calls of the
+        minute, unless those are what is too many."""
+        caller = self._caller(claimed_by, now)
+        if caller is None:
+            return None
+        reason = exceeded(self._allowances[claimed_by], self._used(caller, now))
+        if reason is not Reason.TOO_MANY_CALLS_A_MINUTE:
+            caller.lately.append(now)
+        return reason
+
+    def began(self, session: CallSession) -> None:
+        """A call is in hand."""
+        if caller := self._callers.get(session.actor):
+            caller.sessions[session.id] = session
+
+    def decided(self, claimed_by: str, decision: Decision, now: datetime) -> None:
+        """Counts allowed calls, and answers by HTTP that allow one; warns where too many of them are claimed to be
+        service, or where suddenly many of those go to numbers that are listed or have objected."""
+        caller = self._caller(claimed_by, now)
+        if caller is None or not decision.allowed:
+            return
+        caller.calls += 1
+        caller.service += decision.reason is Reason.SERVICE_CALL
+        caller.listed += decision.listed_service
+        used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
+        allowance = self._allowances[claimed_by]
+        if not caller.told and too_much_service(allowance, used):
+            caller.told = True
+            many = ManyServiceCalls(
+                claimed_by=claimed_by,
+                calls=used.calls_today,
+                service=used.service_today,
+                percent=used.service_percent,
+                alarm_above=allowance.service_percent,
+            )
+            self._tell(many, now)
+        if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
+            caller.told_listed = True
+            jump = ManyListedServiceCalls(
+                claimed_by=claimed_by,
+                calls=used.calls_today,
+                listed=used.listed_today,
+                percent=used.listed_percent,
+                percent_before=before.listed_percent,
+            )
+            self._tell(jump, now)
+
+    def _tell(self, body: Body, now: datetime) -> None:
+        log.warning(body.kind, **body.values())
+        self._keep(body.fact("gate", now, "gate"))
+
+    def over(self, session: CallSession, now: datetime) -> None:
+        """A call is not in hand any more."""
+        caller = self._caller(session.actor, now)
+        if caller is not None and caller.sessions.pop(session.id, None) is not None:
+            seconds = _talked(session, now, midnight(_day(now)))
+            caller.seconds += seconds
+            caller.running = max(0.0, caller.running - seconds)
+
+    def rows(self, now: datetime) -> list[dict[str, Any]]:
+        """For ``status``: what each caller uses and may use; those that use nothing are left out."""
+        rows = []
+        for name, allowance in self._allowances.items():
+            caller = self._caller(name, now)
+            if caller is None or (used := self._used(caller, now)) == Used():
+                continue
+            before = _sum(caller.days)
+            rows.append(
+                {
+                    "claimed_by": name,
+                    "calls_last_minute": used.calls_last_minute,
+                    "calls_a_minute": allowance.calls_a_minute,
+                    "calls_now": used.calls_at_once,
+                    "calls_at_once": allowance.calls_at_once,
+                    "seconds_today": round(used.seconds_today),
+                    "seconds_a_day": allowance.seconds_a_day,
+                    "calls_today": used.calls_today,
+                    "service_percent_today": used.service_percent,
+                    "service_percent": allowance.service_percent,
+                    "refused": (reason := exceeded(allowance, used)) and reason.value,
+                    ManyServiceCalls.kind: too_much_service(allowance, used),
+                    "listed_service_today": used.listed_today,
+                    "listed_percent_today": used.listed_percent,
+                    "listed_percent_before": before.listed_percent,
+                    ManyListedServiceCalls.kind: listed_service_jumps(used, before),
+                }
+            )
+        return rows
+
+    def _caller(self, claimed_by: str, now: datetime) -> _Caller | None:
+        if (today := _day(now)) != self._day:
+            first = today - timedelta(days=DAYS_BEFORE)
+            for each in self._callers.values():
+                each.days[self._day] = Before(each.calls, each.listed)
+                each.days = {day: counts for day, counts in each.days.items() if first <= day < today}
+                each.seconds, each.calls, each.service, each.listed = 0.0, 0, 0, 0
+                each.told = each.told_listed = False
+            self._day = today
+        return self._callers.get(claimed_by)
+
+    def _used(self, caller: _Caller, now: datetime) -> Used:
+        while caller.lately and not NOTHING <= now - caller.lately[0] < MINUTE:  # a clock may be set back
+            caller.lately.popleft()
+        return Used(
+            len(caller.lately),
+            len(caller.sessions),
+            caller.seconds + self._running(caller, now),
+            caller.calls,
+            caller.service,
+            caller.listed,
+        )
+
+    def _running(self, caller: _Caller, now: datetime) -> float:
+        """Seconds that the calls in hand have talked today; of many, as they were a second ago at most."""
+        if len(caller.sessions) <= FEW or caller.measured is None or now - caller.measured >= SECOND:
+            since = midnight(_day(now))
+            caller.running = sum(_talked(session, now, since) for session in caller.sessions.values())
+            caller.measured = now
+        return caller.running
+
+
+def _talked(session: CallSession, now: datetime, since: datetime) -> float:
+    """Seconds of talk, from ``since`` on."""
+    if session.connected_at is None:
+        return 0.0
+    return max(0.0, (now - max(session.connected_at, since)).total_seconds())
+
+
+def _sum(days: Mapping[date, Before]) -> Before:
+    return Before(sum(each.calls for each in days.values()), sum(each.listed for each in days.values()))
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(LONDON).date()

@@ -1,0 +1,86 @@
+"""A call that was made although the gate had refused it is the first thing that everybody is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gate.calls.metrics import Metrics
+from gate.daemon import chores
+from gate.exports.report import month_page
+from gate.operations.calls.against_refusal import DAYS
+from gate.operations.operation import Caller
+from gate.operations.status.attention import attention
+from gate.operations.status.glance import Status, status
+from tests.support.asking import ByName
+from tests.support.evidence import NUMBER, decision
+from tests.support.month import ANN, NOW, Month
+
+SBC = "siprec:sbc"
+CALL, RECORDING = "called-all-the-same", "rec-1"
+
+
+@pytest.fixture
+def month(tmp_path: Path) -> Iterator[Month]:
+    month = Month(tmp_path)
+    at = NOW - timedelta(days=2)
+    month.folder.store.call(lambda tx: tx.append(decision(CALL, reason="listed_tps", at=at, source="ask")))
+    month.folder.store.call(lambda tx: tx.append(decision("refused", reason="listed_tps", at=at)))
+    opened = {"call_id": CALL, "key_id": "k", "path": "p", "recipients": [], "purpose": "quality", "from": "siprec"}
+    month.put("recording_opened", RECORDING, at, SBC, **opened)
+    against = {"call_id": CALL, "recording_id": RECORDING, "reason": "listed_tps"}
+    month.put("called_against_refusal", RECORDING, at, SBC, **against)
+    yield month
+    month.close()
+
+
+def told(month: Month) -> dict[str, Any]:
+    return dict(msgspec.to_builtins(status(month.folder, Status(), Caller(ANN))))
+
+
+def test_status_begins_with_it_for_a_week(month: Month) -> None:
+    answer = told(month) | {"log": {"verified": {"ok": False, "at": NOW.isoformat()}}}
+    first, second, *_ = attention(answer)
+    assert first.startswith("A call was made against the gate's refusal") and CALL in first
+    assert "listed_tps, account:alice" in first
+    assert not second.startswith("A call was made")
+    month.clock.time = NOW + timedelta(days=DAYS - 2)
+    assert told(month)["alarms"] == []
+
+
+def test_the_gauge_of_the_alarm_counts_it(month: Month) -> None:
+    metrics = Metrics()
+    chores.measure(month.folder, metrics, list)
+    assert metrics.registry.get_sample_value("dialgate_called_against_refusal") == 1
+    month.clock.time = NOW + timedelta(days=DAYS - 2)
+    chores.measure(month.folder, metrics, list)
+    assert metrics.registry.get_sample_value("dialgate_called_against_refusal") == 0
+
+
+def test_no_list_says_merely_that_it_was_refused(month: Month) -> None:
+    desk = ByName(month.folder)
+    states = {each["call_id"]: each["state"] for each in desk.calls_list(actor=ANN)["items"]}
+    assert states == {CALL: "called_against_refusal", "refused": "refused"}
+    shown = desk.calls_show(call_id=CALL, actor=ANN)["call"]
+    assert (shown["state"], shown["verdict"], shown["reason"]) == ("called_against_refusal", "block", "listed_tps")
+    assert shown["against_at"]
+    for sort in (None, "-at"):
+        (recording,) = desk.recording_list(sort=sort, actor=ANN)["items"]
+        assert recording["call_state"] == "called_against_refusal"
+
+
+def test_the_report_of_the_month_has_a_section_of_it(month: Month) -> None:
+    report = month.report("2026-11")
+    (row,) = report["against_refusal"]
+    assert (row["reason"], row["claimed_by"], row["call_id"]) == ("listed_tps", "account:alice", CALL)
+    page = month_page(report)
+    assert "1 call was made although the gate had refused it" in page.replace('<span class="bad">', "").replace(
+        "</span>", ""
+    )
+    assert CALL in page and NUMBER not in page
+    assert month.report("2026-10")["against_refusal"] == []
