@@ -216,12 +216,13 @@ def test_the_numbers_to_dial_first_are_answered_as_told(example: Path, read: Doc
 def test_the_service_runs_as_the_account_that_is_made_with_the_folder_that_is_its_own() -> None:
     read = page("deployment")
     made = " ".join(block.text for block in read.blocks)
-    account = re.search(r"adduser .* (\w+)\n", made)
-    folder = re.search(r"install -d -o (\w+) -g \w+ -m 700 (\S+)\n", made)
+    account = re.search(r"adduser --system .* (\w+)\n", made)
+    folder = re.search(r"install -d -o (\w+) -g (\S+) -m 2750 (\S+)\n", made)
     assert account and folder and account[1] == folder[1]
+    assert f"addgroup --system {folder[2]}\n" in made and f"adduser {account[1]} {folder[2]}\n" in made
     unit = next(block.text for block in read.blocks if "[Unit]" in block.text)
-    assert f"User={account[1]}\n" in unit and f"-c {folder[2]}/config.toml\n" in unit
-    assert f"ReadWritePaths={folder[2]}/data\n" in unit
+    assert f"User={account[1]}\n" in unit and f"-c {folder[3]}/config.toml\n" in unit
+    assert f"ReadWritePaths={folder[3]}/data\n" in unit
     assert f"/etc/systemd/system/{account[1]}.service" in read.text and f"enable --now {account[1]}\n" in made
     assert ROOT.joinpath("LICENSE").read_text(encoding="utf-8").split()[:4] == ["GNU", "GENERAL", "PUBLIC", "LICENSE"]
 

@@ -25,7 +25,7 @@ from gate.client.gate import FolderHere, Gate
 from gate.client.own_list_files import read_list, send_list
 from gate.clock import SystemClock
 from gate.config import Config, load
-from gate.config.write import private_file, write_new
+from gate.config.write import new_file, write_new
 from gate.core.showing import LONDON
 from gate.daemon import OWN_FILES, open_data_folder
 from gate.errors import GateError, UsageError
@@ -170,7 +170,7 @@ def _make(
     if given and sound:
         shutil.copyfile(sound, folder / given.values["announcement"]["wav"])
     if given and given.trunk_password:
-        private_file(folder / given.values["trunk"]["password_file"], given.trunk_password + "\n")
+        new_file(folder / given.values["trunk"]["password_file"], given.trunk_password + "\n")
     signer = CheckpointKey.create(folder / "data" / "gate.key", f"dialgate-{secrets.token_hex(4)}")
     result: dict[str, Any] = {"config": str(path), "data": str(folder / "data"), "verifier": signer.vkey}
     if words:
@@ -201,10 +201,10 @@ def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words
     keys = folder / "keys"
     private, recipient = keyfile.generate(name, "compliance", words, now)
     keyfile.save_private(keys / "first.key", private)
-    private_file(keys / "first.recipient", recipient.to_text())
+    new_file(keys / "first.recipient", recipient.to_text())
     made = {"key": str(keys / "first.key"), "recipient": str(keys / "first.recipient")}
     if keep_words:
-        private_file(keys / "first.passphrase", words + "\n")
+        new_file(keys / "first.passphrase", words + "\n")
         made["passphrase_file"] = str(keys / "first.passphrase")
     return made
 

@@ -1,6 +1,7 @@
 """A new configuration: ``config.toml`` with comments, the data folders, and passwords of its first accounts.
 
-Everything is made with the permissions it is to have: folders 0700, files 0600. Nothing that exists is touched.
+Everything is made with the permissions it is to have: folders 0700, files 0600, and the configuration, which holds no
+secret, 0640: a group that its folder is open to reads it. Nothing that exists is touched.
 Answers of a guided set-up stand where an operator would fill in the blanks, under the same comments.
 """
 
@@ -57,8 +58,8 @@ def write_new(
         (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
         file = document(example=example, today=today, wavs=wavs, answers=answers)
         for account in file.unwrap().get("account", []):
-            private_file(folder / account["password_file"], secrets.token_urlsafe(18) + "\n")
-        private_file(path, tomlkit.dumps(file))
+            new_file(folder / account["password_file"], secrets.token_urlsafe(18) + "\n")
+        new_file(path, tomlkit.dumps(file), mode=0o640)
     except OSError as error:
         raise UsageError(
             f"{error.filename or folder}: {error.strerror}", hint="name a folder that can be made"
@@ -66,9 +67,10 @@ def write_new(
     return path
 
 
-def private_file(path: Path, text: str) -> None:
-    """A new file that only its owner can read; raises ``FileExistsError`` where there is one."""
+def new_file(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """A new file, by default for its owner alone; raises ``FileExistsError`` where there is one."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
         file.write(text)
 
 

@@ -155,7 +155,7 @@ def test_what_is_no_verifier_key_is_one_error(vkey: str) -> None:
         parse_vkey(vkey)
 
 
-def test_a_key_is_kept_in_one_private_file(tmp_path: Path) -> None:
+def test_a_key_is_kept_in_one_new_file(tmp_path: Path) -> None:
     path = tmp_path / "gate.key"
     made = CheckpointKey.create(path, "gate.example/log")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
