@@ -48,7 +48,7 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
     if not fitting:
         known = ", ".join(dict.fromkeys(facts.asks.value for facts in samples() if facts.kind == kind))
         raise UsageError(f"there is no {kind} to a request of {asks}", hint=f"it answers: {known}")
-    letter = render(fitting[0], firm_of(view.config), templates_of(view.config), now=NOW)
+    letter = render(fitting[0], firm_of(view.config, today()), templates_of(view.config), now=NOW)
     if view.json:
         view.data({"kind": kind, "subject": letter.subject, "text": letter.text, "html": letter.html})
     else:
@@ -84,7 +84,7 @@ def check(view: View, compared: bool) -> None:
     templates = templates_of(view.config)
     if compared and templates:
         note(templates)
-    found, old = faults(firm_of(view.config), templates), outdated(templates)
+    found, old = faults(firm_of(view.config, today()), templates), outdated(templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
     view.data(value | {"outdated": old}, text=lambda shown: shown["faults"])
     for each in old:

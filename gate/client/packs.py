@@ -187,7 +187,7 @@ def contents_of(
     )
     reasons = sorted(set(left_out.values()))
     return PackContents(
-        firm=firm_of(config),
+        firm=firm_of(config, made_on),
         reference=held["reference"],
         made_on=made_on,
         numbers=tuple(held["lines"]),

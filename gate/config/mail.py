@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from gate.config.faults import Fault, at_least, blank, unprintable
+from gate.config.faults import Fault, at_least, unprintable
 from gate.config.office import Authority, Letters, Mail, Privacy, Requests
 from gate.config.schema import Firm, Storage
 
@@ -41,16 +41,19 @@ def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
 
 
 def authority_faults(authority: Authority) -> Iterator[Fault]:
-    """Somebody to complain to, and a day that is one."""
-    yield from blank(authority, "authority", "name", "address")
-    yield from unprintable(authority, ("authority",), "name", "web")
+    """Texts of one line, an address, and days that are some."""
+    for name in ("name", "address"):
+        if (text := getattr(authority, name)) and not text.strip():
+            yield Fault(("authority", name), "must not be empty")
+    yield from unprintable(authority, ("authority",), "name", "phone", "web")
     if authority.email and not ADDRESS.fullmatch(authority.email):
         yield Fault(("authority", "email"), f'"{authority.email}" is not an email address')
-    try:
-        if authority.checked:
-            date.fromisoformat(authority.checked)
-    except ValueError:
-        yield Fault(("authority", "checked"), f'"{authority.checked}" is not a date; write "YYYY-MM-DD"')
+    for name in ("commencement", "checked"):
+        try:
+            if text := getattr(authority, name):
+                date.fromisoformat(text)
+        except ValueError:
+            yield Fault(("authority", name), f'"{text}" is not a date; write "YYYY-MM-DD"')
 
 
 def privacy_faults(privacy: Privacy) -> Iterator[Fault]:

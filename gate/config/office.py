@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Literal
 
 from gate.config.section import Section
+from gate.core import authority
 
 
 class Roles(Section, frozen=True):
@@ -27,16 +30,29 @@ class Roles(Section, frozen=True):
 
 
 class Authority(Section, frozen=True):
-    """The supervisory authority: whom a person can complain to (Art 77), and whom the firm tells of a refusal."""
+    """The supervisory authority: whom a person can complain to (Art 77), and whom the firm tells of a refusal. What is
+    empty comes from the dated record in ``gate.core.authority``."""
 
-    name: str = "Information Commissioner's Office"
-    address: str = "Wycliffe House, Water Lane, Wilmslow, Cheshire, SK9 5AF"
-    """Postal, with commas or lines between. The ICO announced a move to Manchester for autumn 2026."""
-    web: str = "https://ico.org.uk/make-a-complaint/"
+    name: str = ""
+    address: str = ""
+    """Postal, with commas or lines between."""
+    phone: str = ""
+    web: str = ""
     email: str = ""
     """Where notifications go; empty: ``letters.authority_email``, else by post or its web site."""
+    commencement: str = ""
+    """The day on which section 119 of the Data (Use and Access) Act 2025 is in force: from then on the authority is the
+    Information Commission."""
     checked: str = ""
     """The day on which somebody last looked whether this is still so."""
+
+    def on(self, day: date) -> authority.Authority:
+        """The authority of a day: the record, and what the firm says before it."""
+        found = authority.authority_on(day, date.fromisoformat(self.commencement) if self.commencement else None)
+        said = {name: getattr(self, name) for name in ("name", "phone", "web", "email") if getattr(self, name)}
+        if self.address:
+            said["address"] = self.address.replace(", ", "\n")
+        return replace(found, **said, source="configuration: authority" if said else found.source)
 
 
 class Privacy(Section, frozen=True):

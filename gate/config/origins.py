@@ -58,7 +58,7 @@ def _add(
 
 def authority_due(config: Config, today: date) -> str:
     """A reminder where nobody has checked the supervisory authority's address for a year, or ever; else empty."""
-    what = f"the address of the {config.authority.name}"
+    what = f"the address of the {config.authority.on(today).name}"
     if not config.authority.checked:
         return f"{what} was never checked: look whether it is still so, and set authority.checked"
     checked = date.fromisoformat(config.authority.checked)

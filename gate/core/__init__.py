@@ -28,6 +28,7 @@
 - ``deadlines``   its statutory clocks; ``spans``: when a call was, as people say it
 - ``days``        days and times as the British write them; ``finding``: a line of them and of words, to find calls
 - ``outcomes``    what became of a call, in words
+- ``authority``     the supervisory authority, by the day
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``receipts``    the callee's receipt: its code, and what it says
 - ``rtp``         RTP packets and the key presses in them

@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from gate.core.authority import Authority
 from gate.core.request_words import Asks, Ground, LetterKind
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A supervisory authority: whom a person can complain to (Art 77) and whom the firm tells of a refusal."""
-
-    name: str
-    address: str
-    """Postal, lines separated by newlines."""
-    web: str = ""
-    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,10 @@ def standard_notice(
             "Calling you, where the law and your choices allow it: direct marketing (our legitimate interest, or your "
             "consent where we need it) and service calls (our contract with you, or our legitimate interest).",
             recording + (" Our legitimate interest; you were told before the recording began." if recorded else ""),
-            "Keeping evidence of each call: that registers and objections were looked at before dialling (Privacy and "
-            "Electronic Communications Regulations 2003, regulations 19 to 24). Our legal obligation.",
-            "Keeping your objection, so that you are not called again. Our legal obligation.",
+            "Keeping evidence of each call: that we looked at registers and objections before we dialled. Our "
+            "legitimate interest: to show that we keep to the Privacy and Electronic Communications Regulations 2003.",
+            "Keeping your objection, so that we do not call you again for marketing. The law obliges us to respect it "
+            "(regulation 21 of the same regulations).",
             *bases,
         ),
         categories=(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gate.config import Config
-from gate.core.letter_words import Authority, Letter, LetterFacts, LetterFirm
+from gate.core.letter_words import Letter, LetterFacts, LetterFirm
 from gate.core.request_words import LetterKind
 from gate.errors import GateError
 from gate.exports import letter_blocks
@@ -69,9 +70,10 @@ def render(
     return Letter(facts.kind, subject, to, text, html, eml)
 
 
-def firm_of(config: Config) -> LetterFirm:
-    """Who writes, as configured."""
+def firm_of(config: Config, day: date) -> LetterFirm:
+    """Who writes on a day, as configured."""
     firm, letters = config.firm, config.letters
+    authority = config.authority.on(day)
     return LetterFirm(
         legal_name=firm.legal_name,
         trading_name=firm.trading_name,
@@ -79,12 +81,7 @@ def firm_of(config: Config) -> LetterFirm:
         email=firm.contact_email,
         freephone=spoken_number(firm.freephone) if firm.freephone else "",
         signed=letters.signed,
-        authority=Authority(
-            name=config.authority.name,
-            address=config.authority.address.replace(", ", "\n"),
-            web=config.authority.web,
-            email=config.authority.email or letters.authority_email,
-        ),
+        authority=replace(authority, email=authority.email or letters.authority_email),
         dpo=config.privacy.dpo,
     )
 

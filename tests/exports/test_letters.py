@@ -279,7 +279,7 @@ def test_the_firm_is_the_configured_one(tmp_path: Path) -> None:
     more += '[authority]\naddress = "1 New Street, Manchester"\nchecked = "2026-11-20"\n'
     more += '[privacy]\ndpo = "D. Officer, dpo@firm.invalid"\n'
     config = load(write(tmp_path, VALID + more))
-    firm = firm_of(config)
+    firm = firm_of(config, NOW.date())
     assert (firm.legal_name, firm.signed, firm.authority.email) == (
         "Webeo Example Ltd", "B. Example", "a@authority.invalid",
     )  # fmt: skip

@@ -58,7 +58,7 @@ def sent(letter: Letter, config: Config) -> Delivery:
 
 
 def letter_for(config: Config, **changes: Any) -> Letter:
-    return render(replace(samples()[0], **changes), firm_of(config), now=NOW, sender=config.mail_sender)
+    return render(replace(samples()[0], **changes), firm_of(config, NOW.date()), now=NOW, sender=config.mail_sender)
 
 
 def test_over_starttls_with_a_password(tmp_path: Path, starttls: Mailbox, keys: tuple[Path, ssl.SSLContext]) -> None:

@@ -142,7 +142,8 @@ def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
 
     config = folder.config
     facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
-    return render(facts, firm_of(config), templates_of(config), now=folder.clock.now(), sender=config.mail_sender)
+    firm, now = firm_of(config, facts.today), folder.clock.now()
+    return render(facts, firm, templates_of(config), now=now, sender=config.mail_sender)
 
 
 def _sent(folder: DataFolder, letter: Letter) -> str:
