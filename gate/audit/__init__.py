@@ -1,14 +1,13 @@
 """The evidence log, signed as it grows and verified from outside.
 
 - ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files
-- ``signings``     what the log itself says of its checkpoints: the leaf ``log_signed`` that each is made with
-- ``heads``        checkpoints read back, from the database and from folders
-- ``verify``       ``verify(...) -> Report``: everything that can be said of a database without trusting it
-- ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size
-- ``derived``      every derived row made again from its facts and compared
-- ``places``       the log compared with the newest checkpoint of every place: is it behind what was signed?
-- ``given_up``     what a knowing restore has given up
-- ``report``       ``Fault``, ``Report``; ``proof``: what was shown and what was not, in sentences
+- ``heads``        checkpoints read back, from the database and from folders, and the log compared with the newest of
+                   every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up
+- ``verify``       ``verify(...) -> Report``: what can be said of a database without trusting it; what was shown and
+                   what was not, in sentences
+- ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size; every derived row made again
+                   from its facts and compared
+- ``report``       ``Fault``, ``Report``
 
 What it finds, by the fault's ``what``:
 

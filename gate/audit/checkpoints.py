@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gate.audit.given_up import GivenUp, restores
-from gate.audit.heads import LARGEST, file_name, note_text
-from gate.audit.signings import Kept, earlier
+from gate.audit.heads import LARGEST, GivenUp, Kept, earlier, file_name, note_text, restores
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.core.facts.audit import LogSigned
 from gate.durable import whole_file
@@ -41,7 +39,7 @@ class Written:
 class Checkpointer:
     """Signs the head of the log, on a schedule and on demand. Not from the store thread; one call at a time.
 
-    A checkpoint is kept in one transaction with the leaf that speaks of it (``gate.audit.signings``), which is signed
+    A checkpoint is kept in one transaction with the leaf that speaks of it (``gate.audit.heads``), which is signed
     with the rest: ``sign_note`` is called on the store thread, and takes no longer than a hash.
     """
 

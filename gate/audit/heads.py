@@ -1,23 +1,110 @@
-"""Checkpoints read back, from the database and from folders."""
+"""The checkpoints of a database and of folders, read back and compared: what the log itself says of them, what a
+knowing restore has given up, and whether this is the state that was signed last.
+
+Each checkpoint is made together with a leaf, the last one that it is signed over. So one that is taken away, or put in,
+is found by the log alone, as long as the log is the one that was signed. An older ``gate.db`` put back holds together
+by itself; only what lies elsewhere shows that there was more. A state that somebody has put back knowingly is told
+apart by the leaf ``evidence_restored``, which names what was given up by it.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol
 
-from gate.audit.given_up import GivenUp
 from gate.audit.report import Findings
-from gate.audit.signings import Kept, check_signings
 from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
+from gate.core.facts.audit import EvidenceRestored, LogSigned
 from gate.core.facts.gate import GateStarted
 from gate.errors import GateError
+from gate.store.queries import Source
 from gate.within import read_regular
+
+
+class Kept(NamedTuple):
+    """A row of ``checkpoints``."""
+
+    size: int
+    root: bytes
+    note: str
+    at: str
+
+
+def earlier(kept: Iterable[Kept]) -> dict[str, Any]:
+    """What the first such leaf says of checkpoints from before there were any: how many, and a hash of all of them."""
+    digest, count = sha256(), 0
+    for row in kept:
+        digest.update(json.dumps([row.size, row.root.hex(), row.note, row.at]).encode() + b"\n")
+        count += 1
+    return {"checkpoints": count, "sha256": digest.hexdigest()}
+
+
+def check_signings(connection: sqlite3.Connection, kept: Iterable[Kept], findings: Findings) -> None:
+    """Compare the rows of ``checkpoints`` with the leaves that speak of them."""
+    facts = connection.execute(
+        "SELECT leaf_index, at, body FROM facts WHERE kind = ? ORDER BY leaf_index", [LogSigned.kind]
+    )
+    said = {index + 1: (at, body) for index, at, body in facts}
+    if not said:
+        return
+    first = min(said)
+    _, body = said[first]
+    told = json.loads(body or "{}").get("earlier")
+    before: list[Kept] = []
+    for row in kept:
+        if row.size < first:
+            before.append(row)
+        elif row.size not in said:
+            findings.fault("checkpoint_invalid", f"checkpoint {row.size} is one that the log does not speak of")
+        elif row.at != said.pop(row.size)[0]:
+            findings.fault("checkpoint_invalid", f"checkpoint {row.size} does not bear the time of its leaf")
+    for size in list(said)[:1]:
+        more = f", and {len(said) - 1} more" if len(said) > 1 else ""
+        findings.fault("checkpoint_missing", f"the log was signed over {size} leaves{more}: the database lacks that")
+    if told is not None and earlier(before) != told:
+        what = "checkpoint_missing" if len(before) < told["checkpoints"] else "checkpoint_invalid"
+        message = f"the {told['checkpoints']} checkpoints up to {first} are not those that leaf {first - 1} speaks of"
+        findings.fault(what, message, first - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Those in this range of sizes that the log does not fit."""
+
+    after: int
+    to: int
+    leaf: int = 0
+    """Of the fact that says so."""
+
+    def covers(self, size: int) -> bool:
+        """Whether a checkpoint of this size may be one of them."""
+        return self.after < size <= self.to
+
+
+def restores(log: Source) -> Iterator[GivenUp]:
+    """What restores have given up, in the order of the log; one that is emptied gives up nothing. Raises ``ValueError``
+    for a fact that is not understood."""
+    sql = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
+    for row in log.query(sql, [EvidenceRestored.kind]):
+        yield given_up(row["leaf_index"], row["body"])
+
+
+def given_up(leaf: int, body: str | None) -> GivenUp:
+    """What one fact says. Raises ``ValueError``."""
+    said: Any = json.loads(body or "{}")
+    try:
+        return GivenUp(int(said["after"]), int(said["to"]), leaf)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"leaf {leaf} is no restore: {error}") from error
+
 
 LARGEST: Final = 1 << 20
 """Bytes of a checkpoint's file, at most."""
@@ -180,3 +267,142 @@ def _head(place: str, note: object, check_note: CheckNote, origin: str | None, f
         findings.fault("checkpoint_invalid", f"{place} does not hold: {error}")
         return None
     return Head(checkpoint, place)
+
+
+MOST_TOLD: Final = 3
+"""Of what lies in a place and is no note: anybody may write to a mailbox."""
+
+
+class Log(Source, Protocol):
+    """The log, as far as it is compared."""
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root."""
+        ...
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere checkpoints lie."""
+
+    name: str
+    notes: Callable[[], Iterable[tuple[str, str]]]
+    """(where, signed note), the newest first. Raises ``OSError``, ``ValueError`` where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What came of a comparison."""
+
+    behind: tuple[tuple[str, Checkpoint], ...] = ()
+    """Where, and what lies there that the log is behind, or forked from."""
+    fits: int = 0
+    """The largest checkpoint of any place from which the log has grown."""
+    unread: tuple[str, ...] = ()
+    """What could not be read, or is no checkpoint of this log, as sentences."""
+
+    @property
+    def why(self) -> str:
+        """A sentence; empty where the log is the one that was signed."""
+        if not self.behind:
+            return ""
+        where, newest = max(self.behind, key=lambda each: each[1].size)
+        return (
+            f"{where} is signed over {newest.size:,} entries that the log in gate.db does not hold as they were signed"
+        )
+
+
+def folder_notes(folder: Path) -> Iterator[tuple[str, str]]:
+    """The checkpoint files of a folder, the newest first; none where there is no folder. Raises ``OSError``,
+    ``UnicodeDecodeError``."""
+    names = sorted((path.name for path in folder.iterdir() if path.suffix == ".txt"), reverse=True)
+    for name in names:
+        with suppress(IsADirectoryError):
+            yield str(folder / name), read_regular(folder / name, LARGEST).decode()
+
+
+def compare(log: Log, places: Sequence[Place], check_note: CheckNote, origin: str) -> Standing:
+    """Compare the log with the newest checkpoint of each place that holds.
+
+    A note that fits the log needs no look at its signature: whoever wrote it says what is so. One that does not fit
+    counts where its signature does; else the next older one of the place is looked at.
+    """
+    size, _ = log.head()
+    given_up = list(restores(log))
+    behind: list[tuple[str, Checkpoint]] = []
+    unread: list[str] = []
+    fits = 0
+    for place in places:
+        passed_over: list[str] = []
+        found = _newest(log, size, place, check_note, origin, given_up, passed_over)
+        more = len(passed_over) - MOST_TOLD
+        unread += passed_over[:MOST_TOLD] + [f"{place.name}: {more:,} more like these"] * (more > 0)
+        if found is None:
+            continue
+        where, newest, fit = found
+        if fit:
+            fits = max(fits, newest.size)
+        else:
+            behind.append((where, newest))
+    return Standing(tuple(behind), fits, tuple(unread))
+
+
+def last_fit(log: Log, places: Sequence[Place], origin: str) -> int:
+    """The largest checkpoint of any place from which the log has grown, however far down it lies."""
+    size, _ = log.head()
+    best = 0
+    for place in places:
+        with suppress(OSError, ValueError):
+            for _, note in place.notes():
+                known = _parsed(note, origin)
+                if known is not None and known.size <= best:
+                    break
+                if known is not None and _fits(log, size, known):
+                    best = known.size
+                    break
+    return best
+
+
+def _newest(
+    log: Log,
+    size: int,
+    place: Place,
+    check_note: CheckNote,
+    origin: str,
+    given_up: Sequence[GivenUp],
+    unread: list[str],
+) -> tuple[str, Checkpoint, bool] | None:
+    try:
+        for where, note in place.notes():
+            known = _parsed(note, origin)
+            if known is None:
+                unread.append(f"{where} is no checkpoint of this log")
+                continue
+            if _fits(log, size, known):
+                return where, known, True
+            try:
+                check_note(note)
+            except (GateError, ValueError) as error:
+                unread.append(f"{where} does not hold: {error}")
+                continue
+            if not any(each.covers(known.size) for each in given_up):
+                return where, known, False
+    except (OSError, ValueError) as error:
+        unread.append(f"{place.name} cannot be read: {error}")
+    return None
+
+
+def _fits(log: Log, size: int, known: Checkpoint) -> bool:
+    return known.size <= size and log.root_at(known.size) == known.root
+
+
+def _parsed(note: str, origin: str) -> Checkpoint | None:
+    try:
+        known = parse_checkpoint(note_text(note))
+    except ValueError:
+        return None
+    return known if known.origin == origin else None

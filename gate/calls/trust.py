@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from gate.audit.places import Standing
+from gate.audit.heads import Standing
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.log import Logger

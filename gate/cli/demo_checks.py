@@ -13,7 +13,7 @@ import soundfile
 from gate.core import frames
 from gate.vault.keyfile import load_private
 from gate.vault.keystore import KeyStoreDb
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 
 RATE = 8000
 WINDOW = 1600

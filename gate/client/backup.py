@@ -21,7 +21,7 @@ from gate.config import Config
 from gate.errors import StoreError, UsageError
 from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys
 from gate.types import Progress
-from gate.vault.keyrows import SCHEMA
+from gate.vault.keystore import SCHEMA
 
 CONFIG: Final = "config/config.toml"
 FOLDERS: Final = ("checkpoints", "recipients", "registers", "prompts", "prompts_in", "recordings")

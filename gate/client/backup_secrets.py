@@ -24,7 +24,7 @@ from gate.operations.keys.recipients import admit
 from gate.store.reader import Reader
 from gate.store.recipients import logged
 from gate.vault.keyfile import PrivateKey
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from gate.vault.recipients import load_recipients
 from gate.vault.sealer import Seal
 from gate.within import new_below, parts_of

@@ -28,7 +28,7 @@ from gate.exports.playing import PlayStopped, play, player
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey, change_passphrase, load_private
-from gate.vault.opening import open_trailer
+from gate.vault.reader import open_trailer
 
 
 class KeyOpener:

@@ -25,7 +25,7 @@ from gate.operations.calls.recordings import RecordingPiece, RecordingTake, Reco
 from gate.operations.calls.rows import FactRow
 from gate.recorder.keys import KeyListener
 from gate.vault.keyfile import PrivateKey
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 
 
 def export(

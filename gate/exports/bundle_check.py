@@ -30,7 +30,7 @@ from gate.exports.bundle_tar import Entry
 from gate.types import Progress, Row
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 
 Key = tuple[str, str, list[tuple[str, bytes]]]
 """What it opens, its id, and (recipient, wrap)."""

@@ -1,6 +1,6 @@
 """How loud both sides of a recording were: the curve that was made while it was recorded, and sealed with it.
 
-``read_envelope(trailer)`` takes what ``gate.vault.opening.open_trailer`` gives, which reads no audio: a waveform of an
+``read_envelope(trailer)`` takes what ``gate.vault.reader.open_trailer`` gives, which reads no audio: a waveform of an
 hour costs milliseconds.
 """
 

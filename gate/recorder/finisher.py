@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gate.durable import DiskProbe
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 
 ROUND_SECONDS = 1.0
 PROBE_BYTES = 65536

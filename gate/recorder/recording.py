@@ -21,8 +21,7 @@ from gate.errors import RecorderError
 from gate.recorder.keys import ASSUMED_KEYS, KeyListener, key_types
 from gate.recorder.levels import STRIDE, TABLES, Curve
 from gate.recorder.taps import MAX_PACKET, Instant, Tap
-from gate.vault.sealer import Seal
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import Seal, SealedWriter
 
 CHUNK_NS = 800_000_000
 """A chunk is due for sealing at this age; with the loop's rounds it stays under a second."""

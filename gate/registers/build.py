@@ -13,7 +13,6 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from gate.registers.lines import Keys
 from gate.registers.snapshot import (
     ALIGNED,
     BLOCK_BITS,
@@ -28,6 +27,7 @@ from gate.registers.snapshot import (
     Snapshot,
     record_digest,
 )
+from gate.registers.source import Keys
 
 _BAND_0_FROM = 100_000_000_000
 """Numbers from here on have ten digits behind the 44, those below nine."""

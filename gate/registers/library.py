@@ -20,8 +20,7 @@ from gate.core.rules import MAX_AGE_DAYS, days_left
 from gate.core.terms import RegisterView
 from gate.errors import RegisterError
 from gate.registers import snapshot_store
-from gate.registers.coverage import Coverage
-from gate.registers.plausible import too_few, without_numbers
+from gate.registers.coverage import Coverage, too_few, without_numbers
 from gate.registers.snapshot import Snapshot
 
 LOOK_EVERY = 0.5

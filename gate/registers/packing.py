@@ -1,7 +1,8 @@
 """What a handed-over file is by its first bytes, and the list inside where it is packed.
 
 A licensee's list may come as gzip, or as a zip with one file in it: that one is read, up to ``MOST`` bytes. Everything
-else that is no plain text is refused for what it is: a spreadsheet, UTF-16, an archive of many files, zeros.
+else that is no plain text is refused for what it is: a spreadsheet, UTF-16, an archive of many files, zeros. It is open
+already, or named by a path.
 """
 
 from __future__ import annotations
@@ -18,9 +19,17 @@ from pathlib import Path
 from typing import IO, Final
 
 from gate.core.showing import LONDON
-from gate.errors import RegisterError
-from gate.handed_over_file import HandedOverFile
-from gate.registers.opening import opened
+from gate.errors import RegisterError, UsageError
+from gate.handed_over_file import HandedOverFile, open_file
+
+
+def opened(source: HandedOverFile | Path) -> HandedOverFile:
+    """The file, opened here where it was not handed over. Raises ``RegisterError``."""
+    try:
+        return source if isinstance(source, HandedOverFile) else open_file(source)
+    except UsageError as error:
+        raise RegisterError(error.message, hint=error.hint) from None
+
 
 MOST: Final = 1 << 30
 """Bytes of an unpacked list: a register of 75 million numbers."""

@@ -103,7 +103,7 @@ class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """Of the licensee's file."""
     created: datetime
     implausible: str = ""
-    """What a live gate found odd about it (``gate.registers.plausible``), in words that follow "although "."""
+    """What a live gate found odd about it (``gate.registers.coverage``), in words that follow "although "."""
     accepted: str = ""
     """Why the operator took it all the same."""
 

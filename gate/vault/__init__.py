@@ -3,20 +3,19 @@
 Map, from the bottom up:
 
 - ``errors``      what can be wrong, one class each; all are ``VaultError``
-- ``files``       files that appear whole or not at all, 0600, in folders 0700; ``text`` has base64 and times
+- ``files``       files that appear whole or not at all, 0600, in folders 0700; sealed files removed, and looked for
+                  again; text forms of bytes and times
 - ``publickey``   a recipient: a public key, whose it is and what it is for
-- ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
 - ``wrap``        a recording's key, closed to recipients (HPKE with X-Wing: ML-KEM-768 with X25519), whole or in two
                   shares
 - ``proof``       proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
-- ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it
-- ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
-- ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure; ``keyrows`` is its SQL
+- ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals, a chunk at a time
+- ``reader``      reading that, with wraps and private keys or without; it finds every change
+- ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
+- ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyring``     the register, and what of the wrapped keys needs it, for operations
-- ``removal``     sealed files removed, and looked for again
-- ``opening``     wraps and private keys -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes
 
 What it promises. A stolen gate reads nothing that it recorded: it holds public keys only, and a recording's own key

@@ -52,9 +52,8 @@ from gate.converting import decode
 from gate.core.evidence import canonical
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
-from gate.vault.files import read_bounded, write_whole
+from gate.vault.files import from_base64, read_bounded, to_base64, write_whole
 from gate.vault.publickey import Recipient, make_recipient, parse_recipient
-from gate.vault.text import from_base64, to_base64
 
 MIN_PASSPHRASE: Final = 8
 """Characters; NIST SP 800-63B asks for no less."""

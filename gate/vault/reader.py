@@ -1,4 +1,7 @@
-"""Reading a sealed recording, and finding every change to it. The bytes are in ``layout``."""
+"""Reading a sealed recording, and finding every change to it. The bytes are in ``layout``.
+
+Wraps and private keys give the data key, the data key the clear chunks.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import hmac
 import os
 import stat
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -25,8 +28,10 @@ from gate.vault.errors import (
     TrailingData,
     Truncated,
     WrongKey,
+    WrongRecording,
 )
 from gate.vault.files import trouble
+from gate.vault.keyfile import PrivateKey
 from gate.vault.layout import (
     DIGEST_BYTES,
     FRAME,
@@ -42,6 +47,7 @@ from gate.vault.layout import (
     nonce,
     parse_frame,
 )
+from gate.vault.wrap import data_key
 
 _BLOCK = 1024 * 1024
 
@@ -286,3 +292,53 @@ def scan(path: Path) -> Scan:
     """``SealedReader(path).scan()``: what can be said without the key. Raises ``VaultError``, as ``SealedReader``."""
     with SealedReader(path) as reader:
         return reader.scan()
+
+
+Keys = PrivateKey | Sequence[PrivateKey]
+"""One private key, or all that are at hand: a recording that takes two people needs one of each half."""
+
+
+def open_recording(
+    path: Path,
+    wraps: Sequence[tuple[str, bytes]],
+    private: Keys,
+    *,
+    recording_id: str = "",
+    allow_interrupted: bool = False,
+) -> tuple[dict[str, Any], OpenChunks]:
+    """The header, and the clear chunks with ``trailer`` and ``interrupted`` at their end (see ``SealedReader.open``).
+
+    ``recording_id``, where given, must be the file's: a file put under another one's name is found before anything is
+    decrypted. Raises ``KeyShredded``, ``NoWrapForKey``, ``HalfMissing``, ``WrapDamaged``, ``WrongRecording`` and every
+    ``SealedFault``.
+    """
+    reader = SealedReader(path)
+    try:
+        key = data_key_for(reader.header, wraps, private, recording_id=recording_id)
+        return reader.header, reader.open(key, allow_interrupted)
+    except BaseException:
+        reader.close()
+        raise
+
+
+def open_trailer(
+    path: Path, wraps: Sequence[tuple[str, bytes]], private: Keys, *, recording_id: str = ""
+) -> dict[str, Any]:
+    """What was sealed at the recording's end (seconds, packets, gaps, cause, levels), without reading its audio.
+
+    ``gate.exports.envelope`` makes a waveform of it. Raises as ``open_recording``, ``Truncated`` for an interrupted
+    one, which has no end.
+    """
+    with SealedReader(path) as reader:
+        return reader.trailer(data_key_for(reader.header, wraps, private, recording_id=recording_id))
+
+
+def data_key_for(
+    header: dict[str, Any], wraps: Sequence[tuple[str, bytes]], private: Keys, *, recording_id: str = ""
+) -> bytes:
+    """The data key of the file with this header. Raises as ``open_recording``, before anything is decrypted."""
+    found = header["recording_id"]
+    if recording_id and found != recording_id:
+        raise WrongRecording(f"the file holds recording {found}, not {recording_id}")
+    privates = [private] if isinstance(private, PrivateKey) else private
+    return data_key(wraps, privates, recording_id=found, key_id=header["key_id"])

@@ -28,8 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, NoteInvalid
-from gate.vault.files import read_bounded, write_whole
-from gate.vault.text import from_base64, to_base64
+from gate.vault.files import from_base64, read_bounded, to_base64, write_whole
 
 ED25519: Final = b"\x01"
 MAX_NOTE: Final = 1024 * 1024

@@ -31,12 +31,12 @@ from gate.operations.audit import bundle_contents, bundles
 from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
 from gate.store.slices import LogSlice
+from gate.vault.files import to_base64
 from gate.vault.keyfile import PrivateKey, generate, load_private, save_private
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.publickey import Recipient
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey, public_pem
-from gate.vault.text import to_base64
 from tests.bench.bench_store import Row, keep, pump, row
 from tests.support.audio import tone
 from tests.support.bundles import PAYLOADS

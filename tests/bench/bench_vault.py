@@ -29,8 +29,8 @@ from gate.vault.keyfile import generate
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.proof import rewrapped
 from gate.vault.reader import SealedReader
+from gate.vault.sealer import SealedWriter
 from gate.vault.wrap import open_wrap, wrap
-from gate.vault.writer import SealedWriter
 
 CHUNK = 20_000
 CHUNKS = 5_000

@@ -19,9 +19,9 @@ from gate.ports import Fact
 from gate.recorder.unreported_closings import SUFFIX
 from gate.store import kept
 from gate.vault.errors import KeyShredded
-from gate.vault.opening import open_recording
+from gate.vault.files import BESIDE
 from gate.vault.proof import rewrapped
-from gate.vault.removal import BESIDE
+from gate.vault.reader import open_recording
 from tests.support.keeping import OLD, YOUNG, Keeping, plant
 from tests.support.vault import files_under, found_in, private_key
 

@@ -11,7 +11,7 @@ import pytest
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import PrivateKey, load_private
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from tests.support.asking import ByName
 from tests.support.keeping import SOUND, plant
 

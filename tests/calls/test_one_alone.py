@@ -14,7 +14,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.errors import GateError, RefusedError
 from gate.operations.data_folder import DataFolder
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from tests.support.asking import ByName
 from tests.support.keeping import SetClock
 from tests.support.requesting import PERSON, key_of, prepared

@@ -14,7 +14,7 @@ from gate.errors import GateError, RefusedError, StoreError
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.errors import KeyShredded
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from tests.support.asking import ByName
 from tests.support.gatehouse import dialgate
 from tests.support.requesting import (

@@ -214,7 +214,7 @@ def test_neither_viewer_nor_manager_sees_a_number_in_full_whatever_it_asks(asked
 
 def test_an_auditor_opens_a_recording_with_a_key_of_their_own_and_without_the_gates_folder(asked: Asked) -> None:
     """The program is not readable to everybody everywhere: what it loads late is loaded before."""
-    for module in ("gate.exports.audio", "gate.vault.opening", "gate.vault.keyfile", "soundfile", "encodings.cp1252"):
+    for module in ("gate.exports.audio", "gate.vault.reader", "gate.vault.keyfile", "soundfile", "encodings.cp1252"):
         importlib.import_module(module)
     mine = Path(tempfile.mkdtemp(prefix="dialgate-auditor-"))
     try:

@@ -13,7 +13,7 @@ import pytest
 from gate.client.recordings import sealed_file
 from gate.errors import RefusedError
 from gate.exports.envelope import read_envelope
-from gate.vault.opening import open_trailer
+from gate.vault.reader import open_trailer
 from tests.support.gatehouse import running
 from tests.support.phones import Phones
 from tests.support.sealed import first_key

@@ -27,8 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from gate.g711 import ulaw_decode
 from gate.vault.keyfile import PrivateKey
 from gate.vault.layout import PREAMBLE
-from gate.vault.opening import data_key_for
-from gate.vault.reader import SealedReader
+from gate.vault.reader import SealedReader, data_key_for
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk, noise
 from tests.support.sealed import first_key, opened

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import GateError, VaultError
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from tests.support.gatehouse import Gatehouse
 from tests.support.keeping import plant
 from tests.support.phones import Phones

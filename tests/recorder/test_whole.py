@@ -13,7 +13,7 @@ import pytest
 from gate.exports.audio import ExportReport, export_wav
 from gate.ports import RecordingOpened
 from gate.vault.keyfile import PrivateKey
-from gate.vault.opening import open_recording
+from gate.vault.reader import open_recording
 from tests.support.recorder_room import PAYLOADS, Phone, Room
 from tests.support.recorder_talk import packets_of, pitch, read_wav, sine
 from tests.support.vault import add_recipient, new_key

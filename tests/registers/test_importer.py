@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import build, guards, importer, snapshot_store
+from gate.registers import build, importer, snapshot_store
 from gate.registers.importer import import_file
 from gate.registers.packing import guess_as_of
 from gate.registers.snapshot_store import prune
@@ -141,7 +141,7 @@ def test_a_register_may_shrink_by_a_twentieth(tmp_path: Path, left: int, taken: 
 
 def test_the_other_registers_file_is_seen_by_what_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The TPS file imported as the CTPS: nothing shrinks, and everything in force is gone."""
-    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 200)
+    monkeypatch.setattr(importer, "EXCHANGE_GUARD", 200)
     folder = tmp_path / "r"
     put(folder, "ctps", drama(200))
     source = write(tmp_path / "tps_ns.txt", drama(1500, start=100))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gate.core.terms import RegisterView
-from gate.registers import guards, snapshot_store
+from gate.registers import importer, snapshot_store
 from gate.registers import library as library_module
 from gate.registers.fixed import FixedRegisters
 from gate.registers.library import LOOK_EVERY, RegisterLibrary
@@ -95,7 +95,7 @@ def test_law_2_4_of_a_code_without_a_number_absence_is_no_clearance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of a snapshot that an earlier version put in force, which did not count."""
-    monkeypatch.setattr(guards, "check_codes", lambda *_: None)
+    monkeypatch.setattr(importer, "check_codes", lambda *_: None)
     put(tmp_path / "r", "tps", [*drama(100), "0113496001"], coverage=("020", "0113", "01632"))
     library = RegisterLibrary(tmp_path / "r", ("tps",))
     row = library.status(TODAY)[0]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.registers import lines
-from gate.registers.lines import LineCounts, LineError, parse_line, read_fast, read_plain
+from gate.registers import source
+from gate.registers.source import LineCounts, LineError, parse_line, read_fast, read_plain
 from tests.support.examples import examples
 
 
@@ -111,7 +111,7 @@ def test_readers_agree_on_digits_and_spaces_in_any_place(records: list[str], end
 
 @pytest.mark.parametrize("seed", range(4))
 def test_readers_agree_over_many_tables(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "TABLE_ROWS", 64)
+    monkeypatch.setattr(source, "TABLE_ROWS", 64)
     draw = random.Random(seed)
     ending = draw.choice(["\r\n", "\n"])
     rows = []
@@ -131,12 +131,12 @@ def test_ten_thousand_random_lines_raise_nothing() -> None:
     _, tally = _both(data)
     assert tally.lines == 10_000
     assert tally.bad > 9_900
-    assert len(tally.faults) == lines.NOTED_FAULTS
+    assert len(tally.faults) == source.NOTED_FAULTS
 
 
 def test_a_usual_file_never_meets_the_plain_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fast reader is fast for what licensees send, in both variants and with nine-digit numbers padded."""
-    monkeypatch.setattr(lines, "parse_line", lambda _line: pytest.fail("not read as a table"))
+    monkeypatch.setattr(source, "parse_line", lambda _line: pytest.fail("not read as a table"))
     usual = ["01632960202 ", "01632 960202", "0207 9460123", "0163296020  "]
     for ending in ("\r\n", "\n"):
         data = "".join(row + ending for row in usual * 50).encode()

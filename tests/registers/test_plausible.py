@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import guards, plausible
+from gate.registers import coverage, importer
+from gate.registers.coverage import least
+from gate.registers.import_process import ImportReport
 from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
-from gate.registers.plausible import least
-from gate.registers.report import ImportReport
 from tests.support.registers import NOW, TODAY, drama, write
 
 CODE = "0330000"
@@ -119,8 +119,8 @@ def test_a_register_from_before_the_gate_was_live_supports_no_calls(tmp_path: Pa
 
 
 def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plausible, "LEAST", {"tps": 100, "ctps": 50})
-    everywhere = [code.ljust(11, "0") for code in plausible.MAJOR]
+    monkeypatch.setattr(coverage, "LEAST", {"tps": 100, "ctps": 50})
+    everywhere = [code.ljust(11, "0") for code in coverage.MAJOR]
     for name, count in (("ctps", 50), ("tps", 100)):
         listed = [*numbers(count, start=count), *everywhere]
         report = live(tmp_path / "r", name, listed, coverage=("full",))
@@ -129,8 +129,8 @@ def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_law_2_4_a_part_of_the_country_is_not_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many numbers as the whole register has, and none of London: it would clear London."""
-    monkeypatch.setattr(plausible, "LEAST", {"tps": 100})
-    listed = [*numbers(200), *(code.ljust(11, "0") for code in plausible.MAJOR if code not in ("020", "0161"))]
+    monkeypatch.setattr(coverage, "LEAST", {"tps": 100})
+    listed = [*numbers(200), *(code.ljust(11, "0") for code in coverage.MAJOR if code not in ("020", "0161"))]
     with pytest.raises(RegisterError, match="no number of 0161, 020: it is not the TPS of the whole country"):
         live(tmp_path / "r", "tps", listed, coverage=("full",))
     live(tmp_path / "r", "tps", listed, coverage=("full",), live=False)
@@ -149,7 +149,7 @@ def test_law_2_4_each_code_of_a_coverage_is_counted_by_itself(tmp_path: Path) ->
 
 def test_the_old_numbers_in_other_bytes_become_no_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A blank at the end of a line, and a list that is too old would have supported calls for four weeks more."""
-    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 50)
+    monkeypatch.setattr(importer, "EXCHANGE_GUARD", 50)
     folder, old = tmp_path / "r", TODAY - timedelta(days=27)
     live(folder, "tps", numbers(50), as_of=old)
     with pytest.raises(RegisterError, match=f"of 50 numbers none came or went since {old}"):
@@ -165,8 +165,8 @@ def test_law_2_4_a_list_that_is_nearly_the_old_one_becomes_no_newer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One number changed, and a list that is too old would have supported calls for four weeks more."""
-    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 50)
-    monkeypatch.setattr(guards, "UNCHANGED_IN_A_WEEK", 5)
+    monkeypatch.setattr(importer, "EXCHANGE_GUARD", 50)
+    monkeypatch.setattr(importer, "UNCHANGED_IN_A_WEEK", 5)
     folder, old = tmp_path / "r", TODAY - timedelta(days=27)
     live(folder, "tps", numbers(70), as_of=old)
     changed = [*numbers(69), CODE + "9999"]

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from gate.core.numbers import NumberRefused, parse
-from gate.registers.lines import parse_line
+from gate.registers.source import parse_line
 from tests.registers.make_samples import FOLDER, FREE, RANGES, files
 
 DRAMA = tuple("44" + head[1:] for head, _ in RANGES)

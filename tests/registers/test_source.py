@@ -12,7 +12,7 @@ import pytest
 
 from gate.errors import RegisterError
 from gate.registers import source
-from gate.registers.opening import opened
+from gate.registers.packing import opened
 from gate.registers.source import read_source
 from tests.data.registers.make import FILES, GOOD
 from tests.support.registers import drama, record, write

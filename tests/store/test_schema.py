@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 import sqlite_utils
 
-from gate.audit.derived import check_derived
+from gate.audit.leaves import check_derived
 from gate.audit.report import Findings
 from gate.errors import StoreError
 from gate.ports import Fact

@@ -193,7 +193,7 @@ def packed(members: dict[str, bytes]) -> bytes:
 
 def clear_logs(made: Made, bundle: Path) -> dict[str, bytes]:
     """The logs of a bundle, opened with the vault alone."""
-    from gate.vault.opening import open_recording
+    from gate.vault.reader import open_recording
 
     members = unpacked(bundle)
     keys = {each["id"]: each for each in map(json.loads, members["keys.jsonl"].splitlines())}

@@ -24,9 +24,9 @@ from gate.handed_over_file import HandedOverFile
 from gate.operations.data_folder import DataFolder
 from gate.operations.ingest import clear, folder, ingesting, sealing
 from gate.operations.operation import Caller
-from gate.vault import writer
+from gate.vault import sealer
 
-TRACED = frozenset(each.__file__ for each in (clear, folder, ingesting, sealing, writer))
+TRACED = frozenset(each.__file__ for each in (clear, folder, ingesting, sealing, sealer))
 
 
 def run(config: str, drop: str, step: int) -> int:

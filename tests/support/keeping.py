@@ -17,8 +17,8 @@ from gate.ports import Fact
 from gate.store.projections import TABLES
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
-from gate.vault.opening import open_recording
 from gate.vault.publickey import Recipient
+from gate.vault.reader import open_recording
 from gate.vault.sealer import Seal
 from tests.support.evidence import PEPPER, decision, open_store
 from tests.support.vault import private_key

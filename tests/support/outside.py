@@ -19,7 +19,7 @@ from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.catalogue import OPERATIONS
-from gate.registers.lines import LineCounts, read_fast, read_plain
+from gate.registers.source import LineCounts, read_fast, read_plain
 from gate.sip import header_fields, recording_metadata, recording_offer, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.vault.reader import SealedReader
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 
 
 class Seal:

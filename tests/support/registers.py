@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from gate.registers.import_process import ImportReport
 from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
-from gate.registers.report import ImportReport
 
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
 TODAY = date(2026, 2, 10)

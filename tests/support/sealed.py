@@ -10,7 +10,7 @@ from typing import Any
 
 from gate.core.frames import EventFrame, Frame, PacketFrame, decode
 from gate.vault.keyfile import PrivateKey, load_private
-from gate.vault.opening import Keys, open_recording
+from gate.vault.reader import Keys, open_recording
 from tests.support.gatehouse import Gatehouse
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from gate.vault.keyfile import PrivateKey, change_passphrase, generate
 from gate.vault.publickey import Recipient
 from gate.vault.recipients import put_recipient, read_recipient
+from gate.vault.sealer import SealedWriter
 from gate.vault.wrap import data_key
-from gate.vault.writer import SealedWriter
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery staple"

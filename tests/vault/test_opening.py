@@ -17,7 +17,7 @@ from gate.vault.errors import (
     WrongKey,
     WrongRecording,
 )
-from gate.vault.opening import open_recording, open_trailer
+from gate.vault.reader import open_recording, open_trailer
 from gate.vault.recipients import change_recipient
 from gate.vault.sealer import Seal, sealer
 from gate.vault.wrap import wrap

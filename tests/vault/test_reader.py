@@ -25,7 +25,7 @@ from gate.vault.errors import (
 )
 from gate.vault.layout import PREAMBLE, VERSION, file_keys, opening_bytes
 from gate.vault.reader import SealedReader, scan
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 from tests.support.examples import examples
 from tests.support.vault import HEADER, TRAILER, payloads, sealed
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from gate.errors import VaultError
-from gate.vault.removal import remove, sealed_files
+from gate.vault.files import remove, sealed_files
 from tests.support.unprivileged import UNPRIVILEGED
 from tests.support.waiting import PATIENCE
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_removed_is_told(folder):
 def test_what_cannot_be_seen_counts_as_there(folder):
     """In a process without privileges: root may look into every folder."""
     code = (
-        "import sys, pathlib; from gate.vault.removal import remove;"
+        "import sys, pathlib; from gate.vault.files import remove;"
         "print(remove(pathlib.Path(sys.argv[1]), ['2026/03/02/b.dgr'])[0].fault)"
     )
     day = folder / "2026/03/02"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.vault.text import from_base64, parse_stamp, stamp, to_base64
+from gate.vault.files import from_base64, parse_stamp, stamp, to_base64
 
 
 @given(st.binary(max_size=80))

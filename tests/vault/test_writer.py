@@ -17,7 +17,7 @@ from gate.errors import VaultError
 from gate.vault.errors import DiskFull, Truncated
 from gate.vault.layout import MAX_PAYLOAD
 from gate.vault.reader import SealedReader, scan
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 from tests.support.disks import no_file_longer_than
 from tests.support.vault import HEADER, TRAILER, files_under, found_in, payloads, sealed
 
@@ -154,7 +154,7 @@ def test_bounds_and_ends(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 writer = SealedWriter(Path(sys.argv[1]), {"recording_id": "r", "key_id": "k"}, bytes(range(32)))
 print("go", flush=True)
 number = 0

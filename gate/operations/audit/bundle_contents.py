@@ -15,12 +15,12 @@ from gate.exports.bundle import announcement_member
 from gate.exports.bundle_write import Recorded, wrap_line
 from gate.store.slices import LogSlice
 from gate.vault.errors import WrapDamaged
+from gate.vault.files import to_base64
 from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import Recipient
 from gate.vault.recipients import load_recipients, load_retired
 from gate.vault.sealer import Seal
 from gate.vault.signing import verify_note
-from gate.vault.text import to_base64
 from gate.vault.wrap import data_key, half_of, wrap
 
 Wraps = Sequence[tuple[str, bytes]]

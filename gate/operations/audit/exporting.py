@@ -34,7 +34,7 @@ from gate.store.paging import no_place
 from gate.store.queries import marks
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
-from gate.vault.removal import sealed_at
+from gate.vault.files import sealed_at
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

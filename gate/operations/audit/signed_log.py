@@ -21,7 +21,7 @@ from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
-    from gate.audit.places import Standing
+    from gate.audit.heads import Standing
     from gate.store.store import EvidenceStore
 
 

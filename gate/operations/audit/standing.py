@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
+from gate.audit.heads import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
 from gate.core.facts.audit import ClockAccepted
 from gate.errors import VaultError

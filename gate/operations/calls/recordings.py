@@ -35,8 +35,8 @@ from gate.operations.operation import (
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
 from gate.store.recording_search import recordings_window
+from gate.vault.files import sealed_at
 from gate.vault.reader import scan
-from gate.vault.removal import sealed_at
 from gate.within import read_below
 
 if TYPE_CHECKING:

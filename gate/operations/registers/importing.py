@@ -69,7 +69,7 @@ class ContactsListed(Response, frozen=True):
 
 
 class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
-    """What an import did (``gate.registers.report.ImportReport``)."""
+    """What an import did (``gate.registers.import_process.ImportReport``)."""
 
     name: str
     count: int

@@ -31,7 +31,7 @@ from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
-from gate.vault.removal import remove, sealed_files
+from gate.vault.files import remove, sealed_files
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gate.vault.writer import SealedWriter
+from gate.vault.sealer import SealedWriter
 
 if __name__ == "__main__":
     header = {"recording_id": "golden", "key_id": "golden-key", "opened": "2026-01-05T09:00:00Z"}
