@@ -166,7 +166,7 @@ def test_a_configuration_snippet_loads(text: str, tmp_path: Path) -> None:
     if "account:alice" in text:
         text += '\n[[account]]\nusername = "alice"\npassword_file = "secrets/alice"\npresentation = "+442079460000"\n'
     (tmp_path / "secrets").mkdir()
-    for secret in re.findall(r'"(secrets/\w+)"', text):
+    for secret in re.findall(r'"(secrets/[\w.]+)"', text):
         (tmp_path / secret).write_text(f"{secret}, long enough for a secret\n")
         (tmp_path / secret).chmod(0o600)
     file.write_text(text)

@@ -15,6 +15,7 @@
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``
   (and reveal), ``recordings`` (``recording_ingest``: those from elsewhere), ``retention``, ``hold``, ``keys``,
   ``proposals``, ``audit``, ``settings`` (config), ``edge``, ``console`` (``console_start``), ``demo``
+- ``credentials``  accounts and tokens: made, added to the configuration, shown once
 - ``trunk_test``  whether a phone system obeys a refusal: a listener in the place of its second trunk
 - ``letters``   the wording of the letters about requests
 - ``audit_bundles``  bundles for auditors, for ``audit``

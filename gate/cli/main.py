@@ -52,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),
     "restore": ("gate.cli.backups:restore", "A backup put back whole, and what was erased since erased again."),
     "config": ("gate.cli.settings", "The configuration: show."),
+    "account": ("gate.cli.credentials:account", "Softphones: a new account, another password."),
+    "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: a new token."),
     "trunk-test": ("gate.cli.trunk_test", "Does a phone system obey a refusal, or does its next trunk ring?"),
     "edge": ("gate.cli.edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),

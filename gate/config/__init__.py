@@ -62,6 +62,11 @@ from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
+from gate.config.secrets import HASHES as HASHES
+from gate.config.secrets import half_digests as half_digests
+from gate.config.secrets import kept_password as kept_password
+from gate.config.secrets import kept_token as kept_token
 from gate.config.secrets import read_secret as read_secret
+from gate.config.secrets import token_hash as token_hash
 from gate.config.section import Section as Section
 from gate.config.siprec import Siprec as Siprec

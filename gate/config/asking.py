@@ -39,7 +39,7 @@ def _control(control: Control) -> Iterator[Fault]:
 def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
     tokens = readable.arrays.get("token", {})
     if control.http and not tokens:
-        yield Fault(("control", "http"), "nobody may ask there: add a [[token]]")
+        yield Fault(("control", "http"), "nobody may ask there: dialgate token add NAME --may marketing")
     callers = {each.username for each in readable.arrays.get("account", {}).values()}
     callers |= {each.name for each in readable.arrays.get("pbx", {}).values()}
     names: dict[str, int] = {}

@@ -40,7 +40,11 @@ def load(path: Path, *, secrets: bool = True, today: date | None = None) -> Conf
 
     Raises ``ConfigError`` with every fault of the file, one a line: ``FILE:LINE: KEY: what is wrong; what to do``.
     """
-    text = _text(path)
+    return judged(_text(path), path, secrets=secrets, today=today)
+
+
+def judged(text: str, path: Path, *, secrets: bool = True, today: date | None = None) -> Config:
+    """The configuration that ``text`` would be in ``path``; raises as ``load``."""
     data = _table(path, text)
     base = path.resolve().parent
     readable, faults = read(data)

@@ -48,7 +48,7 @@ from gate.config.schema import (
     Sip,
     Storage,
 )
-from gate.config.secrets import read_secret
+from gate.config.secrets import half_digests, read_secret, token_hash
 from gate.config.siprec import sessions_fault, siprec_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
@@ -183,20 +183,28 @@ def _sip(sip: Sip) -> Iterator[Fault]:
 
 
 def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
+    sip = readable.get("sip", Sip)
     for index, account in readable.arrays.get("account", {}).items():
-        yield from _secret(account.password_file, base, ("account", index, "password_file"))
+        place: Key = ("account", index, "password_file")
+        if faults := list(_secret(account.password_file, base, place)):
+            yield from faults
+        elif sip:
+            try:
+                half_digests(account.username, sip.realm, read_secret(base, account.password_file))
+            except ConfigError as error:
+                yield Fault(place, f"{error.message}; {error.hint}")
     for index, trunk in readable.arrays.get("trunk", {}).items():
         if trunk.password_file:
             yield from _secret(trunk.password_file, base, (*readable.key("trunk", index), "password_file"))
     emergency = readable.get("emergency", Emergency)
     if emergency and emergency.password_file:
         yield from _secret(emergency.password_file, base, ("emergency", "password_file"))
-    held: dict[str, int] = {}
+    held: dict[bytes, int] = {}
     for index, token in readable.arrays.get("token", {}).items():
         key: Key = ("token", index, "token_file")
         if faults := list(_secret(token.token_file, base, key, shortest=16)):
             yield from faults
-        elif (other := held.setdefault(read_secret(base, token.token_file), index)) != index:
+        elif (other := held.setdefault(token_hash(read_secret(base, token.token_file)), index)) != index:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:

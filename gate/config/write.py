@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
-from tomlkit.items import Table
+from tomlkit.items import AoT, Table
 
+from gate.config.load import judged
+from gate.durable import whole_file
 from gate.errors import UsageError
 
 FOLDERS = ("", "recordings", "registers", "prompts", "recipients", "checkpoints")
@@ -34,6 +38,13 @@ _GOODBYE = "Sorry, we cannot continue this call. Goodbye."
 Answers = Mapping[str, Any]
 """Section -> key -> value, and ``account`` -> a list of such; as the file would be read."""
 NO_ANSWERS: Answers = {}
+
+
+class Secret(NamedTuple):
+    """A file for one, relative to the configuration, and its first line."""
+
+    file: str
+    text: str
 
 
 def write_new(
@@ -184,6 +195,49 @@ def _spoken(example: bool, wavs: tuple[str, str]) -> Rows:
         ("text", text if example else "", "who calls, why, that it is recorded, how to opt out; no marketing"),
         ("goodbye_text", _GOODBYE, "played where recording fails"),
     )
+
+
+def add_caller(path: Path, array: str, values: Mapping[str, Any], secret: Secret) -> None:
+    """Add ``[[array]]`` with ``values`` to an existing configuration, and the file with its secret beside it.
+
+    The whole is judged as when it is read: where there is a fault nothing is changed. Both files belong to whom the
+    configuration does. Raises ``ConfigError`` and ``UsageError``.
+    """
+    whole = tomlkit.parse(path.read_text(encoding="utf-8"))
+    if array not in whole:
+        whole.add(tomlkit.nl())
+    aot = whole.setdefault(array, tomlkit.aot())
+    if not isinstance(aot, AoT):
+        raise UsageError(f"{path} has {array} in one line", hint=f"write each as a section [[{array}]] first")
+    aot.append(_table(tuple((key, value, "") for key, value in values.items())))
+    text = tomlkit.dumps(whole)
+    owner = path.stat()
+    place = path.parent / secret.file
+    with suppress(FileExistsError):
+        place.parent.mkdir(mode=0o700)
+        os.chown(place.parent, owner.st_uid, owner.st_gid)
+    try:
+        new_file(place, secret.text + "\n")
+    except FileExistsError:
+        raise UsageError(f"{place} exists", hint="take another name, or move it away") from None
+    try:
+        os.chown(place, owner.st_uid, owner.st_gid)
+        judged(text, path)
+        with whole_file(path, mode=stat.S_IMODE(owner.st_mode)) as file:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(text.encode())
+    except BaseException:
+        place.unlink()
+        raise
+
+
+def replace_secret(path: Path, file: str, text: str) -> None:
+    """Another secret in the file that the configuration in ``path`` names. Raises ``OSError``."""
+    place = path.parent / file
+    owner = place.stat()
+    with whole_file(place) as new:
+        os.fchown(new.fileno(), owner.st_uid, owner.st_gid)
+        new.write(text.encode() + b"\n")
 
 
 def amend(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:

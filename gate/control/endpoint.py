@@ -25,7 +25,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gate.config import Config, Token, read_secret
+from gate.config import Config, Token, kept_token, read_secret, token_hash
 from gate.control.asking import SAID, question, refused, told
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.faults import fault, status
@@ -61,7 +61,7 @@ class Late(ControlError):
 class Holder(NamedTuple):
     """Somebody with a token."""
 
-    secret: bytes
+    hash: bytes
     token: Token
 
 
@@ -74,7 +74,7 @@ async def endpoint(
     count: Count,
 ) -> BoundedServer:
     """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
-    holders = [Holder(read_secret(config.base, each.token_file).encode(), each) for each in config.token]
+    holders = [Holder(token_hash(read_secret(config.base, each.token_file)), each) for each in config.token]
     control = config.control
     host, _, port = control.http.rpartition(":")
     host = host.strip("[]")
@@ -241,7 +241,8 @@ def _token(asked: web.Request, holders: Sequence[Holder]) -> Token | None:
         except binascii.Error:
             return None
         name = user.decode("utf-8", "surrogateescape")
-    fitting = [each.token for each in holders if hmac.compare_digest(given, each.secret)]
+    hashed = kept_token(given.decode("utf-8", "surrogateescape")).encode()  # never what stands in a file as it is
+    fitting = [each.token for each in holders if hmac.compare_digest(hashed, each.hash)]
     if scheme.lower() == "bearer":
         return fitting[0] if fitting else None
     return next((each for each in fitting if each.name == name), None)

@@ -47,7 +47,7 @@ from gate.daemon.recorder_news import RecorderNews
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
-from gate.errors import ConfigError, GateError, RecorderError, StoreError
+from gate.errors import GateError, RecorderError, StoreError
 from gate.media.prompts import prepare
 from gate.media.prompts_in import prepare_in
 from gate.media.relay import RtpIoMedia
@@ -150,7 +150,7 @@ class GateProcess:
         return recorder
 
     def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
-        line = SipLine(self._config, self._media, self._secret_of, self._legs)
+        line = SipLine(self._config, self._media, partial(read_secret, self._config.base), self._legs)
         call_manager = CallManager(
             line=line,
             media=self._media,
@@ -225,18 +225,6 @@ class GateProcess:
             self._built.put(error)
         else:
             self._built.put(None)
-
-    def _secret_of(self, username: str) -> str:
-        base, emergency = self._config.base, self._config.emergency
-        for account in self._config.account:
-            if account.username == username:
-                return read_secret(base, account.password_file)
-        for trunk in self._config.trunk:
-            if username and username == trunk.username:
-                return read_secret(base, trunk.password_file)
-        if username and username == emergency.username:
-            return read_secret(base, emergency.password_file)
-        raise ConfigError(f"there is no password for {username!r}")
 
     def _stalled(self) -> bool:
         """The disk of the data folder does not answer. From any thread."""

@@ -8,7 +8,6 @@ right password came with, so that an answer cannot be used twice, and for wrong 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -21,7 +20,7 @@ from enum import Enum
 
 import structlog
 
-from gate.config import Account, Config, Pbx
+from gate.config import HASHES, Account, Config, Pbx, half_digests
 from gate.errors import ConfigError
 from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import pairs, uri_of, user_of
@@ -31,8 +30,6 @@ from gate.sip.peers import ProvenAddresses
 
 _log = structlog.get_logger("gate.sip")
 
-_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
-"""In the order offered: a phone takes the first that it knows (RFC 8760 2.3)."""
 _MD5_ALONE = re.compile(r"baresip v[0-2]\.")
 """User-Agents of phones that give up where they are offered SHA-256 beside MD5 instead of passing it over (seen with
 baresip 1.1.0). An attacker who can rewrite User-Agent on the way could remove the offer as well."""
@@ -120,12 +117,11 @@ class Authenticator:
         self._registration_seconds = config.sip.registration_seconds
         self._accounts = {account.username: account for account in config.account}
         self._halves = {
-            (account.username, name): _hex(name, f"{account.username}:{self.realm}:{secret_of(account.username)}")
+            account.username: half_digests(account.username, self.realm, secret_of(account.password_file))
             for account in config.account
-            for name in _HASHES
         }
         self._digests = {
-            account.username: tuple(name for name in _HASHES if account.digest in ("both", name.lower()))
+            account.username: tuple(name for name in HASHES if account.digest in ("both", name.lower()))
             for account in config.account
         }
         self._decoy = secrets.token_hex(32)
@@ -163,7 +159,7 @@ class Authenticator:
     def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
         nonce = self._nonces.make(source[0])
-        allowed = self._digests.get(user_of(uri_of(request.get("from") or "")), _HASHES)
+        allowed = self._digests.get(user_of(uri_of(request.get("from") or "")), HASHES)
         tail = ", stale=true" if stale else ""
         old = _MD5_ALONE.match(request.get("user-agent") or "")
         return [
@@ -191,7 +187,7 @@ class Authenticator:
         return verdict, None
 
     def _check(self, request: SipMessage, given: dict[str, str], source: Address) -> tuple[AuthResult, Account | None]:
-        algorithm = next((name for name in _HASHES if name == given.get("algorithm", "MD5").upper()), None)
+        algorithm = next((name for name in HASHES if name == given.get("algorithm", "MD5").upper()), None)
         nonce, qop = given.get("nonce", ""), given.get("qop", "")
         if algorithm is None or qop not in ("", "auth") or (qop and not given.get("cnonce")):
             return AuthResult.CHALLENGE, None
@@ -204,7 +200,7 @@ class Authenticator:
         proven = self.proven.at(f"account:{name}", host)
         if self.proven.account_at(source) != f"account:{name}" and self.lockout.barred(name, host, proven=proven):
             return AuthResult.WRONG, None
-        half = self._halves[(account.username, algorithm)] if account else self._decoy
+        half = self._halves[account.username][algorithm] if account else self._decoy
         expected = digest(algorithm, half, request.method, given)
         right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode("utf-8", "replace"))
         if not (right and account):
@@ -238,7 +234,7 @@ def digest(algorithm: str, half: str, method: str, given: dict[str, str]) -> str
 
 
 def _hex(algorithm: str, text: str) -> str:
-    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+    return HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _same_target(said: str, requested: str) -> bool:

@@ -39,7 +39,7 @@ class SipLine:
     Args:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
         relay: makes SDP bodies the gate's own.
-        secret_of: password of an account's username, and of a trunk's; called once each, at the start.
+        secret_of: the secret that a ``password_file`` of the configuration names; called once each, at the start.
         book: where the legs of running calls are kept for the next start.
     """
 
@@ -52,8 +52,8 @@ class SipLine:
         self._streams = Streams(config, self._steps, self._receive, self._transport.flood_filter)
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
-        self._trunk_passwords = {each.name: secret_of(each.username) for each in config.trunk if each.username}
-        self._emergency_password = secret_of(config.emergency.username) if config.emergency.username else ""
+        self._trunk_passwords = {each.name: secret_of(each.password_file) for each in config.trunk if each.username}
+        self._emergency_password = secret_of(config.emergency.password_file) if config.emergency.username else ""
         self._events: LineEvents | None = None
         self._sessions: SessionEvents | None = None
         self._engine: Engine | None = None

@@ -167,7 +167,7 @@ def blocks(gate: Gatehouse) -> list[str]:
     """What the manual shows in code blocks, where the token's file lies as it says."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    secret = gate.folder / "secrets" / "dialler"
+    secret = gate.folder / "dialler.token"
     secret.touch(0o600)
     secret.write_text(TOKEN + "\n")
     return [block.text for block in page("http-api").blocks]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.config import Account, Pbx
+from gate.config import Account, Pbx, kept_password
 from gate.errors import ConfigError
 from gate.sip.auth import MAX_NONCES, Authenticator, AuthResult, Nonces, _hex, credentials, digest
 from gate.sip.message import parse
@@ -85,10 +85,14 @@ def offered(door, header):
     return [challenge(value)["algorithm"] for _, value in door.challenges(register(header), HERE)]
 
 
+@pytest.mark.parametrize(
+    "kept", ["open sesame", kept_password("alice", "dialgate", "open sesame")], ids=["clear", "hash"]
+)
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 @pytest.mark.parametrize("qop", [True, False])
 @pytest.mark.parametrize("header", ["Authorization", "Proxy-Authorization"])
-def test_the_right_password(door, algorithm, qop, header):
+def test_the_right_password(clock, kept, algorithm, qop, header):
+    door = Authenticator(config_for("127.0.0.1:9", accounts=(Account("alice", "x", PRESENTED),)), lambda _: kept, clock)
     line = authorization(
         asked(door, algorithm), "alice", "open sesame", "REGISTER", "sip:gate.invalid", qop=qop, header=header
     )

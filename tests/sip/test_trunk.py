@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gate.config import Account
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, config_for
 from tests.support.sip_peer import Callee, Peer, Phone, sdp
 from tests.support.waiting import until
 
@@ -50,7 +51,9 @@ def test_up_and_down(carrier, monkeypatch):
 )
 def test_registration_with_digest_and_renewal(carrier, code, asks, gives):
     options = {"username": "firm", "password_file": "x", "register": True}
-    with RunningLine(config_for(carrier.address, trunk_options=options), passwords={"firm": "pw"}) as running:
+    namesake = (Account("firm", "its own", PRESENTED),)
+    config = config_for(carrier.address, trunk_options=options, accounts=namesake)
+    with RunningLine(config, passwords={"x": "pw", "its own": "not for the carrier"}) as running:
         first = carrier.recv(only="REGISTER")
         assert "sip:firm@" in first.get("To")
         assert first.contact.startswith("sip:firm@127.0.0.1")

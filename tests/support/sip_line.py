@@ -274,9 +274,7 @@ class RunningLine:
     ) -> None:
         self.relay = PassThrough()
         self.call_manager = call_manager or ScriptedCallManager()
-        self.line = SipLine(
-            config, self.relay, lambda username: (passwords or {}).get(username, "secret"), a_leg_file()
-        )
+        self.line = SipLine(config, self.relay, lambda file: (passwords or {}).get(file, "secret"), a_leg_file())
         self.call_manager.line = self.line
         self.line.bind(self.call_manager, sessions)
         self.relay.later = self.line.post
