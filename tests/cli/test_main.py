@@ -30,6 +30,8 @@ DESIGNED = {
     "status": set(),
     "check": set(),
     "edge": {"config"},
+    "account": {"add", "password"},
+    "token": {"add"},
     "trunk-test": set(),
     "screen": set(),
     "register": {"import", "status"},
