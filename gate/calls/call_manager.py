@@ -76,6 +76,7 @@ class CallManager:
         recorder: Recorder,
         store: EvidenceStore,
         keys: KeyStoreDb,
+        retry_queue: RetryQueue,
         screener: Screener,
         settings: CallSettings,
         clock: Clock,
@@ -95,7 +96,8 @@ class CallManager:
         self._settings = settings
         self._clock, self._new_id = clock, new_id
         self._metrics = metrics
-        self._retry_queue = RetryQueue(store, line, self._check_drained, metrics.asked_before.inc)
+        self._retry_queue = retry_queue
+        retry_queue.on_settled.append(self._check_drained)
         self._refusals = RefusalCounts(self._retry_queue, clock, line)
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
         self._stalled = stalled or (lambda: store.stalled)
@@ -184,7 +186,7 @@ class CallManager:
 
     def calling_in(self, calling: CallingIn) -> None:
         """Somebody calls one of our numbers: answered, and nothing more before that is acknowledged."""
-        ids, now = (self.obstacle, self._new_id()), self._clock.now()
+        ids, now = (self.obstacle(), self._new_id()), self._clock.now()
         if session := self._calls_in.session(calling, self._sessions.values(), *ids, now):
             self._sessions[session.id] = session
             self._watch()
@@ -374,11 +376,6 @@ class CallManager:
         """How many calls are not over yet."""
         return len(self._sessions)
 
-    @property
-    def behind(self) -> int:
-        """How many groups of facts wait to be stored."""
-        return self._retry_queue.behind
-
     def drain(self, drained: Callable[[], None], seconds: float) -> None:
         """No new calls; running ones go on for ``seconds`` at most and then get their BYE.
 
@@ -404,11 +401,11 @@ class CallManager:
 
     # --- feeding the rules ------------------------------------------------------------------------------------------
 
-    @property
-    def obstacle(self) -> Reason | None:
-        """What forbids every call now, whoever dials it. Line thread only: there, what the store said so far is
-        known."""
-        return self._obstacles.to_all
+    def obstacle(self, number: str = "") -> Reason | None:
+        """What forbids a call to this number now (E.164; empty: every call), whoever dials it. Line thread only: there,
+        what the store has answered so far is known."""
+        objects = self._retry_queue.may_object(number)
+        return self._obstacles.to_all or (Reason.EVIDENCE_UNAVAILABLE if objects else None)
 
     @property
     def unready(self) -> list[str]:
@@ -445,7 +442,7 @@ class CallManager:
             return
         session.decision = decision
         # Perhaps an objection waits, of which the decision knew nothing.
-        if decision.allowed and (self._retry_queue.behind or self._retry_queue.objects(decision.number)):
+        if decision.allowed and self._retry_queue.may_object(decision.number):
             self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
@@ -474,7 +471,7 @@ class CallManager:
         if decision is None or error is not None:
             log.error("no_evidence_no_call", call=session.id, error=str(error))
             self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
-        elif obstacle := self._obstacles.to_all if decision.allowed else decision.reason:
+        elif obstacle := self.obstacle(session.number) if decision.allowed else decision.reason:
             log.warning("not_dialled_again", call=session.id, trunk=session.dials[0], reason=obstacle.value)
             self._tell(session, Stop(obstacle.value))
         else:

@@ -84,8 +84,8 @@ class RecordingSessions:
 
     def __init__(
         self, *, config: Config, line: SessionLine, media: Media, recorder: Recorder, store: EvidenceStore,
-        keys: KeyStoreDb, screener: Screener, clock: Clock, new_id: Callable[[], str], metrics: Metrics,
-        mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
+        keys: KeyStoreDb, retry_queue: RetryQueue, screener: Screener, clock: Clock, new_id: Callable[[], str],
+        metrics: Metrics, mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         """``mend`` and ``stalled`` as in ``CallManager``."""
         self._stalled = stalled
@@ -96,7 +96,8 @@ class RecordingSessions:
         self._line, self._media, self._recorder = line, media, recorder
         self._store, self._keys, self._screener = store, keys, screener
         self._clock, self._new_id, self._metrics, self._mend = clock, new_id, metrics, mend
-        self._retry_queue = RetryQueue(store, line, self._check_stopped)
+        self._retry_queue = retry_queue
+        retry_queue.on_settled.append(self._check_stopped)
         self._sessions: dict[str, Session] = {}
         self._stopped: Callable[[], None] | None = None
         self.stopping = False
@@ -106,11 +107,6 @@ class RecordingSessions:
     def active(self) -> int:
         """How many go on."""
         return sum(not each.cause for each in self._sessions.values())
-
-    @property
-    def behind(self) -> int:
-        """How many groups of facts wait to be stored."""
-        return self._retry_queue.behind
 
     # --- setting up ---------------------------------------------------------------------------------------------------
 
@@ -126,7 +122,7 @@ class RecordingSessions:
             self._end(session, "too_many_sessions")
         elif not self._recorder.available():
             self._end(session, "recorder_unavailable")
-        elif self._stalled():
+        elif self._retry_queue.behind or self._stalled():
             self._end(session, "evidence_unavailable")
         else:
             self._store.submit(

@@ -12,6 +12,7 @@ from gate.calls.objecting import last_word
 from gate.core.facts.calls import Decision
 from gate.core.facts.gate import NotKept
 from gate.core.facts.lists import Objection
+from gate.core.terms import Reason
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
 from gate.store import questions
@@ -51,21 +52,16 @@ def _append_all(
 
 
 class RetryQueue:
-    """Keeps facts in the store from the line thread, where nothing may wait."""
+    """Keeps facts in the store from the line thread, where nothing may wait. The gate has one: what waits in it forbids
+    new calls and holds back those that are about to be connected, for it may be an objection."""
 
-    def __init__(
-        self,
-        store: EvidenceStore,
-        loop: Loop,
-        settled: Callable[[], None] = lambda: None,
-        asked_before: Callable[[], None] = lambda: None,
-    ) -> None:
-        """``settled`` is called whenever the last fact that was to be kept is; ``asked_before`` of each call that
-        a phone system had asked about."""
+    def __init__(self, store: EvidenceStore, loop: Loop, asked_before: Callable[[], None] = lambda: None) -> None:
+        """``asked_before`` is called of each call that a phone system had asked about."""
         self._asked_before = asked_before
         self._store = store
         self._loop = loop
-        self._tell_settled = settled
+        self.on_settled: list[Callable[[], None]] = []
+        """Called whenever the last fact that was to be kept is."""
         self._numbers = count()
         self._going = 0
         self._behind: set[int] = set()
@@ -83,9 +79,10 @@ class RetryQueue:
         """How many groups of facts wait to be stored."""
         return len(self._behind)
 
-    def objects(self, number: str) -> bool:
-        """True where an objection of this number is on its way to the store: it holds already."""
-        return self._objecting[number] > 0
+    def may_object(self, number: str) -> bool:
+        """True where an objection of this number may be on its way to the store: it holds already, and no decision so
+        far knows of it."""
+        return bool(self._behind) or number in self._objecting
 
     @property
     def settled(self) -> bool:
@@ -101,22 +98,38 @@ class RetryQueue:
     ) -> None:
         """Keep facts in one transaction, for evidence that something waits for.
 
-        ``done`` tells, on the line thread, whether they are durable; ``TakenBack`` where ``unless`` says why not. What
-        has ``happened`` is kept all the same, and ``TakenBack`` told.
+        ``done`` is called on the line thread: with None once they are durable, with ``TakenBack`` where ``unless`` says
+        why they may not be kept, else with the store's error. Who may be taken back comes after every objection that
+        was made before the answer: while facts wait for room that is ``evidence_unavailable``, and ``unless`` is asked
+        again behind an objection on its way. What has ``happened`` is kept in any case, and ``TakenBack`` given.
         """
-
-        def stored(why: str | None, error: Exception | None) -> None:
-            told = error or (TakenBack(why) if why else None)
-
-            def tell() -> None:
-                self._objecting.subtract(objecting)
-                done(told)
-
-            self._loop.post(tell)
-
         objecting = [str(fact.body.number) for fact in facts if isinstance(fact.body, Objection)]
+
+        def answered(why: str | None, error: Exception | None) -> None:
+            self._loop.post(lambda: answer(why, error))
+
+        def answer(why: str | None, error: Exception | None) -> None:
+            while objecting:
+                self._kept_objection(objecting.pop())
+            if error is None and not why and unless is not None:
+                if self._behind:
+                    why = Reason.EVIDENCE_UNAVAILABLE.value
+                elif self._objecting:
+                    self._store.submit(unless, answered)
+                    return
+            done(error or (TakenBack(why) if why else None))
+
+        if unless is not None and self._behind and not happened:
+            self._loop.post(lambda: done(TakenBack(Reason.EVIDENCE_UNAVAILABLE.value)))
+            return
         self._objecting.update(objecting)
-        self._store.submit(_append_all(facts, self._asked_before, unless, happened), stored)
+        self._store.submit(_append_all(facts, self._asked_before, unless, happened), answered)
+
+    def _kept_objection(self, number: str) -> None:
+        """Kept, or waiting among those that are behind."""
+        self._objecting[number] -= 1
+        if not self._objecting[number]:
+            del self._objecting[number]
 
     def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the
@@ -144,7 +157,8 @@ class RetryQueue:
                     then()
                 self._behind.discard(number)
             if self.settled:
-                self._tell_settled()
+                for settled in self.on_settled:
+                    settled()
 
         self._going += 1
         self.attempt(facts, done)

@@ -66,10 +66,10 @@ class AtLine:
         """What each account and PBX uses of what it may."""
         return self.ask(lambda: self._call_manager.usage(self._clock.now()))
 
-    def obstacle(self) -> Reason | None:
-        """What forbids every call now; a line that does not answer lets nobody be called."""
+    def obstacle(self, number: str = "") -> Reason | None:
+        """As ``CallManager.obstacle``; a line that does not answer lets nobody be called."""
         try:
-            return self.ask(lambda: self._call_manager.obstacle)
+            return self.ask(lambda: self._call_manager.obstacle(number))
         except GateError:
             return Reason.EVIDENCE_UNAVAILABLE
 

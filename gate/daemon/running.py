@@ -28,6 +28,7 @@ from gate.calls.live import LiveView
 from gate.calls.metrics import Metrics
 from gate.calls.reconcile import Reconciler
 from gate.calls.recording_sessions import RecordingSessions
+from gate.calls.retry_queue import RetryQueue
 from gate.clock import SystemClock
 from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
@@ -151,12 +152,14 @@ class GateProcess:
 
     def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
         line = SipLine(self._config, self._media, partial(read_secret, self._config.base), self._legs)
+        self._retry_queue = RetryQueue(self._folder.store, line, self._metrics.asked_before.inc)
         call_manager = CallManager(
             line=line,
             media=self._media,
             recorder=self._recorder,
             store=self._folder.store,
             keys=self._folder.keys,
+            retry_queue=self._retry_queue,
             screener=self._folder.screener,
             settings=CallSettings.of(self._config, self._announcement_sha256, self._prompts_in.identities),
             clock=self._folder.clock,
@@ -173,6 +176,7 @@ class GateProcess:
             recorder=self._recorder,
             store=self._folder.store,
             keys=self._folder.keys,
+            retry_queue=self._retry_queue,
             screener=self._folder.screener,
             clock=self._folder.clock,
             new_id=new_id,
@@ -263,7 +267,7 @@ class GateProcess:
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
-            if behind := self._call_manager.behind + self._sessions.behind:
+            if behind := self._retry_queue.behind:
                 log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
             self._note(GateStopped())
         finally:

@@ -11,7 +11,7 @@ from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 
 
-def _no_obstacle() -> None:
+def _no_obstacle(_number: str = "") -> None:
     return None
 
 
@@ -31,8 +31,9 @@ def _no_limit(_asked_by: str) -> tuple[None, bool]:
 class RunningGate:
     """As it stands: no gate runs, and the data folder is opened by a command."""
 
-    obstacle: Callable[[], Reason | None] = _no_obstacle
-    """What forbids every call now: the gate stops, or an objection may be among the facts that wait for room."""
+    obstacle: Callable[[str], Reason | None] = _no_obstacle
+    """What forbids a call to this number now (E.164; empty: every call): the gate stops, or an objection of it may be
+    on its way to the store."""
     keep: Callable[[Fact, str], None] | None = None
     """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
     calls: Callable[[], list[dict[str, Any]]] = list

@@ -80,13 +80,13 @@ def test_on_a_full_disk_it_goes_out_and_is_written_down_when_there_is_room(play:
     play.call_manager.hung_up("call", "caller")
     play.pass_time(1)
     assert play.kinds() == []
-    assert play.call_manager.behind == 3
+    assert play.retry_queue.behind == 3
     play.attempt(NUMBER, call_id="other")
     assert play.told()[-1] == "refuse evidence_unavailable"
     room()
     play.pass_time(1.1)
     assert play.kinds("call") == ["decision", "answered", "connected", "ended"]
-    assert play.call_manager.behind == 0
+    assert play.retry_queue.behind == 0
     (fact,) = play.store.call(lambda tx: tx.query("SELECT at, body FROM facts WHERE subject = 'call' LIMIT 1"))
     assert fact["at"].startswith("2026-03-03T11:00:00")  # when it was asked for, not when it found room
     assert json.loads(fact["body"])["source"] == "127.0.0.1:5062"

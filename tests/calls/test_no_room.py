@@ -14,7 +14,7 @@ import pytest
 
 from gate.calls.refusal_counts import LEAVES_OF_HELP
 from gate.calls.retry_queue import RetryQueue
-from gate.core.terms import Reason
+from gate.core.terms import Purpose, Reason
 from gate.errors import StoreError
 from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.operation import Caller
@@ -45,6 +45,30 @@ class Disk:
 @pytest.fixture
 def disk(play: Play) -> Disk:
     return Disk(play)
+
+
+class Stall:
+    """A disk that does not answer, while ``on``: what is asked of the store waits."""
+
+    def __init__(self, play: Play) -> None:
+        self.on = self.known = False
+        self._submit, self._waiting = play.store.submit, list[Any]()
+        play.store.submit = self.submit  # type: ignore[method-assign]
+        play.call_manager._stalled = play.call_manager._obstacles._stalled = lambda: self.known
+
+    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
+        self._waiting.append((work, done))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """In order, as far as it answers."""
+        while self._waiting and not self.on:
+            self._submit(*self._waiting.pop(0))
+
+
+@pytest.fixture
+def stall(play: Play) -> Stall:
+    return Stall(play)
 
 
 def test_nobody_is_called_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
@@ -107,13 +131,86 @@ def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: 
     for timer in [timer for timer in play.stage.timers if timer.live and timer.due <= play.clock.time]:
         timer.live = False
         timer.step()
-    assert play.call_manager.behind == 1
+    assert play.retry_queue.behind == 1
     slow.set()
     play.settle()
     assert play.told() == ["refuse evidence_unavailable", "forget"]
     play.pass_time(2)
     assert play.kinds()[-3:] == ["decision", "objection", "ended"]
-    assert play.call_manager.behind == 0
+    assert play.retry_queue.behind == 0
+
+
+def announced_twice(play: Play) -> None:
+    """Two calls to one number: one is a talk, and the announcement of the other, ``next``, still plays."""
+    play.talk()
+    play.attempt(call_id="next", claimed_by="account:bob")
+    play.call_manager.answered("next", "PCMU")
+    play.settle()
+    play.told()
+
+
+def test_a_call_is_not_connected_while_an_objection_of_its_number_waits_for_room(play: Play, disk: Disk) -> None:
+    announced_twice(play)
+    disk.full = True
+    play.call_manager.digit("call", "callee", "9")
+    play.settle()
+    disk.full = False  # there is room again, and the objection is not tried again yet
+    play.over("announcement")
+    assert not {"join", "connect"} & set(play.told())
+    assert "connected" not in play.kinds("next")
+    play.pass_time(2)
+    assert "objection" in play.kinds()
+    play.over("goodbye")
+    row = play.call("next")
+    assert (row["ended_by"], row["cause"], row["bridged"]) == ("gate", "evidence_unavailable", 0)
+
+
+def test_nor_while_the_objection_is_on_its_way_behind_the_connection(play: Play, stall: Stall) -> None:
+    announced_twice(play)
+    stall.on = True
+    play.stage.waiting["announcement"](Played(completed=True, as_told=True))
+    play.run()
+    play.call_manager.digit("call", "callee", "9")
+    play.run()
+    stall.on = False
+    stall.go_on()
+    play.settle()
+    assert not {"join", "connect"} & set(play.told())
+    play.over("goodbye")
+    assert (play.call("next")["cause"], play.call("next")["bridged"]) == ("objected", 0)
+
+
+def test_a_service_call_is_connected_once_the_objection_that_does_not_stop_it_is_kept(play: Play, stall: Stall) -> None:
+    play.talk()
+    play.attempt(call_id="next", claimed_by="account:bob", purpose=Purpose.SERVICE)
+    play.call_manager.answered("next", "PCMU")
+    play.settle()
+    play.told()
+    stall.on = True
+    play.stage.waiting["announcement"](Played(completed=True, as_told=True))
+    play.run()
+    play.call_manager.digit("call", "callee", "9")
+    play.run()
+    assert "join" not in play.told()
+    stall.on = False
+    stall.go_on()
+    play.settle()
+    assert "join" in play.told()
+    assert play.kinds().index("objection") > play.kinds().index("connected")
+
+
+def test_the_next_trunk_rings_nobody_whose_objection_is_on_its_way(play: Play, stall: Stall) -> None:
+    play.talk()
+    play.attempt(call_id="next", claimed_by="account:bob")
+    play.told()
+    stall.on = True
+    play.call_manager.dialling_again("next", "second", "503")
+    play.call_manager.digit("call", "callee", "9")
+    play.run()
+    stall.on = False
+    stall.go_on()
+    play.settle()
+    assert play.told() == ["hang up evidence_unavailable", "forget"]
 
 
 def asking(play: Play, gate: RunningGate, times: int = 9) -> Callable[[str], Decided]:
@@ -133,7 +230,7 @@ def asking(play: Play, gate: RunningGate, times: int = 9) -> Callable[[str], Dec
 
 
 def test_who_asks_is_told_no_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
-    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep))
+    ask = asking(play, RunningGate(play.call_manager.obstacle, play.call_manager.keep))
     assert ask(NUMBER).verdict == "allow"
     play.talk()
     disk.full = True
@@ -147,7 +244,7 @@ def test_who_asks_is_told_no_while_an_objection_waits_for_room(play: Play, disk:
 
 def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Play) -> None:
     seen = iter([None, Reason.EVIDENCE_UNAVAILABLE])
-    ask = asking(play, RunningGate(lambda: next(seen)))
+    ask = asking(play, RunningGate(lambda number: next(seen)))
     answer = ask(NUMBER)
     assert (answer.verdict, answer.reason) == ("block", "evidence_unavailable")
     kept = [json.loads(row["body"]) for row in play.store.call(lambda tx: tx.query("SELECT body FROM facts"))]
@@ -155,10 +252,28 @@ def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Pla
     assert answer.decision_id == "asked1"
 
 
+def test_who_asks_is_told_no_while_an_objection_is_on_its_way(play: Play, stall: Stall) -> None:
+    play.talk()
+    kept = play.store.call
+
+    def objected(work: Callable[..., Any]) -> Any:
+        """The callee presses 9 while the decision is made, and it is on its way when that is answered."""
+        decision = kept(work)
+        play.store.call = kept  # type: ignore[method-assign]
+        stall.on = True
+        play.call_manager.digit("call", "callee", "9")
+        stall.on = False
+        return decision
+
+    ask = asking(play, RunningGate(play.call_manager.obstacle, play.call_manager.keep))
+    play.store.call = objected  # type: ignore[method-assign]
+    assert ask(NUMBER).reason == "evidence_unavailable"
+
+
 def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tmp_path: Path) -> None:
     play = Play(tmp_path, emergency=frozenset({"999"}))
     disk = Disk(play)
-    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep))
+    ask = asking(play, RunningGate(play.call_manager.obstacle, play.call_manager.keep))
     disk.full = True
     assert ask("999").reason == "emergency_call"
     play.settle()
@@ -171,7 +286,7 @@ def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tm
 
 def test_law_3_5_questions_for_help_without_end_are_all_answered_and_fill_no_log(tmp_path: Path) -> None:
     play = Play(tmp_path, emergency=frozenset({"999"}))
-    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep), 500)
+    ask = asking(play, RunningGate(play.call_manager.obstacle, play.call_manager.keep), 500)
     assert {ask("999").reason for _ in range(500)} == {"emergency_call"}
     play.settle()
     assert play.kinds() == ["decision"] * LEAVES_OF_HELP
@@ -219,10 +334,10 @@ def test_stopping_waits_for_room(play: Play, disk: Disk) -> None:
     drained: list[bool] = []
     play.call_manager.drain(lambda: drained.append(True), 5)
     play.pass_time(3)
-    assert (drained, play.call_manager.behind) == ([], 2)
+    assert (drained, play.retry_queue.behind) == ([], 2)
     disk.full = False
     play.pass_time(2)
-    assert (drained, play.call_manager.behind) == ([True], 0)
+    assert (drained, play.retry_queue.behind) == ([True], 0)
     assert play.kinds()[-2:] == ["recording_closed", "ended"]
 
 
@@ -249,7 +364,8 @@ def test_hanging_up_while_the_connection_is_made_durable_leaves_no_recording_ope
 
 def test_a_fact_that_cannot_be_written_does_not_keep_the_others_waiting(play: Play) -> None:
     settled: list[bool] = []
-    queue = RetryQueue(play.store, play.stage, lambda: settled.append(True))
+    queue = RetryQueue(play.store, play.stage)
+    queue.on_settled.append(lambda: settled.append(True))
     good = Fact(kind="ended", subject="call", at=NOW, actor="gate", body={"by": "caller"})
     bad = Fact(kind="objection", subject=NUMBER, at=NOW, actor="callee", body={"number": NUMBER})
     queue.keep(good, bad)
@@ -268,30 +384,6 @@ def test_the_journal_of_legs_is_told_when_the_log_has_it_and_no_sooner(play: Pla
     disk.full = False
     play.pass_time(2)
     assert kept == [True]
-
-
-class Stall:
-    """A disk that does not answer, while ``on``: what is asked of the store waits."""
-
-    def __init__(self, play: Play) -> None:
-        self.on = self.known = False
-        self._submit, self._waiting = play.store.submit, list[Any]()
-        play.store.submit = self.submit  # type: ignore[method-assign]
-        play.call_manager._stalled = play.call_manager._obstacles._stalled = lambda: self.known
-
-    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
-        self._waiting.append((work, done))
-        self.go_on()
-
-    def go_on(self) -> None:
-        """In order, as far as it answers."""
-        while self._waiting and not self.on:
-            self._submit(*self._waiting.pop(0))
-
-
-@pytest.fixture
-def stall(play: Play) -> Stall:
-    return Stall(play)
 
 
 def test_a_call_that_waits_for_a_stalled_disk_is_refused_and_the_next_at_once(play: Play, stall: Stall) -> None:

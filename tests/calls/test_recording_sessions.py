@@ -49,7 +49,8 @@ class Sessions(Play):
         ids = iter(f"noted{number}" for number in range(99))
         self.sessions = RecordingSessions(
             config=Config(firm=firm, trunk=(Trunk("192.0.2.1:5060"),), siprec=clients), line=stage,
-            media=stage, recorder=stage, store=self.store, keys=stage, screener=self.screener, clock=self.clock,
+            media=stage, recorder=stage, store=self.store, keys=stage, retry_queue=self.retry_queue,
+            screener=self.screener, clock=self.clock,
             new_id=lambda: next(ids), metrics=self.metrics,
             mend=lambda recording_id, talked: self.mended.append(recording_id),
         )  # fmt: skip
@@ -327,3 +328,26 @@ def test_a_session_has_an_end(play: Sessions) -> None:
     play.told()
     play.pass_time(7200)
     assert play.told() == ["hang up time_limit", "close recording"]
+
+
+def test_nobody_is_called_or_recorded_anew_while_the_end_of_a_session_waits_for_room(play: Sessions) -> None:
+    """One queue for all evidence: what of it waits, nobody knows before it is kept."""
+    play.ask()
+    play.taken()
+    submit = play.store.submit
+
+    def full(work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
+        done(None, StoreError("disk full"))
+
+    play.store.submit = full  # type: ignore[method-assign]
+    play.sessions.over("s1", "hung_up")
+    play.settle()
+    play.store.submit = submit  # type: ignore[method-assign]
+    play.told()
+    play.attempt(call_id="new")
+    play.ask("s2")
+    assert play.told() == ["refuse evidence_unavailable", "hang up evidence_unavailable"]
+    play.pass_time(2)
+    assert [kind for kind, _ in play.facts("s1")] == ["recording_opened", "recording_closed"]
+    play.attempt(call_id="newer")
+    assert play.told()[-1].startswith("invite")

@@ -19,6 +19,7 @@ from gate.calls.call_manager import CallManager
 from gate.calls.call_settings import CallSettings
 from gate.calls.metrics import Metrics
 from gate.calls.receipts import ReceiptSettings
+from gate.calls.retry_queue import RetryQueue
 from gate.calls.screener import Screener
 from gate.core.allowances import Allowance
 from gate.core.call_words import Policy
@@ -254,12 +255,14 @@ class Play:
         self.metrics = Metrics()
         ids = (f"id{number}" for number in itertools.count())
         stage: Any = self.stage
+        self.retry_queue = RetryQueue(self.store, stage, self.metrics.asked_before.inc)
         self.call_manager = CallManager(
             line=stage,
             media=stage,
             recorder=stage,
             store=self.store,
             keys=stage,
+            retry_queue=self.retry_queue,
             screener=Screener(Registers(), rules),
             settings=CallSettings(
                 policy or Policy(),
@@ -314,12 +317,16 @@ class Play:
         """Until the store has committed and the line thread has nothing to do."""
         while True:
             self.store.call(lambda tx: None)
-            ran = False
-            while not self.stage.steps.empty():
-                self.stage.steps.get()()
-                ran = True
-            if not ran:
+            if not self.run():
                 return
+
+    def run(self) -> bool:
+        """The line thread does what it has to do, and waits for no store; False where that is nothing."""
+        ran = False
+        while not self.stage.steps.empty():
+            self.stage.steps.get()()
+            ran = True
+        return ran
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock, firing what is due."""

@@ -119,8 +119,8 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     limit, leaf = folder.gate.question(asked_by)
     if limit is not None and not leaf:  # nobody fills the log: it is counted
         raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
-    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle() or limit or claim, origin)
-    if decision.allowed and (obstacle := folder.gate.obstacle()):
+    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle("") or limit or claim, origin)
+    if decision.allowed and (obstacle := folder.gate.obstacle(decision.number)):
         # It was made without what the line still has to tell: another leaf takes it back.
         decision_id = folder.new_id()
         decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
