@@ -264,7 +264,12 @@ def test_files_and_names_of_the_code_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "most"), [("A refused call, file by file", 10), ("An operation, from the key to the row", 8)]
+    ("title", "most"),
+    [
+        ("A refused call, file by file", 10),
+        ("An operation, from the key to the row", 8),
+        ("An erasure, file by file", 12),
+    ],
 )
 def test_few_files_are_opened_to_understand_one_thing(title: str, most: int) -> None:
     text = document(ROOT / ".github" / "CONTRIBUTING.md").text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]

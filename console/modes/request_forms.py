@@ -20,6 +20,7 @@ from gate.core.days import HOW, day_of, time_of_day
 from gate.core.request_steps import Act, FieldKind, FormField, Step
 from gate.core.spans import AROUND, length_of, span
 from gate.errors import UsageError
+from gate.operations.erasure.asked import CarryOut
 from gate.operations.operation import Request
 from gate.operations.requests.course import (
     Acknowledge,
@@ -32,7 +33,6 @@ from gate.operations.requests.course import (
     VerifyIdentity,
     Withdraw,
 )
-from gate.operations.requests.erasure import CarryOut
 from gate.operations.requests.letters import WriteLetter
 from gate.operations.requests.opening import Open
 from gate.operations.requests.rectifying import Rectify

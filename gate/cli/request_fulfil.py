@@ -23,8 +23,8 @@ from gate.core.request_words import Asks, LetterKind, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
+from gate.operations.erasure.asked import Carried, CarryOut
 from gate.operations.requests.course import Told
-from gate.operations.requests.erasure import Carried, CarryOut
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
 

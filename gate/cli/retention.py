@@ -13,8 +13,8 @@ from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.cli.values import Day
 from gate.errors import UsageError
+from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
-from gate.operations.retention.terms import RetentionTermsShow, RetentionTermsSweep
 
 
 @click.group("retention")

@@ -6,7 +6,7 @@
 - ``catalogue``    all of them, by name and by request
 - ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them
 - ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),
-  ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
+  ``erasure``, ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
 - ``ingest``       recordings that other systems made
 - ``receipts``     receipts of callees, by their code and for the firm's page
 - ``backup``       what is given out for a backup

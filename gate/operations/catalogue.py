@@ -10,6 +10,7 @@ from gate.operations.audit import checkpoints, exported_parts, exporting, leaves
 from gate.operations.backup import backup
 from gate.operations.calls import calls, pausing, recordings, screening
 from gate.operations.contacts import crm_import, forecast, forgetting, pages, rescreening, screening_log
+from gate.operations.erasure import asked, terms
 from gate.operations.ingest import ingesting
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
@@ -21,7 +22,6 @@ from gate.operations.reports import article30, month
 from gate.operations.requests import (
     contents,
     course,
-    erasure,
     letters,
     listing,
     opening,
@@ -29,11 +29,12 @@ from gate.operations.requests import (
     rectifying,
     searching,
 )
-from gate.operations.retention import holds, schedule, terms
+from gate.operations.retention import holds, schedule
 from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     article30,
+    asked,
     backup,
     calls,
     checkpoints,
@@ -42,7 +43,6 @@ _MODULES: Final = (
     course,
     crm_import,
     dropping,
-    erasure,
     exported_parts,
     exporting,
     forecast,

@@ -24,10 +24,10 @@ from gate.operations.audit.signed_log import SignedLog
 from gate.operations.audit.verifying import too_many
 from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.memory.place import SecondPlace
 from gate.operations.receipts.guesses import Guesses
 from gate.operations.registers.importing import cancellations
-from gate.operations.retention.terms import TermSweep
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
@@ -40,10 +40,10 @@ from gate.vault.keystore import KeyStoreDb
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
     from gate.operations.contacts.rescreening import Contacts
+    from gate.operations.erasure.eraser import Eraser
     from gate.operations.ingest.ingesting import Ingests
     from gate.operations.operation import Operation
     from gate.operations.proposals import Proposals
-    from gate.operations.requests.erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
 
@@ -166,11 +166,11 @@ class DataFolder:
         return Bundles(self.config.data, own_process=self.gate is not NO_GATE)
 
     @cached_property
-    def request_eraser(self) -> RequestEraser:
+    def request_eraser(self) -> Eraser:
         """Erasures that people ask for."""
-        from gate.operations.requests.erasing import RequestEraser
+        from gate.operations.erasure.eraser import Eraser
 
-        return RequestEraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
+        return Eraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
 
     @cached_property
     def guesses(self) -> Guesses:

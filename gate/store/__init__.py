@@ -14,13 +14,12 @@
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
 - ``recipients``   recipients on the terms of their newest facts: to whom something may be sealed
 - ``proving``      facts as they lie in the tree, for proofs
-- ``requests``     what is held of a person, found by number or time, and its erasure; ``handed_out``: to whom
-                   it went; ``transfers``: who else is heard in a call; ``said``: what people wrote about one
+- ``requests``     what is held of a person, found by number or time; ``handed_out``: to whom it went;
+                   ``transfers``: who else is heard in a call
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``slices``       a period of the log with its proofs, for a bundle
 - ``tree``         the Merkle tree as it is kept; the check at the start
-- ``terms``        what is personal beside recordings, past its term
-- ``erasure``      facts emptied, their leaves kept
+- ``erasure``      what goes with a call, a record, a person or a term; facts emptied, their leaves kept
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
 - ``shape``        the tables as they are, compared with what the migrations make
 - ``legs``         ``LegFile``: the legs of running calls, for the start after a crash

@@ -1,35 +1,58 @@
-"""Facts emptied, their leaves kept: a commitment without its salt and value says nothing.
+"""What an erasure empties: the leaves that go with a call, a record, a person or a term, and the emptying itself.
 
 The body and the salt of a fact go, and the personal columns of what was derived from it; its leaf stays and so does the
-log. What may be erased, and why, is not decided here. An erasure is itself a fact, of kind ``facts_erased``, that names
+log: a commitment without its salt and value says nothing. An erasure is itself a fact, ``facts_erased``, that names
 the leaves: without one, ``gate.audit`` reports an empty body as tampering. Nothing but that fact would show that what
 stays was changed afterwards. So it commits, in ``stays`` by table and row, to the columns that rested on the emptied
-facts and are not personal (``gate.core.evidence.remnant``), and says in ``filed`` which call an emptied fact speaks of,
-by its leaf.
+facts and are not personal (``gate.core.evidence.remnant``), and names in ``filed`` the call of an emptied fact.
+
+What goes with what follows from the marks of the kinds (``gate.core.facts.derived``); who may erase what, and why, is
+decided in ``gate.operations.erasure``. What people wrote about calls and contacts, where a name may stand, goes with
+what it was written about; who did it, and when, stays with the leaf. Why a recording was taken is kept, as it says who
+got it, unless it names the person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
 
-from gate.core.evidence import remnant
-from gate.core.facts.derived import OF_CALL
-from gate.core.facts.retention import FactsErased
+from gate.core.evidence import remnant, stamp
+from gate.core.facts import derived
+from gate.core.facts.derived import ALONE, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL, WITH_CALL
+from gate.core.facts.lists import Objection
+from gate.core.facts.recordings import Exported
+from gate.core.facts.requests import Rectification
+from gate.core.facts.retention import FactsErased, Hold, NumberShown
+from gate.store import contacts
 from gate.store.fold import Table
-from gate.store.projections import TOUCHED
+from gate.store.projections import HOLDS, REQUESTS, TOUCHED
+from gate.store.queries import Source, facts_of, marks, slices
+from gate.store.requests import ending_in
 from gate.store.transaction import StoreTransaction
+from gate.types import Row
+
+# --- emptied ------------------------------------------------------------------------------------------------------
+
+
+def empty(
+    tx: StoreTransaction, leaves: Collection[int], *, subject: str, at: datetime, actor: str, basis: str, what: str
+) -> int:
+    """Empty these facts; returns how many were. Where there is nothing to erase no fact is kept: an erasure that is
+    carried out again adds nothing to the log."""
+    there: list[int] = []
+    for part in slices(sorted(set(leaves))):
+        sql = f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({marks(part)})"  # noqa: S608
+        there += [row["leaf_index"] for row in tx.query(sql, part)]
+    if there:
+        erase_facts(tx, there, subject=subject, at=at, actor=actor, basis=basis, what=what)
+    return len(there)
 
 
 def erase_facts(
-    tx: StoreTransaction,
-    leaves: Iterable[int],
-    *,
-    subject: str,
-    at: datetime,
-    actor: str,
-    basis: str,
-    what: str,
+    tx: StoreTransaction, leaves: Iterable[int], *, subject: str, at: datetime, actor: str, basis: str, what: str
 ) -> int:
     """Empty these facts and the personal columns that rest on them, and append the fact that says so.
 
@@ -56,7 +79,8 @@ def erase_facts(
                     left.update(table.stays(row["kind"]))
     stays: dict[str, dict[str, str]] = {}
     for (name, key), (table, columns, left) in rests.items():
-        _empty(tx, table, key, columns.intersection(table.personal))
+        if changes := ", ".join(f"{each} = NULL" for each in sorted(columns.intersection(table.personal))):
+            tx.write(f"UPDATE {name} SET {changes} WHERE {table.key} = ?", [key])  # noqa: S608 - names are code's
         if left:
             sql = f"SELECT {', '.join(sorted(left))} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
             for row in tx.query(sql, [key]):
@@ -65,7 +89,236 @@ def erase_facts(
     return tx.append(body.fact(subject, at, actor))
 
 
-def _empty(tx: StoreTransaction, table: Table, key: str, columns: set[str]) -> None:
-    if columns:
-        changes = ", ".join(f"{name} = NULL" for name in sorted(columns))
-        tx.write(f"UPDATE {table.name} SET {changes} WHERE {table.key} = ?", [key])  # noqa: S608 - names are code's
+# --- with a call --------------------------------------------------------------------------------------------------
+
+_ABOUT_CALLS: Final = (
+    f"SELECT leaf_index FROM facts WHERE kind = '{NumberShown.kind}' AND body IS NOT NULL AND subject IN ({{marks}})"  # noqa: S608
+    " AND (call_id IS NULL OR call_id <> subject)",
+    "SELECT f.leaf_index FROM holds AS h JOIN facts AS f ON f.subject = h.id AND (f.call_id IS NULL OR f.call_id <>"
+    " f.subject) WHERE h.released_at IS NOT NULL AND f.body IS NOT NULL AND h.call_id IN ({marks})",
+)
+_TAKEN: Final = (
+    f"SELECT leaf_index, body FROM facts WHERE kind = '{Exported.kind}' AND body IS NOT NULL AND call_id IN ({{marks}})"  # noqa: S608
+)  # fmt: skip
+
+
+def call_leaves(
+    tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], others: Collection[str] = ()
+) -> list[int]:
+    """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
+    written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written, and
+    what the person put right who was transferred to them. Objections keep the person uncallable and are left out."""
+    written, own, leaves = ending_in(numbers), {*call_ids}.difference(others), []
+    for part in slices(call_ids):
+        rows = tx.query(
+            "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
+            f" AND call_id IN ({marks(part)}) AND kind NOT IN (?, ?)",
+            [*part, Objection.kind, Hold.kind],
+        )
+        leaves += [
+            row["leaf_index"]
+            for row in rows
+            if (row["kind"] in WITH_CALL and row["call_id"] not in others)
+            or written.search(row["body"])
+            or (row["kind"] == Rectification.kind and json.loads(row["body"]).get("talk") in own)
+        ]
+    return leaves
+
+
+def words_about_calls(tx: Source, call_ids: Collection[str], named: Callable[[str], bool] | None = None) -> list[int]:
+    """The leaves of what was written about these calls; ``named``: whether a text names the person."""
+    leaves: list[int] = []
+    for part in slices(call_ids):
+        for sql in _ABOUT_CALLS:
+            leaves += [row["leaf_index"] for row in tx.query(sql.format(marks=marks(part)), part)]
+        if named is not None:
+            taken = tx.query(_TAKEN.format(marks=marks(part)), part)
+            leaves += [row["leaf_index"] for row in taken if named(str(json.loads(row["body"]).get("purpose") or ""))]
+    return leaves
+
+
+# --- with a record, a request, a contact, a number ----------------------------------------------------------------
+
+_ABOUT_CONTACTS: Final = (
+    f"SELECT leaf_index, body FROM facts WHERE subject = 'contact' AND kind = '{NumberShown.kind}' AND body IS NOT NULL"  # noqa: S608
+)
+_LISTED: Final = (
+    "SELECT DISTINCT reference FROM contacts WHERE list IN (SELECT list FROM contact_lists WHERE state = 'in_force')"
+    " AND reference IN ({marks})"
+)
+_PLAIN: Final = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
+_APART: Final = r"[\s().\-/]"
+_BEFORE: Final = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
+"""What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
+
+
+def leaves_of(tx: Source, subjects: Collection[str]) -> list[int]:
+    """The leaves of every fact about these objections, consents, holds or requests that has a body."""
+    return [fact["leaf_index"] for each in subjects for fact in facts_of(tx, each) if fact["body"] is not None]
+
+
+def personal_leaves(tx: Source, request_id: str) -> list[int]:
+    """The leaves of a request that say who asked, and what was said: to the gate, why somebody was shown the number,
+    and by the mail server, which may name whom it would write to."""
+    facts = facts_of(tx, request_id)
+    return [fact["leaf_index"] for fact in facts if fact["kind"] in OF_REQUEST and fact["body"] is not None]
+
+
+def words_about_contacts(tx: Source, references: Collection[str]) -> list[int]:
+    """The leaves of what was written about contacts with these ids of the CRM's own."""
+    rows = tx.query(_ABOUT_CONTACTS) if references else []
+    return [row["leaf_index"] for row in rows if json.loads(row["body"]).get("reference") in references]
+
+
+def words_about_gone_contacts(tx: Source) -> list[int]:
+    """The leaves of what was written about contacts that are kept no more: forgotten, idle, or gone from the list."""
+    shown = {row["leaf_index"]: json.loads(row["body"]).get("reference") for row in tx.query(_ABOUT_CONTACTS)}
+    there: set[str] = set()
+    for part in slices({each for each in shown.values() if each}):
+        rows = tx.query(_LISTED.format(marks=marks(part)), part)
+        there.update(row["reference"] for row in rows)
+    return [leaf for leaf, reference in shown.items() if reference not in there]
+
+
+def mentions(
+    tx: Source, numbers: Sequence[str], first: int, count: int
+) -> tuple[list[tuple[int, str, str, str | None]], int]:
+    """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
+    (leaf, kind, subject, call), and the leaf to go on from (0 at the end). Decisions are found by their calls."""
+    patterns = [number.removeprefix("+44") for number in numbers]
+    asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
+    rows = tx.query(
+        "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
+        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(ONLY_CALL)})"
+        f" AND body IS NOT NULL AND ({asked})",
+        [first, first + count, *ONLY_CALL, *patterns],
+    )
+    # not at the end of another number: +44169772345 is no part of +447169772345
+    written = ending_in(numbers, rf"(?:(?<![0-9])|(?<=\\u[0-9a-f]{{4}}))(?:{_BEFORE}{_APART}*)?")
+    found = [
+        (row["leaf_index"], row["kind"], row["subject"], row["call_id"]) for row in rows if written.search(row["body"])
+    ]
+    (head,) = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM facts")
+    return found, first + count if first + count <= head["last"] else 0
+
+
+def words_naming(tx: Source, kinds: Mapping[str, str], named: Callable[[str], bool]) -> list[tuple[int, str]]:
+    """(leaf, kind) of facts of these kinds, each with the field of its words, in which they name somebody."""
+    rows = tx.query(
+        f"SELECT leaf_index, kind, body FROM facts WHERE kind IN ({marks(kinds)}) AND body IS NOT NULL",  # noqa: S608
+        list(kinds),
+    )
+    return [
+        (row["leaf_index"], row["kind"])
+        for row in rows
+        if named(str(json.loads(row["body"]).get(kinds[row["kind"]]) or ""))
+    ]
+
+
+def record_of(tx: Source, kind: str, subject: str) -> Row | None:
+    """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
+    request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
+    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, of a request the ``person`` who asks."""
+    record = derived.record(kind)
+    rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject]) if record else []  # noqa: S608 - one of four
+    if not rows:
+        return None
+    (row,) = rows
+    if record == "request":
+        name, in_force = row["reference"], row["state"] not in ("done", "closed")
+        numbers = None if row["numbers"] is None else json.loads(row["numbers"])
+    else:
+        name, in_force = subject, row[ENDS[record]] is None
+        numbers = None if row["number"] is None else [row["number"]]
+    if record == "hold" and row["target"] != "number":
+        numbers = []
+    of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
+    of["person"] = (row["name"] or "") if record == "request" else ""
+    return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
+
+
+# --- past a term --------------------------------------------------------------------------------------------------
+
+TERMS: Final = "retention"
+"""What a sweep is about, in its facts."""
+_CALLS: Final = (
+    "FROM calls AS c INDEXED BY calls_at LEFT JOIN recordings AS r ON r.call_id = c.call_id"
+    " WHERE c.at < :before AND c.number IS NOT NULL AND (c.verdict IS NOT 'allow') = :refused"
+)
+_TOLD: Final = ("fulfilled_on", "withdrawn_on", "person_told_on", "authority_told_on")
+_CLOSED: Final = (
+    "FROM requests WHERE state IN ('done', 'closed')"
+    f" AND max({', '.join(f'''coalesce({each}, '')''' for each in _TOLD)}) <= ?"
+    f" AND coalesce({', '.join(REQUESTS.personal)}) IS NOT NULL"
+)
+_RELEASED: Final = (
+    "FROM holds WHERE released_at IS NOT NULL AND substr(released_at, 1, 10) <= ?"
+    f" AND coalesce({', '.join(HOLDS.personal)}) IS NOT NULL"
+)
+_OLD_WORDS: Final = f"SELECT leaf_index FROM facts WHERE kind IN ({marks(ALONE)}) AND body IS NOT NULL AND at < ?"  # noqa: S608
+_IDLE: Final = (
+    "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
+    " WHERE c.number = '+' || k.number AND c.at >= ?)"
+)
+
+
+def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, str], limit: int) -> list[Row]:
+    """A page of call records, or refused attempts, from before a time that still say who was called, oldest first:
+    ``call_id``, ``at``, ``number``."""
+    return tx.query(
+        f"SELECT c.call_id, c.at, c.number {_CALLS}"
+        " AND (c.at, c.call_id) > (:at, :call) ORDER BY c.at, c.call_id LIMIT :limit",
+        {"before": stamp(before), "refused": refused, "at": after[0], "call": after[1], "limit": limit},
+    )
+
+
+def records_over(tx: Source, day: date) -> list[list[int]]:
+    """Of each request that was over by a day, and each hold that was released by then, and that still name somebody:
+    the leaves that do. The course of a request, without a name, stays."""
+    on = [day.isoformat()]
+    of_requests = [personal_leaves(tx, row["id"]) for row in tx.query(f"SELECT id {_CLOSED} ORDER BY id", on)]
+    return of_requests + [leaves_of(tx, [row["id"]]) for row in tx.query(f"SELECT id {_RELEASED} ORDER BY id", on)]
+
+
+def old_words(tx: Source, day: date) -> list[int]:
+    """The leaves of reasons and purposes, on whose facts nothing rests (``ALONE``), from before a day."""
+    return [row["leaf_index"] for row in tx.query(_OLD_WORDS, [*ALONE, day.isoformat()])]
+
+
+def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
+    """Delete so many of the contacts that were neither imported nor called since a time; returns how many went."""
+    found = _list_from_before(tx, before)
+    if found is None:
+        return 0
+    rows = tx.query(f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found["list"], stamp(before), limit])
+    return sum(contacts.forget_number(tx, f"+{row['number']}") for row in rows)
+
+
+def _list_from_before(tx: Source, before: datetime) -> Row | None:
+    found = contacts.in_force(tx)
+    return found if found is not None and found["imported_at"] < stamp(before) else None
+
+
+def due(tx: Source, before: Mapping[str, datetime], day: date) -> dict[str, int]:
+    """How many of each sort are due: from before a time, or over by a day; what is held is counted too."""
+
+    def count(sql: str, values: Mapping[str, object] | Sequence[object]) -> int:
+        return int(tx.query(f"SELECT count(*) AS n {sql}", values)[0]["n"])
+
+    found = _list_from_before(tx, before["contacts"])
+    return {
+        "calls": count(_CALLS, {"before": stamp(before["calls"]), "refused": False}),
+        "refused": count(_CALLS, {"before": stamp(before["refused"]), "refused": True}),
+        "requests": count(_CLOSED, [day.isoformat()]) + count(_RELEASED, [day.isoformat()]),
+        "contacts": count(_IDLE, [found["list"], stamp(before["contacts"])]) if found else 0,
+    }
+
+
+def last(tx: Source, kind: str) -> Row | None:
+    """The body of the newest fact of a kind about retention, that is not erased."""
+    rows = tx.query(
+        "SELECT body FROM facts WHERE kind = ? AND subject = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT 1",
+        [kind, TERMS],
+    )
+    body: Row | None = json.loads(rows[0]["body"]) if rows else None
+    return body

@@ -11,7 +11,7 @@ from gate.core.facts.derived import OF_RECIPIENT, record
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import PackMade, Rectification
 from gate.core.facts.retention import FactsErased
-from gate.store import requests
+from gate.store import erasure, requests
 from gate.store.queries import facts_of, marks, slices
 from gate.store.transaction import StoreTransaction
 from gate.store.transfers import of_others
@@ -105,15 +105,15 @@ def emptied(course: Sequence[Row]) -> list[int]:
 
 def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:
     """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too."""
-    leaves = requests.call_leaves(tx, [*call_ids], numbers, of_others(tx, call_ids, numbers))
+    leaves = erasure.call_leaves(tx, [*call_ids], numbers, of_others(tx, call_ids, numbers))
     if whole and numbers:
         entries = (
             requests.objections_of(tx, numbers),
             requests.consents_of(tx, numbers),
             requests.holds_of(tx, numbers, ()),
         )
-        leaves += requests.leaves_of(tx, [row["id"] for rows in entries for row in rows])
-        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in requests.personal_leaves(tx, row["id"])]
+        leaves += erasure.leaves_of(tx, [row["id"] for rows in entries for row in rows])
+        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in erasure.personal_leaves(tx, row["id"])]
     return leaves
 
 

@@ -1,4 +1,4 @@
-"""What data-subject requests ask of the store: their own rows, everything that is held of a person, and its erasure.
+"""What data-subject requests ask of the store: their own rows, and everything that is held of a person.
 
 A person is found by numbers (E.164, by index; objections and consents by their keyed hash, so that an erased person's
 objection is found too) and calls by a span of time. Every function takes a transaction, as those of ``queries``.
@@ -13,12 +13,10 @@ from datetime import datetime
 from typing import Final
 
 from gate.core.evidence import stamp
-from gate.core.facts import derived
-from gate.core.facts.derived import ENDS, OF_REQUEST, ONLY_CALL, WITH_CALL
-from gate.core.facts.lists import Objection
-from gate.core.facts.requests import Carried, Granted, RecipientTold, Rectification, Rectified
-from gate.core.facts.retention import Hold
-from gate.store import contacts, erasure, transfers
+from gate.core.facts.recordings import Exported
+from gate.core.facts.requests import Carried, Granted, RecipientTold, Rectified
+from gate.core.facts.retention import NumberShown
+from gate.store import contacts, transfers
 from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
 from gate.store.request_table import IS_OPEN
 from gate.store.transaction import StoreTransaction
@@ -31,14 +29,10 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
     " r.erased_at, r.opened_at AS recorded_at FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
-_PLAIN = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
 _FITS = (
     "instr(lower(coalesce(reference, '') || ' ' || coalesce(asks, '') || ' ' || replace(state, '_', ' ') || ' ' ||"
     " coalesce(name, '') || ' ' || coalesce(numbers, '')), ?) > 0"
 )
-_APART = r"[\s().\-/]"
-_BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
-"""What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _UNTOLD = (
     "asks IN ('erasure', 'restriction', 'rectification')"  # noqa: S608 - names of the code
     " AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
@@ -154,7 +148,7 @@ def calls_of(
     rest = "".join(f" AND {condition}" for condition in conditions)
     of_them = f"{_CALL} WHERE c.number IN ({marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
     found = tx.query(of_them, [*numbers, *span, limit])
-    written = _written(numbers)
+    written = ending_in(numbers)
     raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
     refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
     more = {*refused, *transfers.joined_by(tx, numbers)}.difference(row["call_id"] for row in found)
@@ -249,143 +243,34 @@ def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-# --- erasure ------------------------------------------------------------------------------------------------------
-
-
-def erase_calls(
-    tx: StoreTransaction,
-    call_ids: Sequence[str],
-    numbers: Sequence[str],
-    *,
-    request: str,
-    at: datetime,
-    actor: str,
-    others: Collection[str] = (),
-) -> int:
-    """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into; of
-    ``others`` as ``call_leaves``. Objections keep the person uncallable and are left as they are. Returns how many
-    facts were emptied."""
-    leaves = call_leaves(tx, call_ids, numbers, others)
-    return erase_leaves(tx, leaves, request=request, what="calls", at=at, actor=actor)
-
-
-def call_leaves(
-    tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], others: Collection[str] = ()
-) -> list[int]:
-    """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
-    written into. Of calls to ``others`` (``transfers.of_others``) those alone into which one of these was written, and
-    what the person put right who was transferred to them."""
-    written, own, leaves = _written(numbers), {*call_ids}.difference(others), []
+def receipts_of(tx: Source, call_ids: Collection[str]) -> list[Row]:
+    """The receipts of these calls that are still kept, oldest first: ``call_id``, ``at``, ``code``, ``told``."""
+    rows: list[Row] = []
     for part in slices(call_ids):
-        rows = tx.query(
-            "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
-            f" AND call_id IN ({marks(part)}) AND kind NOT IN (?, ?)",
-            [*part, Objection.kind, Hold.kind],
+        rows += tx.query(
+            "SELECT call_id, issued_at AS at, number AS code, told FROM receipts"  # noqa: S608 - marks alone
+            f" WHERE number IS NOT NULL AND call_id IN ({marks(part)})",
+            part,
         )
-        leaves += [
-            row["leaf_index"]
-            for row in rows
-            if (row["kind"] in WITH_CALL and row["call_id"] not in others)
-            or written.search(row["body"])
-            or (row["kind"] == Rectification.kind and json.loads(row["body"]).get("talk") in own)
-        ]
-    return leaves
+    return sorted(rows, key=lambda row: str(row["at"]))
 
 
-def mentions(
-    tx: Source, numbers: Sequence[str], first: int, count: int
-) -> tuple[list[tuple[int, str, str, str | None]], int]:
-    """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
-    (leaf, kind, subject, call), and the leaf to go on from (0 at the end). Decisions are found by their calls."""
-    patterns = [number.removeprefix("+44") for number in numbers]
-    asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
-    rows = tx.query(
-        "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
-        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(ONLY_CALL)})"
-        f" AND body IS NOT NULL AND ({asked})",
-        [first, first + count, *ONLY_CALL, *patterns],
-    )
-    written = _spelled(numbers)
-    found = [
-        (row["leaf_index"], row["kind"], row["subject"], row["call_id"]) for row in rows if written.search(row["body"])
-    ]
-    (head,) = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM facts")
-    return found, first + count if first + count <= head["last"] else 0
+def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) -> list[Row]:
+    """When recordings of these calls were taken (``exported``), and the numbers of these calls or entries shown
+    (``number_shown``): ``at``, ``kind``, oldest first. What is emptied counts too: that it was done stays."""
+    rows: list[Row] = []
+    for kind, column, values in ((Exported, "call_id", call_ids), (NumberShown, "subject", subjects)):
+        other = "" if column == "call_id" else " AND (call_id IS NULL OR call_id <> subject)"
+        for part in slices(values):
+            rows += tx.query(
+                f"SELECT at, kind FROM facts WHERE kind = '{kind.kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
+                part,
+            )
+    return sorted(rows, key=lambda row: str(row["at"]))
 
 
-def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
-    """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
-    request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
-    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, of a request the ``person`` who asks."""
-    record = derived.record(kind)
-    if not record:
-        return None
-    rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject])  # noqa: S608 - one of four
-    if not rows:
-        return None
-    (row,) = rows
-    if record == "request":
-        name, in_force = row["reference"], row["state"] not in ("done", "closed")
-        numbers = None if row["numbers"] is None else json.loads(row["numbers"])
-    else:
-        name, in_force = subject, row[ENDS[record]] is None
-        numbers = None if row["number"] is None else [row["number"]]
-    if record == "hold" and row["target"] != "number":
-        numbers = []
-    of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
-    of["person"] = (row["name"] or "") if record == "request" else ""
-    return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
-
-
-def leaves_of(tx: StoreTransaction, subjects: Collection[str]) -> list[int]:
-    """The leaves of every fact about these objections, consents, holds or requests that has a body."""
-    leaves = []
-    for subject in subjects:
-        leaves += [row["leaf_index"] for row in facts_of(tx, subject) if row["body"] is not None]
-    return leaves
-
-
-def personal_leaves(tx: StoreTransaction, request_id: str) -> list[int]:
-    """The leaves of a request that say who asked, and what was said: to the gate, why somebody was shown the number,
-    and by the mail server, which may name whom it would write to."""
-    facts = facts_of(tx, request_id)
-    return [fact["leaf_index"] for fact in facts if fact["kind"] in OF_REQUEST and fact["body"] is not None]
-
-
-def forget_contacts(tx: StoreTransaction, numbers: Sequence[str]) -> int:
-    """Delete the contacts with these numbers; returns how many."""
-    return sum(contacts.forget_number(tx, number) for number in numbers)
-
-
-def erase_leaves(
-    tx: StoreTransaction, leaves: Collection[int], *, request: str, what: str, at: datetime, actor: str
-) -> int:
-    """Empty these facts; returns how many were. Where there is nothing to erase no fact is kept: an erasure that is
-    carried out again adds nothing to the log."""
-    there = [leaf for part in slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
-    if there:
-        erasure.erase_facts(tx, there, subject=request, at=at, actor=actor, basis="request", what=what)
-    return len(there)
-
-
-def _with_body(tx: StoreTransaction, leaves: Sequence[int]) -> list[int]:
-    rows = tx.query(
-        f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({marks(leaves)})",  # noqa: S608
-        leaves,
-    )
-    return [row["leaf_index"] for row in rows]
-
-
-def _written(numbers: Sequence[str]) -> re.Pattern[str]:
-    """Finds these numbers in any spelling that ends in their own digits: ``+44 (0)20 7946 0123``, ``020-7946-0123``."""
-    return _ending(numbers, "")
-
-
-def _spelled(numbers: Sequence[str]) -> re.Pattern[str]:
-    """The same, but not at the end of another number: ``+44169772345`` is no part of ``+447169772345``."""
-    return _ending(numbers, rf"(?:(?<![0-9])|(?<=\\u[0-9a-f]{{4}}))(?:{_BEFORE}{_APART}*)?")
-
-
-def _ending(numbers: Sequence[str], before: str) -> re.Pattern[str]:
-    spelled = [f"{_APART}*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
+def ending_in(numbers: Sequence[str], before: str = "") -> re.Pattern[str]:
+    """Finds these numbers in any spelling that ends in their own digits: ``+44 (0)20 7946 0123``, ``020-7946-0123``;
+    ``before``: what must stand before these, as a pattern."""
+    spelled = [r"[\s().\-/]*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
     return re.compile("|".join(f"(?:{before}{each}(?![0-9]))" for each in spelled) or r"(?!)")

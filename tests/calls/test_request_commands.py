@@ -19,6 +19,7 @@ from gate.core.requests import TABLE, handle, opened
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.asked import CarryOut, request_carry_out
 from gate.operations.operation import Caller
 from gate.operations.requests import executor
 from gate.operations.requests.contents import PackMade, request_pack_made
@@ -38,7 +39,6 @@ from gate.operations.requests.course import (
     request_verify_identity,
     request_withdraw,
 )
-from gate.operations.requests.erasure import CarryOut, request_carry_out
 from gate.operations.requests.facts import replay
 from gate.operations.requests.letters import WriteLetter, request_letter
 from gate.operations.requests.listing import Show, request_show

@@ -455,7 +455,7 @@ def test_an_erasure_that_cannot_be_resumed_does_not_keep_the_gate_from_starting(
     reference = granted(house)
     with monkeypatch.context() as patch, pytest.raises(GateError):
         patch.setattr(house.request_eraser, "_scrub", lambda: False)
-        patch.setattr("gate.operations.requests.erasing.time.sleep", lambda _: None)
+        patch.setattr("gate.operations.erasure.eraser.time.sleep", lambda _: None)
         carry_out(house, reference)
     monkeypatch.setattr(house.retention, "erase_asked", _no_room)
     assert house.request_eraser.resume() == 0

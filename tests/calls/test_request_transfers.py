@@ -11,9 +11,10 @@ import pytest
 from gate.client.packs import contents_of
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure import terms
 from gate.operations.requests.telling import to_tell_of_restriction
 from gate.ports import Fact
-from gate.store import kept, queries, terms, transfers
+from gate.store import kept, queries, transfers
 from tests.support.asking import ByName
 from tests.support.commands import dialgate
 from tests.support.example import make_example

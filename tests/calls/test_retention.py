@@ -11,7 +11,7 @@ from gate.core.retention import Day, Terms
 from gate.errors import RefusedError
 from gate.operations.retention.sweeper import shorter
 from gate.ports import Fact
-from gate.store import requests
+from gate.store import erasure
 from gate.store.erasure import erase_facts
 from tests.support.keeping import LONDON, NOW, OLD, YOUNG
 from tests.support.waiting import PATIENCE
@@ -247,7 +247,7 @@ def test_a_clock_that_was_behind_is_no_clock_that_is_ahead(keeping):
 def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
     keeping.put(swept("2027-03-01"))
     keeping.retention.sweep(actor="user:ann(1)", reason="before the answer to 07700 900123")
-    found, _ = keeping.store.call(lambda tx: requests.mentions(tx, ["+447700900123"], 0, 100))
+    found, _ = keeping.store.call(lambda tx: erasure.mentions(tx, ["+447700900123"], 0, 100))
     keeping.store.call(
         lambda tx: erase_facts(
             tx, [leaf for leaf, *_ in found], subject="r", at=NOW, actor="x", basis="request", what="facts"

@@ -13,10 +13,11 @@ from gate.core import request_words as events
 from gate.core.facts.recordings import RecordingPaused
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
+from gate.operations.erasure import terms
 from gate.operations.requests.facts import KINDS, body_of, replay
 from gate.ports import Fact
+from gate.store import erasure, transfers
 from gate.store import requests as book
-from gate.store import terms, transfers
 from tests.support.evidence import START, a_call, decision, put
 from tests.support.examples import examples
 
@@ -137,9 +138,9 @@ def test_the_lists_are_found_too_an_erased_persons_objection_as_well(store):
     assert (objection["id"], objection["removed_why"], objection["erased"]) == ("o1", "mistake", 0)
     assert [row["who"] for row in store.call(lambda tx: book.consents_of(tx, [PERSON]))] == ["Pat"]
     assert [row["id"] for row in store.call(lambda tx: book.holds_of(tx, [PERSON], ["call-000000"]))] == ["h1", "h2"]
-    leaves = store.call(lambda tx: book.leaves_of(tx, ["o1"]))
+    leaves = store.call(lambda tx: erasure.leaves_of(tx, ["o1"]))
     assert len(leaves) == 2
-    store.call(lambda tx: book.erase_leaves(tx, leaves, request="r", what="test", at=START, actor=ANN))
+    store.call(lambda tx: erasure.empty(tx, leaves, subject="r", basis="request", what="test", at=START, actor=ANN))
     (objection,) = store.call(lambda tx: book.objections_of(tx, [PERSON]))
     assert (objection["erased"], objection["note"], objection["removed_why"]) == (1, None, None)
 
@@ -159,7 +160,7 @@ def test_the_lists_are_found_too_an_erased_persons_objection_as_well(store):
 def test_a_number_is_seen_in_any_spelling(store, text):
     put(store, Fact("note", "n", START, ANN, {"text": f"call {text} back"}))
     put(store, Fact("note", "m", START, ANN, {"text": "call 07700 9001234 or 07700 900124 or 7700 and 900123456"}))
-    found, following = store.call(lambda tx: book.mentions(tx, [PERSON], 0, 100))
+    found, following = store.call(lambda tx: erasure.mentions(tx, [PERSON], 0, 100))
     assert ([each[2] for each in found], following) == (["n"], 0)
 
 
@@ -175,31 +176,35 @@ def test_a_number_is_seen_in_any_spelling(store, text):
 def test_a_number_that_ends_in_anothers_digits_is_somebody_elses(store, person, other):
     consent = {"number": other, "how": "phone", "wording": "yes", "who": "Olu", "evidence": ""}
     put(store, Fact("consent", "c", START, ANN, consent), Fact("note", "n", START, ANN, {"text": f"call {other}"}))
-    found, _ = store.call(lambda tx: book.mentions(tx, [person], 0, 100))
+    found, _ = store.call(lambda tx: erasure.mentions(tx, [person], 0, 100))
     assert "c" not in [each[2] for each in found] and "n" not in [each[2] for each in found]
 
 
 @pytest.mark.parametrize("before", ["141", "1470 ", "9", "\x07", "ring:"])
 def test_a_number_is_seen_behind_what_is_dialled_before_it(store, before):
     put(store, Fact("note", "n", START, ANN, {"text": f"{before}07700 900123"}))
-    assert [each[2] for each in store.call(lambda tx: book.mentions(tx, [PERSON], 0, 100))[0]] == ["n"]
+    assert [each[2] for each in store.call(lambda tx: erasure.mentions(tx, [PERSON], 0, 100))[0]] == ["n"]
 
 
 def test_mentions_are_read_a_piece_at_a_time(store):
     put(store, *(Fact("note", f"n{n}", START, ANN, {"text": PERSON}) for n in range(5)))
-    found, following = store.call(lambda tx: book.mentions(tx, [PERSON], 0, 3))
+    found, following = store.call(lambda tx: erasure.mentions(tx, [PERSON], 0, 3))
     assert ([each[0] for each in found], following) == ([0, 1, 2], 3)
-    found, following = store.call(lambda tx: book.mentions(tx, [PERSON], following, 3))
+    found, following = store.call(lambda tx: erasure.mentions(tx, [PERSON], following, 3))
     assert ([each[0] for each in found], following) == ([3, 4], 0)
-    assert store.call(lambda tx: book.mentions(tx, [], 0, 3))[0] == []
+    assert store.call(lambda tx: erasure.mentions(tx, [], 0, 3))[0] == []
 
 
 def test_nothing_to_erase_leaves_no_fact(store):
     put(store, *a_call(0, PERSON))
-    erase = {"request": "r", "at": START, "actor": ANN}
-    assert store.call(lambda tx: book.erase_calls(tx, ["call-000000"], [PERSON], **erase)) == 1
+    how = {"subject": "r", "basis": "request", "what": "calls", "at": START, "actor": ANN}
+
+    def erase(tx):
+        return erasure.empty(tx, erasure.call_leaves(tx, ["call-000000"], [PERSON]), **how)
+
+    assert store.call(erase) == 1
     size = store.call(lambda tx: tx.head()[0])
-    assert store.call(lambda tx: book.erase_calls(tx, ["call-000000"], [PERSON], **erase)) == 0
+    assert store.call(erase) == 0
     assert store.call(lambda tx: tx.head()[0]) == size
 
 
@@ -255,5 +260,5 @@ def test_why_somebody_paused_a_recording_goes_with_the_call(store):
     paused = RecordingPaused(call_id="one", why="Pat reads out her card").fact("rec", START, ANN)
     put(store, decision("one", PERSON), decision("two", OTHER))
     (leaf,) = put(store, paused)
-    assert leaf in store.call(lambda tx: book.call_leaves(tx, ["one"], [PERSON]))
-    assert leaf not in store.call(lambda tx: book.call_leaves(tx, ["two"], [OTHER]))
+    assert leaf in store.call(lambda tx: erasure.call_leaves(tx, ["one"], [PERSON]))
+    assert leaf not in store.call(lambda tx: erasure.call_leaves(tx, ["two"], [OTHER]))

@@ -39,7 +39,7 @@ _LATE = (
     "encodings.idna",
     "encodings.utf_8_sig",
     "gate.audit.checkpoints",
-    "gate.operations.requests.erasing",
+    "gate.operations.erasure.eraser",
     "gate.operations.retention.sweeper",
 )
 """What a gate imports as it starts."""

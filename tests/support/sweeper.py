@@ -17,7 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gate.operations.retention import erasing, sweeper
+from gate.operations.erasure import recordings as erasing
+from gate.operations.retention import sweeper
 from gate.vault import keystore
 from tests.support.keeping import Keeping
 

@@ -15,6 +15,7 @@ from gate.core.facts.recordings import Exported
 from gate.core.retention import Kind
 from gate.errors import RefusedError, UsageError, VaultError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
+from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
@@ -32,7 +33,6 @@ from gate.operations.operation import (
     operation,
     sorted_by,
 )
-from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
 from gate.store.recording_search import recordings_window
 from gate.vault.files import sealed_at

@@ -28,7 +28,7 @@ from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.requests import Carried, RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
-from gate.operations.retention.erasing import BATCH
+from gate.operations.erasure.recordings import BATCH
 from gate.ports import Fact
 from gate.store import kept, requests
 from gate.store.acts import REPLAYED_BY

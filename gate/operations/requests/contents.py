@@ -34,7 +34,6 @@ from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import READY, load, shown, take
 from gate.operations.requests.telling import who_got
 from gate.store import requests as book
-from gate.store import said as told
 from gate.store.handed_out import handed_out, in_bundles, leaves_about
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -136,9 +135,9 @@ def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, others: set[str
     given = [each for each in handed if each["recipient"] not in others] + in_bundles(tx, leaves)
     return {
         "given": who_got(folder, given),
-        "receipts": [each | {"code": receipts.shown(each["code"])} for each in told.receipts_of(tx, own)],
+        "receipts": [each | {"code": receipts.shown(each["code"])} for each in book.receipts_of(tx, own)],
         "looked": [
-            {"at": each["at"], "what": _LOOKED[each["kind"]]} for each in told.looked_at(tx, calls, [*own, *entries])
+            {"at": each["at"], "what": _LOOKED[each["kind"]]} for each in book.looked_at(tx, calls, [*own, *entries])
         ],
     }
 

@@ -3,7 +3,7 @@
 What the gate does by itself (``AT_ONCE``) is done in the transaction of the event: a gate that dies leaves both or
 neither, and what is there already is not made again. What waits for a person stays in ``Request.todo``, which is read
 from the log, until the fact is there of the operation that carries it out (``WAITS_FOR``). An erasure that was begun
-and has no receipt is finished at the next start (``erasing``).
+and has no receipt is finished at the next start (``gate.operations.erasure``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do, Request, State
 from gate.core.retention import Kind, Target
 from gate.errors import UsageError
 from gate.operations.requests.facts import last
+from gate.store import erasure
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -92,8 +93,8 @@ def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request
     erased = request.asks is Asks.ERASURE and request.state is State.DONE
     if not erased and not book.outlived(tx, row["reference"]):
         return False
-    leaves = book.personal_leaves(tx, row["id"])
-    book.erase_leaves(tx, leaves, request=row["id"], what="request", at=folder.clock.now(), actor=actor)
+    leaves, now = erasure.personal_leaves(tx, row["id"]), folder.clock.now()
+    erasure.empty(tx, leaves, subject=row["id"], at=now, actor=actor, basis="request", what="request")
     return True
 
 

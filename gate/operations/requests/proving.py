@@ -16,8 +16,8 @@ from gate.core.facts.recordings import RecordingErased
 from gate.core.request_words import Asks
 from gate.errors import RefusedError
 from gate.exports import proof_page
+from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
-from gate.operations.requests.plan import ELSEWHERE
 from gate.operations.requests.steps import READY, load
 from gate.store import proving as kept
 from gate.types import Row

@@ -17,10 +17,10 @@ from gate.core import request_words as events
 from gate.core.facts.requests import Looked
 from gate.core.outcomes import outcome
 from gate.errors import UsageError
+from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, about, operation
 from gate.operations.requests.opening import Numbers
 from gate.operations.requests.steps import allowed, amend, day_of, load, numbers_of, take, told_of
-from gate.operations.retention.erasing import hold_of
 from gate.store import requests as book
 from gate.store import transfers
 from gate.store.handed_out import statements_beside

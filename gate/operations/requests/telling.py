@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gate.core.facts import requests as kinds
 from gate.errors import UsageError
 from gate.exports.spoken import spoken_day
+from gate.operations.erasure.plan import GONE, MOST
 from gate.operations.requests.facts import last
-from gate.operations.requests.plan import GONE
+from gate.store import erasure
 from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
 from gate.store.transaction import StoreTransaction
@@ -27,8 +28,6 @@ from gate.types import Row
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
-MOST: Final = 1_000_000
-"""Calls of one person: all there are."""
 _HINT: Final = "Give one of these with --recipient; dialgate key list says who they are."
 
 
@@ -58,7 +57,7 @@ def to_tell_of_rectification(tx: StoreTransaction, course: list[Row], calls: lis
     """Recipients of what is put right: recordings and records of these calls, entries of the lists by their ids; with
     those who were named before."""
     there = [each["recording_id"] for each in book.calls(tx, calls) if each["recording"] not in GONE]
-    leaves = [*leaves_about(tx, calls, (), whole=False), *book.leaves_of(tx, entries)]
+    leaves = [*leaves_about(tx, calls, (), whole=False), *erasure.leaves_of(tx, entries)]
     found = _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
     for tell in _receipts(course):
         for recipient in found.keys() & tell.keys():

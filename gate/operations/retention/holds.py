@@ -13,6 +13,7 @@ from gate.core.facts import retention as facts
 from gate.core.retention import NAMED, HoldGround, Kind, Target
 from gate.core.showing import many
 from gate.errors import RefusedError, UsageError
+from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -34,7 +35,6 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import number_of, said
-from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries
 
 if TYPE_CHECKING:

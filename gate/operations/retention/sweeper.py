@@ -25,7 +25,7 @@ from gate.core.facts import retention as facts
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
 from gate.errors import RefusedError
 from gate.log import Logger
-from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
+from gate.operations.erasure.recordings import BATCH, Outcome, RecordingEraser, hold_of, recording_of
 from gate.store import kept
 from gate.store.paging import parts
 from gate.store.store import EvidenceStore
@@ -93,7 +93,7 @@ class Retention:
         self.backup_days = backup_days
         self.sweep_at = sweep_at
         self._clock = clock
-        self._eraser = Eraser(store, keys, recordings, clock, backups_until=self.backups_until)
+        self._eraser = RecordingEraser(store, keys, recordings, clock, backups_until=self.backups_until)
         self._one = threading.Lock()
         self._stopped = threading.Event()
 

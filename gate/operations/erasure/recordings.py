@@ -67,7 +67,7 @@ Rule = Callable[[list[Recording], list[Hold]], Sorted]
 """What may go of these recordings, with the holds that bear on them."""
 
 
-class Eraser:
+class RecordingEraser:
     """Blocking; never two at once (the caller sees to it), and not for the line thread."""
 
     def __init__(

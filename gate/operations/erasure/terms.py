@@ -1,4 +1,8 @@
-"""Terms of what is personal beside recordings: what is due, the dry run, and the sweep that empties it.
+"""Terms of what is personal beside recordings: call records, refused attempts, requests that are over and holds that
+were released, contacts that nobody calls nor imports any more. What is due, the dry run, and the sweep that empties it.
+
+What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. Objections
+and consents have no term: they hold as long as they hold.
 
 It runs after the daily sweep of recordings, under the same doubts about the clock. The first time that anything is due,
 and where a term has become shorter since, it waits until somebody has looked and executed it once by hand.
@@ -8,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,9 +24,11 @@ from gate.core.retention import add_months
 from gate.core.showing import LONDON
 from gate.errors import RefusedError
 from gate.log import Logger
+from gate.operations.erasure.plan import GONE, keepers
 from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Response, about, operation
-from gate.store import said
-from gate.store import terms as kept
+from gate.store import erasure, transfers
+from gate.store import requests as book
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 if TYPE_CHECKING:
@@ -61,11 +67,12 @@ class TermSweep:
     def due(self, days: int = 0) -> dict[str, int]:
         """How much of each sort is due by so many days from now; what is held is counted too."""
         day = self._folder.today() + timedelta(days=days)
-        return self._folder.read(lambda tx: kept.due(tx, self._before(day), add_months(day, -self.months["requests"])))
+        over = add_months(day, -self.months["requests"])
+        return self._folder.read(lambda tx: erasure.due(tx, self._before(day), over))
 
     def waits(self, due: Mapping[str, int] | None = None) -> str:
         """What keeps the daily one from running until somebody has looked; empty where nothing does."""
-        last = self._folder.read(lambda tx: kept.last(tx, TermsSwept.kind))
+        last = self._folder.read(lambda tx: erasure.last(tx, TermsSwept.kind))
         if last is not None:
             before = last["months"]
             shorter = [name for name in SORTS if self.months[name] < before.get(name, self.months[name])]
@@ -77,7 +84,7 @@ class TermSweep:
     def daily(self) -> Row | None:
         """Once a day, after the sweep of recordings. Raises ``RefusedError`` (``retention_waits``) where somebody has
         to look first."""
-        last = self._folder.read(lambda tx: kept.last(tx, TermsSwept.kind))
+        last = self._folder.read(lambda tx: erasure.last(tx, TermsSwept.kind))
         if last is not None and last["day"] >= self._folder.today().isoformat():
             return None
         now = self._folder.clock.now().astimezone(LONDON)
@@ -108,26 +115,21 @@ class TermSweep:
             for went, stay in self._calls(before[name], name, actor, refused=refused):
                 gone[name] += went
                 held += stay
-        for request_id in self._folder.read(lambda tx: kept.requests_over(tx, closed)):
+        for leaves in self._folder.read(lambda tx: erasure.records_over(tx, closed)):
             if not self._stopped.is_set():
-                now = self._folder.clock.now()
-                work = partial(kept.erase_request, request_id=request_id, at=now, actor=actor)
-                gone["requests"] += self._folder.store.call(work)
-        for hold_id in self._folder.read(lambda tx: kept.holds_over(tx, closed)):
-            if not self._stopped.is_set():
-                work = partial(kept.erase_hold, hold_id=hold_id, at=self._folder.clock.now(), actor=actor)
-                gone["requests"] += self._folder.store.call(work)
+                self._empty(leaves, "requests", actor)
+                gone["requests"] += 1
         while not self._stopped.is_set():
-            went = self._folder.store.call(partial(kept.forget_idle, before=before["contacts"], limit=CONTACTS))
+            went = self._folder.store.call(partial(erasure.forget_idle, before=before["contacts"], limit=CONTACTS))
             gone["contacts"] += went
             if not went:
                 break
-        if words := self._folder.read(lambda tx: [*said.about_gone_contacts(tx), *kept.old_words(tx, closed)]):
-            self._folder.store.call(partial(kept.erase_words, leaves=words, at=self._folder.clock.now(), actor=actor))
+        words = self._folder.read(lambda tx: [*erasure.words_about_gone_contacts(tx), *erasure.old_words(tx, closed)])
+        self._empty(words, "contacts", actor)
         body = TermsSwept(
             day=today.isoformat(), months=dict(self.months), gone=gone, held=held, exports=self._exports()
         )
-        self._folder.keep(body, kept.SUBJECT, actor)
+        self._folder.keep(body, erasure.TERMS, actor)
         if (words or any(gone.values())) and not self._folder.store.scrub():
             log.warning("terms_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
         log.info(body.kind, held=held, **gone)
@@ -136,12 +138,17 @@ class TermSweep:
     def _calls(self, before: datetime, what: str, actor: str, *, refused: bool) -> Iterator[tuple[int, int]]:
         place = ("", "")
         while not self._stopped.is_set():
-            rows = self._folder.read(partial(kept.call_page, before=before, refused=refused, after=place, limit=CALLS))
+            page = partial(erasure.call_page, before=before, refused=refused, after=place, limit=CALLS)
+            rows = self._folder.read(page)
             if not rows:
                 return
             place = (rows[-1]["at"], rows[-1]["call_id"])
             now = self._folder.clock.now()
-            yield self._folder.store.call(partial(kept.erase_calls, rows=rows, at=now, actor=actor, what=what))
+            yield self._folder.store.call(partial(erase_calls, rows=rows, at=now, actor=actor, what=what))
+
+    def _empty(self, leaves: Collection[int], what: str, actor: str) -> None:
+        now = self._folder.clock.now()
+        self._folder.store.call(lambda tx: _emptied(tx, leaves, at=now, actor=actor, what=what))
 
     def _before(self, day: date) -> dict[str, datetime]:
         """The times before which each sort is due by the end of a day: its last day has come."""
@@ -160,6 +167,34 @@ class TermSweep:
                 shutil.rmtree(each, ignore_errors=True)
                 count += 1
         return count
+
+
+def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, actor: str, what: str) -> tuple[int, int]:
+    """Empty the facts of these calls that name a number, but for calls that are held, that still have a recording or
+    whose callee is heard in that of another one, or whose number somebody with an open request has. Returns how many
+    calls went, and how many stay."""
+    ids = list(dict.fromkeys(row["call_id"] for row in rows))  # one that was recorded in parts has a row for each
+    numbers = sorted({row["number"] for row in rows if row["number"]})
+    calls = book.calls(tx, ids)
+    held = keepers(tx, numbers, calls, lambda _: True).calls
+    asking = {number for row in book.open_ones(tx) for number in row["numbers"]}
+    onward = {call: [each["call_id"] for each in there] for call, there in transfers.after(tx, ids).items()}
+    there = book.calls(tx, {call for calls in onward.values() for call in calls})
+    recorded = {each["call_id"] for each in (*calls, *there) if each["recording"] not in GONE}
+    going = {
+        each["call_id"]: each["number"]
+        for each in calls
+        if each["call_id"] not in held
+        and each["number"] not in asking
+        and recorded.isdisjoint([each["call_id"], *onward.get(each["call_id"], ())])
+    }
+    leaves = erasure.call_leaves(tx, list(going), [number for number in going.values() if number])
+    _emptied(tx, [*leaves, *erasure.words_about_calls(tx, going)], at=at, actor=actor, what=what)
+    return len(going), len(ids) - len(going)
+
+
+def _emptied(tx: StoreTransaction, leaves: Collection[int], *, at: datetime, actor: str, what: str) -> int:
+    return erasure.empty(tx, leaves, subject=erasure.TERMS, at=at, actor=actor, basis="retention", what=what)
 
 
 # --- asked -----------------------------------------------------------------------------------------------------------
