@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.config import Config, Pbx, departures, load, origins, read_secret, review_due
+from gate.config import Announcement, Config, Pbx, departures, load, origins, read_secret, review_due
 from gate.config.callers import forgeable
 from gate.config.lines import lines
-from gate.config.write import document, write_new
+from gate.config.write import NOTICE, document, write_new
 from gate.errors import ConfigError, UsageError
+from gate.media.prompts import prepare
 from tests.support.examples import examples
 from tests.support.settings import VALID, secret, write
 
@@ -101,7 +103,7 @@ def test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must(
         faults(tmp_path, re.sub("(?m)^text = .*$", 'text = " "', VALID))
     )
     spoken = str(document(example=True, today="2026-01-15")["announcement"]["text"])  # type: ignore[index]
-    for part in ("This is Webeo", "calling about", "is recorded", "press 9"):
+    for part in ("This is Webeo", "calling about", "We record this call", "press 9"):
         assert part in spoken
 
 
@@ -426,3 +428,9 @@ def test_a_pbx_that_anybody_can_be_by_udp_is_told_of() -> None:
     assert not told("10.0.0.5", "127.0.0.1", "fd00::/8")
     assert not told("203.0.112.5", udp=False)
     assert not told(certificate="office.pem")
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is missing: it speaks the announcement")
+def test_what_is_proposed_is_spoken_in_under_seven_seconds(tmp_path: Path) -> None:
+    text = NOTICE.format(name="Webeo", about="your web site", digit=9)
+    assert prepare(tmp_path, Announcement(text=text), tmp_path).seconds < 7

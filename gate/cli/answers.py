@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,6 +31,8 @@ class Guided:
     """Section -> key -> value, as in the configuration file; ``account`` and ``pbx`` are lists."""
     key_name: str = "Compliance"
     trunk_password: str = ""
+    emergency: str = ""
+    """How emergency calls go, as it was answered."""
     registers: dict[str, tuple[Path, date | None]] = field(default_factory=dict)
     """Register -> its file and as-of day (None: taken from the file)."""
 
@@ -95,15 +98,24 @@ class Asking:
         """Keep answers."""
         self.given.values.setdefault(section, {}).update(values)
 
-    def text(self, section: str, key: str, question: str, *, default: str = "") -> str:
-        """A text that the rules accept; an empty one where they do."""
+    def text(
+        self, section: str, key: str, question: str, *, default: str = "", whole: Callable[[str], str] = str
+    ) -> str:
+        """A text that the rules accept, by default what was answered before; an empty one where they do. ``whole``
+        makes what is meant of an answer."""
+        default = str(self.given.values.get(section, {}).get(key, "")) or default
         while True:
-            answer: str = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
+            answer = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
+            answer = whole(answer)
             if fault := self.wrong(section, **{key: answer}):
                 say(f"  {fault}")
                 continue
             self.set(section, **{key: answer})
             return answer
+
+    def address(self, section: str, key: str, question: str, *, default: str = "") -> str:
+        """Host and port; without a port that of SIP."""
+        return self.text(section, key, question, default=default, whole=_with_port)
 
     def until(self, question: str, read_one: Callable[[str], Any], *, default: str | None = None) -> Any:
         """What ``read_one`` makes of an answer; where it raises ``ValueError`` its text is shown, and asked again."""
@@ -113,3 +125,10 @@ class Asking:
                 return read_one(answer)
             except ValueError as error:
                 say(f"  {error}")
+
+
+def _with_port(host: str) -> str:
+    if not re.fullmatch(r"\[[^\[\]]+\]|[^\[\]:]+", host):
+        return host
+    say("  Port 5060, as no other is named.")
+    return f"{host}:5060"

@@ -22,6 +22,7 @@ from gate.cli.output import clean, say
 from gate.config import Announcement
 from gate.config.faults import Fault
 from gate.config.load import spelled
+from gate.config.write import NOTICE
 from gate.converting import convert
 from gate.core import numbers
 from gate.core.terms import Purpose
@@ -39,16 +40,12 @@ PLAYERS = (
     ("ffplay", "-nodisp", "-autoexit", "-v", "error"),
 )
 """Programs that play a WAV, the likeliest first; none of them is required."""
-NOTICE = (
-    "Hello. This is {name}, calling about {about}. This call is recorded for training and for the protection of both "
-    "of us. If you do not want us to call you again, press {digit} now or at any time."
-)
 
 
 def guide(folder: Path, today: str) -> Guided:
     """Ask; raises ``click.Abort`` where the operator leaves or says no at the end."""
     asking = Asking(folder, today)
-    for step in (_firm, _calling, _carrier, _reached, _phones, _announcement, _key, _registers):
+    for step in (_firm, _calling, _carrier, _emergency, _reached, _phones, _announcement, _key, _registers):
         step(asking)
     while faults := asking.faults(asking.whole()):
         _mend(asking, faults[0])
@@ -97,9 +94,9 @@ def _e164(text: str) -> str:
 
 def _carrier(asking: Asking) -> None:
     _head("The carrier", "Where calls go that may be dialled.")
-    asking.given.values.pop("trunk", None)
+    before = asking.given.values.pop("trunk", {})
     asking.given.trunk_password = ""
-    asking.text("trunk", "address", "The carrier's SIP address, host:port")
+    asking.address("trunk", "address", "The carrier's SIP address, host:port", default=before.get("address", ""))
     if not click.confirm("Does the carrier ask for a name and a password?", False, err=True):
         return
 
@@ -114,6 +111,28 @@ def _carrier(asking: Asking) -> None:
     asking.given.trunk_password = _password()
 
 
+def _emergency(asking: Asking) -> None:
+    _head(
+        "Emergency calls",
+        "How do 999 and 112 leave here? By the gate, at once and to the carrier; or every phone dials them on another "
+        "line. Until that is decided the gate refuses them, and dialgate status asks.",
+    )
+    trunk = asking.given.values["trunk"]
+    way = click.prompt(
+        "Emergency calls go",
+        type=click.Choice(["carrier", "another line", "later"]),
+        default=asking.given.emergency or "later",
+        err=True,
+    )
+    asking.given.emergency = way
+    asking.given.values.pop("emergency", None)
+    if way == "carrier":
+        asking.set("emergency", trunk=trunk["address"])
+        asking.set("emergency", **{key: trunk[key] for key in ("username", "password_file") if key in trunk})
+    elif way == "another line":
+        asking.set("emergency", elsewhere=True)
+
+
 def _password() -> str:
     """Typed unseen; one that can be read back from the first line of a file."""
     while True:
@@ -125,7 +144,7 @@ def _password() -> str:
 
 def _reached(asking: Asking) -> None:
     _head("The gate", "Where phones reach it.")
-    listen = asking.text("sip", "listen", "Address and port where phones reach the gate", default="127.0.0.1:5060")
+    listen = asking.address("sip", "listen", "Address and port where phones reach the gate", default="127.0.0.1:5060")
     asking.text(
         "media", "address", "The address that phones and carrier send audio to", default=listen.rpartition(":")[0]
     )
@@ -320,6 +339,7 @@ _ASKED = {
     "firm": _firm,
     "calling": _calling,
     "trunk": _carrier,
+    "emergency": _emergency,
     "sip": _reached,
     "media": _reached,
     "account": _phones,

@@ -7,7 +7,7 @@ import sys
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.clock import today
-from gate.config import load, reminders
+from gate.config import load, reminders, undecided
 from gate.daemon import serve
 
 
@@ -15,7 +15,7 @@ from gate.daemon import serve
 def command(view: View) -> None:
     """Run the gate until it is told to stop (TERM or Ctrl-C): then no new calls, and running ones may end."""
     config = load(view.path, today=today())
-    for each in reminders(config, today()):
+    for each in (*reminders(config, today()), *undecided(config)):
         say(f"Reminder: {each}.")
 
     sys.exit(serve(config))

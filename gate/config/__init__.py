@@ -47,6 +47,7 @@ from gate.config.origins import origins as origins
 from gate.config.policy import departures as departures
 from gate.config.policy import reminders as reminders
 from gate.config.policy import review_due as review_due
+from gate.config.policy import undecided as undecided
 from gate.config.schema import Account as Account
 from gate.config.schema import Announcement as Announcement
 from gate.config.schema import Calling as Calling

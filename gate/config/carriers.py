@@ -66,6 +66,8 @@ class Emergency(Section, frozen=True):
 
     trunk: str = ""
     """``host:port`` or ``[v6]:port``, UDP; may be the carrier's too. Empty: such calls are refused with advice."""
+    elsewhere: bool = False
+    """Every phone dials them on another line than the gate's: decided, where ``trunk`` is empty."""
     numbers: tuple[str, ...] = ("999", "112", "18000", "101", "111")
     """Which numbers go there; 105 and 116… may be added. Any other short number is refused."""
     presentation: str = ""

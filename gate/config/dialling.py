@@ -44,7 +44,7 @@ def dialled(readable: Readable, firm: Firm | None) -> list[Fault]:
     if emergency := readable.get("emergency", Emergency):
         found += _emergency(emergency, firm)
         found += _then(emergency, readable)
-    return found + list(_one_secret_a_name(readable))
+    return found
 
 
 def _prefix(each: DialPrefix, before: dict[str, int], callers: set[str], key: Key) -> Iterator[Fault]:
@@ -75,27 +75,16 @@ def _header(header: PurposeHeader, callers: set[str]) -> Iterator[Fault]:
     yield from not_callers(header.allowed, callers, ("purpose_header", "allowed"))
 
 
-def _one_secret_a_name(readable: Readable) -> Iterator[Fault]:
-    """Passwords are asked for by user name."""
-    files = {each.username: each.password_file for each in readable.arrays.get("account", {}).values()}
-    sections = [(readable.key("trunk", index), trunk) for index, trunk in readable.arrays.get("trunk", {}).items()]
-    if emergency := readable.get("emergency", Emergency):
-        sections.append((("emergency",), emergency))
-    for key, section in sections:
-        if not section.username:
-            continue
-        if files.setdefault(section.username, section.password_file) != section.password_file:
-            yield Fault((*key, "username"), f"{section.username} has another password elsewhere in this file")
-
-
 def _emergency(emergency: Emergency, firm: Firm | None) -> Iterator[Fault]:
     """LAW 3.5: exactly these numbers, to exactly this route."""
     if not emergency.trunk:
-        if emergency != Emergency():
+        if emergency not in (Emergency(), Emergency(elsewhere=True)):
             yield Fault(("emergency", "trunk"), "is missing: where do emergency calls go?")
         return
     if fault := host_port(emergency.trunk, literal=False):
         yield Fault(("emergency", "trunk"), fault)
+    if emergency.elsewhere:
+        yield Fault(("emergency", "elsewhere"), "emergency.trunk is set: they go by the gate, or by another line")
     for index, number in enumerate(emergency.numbers):
         if not numbers.may_be_routed(number):
             yield Fault(

@@ -42,6 +42,16 @@ def departures(config: Config) -> list[str]:
     return [*_terms(config), *_hours(config.calling)]
 
 
+def undecided(config: Config) -> list[str]:
+    """What nobody has decided yet that somebody must."""
+    if not config.calling.live or config.emergency.trunk or config.emergency.elsewhere:
+        return []
+    return [
+        "it is not decided how emergency calls go: set emergency.trunk, or emergency.elsewhere = true where phones "
+        "dial them on another line"
+    ]
+
+
 def reminders(config: Config, today: date) -> list[str]:
     """What somebody must see to: the review, and on a live gate every value that is looser than the policy's."""
     due = review_due(config, today)

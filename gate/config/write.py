@@ -28,10 +28,8 @@ FOLDERS = ("", "recordings", "registers", "prompts", "recipients", "checkpoints"
 Rows = tuple[tuple[str, Any, str], ...]
 """Key, value, comment (empty for none); an empty value is for the operator to fill in."""
 
-_ANNOUNCEMENT = (
-    "Hello. This is {name}, calling about your web site. This call is recorded for training and for the protection of "
-    "both of us. If you do not want us to call you again, press 9 now or at any time."
-)
+NOTICE = "This is {name}, calling about {about}. We record this call. To stop our calls, press {digit} at any time."
+"""Spoken in under seven seconds: who listens longer has hung up."""
 _GOODBYE = "Sorry, we cannot continue this call. Goodbye."
 
 
@@ -153,6 +151,9 @@ def _sections(example: bool, today: str, wavs: tuple[str, str]) -> Mapping[str, 
             ("address", "127.0.0.1:5070" if example else "", "the carrier, host:port"),
             ("name", "carrier", ""),
         ),
+        "emergency": (
+            ("trunk", "", "where 999 and 112 go, host:port; or elsewhere = true: phones dial them on another line"),
+        ),
         "account": _accounts(example, own),
         "pbx": [],
         "announcement": (
@@ -190,7 +191,7 @@ def _accounts(example: bool, own: list[str]) -> list[Rows]:
 def _spoken(example: bool, wavs: tuple[str, str]) -> Rows:
     if wavs[0]:
         return (("wav", wavs[0], "the firm's own recording"), ("goodbye_wav", wavs[1], ""))
-    text = _ANNOUNCEMENT.format(name="Webeo" if example else "…")
+    text = NOTICE.format(name="Webeo", about="your web site", digit=9)
     return (
         ("text", text if example else "", "who calls, why, that it is recorded, how to opt out; no marketing"),
         ("goodbye_text", _GOODBYE, "played where recording fails"),

@@ -30,7 +30,7 @@ from gate.calls.reconcile import Reconciler
 from gate.calls.recording_sessions import RecordingSessions
 from gate.calls.retry_queue import RetryQueue
 from gate.clock import SystemClock
-from gate.config import Config, read_secret, reminders
+from gate.config import Config, read_secret, reminders, undecided
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.allowances import jumps
@@ -209,6 +209,7 @@ class GateProcess:
                 *alarms(self._folder),
                 *one_sided_warnings(self._folder),
                 *reminders(self._config, self._folder.today()),
+                *undecided(self._config),
                 *jumps(self._at_line.usage()),
             ],
         )

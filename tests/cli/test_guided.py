@@ -29,12 +29,13 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("call real people", "n")
     terminal.answer("Numbers, with commas", "12345")
     terminal.answer("Numbers, with commas", "020 7946 0000, 01632 960100")
-    terminal.answer("host:port", "carrier")
-    terminal.answer("host:port", "127.0.0.1:5070")
+    terminal.answer("host:port", "carrier:port")
+    terminal.answer("host:port", "127.0.0.1")
     terminal.answer("name and a password", "y")
     terminal.answer("Name", "webeo")
     terminal.answer("Password", "a secret of the carrier")
-    terminal.answer("Address and port")
+    terminal.answer("Emergency calls go", "carrier")
+    terminal.answer("Address and port", "127.0.0.1:5070")
     terminal.answer("send audio to")
     terminal.answer("go on")
     terminal.answer("Its name", "0123 456")
@@ -75,7 +76,9 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     config = load(folder / "config.toml")
     assert (config.firm.legal_name, config.firm.trading_name) == ("Webeo Example Ltd", "Webeo")
     assert config.firm.numbers == ("+442079460000", "+441632960100")
-    assert (config.trunk[0].address, config.trunk[0].username) == ("127.0.0.1:5070", "webeo")
+    assert (config.trunk[0].address, config.trunk[0].username) == ("127.0.0.1:5060", "webeo")
+    assert (config.emergency.trunk, config.emergency.username) == ("127.0.0.1:5060", "webeo")
+    assert config.sip.listen == "127.0.0.1:5070"
     assert (folder / config.trunk[0].password_file).read_text() == "a secret of the carrier\n"
     assert [(a.username, a.presentation, a.purpose) for a in config.account] == [("alice", "+441632960100", "service")]
     assert [(a.phone_system, a.refusal) for a in config.account] == [(True, 486)]
@@ -87,7 +90,7 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     assert (config.data / "prompts" / "current.json").exists()
     for secret in ("a secret of the carrier", WORDS):
         assert secret not in terminal.text
-    for text in ("is not a UK number", "freephone number", "is not a name", "nothing.wav is not a file"):
+    for text in ("is not a UK number", "freephone number", "is not a name", "nothing.wav is not a file", "Port 5060"):
         assert text in terminal.text
     said = " ".join(terminal.text.split())
     assert f"dialgate register import ctps FILE -c {folder / 'config.toml'}" in said
@@ -148,6 +151,11 @@ def asked(terminal: Terminal) -> None:
 
 
 def reached(terminal: Terminal) -> None:
+    terminal.answer("Emergency calls go")
+    again(terminal)
+
+
+def again(terminal: Terminal) -> None:
     terminal.answer("Address and port")
     terminal.answer("send audio to")
 
@@ -195,9 +203,10 @@ def test_a_name_or_password_that_would_not_load_is_asked_again_at_once(tmp_path:
         terminal.answer("Name", "acme")
         terminal.answer("Password", "  ")
         terminal.answer("Password", " a secret of the carrier")
+        terminal.answer("Emergency calls go", "another line")
         terminal.answer("Address and port", "127.0.0.1:20000")  # among the ports of audio
-        reached(terminal)
-        softphone(terminal, "acme", "alice")
+        again(terminal)
+        softphone(terminal, "acme")
         spoken(terminal, NOTICE)
         written(terminal, "short", WORDS)
         assert terminal.end() == 0, terminal.text
@@ -205,12 +214,12 @@ def test_a_name_or_password_that_would_not_load_is_asked_again_at_once(tmp_path:
         "a name, please",
         "more than blanks",
         "the range holds the SIP port",
-        "acme has another password elsewhere",
         "Several unrelated words",
     ):
         assert text in terminal.text
     config = load(folder / "config.toml")
-    assert (config.trunk[0].username, [each.username for each in config.account]) == ("acme", ["alice"])
+    assert (config.trunk[0].username, [each.username for each in config.account]) == ("acme", ["acme"])
+    assert config.emergency.elsewhere
     assert read_secret(config.base, config.trunk[0].password_file) == " a secret of the carrier"
 
 

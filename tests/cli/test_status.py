@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from gate.cli.status import NOT_RUNNING
+from gate.config.write import amend
 from gate.operations.status.attention import attention
 from tests.support.commands import Done, dialgate
-from tests.support.example import make_example
+from tests.support.example import go_live, make_example
 from tests.support.vault import new_key
 
 
@@ -95,3 +96,23 @@ WELL: dict[str, Any] = {
 def test_what_needs_attention(change: dict[str, Any], said: str | None) -> None:
     found = list(attention(WELL | change))
     assert (found == []) if said is None else (len(found) == 1 and said in found[0]), found
+
+
+def test_a_live_gate_asks_until_it_is_decided_how_emergency_calls_go(tmp_path: Path) -> None:
+    config = make_example(tmp_path / "gate") / "config.toml"
+
+    def asks() -> bool:
+        told = dialgate("status", "--json", "-c", str(config)).json
+        return any("how emergency calls go" in each for each in told["attention"])
+
+    assert not asks(), "a gate that dials nobody"
+    go_live(config)
+    amend(config, {"emergency": {"elsewhere": False}})
+    assert asks()
+    assert dialgate("status", "-c", str(config)).code == 1
+    for decided in ({"elsewhere": True}, {"elsewhere": False, "trunk": "192.0.2.20:5060"}):
+        amend(config, {"emergency": decided})
+        assert not asks()
+    amend(config, {"emergency": {"elsewhere": True}})
+    done = dialgate("config", "show", "-c", str(config))
+    assert done.code and "they go by the gate, or by another line" in done.err

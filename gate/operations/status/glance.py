@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from gate.config import authority_due, reminders
+from gate.config import authority_due, reminders, undecided
 from gate.config.callers import forgeable
 from gate.converting import convert
 from gate.core.terms import Reason
@@ -204,6 +204,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
+        *(f"Set-up: {each}" for each in undecided(folder.config)),
         *trunk_tests.warnings(folder),
         *forgeable(folder.config.pbx),
         *folder.proposals.warnings(),
