@@ -103,7 +103,7 @@ def test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must(
         faults(tmp_path, re.sub("(?m)^text = .*$", 'text = " "', VALID))
     )
     spoken = str(document(example=True, today="2026-01-15")["announcement"]["text"])  # type: ignore[index]
-    for part in ("This is Webeo", "calling about", "We record this call", "press 9"):
+    for part in ("This is Webeo", "calling about", "We record this call", "Press 9"):
         assert part in spoken
 
 

@@ -28,7 +28,7 @@ FOLDERS = ("", "recordings", "registers", "prompts", "recipients", "checkpoints"
 Rows = tuple[tuple[str, Any, str], ...]
 """Key, value, comment (empty for none); an empty value is for the operator to fill in."""
 
-NOTICE = "This is {name}, calling about {about}. We record this call. To stop our calls, press {digit} at any time."
+NOTICE = "This is {name}, calling about {about}. We record this call. Press {digit} at any time to stop our calls."
 """Spoken in under seven seconds: who listens longer has hung up."""
 _GOODBYE = "Sorry, we cannot continue this call. Goodbye."
 
