@@ -28,7 +28,7 @@ from gate.operations.operation import Request, operation_of
 from gate.operations.status.session import Session as SessionRequest
 
 if TYPE_CHECKING:  # HTTP is loaded on the listening thread, after the first picture
-    from gate.control.watching import Watching
+    from gate.control.exchange import Watching
 
 ASK_SECONDS = 10.0
 LONG_SECONDS = 600.0

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gate.config import Announcement, Config, Pbx, departures, load, origins, read_secret, review_due
-from gate.config.callers import forgeable
-from gate.config.lines import lines
+from gate.config.call_rules import forgeable
+from gate.config.faults import lines
 from gate.config.write import NOTICE, document, write_new
 from gate.errors import ConfigError, UsageError
 from gate.media.prompts import prepare

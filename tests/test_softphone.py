@@ -19,7 +19,7 @@ import pytest
 from pyVoIP.VoIP import CallState
 
 from gate.config import Account, Announcement, Config, MediaConfig
-from gate.daemon.placeholders import LateMedia
+from gate.daemon.at_line import LateMedia
 from gate.errors import ConfigError, GateError
 from gate.media import prompts
 from gate.media.relay import RtpIoMedia

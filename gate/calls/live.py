@@ -1,6 +1,6 @@
 """The gate as it is at this moment, for those who watch: calls in hand, the last hour, registers, log.
 
-Everything here runs on one thread (``gate.control.watchers``), beside the line and the store: the calls are asked for
+Everything here runs on one thread (``gate.control.server``), beside the line and the store: the calls are asked for
 there in one step, the rest is read beside the store. What has happened is counted once; a look costs what is new.
 """
 
@@ -31,7 +31,7 @@ Counts = dict[tuple[str, str], int]
 
 
 class LiveView:
-    """``gate.control.watchers.Live``."""
+    """``gate.control.server.Live``."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class LiveView:
             self._reader = None
 
     def look(self) -> Row:
-        """A snapshot, as ``gate.control.watching`` says."""
+        """A snapshot, as ``gate.control.exchange`` says."""
         now = self._clock.now()
         calls = self._calls()
         self._last, new = self._read(lambda tx: tally.attempts_beyond(tx, self._last))

@@ -13,8 +13,7 @@ from typing import Any
 import click
 
 from gate.cli.output import say
-from gate.config.faults import Fault
-from gate.config.lines import Key
+from gate.config.faults import Fault, Key
 from gate.config.load import read, spelled
 from gate.config.rules import faults_of
 from gate.config.write import document

@@ -70,7 +70,7 @@ def watch(view: View, folder: Path, at_once: bool, settle: int | None) -> int:
     [registers] watch is set. Bytes that were imported before are refused: a file that is sent again does not become
     newer by it.
     """
-    from gate.daemon.drop import drop_folder
+    from gate.daemon.chores import drop_folder
 
     section, clock = view.config.registers, SystemClock()
 

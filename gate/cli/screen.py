@@ -20,8 +20,8 @@ from gate.cli.reach import reach
 from gate.cli.values import Moment, delimiter_of
 from gate.client.files import output_file
 from gate.clock import SystemClock
-from gate.control.actors import user
 from gate.errors import UsageError
+from gate.operations.accounts import user
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.contacts.file_screening import FileScreening, evidence

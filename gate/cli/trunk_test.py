@@ -15,7 +15,7 @@ from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
 from gate.clock import SystemClock
-from gate.config.addresses import host_port
+from gate.config.faults import host_port
 from gate.control.client import ControlClient
 from gate.core.numbers import NumberRefused, parse
 from gate.errors import GateError, UsageError

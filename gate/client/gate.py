@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from gate.control.actors import user
 from gate.control.messages import carry_out, checked, response
 from gate.errors import ControlError, UsageError
 from gate.handed_over_file import OWN, HandedOverFile, open_file, refusal
+from gate.operations.accounts import user
 from gate.operations.operation import Caller, Request, operation_of
 from gate.types import Progress
 

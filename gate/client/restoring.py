@@ -15,10 +15,10 @@ from gate.client.backup_secrets import write_below
 from gate.client.backup_sets import Set, put, put_one, sync
 from gate.clock import SystemClock, today
 from gate.config import Config
-from gate.control.actors import user
 from gate.core.facts.audit import BackupRestored, MemoryReplayed
 from gate.durable import whole_file
 from gate.errors import StoreError, UsageError
+from gate.operations.accounts import user
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import unlogged
 from gate.store.lock import DataLock

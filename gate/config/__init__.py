@@ -1,20 +1,16 @@
 """The configuration: one strict TOML file.
 
-- ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file;
-                ``carriers``: those about where calls go; ``office``: about people and papers; ``section``: their base
+- ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file; ``office``: those
+                about people and papers
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
-- ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
-- ``callers``   the rules of who may call
+- ``rules``     what types cannot say: numbers, addresses, hours, dates, letters, mail, tokens; the firm complete,
+                storage in the UK
+- ``call_rules``  the same of who may call, what is dialled beside the number, the carriers; IPv4 and IPv6
 - ``calls_in``  calls in: the sections, and their rules
-- ``trunks``    the rules of the carriers; ``families``: IPv4 and IPv6 on both sides of a socket
-- ``mail``      the rules of letters and mail
-- ``control``   how the gate is asked: socket, HTTP, tokens; ``asking``: the rules of who may ask there
-- ``ingest``    recordings from elsewhere: the section, and its rules
-- ``siprec``    systems whose recordings are taken by SIPREC: the sections, and their rules
-- ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
+- ``ingest``    recordings from elsewhere, as files or by SIPREC: the sections, and their rules
 - ``edge``      an edge in front of the gate: the section, and its rules
-- ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
-- ``lines``     which line of the file a key stands on
+- ``faults``    what a section and a fault are, and the checks that all share; spellings of addresses and hours; which
+                line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``)
 - ``policy``    when the firm's policy was last reviewed, and what is set beyond it
 - ``secrets``   passwords and tokens, by file or environment, never in the configuration itself
@@ -27,12 +23,10 @@ from __future__ import annotations
 
 from gate.config.calls_in import CallIn as CallIn
 from gate.config.calls_in import CallsIn as CallsIn
-from gate.config.carriers import Emergency as Emergency
-from gate.config.carriers import Trunk as Trunk
-from gate.config.control import Control as Control
-from gate.config.control import Token as Token
 from gate.config.edge import Edge as Edge
+from gate.config.faults import Section as Section
 from gate.config.ingest import Ingest as Ingest
+from gate.config.ingest import Siprec as Siprec
 from gate.config.load import load as load
 from gate.config.office import Authority as Authority
 from gate.config.office import Letters as Letters
@@ -52,7 +46,9 @@ from gate.config.schema import Account as Account
 from gate.config.schema import Announcement as Announcement
 from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
+from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
+from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
 from gate.config.schema import Limits as Limits
 from gate.config.schema import MediaConfig as MediaConfig
@@ -63,11 +59,11 @@ from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
+from gate.config.schema import Token as Token
+from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import HASHES as HASHES
 from gate.config.secrets import half_digests as half_digests
 from gate.config.secrets import kept_password as kept_password
 from gate.config.secrets import kept_token as kept_token
 from gate.config.secrets import read_secret as read_secret
 from gate.config.secrets import token_hash as token_hash
-from gate.config.section import Section as Section
-from gate.config.siprec import Siprec as Siprec

@@ -7,10 +7,18 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gate.config.addresses import host_port, network
-from gate.config.faults import Fault, Readable, at_least, callers_of, not_callers, unprintable
-from gate.config.lines import Key
-from gate.config.section import Section
+from gate.config.faults import (
+    Fault,
+    Key,
+    Readable,
+    Section,
+    at_least,
+    callers_of,
+    host_port,
+    network,
+    not_callers,
+    unprintable,
+)
 
 if TYPE_CHECKING:
     from gate.config.schema import Firm, Pbx

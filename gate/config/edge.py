@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from gate.config.addresses import host_port, network
-from gate.config.faults import Fault, Readable, unprintable
-from gate.config.section import Section
+from gate.config.faults import Fault, Readable, Section, host_port, network, unprintable
 
 if TYPE_CHECKING:
     from gate.config.schema import Sip

@@ -17,11 +17,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from gate.config.faults import Fault, Readable
-from gate.config.lines import Key, line_of, lines
+from gate.config.faults import Fault, Key, Readable, Section, line_of, lines
 from gate.config.rules import faults_of
 from gate.config.schema import Config
-from gate.config.section import Section
 from gate.converting import convert
 from gate.errors import ConfigError
 

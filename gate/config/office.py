@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Literal
 
-from gate.config.section import Section
+from gate.config.faults import Section
 from gate.core import authority
 
 

@@ -7,10 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gate.config.lines import Key, line_of, lines
+from gate.config.faults import Key, Section, line_of, lines
 from gate.config.load import fields, spelled
 from gate.config.schema import Config
-from gate.config.section import Section
 
 
 class Origin(NamedTuple):

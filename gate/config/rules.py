@@ -1,7 +1,8 @@
 """What the types of the configuration cannot say.
 
 Each function judges one section and yields its faults; none stops at the first. ``faults_of`` runs them over the
-sections that were readable, so that one look at the file is enough to mend it.
+sections that were readable, so that one look at the file is enough to mend it. The rules of calls are in
+``call_rules``.
 """
 
 from __future__ import annotations
@@ -11,34 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from gate.config.addresses import host_port, hours
-from gate.config.asking import asking
-from gate.config.callers import callers, e164, refused_with
+from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.calls_in import calls_in_faults
-from gate.config.carriers import Emergency
-from gate.config.dialling import dialled
 from gate.config.edge import edge_faults
-from gate.config.families import families
-from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
-from gate.config.ingest import ingest
-from gate.config.lines import Key
-from gate.config.mail import (
-    authority_faults,
-    checkpoint_faults,
-    letters_faults,
-    mail_faults,
-    privacy_faults,
-    requests_faults,
-)
-from gate.config.office import Authority, Letters, Mail, Privacy, Requests
+from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
+from gate.config.ingest import ingest, sessions_fault, siprec_faults
+from gate.config.office import Authority, Letters, Mail, Privacy, Requests, Roles
 from gate.config.policy import review_fault
 from gate.config.schema import (
     ATTEMPTS,
     Announcement,
     Calling,
     Consents,
+    Control,
+    Emergency,
     Firm,
     Limits,
     MediaConfig,
@@ -49,13 +38,170 @@ from gate.config.schema import (
     Storage,
 )
 from gate.config.secrets import half_digests, read_secret, token_hash
-from gate.config.siprec import sessions_fault, siprec_faults
-from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.kinds import BLOCKABLE
 from gate.core.retention import MONTHS
 from gate.core.rules import LONGEST_CONSENT
 from gate.errors import ConfigError
+
+ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
+)
+"""An e-mail address that every server takes: ASCII, one ``@``, a domain with a dot (RFC 5321, without quoted names)."""
+_MOST_IDENTITY_DAYS: Final = 14
+PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether mail to ``host`` stays on this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
+    """The folder is there, the address is one."""
+    yield from unprintable(letters, ("letters",), "templates", "signed")
+    if letters.templates and letters.templates.isprintable() and not (base / letters.templates).is_dir():
+        yield Fault(
+            ("letters", "templates"), f"{base / letters.templates} is no folder; make it: dialgate letters copy DIR"
+        )
+    if letters.authority_email and not ADDRESS.fullmatch(letters.authority_email):
+        yield Fault(("letters", "authority_email"), f'"{letters.authority_email}" is not an email address')
+
+
+def authority_faults(authority: Authority) -> Iterator[Fault]:
+    """Texts of one line, an address, and days that are some."""
+    for name in ("name", "address"):
+        if (text := getattr(authority, name)) and not text.strip():
+            yield Fault(("authority", name), "must not be empty")
+    yield from unprintable(authority, ("authority",), "name", "phone", "web")
+    if authority.email and not ADDRESS.fullmatch(authority.email):
+        yield Fault(("authority", "email"), f'"{authority.email}" is not an email address')
+    for name in ("commencement", "checked"):
+        try:
+            if text := getattr(authority, name):
+                date.fromisoformat(text)
+        except ValueError:
+            yield Fault(("authority", name), f'"{text}" is not a date; write "YYYY-MM-DD"')
+
+
+def privacy_faults(privacy: Privacy) -> Iterator[Fault]:
+    """One line each."""
+    yield from unprintable(privacy, ("privacy",), "dpo")
+    for name in ("legal_bases", "recipients"):
+        for place, line in enumerate(getattr(privacy, name)):
+            if not line.strip() or not line.isprintable():
+                yield Fault(("privacy", name, place), "is empty, or more than a line")
+
+
+def requests_faults(requests: Requests) -> Iterator[Fault]:
+    """Asking who it is cannot wait for the day of the answer."""
+    if not 0 <= requests.identity_days <= _MOST_IDENTITY_DAYS:
+        fault = f"{requests.identity_days} days; 0 to {_MOST_IDENTITY_DAYS}: without delay (UK GDPR Art 12(3), 12(6))"
+        yield Fault(("requests", "identity_days"), fault)
+
+
+def checkpoint_faults(storage: Storage, mail: Mail) -> Iterator[Fault]:
+    """A mailbox for checkpoints is an address, and there is a server to send through."""
+    address = storage.checkpoints_mail
+    if address and not ADDRESS.fullmatch(address):
+        yield Fault(("storage", "checkpoints_mail"), f'"{address}" is not an email address')
+    elif address and not mail.host:
+        yield Fault(("storage", "checkpoints_mail"), "checkpoints are sent through [mail]: name its host")
+
+
+def mail_faults(mail: Mail, firm: Firm | None, base: Path) -> Iterator[Fault]:
+    """Everything that sending needs, and nothing in clear over a network."""
+    yield from unprintable(mail, ("mail",), "host", "username", "ca_file")
+    yield from at_least(mail, "mail", 1, "timeout_seconds")
+    if not 0 <= mail.port <= 65535:
+        yield Fault(("mail", "port"), f"{mail.port} is not a port; 0 (the usual one) to 65535")
+    if mail.sender and not ADDRESS.fullmatch(mail.sender):
+        yield Fault(("mail", "sender"), f'"{mail.sender}" is not an email address')
+    if bool(mail.username) != bool(mail.password_file):
+        missing = "password_file" if mail.username else "username"
+        yield Fault(("mail", missing), "username and password_file go together")
+    if not mail.host:
+        if mail != Mail():
+            yield Fault(("mail", "host"), "is missing: name the mail server")
+        return
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", mail.host):
+        yield Fault(("mail", "host"), f'"{mail.host}" is not a host; the port goes into mail.port')
+    if mail.security == "none" and not is_loopback(mail.host):
+        yield Fault(
+            ("mail", "security"), f"letters hold personal data: to {mail.host} only with starttls or tls, not none"
+        )
+    if firm and not mail.sender and not ADDRESS.fullmatch(firm.contact_email):
+        yield Fault(("mail", "sender"), "is missing, and firm.contact_email is no address that letters can come from")
+    if mail.ca_file and mail.ca_file.isprintable() and not (base / mail.ca_file).is_file():
+        yield Fault(("mail", "ca_file"), f"{base / mail.ca_file} does not exist; a PEM file with certificates")
+
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
+"""Names of accounts and groups, as ``useradd`` and directories have them."""
+_TOKEN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def asking(readable: Readable) -> list[Fault]:
+    """Every fault of these sections."""
+    found: list[Fault] = []
+    if control := readable.get("control", Control):
+        found += _control(control)
+        found += _tokens(readable, control)
+    if roles := readable.get("roles", Roles):
+        found += _roles(roles)
+    return found
+
+
+def _control(control: Control) -> Iterator[Fault]:
+    yield from unprintable(control, ("control",), "socket")
+    if control.group and not _ACCOUNT.fullmatch(control.group):
+        yield Fault(("control", "group"), f'"{control.group}" is not the name of a group')
+    yield from at_least(control, "control", 1, "lookups_an_hour")
+    yield from at_least(control, "control", 8, "connections", "connections_each")
+    if control.http and (fault := host_port(control.http, literal=True)):
+        yield Fault(("control", "http"), fault)
+
+
+def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
+    tokens = readable.arrays.get("token", {})
+    if control.http and not tokens:
+        yield Fault(("control", "http"), "nobody may ask there: dialgate token add NAME --may marketing")
+    callers = {each.username for each in readable.arrays.get("account", {}).values()}
+    callers |= {each.name for each in readable.arrays.get("pbx", {}).values()}
+    names: dict[str, int] = {}
+    for index, token in tokens.items():
+        if not _TOKEN.fullmatch(token.name):
+            text = f'"{token.name}" is not a name: small letters, digits, - and _, at most 32'
+            yield Fault(("token", index, "name"), text)
+        if (other := names.setdefault(token.name, index)) != index:
+            yield Fault(("token", index, "name"), f'"{token.name}" is there twice, as token[{other}] too')
+        if token.metrics and token.purposes:
+            yield Fault(("token", index, "metrics"), "one token is for metrics, another for decisions: make two")
+        if token.recordings and (token.metrics or token.purposes):
+            yield Fault(("token", index, "recordings"), "a token for recordings is for nothing else: make two")
+        if not token.metrics and not token.purposes and not token.recordings:
+            yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
+        yield from duplicates(token.purposes, ("token", index, "purposes"))
+        if not 0 <= token.service_percent <= 100:
+            yield Fault(("token", index, "service_percent"), f"{token.service_percent} is no percentage; 0 to 100")
+        if token.calls_a_minute < 1:
+            yield Fault(("token", index, "calls_a_minute"), f"{token.calls_a_minute} would allow none; at least 1")
+        if token.account and token.account not in callers:
+            yield Fault(("token", index, "account"), f'"{token.account}" is no account and no PBX of this file')
+
+
+def _roles(roles: Roles) -> Iterator[Fault]:
+    for role in ("admin", "compliance", "auditor", "manager", "viewer"):
+        accounts: tuple[str, ...] = getattr(roles, role)
+        for index, account in enumerate(accounts):
+            if not _ACCOUNT.fullmatch(account.removeprefix("@")):
+                text = f'"{account}" is neither an account nor an @group of this machine'
+                yield Fault(("roles", role, index), text)
+        yield from duplicates(accounts, ("roles", role))
+
 
 _TERMS = ("calls", "refused", "requests", "contacts")
 _COVERAGE = re.compile(r"full|0[0-9]{1,9}(,0[0-9]{1,9})*")

@@ -25,8 +25,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from gate.control.faults import fault
-from gate.control.wire import answer
-from gate.control.work import log
+from gate.control.work import answer, log
 from gate.errors import ControlError
 
 HEADER_SECONDS: Final = 10.0

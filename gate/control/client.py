@@ -16,7 +16,7 @@ from gate.operations.operation import Operation, Request, operation_of
 from gate.types import Progress
 
 if TYPE_CHECKING:
-    from gate.control.watching import Watching
+    from gate.control.exchange import Watching
 
 R = TypeVar("R")
 
@@ -80,7 +80,7 @@ class ControlClient:
             return ask(fields | {"file": ticket})
 
     def watch(self) -> Watching:
-        """What happens, as snapshots (``gate.control.watching``): iterate, and ``close`` it from any thread."""
-        from gate.control.watching import Watching
+        """What happens, as snapshots (``gate.control.exchange``): iterate, and ``close`` it from any thread."""
+        from gate.control.exchange import Watching
 
         return Watching(self.socket)

@@ -3,10 +3,19 @@
 A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
 recordings, another for decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that
 looks only at the verdict is safe whatever goes wrong: every answer carries one, wrong methods and paths included (but
-for metrics, health and recordings), and it is ``block`` unless the gate decided otherwise. How questions and answers
-look is in ``asking``. Browsers are kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host``
-that is not loopback (a page of an attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow
-ones are closed (``bounds``).
+for metrics, health and recordings), and it is ``block`` unless the gate decided otherwise. Browsers are kept out: a
+request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an attacker's
+whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
+
+A question may have several forms, and the answer has the form that the caller wants. The fields come in the query
+string, as JSON, as a form, or as plain text, which is the number alone. The answer is JSON, or one line: ``allow``, or
+``block`` and the reason. Whoever looks only at the status, or only for a word, is safe as well: in plain text a block
+is never a 200, and nothing but an allow has the word in it.
+
+``PUT /v1/recording``: a phone system hands in what it recorded. The body is a WAV file, the query says whose call.
+
+The audio never touches a disk in clear: it comes into memory (a memfd of this process), is sealed from there, and is
+gone with the answer. Whoever hands it in may remove its own copy after a 200 or a 201, and not before.
 """
 
 from __future__ import annotations
@@ -14,11 +23,18 @@ from __future__ import annotations
 import asyncio
 import binascii
 import hmac
+import json
+import os
+import re
 import socket
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import HttpVersion11, web
@@ -26,26 +42,251 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 
 from gate.config import Config, Token, kept_token, read_secret, token_hash
-from gate.control.asking import SAID, question, refused, told
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
-from gate.control.recording_upload import RECORDING, RecordingUpload
-from gate.control.wire import answer
-from gate.control.work import Workers
-from gate.core.terms import Reason
-from gate.errors import ControlError, GateError, RefusedError, StoreError
+from gate.control.work import Busy, Workers, answer, fields_of, raw_body
+from gate.core.terms import Reason, Verdict
+from gate.errors import ControlError, GateError, RefusedError, StoreError, UsageError
+from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.screening import Decide
+from gate.operations.ingest.ingesting import LARGEST
 from gate.operations.operation import Caller, Request
 from gate.operations.status.glance import Status
 
+RECORDING: Final = "/v1/recording"
+AT_ONCE: Final = 2
+"""Files in memory."""
+WAITING: Final = 8
+"""Hand-ins of one token that wait for the one that is under way."""
+SILENT_SECONDS: Final = 10.0
+"""How long a body may pause."""
+LEAST_RATE: Final = 16_000
+"""Bytes a second that a body brings, on the whole, once ``SILENT_SECONDS`` are over: both sides of a call as they
+talk."""
+WHOLE_SECONDS: Final = 900.0
+"""How long a body may take."""
+
+
+class RecordingUpload:
+    """Recordings that are handed in. Lives on the event loop."""
+
+    def __init__(self, carry_out: CarryOut) -> None:
+        self._carry_out = carry_out
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._of: dict[str, asyncio.Semaphore] = {}
+        """By token: each has one place, so that none of them keeps the others out."""
+        self._waiting: Counter[str] = Counter()
+        # Threads of its own: a long recording takes none from the decisions.
+        self._workers = Workers("recording", threads=1, most=8)
+
+    def close(self) -> None:
+        """Nothing more is taken."""
+        self._workers.close()
+
+    @asynccontextmanager
+    async def _place(self, token: str) -> AsyncIterator[None]:
+        """Room for a file of a token. Raises ``Busy`` where too many of its own wait."""
+        if self._waiting[token] > WAITING:
+            raise Busy("too many recordings of this token are handed in at once", hint="hand in one after the other")
+        self._waiting[token] += 1
+        try:
+            async with self._of.setdefault(token, asyncio.Semaphore(1)), self._room:
+                yield
+        finally:
+            self._waiting[token] -= 1
+
+    async def take(self, asked: web.Request, token: str, actor: str) -> web.StreamResponse:
+        """201 where it is sealed, 200 where it had been before, else why not: then whoever sends it keeps it."""
+        try:
+            fields = pairs(asked.raw_path.partition("?")[2]) | {"path": "PUT"}
+            if (swap := fields.pop("swap", None)) is not None:
+                if swap not in ("true", "false"):
+                    raise UsageError("swap is true or false", hint="else nobody knows whose voice is on which side")
+                fields["swap"] = swap == "true"
+            request = parsed("recording_ingest", fields)
+            with answering(asked):
+                async with self._place(token):
+                    file = await _received(asked)
+                    with file:
+                        sealed: dict[str, Any] = await self._workers.call(
+                            self._carry_out, request, Caller(actor, file=file)
+                        )
+        except GateError as error:
+            return answer(fault(error), status(error))
+        return answer(sealed, 200 if sealed["already"] else 201)
+
+
+async def _received(asked: web.Request) -> HandedOverFile:
+    """The body, in memory. Raises ``UsageError`` where it is too large or does not come."""
+    if (asked.content_length or 0) > LARGEST:
+        raise UsageError(f"the recording is larger than {LARGEST:,} bytes", hint="hand it in with the command")
+    descriptor, size = os.memfd_create("recording", os.MFD_CLOEXEC), 0
+    began = asyncio.get_running_loop().time()
+    try:
+        while True:
+            # By the next piece it has brought what it should by then, or it is not waited for.
+            due = min(WHOLE_SECONDS, SILENT_SECONDS + size / LEAST_RATE)
+            async with asyncio.timeout_at(min(began + due, asyncio.get_running_loop().time() + SILENT_SECONDS)):
+                piece = await asked.content.readany()
+            if not piece:
+                return HandedOverFile(descriptor, "the recording", LARGEST)
+            size += len(piece)
+            if size > LARGEST:
+                raise UsageError(f"the recording is larger than {LARGEST:,} bytes", hint="hand it in with the command")
+            while piece:
+                piece = piece[os.write(descriptor, piece) :]
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, TimeoutError):
+            raise UsageError("the recording did not arrive, or too slowly", hint="send it at once") from None
+        if isinstance(error, ConnectionError | web.RequestPayloadError):
+            raise ControlError("the connection is gone before the recording had come") from None
+        raise
+
+
+SAID: Final = web.ResponseKey("said", tuple[str, str])
+"""Verdict and reason of an answer."""
+_MOST_FIELDS: Final = 16
+_JSON: Final = ("application/json", "application/octet-stream")
+"""The second is aiohttp's word for a body whose type is not said."""
+
+
+class Form(StrEnum):
+    """What an answer looks like."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+_FORM: Final = web.RequestKey("form", Form)
+
+
+async def question(asked: web.Request) -> dict[str, Any]:
+    """The fields of a question; raises ``UsageError`` where they are not understood, or said twice.
+
+    No message of it has a value in it: it may be a number.
+    """
+    fields: dict[str, Any] = pairs(asked.raw_path.partition("?")[2])
+    if asked.method == "POST":
+        more = _read(await raw_body(asked), asked.content_type)
+        if fields.keys() & more.keys():
+            raise UsageError("a field is in the query and in the body", hint="say it once")
+        fields |= more
+    elif asked.body_exists:
+        raise UsageError("a GET has no body here", hint="send it with POST")
+    if (form := fields.pop("format", None)) is not None:
+        if form not in list(Form):
+            raise UsageError("there is no such format", hint=f"one of: {', '.join(Form)}")
+        asked[_FORM] = Form(form)
+    return fields
+
+
+def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Response:
+    """The answer: ``value`` has verdict and reason. A cache keeps none of it."""
+    verdict, reason = str(value.get("verdict", Verdict.BLOCK)), str(value.get("reason", Reason.INTERNAL_ERROR))
+    if _form(asked) is Form.TEXT:
+        allowed = code == 200 and verdict == Verdict.ALLOW
+        text = Verdict.ALLOW.value if allowed else blocked(reason)
+        response = web.Response(text=text, status=code if allowed or code != 200 else 403)
+    else:
+        response = answer(value, code)
+    response.headers["Cache-Control"] = "no-store"
+    response[SAID] = verdict, reason
+    return response
+
+
+def refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
+    """The answer where there is no decision: a block."""
+    return told(asked, fault(error) | {"verdict": Verdict.BLOCK, "reason": reason}, code)
+
+
+def blocked(reason: str) -> str:
+    """The line of a block. A reason that has an *allow* in it is said in another word: a search would find it."""
+    return f"{Verdict.BLOCK.value} {reason.replace('allow', 'permitt')}"
+
+
+def _form(asked: web.Request) -> Form:
+    """What was asked for in words, else what the client reads rather."""
+    chosen: Form | None = asked.get(_FORM)
+    if chosen is not None:
+        return chosen
+    try:
+        said = pairs(asked.raw_path.partition("?")[2]).get("format")
+    except UsageError:
+        said = None
+    if said in list(Form):
+        return Form(said)
+    return Form.TEXT if _rather_text(",".join(asked.headers.getall("Accept", []))) else Form.JSON
+
+
+def _rather_text(accept: str) -> bool:
+    """RFC 9110 12.5.1, between the two forms that there are; JSON where neither is named."""
+    weights = {Form.JSON: 0.0, Form.TEXT: 0.0}
+    kinds = {"application/json": Form.JSON, "text/plain": Form.TEXT, "text/*": Form.TEXT}
+    for each in accept.lower().split(","):
+        kind, *rest = (part.strip() for part in each.split(";"))
+        if (form := kinds.get(kind)) is not None:
+            weights[form] = max(weights[form], _weight(rest))
+    return weights[Form.TEXT] > weights[Form.JSON]
+
+
+def _weight(parameters: list[str]) -> float:
+    said = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+    return float(said) if re.fullmatch(r"[01](\.\d{0,3})?", said, re.ASCII) else 0.0
+
+
+def _read(raw: bytes, kind: str) -> dict[str, Any]:
+    """The fields of a body. What begins as JSON is JSON: so curl sends it under another name."""
+    if kind in _JSON or not raw.strip() or raw.lstrip().startswith(b"{"):
+        fields = fields_of(raw)
+        json.loads(raw or b"{}", object_pairs_hook=_once, parse_int=str)
+        return fields
+    try:
+        text = raw.decode().strip()
+    except UnicodeDecodeError:
+        raise UsageError("the request is not UTF-8 text", hint="send UTF-8") from None
+    if kind == "application/x-www-form-urlencoded":
+        return pairs(text)
+    if kind == "text/plain" and len(text.splitlines()) == 1:
+        return {"number": text}
+    raise UsageError(
+        "the request is in no form that is read here", hint="send JSON, a form, or one number as text/plain"
+    )
+
+
+def pairs(text: str) -> dict[str, Any]:
+    """The fields of a query string or a form. A number's ``+`` may come as it is: where it stands, a space cannot be
+    meant."""
+    if not text:
+        return {}
+    if ";" in text:  # some part fields by it, others take it for a part of the value
+        raise UsageError("the fields have a semicolon in them", hint="part them by &, and write %3B for a semicolon")
+    text = re.sub(r"(^|&)number=\+", r"\1number=%2B", text)
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise UsageError("the fields are not understood", hint="write number=… and the like, percent-encoded") from None
+    return _once(pairs)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two numbers was screened is not to be guessed at."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise UsageError("a field is said twice", hint="say it once")
+    return fields
+
+
 _HEALTH_SECONDS = 3.0
 FRESH_SECONDS: Final = 1.0
+"""How long a look at the gate's health is believed."""
 HEALTH: Final = frozenset({"/livez", "/readyz", "/healthz"})
 """Asked without a token."""
 NO_ANSWER: Final = "no_answer"
 """In place of a reason: the gate's state was not to be had in ``_HEALTH_SECONDS``."""
-"""How long a look at the gate's health is believed."""
 DECISION_SECONDS: Final = 30.0
 """What a decision has not come in is a block."""
 DECISION: Final = "/v1/decision"

@@ -24,7 +24,7 @@ import msgspec
 
 from gate.control import sockets
 from gate.control.faults import fault, revived
-from gate.control.wire import peer_of
+from gate.control.work import peer_of
 from gate.errors import ControlError, GateError, UsageError
 from gate.handed_over_file import HandedOverFile, let_go, refusal
 

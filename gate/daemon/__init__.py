@@ -2,16 +2,11 @@
 
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_data_folder(config)``  for commands when no gate runs; holds the data lock as long as it is open
-- ``running``    a running gate; ``placeholders``: what stands in for its parts that are made later
-- ``start_state`` what a start takes from the store: today's use, who proved itself lately
+- ``running``    a running gate, and what its start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
-- ``chores``     what is done beside the calls, again and again: one loop for all
-- ``drop``       the folder in which the registers' files land
-- ``handed_in``  the folder in which recordings from elsewhere land
-- ``recorder_news``  what the recorder tells, to calls and to recording sessions
-- ``at_line``    what others ask of the line
-- ``signing``    the log of a running gate signed, and compared
-- ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
+- ``chores``     what is done beside the calls, again and again: one loop for all; the registers' drop folder,
+                 recordings from elsewhere, the log signed, compared and mailed
+- ``at_line``    what others ask of the line, and what the recorder reports
 - ``logs``       structured logs
 - ``interpreter``  when Python looks for garbage, and how soon a thread makes way
 

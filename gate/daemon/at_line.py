@@ -1,4 +1,8 @@
-"""What others ask of the line: the question is put on its thread, and the answer waited for."""
+"""The line, the media and the recorder of a running gate, as its other parts reach them.
+
+What others ask of the line is put on its thread, and the answer waited for. What the recorder reports goes to the calls
+and to the recording sessions: each knows its own by their ids. Placeholders stand in for parts that are made later in
+the start."""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ if TYPE_CHECKING:
     from gate.calls.call_manager import CallManager
     from gate.calls.recording_sessions import RecordingSessions
     from gate.clock import Clock
-    from gate.daemon.placeholders import LateMedia
     from gate.sip.line import SipLine
+
 
 T = TypeVar("T")
 
@@ -118,3 +122,73 @@ class AtLine:
         """What the line and the media relay have dropped or refused since the start, by kind."""
         strangers = self._media.room.strangers if self._media.room else 0
         return {**self._line.counts(), "foreign_audio": strangers}
+
+
+class LateMedia:
+    """Stands for the media relay until the line thread runs: RTPProxy's client belongs to that thread's loop."""
+
+    def __init__(self) -> None:
+        self.room: Any = None
+
+    def late(self) -> float:
+        """As ``RtpIoMedia.late``: asked by the line's first sweep already, which may come before the relay is made."""
+        return float(self.room.late()) if self.room else 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.room, name)
+
+
+class NoCallsYet:
+    """Takes the recorder's events before there is a call manager: no call exists then."""
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        """Nobody's."""
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        """Nobody's."""
+
+    def recorder_away(self) -> None:
+        """It is started again."""
+
+    def recorder_silent(self) -> None:
+        """It is started again where that lasts."""
+
+    def not_kept(self, call_id: str) -> None:
+        """Nobody's."""
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """Nobody's."""
+
+
+class RecorderNews:
+    """Implements ``ports.RecorderEvents``."""
+
+    def __init__(self, calls: CallManager, sessions: RecordingSessions) -> None:
+        self._calls, self._sessions = calls, sessions
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        """A key in a call; those of a recording session are nobody's wish to us."""
+        self._calls.recorder_digit(call_id, side, digit)
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        """One recording cannot go on."""
+        self._calls.recorder_failed(call_id, message)
+        self._sessions.recorder_failed(call_id, message)
+
+    def recorder_silent(self) -> None:
+        """Nothing new can be recorded."""
+        self._calls.recorder_silent()
+
+    def not_kept(self, call_id: str) -> None:
+        """Of one nothing is kept any more."""
+        self._calls.not_kept(call_id)
+        self._sessions.not_kept(call_id)
+
+    def key_waits(self, call_id: str, side: str, digit: str) -> None:
+        """A key in a call, which the recorder does not hear."""
+        self._calls.key_waits(call_id, side, digit)
+
+    def recorder_away(self) -> None:
+        """None can."""
+        self._calls.recorder_away()
+        self._sessions.recorder_away()

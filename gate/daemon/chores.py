@@ -1,26 +1,48 @@
-"""What a running gate does beside the calls, again and again until it stops."""
+"""What a running gate does beside the calls, again and again until it stops: measured, swept, counted; the drop folder
+of the registers and the folder of recordings from elsewhere looked into; the log signed, compared with every place
+where its checkpoints lie, and its newest checkpoint mailed once a day (``storage.checkpoints_mail``).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
+from gate.clock import Clock
+from gate.config import Config, Registers
+from gate.converting import convert
+from gate.core.facts.audit import CheckpointMailed
 from gate.errors import GateError, RefusedError
+from gate.exports.checkpoint_mail import checkpoint_mail
+from gate.exports.mail import MailError, send
 from gate.operations.calls import against_refusal, one_sided
+from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.lists import objections
+from gate.operations.operation import Caller
+from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.snapshot_store import prune
+from gate.registers.watch import DropFolder, FileOutcome
 from gate.store import search
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.calls.metrics import Metrics
+    from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
+    from gate.operations.ingest.folder import IngestFolder
+
 
 log = structlog.get_logger()
 
@@ -94,3 +116,167 @@ def count_requests(watch: RequestWatch, metrics: Metrics) -> None:
     now = watch.look()
     metrics.requests_open.set(now.open)
     metrics.requests_overdue.set(now.overdue)
+
+
+Ask = Callable[[RegisterImport, "HandedOverFile"], RegisterImported]
+"""Imports a file; raises ``GateError``."""
+AGAIN_SECONDS = 60.0
+"""How long after a look that failed."""
+
+
+def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
+    """The folder as the configuration names its files."""
+
+    def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
+        fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
+        report: Mapping[str, Any] = msgspec.to_builtins(ask(convert(fields, RegisterImport), file))
+        return report
+
+    names = {"tps": section.tps_names, "ctps": section.ctps_names}
+    return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
+
+
+async def watch(data: DataFolder) -> None:
+    """Look at the configured drop folder until cancelled; at once back where there is none."""
+    section = data.config.registers
+    if not section.watch:
+        return
+    folder = drop_folder(
+        section,
+        data.config.path(section.watch),
+        lambda asked, file: register_import(data, asked, Caller("gate:watch", file=file)),
+    )
+    log.info("registers_watched", folder=str(folder.folder))
+    try:
+        await chore(
+            lambda: look_for_registers(folder, data.clock.now()),
+            "registers_not_watched",
+            every=section.poll_seconds,
+            again=AGAIN_SECONDS,
+        )
+    finally:
+        for name in REGISTERS:  # the gate does not wait for an import: its file is taken at the next start
+            data.register_imports.cancel(name, "gate")
+
+
+def look_for_registers(folder: DropFolder, now: datetime) -> None:
+    """Take what has landed, and log what became of each file. Raises ``GateError``."""
+    for each in folder.look(time.monotonic(), now):
+        _tell(each)
+
+
+def _tell(outcome: FileOutcome) -> None:
+    told = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
+    counts = {key: outcome.report[key] for key in ("count", "as_of", "added", "removed") if key in outcome.report}
+    told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)
+
+
+POLL_SECONDS = 2.0
+"""How long after a look that failed."""
+
+
+async def watch_recordings(data: DataFolder, watched: IngestFolder) -> None:
+    """Look at the configured folder until cancelled; at once back where there is none."""
+    if watched.folder is None:
+        return
+    log.info("recordings_watched", folder=str(watched.folder))
+    await chore(
+        partial(look_for_recordings, data, watched), "recordings_not_watched", every=POLL_SECONDS, again=AGAIN_SECONDS
+    )
+
+
+def look_for_recordings(data: DataFolder, watched: IngestFolder) -> None:
+    """Hand in what has landed, and log what became of each, without its name: that holds a number."""
+
+    def ask(asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
+        return recording_ingest(data, asked, Caller("gate:ingest", file=file))
+
+    for outcome in watched.look(time.monotonic(), ask):
+        if outcome.sealed is None:
+            log.error("recording_not_ingested", why=outcome.why)
+        else:
+            sealed = outcome.sealed
+            log.info("recording_ingested", recording=sealed.recording_id, call=sealed.call_id, bound_by=sealed.bound_by)
+
+
+class CheckpointPost:
+    """Sends at most one a day (UTC). What was sent is a fact: a restart sends none twice."""
+
+    def __init__(self, config: Config, store: EvidenceStore, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+
+    def look(self) -> bool:
+        """Send today's if it is due; whether one was sent. Raises ``GateError``."""
+        now = self._clock.now()
+        head = self._store.call(lambda tx: _due(tx, now))
+        if head is None:
+            return False
+        self._send(head, now)
+        return True
+
+    def _send(self, head: dict[str, Any], now: datetime) -> None:
+        to, note = self._config.storage.checkpoints_mail, str(head["note"])
+        name = note.partition("\n")[0]
+        mail = checkpoint_mail(note, log=name, size=head["size"], sender=self._config.mail_sender, to=to, now=now)
+        try:
+            said = send(to, mail, self._config).said
+        except MailError as error:
+            if not error.uncertain:
+                raise
+            said = error.message  # it may have arrived; another one comes tomorrow
+        body = CheckpointMailed(size=head["size"], to=to, said=said)
+        self._store.call(lambda tx: tx.append(body.fact("log", now, "gate")))
+
+
+def _due(tx: StoreTransaction, now: datetime) -> dict[str, Any] | None:
+    """The newest checkpoint, where none was mailed today. One that was mailed on a day to come holds none back: the
+    clock was ahead."""
+    last = tx.query(
+        "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
+        " ORDER BY leaf_index DESC LIMIT 1",
+        [CheckpointMailed.kind],
+    )
+    if last and datetime.fromisoformat(last[0]["at"]).date() == now.date():
+        return None
+    heads = tx.query("SELECT size, note FROM checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1")
+    return heads[0] if heads else None
+
+
+class Signer:
+    """Tells the folder's ``trust`` what came of it. Neither from the line nor from the store thread."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+
+    def compare(self) -> None:
+        """Compare the store with what was signed last. Where that fails, it is tried again each day."""
+        try:
+            self._folder.trust.look()
+        except (GateError, OSError) as error:
+            log.error("checkpoints_not_compared", error=str(error))
+
+    def sign(self) -> bool:
+        """Whether the log is signed as it stands. Where it could not be, whether it still is the log that was signed
+        is looked at again: that is what a signature is refused for."""
+        try:
+            missed = self._folder.log.checkpoint().missed
+        except GateError as error:
+            log.error("not_signed", error=str(error), hint=error.hint)
+            return self._not_signed(str(error))
+        except Exception as error:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried again
+            log.exception("not_signed")
+            return self._not_signed(repr(error))
+        for each in missed:
+            log.warning("checkpoint_copy_missed", why=each)
+        self._folder.trust.signed(missed)
+        return True
+
+    def _not_signed(self, why: str) -> bool:
+        try:
+            self._folder.trust.not_signed(why)
+        except GateError as error:
+            log.error("not_signed", error=str(error))
+        self.compare()
+        return False

@@ -1,4 +1,4 @@
-"""A running gate."""
+"""A running gate, and what its start takes from the store, so that a restart forgives nothing and locks nobody out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import time
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -33,21 +34,25 @@ from gate.clock import SystemClock
 from gate.config import Config, read_secret, reminders, undecided
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
-from gate.core.allowances import jumps
+from gate.core.allowances import DAYS_BEFORE, Before, Used, jumps
 from gate.core.facts import Body
 from gate.core.facts.gate import GateStarted, GateStopped, ManyLookups, NotPermitted
 from gate.core.hours import public_holidays
-from gate.daemon.at_line import AtLine
-from gate.daemon.checkpoint_mail import CheckpointPost
-from gate.daemon.chores import chore, count_requests, delete_superseded, measure, sweep
-from gate.daemon.drop import watch
-from gate.daemon.handed_in import watch_recordings
+from gate.core.showing import london_day, midnight
+from gate.daemon.at_line import AtLine, LateMedia, NoCallsYet, RecorderNews
+from gate.daemon.chores import (
+    CheckpointPost,
+    Signer,
+    chore,
+    count_requests,
+    delete_superseded,
+    measure,
+    sweep,
+    watch,
+    watch_recordings,
+)
 from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, stay_on_one_core
-from gate.daemon.placeholders import LateMedia, NoCallsYet
-from gate.daemon.recorder_news import RecorderNews
 from gate.daemon.recording import wait_for_recorder
-from gate.daemon.signing import Signer
-from gate.daemon.start_state import proven_lately, used_today
 from gate.errors import GateError, RecorderError, StoreError
 from gate.media.prompts import prepare
 from gate.media.prompts_in import prepare_in
@@ -67,7 +72,47 @@ from gate.recorder.spawning import spawn_command
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile
+from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
 from gate.vault.keyring import sealable, warnings
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.types import Row
+
+
+def used_today(folder: DataFolder) -> dict[str, Used]:
+    """What accounts and PBXs have used since midnight in London, and on the days before. Raises ``StoreError``."""
+    today, longest = folder.today(), float(folder.config.limits.max_call_seconds)
+    since, first = midnight(today), midnight(today - timedelta(days=DAYS_BEFORE))
+    names = [f"account:{each.username}" for each in folder.config.account]
+    names += [f"trunk:{each.name}" for each in folder.config.pbx]
+
+    def read(tx: Source) -> dict[str, Used]:
+        used = used_since(tx, since, longest)
+        for name in names:
+            if days := _days(let_through_by_hour(tx, name, first, since)):
+                used[name] = replace(used.get(name, Used()), days=days)
+        return used
+
+    return folder.read(read)
+
+
+def _days(hours: list[Row]) -> tuple[tuple[date, Before], ...]:
+    """In days of London, whose clock is ahead by whole hours only."""
+    days: dict[date, Before] = {}
+    for hour in hours:
+        day = london_day(f"{hour['hour']}:00Z")
+        held = days.get(day, Before())
+        days[day] = Before(held.calls + hour["calls"], held.listed + hour["listed"])
+    return tuple(days.items())
+
+
+def proven_lately(folder: DataFolder) -> list[tuple[str, str]]:
+    """Which accounts asked for calls, and at which addresses, for as long as a registration holds. Raises
+    ``StoreError``."""
+    since = folder.clock.now() - timedelta(seconds=folder.config.sip.registration_seconds)
+    return folder.read(lambda tx: proven_since(tx, since))
+
 
 T = TypeVar("T")
 

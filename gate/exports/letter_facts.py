@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from gate.config.mail import ADDRESS
+from gate.config.rules import ADDRESS
 from gate.core.deadlines import acknowledge_by
 from gate.core.letter_words import LetterFacts, LetterFirm
 from gate.core.request_words import Asks, Ground, LetterKind

@@ -23,7 +23,7 @@ from aiosmtplib import (
 )
 
 from gate.config import Config, Mail, read_secret
-from gate.config.mail import PORTS, is_loopback
+from gate.config.rules import PORTS, is_loopback
 from gate.errors import GateError
 from gate.exports.letter_blocks import one_line
 from gate.exports.letter_message import DRAFT

@@ -1,7 +1,9 @@
-"""Accounts of this machine, as the configuration names them in ``[roles]``: names, uids, or ``@group``."""
+"""Accounts of this machine: as ``[roles]`` of the configuration names them (names, uids, or ``@group``), and as whoever
+acts is written into the evidence log."""
 
 from __future__ import annotations
 
+import functools
 import grp
 import os
 import pwd
@@ -70,3 +72,13 @@ def exists(account: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+@functools.lru_cache(maxsize=256)
+def user(uid: int) -> str:
+    """``user:NAME(UID)``; the name is ``?`` where the machine knows none."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "?"
+    return f"user:{name}({uid})"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gate.config import Config
-from gate.config.trunks import by_domain
+from gate.config.call_rules import by_domain
 from gate.sip.message import Address
 
 if TYPE_CHECKING:

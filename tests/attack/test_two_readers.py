@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.control.asking import pairs
+from gate.control.endpoint import pairs
 from gate.core.numbers import NumberRefused
 from gate.core.numbers import parse as number
 from gate.errors import UsageError

@@ -14,7 +14,7 @@ from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
 from gate.core.showing import london_day, midnight
 from gate.core.terms import Purpose, Reason
-from gate.daemon.start_state import used_today
+from gate.daemon.running import used_today
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.store.queries import used_since

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from gate.config import Config, load
-from gate.control import asking, endpoint
+from gate.control import endpoint
 from gate.core.terms import Reason
 from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
@@ -284,10 +284,10 @@ def test_what_is_expected_of_the_door_is_no_answer(door: Door) -> None:
 
 def test_no_line_of_a_block_has_an_allow_in_it() -> None:
     for reason in Reason:
-        line = asking.blocked(reason)
+        line = endpoint.blocked(reason)
         assert line.startswith("block ")
         assert "allow" not in line.lower(), "whoever searches for the word would read it as a yes"
-    assert asking.blocked("listed_tps") == "block listed_tps"
+    assert endpoint.blocked("listed_tps") == "block listed_tps"
 
 
 def test_what_is_answered_is_counted_once(door: Door) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 
 from gate.control.messages import parsed
-from gate.control.wire import LARGEST_BODY
+from gate.control.work import LARGEST_BODY
 from gate.operations.keys.wraps import BATCH
 from gate.vault.proof import PROOF_BYTES
 from gate.vault.wrap import WRAP_BYTES

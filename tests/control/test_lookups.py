@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gate.control import lookups
-from gate.control.lookups import Lookups
+from gate.control import authorisation
+from gate.control.authorisation import Lookups
 from gate.control.messages import parsed
 from tests.support.accounts import ME
 from tests.support.commands import dialgate
@@ -46,10 +46,10 @@ def test_more_than_usual_is_told_once_and_again_when_it_has_doubled() -> None:
 def test_only_the_last_hour_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(10)
     now = 1000.0
-    monkeypatch.setattr(lookups.time, "monotonic", lambda: now)
+    monkeypatch.setattr(authorisation.time, "monotonic", lambda: now)
     for _ in range(10):
         counted.ask("check", times=10, number="02079460123")
-        now += lookups.SECONDS + 1
+        now += authorisation.SECONDS + 1
     assert counted.told == []
 
 

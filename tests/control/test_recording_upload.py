@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.control import recording_upload
+from gate.control import endpoint
 from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
 from tests.support.settings import VALID, secret, write
@@ -84,7 +84,7 @@ def test_slow_senders_of_one_token_leave_room_for_another(door: str) -> None:
 
 
 def test_who_brings_next_to_nothing_is_let_go_though_never_silent(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording_upload, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(endpoint, "SILENT_SECONDS", 0.5)
     slow = [SlowSender(door, token) for token in ("slow", "slower")]
     try:
         assert all("too slowly" in each.answer() for each in slow)
@@ -95,8 +95,8 @@ def test_who_brings_next_to_nothing_is_let_go_though_never_silent(door: str, mon
 
 
 def test_a_body_has_an_end_however_fast_it_comes(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording_upload, "LEAST_RATE", 1)
-    monkeypatch.setattr(recording_upload, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(endpoint, "LEAST_RATE", 1)
+    monkeypatch.setattr(endpoint, "WHOLE_SECONDS", 0.5)
     slow = SlowSender(door, "slow")
     try:
         assert "too slowly" in slow.answer()
@@ -105,7 +105,7 @@ def test_a_body_has_an_end_however_fast_it_comes(door: str, monkeypatch: pytest.
 
 
 def test_of_one_token_a_few_wait_and_the_rest_are_told_so(door: str) -> None:
-    slow = [SlowSender(door, "slow") for _ in range(recording_upload.WAITING + 4)]
+    slow = [SlowSender(door, "slow") for _ in range(endpoint.WAITING + 4)]
     try:
         told: list[str] = []
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.control import roles
-from gate.control.roles import Roles
+from gate.control import authorisation
+from gate.control.authorisation import Roles
 from gate.errors import ConfigError, UsageError
 from gate.operations.audit.checkpoints import CheckpointsList
 from gate.operations.calls.calls import CallsList
@@ -58,10 +58,10 @@ def test_an_account_that_the_machine_does_not_know_has_a_role_by_its_uid_alone(t
 def test_a_role_that_was_taken_away_is_gone_after_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = of(tmp_path, '[roles]\nviewer = ["nobody"]\n')
     assert found.of(NOBODY) == {"viewer"}
-    monkeypatch.setattr(roles, "names_of", lambda _: frozenset())
+    monkeypatch.setattr(authorisation, "names_of", lambda _: frozenset())
     assert found.of(NOBODY) == {"viewer"}
-    now = roles.time.monotonic()
-    monkeypatch.setattr(roles.time, "monotonic", lambda: now + roles.FRESH_SECONDS + 1)
+    now = authorisation.time.monotonic()
+    monkeypatch.setattr(authorisation.time, "monotonic", lambda: now + authorisation.FRESH_SECONDS + 1)
     assert found.of(NOBODY) == frozenset()
 
 
@@ -85,9 +85,9 @@ def test_an_account_twice_in_a_role_and_a_group_that_is_none_are_faults(tmp_path
 
 def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
     asked = CallsList(limit=5)
-    assert roles.masked_for(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
-    assert roles.masked_for(frozenset({"viewer", "auditor"}), asked) == asked
-    assert roles.masked_for(frozenset({"viewer"}), CheckpointsList(limit=5)) == CheckpointsList(limit=5)
+    assert authorisation.masked_for(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
+    assert authorisation.masked_for(frozenset({"viewer", "auditor"}), asked) == asked
+    assert authorisation.masked_for(frozenset({"viewer"}), CheckpointsList(limit=5)) == CheckpointsList(limit=5)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
 )
 def test_a_viewer_finds_no_number_sign_by_sign(typed: str | None, looked_for: str | None) -> None:
     text = CallsList(text=typed)
-    assert roles.masked_for(frozenset({"viewer"}), text) == CallsList(text=looked_for, masked=True)
-    assert roles.masked_for(frozenset({"viewer", "auditor"}), text) == text
+    assert authorisation.masked_for(frozenset({"viewer"}), text) == CallsList(text=looked_for, masked=True)
+    assert authorisation.masked_for(frozenset({"viewer", "auditor"}), text) == text
     number = CallsList(number=typed)
-    assert roles.masked_for(frozenset({"viewer"}), number) == CallsList(text=looked_for, masked=True)
+    assert authorisation.masked_for(frozenset({"viewer"}), number) == CallsList(text=looked_for, masked=True)
 
 
 def test_a_viewer_gives_a_number_or_a_text() -> None:
     with pytest.raises(UsageError, match="not both"):
-        roles.masked_for(frozenset({"viewer"}), CallsList(number="07700 900123", text="listed"))
+        authorisation.masked_for(frozenset({"viewer"}), CallsList(number="07700 900123", text="listed"))
 
 
 def test_a_viewer_asks_for_no_whole_number() -> None:
@@ -130,6 +130,6 @@ def test_a_viewer_asks_for_no_whole_number() -> None:
 
 def test_each_word_that_a_viewer_looks_for_is_blunted() -> None:
     """A number beside another word would else be found whole."""
-    asked = roles.masked_for(frozenset({"viewer"}), CallsList(text="alice 020 7946 0123"))
+    asked = authorisation.masked_for(frozenset({"viewer"}), CallsList(text="alice 020 7946 0123"))
     assert asked.text == "alice +44207" and asked.masked
-    assert roles.masked_for(frozenset({"viewer"}), CallsList(text="case 17")).text == "case 17"
+    assert authorisation.masked_for(frozenset({"viewer"}), CallsList(text="case 17")).text == "case 17"

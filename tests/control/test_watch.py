@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from gate.config import Config, load
-from gate.control import roles, sockets, watchers
+from gate.control import authorisation, server, sockets
 from gate.control.client import ControlClient
-from gate.control.watching import Watching
+from gate.control.exchange import Watching
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
@@ -141,7 +141,7 @@ def test_who_reads_nothing_holds_up_nobody_and_costs_one_snapshot(client: Contro
 
 
 def test_no_more_than_so_many_watch(client: ControlClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchers, "MOST", 2)
+    monkeypatch.setattr(server, "MOST", 2)
     with client.watch() as first, client.watch() as second:
         next(first)
         next(second)
@@ -185,11 +185,11 @@ def test_trouble_is_told_as_what_it_is(client: ControlClient, scene: Scene) -> N
 
 
 def test_whose_role_is_taken_away_sees_no_more(client: ControlClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchers, "ROLES_SECONDS", 0.2)
-    monkeypatch.setattr(roles, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(server, "ROLES_SECONDS", 0.2)
+    monkeypatch.setattr(authorisation, "FRESH_SECONDS", 0.0)
     with client.watch() as watching:
         next(watching)
-        monkeypatch.setattr(roles.Roles, "_found", lambda *_: frozenset())
+        monkeypatch.setattr(authorisation.Roles, "_found", lambda *_: frozenset())
         with pytest.raises(RefusedError) as refused:
             taken(watching, 5.0)
     assert refused.value.reason == "not_permitted"

@@ -15,7 +15,7 @@ import pytest
 
 from gate.audit.checkpoints import Checkpointer
 from gate.config import Config, Mail, Storage, load
-from gate.daemon.checkpoint_mail import CheckpointPost
+from gate.daemon.chores import CheckpointPost
 from gate.errors import ConfigError
 from gate.exports.mail import MailError
 from gate.store.store import EvidenceStore

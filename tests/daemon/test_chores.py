@@ -13,7 +13,7 @@ import pytest
 
 from gate.calls.metrics import Metrics
 from gate.config import load
-from gate.daemon import chores, drop
+from gate.daemon import chores
 from gate.errors import RefusedError, RegisterError, StoreError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
@@ -94,7 +94,7 @@ def folder(tmp_path: Path) -> Any:
 
 
 async def test_nothing_is_watched_unless_it_is_configured(folder: DataFolder) -> None:
-    await asyncio.wait_for(drop.watch(folder), 5)
+    await asyncio.wait_for(chores.watch(folder), 5)
 
 
 def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: DataFolder, tmp_path: Path) -> None:
@@ -103,10 +103,10 @@ def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: 
 
     watched = DropFolder(tmp_path / "drop", {"tps": ("tps*.txt",)}, 0.0, take)
     with pytest.raises(RegisterError):
-        drop.look(watched, folder.clock.now())
+        chores.look_for_registers(watched, folder.clock.now())
     (tmp_path / "drop").mkdir()
     write(tmp_path / "drop" / "tps_1.txt", ["02079460101"])
-    drop.look(watched, folder.clock.now())
+    chores.look_for_registers(watched, folder.clock.now())
     assert (tmp_path / "drop" / "taken" / "tps_1.txt").exists()
     assert ByName(folder).register_status(actor="test")["registers"][0]["count"] == 1
 

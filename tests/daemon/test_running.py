@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gate.daemon import placeholders, running
+from gate.daemon import at_line, running
 from tests.support.logs import logged
 
 
@@ -35,4 +35,4 @@ async def test_an_end_that_was_asked_for_is_no_fault() -> None:
 
 
 def test_the_lines_first_sweep_may_come_before_the_media_room() -> None:
-    assert placeholders.LateMedia().late() == 0.0
+    assert at_line.LateMedia().late() == 0.0

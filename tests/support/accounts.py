@@ -25,7 +25,7 @@ ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
 _LOADED_LATE = (
     "gate.control.exchange",
     "gate.control.files",
-    "gate.control.watching",
+    "gate.control.exchange",
     "encodings.idna",
     "http.client",
     "json",

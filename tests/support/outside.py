@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from gate.control.messages import parsed
-from gate.control.wire import fields_of
+from gate.control.work import fields_of
 from gate.core import numbers, rtp
 from gate.core.evidence import EvidenceError, parse_checkpoint
 from gate.core.masking import masked

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 BATCH: Final = 64
-"""Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
+"""Wrapped keys in one message: its size is bounded (``gate.control.work.LARGEST_BODY``)."""
 
 
 class BackupBegun(Response, frozen=True):

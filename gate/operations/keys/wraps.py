@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 UNPROVEN: Final = "wrap_not_proven"
 BATCH: Final = 64
-"""Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
+"""Wrapped keys in one message: its size is bounded (``gate.control.work.LARGEST_BODY``)."""
 Batch = Annotated[int, msgspec.Meta(ge=1, le=BATCH)]
 Proofs = Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=BATCH)]
 """Recording id -> base64 of 64 bytes (``gate.vault.proof``)."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, reminders, undecided
-from gate.config.callers import forgeable
+from gate.config.call_rules import forgeable
 from gate.converting import convert
 from gate.core.terms import Reason
 from gate.errors import GateError

@@ -36,7 +36,7 @@ def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionTold:
 
 
 class Snapshots(Response, frozen=True):
-    """Nothing: snapshots come as they are made (``gate.control.watching``)."""
+    """Nothing: snapshots come as they are made (``gate.control.exchange``)."""
 
 
 class Watch(Request[Snapshots], frozen=True):
@@ -47,6 +47,6 @@ class Watch(Request[Snapshots], frozen=True):
 def watch(folder: DataFolder, asked: Watch, caller: Caller) -> NoReturn:
     """Send snapshots of the gate without end, one a line.
 
-    ``gate.control.watchers`` sends them where there is a line to watch.
+    ``gate.control.server`` sends them where there is a line to watch.
     """
     raise ControlError("nothing can be watched here", hint="a running gate can: dialgate serve")
