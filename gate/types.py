@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 Row = dict[str, Any]
 """A row of a table, or what an operation answers, by name of column."""
 Progress = Callable[[float, str], None]
 """Called with the part done (0.0 to 1.0) and what is being done. Where it raises, the work ends."""
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what operations respond with."""

@@ -44,7 +44,7 @@ class Trust:
         self._compare = compare
         self._unsigned_since = unsigned_since
         self._now = now
-        self._memory = memory
+        self.memory = memory
         self._newest = newest
         self._latest: datetime | None = None
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class Trust:
         """What forbids marketing calls now."""
         if self.why_behind:
             return Reason.EVIDENCE_ROLLED_BACK
-        if self._memory():
+        if self.memory():
             return Reason.MEMORY_UNAVAILABLE
         if self.clock_behind:
             return Reason.CLOCK_BEHIND

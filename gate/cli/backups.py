@@ -17,7 +17,7 @@ from gate.client.backup import CONFIG, back_up
 from gate.client.backup_secrets import open_secrets, sealed_to
 from gate.client.backup_sets import Set, prove, verified
 from gate.client.restoring import belong, of_the_gate, put_back, replayed, take_configuration
-from gate.daemon import open_data_folder
+from gate.daemon.opening import open_data_folder
 from gate.errors import UsageError
 
 VKEY_HINT: Final = "dialgate audit key printed it; auditors have it too"

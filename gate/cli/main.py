@@ -8,6 +8,8 @@ import io
 import os
 import resource
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -158,9 +160,6 @@ def _reader_gone() -> int:
 
 
 def _unexpected(error: Exception, arguments: list[str], *, json: bool) -> int:
-    import tempfile  # both are for this rare end alone
-    import traceback
-
     details = traceback.format_exc()
     place = ""
     if "--debug" in arguments:

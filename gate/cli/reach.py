@@ -35,7 +35,7 @@ def reach(config: Config) -> Iterator[Gate]:
             f"the gate is not running: nothing answers at {config.control_socket}",
             hint=f"start it, or ask as its own account: {config.data} is open to that alone",
         )
-    from gate.daemon import open_data_folder
+    from gate.daemon.opening import open_data_folder
 
     with open_data_folder(config) as folder:
         yield FolderHere(folder)

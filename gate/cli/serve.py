@@ -8,7 +8,7 @@ from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.clock import today
 from gate.config import load, reminders, undecided
-from gate.daemon import serve
+from gate.daemon.running import serve
 
 
 @make("serve", example="dialgate serve -c /etc/dialgate/config.toml")

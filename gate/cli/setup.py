@@ -27,7 +27,7 @@ from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.config.write import new_file, write_new
 from gate.core.showing import LONDON
-from gate.daemon import OWN_FILES, open_data_folder
+from gate.daemon.opening import OWN_FILES, open_data_folder
 from gate.errors import GateError, UsageError
 from gate.media.prompts import example_wavs, prepare
 from gate.operations.keys.recipients import KeyAdd

@@ -21,6 +21,7 @@ from gate.errors import StoreError, UsageError
 from gate.operations.accounts import user
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import unlogged
+from gate.operations.memory.place import SecondPlace
 from gate.store.lock import DataLock
 
 
@@ -137,8 +138,8 @@ def replayed(folder: DataFolder, data: Set, files: int, *, proven: bool) -> dict
     )
     folder.trust.look()
     said: dict[str, Any] = json.loads(rows[0]["body"] or "{}") if rows else {}
-    warnings = [*unlogged(folder), *folder.trust.warnings(), *folder.memory.warnings()]
-    if not folder.memory.configured:
+    warnings = [*unlogged(folder), *folder.trust.warnings(), *folder.one(SecondPlace).warnings()]
+    if not folder.one(SecondPlace).configured:
         warnings.append(
             "No second place is configured (storage.memory): objections and erasures since the backup are not "
             "known here. Add them again first."

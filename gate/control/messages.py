@@ -22,16 +22,21 @@ CarryOut = Callable[[Request[Any], Caller], Any]
 """``carry_out`` on one data folder: blocking, thread-safe."""
 
 
+def every_operation() -> Mapping[str, Operation[Any, Any]]:
+    """By its name. All their modules are loaded now: who has a request needs its own alone."""
+    from gate.operations.catalogue import OPERATIONS
+
+    return OPERATIONS
+
+
 def parsed(name: str, fields: Mapping[str, Any]) -> Request[Any]:
     """The request that an operation is asked with, by its name.
 
     Raises ``UsageError`` for an operation or a field that does not exist, or a value that is wrong.
     """
-    from gate.operations.catalogue import OPERATIONS  # every module of operations: who has a request does not load it
-
-    operation = OPERATIONS.get(name)
+    operation = every_operation().get(name)
     if operation is None:
-        raise UsageError(f"{name} is not an operation of the gate", hint=f"one of: {', '.join(OPERATIONS)}")
+        raise UsageError(f"{name} is not an operation of the gate", hint=f"one of: {', '.join(every_operation())}")
     return checked(operation, fields)
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Final
 
 from gate.core.holiday_table import ENGLAND
-from gate.core.hours import tabled
+from gate.core.hours import holidays_of, tabled
 from gate.core.retention import add_months
 
 POLICY_DAYS: Final = 30
@@ -95,6 +95,4 @@ def next_working_day(day: date) -> date:
 def _holidays(year: int) -> frozenset[date]:
     if year in ENGLAND:
         return tabled(ENGLAND, year)
-    import holidays  # not for a process that never asks of another year
-
-    return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
+    return holidays_of("ENG", year)

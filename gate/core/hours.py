@@ -39,9 +39,14 @@ def public_holidays(year: int) -> frozenset[date]:
     """
     if year in TABLE:
         return tabled(TABLE, year)
+    return frozenset(day for part in SUBDIVISIONS for day in holidays_of(part, year))
+
+
+def holidays_of(part: str, year: int) -> frozenset[date]:
+    """The public holidays of one part of the UK, by the library."""
     import holidays  # not at the top: a check of today's calls must not pay for it
 
-    return frozenset(day for part in SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year))
+    return frozenset(holidays.country_holidays("GB", subdiv=part, years=year))
 
 
 def tabled(table: Mapping[int, str], year: int) -> frozenset[date]:

@@ -26,10 +26,17 @@ from gate.errors import GateError, RefusedError
 from gate.exports.checkpoint_mail import checkpoint_mail
 from gate.exports.mail import MailError, send
 from gate.operations.calls import against_refusal, one_sided
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.lists import objections
 from gate.operations.operation import Caller
-from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
+from gate.operations.registers.importing import (
+    REGISTERS,
+    RegisterImport,
+    RegisterImported,
+    imports_under_way,
+    register_import,
+)
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.snapshot_store import prune
 from gate.registers.watch import DropFolder, FileOutcome
@@ -75,7 +82,7 @@ def sweep(folder: DataFolder, metrics: Metrics) -> None:
     """The day's sweep where it is due, and the gauge of one that waits for somebody to look. Raises ``GateError``."""
     try:
         folder.retention.daily()
-        folder.terms.daily()
+        folder.one(TermSweep).daily()
     except RefusedError as error:
         if error.reason == "retention_waits":
             metrics.retention_waits.set(1)
@@ -156,7 +163,7 @@ async def watch(data: DataFolder) -> None:
         )
     finally:
         for name in REGISTERS:  # the gate does not wait for an import: its file is taken at the next start
-            data.register_imports.cancel(name, "gate")
+            data.one(imports_under_way).cancel(name, "gate")
 
 
 def look_for_registers(folder: DropFolder, now: datetime) -> None:

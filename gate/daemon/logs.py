@@ -46,8 +46,6 @@ def configure_logs(section: Log, *, quiet: bool = False) -> None:
 
 
 def _configure(level: str, form: str) -> None:
-    import logging
-
     import structlog  # not at the top: see ``gate.log``
 
     renderer: Any = structlog.processors.JSONRenderer()
@@ -61,7 +59,7 @@ def _configure(level: str, form: str) -> None:
             structlog.processors.format_exc_info,
             _prioritised(renderer) if _to_journal() else renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -51,7 +51,9 @@ from gate.daemon.chores import (
     watch,
     watch_recordings,
 )
-from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, stay_on_one_core
+from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, set_for_calls, stay_on_one_core
+from gate.daemon.logs import configure_logs
+from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.recording import wait_for_recorder
 from gate.errors import GateError, RecorderError, StoreError
 from gate.media.prompts import prepare
@@ -61,10 +63,15 @@ from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.one_sided import one_sided_warnings
-from gate.operations.data_folder import DataFolder, new_id
+from gate.operations.contacts.rescreening import Contacts
+from gate.operations.data_folder import new_id
+from gate.operations.erasure.eraser import Eraser
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.folder import IngestFolder
+from gate.operations.ingest.ingesting import Ingests
 from gate.operations.keys.dropping import drop_again
 from gate.operations.keys.recipients import admitted
+from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.reminding import RequestWatch
 from gate.recorder.client import RecorderClient
@@ -136,9 +143,9 @@ class GateProcess:
         self._ingest_folder = IngestFolder(config.path(drop) if drop else None, config.ingest)
         gate = replace(self._at_line.gate(), warnings=self._warnings)
         # Its lock first: nothing is touched beside another gate.
-        self._folder = DataFolder(config, stack, gate=gate)
+        self._folder = open_folder(config, stack, gate=gate)
         self._folder.log.check_signer()
-        self._folder.memory.look(whole=True)
+        self._folder.one(SecondPlace).look(whole=True)
         self._signer = Signer(self._folder)
         self._signer.compare()
         self._prepare()
@@ -179,8 +186,8 @@ class GateProcess:
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(folder.store, folder.keys)  # nor by a key from which it was taken
-        _ = folder.ingests  # what was begun of a recording from elsewhere is undone, before anybody reads
-        folder.request_eraser.resume()  # and what was asked for and begun is done
+        _ = folder.one(Ingests)  # what was begun of a recording from elsewhere is undone, before anybody reads
+        folder.one(Eraser).resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
         note_editions(folder)
         return reconciler
@@ -368,8 +375,8 @@ class GateProcess:
         log.info("gate_stopping", calls=self._call_manager.active)
         systemd.tell("STOPPING=1")
         self._folder.retention.stop()
-        self._folder.terms.stop()
-        self._folder.contacts.stop()
+        self._folder.one(TermSweep).stop()
+        self._folder.one(Contacts).stop()
         seconds = float(self._config.limits.drain_seconds)
 
         def over() -> None:
@@ -400,16 +407,16 @@ class GateProcess:
     def _chores(self) -> list[Coroutine[Any, Any, None]]:
         """What is done beside the calls, and how often."""
         folder, metrics = self._folder, self._metrics
-        folder.contacts.background = True
+        folder.one(Contacts).background = True
         chores = [
             chore(self._gauge, "gauges_not_set", every=1.0),
             chore(partial(measure, folder, metrics, self._at_line.usage), "not_measured", every=10.0),
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
-            chore(folder.memory.tend, "memory_not_written", every=10.0),
-            chore(folder.memory.check, "memory_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
-            chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
+            chore(folder.one(SecondPlace).tend, "memory_not_written", every=10.0),
+            chore(folder.one(SecondPlace).check, "memory_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
+            chore(folder.one(Contacts).follow, "contacts_not_screened", every=2.0, again=30.0),
             chore(QuietCollector().look, "garbage_not_collected", every=LOOK_SECONDS, first=LOOK_SECONDS),
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
             chore(partial(count_requests, RequestWatch(folder), metrics), "requests_not_looked_at", every=60.0),
@@ -441,3 +448,13 @@ def _tell(chores: asyncio.Future[Any]) -> None:
     trouble = None if chores.cancelled() else chores.exception()
     if trouble is not None and not isinstance(trouble, asyncio.CancelledError):
         log.error("chores_failed", error=repr(trouble))
+
+
+def serve(config: Config) -> int:
+    """Run the gate until TERM or INT; returns the exit code. Raises ``GateError`` where it cannot start."""
+    os.umask(OWN_FILES)
+    configure_logs(config.log)
+    with ExitStack() as stack:
+        gate = GateProcess(config, stack)
+        set_for_calls()
+        return gate.run()

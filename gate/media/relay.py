@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sippy.Exceptions.RtpProxyError import RtpProxyError
+from sippy.Exceptions.SdpParseError import SdpParseError
 
 from gate import ports
 from gate.config import Config
@@ -123,9 +125,6 @@ class RtpIoMedia:
         self._proxy.shutdown()
 
     def _anchor(self, call_id: str, name: str, body: Any, done: Callable[..., None]) -> None:
-        from sippy.Exceptions.RtpProxyError import RtpProxyError
-        from sippy.Exceptions.SdpParseError import SdpParseError
-
         call = self._calls.get(call_id)
         if call is None:
             done(None, ex=RtpProxyError("no such call in the media relay"))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from sippy.SdpOrigin import SdpOrigin
+
 _DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 _SESSION_ATTRIBUTES = _DIRECTIONS | {"lang", "sdplang", "charset", "tool", "type"}
 _SECTION_ATTRIBUTES = (
@@ -126,8 +128,6 @@ def _decline(section: Any) -> None:
 def origin(side: Any, remote: Any) -> Any:
     """The gate's own ``o=`` line for a side of a call: one session, its version raised as often as the endpoint's is.
     ``side``: keeps it as ``origin``, and the endpoint's last one as ``told``."""
-    from sippy.SdpOrigin import SdpOrigin
-
     if side.origin is None:
         side.origin = SdpOrigin()
     elif (side.told.session_id, side.told.version) != (remote.session_id, remote.version):

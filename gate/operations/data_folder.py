@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import date, datetime, time
@@ -21,13 +22,9 @@ from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
-from gate.operations.audit.verifying import too_many
 from gate.operations.calling_rules import rules_of
-from gate.operations.cancellation import Cancellations
-from gate.operations.erasure.terms import TermSweep
-from gate.operations.memory.place import SecondPlace
-from gate.operations.receipts.guesses import Guesses
-from gate.operations.registers.importing import cancellations
+from gate.operations.proposals import Proposals
+from gate.operations.retention.sweeper import Retention
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
@@ -39,17 +36,13 @@ from gate.vault.keystore import KeyStoreDb
 
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
-    from gate.operations.contacts.rescreening import Contacts
-    from gate.operations.erasure.eraser import Eraser
-    from gate.operations.ingest.ingesting import Ingests
     from gate.operations.operation import Operation
-    from gate.operations.proposals import Proposals
-    from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
 
 T = TypeVar("T")
 PATIENCE: Final = 3.0
 """Seconds for which a gate that starts waits until a command that has the folder has ended: a status from a timer."""
+_NOT_COMPARED: Final = "it was not compared with the log yet"
 
 
 def new_id() -> str:
@@ -66,9 +59,14 @@ class DataFolder:
         stack: ExitStack,
         clock: Clock | None = None,
         gate: RunningGate = NO_GATE,
+        *,
+        operations: Callable[[], Mapping[str, Operation[Any, Any]]],
     ) -> None:
         """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``gate``: the
-        one that runs on it. Raises ``GateError``."""
+        one that runs on it; ``operations``: all of them, by name. Raises ``GateError``.
+
+        ``gate.daemon.opening.open_folder`` also compares it with the memory journal: until then marketing is refused.
+        """
         data = config.data
         if not data.is_dir():
             raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
@@ -87,15 +85,24 @@ class DataFolder:
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers, live=config.calling.live)
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
-        self.memory = SecondPlace(self)
         self.trust = Trust(
-            self.log.standing, self.log.unsigned_since, self._now, lambda: self.memory.why, self.log.newest_entry
+            self.log.standing, self.log.unsigned_since, self._now, lambda: _NOT_COMPARED, self.log.newest_entry
         )
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self.gate = gate
-        self.register_imports = cancellations()
-        self.verifications = Cancellations(too_many)
-        self.memory.look()
+        self.operations = operations
+        self.proposals = Proposals(self, operations)
+        self._parts: dict[Callable[[DataFolder], Any], Any] = {}
+        self._making = threading.RLock()
+
+    def one(self, part: Callable[[DataFolder], T]) -> T:
+        """The one of its kind that works on this folder, as ``one(Contacts)``: made by the first who asks for it."""
+        if part not in self._parts:
+            with self._making:
+                if part not in self._parts:
+                    self._parts[part] = part(self)
+        found: T = self._parts[part]
+        return found
 
     def hash_of(self, number: str) -> str:
         """The keyed hash of an E.164 number, in hexadecimal."""
@@ -128,8 +135,6 @@ class DataFolder:
     @cached_property
     def retention(self) -> Retention:
         """What is due, and the sweep."""
-        from gate.operations.retention.sweeper import Retention
-
         config = self.config.retention
         return Retention(
             store=self.store,
@@ -140,11 +145,6 @@ class DataFolder:
             sweep_at=time.fromisoformat(config.sweep_at),
             clock=self.clock,
         )
-
-    @cached_property
-    def terms(self) -> TermSweep:
-        """Terms of what is personal beside recordings."""
-        return TermSweep(self)
 
     def read(self, query: Callable[[Reader], T]) -> T:
         """What ``query`` finds in the store as it is now, on a connection of its own: no writer waits for it.
@@ -161,59 +161,19 @@ class DataFolder:
     @cached_property
     def bundles(self) -> Bundles:
         """Bundles for auditors, made and signed."""
-        from gate.operations.audit.bundles import Bundles
+        from gate.operations.audit.bundles import Bundles  # with cryptography
 
         return Bundles(self.config.data, own_process=self.gate is not NO_GATE)
 
-    @cached_property
-    def request_eraser(self) -> Eraser:
-        """Erasures that people ask for."""
-        from gate.operations.erasure.eraser import Eraser
+    def keyring(self) -> Keyring:
+        """The register of recipients and the wrapped keys."""
+        from gate.vault.keyring import Keyring  # with cryptography
 
-        return Eraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
-
-    @cached_property
-    def guesses(self) -> Guesses:
-        """Codes of receipts that nobody was given."""
-        return Guesses()
-
-    @cached_property
-    def contacts(self) -> Contacts:
-        """The CRM's contacts."""
-        from gate.operations.contacts.rescreening import Contacts
-
-        return Contacts(self)
-
-    @cached_property
-    def ingests(self) -> Ingests:
-        """Recordings from elsewhere. What an earlier run left half done is undone by the first who asks."""
-        from gate.operations.ingest.ingesting import Ingests
-
-        return Ingests(self)
+        return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
 
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
         return two_people(self.config)
-
-    @cached_property
-    def proposals(self) -> Proposals:
-        """What waits for a second person."""
-        from gate.operations.proposals import Proposals
-
-        return Proposals(self, self.operations)
-
-    @cached_property
-    def operations(self) -> Mapping[str, Operation[Any, Any]]:
-        """Every operation by its name."""
-        from gate.operations.catalogue import OPERATIONS  # all modules of operations: a command needs its own
-
-        return OPERATIONS
-
-    def keyring(self) -> Keyring:
-        """The register of recipients and the wrapped keys."""
-        from gate.vault.keyring import Keyring
-
-        return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
 
 
 def _pepper(data: Path) -> bytes:

@@ -29,6 +29,7 @@ from msgspec import Meta
 
 from gate.core.evidence import canonical
 from gate.errors import RefusedError, UsageError
+from gate.types import Response as Response
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -105,10 +106,6 @@ PLAN_CHANGED: Final = "plan_changed"
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-
-class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every response."""
 
 
 class Request(msgspec.Struct, Generic[R_co], frozen=True, forbid_unknown_fields=True, kw_only=True):

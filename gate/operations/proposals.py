@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -101,7 +101,7 @@ class _Waiting:
 class Proposals:
     """What waits for a second person in this data folder. Blocking and thread-safe."""
 
-    def __init__(self, folder: DataFolder, operations: Mapping[str, Operation[Any, Any]]) -> None:
+    def __init__(self, folder: DataFolder, operations: Callable[[], Mapping[str, Operation[Any, Any]]]) -> None:
         self._folder = folder
         self._operations = operations
 
@@ -207,7 +207,7 @@ class Proposals:
     def _read(self, row: Mapping[str, Any], body: Mapping[str, Any]) -> _Waiting | None:
         """None where it is not a request of today's operations: it is of another version, or somebody has changed it
         in the database. It is not to be guessed at."""
-        found = self._operations.get(body["op"])
+        found = self._operations().get(body["op"])
         if found is None or found.second_person is None or "takes" not in body:
             return None
         if body["digest"] != _digest(body["op"], body["arguments"], body["takes"]):

@@ -87,6 +87,14 @@ class CheckpointKey:
         """Ed25519 over ``data``: 64 bytes."""
         return self._key.sign(data)
 
+    def verify(self, data: bytes, signature: bytes) -> None:
+        """A signature that this key made. Raises ``NoteInvalid`` where it does not hold."""
+        verify_signature(data, signature, self.vkey)
+
+    def verify_note(self, note: str) -> str:
+        """The text of a note that this key has signed (``verify_note``). Raises ``NoteInvalid``."""
+        return verify_note(note, self.vkey)
+
     def sign_note(self, text: str) -> str:
         """The signed note of ``text``. Raises ``NoteInvalid`` where it does not end in a newline, has control
         characters or is too long."""

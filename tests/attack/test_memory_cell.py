@@ -13,6 +13,7 @@ import pytest
 from gate.config.write import amend
 from gate.errors import MemoryOwed
 from gate.operations.data_folder import DataFolder
+from gate.operations.memory.place import SecondPlace
 from gate.store.journal import NAME
 from tests.support.asking import ByName
 from tests.support.gatehouse import UNLISTED, Gatehouse
@@ -63,7 +64,7 @@ def test_a_leaf_beyond_the_log_is_a_fault_and_switches_nothing_off(folder: Path,
         with pytest.raises(MemoryOwed):
             ByName(house).objection_add(number=OTHERS, actor=ANN)
         assert any("somebody has changed the store" in each for each in ByName(house).status(actor=ANN)["warnings"])
-        house.memory.tend()
+        house.one(SecondPlace).tend()
         assert house.hash_of("+442079460124") in journal(place)
         assert any("memory_completed" in each for each in ByName(house).status(actor=ANN)["warnings"])
         assert faults(house) == []
@@ -86,11 +87,11 @@ def test_an_act_that_the_store_says_is_written_and_is_not(folder: Path, place: P
         assert house.hash_of("+442079460124") not in journal(place)
         (said,) = faults(house)
         assert "lacks 1 acts" in said
-        house.memory.check()  # as a gate does each day
+        house.one(SecondPlace).check()  # as a gate does each day
         assert house.hash_of("+442079460124") in journal(place)
         assert faults(house) == []
     with opened(folder) as house:
-        house.memory.look(whole=True)  # as a gate's start
+        house.one(SecondPlace).look(whole=True)  # as a gate's start
         assert journal(place).count(house.hash_of("+442079460124")) == 1, "once is enough"
 
 
@@ -100,10 +101,10 @@ def test_an_objection_whose_row_was_changed_blocks_again(folder: Path, change: s
     with opened(folder) as house:
         assert verdict(house, UNLISTED) == "not_listed", "the attack works until all is compared"
         assert any("objection" in each for each in faults(house))
-        house.memory.look(whole=True)
+        house.one(SecondPlace).look(whole=True)
         assert verdict(house, UNLISTED) == "objected"
         rows = house.read(lambda tx: tx.query("SELECT 1 FROM objections"))
-        house.memory.look(whole=True)
+        house.one(SecondPlace).look(whole=True)
         assert len(house.read(lambda tx: tx.query("SELECT 1 FROM objections"))) == len(rows), "once is enough"
 
 
@@ -111,8 +112,8 @@ def test_an_objection_that_was_taken_back_stays_so(folder: Path, place: Path) ->
     with opened(folder) as house:
         (row,) = ByName(house).objection_list(number=UNLISTED, actor=ANN)["items"]
         ByName(house).objection_remove(target=row["id"], reason="a slip", actor=ANN)
-        house.memory.look(whole=True)
-        house.memory.check()
+        house.one(SecondPlace).look(whole=True)
+        house.one(SecondPlace).check()
         assert verdict(house, UNLISTED) == "not_listed"
         assert faults(house) == []
 
@@ -122,7 +123,7 @@ def test_a_hold_whose_row_was_released_is_put_on_again(folder: Path) -> None:
     with opened(folder) as house:
         assert ByName(house).hold_list(actor=ANN)["items"] == []
         assert any("hold" in each and "released" in each for each in faults(house))
-        house.memory.look(whole=True)
+        house.one(SecondPlace).look(whole=True)
         assert [row["recording_id"] for row in ByName(house).hold_list(actor=ANN)["items"]] == ["rec0"]
 
 
@@ -135,7 +136,7 @@ def test_a_journal_that_is_no_file_is_named_and_waited_for_by_nobody(folder: Pat
     else:
         path.symlink_to("/dev/zero" if what == "zero" else place / "moved")
     with opened(folder) as house:
-        assert "and no file" in house.memory.why, house.memory.why
+        assert "and no file" in house.one(SecondPlace).why, house.one(SecondPlace).why
         assert verdict(house, OTHER) == "memory_unavailable"
         assert "and no file" in " ".join(ByName(house).status(actor=ANN)["warnings"])
         ByName(house).memory_renew(reason="somebody has put a link there", actor=ANN)

@@ -14,9 +14,11 @@ import pytest
 from gate.clock import SystemClock
 from gate.config import load
 from gate.config.write import amend
+from gate.daemon.opening import open_folder
 from gate.daemon.recording import by_the_log
 from gate.errors import ConfigError, RefusedError
 from gate.operations.data_folder import DataFolder
+from gate.operations.ingest.ingesting import Ingests
 from gate.operations.keys.recipients import admitted
 from gate.vault.errors import NoRecipients
 from gate.vault.keyring import sealable
@@ -42,7 +44,7 @@ def plant(data: Path, **terms: Any) -> None:
 def house(tmp_path: Path) -> Iterator[DataFolder]:
     prepared(tmp_path / "gate", recordings=1)
     with ExitStack() as stack:
-        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
+        yield open_folder(load(tmp_path / "gate" / "config.toml"), stack)
 
 
 def owners(house: DataFolder) -> set[str]:
@@ -71,7 +73,7 @@ def test_a_call_is_not_sealed_to_a_planted_recipient_and_status_says_so(tmp_path
     finally:
         gate.stop()
     with ExitStack() as stack:
-        house = DataFolder(load(gate.config), stack)
+        house = open_folder(load(gate.config), stack)
         assert {who for who, _ in house.keys.wraps(row["recording_id"])} == {first_key(gate).id}
 
 
@@ -137,6 +139,6 @@ def test_what_is_handed_in_is_not_sealed_to_a_planted_recipient(tmp_path: Path) 
     report = dialgate("key", "list", config=gate.config)
     assert any("not in the log" in each for each in report["warnings"])
     with ExitStack() as stack:
-        house = DataFolder(load(gate.config), stack)
-        wraps = house.ingests._seal("rec-in", {}).wraps
+        house = open_folder(load(gate.config), stack)
+        wraps = house.one(Ingests)._seal("rec-in", {}).wraps
     assert {who for who, _ in wraps} == {first_key(gate).id}, json.dumps(report)

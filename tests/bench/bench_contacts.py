@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from gate.handed_over_file import open_file
+from gate.operations.contacts.rescreening import Contacts
 from tests.bench import registers_gen
 from tests.support.asking import ByName
 
@@ -35,7 +36,7 @@ Row = dict[str, Any]
 def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) -> list[Row]:
     """The figures. Raises ``AssertionError`` where the contacts are not what they must be."""
     from gate.config import load
-    from gate.operations.data_folder import DataFolder
+    from gate.daemon.opening import open_folder
     from tests.support.gatehouse import dialgate
 
     rows: list[Row] = []
@@ -44,7 +45,7 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         place = Path(name)
         dialgate("init", str(place / "gate"), "--example")
         config = load(place / "gate" / "config.toml")
-        house = DataFolder(config, stack)
+        house = open_folder(config, stack)
         numbers = {}
         for seed, (register, size) in enumerate((("tps", tps), ("ctps", ctps)), start=1):
             numbers[register] = registers_gen.make(size, seed)
@@ -59,15 +60,15 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         assert answer["new"] == 0, answer
         with _timed(rows, house, "screen all again, nothing changed", contacts):
             assert ByName(house).contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
-        house.contacts.background = True  # the import alone, then what follows it
+        house.one(Contacts).background = True  # the import alone, then what follows it
         fresh = np.setdiff1d(asked, np.concatenate([numbers["tps"], numbers["ctps"]]))[: max(contacts // 1000, 1)]
         report = _import(house, place, "tps", np.sort(np.concatenate([numbers["tps"], fresh])))
         with _timed(rows, house, f"follow a register that lists {len(fresh):,} more", contacts):
-            house.contacts.follow()
+            house.one(Contacts).follow()
         assert report["contacts"]["newly_listed"] == ByName(house).contacts_status(actor=ACTOR)["newly_blocked"] > 0
         ByName(house).objection_add(number=f"0{asked[0]}", actor=ACTOR)
         with _timed(rows, house, "follow one objection", contacts):
-            house.contacts.follow()
+            house.one(Contacts).follow()
         with _timed(rows, house, "status", contacts):
             ByName(house).contacts_status(actor=ACTOR)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -17,6 +17,7 @@ from typing import Any
 
 from gate.config import load
 from gate.core.evidence import stamp
+from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from tests.bench.bench_store import Row, row
@@ -90,7 +91,7 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name) / "gate"
         dialgate("init", str(folder), "--example")
-        house = DataFolder(load(folder / "config.toml"), stack)
+        house = open_folder(load(folder / "config.toml"), stack)
         fill(house, calls, facts)
         middle = BEGAN + timedelta(seconds=25 * calls // 2)
         span = {"since": middle - timedelta(minutes=45), "until": middle + timedelta(minutes=45)}

@@ -12,10 +12,10 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import carry_out
+from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.calls.calls import CallsReasons, ReasonCount
 from gate.operations.calls.screening import Decide
-from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller
 from tests.support.asking import Asking
 from tests.support.commands import dialgate
@@ -28,7 +28,7 @@ LISTED, UNLISTED = "020 7946 0101", "020 7946 0123"
 def gate(tmp_path: Path) -> Iterator[Asking]:
     make_example(tmp_path / "gate")
     with ExitStack() as stack:
-        yield Asking(DataFolder(load(tmp_path / "gate" / "config.toml"), stack), "http:dialler@127.0.0.1")
+        yield Asking(open_folder(load(tmp_path / "gate" / "config.toml"), stack), "http:dialler@127.0.0.1")
 
 
 def test_attempts_are_counted_by_caller_and_reason(gate: Asking, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_command_shows_them(tmp_path: Path) -> None:
     make_example(tmp_path / "gate")
     config = str(tmp_path / "gate" / "config.toml")
     with ExitStack() as stack:
-        folder = DataFolder(load(Path(config)), stack)
+        folder = open_folder(load(Path(config)), stack)
         carry_out(folder, Decide(number=LISTED), Caller("user:ann(1000)"))
     shown = json.loads(dialgate("calls", "reasons", "--since", "today", "--json", "-c", config).out)
     row = {"claimed_by": "user:ann(1000)", "verdict": "block", "reason": "listed_tps", "attempts": 1}

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.errors import GateError, RefusedError, UsageError
 from gate.handed_over_file import open_file
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
 from tests.support.example import make_example
@@ -29,7 +31,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("contacts")
     make_example(place / "gate")
     with ExitStack() as stack:
-        put(DataFolder(load(place / "gate" / "config.toml"), stack), place, TPS)
+        put(open_folder(load(place / "gate" / "config.toml"), stack), place, TPS)
     return place / "gate"
 
 
@@ -168,32 +170,32 @@ def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house
     put(house, tmp_path, TPS)  # a new edition of the same numbers
     before = kinds(house)
     for _ in range(3):
-        assert house.contacts.follow() is None
+        assert house.one(Contacts).follow() is None
     assert kinds(house) == before
 
 
 def test_a_screening_that_was_cut_off_is_made_up_for(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
-    house.contacts.background = True
+    house.one(Contacts).background = True
     put(house, tmp_path, ["07700900417", "01632960202"])
 
     def cut(_done: float, _what: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        house.contacts.follow(cut)
+        house.one(Contacts).follow(cut)
     assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is False
-    assert house.contacts.follow() is not None
+    assert house.one(Contacts).follow() is not None
     assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is True
     assert changes(house) == {"a": "newly_allowed", "b": "newly_blocked"}
-    assert house.contacts.follow() is None
+    assert house.one(Contacts).follow() is None
 
 
 def test_a_gate_that_stops_leaves_the_list_before(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101"))
 
     def stop(_done: float, _what: str) -> None:
-        house.contacts.stop()
+        house.one(Contacts).stop()
 
     with pytest.raises(GateError, match="stopping"):
         ByName(house).contacts_import(
@@ -207,13 +209,13 @@ def test_an_objection_and_a_consent_change_that_number_alone(
     house: DataFolder, tmp_path: Path, background: bool
 ) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
-    house.contacts.background = background
+    house.one(Contacts).background = background
     ByName(house).objection_add(number="07700 900417", actor=ACTOR)
     words = {"how": "phone", "wording": "you may call me", "who": "Jo", "evidence": "note 1", "actor": ACTOR}
     consent = ByName(house).consent_add(number="020 7946 0101", **words)
     if background:
         assert held(house)["b"][1] == "not_listed"
-        house.contacts.follow()
+        house.one(Contacts).follow()
     assert {ref: reason for ref, (_, reason) in held(house).items()} == {
         "a": "consented",
         "b": "objected",
@@ -221,7 +223,7 @@ def test_an_objection_and_a_consent_change_that_number_alone(
     }
     ByName(house).consent_withdraw(target=consent["id"], actor=ACTOR)
     ByName(house).objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
-    house.contacts.follow()
+    house.one(Contacts).follow()
     assert {ref: reason for ref, (_, reason) in held(house).items()} == {
         "a": "consent_withdrawn",
         "b": "not_listed",
@@ -251,7 +253,7 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(house: DataFolder, tmp
             objected.set()
             ByName(house).objection_add(number="07700 900417", actor=ACTOR)
 
-    house.contacts.background = True
+    house.one(Contacts).background = True
     ByName(house).contacts_import(
         file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=progress
     )
@@ -444,7 +446,7 @@ def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFold
 def test_contacts_by_a_column_come_page_by_page(house: DataFolder, tmp_path: Path, sort: str) -> None:
     load_list(house, crm(tmp_path, *(f"C-{n % 5},0207946010{n}" for n in range(8)), "C-0,01632 960202"))
     ByName(house).objection_add(number="020 7946 0107", actor=ACTOR)
-    house.contacts.follow()
+    house.one(Contacts).follow()
     whole = ByName(house).contacts_list(sort=sort, actor=ACTOR)["items"]
     name, down = sort.removeprefix("-"), sort.startswith("-")
     by_number = sorted(whole, key=lambda row: (row["number"], row["reference"]))

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gate.config import Emergency, load
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
@@ -147,12 +148,12 @@ def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: DataFol
 def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_there_is_room(folder: Path) -> None:
     config = load(folder / "config.toml")
     with ExitStack() as stack:
-        house = DataFolder(config, stack)
+        house = open_folder(config, stack)
         refused = ByName(house).check(number="999", actor=ACTOR)
         assert (refused["verdict"], refused["reason"]) == ("block", "destination_not_allowed")
         assert "direct line" in refused["explanation"]
     with ExitStack() as stack:
-        house = DataFolder(msgspec.structs.replace(config, emergency=Emergency(trunk="127.0.0.1:9")), stack)
+        house = open_folder(msgspec.structs.replace(config, emergency=Emergency(trunk="127.0.0.1:9")), stack)
         told = ByName(house).check(number="+44 999", actor=ACTOR)
         assert (told["verdict"], told["reason"], told["number"]) == ("allow", "emergency_call", "999")
         before = len(facts(house))

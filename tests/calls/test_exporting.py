@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import seal_text
 from gate.operations.audit import exporting
@@ -33,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def house(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield DataFolder(load(made.config), stack)
+        yield open_folder(load(made.config), stack)
 
 
 @pytest.fixture

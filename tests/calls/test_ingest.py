@@ -16,6 +16,7 @@ from gate.client.packs import contents_of
 from gate.config import load
 from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Topic
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify
@@ -79,7 +80,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     make_example(tmp_path / "gate")
     with ExitStack() as stack:
-        yield House(DataFolder(load(tmp_path / "gate" / "config.toml"), stack), tmp_path / "drop")
+        yield House(open_folder(load(tmp_path / "gate" / "config.toml"), stack), tmp_path / "drop")
 
 
 def sound(seconds: float = 1.0, hz: float = 440.0) -> bytes:
@@ -142,7 +143,7 @@ def test_by_choice_it_is_kept_as_a_call_that_was_not_asked_about(tmp_path: Path)
     config = make_example(tmp_path / "gate") / "config.toml"
     config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
     with ExitStack() as stack:
-        house = House(DataFolder(load(config), stack), tmp_path / "drop")
+        house = House(open_folder(load(config), stack), tmp_path / "drop")
         at = house.folder.clock.now()
         for name, number, reason in (("a", NUMBER, "not_asked"), ("b", LISTED, "listed_tps")):
             found = house.ingest(house.put(f"{name}.wav", sound(hz=300 + len(number))), number=number, at=at)
@@ -167,7 +168,7 @@ def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> 
     config = make_example(tmp_path / "gate") / "config.toml"
     config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
     with ExitStack() as stack:
-        house = House(DataFolder(load(config), stack), tmp_path / "drop")
+        house = House(open_folder(load(config), stack), tmp_path / "drop")
         house.decide("refused", LISTED, SIP)
         house.decide("not dialled", LISTED)
         house.ingest(house.put("a.wav", sound()), call_id=SIP)
@@ -281,7 +282,7 @@ def test_notes_beside_files(house: House) -> None:
 def test_the_command(tmp_path: Path) -> None:
     config = make_example(tmp_path / "gate") / "config.toml"
     with ExitStack() as stack:
-        House(DataFolder(load(config), stack), tmp_path / "drop").decide("call", sip_call_id=SIP)
+        House(open_folder(load(config), stack), tmp_path / "drop").decide("call", sip_call_id=SIP)
     path = tmp_path / "drop" / "a.wav"
     path.write_bytes(sound())
     (tmp_path / "drop" / "other@pbx.wav").write_bytes(sound(hz=900))

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gate.client import rotation
 from gate.config import load
 from gate.config.write import amend
+from gate.daemon.opening import open_folder
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.dropping import drop_again
@@ -53,7 +54,7 @@ def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) ->
     if not folder.exists():
         shutil.copytree(example, folder)
     amend(folder / "config.toml", {"recording": recording})
-    return DataFolder(load(folder / "config.toml"), stack)
+    return open_folder(load(folder / "config.toml"), stack)
 
 
 def add(house: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:

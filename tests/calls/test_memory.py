@@ -17,6 +17,7 @@ import pytest
 from gate.config.write import amend
 from gate.errors import MemoryOwed
 from gate.operations.data_folder import DataFolder
+from gate.operations.memory.place import SecondPlace
 from gate.store.fold import number_hash
 from gate.store.journal import NAME, Journal, Signer
 from gate.store.memory import Memory
@@ -155,7 +156,7 @@ def test_the_place_away_an_objection_holds_and_is_written_when_it_is_back(folder
         assert "Acts wait for the memory journal" in " ".join(ByName(house).status(actor=ANN)["warnings"])
         before = len(entries(away))
         away.rename(place)
-        house.memory.tend()
+        house.one(SecondPlace).tend()
         assert ByName(house).memory_status(actor=ANN)["warnings"] == []
         added = [act for entry in entries(place)[before:] for act in entry["acts"]]
         assert [(act["act"], act["hash"]) for act in added] == [("objection", number_hash(house.pepper, THIRD).hex())]
@@ -180,7 +181,7 @@ def test_an_hour_with_acts_waiting_ends_marketing(folder: Path, place: Path) -> 
             ByName(house).objection_add(number=UNLISTED, actor=ANN)
         assert verdict(house, OTHER) == "not_listed"
         house.clock = SetClock(house.clock.now() + timedelta(hours=1, minutes=1))
-        assert house.memory.why.startswith("for an hour")
+        assert house.one(SecondPlace).why.startswith("for an hour")
         assert verdict(house, OTHER) == "memory_unavailable"
         assert verdict(house, OTHER, purpose="service") == "service_call"
 
@@ -205,8 +206,8 @@ def test_a_place_that_never_was_there_is_told_and_stops_nothing(folder: Path, pl
         assert verdict(house, OTHER) == "not_listed"
         assert any("no memory journal yet" in each for each in ByName(house).status(actor=ANN)["warnings"])
         place.mkdir()
-        house.memory.tend()
-        assert house.memory.compared and entries(place)[0]["journal"] == 1
+        house.one(SecondPlace).tend()
+        assert house.one(SecondPlace).compared and entries(place)[0]["journal"] == 1
 
 
 def other_gate(data: bytes) -> bytes:
@@ -235,9 +236,9 @@ def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marke
     change, what = DAMAGE[damage]
     forged(place / NAME, change)
     with opened(folder) as house:
-        house.memory.look(whole=True)  # as the gate's start
+        house.one(SecondPlace).look(whole=True)  # as the gate's start
         assert verdict(house, OTHER) == "memory_unavailable"
-        assert re.search(what, house.memory.why), house.memory.why
+        assert re.search(what, house.one(SecondPlace).why), house.one(SecondPlace).why
 
 
 def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: Path) -> None:
@@ -247,7 +248,7 @@ def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: 
     for name in ("gate.db", "gate.db-wal", "gate.db-shm", "number.key"):
         (data / name).unlink(missing_ok=True)
     with opened(folder) as house:
-        assert "another number.key" in house.memory.why
+        assert "another number.key" in house.one(SecondPlace).why
         assert verdict(house, OTHER) in ("memory_unavailable", "evidence_rolled_back")
 
 
@@ -257,13 +258,13 @@ def test_a_crash_within_an_entry_is_mended_where_the_store_has_all_of_it(folder:
     with (place / NAME).open("ab") as file:
         file.write(b'{"acts":[{"act":"obj')
     with opened(folder) as house:
-        house.memory.look(whole=True)
-        assert house.memory.why == ""
+        house.one(SecondPlace).look(whole=True)
+        assert house.one(SecondPlace).why == ""
         ByName(house).objection_add(number="02079460124", actor=ANN)
     assert acts(place)[-2:] == ["objection", "objection"]
     with opened(folder) as house:
-        house.memory.look(whole=True)
-        assert house.memory.why == ""
+        house.one(SecondPlace).look(whole=True)
+        assert house.one(SecondPlace).why == ""
 
 
 def test_a_store_from_before_there_was_a_journal_takes_all_of_it(folder: Path, place: Path) -> None:

@@ -15,6 +15,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.core.calls_in import BY_KEY, HELD
 from gate.daemon.chores import measure
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from tests.support.asking import ByName
@@ -37,7 +38,7 @@ def house(tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
     prepared(tmp_path / "gate", recordings=1)
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "on"}})
     with ExitStack() as stack:
-        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
+        yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
 
 
 def by_key(house: DataFolder, number: str, trunk: str, source: str = BY_KEY) -> None:

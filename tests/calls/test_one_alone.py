@@ -12,6 +12,7 @@ import pytest
 
 from gate.config import load
 from gate.config.write import amend
+from gate.daemon.opening import open_folder
 from gate.errors import GateError, RefusedError
 from gate.operations.data_folder import DataFolder
 from gate.vault.reader import open_recording
@@ -29,7 +30,7 @@ def house(tmp_path: Path) -> Any:
     prepared(tmp_path / "gate", recordings=2)
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "on"}})
     with ExitStack() as stack:
-        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack, clock=SetClock(datetime.now(UTC)))
+        yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=SetClock(datetime.now(UTC)))
 
 
 def audio(house: DataFolder) -> dict[str, bytes]:

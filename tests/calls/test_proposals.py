@@ -19,6 +19,7 @@ from gate.client import rotation
 from gate.config import Config, load
 from gate.config.write import amend
 from gate.core.evidence import canonical, stamp
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import confirmers, nobody_confirms, two_people
 from gate.operations.catalogue import OPERATIONS
@@ -54,7 +55,7 @@ def clock() -> SetClock:
 def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
-        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
+        yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
 
 
 def hold(house: DataFolder) -> str:
@@ -128,10 +129,10 @@ def test_either_of_the_two_withdraws_it(house: DataFolder) -> None:
 def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
-        house = DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
+        house = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
         proposal = asked_release(house, hold(house))
     with ExitStack() as stack:
-        house = DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
+        house = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
         ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
         assert len(facts(house, "hold_released")) == 1
 

@@ -15,9 +15,9 @@ from gate.config import load
 from gate.control.messages import carry_out
 from gate.core.allowances import asking
 from gate.core.terms import Attempt, Purpose, Reason, Topic
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError
 from gate.operations.calls.screening import Decide
-from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
@@ -147,7 +147,7 @@ def test_over_its_limit_it_is_refused_by_name(tmp_path: Path) -> None:
         return next(answers)
 
     with ExitStack() as stack:
-        folder = DataFolder(load(tmp_path / "gate" / "config.toml"), stack, gate=RunningGate(question=question))
+        folder = open_folder(load(tmp_path / "gate" / "config.toml"), stack, gate=RunningGate(question=question))
         caller = Caller("http:dialler@127.0.0.1")
         first = carry_out(folder, Decide(number="020 7946 0123", account="alice"), caller)
         assert (first["verdict"], first["reason"]) == ("block", "too_many_calls_a_minute")

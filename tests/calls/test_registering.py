@@ -11,6 +11,7 @@ import pytest
 
 from gate.errors import RegisterError, StoreError
 from gate.handed_over_file import open_file
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import DataFolder
 from gate.operations.registers.importing import note_editions
 from gate.registers.importer import import_file
@@ -61,7 +62,7 @@ def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
     def fail(*_: Any) -> Any:
         raise StoreError("the database failed")
 
-    monkeypatch.setattr(house.contacts, "compared", fail)
+    monkeypatch.setattr(house.one(Contacts), "compared", fail)
     report = put(house, tmp_path, ["02079460101", "02079460102", "02079460103"])
     assert report["contacts"] is None
     assert imported(house)[-1]["sha256"] == report["sha256"]

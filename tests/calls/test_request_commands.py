@@ -16,6 +16,7 @@ from gate.config import load
 from gate.core.request_steps import FIELDS, Act, FieldKind
 from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do
 from gate.core.requests import TABLE, handle, opened
+from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
@@ -67,7 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(place: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield DataFolder(load(place / "config.toml"), stack)
+        yield open_folder(load(place / "config.toml"), stack)
 
 
 def came(folder: DataFolder, asks: Asks, **more: Any) -> str:
@@ -195,7 +196,7 @@ def dies(*arguments):
     os._exit(9)
 executor._AT_ONCE = {**executor._AT_ONCE, Do(command): dies}
 with ExitStack() as stack:
-    give(DataFolder(load(Path(config)), stack), Do(command), reference)
+    give(open_folder(load(Path(config)), stack), Do(command), reference)
 """
 
 
@@ -205,7 +206,7 @@ def test_a_gate_that_dies_in_between_leaves_event_and_command_undone(place: Path
     """A process that carries it out and is gone before the transaction ends; then another one takes the step."""
     config = place / "config.toml"
     with ExitStack() as stack:
-        folder = DataFolder(load(config), stack)
+        folder = open_folder(load(config), stack)
         reference = before(folder, command)
         leaves = folder.store.call(lambda tx: tx.head()[0])
     died = subprocess.run(
@@ -213,7 +214,7 @@ def test_a_gate_that_dies_in_between_leaves_event_and_command_undone(place: Path
     )
     assert died.returncode == 9, died.stderr
     with ExitStack() as stack:
-        folder = DataFolder(load(config), stack)
+        folder = open_folder(load(config), stack)
         assert folder.store.call(lambda tx: tx.head()[0]) == leaves, "neither the event nor what it commands is there"
         assert carried_out(folder, command, reference) == 0
         give(folder, command, reference)
@@ -317,18 +318,18 @@ def test_every_command_that_waits_is_tried_here() -> None:
 @pytest.mark.parametrize("command", WAITING)
 def test_what_waits_for_a_person_waits_over_a_restart_until_it_is_done(place: Path, command: Do) -> None:
     with ExitStack() as stack:
-        folder = DataFolder(load(place / "config.toml"), stack)
+        folder = open_folder(load(place / "config.toml"), stack)
         reference = WAITING[command](folder)
         assert todo(folder, reference).count(command) == 1
         waiting = todo(folder, reference)
     with ExitStack() as stack:  # another life of the gate
-        folder = DataFolder(load(place / "config.toml"), stack)
+        folder = open_folder(load(place / "config.toml"), stack)
         assert todo(folder, reference) == waiting
         carry_out(folder, reference, command)
         left = todo(folder, reference)
         assert left == tuple(each for each in waiting if each is not command)
     with ExitStack() as stack:
-        folder = DataFolder(load(place / "config.toml"), stack)
+        folder = open_folder(load(place / "config.toml"), stack)
         assert command not in todo(folder, reference)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from gate.errors import GateError, RefusedError, StoreError
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import Eraser
 from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.reader import open_recording
@@ -200,13 +201,13 @@ def test_a_hold_put_on_at_the_last_moment_is_kept(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
 ) -> None:
     reference = granted(house)
-    empty = house.request_eraser._empty
+    empty = house.one(Eraser)._empty
 
     def late(*arguments: Any) -> Any:
         ByName(house).hold_add(ground="claim", **where, reason="a claim", reference="case 19/2026", actor=ANN)
         return empty(*arguments)
 
-    monkeypatch.setattr(house.request_eraser, "_empty", late)
+    monkeypatch.setattr(house.one(Eraser), "_empty", late)
     carry_out(house, reference)
     left = {each["call_id"] for each in ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]}
     assert "refused" in left
@@ -428,20 +429,20 @@ def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tm
             dying = Dying(deaths, after=after)
             patch.setattr(house.store, "call", dying(house.store.call))
             patch.setattr(house.keys, "shred", dying(house.keys.shred))
-            patch.setattr(house.request_eraser, "_scrub", dying(house.store.scrub))
+            patch.setattr(house.one(Eraser), "_scrub", dying(house.store.scrub))
             try:
-                house.request_eraser.carry_out(reference, ANN)
+                house.one(Eraser).carry_out(reference, ANN)
             except Killed:
                 pass
             else:
                 break
         with opened(folder) as house:  # as the gate starts
             house.retention.at_start()
-            house.request_eraser.resume()
+            house.one(Eraser).resume()
             shown = ByName(house).request_show(request=reference, actor=ANN)
             if shown["carried_out"] is None:
                 assert states(house)["rec0"] == "closed", "it had not begun"
-                house.request_eraser.carry_out(reference, ANN)
+                house.one(Eraser).carry_out(reference, ANN)
             ByName(house).request_told(request=reference, actor=ANN)
             gone(house, reference)
         shutil.rmtree(folder)
@@ -454,13 +455,13 @@ def test_an_erasure_that_cannot_be_resumed_does_not_keep_the_gate_from_starting(
 ) -> None:
     reference = granted(house)
     with monkeypatch.context() as patch, pytest.raises(GateError):
-        patch.setattr(house.request_eraser, "_scrub", lambda: False)
+        patch.setattr(house.one(Eraser), "_scrub", lambda: False)
         patch.setattr("gate.operations.erasure.eraser.time.sleep", lambda _: None)
         carry_out(house, reference)
     monkeypatch.setattr(house.retention, "erase_asked", _no_room)
-    assert house.request_eraser.resume() == 0
+    assert house.one(Eraser).resume() == 0
     monkeypatch.undo()
-    assert house.request_eraser.resume() == 1
+    assert house.one(Eraser).resume() == 1
 
 
 def _no_room(*_: Any, **__: Any) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.errors import StoreError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import Eraser
 from gate.store import kept
 from gate.store.reader import Reader
 from gate.store.store import IDLE_SECONDS
@@ -64,7 +66,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         said = " ".join(letter["text"].split())
         assert "on another matter" in said and why["reference"] not in said
     with ExitStack() as stack:
-        house = DataFolder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
+        house = open_folder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
         assert house.retention.sweep(actor=ANN)["held"] == 1
         (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'other'")
         assert row["state"] == "closed"
@@ -142,7 +144,7 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = granted(house)
-    read, put = house.request_eraser._read, []
+    read, put = house.one(Eraser)._read, []
 
     def late(query: Any) -> Any:
         found = read(query)
@@ -150,7 +152,7 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
             put.append(ByName(house).hold_add(ground="claim", number=SPELLED, **WHY, actor=ANN)["id"])
         return found
 
-    monkeypatch.setattr(house.request_eraser, "_read", late)
+    monkeypatch.setattr(house.one(Eraser), "_read", late)
     assert carry_out(house, reference)["held_by"] == [f"hold case 17/2026 ({put[0]})"]
     assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
 

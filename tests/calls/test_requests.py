@@ -18,6 +18,7 @@ from gate.control.messages import parsed
 from gate.core import request_words as events
 from gate.core.request_words import Asks, Event, State
 from gate.core.requests import UnexpectedEvent, handle
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.requests import reminding
@@ -42,7 +43,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
     folder = tmp_path_factory.mktemp("requests") / "gate"
     make_example(folder)
     with ExitStack() as stack:
-        yield DataFolder(load(folder / "config.toml"), stack)
+        yield open_folder(load(folder / "config.toml"), stack)
 
 
 @pytest.fixture

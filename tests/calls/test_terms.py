@@ -17,6 +17,7 @@ from gate.core.facts.marks import Person, Subject, Term
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.reports.article30 import record_of
 from gate.ports import Fact
 from gate.store import contacts
@@ -161,18 +162,18 @@ def test_the_daily_one_waits_for_somebody_at_the_first_time_and_where_a_term_bec
     body = {"day": "2027-03-02", "complete": True, "terms": {"months": 12, "years": {}}}
     written(house, "retention_swept", "retention", "gate", body)
     with pytest.raises(RefusedError, match="never swept"):
-        house.terms.daily()
+        house.one(TermSweep).daily()
     assert any("terms waits" in each for each in ByName(house).status(actor=ANN)["warnings"])
     ByName(house).retention_terms_sweep(actor=ANN)
-    assert house.terms.daily() is None, "done today"
+    assert house.one(TermSweep).daily() is None, "done today"
     house.clock = SetClock(NOW + timedelta(days=1))
     call(house, "next", NUMBERS[1], months_ago(24) + timedelta(days=1))
-    done = house.terms.daily()
+    done = house.one(TermSweep).daily()
     assert done is not None and done["gone"]["calls"] == 1
     house.clock = SetClock(NOW + timedelta(days=2))
-    house.terms.months["calls"] = 6
+    house.one(TermSweep).months["calls"] = 6
     with pytest.raises(RefusedError, match="shorter"):
-        house.terms.daily()
+        house.one(TermSweep).daily()
 
 
 def test_screening_needs_nothing_that_goes(house: DataFolder) -> None:

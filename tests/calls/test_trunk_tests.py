@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.status.trunk_tests import DAYS, warnings
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> Iterator[DataFolder]:
     config.data.mkdir(exist_ok=True)
     CheckpointKey.create(config.data / "gate.key", "dialgate-test")
     with ExitStack() as stack:
-        yield DataFolder(config, stack, clock=Clock())
+        yield open_folder(config, stack, clock=Clock())
 
 
 def outcome(folder: DataFolder, *, by: str = "", reason: str = "test_call", rung: bool = False) -> str:

@@ -14,8 +14,8 @@ from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
 from gate.core.showing import london_day, midnight
 from gate.core.terms import Purpose, Reason
+from gate.daemon.opening import open_folder
 from gate.daemon.running import used_today
-from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.store.queries import used_since
 from gate.store.transaction import StoreTransaction
@@ -247,7 +247,7 @@ def test_a_restart_knows_the_days_before_by_londons_midnight(tmp_path: Path) -> 
         CheckpointKey.create(tmp_path / "data" / "gate.key", "dialgate-usage")
         clock = Clock()
         clock.time = datetime(2026, 6, 29, 10, 0, tzinfo=UTC)
-        folder = DataFolder(load(write(tmp_path)), stack, clock=clock)
+        folder = open_folder(load(write(tmp_path)), stack, clock=clock)
         service = {"reason": "service_call", "objection_id": "obj-1"}
         times = {
             "too old": "2026-05-31T22:59:59",

@@ -20,6 +20,7 @@ import pytest
 from gate.config import load
 from gate.control.messages import carry_out
 from gate.core.showing import LONDON
+from gate.daemon.opening import open_folder
 from gate.operations.audit import bundle_contents
 from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
@@ -46,7 +47,7 @@ def made(original: Made, tmp_path: Path) -> Made:
 @pytest.fixture
 def house(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield DataFolder(load(made.config), stack)
+        yield open_folder(load(made.config), stack)
 
 
 def elsewhere(folder: Path, *arguments: str) -> Done:
@@ -131,7 +132,7 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     assert made.command("key", "change", made.private.id, "--seal").code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = DataFolder(config, stack)
+        house = open_folder(config, stack)
         record(house, sealer(config.data / "recipients"), "both", BEGAN + timedelta(days=10))
     told = ("--recipient", str(made.recipient), "--purpose", "audit", "-o", str(tmp_path / "b.bundle"))
     done = made.command("audit", "export", "--from", "2026-03-12", "--to", "2026-03-12", *told, "--json")

@@ -14,7 +14,7 @@ import pytest
 
 from gate.config import load
 from gate.config.write import amend
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.vault.errors import HalfMissing, NoWrapForKey
 from gate.vault.keyfile import PrivateKey, load_private, save_private
 from gate.vault.publickey import Recipient
@@ -73,7 +73,7 @@ def dropped(folder: Path, source: PrivateKey, target: PrivateKey, name: str) -> 
 def planted(folder: Path, count: int, *recipients: Recipient, two_person: bool = False) -> list[str]:
     names = [f"rec-{n:04}" for n in range(count)]
     with ExitStack() as stack:
-        house = DataFolder(load(folder / "gate" / "config.toml"), stack)
+        house = open_folder(load(folder / "gate" / "config.toml"), stack)
         for name in names:
             recordings = house.config.data / "recordings"
             plant(house.store, house.keys, recordings, recipients, name, two_person=two_person)
@@ -82,7 +82,7 @@ def planted(folder: Path, count: int, *recipients: Recipient, two_person: bool =
 
 def wraps_of(folder: Path, names: list[str]) -> dict[str, tuple[str, list[tuple[str, bytes]]]]:
     with ExitStack() as stack:
-        keys = DataFolder(load(folder / "gate" / "config.toml"), stack).keys
+        keys = open_folder(load(folder / "gate" / "config.toml"), stack).keys
         return {name: (keys.key_id(name), keys.wraps(name)) for name in names}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gate.operations.erasure.terms import TermSweep
 from tests.support.commands import dialgate
 from tests.support.firm_year import Story, Year
 from tests.support.requesting import spelled_in
@@ -94,7 +95,7 @@ def test_nothing_of_the_year_is_left_without_a_term(year: tuple[Year, list[Story
     assert spelled_in(firm.config.data, "Nora Quill"), "before it"
     with firm.opened() as house:
         house.retention.sweep(actor="user:ann(1000)")
-        house.terms.sweep("user:ann(1000)")
+        house.one(TermSweep).sweep("user:ann(1000)")
         house.store.scrub()
     people = [person for story in stories if story is not waits for person in story.people]
     assert len(people) > 70

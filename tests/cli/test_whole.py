@@ -18,7 +18,7 @@ from gate import g711
 from gate.cli import setup
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.ports import Fact
 from gate.vault.sealer import sealer
 from tests.support.audio import dominant, tone
@@ -64,7 +64,7 @@ def _record(folder: Path) -> None:
     writer.write_chunk(encode_event(2_000_000, "end", {"interrupted": False, "cause": "hang-up"}))
     summary = writer.close({"interrupted": False})
     with ExitStack() as stack:
-        house = DataFolder(config, stack)
+        house = open_folder(config, stack)
         failed: list[Exception | None] = []
         house.keys.put(RECORDING, seal.key_id, seal.wraps, failed.append)
         decided = {"number": "+442079460150", "raw": "02079460150", "verdict": "allow", "reason": "consented"}
@@ -203,7 +203,7 @@ def test_another_sound_under_the_same_id_is_found_by_the_log(folder: Path) -> No
     writer.write_chunk(encode_map(0, PAYLOADS) + _second(0))
     writer.close({"interrupted": False})
     with ExitStack() as stack:
-        keys = DataFolder(config, stack).keys
+        keys = open_folder(config, stack).keys
         keys.shred([RECORDING])
         keys.put(RECORDING, seal.key_id, seal.wraps, lambda error: None)
     done = export(folder)

@@ -28,7 +28,8 @@ from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
 from gate.core.call_words import PauseAsked
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import Caller, Request, operation_of
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
@@ -92,11 +93,11 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        house = DataFolder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
+        house = open_folder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
         if self._salts is not None:
             house.store._salts = self._salts
-        house.contacts.background = True
-        self._contacts = house.contacts
+        house.one(Contacts).background = True
+        self._contacts = house.one(Contacts)
         view = LiveView(
             calls=self._live,
             reader=house.reader,

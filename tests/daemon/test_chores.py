@@ -14,9 +14,11 @@ import pytest
 from gate.calls.metrics import Metrics
 from gate.config import load
 from gate.daemon import chores
+from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, RegisterError, StoreError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.requests.standing import OpenRequests
 from gate.registers.watch import DropFolder
 from tests.support.asking import ByName
@@ -72,7 +74,7 @@ def test_a_sweep_that_waits_is_seen_until_it_is_done() -> None:
     metrics, seen = Metrics(), []
     for error in (RefusedError("is the clock right?", reason="retention_waits"), StoreError("no room"), None):
         terms = SimpleNamespace(daily=Doing(None).do)
-        folder: Any = SimpleNamespace(retention=SimpleNamespace(daily=Doing(error).do), terms=terms)
+        folder: Any = SimpleNamespace(retention=SimpleNamespace(daily=Doing(error).do), one={TermSweep: terms}.get)
         assert chores.attempt(lambda folder=folder: chores.sweep(folder, metrics), "not_swept") is (error is None)
         seen.append(metrics.registry.get_sample_value("dialgate_retention_waits"))
     assert seen == [1, 1, 0]
@@ -90,7 +92,7 @@ def test_the_gauges_of_requests_are_set() -> None:
 def folder(tmp_path: Path) -> Any:
     make_example(tmp_path / "gate")
     with ExitStack() as stack:
-        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
+        yield open_folder(load(tmp_path / "gate" / "config.toml"), stack)
 
 
 async def test_nothing_is_watched_unless_it_is_configured(folder: DataFolder) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.daemon import open_data_folder
+from gate.daemon.opening import open_data_folder
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
 from tests.support.asking import ByName
 from tests.support.documents import page

@@ -14,7 +14,7 @@ import pytest
 
 from gate.config import load
 from gate.core.terms import Attempt, Purpose, Topic
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.vault.reader import scan
 from tests.support.example import ROOT, make_example
 from tests.support.wavs import wav
@@ -60,7 +60,7 @@ def start(place: Path) -> Iterator[Callable[[str], str]]:
 def decided(place: Path, count: int) -> None:
     """So many calls that the gate let through."""
     with ExitStack() as stack:
-        folder = DataFolder(load(place / "gate" / "config.toml"), stack)
+        folder = open_folder(load(place / "gate" / "config.toml"), stack)
         attempt = Attempt(NUMBER, Purpose.MARKETING, Topic.GENERAL, folder.config.firm.numbers[0], False, "trunk:pbx1")
         for number in range(count):
             origin = {"source": "192.0.2.7:5060", "sip_call_id": f"{number}@pbx"}
@@ -93,7 +93,7 @@ def test_killed_between_its_steps(place: Path, start: Callable[[str], str]) -> N
         assert start("-").startswith("done"), step
         assert list((place / "drop").iterdir()) == [], step
     with ExitStack() as stack:
-        folder = DataFolder(load(place / "gate" / "config.toml"), stack)
+        folder = open_folder(load(place / "gate" / "config.toml"), stack)
         rows = folder.store.call(lambda tx: tx.query("SELECT * FROM recordings"))
         assert sorted(row["call_id"] for row in rows) == sorted(f"call-{n}" for n in range(len(kills) + 1))
         recordings = folder.config.data / "recordings"

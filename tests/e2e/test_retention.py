@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gate.config import load
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey
 from tests.support.gatehouse import Gatehouse, dialgate
@@ -23,7 +23,7 @@ OLD = datetime.now(UTC) - timedelta(days=400)
 def planted(gate: Gatehouse, private: PrivateKey) -> list[bytes]:
     """Two old recordings and a young one, made while no gate runs, and a sweep of yesterday; the wraps of the first."""
     with ExitStack() as stack:
-        house = DataFolder(load(gate.config), stack)
+        house = open_folder(load(gate.config), stack)
         now = house.clock.now()
         body = {"day": f"{now - timedelta(days=1):%Y-%m-%d}", "complete": True, "terms": {"months": 12, "years": {}}}
         house.store.call(lambda tx: tx.append(Fact("retention_swept", "retention", now, "gate", body)))

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.errors import GateError
 from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, Period, json_line
@@ -25,7 +26,6 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_claims import Claims
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundle_contents, exporting
-from gate.operations.data_folder import DataFolder
 from gate.store.slices import LogSlice
 from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
 from tests.support.evidence import decision
@@ -320,7 +320,7 @@ def test_an_empty_period_is_shown_by_the_leaves_beside_it(made: Made, tmp_path: 
 def test_a_call_that_a_clock_set_back_took_out_of_the_period_is_told(tmp_path: Path) -> None:
     made = make(tmp_path)
     with ExitStack() as stack:
-        house = DataFolder(load(made.config), stack)
+        house = open_folder(load(made.config), stack)
         (hidden, _) = put(
             house,
             decision("call-hidden", "+442079460124", at=BEGAN - timedelta(days=40)),
@@ -347,7 +347,7 @@ def test_what_lies_between_two_periods_and_is_dated_in_neither_is_told(
     """Of three such calls the one in the middle was in neither bundle."""
     made = make(tmp_path)
     with ExitStack() as stack:
-        house = DataFolder(load(made.config), stack)
+        house = open_folder(load(made.config), stack)
         between = [decision(f"call-{n}", "+442079460124", at=BEGAN + timedelta(days=days)) for n in range(3)]
         before, after = (
             decision(name, "+442079460125", at=BEGAN + timedelta(days=days))

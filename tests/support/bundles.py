@@ -18,6 +18,7 @@ import msgspec
 from gate import g711
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
+from gate.daemon.opening import open_folder
 from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_bytes, seal_text
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
@@ -87,7 +88,7 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     assert made.command("key", "add", str(text), *terms).code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = DataFolder(config, stack)
+        house = open_folder(config, stack)
         put(house, decision("call-refused", "+442079460101", at=BEGAN, reason="listed_tps"))
         seal = sealer(config.data / "recipients")
         for minute, name in enumerate(KINDS, 1):

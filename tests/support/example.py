@@ -21,7 +21,7 @@ from gate.config import load
 from gate.config.schema import ATTEMPTS
 from gate.config.write import amend
 from gate.core.facts.keys import RecipientRetired
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.store.recipients import TERMS
 
 TEMPLATE = "DIALGATE_TEST_EXAMPLE"
@@ -82,7 +82,7 @@ def without_recipients(folder: Path) -> Path:
     """Make ``folder`` an example folder with nobody on the register of key holders; returns it."""
     make_example(folder)
     with ExitStack() as stack:
-        house = DataFolder(load(folder / "config.toml"), stack)
+        house = open_folder(load(folder / "config.toml"), stack)
         for row in house.keyring().recipients():
             terms = {name: row[name] for name in TERMS}
             house.keep(RecipientRetired(**terms), row["id"], "user:test(0)")

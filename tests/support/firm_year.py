@@ -23,6 +23,7 @@ import pytest
 from gate.clock import SystemClock
 from gate.config import load
 from gate.core.showing import LONDON
+from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import save_private
 from gate.vault.signing import CheckpointKey
@@ -205,7 +206,7 @@ class Year:
     def opened(self) -> Iterator[DataFolder]:
         """The data folder, as a command opens it."""
         with ExitStack() as stack:
-            yield DataFolder(load(self.folder / "config.toml"), stack)
+            yield open_folder(load(self.folder / "config.toml"), stack)
 
     def recorded(self, house: DataFolder, name: str, at: str, number: str) -> None:
         """A call to a number at this time, answered and recorded."""

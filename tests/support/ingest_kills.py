@@ -20,9 +20,10 @@ from typing import Any
 import structlog
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.handed_over_file import HandedOverFile
-from gate.operations.data_folder import DataFolder
 from gate.operations.ingest import clear, folder, ingesting, sealing
+from gate.operations.ingest.ingesting import Ingests
 from gate.operations.operation import Caller
 from gate.vault import sealer
 
@@ -43,14 +44,14 @@ def run(config: str, drop: str, step: int) -> int:
         return trace
 
     with ExitStack() as stack:
-        data = DataFolder(load(Path(config)), stack)
+        data = open_folder(load(Path(config)), stack)
 
         def ask(asked: ingesting.RecordingIngest, file: HandedOverFile) -> ingesting.RecordingIngested:
             return ingesting.recording_ingest(data, asked, Caller("gate:ingest", file=file))
 
         section = data.config.ingest
         sys.settrace(trace)
-        _ = data.ingests
+        _ = data.one(Ingests)
         for outcome in folder.IngestFolder(data.config.path(drop), section).look(time.monotonic(), ask, settle=0.0):
             assert not outcome.why, outcome.why
         sys.settrace(None)
@@ -61,7 +62,7 @@ def main(config: str, drop: str) -> None:
     """As above."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for answers
     with ExitStack() as stack:
-        DataFolder(load(Path(config)), stack)  # so that no run finds out again what any does
+        open_folder(load(Path(config)), stack)  # so that no run finds out again what any does
     gc.collect()
     gc.freeze()
     print("ready", flush=True)

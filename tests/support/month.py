@@ -12,7 +12,7 @@ import msgspec
 
 from gate.config import load
 from gate.core.terms import ALLOWING, Reason
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.operations.operation import Caller
 from gate.operations.reports.article30 import ReportArticle30, report_article30
 from gate.operations.reports.month import ReportMonth, report_month
@@ -42,7 +42,7 @@ class Month:
         self.clock = Clock()
         self.clock.time = NOW
         self._stack = ExitStack()
-        self.folder = DataFolder(config, self._stack, clock=self.clock)
+        self.folder = open_folder(config, self._stack, clock=self.clock)
 
     def close(self) -> None:
         self._stack.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.config import load
+from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey, load_private
@@ -75,7 +76,7 @@ def key_of(folder: Path) -> PrivateKey:
 def opened(folder: Path) -> Iterator[DataFolder]:
     """The data folder, as a command opens it."""
     with ExitStack() as stack:
-        yield DataFolder(load(folder / "config.toml"), stack)
+        yield open_folder(load(folder / "config.toml"), stack)
 
 
 def asked(house: DataFolder, asks: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from gate.client.gate import FolderHere
 from gate.client.rotation import prove, rotate
 from gate.config import load
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.operations.keys.dropping import KeyDrop
 from gate.vault import keystore
 from gate.vault.keyfile import load_private
@@ -40,7 +40,7 @@ def main() -> None:
     config, *keys = map(Path, sys.argv[1:4])
     private, target = (load_private(key, os.environ["PASSPHRASE"]) for key in keys)
     with ExitStack() as stack:
-        house = DataFolder(load(config), stack)
+        house = open_folder(load(config), stack)
         gate = FolderHere(house)
         gate.ask = stepped(gate.ask)
         for name in ("give", "prove", "drop", "_scrub"):

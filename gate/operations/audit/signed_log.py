@@ -9,18 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gate.audit.checkpoints import Checkpointer, Newest
 from gate.audit.heads import file_name
 from gate.clock import Clock
 from gate.config import Config
 from gate.converting import convert
 from gate.errors import GateError, VaultError
-from gate.operations.audit.standing import StoreLog, behind, newest_entry, standing, unsigned_since
-from gate.operations.operation import Response
+from gate.operations.audit.standing import StoreLog, behind, newest_entry, signing_key, standing, unsigned_since
 from gate.store.reader import Reader
+from gate.types import Response
 from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
-    from gate.audit.checkpoints import Newest
     from gate.audit.heads import Standing
     from gate.store.store import EvidenceStore
 
@@ -85,26 +85,21 @@ class SignedLog:
 
     def check_signer(self) -> None:
         """Raises ``VaultError`` where the key that signs the log is missing, or is not the one that has signed it."""
-        from gate.vault.signing import CheckpointKey, verify_note
-
         path = self._config.data / "gate.key"
         hint = "restore it: what it has signed holds under no other key"
         if not path.exists():
             raise VaultError(f"{path} is missing", hint=hint)
-        key = CheckpointKey.load(path)
+        key = signing_key(path)
         for row in self._store.call(lambda tx: tx.query("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")):
             try:
-                verify_note(row["note"], key.vkey)
+                key.verify_note(row["note"])
             except NoteInvalid as error:
                 raise VaultError(f"{path} is not the key that has signed this log: {error}", hint=hint) from error
 
     def checkpoint(self) -> SignedCheckpoint:
         """Sign the log as it stands. Raises ``GateError``."""
-        from gate.audit.checkpoints import Checkpointer
-        from gate.vault.signing import CheckpointKey
-
         data = self._config.data
-        key = CheckpointKey.load(data / "gate.key")
+        key = signing_key(data / "gate.key")
         written = Checkpointer(
             self._store,
             key.sign_note,

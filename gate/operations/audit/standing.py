@@ -14,6 +14,14 @@ from gate.errors import VaultError
 
 if TYPE_CHECKING:
     from gate.store.store import EvidenceStore
+    from gate.vault.signing import CheckpointKey
+
+
+def signing_key(path: Path) -> CheckpointKey:
+    """The key that signs the log, from ``gate.key``. Raises ``VaultError``."""
+    from gate.vault.signing import CheckpointKey  # with cryptography: a check must not pay for it
+
+    return CheckpointKey.load(path)
 
 
 class StoreLog:
@@ -52,7 +60,7 @@ def _folder(path: Path) -> Place:
 
 
 def _mailed(path: Path) -> Any:
-    from gate.exports.checkpoint_mail import mailed_notes
+    from gate.exports.checkpoint_mail import mailed_notes  # with `email`: where there is a mailbox
 
     return mailed_notes(path)
 

@@ -11,7 +11,8 @@ from gate.core.facts import audit as facts
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import LogFault, LogVerified
-from gate.operations.cancellation import AT_ONCE
+from gate.operations.cancellation import AT_ONCE, Cancellations
+from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation
 from gate.store.journal import JournalAway
 
@@ -53,8 +54,8 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
 
     Raises ``StoppedError`` where it is ended by ``audit_cancel``.
     """
-    with folder.verifications.running(caller.actor):
-        heed = folder.verifications.checked(caller.actor, caller.progress, _stopped)
+    with folder.one(verifications).running(caller.actor):
+        heed = folder.one(verifications).checked(caller.actor, caller.progress, _stopped)
         heed(0.0, "the database file")
         report = _with_memory(folder, folder.log.verify(heed, asked.vkey, asked.checkpoints))
     body = facts.LogVerified(
@@ -73,7 +74,7 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
 def _with_memory(folder: DataFolder, report: LogVerified) -> LogVerified:
     """With what the memory journal, the log and the rows say otherwise than one another."""
     try:
-        found = folder.memory.differences()
+        found = folder.one(SecondPlace).differences()
     except JournalAway as error:
         unknown = f"That the memory journal holds what the log does: {error}."
         return msgspec.structs.replace(report, not_proven=[*report.not_proven, unknown])
@@ -90,9 +91,11 @@ def _with_memory(folder: DataFolder, report: LogVerified) -> LogVerified:
     )
 
 
-def too_many(_actor: str) -> GateError:
-    """Why a verification is refused."""
-    return GateError(f"{AT_ONCE} verifications of yours are under way already", hint="wait for them")
+def verifications(_folder: DataFolder) -> Cancellations:
+    """Those under way, by who asked."""
+    return Cancellations(
+        lambda _: GateError(f"{AT_ONCE} verifications of yours are under way already", hint="wait for them")
+    )
 
 
 def _stopped(actor: str) -> StoppedError:
@@ -112,6 +115,6 @@ class AuditCancel(Request[AuditCancelled], frozen=True):
 @operation(AuditCancel, "audit_cancel", roles=READERS)
 def audit_cancel(folder: DataFolder, asked: AuditCancel, caller: Caller) -> AuditCancelled:
     """End one's own verification that is under way: nothing is found then, and nothing kept."""
-    if not folder.verifications.cancel(caller.actor, caller.actor):
+    if not folder.one(verifications).cancel(caller.actor, caller.actor):
         raise UsageError("no verification of yours is under way", hint="dialgate audit verify begins one")
     return AuditCancelled()

@@ -15,6 +15,7 @@ from gate.core.facts.retention import NumberShown
 from gate.core.showing import local
 from gate.errors import UsageError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
+from gate.operations.contacts.pages import find_contact
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
@@ -227,12 +228,7 @@ def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
     # A contact is found by walking its list, which no decision may wait for; and its id is the CRM's own, which may be
     # anything: it is logged in the body, where it can be erased.
     contact = kind is Kind.CONTACT
-    if contact:
-        from gate.operations.contacts.pages import find_contact  # numpy, for contacts alone
-
-        named = find_contact(folder, asked.id)
-    else:
-        named = None
+    named = find_contact(folder, asked.id) if contact else None
     reference = named.reference if named else asked.id
     found: str = named.number if named else folder.read(look) if contact else ""
 

@@ -10,7 +10,7 @@ from gate.converting import convert
 from gate.core.terms import Topic
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.list_import import ListImport
-from gate.operations.contacts.rescreening import IMPORT
+from gate.operations.contacts.rescreening import IMPORT, Contacts
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.registers.in_force import RegisterIdentity
 
@@ -117,13 +117,13 @@ def contacts_import(folder: DataFolder, asked: ContactsImport, caller: Caller) -
 
     Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
     """
-    progress = folder.contacts.imports.checked(
+    progress = folder.one(Contacts).imports.checked(
         IMPORT,
         caller.progress,
         lambda actor: GateError(f"the import of contacts was stopped by {actor}", hint="the contacts are as they were"),
     )
     run = ListImport(folder, asked, caller.opened, caller.actor, progress)
-    return convert(folder.contacts.importing(run.run), ContactsImported)
+    return convert(folder.one(Contacts).importing(run.run), ContactsImported)
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------
@@ -140,6 +140,6 @@ class ContactsCancel(Request[ContactsCancelled], frozen=True):
 @operation(ContactsCancel, "contacts_cancel", roles=KEEPERS)
 def contacts_cancel(folder: DataFolder, asked: ContactsCancel, caller: Caller) -> ContactsCancelled:
     """Cancel an import of contacts that is under way; the contacts stay as they were."""
-    if not folder.contacts.imports.cancel(IMPORT, caller.actor):
+    if not folder.one(Contacts).imports.cancel(IMPORT, caller.actor):
         raise UsageError("no import of contacts is under way", hint="See: dialgate contacts status")
     return ContactsCancelled()

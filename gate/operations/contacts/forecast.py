@@ -10,6 +10,7 @@ from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import AT_ONCE, States
 from gate.operations.operation import READERS, Caller, Request, Response, about, operation
 from gate.operations.registers.in_force import states
@@ -66,8 +67,8 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
     day = asked.day or today + timedelta(days=1)
     if not today < day <= today + timedelta(days=366):
         raise UsageError(f"{day} is not a day within a year from now", hint="leave --day out for tomorrow")
-    folder.contacts.up_to_date()
-    current = folder.contacts.in_force()
+    folder.one(Contacts).up_to_date()
+    current = folder.one(Contacts).in_force()
     if current is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
     at, closed = _opening(rules_of(folder.config).hours, day)

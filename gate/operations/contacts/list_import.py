@@ -24,6 +24,7 @@ from gate.core.facts import contacts as facts
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.operations.contacts.bulk_screener import Outcome
 from gate.operations.contacts.list_reading import RECORD, Faults, Job, Part, Read, in_child, progress_of, read_list
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
@@ -75,7 +76,7 @@ class ListImport:
         (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
         folder, asked, topic = self.folder, self.asked, self.asked.topic.value
         now = folder.clock.now()
-        self._old = old = folder.contacts.in_force()
+        self._old = old = folder.one(Contacts).in_force()
         if old:
             self._states = folder.read(lambda reader: States(rows.states(reader, old["list"])))
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
@@ -126,7 +127,7 @@ class ListImport:
         return {**fact, "contacts": contacts, "faults": self._faults, **more}
 
     def _tell(self, done: float, what: str) -> None:
-        if self.folder.contacts.stopped:
+        if self.folder.one(Contacts).stopped:
             raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
         self.progress(min(done, 1.0), what)
 

@@ -13,6 +13,7 @@ from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.calls.screening import Check, Checked, check
 from gate.operations.contacts.ids import ContactIds
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import (
     READERS,
     Caller,
@@ -79,8 +80,8 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
     """Counts by verdict and reason, the registers they rest on, and what has changed since a time."""
     since = asked.since or datetime.combine(folder.today() - timedelta(days=1), time(), LONDON)
     since = since.astimezone(LONDON)
-    folder.contacts.up_to_date()
-    current = folder.contacts.in_force()
+    folder.one(Contacts).up_to_date()
+    current = folder.one(Contacts).in_force()
     if current is None:
         return ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
 
@@ -107,7 +108,7 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
         imported_by=current["actor"],
         source_name=current["source_name"],
         screened_at=current["screened_at"],
-        up_to_date=identity(current["registers"]) == folder.contacts.editions(),
+        up_to_date=identity(current["registers"]) == folder.one(Contacts).editions(),
     )
 
 
@@ -149,7 +150,7 @@ class ContactsList(Paged[Page[ContactRow]], frozen=True):
 @operation(ContactsList, "contacts_list", roles=READERS)
 def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Page[ContactRow]:
     """A page of the contacts, by rising number or by a column, with what the last screening said of them."""
-    folder.contacts.up_to_date()
+    folder.one(Contacts).up_to_date()
     key = int(number_of(asked.number)[1:]) if asked.number else None
     where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
     order = order_of(asked.sort, rows.SORTS)
@@ -178,7 +179,7 @@ def _page(
     text: str | None = None,
     order: Order | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    current = folder.contacts.in_force()
+    current = folder.one(Contacts).in_force()
     if current is None:
         return [], None
     second = int(changed_since.timestamp()) if changed_since else None
@@ -230,7 +231,7 @@ class ContactsShow(Request[ContactShown], frozen=True, kw_only=True):
 @operation(ContactsShow, "contacts_show", roles=READERS)
 def contacts_show(folder: DataFolder, asked: ContactsShow, caller: Caller) -> ContactShown:
     """One contact: what the last screening said of it, and what a check says now."""
-    folder.contacts.up_to_date()
+    folder.one(Contacts).up_to_date()
     found = contact_named(folder, asked.id)
     return ContactShown(contact=found, now=check(folder, Check(number=found.number, topic=Topic(found.topic)), caller))
 
@@ -245,7 +246,7 @@ def contact_named(folder: DataFolder, ident: str) -> ContactFound:
 
 def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     """The contact with an id; None where there is none."""
-    named, current = ContactIds(folder.pepper).read(ident), folder.contacts.in_force()
+    named, current = ContactIds(folder.pepper).read(ident), folder.one(Contacts).in_force()
     if named is None or current is None:
         return None
     found = folder.read(lambda reader: of_number(reader, named.number))
@@ -286,7 +287,7 @@ class ContactsChanges(Paged[Page[ContactChange]], frozen=True, kw_only=True):
 def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller) -> Page[ContactChange]:
     """A page of the contacts that are newly blocked or newly allowed since a time."""
     if asked.after is None:
-        folder.contacts.up_to_date()
+        folder.one(Contacts).up_to_date()
         if asked.export:
             body = ListExported(list="contacts", since=asked.since.isoformat())
             folder.keep(body, folder.new_id(), caller.actor)
@@ -322,7 +323,7 @@ class ContactsFaults(Paged[Page[ContactFault]], frozen=True):
 @operation(ContactsFaults, "contacts_faults", roles=READERS)
 def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -> Page[ContactFault]:
     """A page of what in the CRM's file was no contact: line, column, reference, what is wrong."""
-    current = folder.contacts.in_force()
+    current = folder.one(Contacts).in_force()
     if current is None:
         return Page(items=[])
     found, following = folder.read(

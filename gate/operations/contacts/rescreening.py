@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -28,17 +28,13 @@ from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
 from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
-from gate.operations.contacts.bulk_screener import BulkScreener, bulk_screener
-from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity, identity, states
-from gate.registers import snapshot_store
-from gate.registers.fixed import reached_many
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 
 if TYPE_CHECKING:
-    from gate.operations.contacts.number_reader import Integers
+    from gate.operations.contacts.states import Listed
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -53,8 +49,6 @@ DROPPED: Final = 2_000
 IMPORT: Final = "contacts"
 """What may be cancelled."""
 
-Listed = Callable[["Integers"], Any]
-"""Numbers -> which of them a register lists."""
 T = TypeVar("T")
 
 
@@ -142,10 +136,8 @@ class Contacts:
     # --- around the import of a register
 
     def listed(self, name: str) -> Listed | None:
-        """What tells which numbers a register lists now, for ``compared``.
-
-        None where there are no contacts, or no edition that is sound.
-        """
+        """The numbers that a register lists now, for ``compared``; None where there are no contacts, or no edition that
+        is sound."""
         return self._listed(name) if self.in_force() else None
 
     def compared(self, name: str, before: Listed | None) -> dict[str, int] | None:
@@ -153,23 +145,18 @@ class Contacts:
         current, after = self.in_force(), self._listed(name)
         if current is None or after is None:
             return None
-        known = self._folder.read(lambda reader: States(rows.states(reader, current["list"])))
         try:
-            now = after(known.numbers)
-            was = before(known.numbers) if before else now & False
+            return self._folder.read(lambda reader: after.compared(rows.states(reader, current["list"]), before))
         except RegisterError:
             return None
-        return {
-            "newly_listed": int(known.weights[now & ~was].sum()),
-            "no_longer_listed": int(known.weights[was & ~now].sum()),
-        }
 
     def _listed(self, name: str) -> Listed | None:
+        from gate.operations.contacts.states import Listed  # with numpy, as below: a list is shown without it
+
         try:
-            found = snapshot_store.open_in_force(self._folder.config.data / "registers", name)
+            return Listed.of(self._folder.config.data / "registers", name)
         except RegisterError:
             return None
-        return partial(reached_many, found[1]) if found else None
 
     # --- steps
 
@@ -191,12 +178,16 @@ class Contacts:
                     break
 
     def _rescreen(self, actor: str, why: str, progress: Progress | None) -> Row | None:
+        from gate.operations.contacts.bulk_screener import bulk_screener
+        from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
+
         folder, now = self._folder, self._folder.clock.now()
         current = self.in_force()
         if current is None:
             return None
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
-        screener = screener_of(folder, current["topic"], now)
+        about = {"purpose": "marketing", "topic": current["topic"], "actor": "gate"}
+        screener = bulk_screener(folder.config, **about, now=now, at=None)  # at any hour, however soon
         known = folder.read(lambda reader: States(rows.states(reader, current["list"])))
         totals = {"newly_blocked": 0, "newly_allowed": 0}
         pieces = rescreened(known, screener, Outcomes(folder.store), int(now.timestamp()))
@@ -262,11 +253,6 @@ class Contacts:
         return Screener(self._folder.registers, rules)
 
 
-def screener_of(folder: DataFolder, topic: str, now: datetime) -> BulkScreener:
-    """Screening in bulk of marketing calls, calling hours and redial pause left out."""
-    return bulk_screener(folder.config, purpose="marketing", topic=topic, now=now, at=None, actor="gate")
-
-
 def _busy() -> RefusedError:
     return RefusedError(
         "the contacts are being imported or screened", reason="contacts_busy", hint="Wait until that is done."
@@ -294,7 +280,7 @@ class ContactsRescreen(Request[ContactsScreened], frozen=True):
 @operation(ContactsRescreen, "contacts_rescreen", roles=KEEPERS, streams=True)
 def contacts_rescreen(folder: DataFolder, asked: ContactsRescreen, caller: Caller) -> ContactsScreened:
     """Screen all contacts now, whatever has changed."""
-    found = folder.contacts.rescreen(caller.actor, caller.progress)
+    found = folder.one(Contacts).rescreen(caller.actor, caller.progress)
     if found is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
     return convert(found, ContactsScreened)

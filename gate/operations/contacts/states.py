@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ import numpy.typing as npt
 
 from gate.operations.contacts.bulk_screener import BulkScreener, Outcome
 from gate.operations.contacts.number_reader import Integers
+from gate.registers.fixed import reached_many
+from gate.registers.snapshot import Snapshot
+from gate.registers.snapshot_store import open_in_force
 from gate.store import contacts
 
 if TYPE_CHECKING:
@@ -63,6 +67,30 @@ class States:
             return np.zeros(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=np.bool_)
         places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
         return places, self.numbers[places] == numbers
+
+
+class Listed:
+    """The numbers that an edition of a register lists."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> Listed | None:
+        """Those of the edition in force; None where none ever was. Raises ``RegisterError``."""
+        found = open_in_force(folder, name)
+        return cls(found[1]) if found else None
+
+    def compared(self, rows: Iterable[tuple[int, int, int, int]], before: Listed | None) -> dict[str, int]:
+        """How many contacts (``rows`` as in ``States``) this edition lists that the one before did not, and the other
+        way round. Raises ``RegisterError``."""
+        known = States(rows)
+        now = reached_many(self._snapshot, known.numbers)
+        was = reached_many(before._snapshot, known.numbers) if before else now & False
+        return {
+            "newly_listed": int(known.weights[now & ~was].sum()),
+            "no_longer_listed": int(known.weights[was & ~now].sum()),
+        }
 
 
 class Outcomes:

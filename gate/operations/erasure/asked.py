@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
 from gate.core.showing import many
+from gate.operations.erasure.eraser import Eraser
 from gate.operations.operation import (
     KEEPERS,
     Caller,
@@ -63,7 +64,7 @@ class CarryOut(Request[Carried], frozen=True):
 
 def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Proposed[CarryOut] | None:
     """Bound to what would go now. One that was begun goes on without being asked for again."""
-    eraser = folder.request_eraser
+    eraser = folder.one(Eraser)
     if eraser.begun(asked.request):
         return None
     plan = eraser.plan_to_carry_out(asked.request, asked.digest)
@@ -87,7 +88,7 @@ def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Ca
     Without ``execute`` it says what would go, also before it is granted. With ``digest``, that of such an answer, only
     what was shown goes. One that was begun goes on.
     """
-    eraser = folder.request_eraser
+    eraser = folder.one(Eraser)
     if not asked.execute:
         return Carried(dry_run=True, **eraser.plan(asked.request))
     receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)

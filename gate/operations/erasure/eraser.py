@@ -18,9 +18,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from gate.clock import Clock
 from gate.core import request_words as events
 from gate.core.facts import requests as kinds
 from gate.core.facts.retention import HoldReleased
@@ -34,13 +33,14 @@ from gate.operations.requests.facts import last
 from gate.operations.requests.proofs import same_name
 from gate.operations.requests.steps import load
 from gate.operations.requests.telling import to_tell
-from gate.operations.retention.sweeper import Retention
 from gate.store import contacts, erasure
 from gate.store import requests as book
 from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
-from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
 
 log = Logger()
 
@@ -58,21 +58,12 @@ _LIVE: Final = ("dialling", "answered", "talking")
 class Eraser:
     """Blocking and thread-safe; not for the line thread."""
 
-    def __init__(
-        self,
-        store: EvidenceStore,
-        retention: Retention,
-        read: Callable[[Callable[[Any], Any]], Any],
-        scrub: Callable[[], bool],
-        clock: Clock,
-    ) -> None:
-        """``read`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
-        (``EvidenceStore.scrub``)."""
-        self._store = store
-        self._retention = retention
-        self._read = read
-        self._scrub = scrub
-        self._clock = clock
+    def __init__(self, folder: DataFolder) -> None:
+        self._store = folder.store
+        self._retention = folder.retention
+        self._read = folder.read
+        self._scrub = folder.store.scrub
+        self._clock = folder.clock
 
     # --- asked for ------------------------------------------------------------------------------------------------
 

@@ -246,9 +246,9 @@ def _rows(sweep: TermSweep, counts: Mapping[str, Any], soon: Mapping[str, int]) 
 @operation(RetentionTermsShow, "retention_terms", roles=EVERYBODY)
 def retention_terms(folder: DataFolder, asked: RetentionTermsShow, caller: Caller) -> TermsNow:
     """Show the terms of what is personal beside recordings, what is past them, and what will be."""
-    due = folder.terms.due()
-    rows = _rows(folder.terms, due, folder.terms.due(asked.days))
-    return TermsNow(dry_run=True, terms=rows, held=0, waits=folder.terms.waits(due))
+    due = folder.one(TermSweep).due()
+    rows = _rows(folder.one(TermSweep), due, folder.one(TermSweep).due(asked.days))
+    return TermsNow(dry_run=True, terms=rows, held=0, waits=folder.one(TermSweep).waits(due))
 
 
 class RetentionTermsSweep(Request[TermsNow], frozen=True):
@@ -258,10 +258,10 @@ class RetentionTermsSweep(Request[TermsNow], frozen=True):
 @operation(RetentionTermsSweep, "retention_terms_sweep", roles=KEEPERS)
 def retention_terms_sweep(folder: DataFolder, asked: RetentionTermsSweep, caller: Caller) -> TermsNow:
     """Empty what is past its term: values and salts go, the log's leaves stay."""
-    done = folder.terms.sweep(caller.actor)
+    done = folder.one(TermSweep).sweep(caller.actor)
     return TermsNow(
         dry_run=False,
-        terms=_rows(folder.terms, done["gone"], folder.terms.due(30)),
+        terms=_rows(folder.one(TermSweep), done["gone"], folder.one(TermSweep).due(30)),
         held=done["held"],
-        waits=folder.terms.waits(),
+        waits=folder.one(TermSweep).waits(),
     )

@@ -95,7 +95,7 @@ def recording_ingest(folder: DataFolder, asked: RecordingIngest, caller: Caller)
     if asked.at is not None and asked.at > folder.clock.now() + AHEAD:
         raise UsageError("this recording begins in the future", hint="compare the clocks of both machines")
     number = number_of(asked.number) if asked.number else ""
-    return folder.ingests.take(_Given(asked, number, sound_of(caller.opened), caller))
+    return folder.one(Ingests).take(_Given(asked, number, sound_of(caller.opened), caller))
 
 
 class _Given(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from gate.errors import UsageError
+from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Note, Request, Response, about, operation
 from gate.store.memory import kept
 
@@ -37,7 +38,7 @@ class MemoryStatus(Request[MemoryStanding], frozen=True):
 @operation(MemoryStatus, "memory_status", roles=EVERYBODY)
 def memory_status(folder: DataFolder, asked: MemoryStatus, caller: Caller) -> MemoryStanding:
     """Show whether the second place holds what the store does, and what waits for it."""
-    memory = folder.memory
+    memory = folder.one(SecondPlace)
     memory.tend()
     known = folder.read(lambda reader: kept(reader.connection))
     return MemoryStanding(
@@ -75,5 +76,5 @@ def memory_renew(folder: DataFolder, asked: MemoryRenew, caller: Caller) -> Memo
     """
     if not asked.reason.strip():
         raise UsageError("a new journal is begun for a reason only", hint="Say it: --reason 'the disk died'")
-    aside = folder.memory.renew(caller.actor, asked.reason.strip())
-    return MemoryRenewed(path=str(folder.memory.path or ""), aside=aside, waits=folder.memory.debt)
+    aside = folder.one(SecondPlace).renew(caller.actor, asked.reason.strip())
+    return MemoryRenewed(path=str(folder.one(SecondPlace).path or ""), aside=aside, waits=folder.one(SecondPlace).debt)

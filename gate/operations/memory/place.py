@@ -18,6 +18,7 @@ from gate.config import Config
 from gate.core.facts.audit import MemoryCompleted, MemoryRenewed
 from gate.errors import GateError, UsageError
 from gate.log import Logger
+from gate.operations.audit.standing import signing_key
 from gate.operations.memory.replaying import contradicted, replay
 from gate.store.acts import REPLAYED_BY, BeyondLog, lacking, last_leaf
 from gate.store.fold import number_hash
@@ -263,10 +264,8 @@ class _NotYet(GateError):
 
 def journal_of(config: Config, pepper: bytes) -> Journal:
     """The journal in the second place, signed and checked with ``gate.key``. Raises ``VaultError``."""
-    from gate.vault.signing import CheckpointKey, verify_signature
-
-    key = CheckpointKey.load(config.data / "gate.key")
-    signer = Signer(key.vkey, key.sign, lambda data, signature: verify_signature(data, signature, key.vkey))
+    key = signing_key(config.data / "gate.key")
+    signer = Signer(key.vkey, key.sign, key.verify)
     return Journal(config.path(config.storage.memory), signer, number_hash(pepper, ""))
 
 

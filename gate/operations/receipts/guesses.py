@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gate.errors import RefusedError
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
 
 HOUR: Final = timedelta(hours=1)
 MOST: Final = 20
@@ -19,7 +22,7 @@ _ALL: Final = 200
 class Guesses:
     """Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, _folder: DataFolder) -> None:
         self._wrong: deque[tuple[datetime, str]] = deque()
         self._one = Lock()
 

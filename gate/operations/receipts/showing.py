@@ -9,6 +9,7 @@ from gate.converting import convert
 from gate.core.receipts import code_of, shown
 from gate.errors import UsageError
 from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, about, operation
+from gate.operations.receipts.guesses import Guesses
 from gate.operations.receipts.proofs import ReceiptEvidence, newest_checkpoint, proofs
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ def receipt_show(folder: DataFolder, asked: ReceiptShow, caller: Caller) -> Rece
     except ValueError as error:
         raise UsageError(str(error), hint="It has ten signs, such as 4K7 X2Q 9RMR: ask for it again.") from error
     now = folder.clock.now()
-    folder.guesses.look(caller.actor, now)
+    folder.one(Guesses).look(caller.actor, now)
     vkey = folder.bundles.vkey()["vkey"]
     found = folder.read(lambda reader: _found(reader, code, folder.hash_of(code), vkey))
     if found is None:
-        folder.guesses.wrong(caller.actor, now)
+        folder.one(Guesses).wrong(caller.actor, now)
         raise UsageError(UNKNOWN, hint="Ask for it again, sign by sign.")
     return found
 

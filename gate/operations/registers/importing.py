@@ -16,6 +16,7 @@ from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
 from gate.operations.cancellation import AT_ONCE, Cancellations
+from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -51,8 +52,8 @@ class Cancelled(RegisterFailed):
     """The import was cancelled."""
 
 
-def cancellations() -> Cancellations:
-    """Of imports, by the register's name."""
+def imports_under_way(_folder: DataFolder) -> Cancellations:
+    """By the register's name."""
     return Cancellations(
         lambda name: RegisterFailed(f"{AT_ONCE} imports of {name.upper()} are under way already", hint="wait for them")
     )
@@ -149,7 +150,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
 
     Raises ``RegisterError``; then the register in force has stayed.
     """
-    file, name, contacts = caller.opened, asked.name, folder.contacts
+    file, name, contacts = caller.opened, asked.name, folder.one(Contacts)
     before, sha256 = contacts.listed(name), _sha256_in_force(folder, name)
     source_sha256 = ""
     try:
@@ -157,7 +158,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
         seen = first_seen(folder, source_sha256)
         if asked.once:
             refuse_again(file, name, seen)
-        with folder.register_imports.running(name):
+        with folder.one(imports_under_way).running(name):
             report = _import(folder, asked, caller, source_sha256, seen)
     except Cancelled:
         if _sha256_in_force(folder, name) == sha256:
@@ -205,7 +206,7 @@ def _import(
         source_sha256=source_sha256,
         live=folder.config.calling.live,
         accept_implausible=asked.accept_implausible,
-        progress=folder.register_imports.checked(
+        progress=folder.one(imports_under_way).checked(
             name,
             caller.progress,
             lambda actor: Cancelled(
@@ -264,7 +265,7 @@ class RegisterCancel(Request[RegisterCancelled], frozen=True):
 @operation(RegisterCancel, "register_cancel", roles=KEEPERS)
 def register_cancel(folder: DataFolder, asked: RegisterCancel, caller: Caller) -> RegisterCancelled:
     """Cancel an import that is under way; the register in force stays. One that is nearly done is let through."""
-    if not folder.register_imports.cancel(asked.name, caller.actor):
+    if not folder.one(imports_under_way).cancel(asked.name, caller.actor):
         raise UsageError(f"no import of {asked.name.upper()} is under way", hint="See: dialgate register status")
     return RegisterCancelled(name=asked.name)
 

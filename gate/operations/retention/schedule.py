@@ -9,6 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
+from gate.operations.erasure.terms import TermSweep
+from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import (
     EVERYBODY,
     KEEPERS,
@@ -109,9 +111,9 @@ class RetentionStatus(Request[RetentionNow], frozen=True):
 def retention_status(folder: DataFolder, _asked: RetentionStatus, _caller: Caller) -> RetentionNow:
     """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
     more = {
-        "terms_wait": folder.terms.waits(),
-        "memory_refused": folder.memory.why,
-        "memory_waits": folder.memory.debt,
+        "terms_wait": folder.one(TermSweep).waits(),
+        "memory_refused": folder.one(SecondPlace).why,
+        "memory_waits": folder.one(SecondPlace).debt,
     }
     return convert(folder.retention.status() | more, RetentionNow)
 

@@ -16,8 +16,10 @@ from gate.exports.letter_copies import outdated
 from gate.operations.calls.against_refusal import alarms
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.calls.one_sided import one_sided_warnings
+from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
+from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
@@ -195,9 +197,9 @@ def warnings(folder: DataFolder) -> list[str]:
     waits = folder.retention.waits()
     return [
         *folder.trust.warnings(),
-        *folder.memory.warnings(),
-        *([_NO_MEMORY] if folder.config.calling.live and not folder.memory.configured else []),
-        *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
+        *folder.one(SecondPlace).warnings(),
+        *([_NO_MEMORY] if folder.config.calling.live and not folder.one(SecondPlace).configured else []),
+        *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.one(TermSweep).waits()) else []),
         *register_warnings(folder),
         *hold_warnings(folder),
         *recipients.warnings(folder),

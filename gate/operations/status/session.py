@@ -31,7 +31,7 @@ class Session(Request[SessionTold], frozen=True):
 def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionTold:
     """Tell who asks: account, roles, and the operations that these may ask for."""
     held = [role for role in ROLES if role in caller.roles]
-    can = [each.name for each in folder.operations.values() if each.permits(caller.roles)]
+    can = [each.name for each in folder.operations().values() if each.permits(caller.roles)]
     return SessionTold(caller.actor, held[0], held, can)
 
 
