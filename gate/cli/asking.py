@@ -1,21 +1,155 @@
-"""Commands made from requests: an option for each field, with its words, its type and its bounds."""
+"""Commands made from requests: an option for each field, with its words, its type and its bounds.
+
+The types: times, dates and coverage as they are typed, and ids: whole, or their beginning.
+"""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
 
 import click
 
-from gate.cli.command import Body, make
-from gate.cli.ids import Id
+from gate.cli.command import Body, Completed, make
 from gate.cli.output import View
 from gate.cli.reach import ask
-from gate.cli.values import Day, Moment
+from gate.clock import SystemClock, today
+from gate.core.days import HOW, HOW_WITH_TIME, day_of, moment_of
+from gate.core.showing import LONDON
+from gate.errors import RegisterError, UsageError
 from gate.operations.fields import Kind, RequestField, fields_of
+from gate.operations.ids import Identified, IdFind
+from gate.operations.lists.entries import time_of
 from gate.operations.operation import Request
+from gate.registers.coverage import parse_coverage
+
+
+class Moment(click.ParamType[datetime]):
+    """A time: ``2026-03-02 10:00`` or ``02/03/2026 10:00`` (in London), or ISO 8601 with an offset."""
+
+    name = "time"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        """``ahead``: a day without a year is the next such day, and not the last."""
+        self._ahead = ahead
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            with suppress(ValueError):
+                return moment_of(value, today(), ahead=self._ahead)
+            self.fail(f'"{value}" is not a time (London): {HOW_WITH_TIME}', param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+
+
+class Said(Moment):
+    """A time at which somebody said no: as ``Moment``, but a bare day is its end (today: now). Of what is said on one
+    day, the one that forbids the call stands."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        now = SystemClock().now()
+        with suppress(TypeError, ValueError):
+            return time_of(value, now, end=True)
+        try:
+            return time_of(day_of(value, now.astimezone(LONDON).date()).isoformat(), now, end=True)
+        except (AttributeError, TypeError, ValueError):
+            return super().convert(value, param, ctx)
+
+
+class Since(Moment):
+    """A time in the past: as ``Moment``, or ``today`` and ``yesterday`` (from 00:00 in London)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        if value in ("today", "yesterday"):
+            day = today() - timedelta(days=value == "yesterday")
+            return datetime.combine(day, time(), LONDON)
+        return super().convert(value, param, ctx)
+
+
+class Day(click.ParamType[date]):
+    """A date: ``2026-03-02``, ``02/03/2026``, ``2 Mar``."""
+
+    name = "date"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        """``ahead``: a day without a year is the next such day, and not the last."""
+        self._ahead = ahead
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date; raises ``click.BadParameter``."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            with suppress(ValueError):
+                return day_of(value, today(), ahead=self._ahead)
+            self.fail(f'"{value}" is not a date: {HOW}', param, ctx)
+
+
+class Coverage(click.ParamType[str]):
+    """``full``, or dialling codes with commas: ``0161,020``."""
+
+    name = "coverage"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The codes without spaces; raises ``click.BadParameter``."""
+        try:
+            return ",".join(parse_coverage(str(value)))
+        except RegisterError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that was typed: one character, ``tab``, or empty; raises ``UsageError``."""
+    if text in ("tab", "\\t"):
+        return "\t"
+    if len(text) > 1 or text in ('"', "\n", "\r"):
+        raise UsageError(f'"{text}" is not a delimiter', hint="give one character, or tab")
+    return text
+
+
+_BEGINNING: Final = re.compile(r"[0-9a-f]{4,31}")
+
+
+class Id(Completed):
+    """An id, or the beginning of one, from four signs on."""
+
+    name = "id"
+
+    def __init__(self, *kinds: str, or_number: bool = False) -> None:
+        """``kinds``: of what it may be the id (``Identified``). ``or_number``: it may be a telephone number, too, and
+        is one where it has no letter."""
+        self._kinds = kinds
+        self._or_number = or_number
+
+    def whole(self, view: View, typed: str) -> str:
+        """The whole id; what is typed where none begins so. Raises ``UsageError`` where several do."""
+        beginning = typed.strip().rstrip("….").lower()
+        if not _BEGINNING.fullmatch(beginning) or (self._or_number and beginning.isdigit()):
+            return typed
+        found: list[str] = []
+        for kind in self._kinds:
+            found += ask(view, IdFind(kind=Identified(kind), beginning=beginning)).ids
+        if len(found) > 1:
+            raise UsageError(f"more than one id begins with {beginning}: {', '.join(found)}", hint="Give more of it.")
+        return found[0] if found else typed
+
 
 OF_A_FIELD = "of_a_field"
 """Attribute of a parameter that is made from a field: (request, name of the field)."""

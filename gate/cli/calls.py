@@ -5,12 +5,10 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import asks, only_asks
+from gate.cli.asking import Id, Since, asks, only_asks
 from gate.cli.command import make
-from gate.cli.ids import Id
 from gate.cli.output import View
 from gate.cli.reach import ask
-from gate.cli.values import Since
 from gate.clock import today
 from gate.core.finding import sought
 from gate.core.terms import Reason

@@ -1,4 +1,8 @@
-"""The entry point. Commands are named here and loaded when they are used, so that ``dialgate check`` starts fast."""
+"""The entry point. Commands are named here and loaded when they are used, so that ``dialgate check`` starts fast.
+
+What goes wrong becomes one line and an exit code; a mistyped command line is answered with the word that was meant,
+the place, an example.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,61 @@ import resource
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from gate.cli.output import complain, complain_as_json
-from gate.cli.slips import told
 from gate.errors import GateError, UsageError
+
+
+def told(error: click.ClickException) -> tuple[str, str]:
+    """What is wrong with a command line, and what to do."""
+    context = getattr(error, "ctx", None)
+    hint = f"{context.command_path} --help" if context else ""
+    message = error.format_message()
+    if isinstance(error, click.exceptions.NoSuchCommand) and context:
+        near = _near(error.command_name, context.command.list_commands(context))
+        message = f"No such command '{error.command_name}'.{_meant(near)}"
+    elif isinstance(error, click.MissingParameter):
+        example = getattr(context.command, "example", "").strip().splitlines() if context else []
+        hint += f". Example: {example[0].strip()}" if example else ""
+    elif isinstance(error, click.BadParameter) and error.param:
+        kind, value = error.param.type, error.message.partition("'")[2].partition("'")[0]
+        if isinstance(kind, click.Choice):
+            near = _near(value, map(str, kind.choices))
+            if near:
+                message = message.replace(error.message, f"there is no '{value}'.{_meant(near)}")
+        elif isinstance(kind, click.Path) and "does not exist" in error.message:
+            message = f"{message.removesuffix('.')}{_whereabouts(Path(value))}"
+    return message, hint
+
+
+def _near(typed: str, names: Iterable[str]) -> list[str]:
+    """Names that begin so, else those that are written alike."""
+    known = list(names)
+    return [name for name in known if name.startswith(typed.casefold())] or get_close_matches(typed, known, 3, 0.6)
+
+
+def _meant(near: list[str]) -> str:
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _whereabouts(path: Path) -> str:
+    """Where a file was looked for, and what is there."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        return f": there is no folder {folder}"
+    names = sorted(each.name for each in folder.iterdir())
+    with_spaces = [name for name in names if name.startswith(f"{path.name} ")]
+    if with_spaces:
+        return f" in {folder}. A name with spaces is put in quotes: '{path.parent / with_spaces[0]}'"
+    near = get_close_matches(path.name, names, 1, 0.6)
+    return f" in {folder}.{_meant([str(path.parent / each) for each in near])}"
+
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("gate.cli.demo", "Show the whole job on loopback, with real SIP, RTP and files."),
@@ -29,23 +79,26 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "screen": ("gate.cli.screen", "A whole CRM file: which numbers may be dialled?"),
     "contacts": ("gate.cli.contacts", "The CRM's numbers: import, status, forecast, rescreen, list, changes, forget."),
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
-    "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, undo, list, import, export."),
-    "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
+    "objection": (
+        "gate.cli.lists:objection",
+        "The firm's own do-not-call list: add, remove, undo, list, import, export.",
+    ),
+    "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, list, import, export."),
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume."),
     "receipt": ("gate.cli.receipt", "What a callee's receipt says, by its code."),
-    "receipts": ("gate.cli.receipts", "The page of receipts that the firm hosts: publish."),
+    "receipts": ("gate.cli.pages:receipts", "The page of receipts that the firm hosts: publish."),
     "reveal": ("gate.cli.calls:reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify, ingest."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
-    "hold": ("gate.cli.hold", "What may not be erased: add, ground, release, list."),
+    "hold": ("gate.cli.retention:hold", "What may not be erased: add, ground, release, list."),
     "key": (
         "gate.cli.keys",
         "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",
     ),
     "proposal": ("gate.cli.proposals", "What waits for a second person: list, confirm, withdraw."),
-    "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
+    "report": ("gate.cli.pages:report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",
         "The log: verify, restore, clock, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",

@@ -1,21 +1,61 @@
-"""``dialgate request``: what people ask of the firm under data protection law, and how far it has got."""
+"""``dialgate request``: what people ask of the firm under data protection law, and how far it has got: opened, proven,
+clarified, searched, decided, told, put right, withdrawn; its letters, as files or by mail.
+"""
 
 from __future__ import annotations
 
-import click
+import base64
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import date, time, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from gate.cli.command import Group
+import click
+from msgspec.structs import replace
+
+from gate.cli.asking import Day, asks, only_asks
+from gate.cli.command import FILE, FOLDER, NEW_FILE, Group, make
+from gate.cli.output import View, say
+from gate.cli.reach import ask, reach
+from gate.client.files import output_file, read_file
+from gate.client.gate import Gate
+from gate.core import spans
+from gate.core.days import time_of_day
+from gate.core.facts.keys import ProposalClosed
+from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
+from gate.core.request_words import Asks, LetterKind, step_words
+from gate.core.showing import local
+from gate.errors import UsageError
+from gate.exports.bundle import many
+from gate.exports.letter_proof import page
+from gate.operations.requests.course import (
+    Acknowledge,
+    AskIdentity,
+    Clarified,
+    Clarify,
+    Decide,
+    Extend,
+    Told,
+    VerifyIdentity,
+    Withdraw,
+)
+from gate.operations.requests.letters import Rendered, WriteLetter
+from gate.operations.requests.listing import ListOf, Show
+from gate.operations.requests.opening import Open
+from gate.operations.requests.proving import Prove, RequestProof
+from gate.operations.requests.rectifying import Rectify
+from gate.operations.requests.searching import Search
+from gate.operations.requests.standing import Standing
 
 
 @click.group(
     "request",
     cls=Group,
     later={
-        "gate.cli.request_course": (
-            *("open", "ask-identity", "verify-identity", "clarify", "clarified", "extend", "acknowledge", "search"),
-            *("decide", "told", "rectify", "withdraw", "list", "show"),
-        ),
-        "gate.cli.request_letters": ("letter", "proof"),
         "gate.cli.request_fulfil": ("fulfil",),
     },
 )
@@ -25,3 +65,521 @@ def command() -> None:
     A request is named by its reference, DSR-2026-0007. Each step says what comes next. For access and erasure nothing
     is searched or shown before the identity is proven.
     """
+
+
+Body = Callable[..., Any]
+
+
+class Clock(click.ParamType[time]):
+    """A time of day: ``14:30``, ``2pm``."""
+
+    name = "time of day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        """The time; raises ``click.BadParameter``."""
+        if isinstance(value, time):
+            return value
+        with suppress(ValueError):
+            return time_of_day(value)
+        try:
+            return time.fromisoformat(value)
+        except ValueError:
+            self.fail(f'"{value}" is not a time of day; write 14:30 or 2.30pm', param, ctx)
+
+
+class Length(click.ParamType[timedelta]):
+    """A length of time: ``45m``, ``2h``, ``1h30m``."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length; raises ``click.BadParameter``."""
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return spans.length_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def spanned(body: Body) -> Body:
+    """The options that say when a call was: ``--on``, ``--around``, ``--within``, ``--from``, ``--to``.
+
+    The command gets ``since`` and ``until`` of them, aware, or ``None`` where nothing was said.
+    """
+
+    @functools.wraps(body)
+    def run(
+        *values: Any,
+        day: date | None,
+        around: time | None,
+        within: timedelta,
+        first: date | None,
+        last: date | None,
+        **named: Any,
+    ) -> Any:
+        try:
+            since, until = spans.span(day, around, within, first, last)
+        except ValueError as error:
+            raise click.UsageError(f"{error}: --on DATE [--around HH:MM], or --from and --to") from None
+        return body(*values, since=since, until=until, **named)
+
+    spanned: Body = run
+    for option in (
+        click.option("--to", "last", type=Day(), metavar="DATE", help="Calls up to this day."),
+        click.option("--from", "first", type=Day(), metavar="DATE", help="Calls from this day on."),
+        click.option(
+            "--within", type=Length(), default="1h", show_default=True, metavar="LENGTH", help="Before and after that."
+        ),
+        click.option("--around", type=Clock(), metavar="HH:MM", help="About when on that day (London)."),
+        click.option("--on", "day", type=Day(), metavar="DATE", help="The day of the call."),
+    ):
+        spanned = option(spanned)
+    return spanned
+
+
+def show(view: View, standing: Standing) -> None:
+    """A request as it stands; what can be done now, as narration."""
+    view.data(standing, text=lines, prose=True)
+    if standing.missing:
+        say(f"Ask them for: {', '.join(standing.missing)} of the call (London). The acknowledgement does.")
+    for kind in standing.letters:
+        say(f"Letter: dialgate request letter {standing.reference} {kind} -o FILE, or --send")
+    for step in standing.next:
+        say(f"Next: {step}")
+
+
+def lines(standing: dict[str, Any]) -> Iterator[str]:
+    """What is known of a request, a line each."""
+    yield f"{standing['reference']}: {standing['asks']}, {words(standing['state'])}"
+    given = {
+        "came": f"{standing['received']} by {words(standing.get('channel') or '-')}",
+        "from": standing["name"] or ("(forgotten)" if standing["name"] is None else "-"),
+        "contact": (standing.get("contact") or "").replace("\n", ", "),
+        "numbers": ", ".join(standing["lines"]),
+        "about": standing.get("about"),
+        "identity": standing.get("checked"),
+        "found": _found(standing),
+        "refused": words(standing.get("ground") or ""),
+        "told": ", ".join(standing.get("told") or []),
+        "recipients to be told": ", ".join(standing.get("untold") or []),
+    }
+    for name, value in given.items():
+        if value:
+            yield f"  {name}: {value}"
+    yield from _clock(standing)
+    if standing.get("carried_out"):
+        done = standing["carried_out"]
+
+        what = f"{many(done['calls'], 'call')}, {many(done['recordings'], 'recording')}"
+        yield f"  erased: {what}; backups until {done['backups_until']}"
+        for name in done["held_by"]:
+            yield f"  held: {name}{' (ended: the rest can be erased)' if name in standing.get('freed', ()) else ''}"
+        for name in done.get("mentions") or []:
+            whose = "" if name.startswith("entry ") else "somebody else's "
+            yield f"  still mentioned in {whose}{name}: look whether it has to be"
+
+
+def _found(standing: dict[str, Any]) -> str:
+    if standing.get("found") is None:
+        return ""
+    outside = f"; {standing['outside']} of the same numbers outside what was searched for"
+    return f"{standing['found']} calls{outside if standing.get('outside') else ''}"
+
+
+def _clock(standing: dict[str, Any]) -> Iterator[str]:
+    if standing["due"]:
+        paused = f"; the clock stands still since {standing['paused_on']}" if standing.get("paused_on") else ""
+        days = standing["days_left"]
+        left = f"{days} days left" if days >= 0 else f"{-days} days ago"
+        policy = f"; by policy {standing['policy_due']}" if standing["policy_due"] != standing["due"] else ""
+        yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}{policy}){paused}"
+    elif standing["state"] == "identity_asked":
+        yield f"  due: 30 days after the proof of identity arrives (by policy {standing['policy_due']})"
+    if standing.get("acknowledge_by"):
+        yield f"  acknowledge by: {standing['acknowledge_by']}"
+    if standing["warning"]:
+        yield f"  WARNING: {standing['warning']}"
+    elif standing["late"]:
+        yield "  late: a last day had passed before it was over"
+
+
+def step(fact: dict[str, Any]) -> str:
+    """A fact of a request's course, on one line."""
+    kind, body = fact["kind"], fact["body"] or {}
+    note = {
+        LetterMade.kind: body.get("kind"),
+        LetterSent.kind: body.get("kind"),
+        ProposalClosed.kind: words(body.get("how") or ""),
+        RecipientTold.kind: f"{body.get('recipient')}: {words(body.get('how') or '-')}",
+    }.get(kind)
+    shown = "".join(f" ({each})" for each in (note, _proof(body)) if body and each)
+    return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"
+
+
+def _proof(body: dict[str, Any]) -> str:
+    """What a fact keeps as its proof; empty where it keeps none."""
+    if not body.get("evidence"):
+        return ""
+    digest = f", SHA-256 {body['evidence_sha256']}" if body.get("evidence_sha256") else ""
+    return f"{words(body.get('evidence_kind') or '')} {body['evidence']}{digest}".strip()
+
+
+def words(code: str) -> str:
+    """A code as words."""
+    return code.replace("_", " ")
+
+
+def call_line(call: dict[str, Any]) -> str:
+    """A call that was found, on one line."""
+    recording = f"; recording {call['recording_id']} ({call['recording']})" if call["recording_id"] else ""
+    return f"{local(call['at'])}  {call['number'] or '(erased)'}  {call['outcome']}, {call['reason']}{recording}"
+
+
+@make(
+    "open",
+    group=command,
+    numbers=True,
+    example=(
+        'dialgate request open erasure --by phone --name "Ann Example" --number "020 7946 0123" --on 2026-03-02 '
+        "--around 14:30\n"
+        'dialgate request open objection --by email --number 07700900123 --contact "ann@example.org"'
+    ),
+)
+@asks(
+    Open,
+    "asks",
+    names={"channel": "--by", "numbers": "--number", "written": "--written|--spoken"},
+    without=["since", "until"],
+)
+@spanned
+def open_(view: View, asked: Open, **when: Any) -> None:
+    """A request came. An objection holds from the next call, and is granted at once.
+
+    KIND is one of access, erasure, objection, restriction, rectification and complaint.
+
+    --on, --around and --within say which call it is about, where the person knows.
+    """
+    show(view, ask(view, replace(asked, **when)))
+
+
+_NAMES = {"on": "--dated", "numbers": "--number", "records": "--record"}
+_a_step = partial(only_asks, group=command, numbers=True, show=show)
+
+_a_step(
+    "ask-identity",
+    AskIdentity,
+    "request",
+    names=_NAMES,
+    help="""There is reasonable doubt who asks: the clock starts when the proof arrives.
+
+    Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
+    """,
+    example='dialgate request ask-identity DSR-2026-0007 --note "a bill with the number on it"',
+)
+_a_step(
+    "verify-identity",
+    VerifyIdentity,
+    "request",
+    names=_NAMES,
+    help="Who asks is known. Kept are what was checked, by whom and when; never the document.",
+    example='dialgate request verify-identity DSR-2026-0007 --checked "passport seen in person"',
+)
+_a_step(
+    "clarify",
+    Clarify,
+    "request",
+    names=_NAMES,
+    help="Ask what is meant: the clock of an access request stands still until the answer.",
+    example='dialgate request clarify DSR-2026-0007 --question "Which of our calls do you mean?"',
+)
+_a_step(
+    "clarified",
+    Clarified,
+    "request",
+    names=_NAMES,
+    help="The answer came: the clock goes on.",
+    example='dialgate request clarified DSR-2026-0007 --answer "the call of 2 March"',
+)
+_a_step(
+    "extend",
+    Extend,
+    "request",
+    names=_NAMES,
+    help="Three months in total, told with the reasons within the first.",
+    example='dialgate request extend DSR-2026-0007 --reasons "forty recordings have to be heard"',
+)
+_a_step(
+    "acknowledge",
+    Acknowledge,
+    "request",
+    names=_NAMES,
+    help="""The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the
+    first.
+    """,
+    example="dialgate request acknowledge DSR-2026-0007",
+)
+_a_step(
+    "rectify",
+    Rectify,
+    "request",
+    names=_NAMES,
+    help="""Put right what a granted request for rectification names.
+
+    Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
+    (packs, bundles of evidence), and is erased with it. A contact is put right in the CRM, and its list imported again.
+    """,
+    example='dialgate request rectify DSR-2026-0007 --record 6f2c9e… --statement "The name is Ann Lee."',
+)
+_a_step(
+    "withdraw",
+    Withdraw,
+    "request",
+    names=_NAMES,
+    help="The person takes it back.",
+    example='dialgate request withdraw DSR-2026-0007 --reason "settled"',
+)
+
+
+@make(
+    "search",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request search DSR-2026-0007\n"
+        "dialgate request search DSR-2026-0007 --on 2026-03-02 --around 14:30 --within 45m"
+    ),
+)
+@asks(Search, "request", names=_NAMES | {"calls": "--call"}, without=["since", "until"])
+@spanned
+def search(view: View, asked: Search, **when: Any) -> None:
+    """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
+
+    It is searched by the request's numbers and those given here, in any spelling and at any time; what lies outside a
+    time that was named is shown apart. What is found last is what a decision is about. Where only a time is known,
+    every call in it is shown: choose with --call.
+    """
+    found = ask(view, replace(asked, **when))
+    view.data(found, text=_found_lines)
+    if found.candidates:
+        say(f"Nobody's number is known: choose with dialgate request search {asked.request} --call ID")
+        return
+    if outside := len(found.outside or ()):
+        say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
+    if not found.whole:
+        say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
+    say(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")
+
+
+def _found_lines(found: dict[str, Any]) -> Iterator[str]:
+    calls = found["calls"]
+    yield f"calls: {len(calls)}{' (there are more: narrow the time)' if found.get('more') else ''}"
+    for call in calls:
+        yield f"  {call['call_id']}  {call_line(call)}"
+    if outside := found.get("outside"):
+        yield f"outside what was searched for: {len(outside)}"
+        for call in outside:
+            yield f"  {call['call_id']}  {call_line(call)}"
+    for name in ("objections", "consents", "contacts", "holds", "requests", "statements"):
+        entries = found.get(name) or []
+        yield f"{name}: {len(entries)}"
+        for entry in entries:
+            shown = {key: value for key, value in entry.items() if value not in (None, "", 0)}
+            yield "  " + ", ".join(f"{words(key)} {value}" for key, value in shown.items())
+
+
+@make(
+    "decide",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request decide DSR-2026-0007 --grant\n"
+        'dialgate request decide DSR-2026-0007 --refuse legal_claims --reasons "your claim of 3 March" --letters out'
+    ),
+)
+@asks(Decide, "request", names=_NAMES | {"ground": "--refuse"})
+@click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letters there.")
+def decide(view: View, asked: Decide, letters: Path | None) -> None:
+    """Grant it, or refuse it on a ground from the list.
+
+    A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
+    the supervisory authority have been told: both letters are made for it. GROUND is one of legal_obligation,
+    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, identity_not_proven and, of a
+    rectification, accurate.
+    """
+    if asked.grant == (asked.ground is not None):
+        raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
+
+    with reach(view.config) as gate:
+        standing = gate.ask(asked)
+        if letters is not None and not asked.grant:
+            write_letters(gate, standing.reference, (LetterKind.REFUSAL, LetterKind.AUTHORITY), letters)
+            standing = gate.ask(Show(request=asked.request))
+    show(view, standing)
+
+
+@make(
+    "told",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
+        "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
+        "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf\n"
+        "dialgate request told DSR-2026-0007 recipient --how mail"
+    ),
+)
+@asks(
+    Told,
+    "request",
+    "who",
+    optional=["who"],
+    names=_NAMES | {"evidence": "--reference"},
+    without=["evidence_sha256"],
+)
+@click.option(
+    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
+)
+def told(view: View, asked: Told, file: Path | None) -> None:
+    """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
+
+    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
+
+    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
+    """
+    if asked.evidence.strip() and file is not None:
+        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
+    if file is not None:
+        asked = replace(asked, evidence=file.name, evidence_sha256=hashlib.sha256(read_file(file)).hexdigest())
+    show(view, ask(view, asked))
+
+
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate request list\ndialgate request list --state refused\ndialgate request list --all --json",
+)
+@asks(ListOf, names={"everything": "--all"}, without=["text"])
+def list_(view: View, asked: ListOf) -> None:
+    """The requests that are not over, the one due first at the top. With days left, and warnings."""
+    columns = [
+        ("reference", "Request"),
+        ("asks", "Asks for"),
+        ("state", "State"),
+        ("received", "Received"),
+        ("due", "Due"),
+        ("days_left", "Days left"),
+        ("ico_due", "Regulator's date"),
+        ("policy_due", "By policy"),
+        ("acknowledge_by", "Acknowledge by"),
+        ("warning", "Warning"),
+        ("name", "From"),
+    ]
+    none = "None." if asked.everything or asked.state else "No request is open."
+    view.rows(ask(view, asked), "items", columns, none=none)
+
+
+@make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")
+@asks(Show, "request")
+def show_(view: View, asked: Show) -> None:
+    """One request, and every step of it with who took it and when."""
+    standing = ask(view, asked)
+    view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])
+
+
+FORMS = ("txt", "html", "eml")
+
+
+@make(
+    "letter",
+    group=command,
+    example=(
+        "dialgate request letter DSR-2026-0007 acknowledgement -o letter.txt\n"
+        "dialgate request letter DSR-2026-0007 refusal -o refusal.eml\n"
+        "dialgate request letter DSR-2026-0007 refusal --send\n"
+        "dialgate request letter DSR-2026-0007 recipient --recipient 3f0c… --to auditor@example.org --send"
+    ),
+)
+@asks(WriteLetter, "request", "kind", names={"on": "--dated"}, without=["proof"])
+@click.option(
+    "-o",
+    "--output",
+    type=NEW_FILE,
+    metavar="FILE",
+    help="Write it there: .txt, .html, or .eml, a whole message (default: its text is shown).",
+)
+def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
+    """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
+
+    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
+    authority and recipient: the last to somebody who was given what is erased.
+    """
+    if output is not None and output.suffix.removeprefix(".") not in FORMS:
+        raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
+    made, kind = ask(view, asked), asked.kind
+    if output is not None:
+        _write(made, output)
+    if view.json:
+        view.data(made)
+    elif output is None and not asked.send:
+        click.echo(made.text)
+    if asked.send:
+        say(f"Sent to {made.to}.")
+    who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
+    if kind == LetterKind.RECIPIENT:
+        say(f"When it has gone out: dialgate request told {made.reference} recipient --recipient ID --how mail|post|…")
+    if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
+        say(f"When it has gone out: dialgate request told {made.reference} {who}")
+    if kind == LetterKind.ACKNOWLEDGEMENT and made.asks is Asks.COMPLAINT:
+        say(f"When it has gone out: dialgate request acknowledge {made.reference}")
+
+
+@make("proof", group=command, example="dialgate request proof DSR-2026-0007 -o DSR-2026-0007-proof.html")
+@asks(Prove, "request")
+@click.option("-o", "--output", type=NEW_FILE, required=True, metavar="FILE", help="The page to write (.html).")
+def proof(view: View, asked: Prove, output: Path) -> None:
+    """A page by which the person checks our letter: it shows, without a network, what the log has of their request.
+
+    Nothing in it names anybody but the accounts that dealt with the request. The key of the log stands in the letter.
+    """
+    with reach(view.config) as gate:
+        made = write_proof(gate, asked.request, output)
+    view.data({"reference": made.reference, "file": str(output)})
+
+
+def write_proof(gate: Gate, reference: str, path: Path) -> RequestProof:
+    """The page of proofs of a request, as a file."""
+    made = gate.ask(Prove(request=reference))
+    with output_file(path) as file:
+        file.write(page(made.firm, made.reference, made.id, made.evidence).encode())
+    say(f"Proof: {path}")
+    return made
+
+
+def write_letters(
+    gate: Gate, reference: str, kinds: Iterable[LetterKind], folder: Path, pack: str = "", proof: str = ""
+) -> list[Path]:
+    """Letters of a request in all three forms, as files of a folder that is made where it is missing; their paths.
+
+    With ``proof``, the name of a page of proofs, the letters speak of it and it is written after them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for kind in kinds:
+        named = proof if kind in (LetterKind.RESPONSE, LetterKind.CONFIRMATION) else ""
+        made = gate.ask(WriteLetter(request=reference, kind=kind, pack=pack, proof=named))
+        for form in FORMS:
+            paths.append(folder / f"{reference}-{kind}.{form}")
+            _write(made, paths[-1])
+        say(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
+    if proof:
+        write_proof(gate, reference, folder / proof)
+    return paths
+
+
+def _write(made: Rendered, path: Path) -> None:
+    form = path.suffix.removeprefix(".")
+    data = base64.b64decode(made.eml) if form == "eml" else (made.html if form == "html" else made.text).encode()
+    with output_file(path) as file:
+        file.write(data)

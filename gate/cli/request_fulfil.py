@@ -13,9 +13,7 @@ from gate.cli.asking import argument
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
-from gate.cli.request import command
-from gate.cli.request_letters import write_letters
-from gate.cli.request_values import show
+from gate.cli.request import command, show, write_letters
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.client.packs import anything, held_of, recordings_in, write_pack

@@ -16,9 +16,8 @@ import click
 import msgspec
 
 from gate.cli import passphrase as asked
-from gate.cli.answers import CARRIER_SECRET, Guided
 from gate.cli.command import FOLDER, make
-from gate.cli.guided import guide
+from gate.cli.guided import CARRIER_SECRET, Guided, guide
 from gate.cli.output import View, say
 from gate.client.files import read_file
 from gate.client.gate import FolderHere, Gate

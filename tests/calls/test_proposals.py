@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gate.cli.request_values import step
+from gate.cli.request import step
 from gate.client import rotation
 from gate.config import Config, load
 from gate.config.write import amend

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gate import softphone
 from gate.cli.demo import Demo
-from gate.cli.demo_checks import holding
+from gate.cli.demo_scene import holding
 from tests.support.unprivileged import UNPRIVILEGED
 from tests.support.waiting import PATIENCE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.answers import Guided
+from gate.cli.guided import Guided
 from gate.config import load, read_secret
 from tests.support.commands import ROOT, program
 from tests.support.terminal import Terminal

@@ -17,7 +17,7 @@ from gate.cli import main
 from gate.cli.audit_bundles import Until
 from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
-from gate.cli.request_values import Clock
+from gate.cli.request import Clock
 from gate.core.showing import LONDON
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk

@@ -1,4 +1,6 @@
-"""``dialgate report``: a month for the firm's management, and the record of processing, each as one page."""
+"""``dialgate report`` and ``dialgate receipts``: what is written as pages: a month for the firm's management, the
+record of processing, the receipts that the firm hosts.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,11 @@ import click
 import msgspec
 
 from gate.cli.asking import option
-from gate.cli.command import FILE_OR_DASH, make
+from gate.cli.command import FILE_OR_DASH, FOLDER, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask
+from gate.cli.reach import ask, reach
 from gate.client.files import output_file
+from gate.client.publishing import HOST_IT, publish_into
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
 from gate.operations.reports.article30 import ReportArticle30
@@ -28,7 +31,7 @@ from gate.operations.reports.month import ReportMonth
 @click.option(
     "-o", "--output", type=FILE_OR_DASH, metavar="FILE", help="The HTML page to write; - for standard output."
 )
-def command(view: View, month: str | None, record: bool, output: Path | None) -> None:
+def report(view: View, month: str | None, record: bool, output: Path | None) -> None:
     """Write a report: one HTML page that needs no network and no script, for the screen and for paper.
 
     It holds counts, codes and dates, and names nobody but the firm's accounts and PBXs. With --json the figures are
@@ -47,3 +50,22 @@ def command(view: View, month: str | None, record: bool, output: Path | None) ->
             say(f"Wrote {output}.")
     if view.json and str(output) != "-":
         view.data(report)
+
+
+@click.group("receipts")
+def receipts() -> None:
+    """Callees who were told the code of a receipt look it up on a page that the firm hosts."""
+
+
+@make("publish", group=receipts, example="dialgate receipts publish /srv/www/receipts")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+def publish(view: View, folder: Path) -> None:
+    """Write the page of receipts into DIR: index.html, and a sealed file for each receipt.
+
+    No telephone number that was called is in it, and without its code no receipt can be read. Publish again each day:
+    receipts that are no longer kept go first. Every file is replaced whole: whatever ends this, the page works.
+    """
+    with reach(view.config) as gate:
+        view.data(publish_into(gate, view.config.firm.trading_name, folder))
+    if not view.json:
+        say(HOST_IT)
