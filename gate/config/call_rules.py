@@ -316,7 +316,7 @@ def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
 
 def _secure(trunk: Trunk, key: Key, base: Path) -> Iterator[Fault]:
     """Files of TLS."""
-    for name in ("ca", "certificate", "key"):
+    for name in ("ca", "certificate", "key", "peer_certificate"):
         file = getattr(trunk, name)
         if file and trunk.transport != "tls":
             yield Fault((*key, name), 'is of TLS alone; set transport = "tls"')

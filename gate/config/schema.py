@@ -85,7 +85,11 @@ class Trunk(Section, frozen=True):
     options_seconds: int = 30
     """Keep-alive interval; 0 for none."""
     addresses: tuple[str, ...] = ()
-    """Addresses or networks that it signals from inside a call, beside those of ``address`` and of its Contact."""
+    """Addresses or networks that it signals from inside a call, beside those of ``address`` and of its Contact. By
+    ``tcp``: whose connections to the gate are its own."""
+    peer_certificate: str = ""
+    """``tls``: PEM file with the certificate that it shows where it connects to the gate itself; empty: inside a call
+    it is heard by the gate's own connection alone."""
     order: int = 1
     """Which trunk is tried first: the one with the lowest."""
     weight: int = 1

@@ -121,8 +121,9 @@ class CallsIn:
             return True
         route = self.carrier(source, endpoint)
         pending = Pending(
-            calling.call_id, request, source, engine.flow_of(route) or endpoint, "", REFUSED, calling=calling
-        )
+            calling.call_id, request, source, engine.flow_of(route) or endpoint, "", REFUSED, calling=calling,
+            came_by=endpoint,
+        )  # fmt: skip
         if ingress.pending.merged(request.key) or engine.merged(request.key):
             ingress.reply(request, source, endpoint, 482, "Loop Detected", keep=True)
         elif ingress.away.too_many(f"carrier:{route.name if route else ''}"):

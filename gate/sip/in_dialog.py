@@ -1,4 +1,15 @@
-"""Requests inside a call: which leg each is for, and whether it comes from that side of the call."""
+"""Requests inside a call: which leg each is for, and whether it comes from that side of the call.
+
+By TCP and TLS it comes by a connection that is that side's, for others may share its host:
+
+- of an account: one by which it has proven itself, or does now
+- of a PBX or a client for recordings with a certificate: one that has shown this certificate
+- of a carrier: the gate's own connection to it; by TLS one that has shown ``trunk.peer_certificate``; by TCP one of
+  ``trunk.addresses``; or the one by which its INVITE came
+
+A BYE by another connection of its host may be true all the same: it is refused, and the side itself is asked, by its
+own connection, whether the call is over.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +45,8 @@ class InDialog:
                 self._ingress.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
             return
         if not self.from_peer(leg.peer, leg.may_send_from, request, source, endpoint, leg.flow):
+            if request.method == "BYE" and leg.may_send_from(source[0]):
+                leg.on_doubt()
             return
         if leg.flow is not None and leg.peer.claimed_by and endpoint.reliable:  # it may have a new connection
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
@@ -57,6 +70,8 @@ class InDialog:
             return self._is_foreign(request, source, endpoint)
         if flow is not None and flow.pbx and endpoint.reliable:
             return endpoint.pbx == flow.pbx or self._is_foreign(request, source, endpoint)
+        if flow is not None and not peer.claimed_by:
+            return _of_carrier(peer, flow, host, endpoint) or self._is_foreign(request, source, endpoint)
         if endpoint.reliable and peer.claimed_by.startswith("account:"):
             return self._proves(peer, has(host), request, source, endpoint)
         if has(host) or self._ingress.auth.proven.at(peer.claimed_by, host):
@@ -99,3 +114,9 @@ class InDialog:
         ):
             self._ingress.reply(request, source, endpoint, 403, "Forbidden")
         return False
+
+
+def _of_carrier(peer: DialogPeer, flow: Endpoint, host: str, endpoint: Endpoint) -> bool:
+    """True where something came by a connection of this carrier's."""
+    by_tcp = flow.transport == endpoint.transport == "tcp" and not endpoint.by_edge
+    return flow.same_peer(endpoint) or endpoint is peer.came_by or (by_tcp and peer.configured(host))

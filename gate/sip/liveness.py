@@ -12,7 +12,8 @@ the session (UPDATE, or a re-INVITE with what was agreed last). Without an answe
 Nothing at all from a side in the first seconds of a talk is no end but an alarm (``one_sided``): a NAT, a firewall or a
 wrong address keeps one from being heard, and from being recorded.
 
-A peer that knows no such call (481) is gone (RFC 3261 12.2.1.2). Every request of a peer inside the dialog, a refresh
+A peer that knows no such call (481) is gone (RFC 3261 12.2.1.2); one whose BYE came by a connection that is not its own
+is asked at once. Every request of a peer inside the dialog, a refresh
 of its session timer (RFC 4028) among them, is a sign of life.
 """
 
@@ -75,6 +76,7 @@ class LivenessCheck:
         """The callee has answered."""
         for side in self._peers:
             self._leg(side).on_request = lambda side=side: self.heard(side)
+            self._leg(side).on_doubt = lambda side=side: self._ask(side)
         self._bridge.caller.on_no_ack = self._unacknowledged
         self._later()
 

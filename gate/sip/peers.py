@@ -7,6 +7,8 @@ inside a call, its CANCEL and its ACK, and the answers to what the gate asked ar
   them, for NAT gives a phone another one
 - of a PBX and of the carrier: any address of the configuration
 - of an account: any host at which it has lately proven itself, or from which this very request does (digest)
+
+By TCP and TLS the host is not enough, for others may share it: see ``in_dialog``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 
 MAX_HOSTS = 16
@@ -40,10 +43,16 @@ class DialogPeer:
     """It came by TLS: nothing that comes without is its word."""
     encrypted: bool = False
     """Its audio is encrypted as far as the edge: no other is agreed on in this call."""
+    came_by: Endpoint | None = None
+    """By which its INVITE came; None for a side that was called."""
 
     def has(self, host: str) -> bool:
         """True for one of its own hosts."""
-        return host in self.hosts or (bool(self.networks) and within(host, self.networks))
+        return host in self.hosts or self.configured(host)
+
+    def configured(self, host: str) -> bool:
+        """True for a host that the configuration names."""
+        return bool(self.networks) and within(host, self.networks)
 
 
 class ProvenAddresses:

@@ -39,13 +39,18 @@ class Pending:
     """Where there is no room it may route elsewhere: that leads to a gate, too."""
     calling: CallingIn | None = None
     """It is a call in, from a carrier."""
+    came_by: Endpoint | None = None
+    """By which it came, where ``endpoint`` is another way to the same side."""
     since: float = field(default=0.0)
     trying: bool = False
 
     def peer(self) -> DialogPeer:
         """The caller, as a side of the call."""
         endpoint = self.endpoint
-        return DialogPeer(self.claimed_by, {self.source[0]}, secure=endpoint.secure, encrypted=endpoint.encrypted)
+        return DialogPeer(
+            self.claimed_by, {self.source[0]}, secure=endpoint.secure, encrypted=endpoint.encrypted,
+            came_by=self.came_by or endpoint,
+        )  # fmt: skip
 
 
 class PendingCalls:

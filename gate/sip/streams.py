@@ -37,6 +37,8 @@ IDLE_SECONDS = 600.0
 longer."""
 RETURN_SECONDS = 300.0
 """So long is waited for a caller to come back."""
+CARRIER = "carrier:"
+"""Before the name of a trunk, where its certificate was shown."""
 _BACKLOG = 128
 Receiver = Callable[[bytes, Address, Endpoint, Fault | None], None]
 
@@ -334,10 +336,12 @@ def _certificates(config: Config) -> Certificates:
     key = config.path(sip.tls_key) if sip.tls_key else certificate
     known: dict[str, Path] = {pbx.name: config.path(pbx.certificate) for pbx in config.pbx if pbx.certificate}
     known |= {f"siprec:{each.name}": config.path(each.certificate) for each in config.siprec if each.certificate}
+    carriers = (each for each in config.trunk if each.peer_certificate)
+    known |= {f"{CARRIER}{each.name}": config.path(each.peer_certificate) for each in carriers}
     try:
         return Certificates(certificate, key, known)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"sip.tls: the certificate cannot be taken: {error}",
-            hint="See sip.tls_certificate, sip.tls_key and pbx.certificate: PEM files, the key without a passphrase.",
+            hint="See sip.tls_certificate, sip.tls_key, pbx.certificate and trunk.peer_certificate: PEM files.",
         ) from None

@@ -21,7 +21,7 @@ from gate.sip.connection import Connection
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.routes import Route
-from gate.sip.streams import StreamEndpoint, Streams
+from gate.sip.streams import CARRIER, StreamEndpoint, Streams
 from gate.sip.udp import local_towards
 
 if TYPE_CHECKING:
@@ -72,8 +72,16 @@ class TrunkFlow(Endpoint):
         return None if self.connection is None or self.connection.closed else self.connection
 
     def same_peer(self, other: Endpoint) -> bool:
-        """What came by our own connection to it."""
+        """What came by our own connection to it, or by one on which it has shown its certificate."""
+        if self._trunk.peer_certificate and other.pbx == f"{CARRIER}{self._trunk.name}":
+            return True
         return isinstance(other, StreamEndpoint) and other.connection is self.connection is not None
+
+    @property
+    def _believes_others(self) -> bool:
+        """Connections that the carrier opens may be its own: it may be sent to the gate's listener. Otherwise its
+        requests shall come by ours."""
+        return bool(self._trunk.peer_certificate or (self.transport == "tcp" and self._trunk.addresses))
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
@@ -138,7 +146,7 @@ class TrunkFlow(Endpoint):
             return
         self._attempts = 0
         self.up, self.why_down = True, ""
-        self.address = self._streams.here(connection)
+        self.address = self._streams.here(connection) if self._believes_others else connection.local
         _log.info("connected to the trunk", trunk=self._trunk.name, transport=self.transport)
         self.on_change(True)
         self._engine.connection_changed(self)

@@ -122,6 +122,8 @@ class Leg(RefreshingUA):
         """Our last ACK."""
         self.on_not_heard: Callable[[], None] = _nothing
         """Called where the peer goes on repeating its answer: our ACK does not reach it."""
+        self.on_doubt: Callable[[], None] = _nothing
+        """Called where a BYE came from the peer's host by a connection that is not the peer's."""
         self._on_late: Callable[[int], None] | None = None
         self._late_seconds = 0.0
         self._when_acknowledged: Callable[[], None] | None = None
@@ -198,6 +200,7 @@ class Leg(RefreshingUA):
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
         self.on_late_answer, self.may_expire, self.on_not_heard = _nothing, lambda: True, _nothing
+        self.on_doubt = _nothing
         self._on_late = self.on_answer = self.ask_again = None
 
     def _handled(self) -> tuple[str, ...]:

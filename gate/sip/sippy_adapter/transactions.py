@@ -203,13 +203,16 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
 
     def _by_its_way(self, userv: Endpoint, host: str, leg: Any) -> bool:
         """An answer came by the connection that its request went by, or by another one of the same peer. By TCP it may
-        come from that side's own hosts, too."""
+        come from another connection of a PBX's hosts, or of the addresses of the configuration."""
         by = self._came_by
         if by is None or by.transport != userv.transport:
             return False
         if userv.same_peer(by):
             return True
-        return userv.transport == "tcp" and leg is not None and bool(leg.may_send_from(host))
+        if userv.transport != "tcp" or leg is None:
+            return False
+        pbx = leg.peer.claimed_by.startswith("trunk:") and leg.may_send_from(host)
+        return bool(pbx or leg.peer.configured(host))
 
     def newTransaction(
         self, msg: Any, resp_cb: Any = None, laddress: Any = None, userv: Any = None, cb_ifver: int = 1,
