@@ -198,6 +198,7 @@ class Mode(ListMode):
                 Field.of(RegisterImport, "path"),
                 Field.of(RegisterImport, "as_of"),
                 replace(Field.of(RegisterImport, "coverage"), join=","),
+                Field.of(RegisterImport, "accept_narrower"),
                 Field.of(RegisterImport, "accept_shrink"),
             ),
             self._import,
@@ -369,6 +370,7 @@ def import_request(told: Mapping[str, str]) -> RegisterImport:
         name="ctps" if told["name"] == "ctps" else "tps",
         path=told["path"].strip(),
         coverage=told["coverage"].strip(),
+        accept_narrower=told["accept_narrower"] == YES,
         accept_shrink=told["accept_shrink"] == YES,
         as_of=day,
     )

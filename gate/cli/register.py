@@ -34,8 +34,7 @@ def command() -> None:
 @make(
     "import",
     group=command,
-    example="dialgate register import tps tps_ns.txt --as-of 2026-03-02\n"
-    "dialgate register import ctps ctps_ns.txt --coverage 0161,020",
+    example="dialgate register import tps tps_ns.txt --as-of 2026-03-02\ndialgate register import ctps ctps_ns.txt",
 )
 @asks(RegisterImport, "name", types={"coverage": Coverage()}, without=["path", "once"])
 @click.argument("file", type=FILE)

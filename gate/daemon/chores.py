@@ -136,6 +136,7 @@ def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None
 
     def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
         fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
+        fields["accept_narrower"] = True  # it stands in the configuration
         report: Mapping[str, Any] = msgspec.to_builtins(ask(convert(fields, RegisterImport), file))
         return report
 

@@ -75,6 +75,7 @@ def import_in_process(
     coverage: tuple[str, ...] = ("full",),
     accept_shrink: bool = False,
     accept_older: bool = False,
+    accept_narrower: bool = False,
     source_sha256: str = "",
     live: bool = False,
     accept_implausible: str = "",
@@ -92,6 +93,7 @@ def import_in_process(
     command += [f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
     command += [f"--coverage={','.join(coverage)}"]
     command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
+    command += ["--accept-narrower"] * accept_narrower
     command += [f"--source-sha256={source_sha256}"] if source_sha256 else []
     command += ["--live"] * live + [f"--accept-implausible={accept_implausible}"]
     with tempfile.TemporaryFile() as errors:

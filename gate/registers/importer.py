@@ -178,6 +178,20 @@ def check_widened(source: HandedOverFile, coverage: tuple[str, ...], in_force: t
         )
 
 
+def check_narrowed(source: HandedOverFile, name: str, coverage: tuple[str, ...], in_force: tuple[str, ...]) -> None:
+    """``RegisterError`` where the register in force speaks of numbers that it would no longer speak of."""
+    lost = [code for code in in_force if not any(code.startswith(wider) for wider in coverage)]
+    if coverage == (FULL,) or not lost:
+        return
+    had = "the whole country" if in_force == (FULL,) else ", ".join(in_force)
+    raise RegisterError(
+        f"{source} is refused: the {name.upper()} in force covers {had}, and would cover {', '.join(coverage)} alone: "
+        "marketing calls to other numbers would all be refused (outside_coverage)",
+        hint="--coverage is for a licence of some dialling codes: leave it out, or give all of the licence's; "
+        "--accept-narrower takes it all the same",
+    )
+
+
 def sample(keys: Keys) -> str:
     """What is odd (``plausible.too_few``) about a list of numbers that nobody has. ``keys`` rise."""
     bounds = np.array([(block * 1000, block * 1000 + 1000) for block in sorted(DRAMA_THOUSANDS)], np.int64)
@@ -229,6 +243,7 @@ def import_file(
     coverage: tuple[str, ...] = (FULL,),
     accept_shrink: bool = False,
     accept_older: bool = False,
+    accept_narrower: bool = False,
     source_sha256: str = "",
     live: bool = False,
     accept_implausible: str = "",
@@ -238,10 +253,11 @@ def import_file(
 
     ``as_of`` is the day it speaks of (Europe/London), ``now`` aware, ``coverage`` what the licence covers.
     ``accept_shrink`` takes a file in which more than 5 % of the numbers in force are gone, ``accept_older`` one that is
-    older than what is in force. ``source_sha256``: of the bytes that were judged; others are refused. ``live``: the
-    file is judged by itself too (``judged``), and ``accept_implausible`` is the reason for which one that fails
-    is taken all the same. Waits for another import of the same register. Raises ``RegisterError`` only
-    (``RegisterFailed`` where trying again may help); then the register in force has stayed.
+    older than what is in force, ``accept_narrower`` one that covers less of the country.
+    ``source_sha256``: of the bytes that were judged; others are refused. ``live``: the file is judged by itself too
+    (``judged``), and ``accept_implausible`` is the reason for which one that fails is taken all the same.
+    Waits for another import of the same register. Raises ``RegisterError`` only (``RegisterFailed`` where trying again
+    may help); then the register in force has stayed.
     """
     covered = checked_coverage(coverage)
     if not _NAME.fullmatch(name):
@@ -254,6 +270,8 @@ def import_file(
             before = look(folder, name)
             snapshot_store.clean(folder, name, before.pointer)
             check_date(name, as_of, now, None if accept_older else before.as_of)
+            if before.snapshot is not None and not accept_narrower:
+                check_narrowed(given, name, covered, before.snapshot.metadata.coverage)
             return _Import(
                 folder,
                 name,
@@ -427,6 +445,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--coverage", default=FULL)
     parser.add_argument("--accept-shrink", action="store_true")
     parser.add_argument("--accept-older", action="store_true")
+    parser.add_argument("--accept-narrower", action="store_true")
     parser.add_argument("--source-sha256", default="")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--accept-implausible", default="")
@@ -444,6 +463,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             coverage=parse_coverage(asked.coverage),
             accept_shrink=asked.accept_shrink,
             accept_older=asked.accept_older,
+            accept_narrower=asked.accept_narrower,
             source_sha256=asked.source_sha256,
             live=asked.live,
             accept_implausible=asked.accept_implausible,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import dialgate
+from gate.config.write import amend
+from tests.support.commands import Done, dialgate
 from tests.support.example import go_live, make_example
 from tests.support.registers import write
 
@@ -25,9 +26,13 @@ def config(tmp_path: Path) -> Path:
 
 def importing(config: Path, name: str, file: Path, *options: str) -> str:
     """What an import says that is refused."""
-    done = dialgate("register", "import", name, str(file), "--accept-shrink", *options, "-c", str(config))
+    done = taking(config, name, file, *options)
     assert done.code != 0, done.out
     return done.err
+
+
+def taking(config: Path, name: str, file: Path, *options: str) -> Done:
+    return dialgate("register", "import", name, str(file), "--accept-shrink", *options, "-c", str(config))
 
 
 def check(config: Path, number: str) -> str:
@@ -63,7 +68,7 @@ def test_what_cannot_be_the_register_is_refused_by_name(config: Path, tmp_path: 
 
 def test_taking_it_all_the_same_is_a_warning_until_a_whole_file_comes(config: Path, tmp_path: Path) -> None:
     few, why = write(tmp_path / "few.txt", NUMBERS[:5]), "a test line before the licence begins"
-    options = ("--accept-shrink", "--coverage", CODE, "-c", str(config))
+    options = ("--accept-shrink", "--accept-narrower", "--coverage", CODE, "-c", str(config))
     done = dialgate("register", "import", "tps", str(few), "--accept-implausible", why, *options)
     assert done.code == 0, done.err
     (warned,) = [each for each in attention(config) if "is in force although it holds 5 numbers" in each]
@@ -71,12 +76,29 @@ def test_taking_it_all_the_same_is_a_warning_until_a_whole_file_comes(config: Pa
     assert why in dialgate("register", "status", "-c", str(config)).err
     assert dialgate("register", "import", "tps", str(write(tmp_path / "t.txt", NUMBERS)), *options).code == 0
     assert not any("is in force although" in each for each in attention(config))
-    assert "those of the TPS in force" in importing(config, "ctps", tmp_path / "t.txt", "--coverage", CODE)
+    assert "those of the TPS in force" in importing(
+        config, "ctps", tmp_path / "t.txt", "--accept-narrower", "--coverage", CODE
+    )
 
 
 def test_a_register_that_does_not_hold_what_its_coverage_says_clears_nobody(config: Path, tmp_path: Path) -> None:
     """A list of one street with the coverage of London cleared London."""
     file = write(tmp_path / "street.txt", NUMBERS)
-    said = importing(config, "tps", file, "--coverage", f"{CODE},020", "--accept-implausible", "it is what we have")
+    accepted = ("--accept-narrower", "--accept-implausible", "it is what we have")
+    said = importing(config, "tps", file, "--coverage", f"{CODE},020", *accepted)
     assert "it holds no number of 020, so it does not cover it" in said
     assert check(config, "020 8099 9077") == "block register_damaged"
+
+
+def test_a_narrower_coverage_is_refused_with_what_it_would_mean(config: Path, tmp_path: Path) -> None:
+    """The coverage of another firm's example narrowed a whole register for good."""
+    amend(config, {"calling": {"live": False}})
+    far, near = "01612345678", NUMBERS[0]
+    whole, part = write(tmp_path / "whole.txt", [near, far]), write(tmp_path / "part.txt", [near, NUMBERS[1]])
+    assert taking(config, "tps", whole).code == 0
+    said = importing(config, "tps", part, "--coverage", CODE)
+    assert f"the TPS in force covers the whole country, and would cover {CODE} alone" in said
+    assert "marketing calls to other numbers would all be refused" in said and "--accept-narrower" in said
+    assert check(config, far) == "block listed_tps"
+    assert taking(config, "tps", part, "--coverage", CODE, "--accept-narrower").code == 0
+    assert check(config, far) == "block outside_coverage"

@@ -132,6 +132,9 @@ class RegisterImport(Request[RegisterImported], frozen=True):
         bool, about("Accept a file that is much smaller than the one in force.", "Accept that it shrinks")
     ] = False
     accept_older: Annotated[bool, about("Accept a file of an earlier day than the one in force.")] = False
+    accept_narrower: Annotated[
+        bool, about("Accept a coverage of fewer dialling codes than the one in force.", "Accept a narrower coverage")
+    ] = False
     accept_implausible: Annotated[
         Note,
         about(
@@ -203,6 +206,7 @@ def _import(
         coverage=tuple(code.strip() for code in asked.coverage.split(",") if code.strip()),
         accept_shrink=asked.accept_shrink,
         accept_older=asked.accept_older,
+        accept_narrower=asked.accept_narrower,
         source_sha256=source_sha256,
         live=folder.config.calling.live,
         accept_implausible=asked.accept_implausible,
