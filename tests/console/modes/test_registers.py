@@ -20,6 +20,7 @@ async def import_asked(pilot: Any, path: Path, as_of: str) -> None:
     await typed(pilot, as_of)
     await typed(pilot, "")
     await typed(pilot, "")
+    await typed(pilot, "")
 
 
 def lines(path: Path, count: int) -> Path:
