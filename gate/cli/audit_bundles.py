@@ -17,8 +17,7 @@ from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vk
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, say
 from gate.cli.reach import reach
-from gate.client.bundle_opening import open_into
-from gate.client.bundles import make_bundle, must_have_a_place
+from gate.client.bundles import make_bundle, must_have_a_place, open_into
 from gate.clock import today
 from gate.core.days import day_of
 from gate.core.showing import LONDON

@@ -13,9 +13,7 @@ from gate.cli.audit import read_vkey
 from gate.cli.command import FILE, FOLDER, make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
-from gate.client.backup import CONFIG, back_up
-from gate.client.backup_secrets import open_secrets, sealed_to
-from gate.client.backup_sets import Set, prove, verified
+from gate.client.backup import CONFIG, Set, back_up, open_secrets, prove, sealed_to, verified
 from gate.client.restoring import belong, of_the_gate, put_back, replayed, take_configuration
 from gate.daemon.opening import open_data_folder
 from gate.errors import UsageError

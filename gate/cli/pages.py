@@ -14,7 +14,7 @@ from gate.cli.command import FILE_OR_DASH, FOLDER, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.client.files import output_file
-from gate.client.publishing import HOST_IT, publish_into
+from gate.client.pages import HOST_IT, publish_into
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
 from gate.operations.reports.article30 import ReportArticle30

@@ -4,14 +4,14 @@ The command line and the console import it; it asks a gate, whichever that is, a
 
 - ``gate``        what is asked: a running gate, or a data folder opened here
 - ``files``       output files, which come whole or not at all, and files that are read
-- ``recordings``  what the gate gave of a recording, opened; ``opening``: the same for the console, which
-                  plays them too (``listening``)
+- ``recordings``  what the gate gave of a recording, opened; ``opening``: the same for the console, which plays them too
+                  (``listening``)
 - ``packs``       the pack of an access request
-- ``bundles``     bundles for auditors, made; ``bundle_opening``: checked and opened
+- ``bundles``     bundles for auditors: made, checked and opened
 - ``rotation``    recordings given to another key, and proven to open with one
-- ``backup``, ``restoring``  data, keys and configuration as sets of files (``backup_sets``), made and put back;
-  ``backup_secrets``: what of them is sealed to the recipients
+- ``backup``, ``restoring``  data, keys and configuration as sets of files, made and put back; what of them is sealed to
+  the recipients
 - ``own_list_files``  objections and consents as CSV files
-- ``publishing``  the page of receipts that the firm hosts; ``pages``: the pages that the console makes
+- ``pages``       the pages that the console makes, and the page of receipts that the firm hosts
 - ``searches``    what somebody looks for again and again, for the console
 """

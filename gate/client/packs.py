@@ -17,10 +17,9 @@ from gate.core.outcomes import length
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
 from gate.errors import RefusedError, UsageError
-from gate.exports.compact import MEDIA_TYPE, export_flac
+from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
-from gate.exports.pack import build_pack
-from gate.exports.pack_cipher import new_passphrase
+from gate.exports.pack import build_pack, new_passphrase
 from gate.exports.spoken import spoken_day, spoken_number
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.operations.requests.contents import ContentsOf, PackMade

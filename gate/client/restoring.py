@@ -10,9 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gate.client.backup import CONFIG
-from gate.client.backup_secrets import write_below
-from gate.client.backup_sets import Set, put, put_one, sync
+from gate.client.backup import CONFIG, Set, put, put_one, sync, write_below
 from gate.clock import SystemClock, today
 from gate.config import Config
 from gate.core.facts.audit import BackupRestored, MemoryReplayed

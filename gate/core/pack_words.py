@@ -109,7 +109,7 @@ class PackRecording:
     seconds: float
     title: str
     audio: bytes
-    """A whole file in a format that browsers play (``gate.exports.compact`` makes FLAC)."""
+    """A whole file in a format that browsers play (``gate.exports.audio`` makes FLAC)."""
     media_type: str = "audio/flac"
     notes: tuple[str, ...] = ()
     """Sentences: pauses, a recording that was cut off."""

@@ -1,26 +1,22 @@
 """What leaves the gate as files.
 
-- ``audio``   an opened recording as a stereo WAV, agent left and customer right, with a report of what is in it
-- ``rtp_timeline``  one direction of a call: RTP packets placed on the time line
+- ``audio``   an opened recording as a stereo WAV, agent left and customer right, with a report of what is in it; the
+              same as FLAC in memory, for what is encrypted before it reaches a disk
+- ``rtp_timeline``  one direction of a call: RTP packets decoded and placed on the time line; how silence, gaps and
+                    losses are filled
 - ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
 - ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
-- ``report``    a month's figures and the record of processing as pages; ``report_charts`` draws their charts
-- ``codecs``  payloads to samples
-- ``track``   samples in their order, and how silence, gaps and losses are filled
-- ``compact`` the same as FLAC in memory, for what is encrypted before it reaches a disk
+- ``report``    a month's figures and the record of processing as pages, with charts
 - ``wav``     the file itself: there when it is whole, absent when anything failed
-- ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
-  ``pack_page``: the page around the ciphertext
-- ``page``    a page that is one HTML file, from the templates, with its policy
-- ``proof_page``  proofs of leaves that a page checks in the browser: their data and the script;
-  ``letter_proof``: the page of a letter
-- ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
-  ``bundle_rows`` its rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal,
-  checkpoints), ``bundle_check`` (what is sealed inside), ``bundle_leaves`` (leaves and their proofs) and
-  ``bundle_claims`` (what the gate says beside the facts)
+- ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser, its keys and the page around it
+- ``page``    a page that is one HTML file, from the templates, with its policy; proofs of leaves that a page checks in
+              the browser; ``letter_proof``: the page of a letter
+- ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte) and its container: ``bundle_rows`` its
+              rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal, checkpoints, leaves and their
+              proofs), ``bundle_check`` (what is sealed inside, and what the gate claims beside the facts)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
-  those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
-  ``letter_samples``: letters to look at; ``letter_copies``: what a firm's templates were copied from
+               those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
+               ``letter_samples``: letters to look at; ``letter_copies``: what a firm's templates were copied from
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message
 - ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS

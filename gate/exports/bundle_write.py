@@ -23,9 +23,8 @@ from gate.core.facts.registers import RegisterImported
 from gate.core.facts.retention import FactsErased
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
-from gate.exports.bundle import BundleError
+from gate.exports.bundle import COPY, BundleError, TarWriter
 from gate.exports.bundle_rows import FactRow
-from gate.exports.bundle_tar import COPY, TarWriter
 from gate.store.slices import LogSlice
 from gate.types import Progress, Row
 from gate.vault.sealer import Seal

@@ -12,8 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gate.exports.page import rendered, source
-from gate.exports.proof_page import script
+from gate.exports.page import rendered, script, source
 
 _POLICY: Final = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
 

@@ -25,6 +25,13 @@ AES-256-GCM under ``audio_key``, nonce n as 12 bytes big-endian, no associated d
 Limits: one recording is in memory when a pack is built, and in a browser the file (base64) and the recording that
 plays. ``MAX_AUDIO`` bounds the whole. Who can change the file on its way can change its script too, and learn the
 passphrase that is typed: tell people where the file comes from, and its digest together with the passphrase.
+
+A passphrase is told by another way (on the phone, in a second letter), so it is made to be read aloud and typed: groups
+of letters and digits without the ones that look alike. ``normalised`` forgives what people do when they type it.
+
+Keys and nonces: the passphrase with a fresh random salt gives a key for one message only, the index, so its nonce can
+be zero. A random key, kept inside the index, encrypts the pieces of audio; a piece's nonce is its number, counted over
+the whole file, so that none comes twice and a piece that is moved, repeated or left out does not open.
 """
 
 from __future__ import annotations
@@ -38,17 +45,98 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from gate.core.pack_words import PackCall, PackContents, PackRecording
 from gate.core.showing import LONDON
 from gate.durable import whole_file
-from gate.exports import pack_cipher, pack_page
-from gate.exports.bundle_tar import CountedFile
+from gate.exports.bundle import CountedFile
+from gate.exports.page import rendered, source
 from gate.exports.spoken import spoken_day, spoken_number, spoken_time
 from gate.exports.wav import ExportError
+
+_POLICY: Final = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; media-src blob:; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""One script, one style sheet, sound out of the page's own memory; nothing is fetched and nothing is sent."""
+_DATA: Final = "<!-- data -->"
+
+
+class Page(NamedTuple):
+    """What stands before and behind the data."""
+
+    before: bytes
+    behind: bytes
+
+
+def parts(firm: str, reference: str, header: str) -> Page:
+    """The page for a firm's name and a reference, which stand in it in clear."""
+    script, style = source("pack/pack.js"), source("pack/pack.css")
+    page = rendered(
+        "pack/pack.html", _POLICY, script=script, style=style, firm=firm, reference=reference, header=header
+    )
+    before, behind = page.split(_DATA)
+    return Page(before.encode("utf-8", "replace"), behind.encode("utf-8", "replace"))
+
+
+def data(sealed: bytes, attributes: str) -> bytes:
+    """An element that holds ciphertext; a browser neither shows nor runs it."""
+    return b'<script type="application/octet-stream" %b>%b</script>\n' % (attributes.encode(), base64.b64encode(sealed))
+
+
+ITERATIONS: Final = 1_000_000
+"""Of PBKDF2-HMAC-SHA256; browsers have no scrypt and no Argon2. OWASP asks for 600,000."""
+SALT_BYTES: Final = 32
+KEY_BYTES: Final = 32
+INDEX_NONCE: Final = bytes(12)
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no i, l, o, u."""
+GROUPS, GROUP = 5, 4
+SHORTEST: Final = 16
+"""Letters and digits that a passphrase has at least."""
+
+
+def new_passphrase() -> str:
+    """A random passphrase of 100 bits: ``k7qm-2x9d-…``."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
+
+
+def normalised(passphrase: str) -> str:
+    """What the key is made from: ASCII letters and digits alone, small, ``o`` as ``0``, ``i`` and ``l`` as ``1``."""
+    small = re.sub(r"[A-Z]", lambda found: found[0].lower(), passphrase)
+    return re.sub(r"[^a-z0-9]", "", small).translate(str.maketrans("oil", "011"))
+
+
+def checked(passphrase: str) -> str:
+    """``normalised``, long enough. Raises ``ExportError``."""
+    typed = normalised(passphrase)
+    if len(typed) < SHORTEST:
+        raise ExportError(
+            f"the passphrase is too short: {len(typed)} letters and digits, at least {SHORTEST} (ASCII)",
+            hint="let one be made, or take several words that nobody would guess",
+        )
+    return typed
+
+
+def index_key(passphrase: str, salt: bytes, iterations: int) -> bytes:
+    """The key of the index; about a third of a second with ``ITERATIONS``."""
+    return PBKDF2HMAC(SHA256(), KEY_BYTES, salt, iterations).derive(normalised(passphrase).encode("ascii"))
+
+
+def seal_index(key: bytes, index: bytes, header: bytes) -> bytes:
+    """The index, bound to the header as it stands in the file."""
+    return AESGCM(key).encrypt(INDEX_NONCE, index, header)
+
+
+def piece_nonce(number: int) -> bytes:
+    """Of a piece, by its number in the file from 0."""
+    return number.to_bytes(12, "big")
+
 
 PIECE: Final = 256 * 1024
 PADDING: Final = 64 * 1024
@@ -84,28 +172,28 @@ def build_pack(
     passphrase that is too short, a file that exists or cannot be written, and more audio than ``MAX_AUDIO``; and
     whatever ``recordings`` raises.
     """
-    passphrase = pack_cipher.checked(passphrase)
-    salt = secrets.token_bytes(pack_cipher.SALT_BYTES)
+    passphrase = checked(passphrase)
+    salt = secrets.token_bytes(SALT_BYTES)
     header = _json(
         {
             "format": "dialgate-pack",
             "version": 1,
             "kdf": "PBKDF2-HMAC-SHA256",
-            "iterations": pack_cipher.ITERATIONS,
+            "iterations": ITERATIONS,
             "salt": base64.b64encode(salt).decode(),
             "cipher": "AES-256-GCM",
         }
     )
     with _new_file(out) as file:
         sink = CountedFile(file)
-        page = pack_page.parts(contents.firm.trading_name, contents.reference, header)
+        page = parts(contents.firm.trading_name, contents.reference, header)
         sink.write(page.before)
         audio = _Audio(sink)
         entries = [audio.add(recording, progress) for recording in recordings]
         index = _index(contents, audio, entries)
-        key = pack_cipher.index_key(passphrase, salt, pack_cipher.ITERATIONS)
-        sealed = pack_cipher.seal_index(key, index, header.encode())
-        sink.write(pack_page.data(sealed, 'id="index"'))
+        key = index_key(passphrase, salt, ITERATIONS)
+        sealed = seal_index(key, index, header.encode())
+        sink.write(data(sealed, 'id="index"'))
         sink.write(page.behind)
     return PackReport(str(out), sink.size, sink.digest.hexdigest(), len(entries), sum(e["seconds"] for e in entries))
 
@@ -128,7 +216,7 @@ class _Audio:
 
     def __init__(self, sink: CountedFile) -> None:
         self._sink = sink
-        self.key = secrets.token_bytes(pack_cipher.KEY_BYTES)
+        self.key = secrets.token_bytes(KEY_BYTES)
         self._cipher = AESGCM(self.key)
         self.pieces = self._taken = self._bytes = 0
 
@@ -144,8 +232,8 @@ class _Audio:
         first = self.pieces
         for start in range(0, len(audio), PIECE):
             piece = audio[start : start + PIECE].ljust(PIECE, b"\0")
-            sealed = self._cipher.encrypt(pack_cipher.piece_nonce(self.pieces), piece, None)
-            self._sink.write(pack_page.data(sealed, 'class="piece"'))
+            sealed = self._cipher.encrypt(piece_nonce(self.pieces), piece, None)
+            self._sink.write(data(sealed, 'class="piece"'))
             self.pieces += 1
         self._taken += 1
         if progress:

@@ -1,12 +1,22 @@
 """A page that is one HTML file, made from ``templates``: its script and its style stand in it, and its policy names the
-hashes of both, so that a browser runs nothing else."""
+hashes of both, so that a browser runs nothing else.
+
+A page may check proofs of leaves in the browser: it has the data, and the script ``templates/proof/proof.js``, which
+makes one name, ``Proof``. ``await Proof.check(evidence)`` gives ``{origin, size, root, signature, leaves, ok}``:
+``signature`` is ``holds``, ``broken``, or ``unchecked`` where the browser has no Ed25519; ``leaves`` says of each in
+its order ``holds``, ``changed`` (its value is not what it commits to) or ``missing`` (not in the tree). ``ok`` is true
+where nothing contradicts; what is not well formed throws. A page names the hash of its script in its policy
+(``page.policy_hash``) and says "not checked" until the script has spoken."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from gate.core.evidence import Node, inclusion_proof
 
 FOLDER: Final = Path(__file__).parent / "templates"
 
@@ -28,3 +38,30 @@ def rendered(template: str, policy: str, *, script: str, style: str, **values: A
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, keep_trailing_newline=True)
     policy = policy.format(script=policy_hash(script), style=policy_hash(style))
     return environment.get_template(template).render(policy=policy, script=script, style=style, **values)
+
+
+def script() -> str:
+    """``Proof``, to stand before a page's own script."""
+    return source("proof/proof.js")
+
+
+def leaf(index: int, size: int, node: Node, *, leaf: bytes, salt: bytes | None, body: str | None) -> dict[str, Any]:
+    """A leaf with its value and its proof in the tree of ``size`` leaves; without a value where it was erased. Raises
+    ``EvidenceError`` where there is no such leaf."""
+    told = _proof(index, size, node) | {"leaf": leaf.decode()}
+    return told if salt is None or body is None else told | {"salt": salt.hex(), "body": body}
+
+
+def hash_alone(index: int, size: int, node: Node, digest: bytes) -> dict[str, Any]:
+    """A leaf of which no more is told than its hash. Raises as ``leaf``."""
+    return _proof(index, size, node) | {"hash": digest.hex()}
+
+
+def evidence(note: str, vkey: str, leaves: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What ``Proof.check`` takes: a signed checkpoint, the key that it is signed with, and leaves of its tree."""
+    return {"checkpoint": note, "vkey": vkey, "leaves": list(leaves)}
+
+
+def _proof(index: int, size: int, node: Node) -> dict[str, Any]:
+    path = [base64.b64encode(each).decode() for each in inclusion_proof(index, size, node)]
+    return {"index": index, "proof": path}

@@ -26,8 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gate.core.evidence import canonical
 from gate.core.receipts import GROUNDS, LENGTH, SIGNS
 from gate.errors import UsageError
-from gate.exports.page import rendered, source
-from gate.exports.proof_page import script
+from gate.exports.page import rendered, script, source
 
 ITERATIONS: Final = 20_000
 """Some milliseconds a code: for a stranger that guesses, and for each receipt that is published."""

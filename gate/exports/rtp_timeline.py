@@ -1,22 +1,203 @@
-"""One direction of a call on the time line.
+"""One direction of a call: RTP packets decoded, and placed on the time line of the file.
 
 Where a packet belongs: its RTP timestamp says how far it is from its neighbours, its arrival says where the stream as
 a whole lies, so that both sides stay aligned. The least delayed packet is taken for the true one (the others waited in
 the network). The sender's clock is checked against arrivals every few seconds; where it has run away by more than
 ``RESYNC_US`` the stream is moved. A new SSRC, a new clock rate, a jump of timestamps or a long quiet start anew from
 arrivals.
+
+Payloads become 16-bit samples: G.711 (both laws), G.722 and L16; what else comes is reported, not guessed at. Opus is
+not decoded: libsndfile reads Opus in Ogg files only, and RTP carries it bare.
+
+A ``Track`` is one channel on its way into the file: samples and silence in their order, taken off in blocks.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import G722
+import numpy as np
+
+from gate import g711
 from gate.core.rtp import STATIC_PAYLOADS, Packet, codec, is_key_press, parse
-from gate.exports.codecs import Decoder, Resampler, decoder
-from gate.exports.track import Track
 from gate.exports.wav import Samples
+
+CONCEAL_SECONDS = 0.06
+REPEAT_SECONDS = 0.02
+MARK_SECONDS = 0.1
+MARK_START_HZ, MARK_END_HZ = 1000, 1400
+MARK_AMPLITUDE = 3276
+"""A tenth of full scale (-20 dBFS)."""
+
+
+class Track:
+    """``end`` is the place of the next sample, counted from the beginning of the file."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.end = 0
+        self._parts: deque[Samples | int] = deque()
+        self._taken = 0
+        self._last: Samples = np.zeros(0, np.int16)
+
+    def add(self, samples: Samples) -> None:
+        """Append samples."""
+        if len(samples):
+            self._parts.append(samples)
+            self.end += len(samples)
+            self._last = samples
+
+    def silence_to(self, place: int) -> None:
+        """Silence up to a place; nothing where the track is there already."""
+        if place > self.end:
+            self._parts.append(place - self.end)
+            self.end = place
+            self._last = self._last[:0]
+
+    def conceal_to(self, place: int) -> int:
+        """Fill a loss: the last 20 ms again and again, fading out over 60 ms, then silence. Returns the samples that
+        were made up."""
+        last = self._last[-int(self.rate * REPEAT_SECONDS) :]
+        longest = int(self.rate * CONCEAL_SECONDS)
+        count = min(place - self.end, longest) if len(last) else 0
+        if count > 0:
+            fade = 1.0 - np.arange(count) / longest
+            self.add((np.resize(last, count) * fade).astype(np.int16))
+        self.silence_to(place)
+        return max(count, 0)
+
+    def mark_gap(self, start: int, end: int) -> None:
+        """Silence from ``start`` to ``end`` with a short tone at either side, so that a listener hears that something
+        was left out on purpose."""
+        self.silence_to(start)
+        length = min(int(self.rate * MARK_SECONDS), max(0, end - self.end) // 3)
+        self.add(_tone(MARK_START_HZ, length, self.rate))
+        self.silence_to(end - length)
+        self.add(_tone(MARK_END_HZ, length, self.rate))
+        self.silence_to(end)
+        self._last = self._last[:0]
+
+    @property
+    def waiting(self) -> int:
+        """Samples that were not taken yet."""
+        return self.end - self._taken
+
+    def take(self, count: int) -> Samples:
+        """The next ``count`` samples; at most ``waiting``."""
+        out = np.zeros(count, np.int16)
+        filled = 0
+        while filled < count:
+            part = self._parts.popleft()
+            length = part if isinstance(part, int) else len(part)
+            room = min(length, count - filled)
+            if isinstance(part, int):
+                rest: Samples | int = part - room
+            else:
+                out[filled : filled + room] = part[:room]
+                rest = part[room:]
+            if room < length:
+                self._parts.appendleft(rest)
+            filled += room
+        self._taken += count
+        return out
+
+
+def _tone(hz: int, count: int, rate: int) -> Samples:
+    return (MARK_AMPLITUDE * np.sin(2 * np.pi * hz * np.arange(count) / rate)).astype(np.int16)
+
+
+RATES = range(8000, 48001)
+"""Sample rates that are decoded, Hz."""
+TAPS_PER_STEP = 16
+
+_G711 = {"PCMU": g711.ulaw_decode, "PCMA": g711.alaw_decode}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One stream's decoder; may have a state, so packets must come in order."""
+
+    name: str
+    clock: int
+    """Of the RTP timestamps, Hz."""
+    rate: int
+    """Of the samples, Hz."""
+    decode: Callable[[bytes], Samples]
+
+
+def decoder(text: str) -> Decoder | None:
+    """A fresh decoder for ``name/rate``, or ``None`` where the codec is not known here."""
+    name, rate, channels = codec(text)
+    if rate not in RATES:
+        return None
+    if name in _G711:
+        return Decoder(name, rate, rate, _G711[name])
+    if name == "G722":
+        state = G722.G722(16000, 64000)
+        # RFC 3551 section 4.5.2: the clock is 8000 Hz although samples are 16,000 a second.
+        return Decoder(name, 8000, 16000, lambda payload: np.frombuffer(state.decode(payload), np.int16))
+    if name == "L16" and channels in (1, 2):
+        return Decoder(name, rate, rate, lambda payload: _l16(payload, channels))
+    return None
+
+
+def sample_rate(text: str) -> int | None:
+    """Samples a second of ``name/rate``, or ``None`` where it is not decoded."""
+    known = decoder(text)
+    return known.rate if known is not None else None
+
+
+def _l16(payload: bytes, channels: int) -> Samples:
+    whole = len(payload) - len(payload) % (2 * channels)
+    samples = np.frombuffer(payload[:whole], ">i2").reshape(-1, channels)
+    return samples.mean(axis=1).astype(np.int16) if channels > 1 else samples[:, 0].astype(np.int16)
+
+
+class Resampler:
+    """From one rate to another, block by block. Whole ratios pass a windowed-sinc filter (half a millisecond of delay
+    at 16 kHz); others, which telephones do not use, are interpolated."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._source, self._target = source, target
+        self._up = target // source if target % source == 0 else 1
+        self._down = source // target if source % target == 0 else 1
+        self._whole = self._up * source == self._down * target
+        ratio = max(self._up, self._down)
+        taps = TAPS_PER_STEP * ratio + 1 if ratio > 1 else 1
+        middle = np.arange(taps) - (taps - 1) / 2
+        self._filter = np.sinc(middle / ratio) * np.hamming(taps) if ratio > 1 else np.ones(1)
+        self._filter *= self._up / self._filter.sum()
+        self._past = np.zeros(taps - 1)
+        self._phase = 0
+
+    def __call__(self, samples: Samples) -> Samples:
+        """The block at the target rate."""
+        if self._source == self._target or not len(samples):
+            return samples
+        if not self._whole:
+            count = len(samples) * self._target // self._source
+            places = np.arange(count) * (self._source / self._target)
+            between: Samples = np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
+            return between
+        stuffed = np.zeros(len(samples) * self._up)
+        stuffed[:: self._up] = samples
+        block = np.concatenate((self._past, stuffed))
+        self._past = block[len(block) - len(self._past) :]
+        filtered = np.convolve(block, self._filter, "valid")[self._phase :: self._down]
+        self._phase = (self._phase - len(stuffed)) % self._down
+        converted: Samples = np.clip(np.rint(filtered), -32768, 32767).astype(np.int16)
+        return converted
+
+
+def resample(samples: Samples, source: int, target: int) -> Samples:
+    """A whole recording at another rate."""
+    return Resampler(source, target)(samples)
+
 
 HOLD_US = 400_000
 """A packet waits this long for those that it has overtaken."""

@@ -30,7 +30,7 @@ ROUNDS = 12
 
 def good_files(folder: Path) -> dict[str, tuple[bytes, ...]]:
     """What is changed of the kinds that are files."""
-    from gate.exports.bundle_tar import TarWriter
+    from gate.exports.bundle import TarWriter
 
     recording = sealed(folder / "a.dgr", b"\0" * 32, [b"x" * 700, b"y" * 300])
     manifest = b'{"bundle":"b-1","members":[],"vkey":"x+00000000+AA=="}'

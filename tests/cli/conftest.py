@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.exports import pack_cipher
+from gate.exports import pack
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write
@@ -18,7 +18,7 @@ from tests.support.settings import write
 def packs_that_open_at_once() -> Iterator[None]:
     """A pack says how often its passphrase is hashed; ``tests/exports`` looks at how often the gate itself does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack_cipher, "ITERATIONS", 1000)
+        patch.setattr(pack, "ITERATIONS", 1000)
         yield
 
 

@@ -20,7 +20,7 @@ from gate.config.write import amend
 from gate.core.deadlines import Clock
 from gate.core.receipts import new_code, shown
 from gate.core.showing import LONDON
-from gate.exports.pack_cipher import checked
+from gate.exports.pack import checked
 from gate.exports.spoken import spoken_day
 from gate.ports import Fact
 from tests.support.commands import PROGRAM, Done, dialgate

@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 
 from gate.core.evidence import parse_checkpoint
 from gate.errors import GateError
-from gate.exports.bundle import BundleError
+from gate.exports.bundle import BLOCK, BundleError
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.exports.bundle_tar import BLOCK
 from gate.vault.signing import verify_note
 from tests.support.audio import dominant
 from tests.support.bundles import KINDS, Made, make, packed, unpacked

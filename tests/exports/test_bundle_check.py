@@ -22,8 +22,7 @@ from gate.daemon.opening import open_folder
 from gate.errors import GateError
 from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, Period, json_line
-from gate.exports.bundle_check import Workplace, check_contents
-from gate.exports.bundle_claims import Claims
+from gate.exports.bundle_check import Claims, Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundle_contents, exporting
 from gate.store.slices import LogSlice

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gate.exports.bundle import Head, Manifest, Period, To
-from gate.exports.bundle_claims import Claims
+from gate.exports.bundle_check import Claims
 from gate.exports.bundle_read import Findings
 from gate.exports.bundle_rows import FactRow
 

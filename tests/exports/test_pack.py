@@ -13,8 +13,7 @@ from cryptography.exceptions import InvalidTag
 from gate.core.pack_words import PackRecording, told
 from gate.core.terms import ALLOWING, Reason
 from gate.exports import pack
-from gate.exports.pack import build_pack
-from gate.exports.pack_cipher import ALPHABET, new_passphrase, normalised
+from gate.exports.pack import ALPHABET, build_pack, new_passphrase, normalised
 from gate.exports.wav import ExportError
 from tests.support.packs import PASSPHRASE, OpenedPack, contents, sound
 

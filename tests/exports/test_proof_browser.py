@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
-from gate.exports import proof_page
+from gate.exports import page
 from gate.vault.signing import CheckpointKey
 from tests.support.browser import chromium
 from tests.support.evidence import root_of
@@ -25,10 +25,10 @@ CHECK = "const done = arguments[1]; Proof.check(JSON.parse(arguments[0])).then(d
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    page = tmp_path_factory.mktemp("page") / "page.html"
-    page.write_text(f"<!DOCTYPE html><meta charset=utf-8><script>{proof_page.script()}</script>", encoding="utf-8")
+    made = tmp_path_factory.mktemp("page") / "page.html"
+    made.write_text(f"<!DOCTYPE html><meta charset=utf-8><script>{page.script()}</script>", encoding="utf-8")
     with chromium(offline=True) as driver:
-        driver.get(page.as_uri())
+        driver.get(made.as_uri())
         yield driver
 
 
@@ -50,8 +50,8 @@ def log(key: CheckpointKey, size: int, *shown: int) -> dict[str, Any]:
     hashes = [leaf_hash(leaf(index)) for index in range(size)]
     node = nodes_of(hashes)
     note = key.sign_note(format_checkpoint(NAME, size, root_of(hashes)))
-    told = [proof_page.leaf(each, size, node, leaf=leaf(each), salt=SALT, body=body(each)) for each in shown]
-    return proof_page.evidence(note, key.vkey, told)
+    told = [page.leaf(each, size, node, leaf=leaf(each), salt=SALT, body=body(each)) for each in shown]
+    return page.evidence(note, key.vkey, told)
 
 
 def check(browser: Any, evidence: dict[str, Any]) -> Any:
@@ -69,11 +69,11 @@ def test_each_leaf_of_logs_of_every_shape_is_in_its_tree(browser: Any, key: Chec
 def test_a_leaf_of_which_only_the_hash_is_told(browser: Any, key: CheckpointKey) -> None:
     evidence = log(key, 9)
     node = nodes_of([leaf_hash(leaf(index)) for index in range(9)])
-    evidence["leaves"] = [proof_page.hash_alone(4, 9, node, leaf_hash(leaf(4)))]
+    evidence["leaves"] = [page.hash_alone(4, 9, node, leaf_hash(leaf(4)))]
     assert check(browser, evidence)["ok"] is True
-    evidence["leaves"] = [proof_page.hash_alone(4, 9, node, leaf_hash(leaf(5)))]
+    evidence["leaves"] = [page.hash_alone(4, 9, node, leaf_hash(leaf(5)))]
     assert check(browser, evidence)["leaves"] == ["missing"]
-    evidence["leaves"] = [proof_page.leaf(4, 9, node, leaf=leaf(4), salt=None, body=None)]
+    evidence["leaves"] = [page.leaf(4, 9, node, leaf=leaf(4), salt=None, body=None)]
     assert check(browser, evidence)["leaves"] == ["holds"], "an erased one: its leaf without its value"
 
 

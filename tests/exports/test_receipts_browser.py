@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.core.receipts import shown
-from gate.exports import proof_page, receipt_pages
+from gate.exports import page, receipt_pages
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ByName
 from tests.support.browser import chromium, console_of, one, requests_of, until
@@ -172,8 +172,8 @@ def another_log(firm: Firm, made: str, place: Path) -> dict[str, Any]:
     node, name = nodes_of(hashes), firm.vkey.partition("+")[0]
     key = CheckpointKey.create(place / "own.key", name)
     note = key.sign_note(format_checkpoint(name, 2, root_of(hashes)))
-    own = proof_page.leaf(1, 2, node, leaf=leaf, salt=bytes(16), body=text)
-    return proof_page.evidence(note, key.vkey, [own, proof_page.hash_alone(0, 2, node, hashes[0])])
+    own = page.leaf(1, 2, node, leaf=leaf, salt=bytes(16), body=text)
+    return page.evidence(note, key.vkey, [own, page.hash_alone(0, 2, node, hashes[0])])
 
 
 def test_a_receipt_for_a_call_that_was_not_screened_proves_nothing(

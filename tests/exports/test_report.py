@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gate.exports import report_charts as charts
+from gate.exports import report as charts
 from gate.exports.report import month_page, record_page
 from tests.support.month import Month, filled
 

@@ -182,7 +182,7 @@ def unpacked(bundle: Path) -> dict[str, bytes]:
 
 def packed(members: dict[str, bytes]) -> bytes:
     """The inverse, by the product's own writer."""
-    from gate.exports.bundle_tar import TarWriter
+    from gate.exports.bundle import TarWriter
 
     file = io.BytesIO()
     tar = TarWriter(file)

@@ -2,6 +2,6 @@
 
 - ``backup``  that one is begun and made, as leaves; the wrapped keys page by page, as only the gate can read them
 
-The sets of files are ``gate.client.backup_sets``; what is copied and put back,
+The sets of files are ``gate.client.backup``; what is copied and put back,
 ``gate.client.backup`` and ``restoring``.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gate.converting import convert
 from gate.errors import StoreError
-from gate.exports import proof_page
+from gate.exports import page
 from gate.operations.operation import Response
 from gate.store.tree import node_provider
 from gate.types import Row
@@ -33,7 +33,7 @@ class ReceiptLeaf(Response, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReceiptEvidence(Response, frozen=True):
-    """What a page checks (``gate.exports.proof_page``): the receipt's leaf, and the decision's."""
+    """What a page checks (``gate.exports.page``): the receipt's leaf, and the decision's."""
 
     checkpoint: str
     """A signed note (C2SP)."""
@@ -60,6 +60,6 @@ def _proof(reader: Reader, row: Row, node: Node, checkpoint: Row, vkey: str) -> 
     if not receipt or not decision:
         raise StoreError(f"receipt {row['id']} names a leaf that is not there", hint="run `dialgate audit verify`")
     (own,), (other,) = receipt, decision
-    shown = proof_page.leaf(row["leaf_index"], size, node, leaf=own["leaf"], salt=own["salt"], body=own["body"])
-    alone = proof_page.hash_alone(row["decision"], size, node, other["hash"])
-    return convert(proof_page.evidence(checkpoint["note"], vkey, [shown, alone]), ReceiptEvidence)
+    shown = page.leaf(row["leaf_index"], size, node, leaf=own["leaf"], salt=own["salt"], body=own["body"])
+    alone = page.hash_alone(row["decision"], size, node, other["hash"])
+    return convert(page.evidence(checkpoint["note"], vkey, [shown, alone]), ReceiptEvidence)

@@ -15,7 +15,7 @@ from gate.core.facts import requests as kinds
 from gate.core.facts.recordings import RecordingErased
 from gate.core.request_words import Asks
 from gate.errors import RefusedError
-from gate.exports import proof_page
+from gate.exports import page
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.requests.steps import READY, load
@@ -81,7 +81,7 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
         reference=row["reference"],
         asks=before.asks,
         firm=folder.config.firm.legal_name,
-        evidence=proof_page.evidence(signed.note, folder.bundles.vkey()["vkey"], leaves),
+        evidence=page.evidence(signed.note, folder.bundles.vkey()["vkey"], leaves),
     )
 
 
@@ -92,7 +92,7 @@ def _calls(reader: Reader, request_id: str) -> list[str]:
 
 def _leaf(row: Row, size: int, node: Any) -> dict[str, Any]:
     own = row["body"] is not None and _own(row["kind"], json.loads(row["body"]))
-    return proof_page.leaf(
+    return page.leaf(
         row["leaf_index"],
         size,
         node,
