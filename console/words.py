@@ -8,12 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
-from gate.core.grouping import grouped, grouped_in
-from gate.core.masking import masked
+from gate.core.days import LONDON
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import LONDON, clean, local
 from gate.errors import GateError, RefusedError
 from gate.operations.operation import MayWait
+from gate.showing import clean, grouped, grouped_in, local, masked
 
 Row = Mapping[str, Any]
 Shown = tuple[str, str]

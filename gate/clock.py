@@ -6,7 +6,7 @@ import time
 from datetime import UTC, date, datetime
 from typing import Protocol
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 
 
 class Clock(Protocol):

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from gate.core import masking, numbers
+from gate import showing
+from gate.core import numbers
 from gate.sip import auth, dtmf, header_fields, message, sdp
 from tests.attack.stall import shapes
 from tests.support.outside import READERS
@@ -65,7 +66,7 @@ TEXTS: dict[str, Callable[[str], Any]] = {
     "credentials": lambda text: auth.credentials(f"Digest {text}"),
     "codecs": lambda text: sdp.codecs(f"m=audio 1 RTP/AVP 0{text}"),
     "digits_of": lambda text: dtmf.digits_of("application/dtmf-relay", text),
-    "masked": masking.masked,
+    "masked": showing.masked,
     "beginning_of": numbers.beginning_of,
     "is_emergency_or_short": numbers.is_emergency_or_short,
 }  # fmt: skip

@@ -25,7 +25,6 @@ from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
-from gate.core.showing import clean
 from gate.errors import GateError, StoppedError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus, LogNow
@@ -33,6 +32,7 @@ from gate.operations.audit.signed_log import LogVerified
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
+from gate.showing import clean
 from gate.types import Progress
 
 R = TypeVar("R")

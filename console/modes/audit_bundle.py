@@ -19,11 +19,11 @@ from console.widgets.ask import Ask, Field
 from console.widgets.pick import Pick
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
-from gate.core.days import HOW_WITH_TIME, moment_of
-from gate.core.showing import LONDON, clean
+from gate.core.days import HOW_WITH_TIME, LONDON, moment_of
 from gate.errors import GateError, RefusedError, StoppedError, UsageError
 from gate.operations.audit.exporting import AuditExport
 from gate.operations.keys.recipients import KeyList
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

@@ -11,9 +11,9 @@ from console import words
 from console.feed import on_thread
 from console.modes.request_forms import filled
 from console.widgets.ask import NO, YES, Field
-from gate.core.showing import clean
 from gate.errors import UsageError
 from gate.operations.keys.recipients import Half, KeyAdd, KeyChange, KeyRetire, Purpose, Recipient, Role
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

@@ -10,11 +10,11 @@ from console import words
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
-from gate.core.showing import clean
 from gate.operations.audit.checkpoints import VerifierKey
 from gate.operations.audit.leaves import LastVerification, LeafShown, LogNow
 from gate.operations.audit.signed_log import LogVerified
 from gate.operations.keys.recipients import Recipients
+from gate.showing import clean
 
 MOST_FAULTS: Final = 20
 _CHECKED: Final = {

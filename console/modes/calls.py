@@ -23,9 +23,8 @@ from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.core.facts.calls import CallIn, Decision
 from gate.core.facts.requests import Rectification
-from gate.core.grouping import grouped
-from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
+from gate.showing import clean, grouped
 
 KEPT_WHOLE = 1.0
 """Seconds of a talk that its recording may lack at its ends and still be whole."""

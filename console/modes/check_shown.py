@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from console import words
 from console.theme import BAD, OK
-from gate.core.showing import clean
 from gate.operations.calls.screening import Checked
+from gate.showing import clean
 
 
 def check_pairs(checked: Checked) -> list[tuple[str, words.Shown]]:

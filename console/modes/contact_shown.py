@@ -9,8 +9,8 @@ from typing import Final
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
 from console.widgets.rows import Row
-from gate.core.showing import clean
 from gate.operations.contacts.pages import ContactsNow
+from gate.showing import clean
 
 _CHANGES: Final[Mapping[str, words.Shown]] = {
     "newly_blocked": ("newly blocked", BAD),

@@ -27,8 +27,7 @@ from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
-from gate.core.days import HOW, moment_of
-from gate.core.showing import LONDON
+from gate.core.days import HOW, LONDON, moment_of
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
 

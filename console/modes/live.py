@@ -20,8 +20,8 @@ from console.widgets.compared import fits
 from console.widgets.filter import FilterLine
 from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
-from gate.core.showing import clean
 from gate.operations.calls.pausing import CallsPause, CallsResume
+from gate.showing import clean
 
 NO_CALL = "No call at the moment."
 WARNINGS = 2

@@ -15,12 +15,11 @@ from console.modes.request_forms import filled
 from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
-from gate.core.grouping import grouped
 from gate.core.receipts import GROUNDS
-from gate.core.showing import clean
 from gate.errors import GateError
 from gate.operations.receipts.publishing import ReceiptsCodes
 from gate.operations.receipts.showing import ReceiptShow, ReceiptShown, Said
+from gate.showing import clean, grouped
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

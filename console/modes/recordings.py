@@ -29,10 +29,10 @@ from console.widgets.rows import Row
 from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.client.listening import Envelope, Listening
-from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.retention.holds import HoldList
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from gate.client.opening import KeyOpener

@@ -7,7 +7,7 @@ from console.theme import BAD, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import clean
+from gate.showing import clean
 
 
 def left(row: Row) -> words.Shown:

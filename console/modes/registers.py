@@ -31,8 +31,7 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.clock import SystemClock
-from gate.core.days import HOW, day_of
-from gate.core.showing import LONDON, clean, many
+from gate.core.days import HOW, LONDON, day_of
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
@@ -48,6 +47,7 @@ from gate.operations.lists.objections import (
 from gate.operations.operation import Request
 from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
 from gate.operations.registers.in_force import RegisterStatus
+from gate.showing import clean, many
 
 REGISTERS, IMPORTS, OBJECTIONS, CONSENTS = range(4)
 

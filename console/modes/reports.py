@@ -22,12 +22,12 @@ from console.theme import DIM, OK, PLAIN, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
 from gate.core.days import HOW, day_of
-from gate.core.showing import clean
 from gate.errors import UsageError
 from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
 from gate.operations.operation import ROLES, Operation, Request, operation_of
 from gate.operations.reports.article30 import ReportArticle30
 from gate.operations.reports.month import ReportMonth
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

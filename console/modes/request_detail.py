@@ -27,7 +27,6 @@ from console.widgets.report import Section
 from console.words import Shown
 from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Ground, LetterKind, State
-from gate.core.showing import clean
 from gate.operations.requests import course
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.listing import Show
@@ -36,6 +35,7 @@ from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
 from gate.operations.retention.holds import HoldAdd
+from gate.showing import clean
 
 _WORDS = {each.action: each for each in keys.REQUEST if isinstance(each, Binding)}
 REQUESTS: Final[Mapping[Act, type[course.OfRequest]]] = {

@@ -24,12 +24,12 @@ from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.core.request_words import Asks, Ground
-from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.erasure.asked import Carried, CarryOut
 from gate.operations.keys.recipients import KeyList
 from gate.operations.requests.contents import ContentsOf
 from gate.operations.requests.course import Decide
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from gate.types import Progress

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from console import words
 from console.feed import on_thread
 from console.widgets.ask import YES, Ask, Field
-from gate.core.days import HOW, day_of, time_of_day
+from gate.core.days import AROUND, HOW, day_of, length_of, span, time_of_day
 from gate.core.request_steps import Act, FieldKind, FormField, Step
-from gate.core.spans import AROUND, length_of, span
 from gate.errors import UsageError
 from gate.operations.erasure.asked import CarryOut
 from gate.operations.operation import Request

@@ -19,8 +19,8 @@ from console.widgets.footer import KeyLine
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 from console.widgets.status import StatusLine
-from gate.core.showing import clean
 from gate.operations.requests.searching import Found, Search
+from gate.showing import clean
 
 LISTS = ("objections", "consents", "contacts", "holds", "requests")
 

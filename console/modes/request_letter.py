@@ -21,10 +21,10 @@ from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Report, ReportScroll, Section
 from gate.core.request_words import Asks, LetterKind
-from gate.core.showing import clean
 from gate.errors import UsageError
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.proving import Prove
+from gate.showing import clean
 
 FORMS: Final = ("txt", "html", "eml")
 PROVEN: Final = (LetterKind.RESPONSE, LetterKind.CONFIRMATION)

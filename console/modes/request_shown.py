@@ -14,7 +14,7 @@ from console.widgets.rows import Row
 from gate.core.deadlines import Clock
 from gate.core.facts.requests import Refused, SaidAt, Searched
 from gate.core.request_words import State, step_words
-from gate.core.showing import clean
+from gate.showing import clean
 
 PLACES: Final[Sequence[tuple[str, frozenset[str]]]] = (
     ("Received", frozenset({State.RECEIVED, State.IDENTITY_ASKED})),

@@ -19,7 +19,7 @@ from console import keys
 from console.modes import request_shown as shown
 from console.theme import DIM, LOUD, PLAIN, TONES
 from console.widgets.rows import Row, said_at
-from gate.core.showing import clean
+from gate.showing import clean
 
 NARROWEST = 18
 """Cells of a column, at least."""

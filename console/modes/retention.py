@@ -28,12 +28,12 @@ from console.widgets.danger import Danger, Plan, danger
 from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
-from gate.core.days import HOW, day_of
-from gate.core.showing import LONDON, clean
+from gate.core.days import HOW, LONDON, day_of
 from gate.errors import GateError, UsageError
 from gate.operations.proposals import ProposalList
 from gate.operations.retention.holds import HoldList, HoldRelease, HoldReleased
 from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
+from gate.showing import clean
 from gate.types import Progress
 
 CALENDAR, HOLDS, ALL = range(3)

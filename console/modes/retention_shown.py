@@ -10,8 +10,8 @@ from console.modes.retention_calendar import Going
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
 from console.widgets.danger import Plan
 from console.widgets.rows import Row
-from gate.core.showing import clean
 from gate.operations.retention.schedule import RetentionNow, Sweep
+from gate.showing import clean
 
 
 def kind(row: Row) -> words.Shown:

@@ -23,7 +23,7 @@ from console.modes import today_shown as shown
 from console.modes.base import ModeScreen
 from console.modes.today_shown import Item
 from console.widgets.rows import GAP, Column, LocalTable, RowsTable
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.errors import GateError
 from gate.operations.operation import Request, operation_of
 

@@ -11,7 +11,7 @@ from console import words
 from console.attention import CALLED, Attention, Place
 from console.late import late
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.core.terms import ALLOWING
 
 if TYPE_CHECKING:

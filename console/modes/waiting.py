@@ -11,10 +11,10 @@ from console.modes.request_doing import choose
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
-from gate.core.showing import clean
 from gate.errors import GateError
 from gate.operations.operation import Response
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

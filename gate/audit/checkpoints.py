@@ -11,11 +11,10 @@ from pathlib import Path
 from gate.audit.heads import LARGEST, GivenUp, Kept, earlier, file_name, note_text, restores
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.core.facts.audit import LogSigned
-from gate.durable import whole_file
+from gate.durable import read_regular, whole_file
 from gate.errors import AuditError, StoreError
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.within import read_regular
 
 SignNote = Callable[[str], str]
 """A checkpoint's text to the signed note that holds it (C2SP signed-note)."""

@@ -24,9 +24,9 @@ from gate.audit.report import Findings
 from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
 from gate.core.facts.audit import EvidenceRestored, LogSigned
 from gate.core.facts.gate import GateStarted
+from gate.durable import read_regular
 from gate.errors import GateError
 from gate.store.queries import Source
-from gate.within import read_regular
 
 
 class Kept(NamedTuple):

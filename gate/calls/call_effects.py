@@ -37,7 +37,7 @@ from gate.core.calls_in import DoIn, InEvent
 from gate.core.facts import calls as facts
 from gate.core.facts import recordings
 from gate.core.facts.lists import Objection
-from gate.core.record import decision_fact, refusal
+from gate.core.screening import decision_fact, refusal
 from gate.core.terms import Attempt, Reason
 from gate.ports import Fact, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.store.transaction import StoreTransaction

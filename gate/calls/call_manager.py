@@ -48,7 +48,7 @@ from gate.core.call_words import (
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept
 from gate.core.facts.calls import LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
-from gate.core.record import refusal
+from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Media, Recorder
 from gate.store.store import EvidenceStore

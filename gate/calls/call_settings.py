@@ -11,9 +11,9 @@ from gate.config import Account, Config, Pbx, Token
 from gate.core.allowances import Allowance, asking
 from gate.core.call_words import Policy
 from gate.core.receipts import Caller
-from gate.core.showing import shown_name
 from gate.core.terms import Purpose
 from gate.ports import Incoming
+from gate.showing import shown_name
 
 
 @dataclass(frozen=True, slots=True)

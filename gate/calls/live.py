@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from gate.clock import Clock
 from gate.core import numbers
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.core.terms import ALLOWING
 from gate.registers.library import RegisterLibrary
 from gate.store import search, tally

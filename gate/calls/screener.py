@@ -10,8 +10,8 @@ from gate.calls.trust import Trust
 from gate.core import numbers, screening
 from gate.core.facts.calls import LookedAgain
 from gate.core.numbers import Number, NumberRefused
-from gate.core.record import decision_fact, refusal
 from gate.core.rules import DAY, Rules
+from gate.core.screening import decision_fact, refusal
 from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
 from gate.registers.library import RegisterLibrary
 from gate.store.questions import question_of

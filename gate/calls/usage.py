@@ -23,9 +23,9 @@ from gate.core.allowances import (
     listed_service_jumps,
     too_much_service,
 )
+from gate.core.days import LONDON, midnight
 from gate.core.facts import Body
 from gate.core.facts.gate import ManyListedServiceCalls, ManyServiceCalls
-from gate.core.showing import LONDON, midnight
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 

@@ -19,8 +19,7 @@ from gate.cli.command import Body, Completed, make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.clock import SystemClock, today
-from gate.core.days import HOW, HOW_WITH_TIME, day_of, moment_of
-from gate.core.showing import LONDON
+from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of
 from gate.errors import RegisterError, UsageError
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.ids import Identified, IdFind

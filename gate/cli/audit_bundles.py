@@ -19,8 +19,7 @@ from gate.cli.output import View, clean, say
 from gate.cli.reach import reach
 from gate.client.bundles import make_bundle, must_have_a_place, open_into
 from gate.clock import today
-from gate.core.days import day_of
-from gate.core.showing import LONDON
+from gate.core.days import LONDON, day_of
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.operations.audit.exporting import AuditExport

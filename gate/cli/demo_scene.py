@@ -23,7 +23,7 @@ import numpy.typing as npt
 import soundfile
 
 from gate.cli.main import cli
-from gate.core import frames
+from gate.core import rtp
 from gate.errors import GateError
 from gate.vault.keyfile import load_private
 from gate.vault.keystore import KeyStoreDb
@@ -232,9 +232,7 @@ def clear_audio(folder: Path, recording_id: str, key: Path, passphrase: str) -> 
     store.close()
     sealed = next((folder / "data" / "recordings").rglob(f"{recording_id}.dgr"))
     _, chunks = open_recording(sealed, wraps, load_private(key, passphrase), recording_id=recording_id)
-    payloads = [
-        frame.rtp[12:] for chunk in chunks for frame in frames.decode(chunk) if isinstance(frame, frames.PacketFrame)
-    ]
+    payloads = [frame.rtp[12:] for chunk in chunks for frame in rtp.decode(chunk) if isinstance(frame, rtp.PacketFrame)]
     runs = {payload[:RUN] for payload in payloads if len(set(payload[:RUN])) > 4}
     if not runs:
         return ["the recording holds no audio"]

@@ -25,11 +25,10 @@ import click
 import msgspec
 
 from gate.clock import today
-from gate.core.grouping import grouped_in
-from gate.core.masking import masked as masked
-from gate.core.showing import brief, local
-from gate.core.showing import clean as clean
 from gate.errors import GateError, RefusedError
+from gate.showing import brief, grouped_in, local
+from gate.showing import clean as clean
+from gate.showing import masked as masked
 
 if TYPE_CHECKING:
     from gate.config import Config

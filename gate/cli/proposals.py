@@ -8,9 +8,9 @@ from gate.cli.asking import asks, only_asks
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
-from gate.core.showing import local
 from gate.operations.operation import Waits
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
+from gate.showing import local
 
 COLUMNS = [
     *(("id", "Id"), ("what", "What"), ("takes", "Takes"), ("plan", "Plan")),

@@ -23,12 +23,11 @@ from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
 from gate.client.files import output_file, read_file
 from gate.client.gate import Gate
-from gate.core import spans
+from gate.core import days
 from gate.core.days import time_of_day
 from gate.core.facts.keys import ProposalClosed
 from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
 from gate.core.request_words import Asks, LetterKind, step_words
-from gate.core.showing import local
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.exports.letter_proof import page
@@ -50,6 +49,7 @@ from gate.operations.requests.proving import Prove, RequestProof
 from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
+from gate.showing import local
 
 
 @click.group(
@@ -97,7 +97,7 @@ class Length(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         try:
-            return spans.length_of(value)
+            return days.length_of(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -119,7 +119,7 @@ def spanned(body: Body) -> Body:
         **named: Any,
     ) -> Any:
         try:
-            since, until = spans.span(day, around, within, first, last)
+            since, until = days.span(day, around, within, first, last)
         except ValueError as error:
             raise click.UsageError(f"{error}: --on DATE [--around HH:MM], or --from and --to") from None
         return body(*values, since=since, until=until, **named)

@@ -25,7 +25,7 @@ from gate.client.own_list_files import read_list, send_list
 from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.config.write import new_file, write_new
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.daemon.opening import OWN_FILES, open_data_folder
 from gate.errors import GateError, UsageError
 from gate.media.prompts import example_wavs, prepare

@@ -13,10 +13,10 @@ from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.control.client import ControlClient
-from gate.core.showing import local
 from gate.operations.audit.leaves import AuditStatus
 from gate.operations.status.attention import attention
 from gate.operations.status.glance import Status
+from gate.showing import local
 
 Row = Mapping[str, Any]
 NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start dialgate, or dialgate serve"

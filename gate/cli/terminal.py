@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from gate.core.showing import clean
+from gate.showing import clean
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _SHORT: Final = 8

@@ -12,7 +12,7 @@ the set. Only a recipient's private key opens it: two, one of each half, where r
 
 A set of files has a list of their digests: it is made new, verified whole, proven, and put back. The list is
 ``backup.json`` in the set: what it is, when it was made, and SHA-256 and size of each file. A set is made beside its
-place and gets its name when all of it is on the disk. Names in a list are names below the set (``gate.within``):
+place and gets its name when all of it is on the disk. Names in a list are names below the set (``gate.durable``):
 nothing outside of it is read, and nothing outside of where it is put is written.
 
 Whoever can write a set can write its list. So the gate's log has a leaf ``backup_made`` that commits to the digests of
@@ -42,7 +42,7 @@ from gate.config import Config
 from gate.converting import decode
 from gate.core.evidence import EvidenceError, commitment, leaf_hash, parse_checkpoint, verify_inclusion
 from gate.core.facts import audit as facts
-from gate.durable import sync_folder, whole_file
+from gate.durable import new_below, parts_of, read_below, sync_folder, whole_file
 from gate.errors import StoreError, UsageError
 from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys, BackupMade
 from gate.operations.keys.recipients import admit
@@ -56,7 +56,6 @@ from gate.vault.reader import open_recording
 from gate.vault.recipients import load_recipients
 from gate.vault.sealer import Seal
 from gate.vault.signing import verify_note
-from gate.within import new_below, parts_of, read_below
 
 LIST: Final = "backup.json"
 PROOF: Final = "backup.proof"

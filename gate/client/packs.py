@@ -13,17 +13,16 @@ import msgspec
 from gate.client.gate import Gate
 from gate.client.recordings import open_taken, who
 from gate.clock import today
-from gate.core.outcomes import length
-from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
-from gate.core.showing import LONDON, local
+from gate.core.days import LONDON
+from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, standard_notice, told
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack, new_passphrase
-from gate.exports.spoken import spoken_day, spoken_number
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.operations.requests.contents import ContentsOf, PackMade
 from gate.operations.requests.searching import ENTRIES
+from gate.showing import local, spoken_day, spoken_number
 
 if TYPE_CHECKING:
     from gate.config import Config

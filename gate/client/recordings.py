@@ -17,8 +17,7 @@ import soundfile
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.core.facts.calls import Announced
-from gate.core.frames import MapFrame, PacketFrame, decode
-from gate.core.rtp import SIDES, is_key_press, parse
+from gate.core.rtp import SIDES, MapFrame, PacketFrame, decode, is_key_press, parse
 from gate.errors import AuditError
 from gate.exports.audio import ExportReport, export_wav
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken

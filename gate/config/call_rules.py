@@ -34,7 +34,7 @@ from gate.config.faults import (
 )
 from gate.config.schema import Account, DialPrefix, Emergency, Firm, Pbx, PurposeHeader, Sip, Trunk
 from gate.core import numbers
-from gate.core.showing import LONGEST_NAME
+from gate.showing import LONGEST_NAME
 
 _STRIPPED = re.compile(r"(?!999|44)[2-9][0-9]{0,3}").fullmatch
 """0, 1, 44 and 999 begin numbers in full and short ones."""

@@ -39,9 +39,8 @@ from gate.config.schema import (
 )
 from gate.config.secrets import half_digests, read_secret, token_hash
 from gate.core import numbers
-from gate.core.kinds import BLOCKABLE
 from gate.core.retention import MONTHS
-from gate.core.rules import LONGEST_CONSENT
+from gate.core.rules import BLOCKABLE, LONGEST_CONSENT
 from gate.errors import ConfigError
 
 ADDRESS: Final = re.compile(

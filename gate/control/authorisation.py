@@ -26,11 +26,11 @@ from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
 from gate.control.work import log, uid_of
 from gate.core.finding import terms
-from gate.core.masking import blunted, looks_like_number
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import exists, names_of, user
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, READERS, ROLES, Request, operation_of
+from gate.showing import blunted, looks_like_number
 
 R = TypeVar("R", bound=Request[Any])
 FRESH_SECONDS: Final = 10.0

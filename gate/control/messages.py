@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gate.converting import convert
-from gate.core.masking import masked
 from gate.errors import ControlError, GateError, MemoryOwed, UsageError
 from gate.operations.operation import Caller, Operation, Request, operation_of
+from gate.showing import masked
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -9,8 +9,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
-from gate.core.days import day_of, time_of_day
-from gate.core.showing import LONDON
+from gate.core.days import LONDON, day_of, time_of_day
 
 _SPAN = re.compile(r"\b(last|this) (week|month)\b", re.IGNORECASE)
 ABOUT: Final = 15

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from gate.core.holiday_table import TABLE
-from gate.core.wording import day_text
+from gate.core.terms import day_text
 
 SUBDIVISIONS: Final = ("ENG", "WLS", "SCT", "NIR")
 """Each by name: what the library gives for the whole country omits Easter Monday and the August holiday."""

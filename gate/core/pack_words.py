@@ -1,13 +1,16 @@
 """What a data-subject pack has in it: everything that Art 15 UK GDPR asks for, in words that a person reads (LAW 4.4).
 
 Texts here may come from people and are not trusted: the page shows them as text, never as markup.
+
+What became of a call is told in words that the person who was called reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from gate.core.letter_words import LetterFirm
 from gate.core.terms import Reason
@@ -208,3 +211,33 @@ _OURS: Final = "No: something on our side was not ready for a call."
 def told(reason: str) -> str:
     """Whether a call was allowed, and why, as it is told to the person who was called; every reason code has words."""
     return _TOLD.get(Reason(reason), _OURS) if reason in set(Reason) else _OURS
+
+
+def outcome(call: Mapping[str, Any]) -> str:
+    """From a call's row (``reason``, ``state``, ``cause``, ``bridged``, ``answered_at``, ``seconds``, ``recording_id``,
+    ``recorded_seconds``): ``answered, 3 min 5 s``; of a call in ``a call to us: answered, …``."""
+    said = _outcome(call)
+    return f"a call to us: {said}" if call.get("reason") == "call_in" else said
+
+
+def _outcome(call: Mapping[str, Any]) -> str:
+    state = call["state"]
+    if state == "called_against_refusal":  # by another way than the gate, which came to know of it by a recording
+        length_of_it = f", {length(call['recorded_seconds'])}" if call.get("recorded_seconds") else ""
+        refused = "without being checked first" if call.get("reason") == "not_asked" else "although it had been refused"
+        return f"called all the same, {refused}{length_of_it}"
+    if state == "refused":
+        return "not dialled"
+    if state == "asked" or call.get("cause") == "redirected":
+        return "allowed to the phone system, which dials by itself"
+    if state != "ended":
+        return "in progress"
+    if call["bridged"]:
+        return f"answered, {length(call['seconds'] or 0.0)}"
+    return "answered, ended before an agent was heard" if call["answered_at"] else "not answered"
+
+
+def length(seconds: float) -> str:
+    """Seconds as they are said: ``3 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

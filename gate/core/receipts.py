@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from gate.core.days import LONDON
 from gate.core.facts.calls import Receipt
-from gate.core.showing import LONDON
 from gate.core.terms import Decision
 
 SIGNS: Final = "0123456789CHKMQRWXY"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 
 _PLACES = {
     "{number}": r"(?P<number>\+?[0-9]{3,20})",

@@ -2,7 +2,7 @@
 
 ``handle(request, event)`` returns the request as it is afterwards and the commands to carry out, in order; it performs
 nothing itself (``gate.operations.requests.executor`` does). ``TABLE`` is the whole of it: a pair of state and event
-that is not in it raises ``UnexpectedEvent``, and so does an event that its guard (``request_guards``) forbids.
+that is not in it raises ``UnexpectedEvent``, and so does an event that its guard forbids.
 ``possible`` says what may be done next, from the same table. The clocks are in ``deadlines``,
 states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.
 
@@ -12,6 +12,9 @@ was asked for too late, no question and no extension takes it away (LAW 4.2).
 Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction, a
 rectification and a complaint need no proof. A refusal is over when the person and the supervisory authority have been
 told (LAW 4.5).
+
+The guards are what forbids an event besides the state: rules of the law, in words for people. Each function returns why
+the event cannot come; the empty text where it can.
 """
 
 from __future__ import annotations
@@ -21,7 +24,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from gate.core import request_guards as guards
 from gate.core import request_words as words
 from gate.core.deadlines import Clock, acknowledge_by, identity_by
 from gate.core.request_steps import FIELDS, Act, Step
@@ -39,6 +41,156 @@ from gate.core.request_words import (
     State,
     running,
 )
+
+_UNDONE: Final = frozenset({Do.MAKE_PACK, Do.ERASE, Do.RECTIFY})
+"""What was granted and is not done."""
+_LEAVES_IT: Final = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN)
+"""Grounds on which nothing is rectified."""
+Guard = Callable[[Request, Any], str]
+
+
+def nothing_forbids(_request: Request, _event: Event) -> str:
+    """It can always come."""
+    return ""
+
+
+def not_extended(request: Request, event: Event) -> str:
+    """Extended once, and told within the first term (Art 12(3))."""
+    clock = request.clock
+    if clock is None or clock.extended:
+        return "it was extended already"
+    return "" if event.on <= clock.extension_by else f"it could be told until {clock.extension_by}"
+
+
+def not_extended_yet(request: Request, event: Event) -> str:
+    """Access and erasure are known to be complex once it is known who asks; a complaint needs no proof."""
+    return "the identity is not proven" if request.asks in NEEDS_IDENTITY else not_extended(request, event)
+
+
+def not_acknowledged(request: Request, _event: Event) -> str:
+    """A complaint is acknowledged, once."""
+    if request.asks is not Asks.COMPLAINT:
+        return "only a complaint has to be acknowledged"
+    return "that was noted" if request.acknowledged else ""
+
+
+def not_granted(request: Request, _event: Event) -> str:
+    """Access and erasure are granted to a proven identity, about what was found."""
+    if request.asks not in NEEDS_IDENTITY:
+        return ""
+    if not request.identified:
+        return "the identity is not proven"
+    if request.outside and not request.held:
+        return f"calls of the number at other times than were searched for: {request.outside}; search at any time"
+    return "" if request.searched else "nothing was searched for"
+
+
+def not_searched_again(request: Request, _event: Event) -> str:
+    """An access that was granted to nothing is looked at again; any other decision is about what was found then."""
+    return "" if request.asks is Asks.ACCESS and not request.held else "it is granted"
+
+
+def not_refused(request: Request, event: words.Refused) -> str:
+    """An objection is never refused; nor is anybody for an identity that is proven."""
+    if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
+        return "the identity is proven"
+    if event.ground is Ground.CONTRACT and request.asks is Asks.ACCESS:
+        return "a contract is no ground to refuse a copy (Art 15)"
+    if request.asks is Asks.RECTIFICATION and event.ground not in _LEAVES_IT:
+        return "what is wrong is put right, whatever it is needed for (Art 16)"
+    if event.ground is Ground.ACCURATE and request.asks is not Asks.RECTIFICATION:
+        return "that it is right is a ground to rectify nothing (Art 16)"
+    return "an objection to direct marketing is absolute (Art 21(3))" if request.asks is Asks.OBJECTION else ""
+
+
+def no_pack(request: Request, _event: Event) -> str:
+    """A pack answers an access request."""
+    return "" if request.asks is Asks.ACCESS else f"it is for {request.asks}"
+
+
+def not_erased(request: Request, _event: Event) -> str:
+    """An erasure is carried out once, for a request for erasure; what a hold kept of it, afterwards."""
+    if request.asks is not Asks.ERASURE:
+        return f"it is for {request.asks}"
+    return "" if request.state is State.PARTLY_DONE or Do.ERASE in request.todo else "it is done"
+
+
+def not_rectified(request: Request, _event: Event) -> str:
+    """Statements belong to a request for rectification, as many as there are things to put right."""
+    return "" if request.asks is Asks.RECTIFICATION else f"it is for {request.asks}"
+
+
+def no_letter(request: Request, event: words.LetterMade) -> str:
+    """A letter says what is so, to somebody who is known, of what is done."""
+    if not fits(request, event.kind):
+        return f"it is for {request.asks} and {request.state.value.replace('_', ' ')}"
+    if request.forgotten and event.kind is not LetterKind.RECIPIENT:  # that one is not about who asked
+        return "it has forgotten who asked: the erasure was confirmed"
+    if event.kind is LetterKind.RESPONSE and Do.MAKE_PACK in request.todo:
+        return "the answer speaks of a pack that is not made yet"
+    return ""
+
+
+def fits(request: Request, kind: LetterKind) -> bool:
+    """Whether a letter of this kind is to be written about the request as it stands."""
+    asks, state = request.asks, request.state
+    answered = state in (State.GRANTED, State.PARTLY_DONE, State.DONE)
+    response = asks in (Asks.ACCESS, Asks.COMPLAINT)
+    return {
+        LetterKind.ACKNOWLEDGEMENT: state not in OVER and not request.answered,
+        LetterKind.WRITING: asks is Asks.ERASURE and not request.written,
+        LetterKind.IDENTITY: state is State.IDENTITY_ASKED,
+        LetterKind.CLARIFICATION: state is State.CLARIFYING,
+        LetterKind.EXTENSION: bool(request.clock and request.clock.extended),
+        LetterKind.RESPONSE: answered and response,
+        LetterKind.CONFIRMATION: answered and not response and not _UNDONE.intersection(request.todo),
+        LetterKind.REFUSAL: request.ground is not None,
+        LetterKind.AUTHORITY: request.ground is not None or request.partial,
+        LetterKind.RECIPIENT: bool(request.recipients),
+    }[kind]
+
+
+def not_told(who: str) -> Guard:
+    """``who`` (person or authority) is told once."""
+    return lambda request, _event: "that was noted" if who in request.told else ""
+
+
+def no_recipient(request: Request, event: words.RecipientTold) -> str:
+    """Each recipient is told once of what went."""
+    if event.recipient in request.untold:
+        return ""
+    return "all were told" if request.recipients else "nobody else is known to have got what is erased"
+
+
+def not_fulfilled(request: Request, _event: Event) -> str:
+    """Nobody is told of what has not happened."""
+    if _UNDONE.intersection(request.todo):
+        return "it is granted, but not done yet"
+    untold = request.partial and "authority" not in request.told
+    return "the authority has not been told of the part that stayed" if untold else ""
+
+
+def not_part_told(request: Request, event: words.PartTold) -> str:
+    """Of the part that stays each is told once; of one that went later the authority alone, if it was not before."""
+    if not request.partial or (request.state is State.GRANTED and event.who == "person"):
+        return "nothing stays of it"
+    return "that was noted" if event.who in request.told else ""
+
+
+def misdated(request: Request, event: Event) -> str:
+    """Why this step cannot have been taken on its day, after those before it; empty where it can.
+
+    A pause runs from asking to the answer (LAW 4.2): it begins after the clock does and after the pause before it, or a
+    day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
+    """
+    bounds: dict[str, date | None] = {}
+    if isinstance(event, words.ClarificationAsked):
+        started = request.clock.started if request.clock else None
+        bounds = {"the clock started": started, "the last answer came": request.clarified_on}
+    elif isinstance(event, words.Clarified):
+        bounds = {"the clarification was asked for": request.paused_on}
+    late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
+    return f"{event.on} is {late[-1]}" if late else ""
 
 
 class UnexpectedEvent(ValueError):
@@ -200,42 +352,42 @@ class Transition:
 
     handler: Handler
     leads_to: tuple[State, ...]
-    guard: guards.Guard = guards.nothing_forbids
+    guard: Guard = nothing_forbids
 
 
 def _table() -> dict[tuple[State, type[Event]], Transition]:
     s = State
-    person, authority = guards.not_told("person"), guards.not_told("authority")
+    person, authority = not_told("person"), not_told("authority")
     table: dict[tuple[State, type[Event]], Transition] = {
         (s.RECEIVED, words.IdentityAsked): Transition(_identity_asked, (s.IDENTITY_ASKED,)),
         (s.IN_HAND, words.ClarificationAsked): Transition(_clarification_asked, (s.CLARIFYING,)),
         (s.CLARIFYING, words.Clarified): Transition(_clarified, (s.IN_HAND,)),
         (s.IN_HAND, words.Searched): Transition(_searched, (s.IN_HAND,)),
-        (s.GRANTED, words.Searched): Transition(_searched, (s.GRANTED,), guards.not_searched_again),
-        (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), guards.not_extended),
-        (s.RECEIVED, words.Extended): Transition(_extended, (s.RECEIVED,), guards.not_extended_yet),
+        (s.GRANTED, words.Searched): Transition(_searched, (s.GRANTED,), not_searched_again),
+        (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), not_extended),
+        (s.RECEIVED, words.Extended): Transition(_extended, (s.RECEIVED,), not_extended_yet),
         (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
         (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
-        (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), guards.no_pack),
-        (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
-        (s.GRANTED, words.Rectified): Transition(_rectified, (s.GRANTED,), guards.not_rectified),
-        (s.PARTLY_DONE, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
-        (s.PARTLY_DONE, words.PartTold): Transition(_part_told, (s.PARTLY_DONE,), guards.not_part_told),
-        (s.GRANTED, words.PartTold): Transition(_part_told, (s.GRANTED,), guards.not_part_told),
-        (s.GRANTED, words.Fulfilled): Transition(_fulfilled, (s.DONE,), guards.not_fulfilled),
+        (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), no_pack),
+        (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), not_erased),
+        (s.GRANTED, words.Rectified): Transition(_rectified, (s.GRANTED,), not_rectified),
+        (s.PARTLY_DONE, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), not_erased),
+        (s.PARTLY_DONE, words.PartTold): Transition(_part_told, (s.PARTLY_DONE,), not_part_told),
+        (s.GRANTED, words.PartTold): Transition(_part_told, (s.GRANTED,), not_part_told),
+        (s.GRANTED, words.Fulfilled): Transition(_fulfilled, (s.DONE,), not_fulfilled),
     }
     for state in (s.GRANTED, s.PARTLY_DONE, s.DONE):
-        table[state, words.RecipientTold] = Transition(_recipient_told, (state,), guards.no_recipient)
+        table[state, words.RecipientTold] = Transition(_recipient_told, (state,), no_recipient)
     for state in (s.RECEIVED, s.IDENTITY_ASKED):
         table[state, words.IdentityProven] = Transition(_identity_proven, (s.IN_HAND,))
     for state in (s.RECEIVED, s.IN_HAND):
-        table[state, words.Granted] = Transition(_granted, (s.GRANTED,), guards.not_granted)
+        table[state, words.Granted] = Transition(_granted, (s.GRANTED,), not_granted)
     for state in (s.RECEIVED, s.IDENTITY_ASKED, s.IN_HAND, s.CLARIFYING):
-        table[state, words.Refused] = Transition(_refused, (s.REFUSED,), guards.not_refused)
+        table[state, words.Refused] = Transition(_refused, (s.REFUSED,), not_refused)
         table[state, words.Withdrawn] = Transition(_withdrawn, (s.CLOSED,))
-        table[state, words.Acknowledged] = Transition(_acknowledged, (state,), guards.not_acknowledged)
+        table[state, words.Acknowledged] = Transition(_acknowledged, (state,), not_acknowledged)
     for state in State:
-        table[state, words.LetterMade] = Transition(_letter_made, (state,), guards.no_letter)
+        table[state, words.LetterMade] = Transition(_letter_made, (state,), no_letter)
     return table
 
 

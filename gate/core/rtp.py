@@ -1,14 +1,30 @@
-"""RTP packets (RFC 3550 section 5.1) and the key presses in them (RFC 4733), as pure functions.
+"""RTP packets (RFC 3550 section 5.1) and the key presses in them (RFC 4733), as pure functions; the frames of a sealed
+recording, which hold them.
 
 ``parse`` is total: any bytes give a ``Packet`` or ``None``. RTCP that came to an RTP port is told from RTP by its
 second byte (RFC 5761 section 4).
+
+Inside the chunks of a sealed recording is a run of frames, each one a packet, a codec map or an event. Layout of a
+frame, big-endian: ``kind u8 | length u16 | offset u64 | body``. ``offset`` is microseconds from the start of the
+recording, ``length`` is that of the body:
+
+- kind 1, 2   an RTP packet of the caller, of the callee, byte for byte as it arrived
+- kind 3      the codec map in force from here on: JSON ``{side: {payload type: "name/rate"}}``
+- kind 4      an event: a JSON object whose ``event`` names it (``start``, ``announcement``, ``pause``, ``resume``,
+  ``end``)
+
+A frame never straddles two chunks, so that every whole chunk can be read without its neighbours. Both directions are
+total: what is not a frame, or cannot be one, raises ``FrameError`` and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HEADER_SIZE = 12
 _RTCP_TYPES = range(192, 224)
@@ -116,3 +132,143 @@ def _whole(text: str, default: int) -> int:
 def is_key_press(name: str) -> bool:
     """True for the ``name/rate`` of RFC 4733 events."""
     return codec(name).name == "TELEPHONE-EVENT"
+
+
+HEADER = struct.Struct(">BHQ")
+MAX_BODY = 0xFFFF
+MAX_OFFSET = 2**63 - 1
+"""Microseconds; far beyond any call."""
+
+PACKET_KIND: Mapping[str, int] = {"caller": 1, "callee": 2}
+_SIDE_OF = {kind: side for side, kind in PACKET_KIND.items()}
+_MAP = 3
+_EVENT = 4
+
+
+class FrameError(ValueError):
+    """The bytes are not frames, or the value has no frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFrame:
+    """An RTP packet as it arrived."""
+
+    side: str
+    offset: int
+    rtp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MapFrame:
+    """The codec map from here on."""
+
+    offset: int
+    payloads: type_payloads
+
+
+@dataclass(frozen=True, slots=True)
+class EventFrame:
+    """Something that happened in the recording; ``body`` is JSON, without the name."""
+
+    offset: int
+    event: str
+    body: Mapping[str, Any]
+
+
+Frame = PacketFrame | MapFrame | EventFrame
+
+
+def encode_packet(side: str, offset: int, rtp: bytes) -> bytes:
+    """The frame of one packet. Raises ``FrameError`` for another side, a negative offset or more than 65,535 bytes."""
+    kind = PACKET_KIND.get(side)
+    if kind is None:
+        raise FrameError(f"no such side: {side!r}")
+    return _frame(kind, offset, rtp)
+
+
+def encode_map(offset: int, payloads: type_payloads) -> bytes:
+    """The frame of a codec map. Raises ``FrameError`` where it is not side -> payload type -> text."""
+    value = {side: {str(number): name for number, name in names.items()} for side, names in payloads.items()}
+    _payloads(value)
+    return _frame(_MAP, offset, _json(value))
+
+
+def encode_event(offset: int, event: str, body: Mapping[str, Any] | None = None) -> bytes:
+    """The frame of an event. Raises ``FrameError`` where ``body`` is not JSON or is longer than 65,535 bytes."""
+    return _frame(_EVENT, offset, _json({**(body or {}), "event": event}))
+
+
+def encode(frame: Frame) -> bytes:
+    """The bytes of any frame. Raises ``FrameError``."""
+    if isinstance(frame, PacketFrame):
+        return encode_packet(frame.side, frame.offset, frame.rtp)
+    if isinstance(frame, MapFrame):
+        return encode_map(frame.offset, frame.payloads)
+    return encode_event(frame.offset, frame.event, frame.body)
+
+
+def decode(chunk: bytes) -> Iterator[Frame]:
+    """The frames of one chunk's payload, in the order of their arrival. Raises ``FrameError``."""
+    position, end = 0, len(chunk)
+    while position < end:
+        try:
+            kind, length, offset = HEADER.unpack_from(chunk, position)
+        except struct.error:
+            raise FrameError(f"a frame is cut short at byte {position}") from None
+        position += HEADER.size
+        body = chunk[position : position + length]
+        if len(body) != length:
+            raise FrameError(f"a frame of {length} bytes is cut short at byte {position}")
+        if offset > MAX_OFFSET:
+            raise FrameError(f"a frame lies {offset} µs from the start")
+        position += length
+        yield _decoded(kind, offset, body)
+
+
+def _decoded(kind: int, offset: int, body: bytes) -> Frame:
+    side = _SIDE_OF.get(kind)
+    if side is not None:
+        return PacketFrame(side, offset, body)
+    if kind not in (_MAP, _EVENT):
+        raise FrameError(f"unknown kind of frame: {kind}")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise FrameError("a frame is not JSON") from None
+    if not isinstance(value, dict):
+        raise FrameError("a frame is not a JSON object")
+    if kind == _MAP:
+        return MapFrame(offset, _payloads(value))
+    event = value.pop("event", None)
+    if not isinstance(event, str):
+        raise FrameError("an event has no name")
+    return EventFrame(offset, event, value)
+
+
+def _payloads(value: dict[str, Any]) -> type_payloads:
+    payloads: dict[str, dict[int, str]] = {}
+    for side, names in value.items():
+        if side not in SIDES or not isinstance(names, dict):
+            raise FrameError("a codec map is not side -> payload type -> name")
+        payloads[side] = {}
+        for key, name in names.items():
+            if not (key.isascii() and key.isdigit() and len(key) <= 3 and int(key) <= 127 and isinstance(name, str)):
+                raise FrameError(f"a codec map names no payload type: {key!r}")
+            payloads[side][int(key)] = name
+    return payloads
+
+
+def _frame(kind: int, offset: int, body: bytes) -> bytes:
+    if not 0 <= offset <= MAX_OFFSET:
+        raise FrameError(f"an offset of {offset} µs")
+    if len(body) > MAX_BODY:
+        raise FrameError(f"a body of {len(body)} bytes; at most {MAX_BODY} fit")
+    return HEADER.pack(kind, len(body), offset) + body
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FrameError(f"not JSON: {error}") from None

@@ -1,13 +1,18 @@
-"""The words of screening as values: what is asked, what is known of a number, and what is answered.
+"""The words of screening as values, and what each reason code says to a salesperson, in one sentence: what is so, and
+what to do.
 
-Everything here is frozen and knows no rule; the rules are in ``gate.core.screening``, which offers these names too.
+What is asked, what is known of a number, and what is answered: everything here is frozen and knows no rule; the rules
+are in ``gate.core.screening``, which offers these names too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
 
 class Purpose(StrEnum):
@@ -224,3 +229,133 @@ class Decision:
         """A service call to a number that is on a register, or that has objected to marketing."""
         against = self.objection_id is not None or any(view.listed for view in self.registers)
         return against and self.reason is Reason.SERVICE_CALL
+
+
+_SENTENCES: Final = {
+    Reason.LISTED_TPS: "This number is on the Telephone Preference Service and we hold no consent: do not call it.",
+    Reason.LISTED_CTPS: "This number is on the Corporate Telephone Preference Service and we hold no consent: "
+    "do not call it.",
+    Reason.OBJECTED: "They have asked us not to call: do not call this number.",
+    Reason.CONSENT_WITHDRAWN: "They have taken back their consent to our calls: do not call this number.",
+    Reason.REQUEST_PENDING: "They have asked us to erase their data or to stop calling, or have complained, and it "
+    "is being seen to: do not call this number.",
+    Reason.RESTRICTED: "The use of this person's data is restricted: do not call this number for marketing.",
+    Reason.CONSENT_EXPIRED: "Their consent to our calls is too old to rely on: ask for a new one before calling.",
+    Reason.PENSIONS_NOT_AUTHORISED: "Only an authorised firm may call about pensions, and our authorisation is not "
+    "set: do not call about pensions.",
+    Reason.TOPIC_NEEDS_CONSENT: "Calls about claims or pensions need this person's consent first, and we hold none.",
+    Reason.REGISTER_MISSING: "A register that every call is checked against is missing: "
+    "no marketing calls until it is imported.",
+    Reason.REGISTER_STALE: "A register is too old to rely on: no marketing calls until a new one is imported.",
+    Reason.REGISTER_DAMAGED: "A register cannot be read: no marketing calls until it is imported anew.",
+    Reason.OUTSIDE_COVERAGE: "Our register licence does not cover this number's area, "
+    "so we cannot know whether it is listed: do not call it.",
+    Reason.OUTSIDE_HOURS: "It is outside our calling hours: call later.",
+    Reason.DESTINATION_NOT_ALLOWED: "Calls to this kind of number are not allowed.",
+    Reason.TEST_CALL: "This number is refused always, to test that the phone system gives up then: no other trunk may "
+    "ring.",
+    Reason.IDENTITY_WITHHELD: "This call would hide our number, and calls must show it: ask for a number to be set.",
+    Reason.CLI_NOT_OWNED: "The number this call would show is not one of ours that may be shown: "
+    "ask for the right one to be set.",
+    Reason.NUMBER_INVALID: "This is not a telephone number that can be dialled: check it and dial again.",
+    Reason.REDIAL_TOO_SOON: "They lately answered a call of ours and found nobody there: call later.",
+    Reason.BUSY_WITH_CALL: "A call of ours to this number is up or rings: wait until it is over.",
+    Reason.TOO_MANY_ATTEMPTS: "This number was tried as often as may be: call later.",
+    Reason.RECORDER_UNAVAILABLE: "Calls cannot be recorded at the moment, so none are made: try again in a minute.",
+    Reason.ANNOUNCEMENT_UNAVAILABLE: "The announcement cannot be played on this call, so it is not made: "
+    "ask for it to be prepared for this phone's codecs.",
+    Reason.MEDIA_UNAVAILABLE: "This phone's audio is encrypted where it cannot be carried, or in clear where it must "
+    "not be: ask for its SRTP to be set right.",
+    Reason.EVIDENCE_UNAVAILABLE: "The record of calls cannot be written at the moment, so none are made: "
+    "tell whoever runs the gate.",
+    Reason.EVIDENCE_ROLLED_BACK: "The record of calls is older than what was signed, so objections may be missing "
+    "from it: no marketing calls until somebody has seen to it.",
+    Reason.EVIDENCE_UNSIGNED: "The record of calls could not be signed for an hour: "
+    "tell whoever runs the gate, and make no marketing calls until it can be.",
+    Reason.CLOCK_BEHIND: "The gate's clock is behind its record of calls, so the registers look younger than they are: "
+    "no marketing calls until it is set right.",
+    Reason.MEMORY_UNAVAILABLE: "The second place that remembers objections cannot be used: "
+    "no marketing calls until somebody has seen to it.",
+    Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",
+    Reason.TOO_MANY_CALLS_A_MINUTE: "More calls were dialled from here in the last minute than may be: "
+    "wait a minute, or ask for more to be allowed.",
+    Reason.TOO_MANY_CALLS_AT_ONCE: "As many calls as may be are up from here already: "
+    "end one, or ask for more to be allowed.",
+    Reason.TOO_MANY_SECONDS_A_DAY: "As much as may be was talked from here today: "
+    "call tomorrow, or ask for more to be allowed.",
+    Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
+    Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
+    Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
+    Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from this phone: dial the number alone, "
+    "or ask for it to be allowed.",
+    Reason.NOT_ASKED: "This call was made without asking the gate: tell whoever runs the phone system.",
+    Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
+    Reason.NOT_LISTED: "This number is on neither register and nobody has objected: you may call.",
+    Reason.CONSENTED: "They have agreed to our calls: you may call.",
+    Reason.SERVICE_CALL: "Allowed as a service call, which must hold no marketing.",
+    Reason.EMERGENCY_CALL: "An emergency call: it goes out at once, unscreened and unrecorded.",
+    Reason.CALL_IN: "Somebody has called us: nothing is screened, and the caller is told that the call is recorded.",
+}
+
+
+def sentence(reason: Reason) -> str:
+    """The sentence of a reason code where nothing more special is known."""
+    return _SENTENCES[reason]
+
+
+_PHRASES: Final[Mapping[str, str]] = {
+    Reason.LISTED_TPS: "on the TPS",
+    Reason.LISTED_CTPS: "on the CTPS",
+    Reason.OBJECTED: "they asked us not to call",
+    Reason.REQUEST_PENDING: "a request of theirs is open",
+    Reason.RESTRICTED: "use of their data is restricted",
+    Reason.CONSENT_EXPIRED: "their consent is too old",
+    Reason.PENSIONS_NOT_AUTHORISED: "not authorised for pensions",
+    Reason.TOPIC_NEEDS_CONSENT: "needs their consent",
+    Reason.REGISTER_MISSING: "a register is missing",
+    Reason.REGISTER_STALE: "a register is too old",
+    Reason.REGISTER_DAMAGED: "a register is damaged",
+    Reason.OUTSIDE_COVERAGE: "outside our register licence",
+    Reason.OUTSIDE_HOURS: "outside calling hours",
+    Reason.IDENTITY_WITHHELD: "our number would be hidden",
+    Reason.CLI_NOT_OWNED: "the number shown is not ours",
+    Reason.NUMBER_INVALID: "not a telephone number",
+    Reason.REDIAL_TOO_SOON: "called too lately",
+    Reason.BUSY_WITH_CALL: "a call of ours to it is up",
+    Reason.TOO_MANY_ATTEMPTS: "tried too often",
+    Reason.TOO_MANY_CALLS: "all lines are busy",
+    Reason.NOT_AUTHENTICATED: "this phone is not known",
+    Reason.CLAIM_REFUSED: "its purpose is not accepted",
+    Reason.INTERNAL_ERROR: "a fault in the gate",
+}
+"""Where the code itself, with spaces, says less."""
+_PHRASE_LENGTH: Final = 60
+
+
+@lru_cache(maxsize=256)
+def phrase(reason: str) -> str:
+    """A reason code in the phrase of a SIP answer, which phones and logs of phone systems show (RFC 3261 7.2 leaves its
+    words free): ``Declined: on the TPS``. ASCII letters and spaces, bounded, never a number."""
+    words = _PHRASES.get(reason) or reason.replace("_", " ")
+    plain = "".join(sign for sign in words if sign.isascii() and (sign.isalpha() or sign == " ")).strip()
+    return f"Declined: {plain}"[:_PHRASE_LENGTH] if plain else "Declined"
+
+
+def day_text(day: date) -> str:
+    """A day of the year as people say it: ``3 March``."""
+    return f"{day.day} {_MONTHS[day.month]}"
+
+
+def date_text(day: date) -> str:
+    """A date as people say it: ``3 March 2026``."""
+    return f"{day_text(day)} {day.year}"
+
+
+_MONTHS: Final = (
+    *("", "January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+"""Spelled here, not by ``strftime``: a decision must read the same under every locale."""
+
+REGISTER_TITLES: Final = {"tps": "Telephone Preference Service", "ctps": "Corporate Telephone Preference Service"}
+"""The registers of PECR reg 26 by their short names."""

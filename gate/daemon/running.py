@@ -35,10 +35,10 @@ from gate.config import Config, read_secret, reminders, undecided
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.allowances import DAYS_BEFORE, Before, Used, jumps
+from gate.core.days import london_day, midnight
 from gate.core.facts import Body
 from gate.core.facts.gate import GateStarted, GateStopped, ManyLookups, NotPermitted
 from gate.core.hours import public_holidays
-from gate.core.showing import london_day, midnight
 from gate.daemon.at_line import AtLine, LateMedia, NoCallsYet, RecorderNews
 from gate.daemon.chores import (
     CheckpointPost,

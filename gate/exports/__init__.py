@@ -20,7 +20,6 @@
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message
 - ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS
-- ``spoken``  days, times and numbers as they are written for people
 
 The audio here is in clear: whoever exports has the key and says where it goes.
 """

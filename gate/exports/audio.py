@@ -24,8 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 import soundfile
 
-from gate.core.frames import EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
-from gate.core.rtp import SIDES, STATIC_PAYLOADS
+from gate.core.rtp import SIDES, STATIC_PAYLOADS, EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
 from gate.durable import whole_file
 from gate.exports.rtp_timeline import RtpTimeline, TimelineReport, Track, resample, sample_rate
 from gate.exports.wav import MAX_FRAMES, ExportError, Samples, WavWriter

@@ -29,8 +29,8 @@ import msgspec
 
 from gate.converting import decode
 from gate.core.evidence import canonical
-from gate.core.showing import many as many
 from gate.errors import GateError
+from gate.showing import many as many
 
 VERSION: Final = 2
 

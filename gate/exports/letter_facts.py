@@ -14,7 +14,7 @@ from gate.core.letter_words import LetterFacts, LetterFirm
 from gate.core.request_words import Asks, Ground, LetterKind
 from gate.core.retention import HoldGround
 from gate.exports.letter_blocks import one_line, plain_lines, quoted
-from gate.exports.spoken import spoken_day
+from gate.showing import spoken_day
 
 _MATTERS: Final[dict[Asks, tuple[str, str, str]]] = {
     Asks.ACCESS: ("request", "for a copy of {} personal data", "Article 15 of the UK GDPR"),

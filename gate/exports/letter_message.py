@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.exports.letter_blocks import one_line
 
 DRAFT = "X-Unsent"

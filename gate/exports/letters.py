@@ -26,7 +26,7 @@ from gate.exports import letter_blocks
 from gate.exports.letter_copies import SHIPPED
 from gate.exports.letter_facts import context, email_of
 from gate.exports.letter_message import message
-from gate.exports.spoken import spoken_number
+from gate.showing import spoken_number
 
 LAYOUTS: Final = ("layout.txt", "layout.html")
 LONGEST: Final = 200_000

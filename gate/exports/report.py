@@ -18,14 +18,14 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gate.core.days import LONDON
 from gate.core.facts.audit import BundleSigned
 from gate.core.facts.keys import KeysGivenOut
 from gate.core.facts.lists import ListExported
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import LetterSent, PackMade
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import LONDON
-from gate.core.wording import date_text
+from gate.core.terms import date_text
 from gate.exports.page import FOLDER, policy_hash, source
 
 WIDTH: Final = 720

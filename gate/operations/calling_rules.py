@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from gate.config import Config
 from gate.config.schema import ATTEMPTS
+from gate.core.days import LONDON
 from gate.core.hours import Hours
 from gate.core.rules import AttemptLimits, Rules
-from gate.core.showing import LONDON
 from gate.errors import ConfigError
 
 

@@ -16,9 +16,9 @@ from gate.calls.screener import Screener
 from gate.calls.trust import Trust
 from gate.clock import Clock, SystemClock
 from gate.config import Config
+from gate.core.days import LONDON
 from gate.core.facts import Body
 from gate.core.retention import Terms
-from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog

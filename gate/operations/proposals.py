@@ -27,7 +27,6 @@ import msgspec
 from gate.converting import convert
 from gate.core.evidence import canonical, stamp
 from gate.core.facts import keys as facts
-from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import nobody_confirms
 from gate.operations.operation import (
@@ -44,6 +43,7 @@ from gate.operations.operation import (
     about,
     operation,
 )
+from gate.showing import local
 from gate.store.queries import Source
 from gate.store.transaction import StoreTransaction
 

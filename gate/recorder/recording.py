@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from gate.core import frames
+from gate.core import rtp
 from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, parse, type_payloads
 from gate.errors import RecorderError
 from gate.recorder.keys import ASSUMED_KEYS, KeyListener, key_types
@@ -34,7 +34,7 @@ MOST_ROUNDS = 64
 """Rounds of draining a tap at one go; more than a receive buffer holds, and an end where a flood never stops."""
 
 _FOREVER = 1 << 63
-_HEADER = frames.HEADER
+_HEADER = rtp.HEADER
 _RTP_BITS = 0xC0
 _EMPTY = b""
 
@@ -45,7 +45,7 @@ class DirectionState:
     def __init__(self, name: str, tap: Tap) -> None:
         self.name = name
         self.tap = tap
-        self.kind = frames.PACKET_KIND[name]
+        self.kind = rtp.PACKET_KIND[name]
         self.key_types: frozenset[int] = frozenset({ASSUMED_KEYS})
         self.tables: dict[int, bytes] = {}
         self.keys = KeyListener()
@@ -242,11 +242,11 @@ class LiveRecording:
         if self.seal is None:
             raise RecorderError(f"the call of {self.path.name} is only listened to")
         self.file = self.seal.create(self.path)
-        self._put(0, frames.encode_event(0, "start", {"at": day_time}))
-        self._put(0, frames.encode_map(0, payloads))
+        self._put(0, rtp.encode_event(0, "start", {"at": day_time}))
+        self._put(0, rtp.encode_map(0, payloads))
         for event in events:
             name = event.get("event")
-            self._put(0, frames.encode_event(0, name if isinstance(name, str) else "announcement", event))
+            self._put(0, rtp.encode_event(0, name if isinstance(name, str) else "announcement", event))
         self.keeping = not self.paused
         if self.paused:
             self._mark_pause(since)
@@ -256,7 +256,7 @@ class LiveRecording:
         self._map(payloads)
         if self.live:
             offset = self.offset(at)
-            self._put(offset, frames.encode_map(offset, payloads))
+            self._put(offset, rtp.encode_map(offset, payloads))
 
     def pause(self, at: Instant, asked: int) -> None:
         """Keep nothing that came after ``asked`` (monotonic nanoseconds); a second pause changes nothing."""
@@ -280,7 +280,7 @@ class LiveRecording:
         if self.live:
             offset = self.offset(at)
             self.gaps.append((self._paused_at, offset / 1e6))
-            self._put(offset, frames.encode_event(offset, "resume"))
+            self._put(offset, rtp.encode_event(offset, "resume"))
             self.keeping = True
 
     def end(self, at: Instant, cause: str = "") -> Mapping[str, Any]:
@@ -292,7 +292,7 @@ class LiveRecording:
         self.keeping = False
         offset = self.offset(at)
         if self.live:
-            self._put(offset, frames.encode_event(offset, "end", {"interrupted": bool(cause), "cause": cause}))
+            self._put(offset, rtp.encode_event(offset, "end", {"interrupted": bool(cause), "cause": cause}))
             self.seal_chunk()
         self.over = True
         return {
@@ -344,7 +344,7 @@ class LiveRecording:
     def _mark_pause(self, at: Instant) -> None:
         offset = self.offset(at)
         self._paused_at = offset / 1e6
-        self._put(offset, frames.encode_event(offset, "pause"))
+        self._put(offset, rtp.encode_event(offset, "pause"))
         self.seal_chunk()
 
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from gate.core.days import LONDON
 from gate.core.numbers import DRAMA_THOUSANDS
-from gate.core.showing import LONDON
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile

@@ -18,7 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Final
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.errors import RegisterError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
 

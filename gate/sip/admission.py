@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gate.config import Account, Pbx
-from gate.core.dial_plan import in_full
-from gate.core.presenting import forwarded, presented
+from gate.core.dial_plan import forwarded, in_full, presented
 from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp

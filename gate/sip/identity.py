@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gate.core.showing import shown_name
-from gate.core.spelling import asks_for_help
+from gate.core.numbers import asks_for_help
+from gate.showing import shown_name
 from gate.sip.header_fields import host_of, split_list, uri_of, user_of
 from gate.sip.message import SipMessage
 from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
-from gate.core.wording import phrase
+from gate.core.terms import phrase
 from gate.sip.message import Address, SipMessage, TransactionKey, answer
 from gate.sip.overload import RETRY_SECONDS
 

@@ -11,8 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gate.clock import SystemClock
 from gate.config import Config, Trunk
-from gate.core.showing import LONDON
-from gate.core.wording import phrase
+from gate.core.days import LONDON
+from gate.core.terms import phrase
 from gate.sip.failure_mapping import UNAVAILABLE, as_it_is, for_caller
 from gate.sip.message import Address
 from gate.sip.peers import networks

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from gate.core.facts.derived import ACTS, record
+from gate.core.facts.fact import Subject
 from gate.core.facts.lists import ConsentWithdrawn, Objection
-from gate.core.facts.marks import Subject
 from gate.core.facts.requests import Carried, Carrying
 from gate.core.facts.retention import Hold
 from gate.errors import StoreError

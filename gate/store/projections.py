@@ -14,8 +14,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 from gate.core.facts.derived import OF_CALL
-from gate.core.facts.fact import CATALOGUE, Body, marked
-from gate.core.facts.marks import Column, Computed, From, Sort, Source, Subject, TimeOr
+from gate.core.facts.fact import CATALOGUE, Body, Column, Computed, From, Sort, Source, Subject, TimeOr, marked
 from gate.store.fold import Derive, LogEntry, Table
 from gate.store.values import flag, number, real, text, when
 

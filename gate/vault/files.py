@@ -18,10 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from gate.durable import sync_folder, whole_file
+from gate.durable import parts_of, read_regular, sync_folder, whole_file
 from gate.errors import UsageError, VaultError
 from gate.vault.errors import DiskFull
-from gate.within import parts_of, read_regular
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -21,7 +21,7 @@ from typing import Any
 from gate import g711
 from gate.audit.checkpoints import Checkpointer
 from gate.core.evidence import stamp
-from gate.core.frames import encode_event, encode_map, encode_packet
+from gate.core.rtp import encode_event, encode_map, encode_packet
 from gate.exports.audio import export_wav
 from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents

@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gate.core.numbers import parse
-from gate.core.record import decision_fact
-from gate.core.screening import decide
+from gate.core.screening import decide, decision_fact
 from gate.core.terms import Consent, Decision, RegisterView
 from tests.support.screening import ATTEMPT, CTPS, NOON, RULES, TPS
 

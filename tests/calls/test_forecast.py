@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
 from tests.calls.test_contacts import ACTOR, crm, load_list

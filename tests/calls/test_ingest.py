@@ -14,7 +14,7 @@ import pytest
 
 from gate.client.packs import contents_of
 from gate.config import load
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError

@@ -14,9 +14,9 @@ import pytest
 from gate.calls.recording_sessions import ANSWER_SECONDS, RecordingSessions
 from gate.calls.screener import Screener
 from gate.config import Config, Firm, Siprec, Trunk
+from gate.core.days import LONDON
 from gate.core.hours import Hours
 from gate.core.rules import Rules
-from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import StoreError
 from gate.ports import RecordingClosed

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from gate.core.showing import midnight
+from gate.core.days import midnight
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.operations.reports.month_sums import day_of_hour, registers_of, span_of

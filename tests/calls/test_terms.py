@@ -12,8 +12,7 @@ import msgspec
 import pytest
 
 from gate.core.facts.derived import ALONE
-from gate.core.facts.fact import CATALOGUE, Body, fact
-from gate.core.facts.marks import Person, Subject, Term
+from gate.core.facts.fact import CATALOGUE, Body, Person, Subject, Term, fact
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder

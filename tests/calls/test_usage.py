@@ -12,7 +12,7 @@ from gate.calls.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
 from gate.calls.usage import Usage
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, jumps
-from gate.core.showing import london_day, midnight
+from gate.core.days import london_day, midnight
 from gate.core.terms import Purpose, Reason
 from gate.daemon.opening import open_folder
 from gate.daemon.running import used_today

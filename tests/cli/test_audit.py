@@ -19,7 +19,7 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import carry_out
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.daemon.opening import open_folder
 from gate.operations.audit import bundle_contents
 from gate.operations.data_folder import DataFolder

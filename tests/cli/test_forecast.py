@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from tests.support.commands import dialgate
 from tests.support.example import make_example
 

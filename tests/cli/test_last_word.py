@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from tests.support.commands import dialgate
 from tests.support.example import make_example
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gate.client.own_list_files import BATCH, export_list, read_list, send_list
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.errors import UsageError
 from gate.operations.lists.entries import BatchKept, ObjectionEntry
 from gate.operations.lists.objections import ObjectionExport, ObjectionImport, ObjectionRow

@@ -18,7 +18,7 @@ from gate.cli.audit_bundles import Until
 from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
 from gate.cli.request import Clock
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
 from tests.support.waiting import PATIENCE

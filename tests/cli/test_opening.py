@@ -15,7 +15,7 @@ from gate.client.listening import Listening
 from gate.client.opening import KeyOpener
 from gate.client.recordings import pressed
 from gate.config import load
-from gate.core.frames import encode_map, encode_packet
+from gate.core.rtp import encode_map, encode_packet
 from gate.errors import StoppedError, UsageError
 from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gate.cli.terminal import table
-from gate.core.showing import brief
+from gate.showing import brief
 from tests.support.commands import PROGRAM, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.disks import Ballast, small_disk

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example
 from tests.support.gatehouse import Gatehouse

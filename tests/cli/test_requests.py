@@ -17,12 +17,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 from gate.config.write import amend
+from gate.core.days import LONDON
 from gate.core.deadlines import Clock
 from gate.core.receipts import new_code, shown
-from gate.core.showing import LONDON
 from gate.exports.pack import checked
-from gate.exports.spoken import spoken_day
 from gate.ports import Fact
+from gate.showing import spoken_day
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.gatehouse import free_port

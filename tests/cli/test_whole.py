@@ -17,7 +17,7 @@ import pytest
 from gate import g711
 from gate.cli import setup
 from gate.config import load
-from gate.core.frames import encode_event, encode_map, encode_packet
+from gate.core.rtp import encode_event, encode_map, encode_packet
 from gate.daemon.opening import open_folder
 from gate.ports import Fact
 from gate.vault.sealer import sealer

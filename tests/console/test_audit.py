@@ -18,10 +18,10 @@ from console.feed import Session
 from console.modes import audit_bundle
 from console.words import it_is
 from gate.control.client import ControlClient
-from gate.core.grouping import grouped
 from gate.errors import StoppedError, UsageError
 from gate.operations.audit import log_verification
 from gate.operations.catalogue import OPERATIONS
+from gate.showing import grouped
 from gate.types import Progress
 from gate.vault.publickey import parse_recipient
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until

@@ -21,7 +21,7 @@ from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
 from gate import manual
 from gate.core.call_words import PauseAsked
-from gate.core.grouping import grouped
+from gate.showing import grouped
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, undone, until
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE

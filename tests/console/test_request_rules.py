@@ -14,11 +14,11 @@ from console.modes.request_rules import ACTS, offers
 from console.modes.request_shown import clock_of, in_part, left, told
 from console.words import it_is
 from gate.core import request_words as events
+from gate.core.days import LONDON
 from gate.core.deadlines import Clock
 from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Event, Ground, Request, State
 from gate.core.requests import forbidden, handle, opened, possible
-from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.requests.listing import Shown
 from gate.operations.requests.standing import standing_of

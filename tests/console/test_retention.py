@@ -18,7 +18,6 @@ from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
 from console.widgets.choice import Choice
 from gate.core.evidence import canonical, stamp
-from gate.core.grouping import grouped
 from gate.core.request_words import Asks
 from gate.core.retention import HoldGround
 from gate.errors import RefusedError
@@ -29,6 +28,7 @@ from gate.operations.requests.opening import Open
 from gate.operations.retention.holds import HoldAdd
 from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact
+from gate.showing import grouped
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, undone, until

@@ -12,7 +12,7 @@ from console.modes import revealing
 from console.modes.calls import CallDetail
 from console.modes.row import RowDetail
 from gate.control.client import ControlClient
-from gate.core.grouping import grouped
+from gate.showing import grouped
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import Served
 

@@ -6,8 +6,7 @@ from datetime import date, datetime, time
 
 import pytest
 
-from gate.core.days import day_of, moment_of, time_of_day
-from gate.core.showing import LONDON
+from gate.core.days import LONDON, day_of, moment_of, time_of_day
 
 TODAY = date(2026, 11, 29)
 """A Sunday."""

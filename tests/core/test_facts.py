@@ -11,8 +11,7 @@ import pytest
 
 from gate.core.evidence import canonical, commitment, leaf_bytes
 from gate.core.facts import CATALOGUE, Body, derived, read
-from gate.core.facts.fact import fact, marked
-from gate.core.facts.marks import COLUMN, OWN, Id, Maybe, Rests, Sort, Subject, Term, Words
+from gate.core.facts.fact import COLUMN, OWN, Id, Maybe, Rests, Sort, Subject, Term, Words, fact, marked
 from tests import kinds
 
 DATA = Path(__file__).parents[1] / "data"

@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 import pytest
 
+from gate.core.days import LONDON
 from gate.core.finding import Sought, sought, terms
-from gate.core.showing import LONDON
 
 TODAY = date(2026, 11, 29)
 

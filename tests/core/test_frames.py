@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.frames import (
+from gate.core.rtp import (
     HEADER,
     MAX_BODY,
     MAX_OFFSET,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import phonenumbers
 import pytest
 
-from gate.core.grouping import grouped, grouped_in
 from gate.core.numbers import mask
+from gate.showing import grouped, grouped_in
 
 WRITTEN = [
     ("+441134960000", "0113 496 0000"),

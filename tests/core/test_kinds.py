@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gate.core.kinds import BLOCKABLE, Cost, cost, named
 from gate.core.numbers import NumberRefused, parse
+from gate.core.rules import BLOCKABLE, Cost, cost, named
 from gate.core.terms import Consent, Purpose, Reason
 from tests.support.screening import NOON, allowed, blocked, number_of, screen
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.masking import masked
+from gate.showing import masked
 from tests.support.examples import examples
 
 

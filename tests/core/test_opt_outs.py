@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.core.opt_outs import opt_out_columns, opts_out
+from gate.core.cells import opt_out_columns, opts_out
 
 
 @pytest.mark.parametrize(

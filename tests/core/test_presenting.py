@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.dial_plan import presented
 from gate.core.numbers import NumberRefused, parse
-from gate.core.presenting import presented
 from gate.core.terms import Reason
 from tests.support.examples import examples
 from tests.support.screening import screen

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gate.core.record import decision_fact, refusal
-from gate.core.terms import ALLOWING, Reason, RegisterView
-from gate.core.wording import sentence
+from gate.core.screening import decision_fact, refusal
+from gate.core.terms import ALLOWING, Reason, RegisterView, sentence
 from tests.support.screening import ATTEMPT, CTPS, OWN, TPS, screen
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.core.numbers import NumberRefused
-from gate.core.repairs import repair
+from gate.core.numbers import NumberRefused, repair
 from tests.support.screening import number_of
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.request_guards import misdated
 from gate.core.request_steps import FIELDS, Act, FieldKind
 from gate.core.request_words import (
     AT_ONCE,
@@ -49,6 +48,7 @@ from gate.core.requests import (
     UnexpectedEvent,
     forbidden,
     handle,
+    misdated,
     opened,
     possible,
     replayed,

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from gate.core.hours import Hours
-from gate.core.own_lists import last_consent, live_consents
-from gate.core.record import decision_fact
 from gate.core.rules import AttemptLimits, Rules, days_left
+from gate.core.screening import decision_fact, last_consent, live_consents
 from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic, Tried
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 

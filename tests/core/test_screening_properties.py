@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from gate.core.hours import Hours
 from gate.core.numbers import Number, is_emergency_or_short, parse, presentable
-from gate.core.own_lists import covering, expired, last_consent, live_consents
-from gate.core.record import decision_fact
-from gate.core.screening import decide
+from gate.core.screening import covering, decide, decision_fact, expired, last_consent, live_consents
 from gate.core.terms import ALLOWING, Attempt, Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic
 from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, number_of

@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from gate.core.showing import LONDON
-from gate.core.spans import length_of, span
+from gate.core.days import LONDON, length_of, span
 
 DAY = date(2026, 3, 29)
 """Clocks go forward at one in the morning."""

@@ -6,8 +6,7 @@ from datetime import date
 
 import pytest
 
-from gate.core.terms import Reason
-from gate.core.wording import date_text, day_text, sentence
+from gate.core.terms import Reason, date_text, day_text, sentence
 
 
 @pytest.mark.parametrize("reason", list(Reason))

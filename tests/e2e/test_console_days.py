@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gate.config.write import amend
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, MANAGER
 from gate.vault.keyfile import generate, save_private
 from tests.support.accounts import NEEDS_ROOT, accounts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.outcomes import outcome
+from gate.core.pack_words import outcome
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee, Phone
 

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.core.frames import EventFrame, Frame, MapFrame, PacketFrame, encode
-from gate.core.rtp import SIDES
+from gate.core.rtp import SIDES, EventFrame, Frame, MapFrame, PacketFrame, encode
 from gate.exports.audio import export_wav
 from gate.exports.wav import ExportError
 from tests.support.recorder_room import key, rtp

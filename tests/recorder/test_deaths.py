@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.core.frames import decode
+from gate.core.rtp import decode
 from gate.errors import RecorderError
 from gate.recorder import unreported_closings
 from gate.recorder.client import RecorderClient

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.frames import EventFrame, MapFrame
+from gate.core.rtp import EventFrame, MapFrame
 from gate.errors import RecorderError
 from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, key, packets, rtp, tone
 from tests.support.waiting import PATIENCE, until
@@ -102,7 +102,7 @@ def test_no_file_without_a_start(room: Room) -> None:
 
 
 def test_a_chunk_holds_less_than_a_second(room: Room) -> None:
-    from gate.core.frames import decode
+    from gate.core.rtp import decode
 
     opened = room.open("a")
     phone = Phone(opened.caller_port)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gate.clock import SystemClock
-from gate.core.frames import decode
+from gate.core.rtp import decode
 from gate.ports import RecordingClosed
 from gate.recorder import messages as m
 from gate.recorder import server, unreported_closings

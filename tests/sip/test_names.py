@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gate.core.showing import LONGEST_NAME
+from gate.showing import LONGEST_NAME
 from gate.sip.identity import quotable
 from gate.sip.sippy_adapter import patches
 from tests.support.sip_call import Call

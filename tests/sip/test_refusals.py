@@ -7,8 +7,7 @@ import re
 import pytest
 
 from gate.config import Account
-from gate.core.terms import ALLOWING, Reason
-from gate.core.wording import phrase
+from gate.core.terms import ALLOWING, Reason, phrase
 from tests.support.pbx import SYSTEMS, Pbx
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge

@@ -17,7 +17,7 @@ import msgspec
 
 from gate import g711
 from gate.config import load
-from gate.core.frames import encode_event, encode_map, encode_packet
+from gate.core.rtp import encode_event, encode_map, encode_packet
 from gate.daemon.opening import open_folder
 from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_bytes, seal_text
 from gate.operations.data_folder import DataFolder

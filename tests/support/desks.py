@@ -10,12 +10,12 @@ from typing import Any
 
 from msgspec import structs, to_builtins
 
-from gate.core.masking import masked
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.rows import CallRow
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request, operation_of
+from gate.showing import masked
 from tests.support.example_values import example
 from tests.support.waiting import PATIENCE
 

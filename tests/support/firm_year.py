@@ -22,7 +22,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.config import load
-from gate.core.showing import LONDON
+from gate.core.days import LONDON
 from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import save_private

@@ -14,12 +14,12 @@ from gate.control.messages import parsed
 from gate.control.work import fields_of
 from gate.core import numbers, rtp
 from gate.core.evidence import EvidenceError, parse_checkpoint
-from gate.core.masking import masked
 from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.catalogue import OPERATIONS
 from gate.registers.source import LineCounts, read_fast, read_plain
+from gate.showing import masked
 from gate.sip import header_fields, recording_metadata, recording_offer, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.clock import SystemClock
-from gate.core.frames import EventFrame, Frame, PacketFrame, decode
+from gate.core.rtp import EventFrame, Frame, PacketFrame, decode
 from gate.ports import RecordingClosed, RecordingOpened
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command

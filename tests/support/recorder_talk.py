@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gate.core.frames import Frame, encode, encode_event, encode_map, encode_packet
+from gate.core.rtp import Frame, encode, encode_event, encode_map, encode_packet
 from tests.support.recorder_room import rtp
 
 PCMU = {

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gate.core.frames import EventFrame, Frame, PacketFrame, decode
+from gate.core.rtp import EventFrame, Frame, PacketFrame, decode
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.reader import Keys, open_recording
 from tests.support.gatehouse import Gatehouse

@@ -8,7 +8,7 @@ from functools import cache
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from gate.core.spelling import is_decimal
+from gate.core.numbers import is_decimal
 
 DRAMA_PREFIXES = (
     *("2079460", "1632960", "7700900", "1914980", "2890180", "2920180"),

@@ -1,7 +1,7 @@
 """Every kind of fact, one Struct each: its fields are the body, its marks say what follows from it.
 
-- ``marks``      what a mark says: what stands in a field, which column it sets, how long what is personal is kept, …
-- ``fact``       a fact, and how a kind is declared
+- ``fact``       a fact, how a kind is declared, and its marks: what stands in a field, which column it sets, how long
+                 what is personal is kept, …
 - ``calls``, ``recordings``, ``lists``, ``contacts``, ``retention``, ``requests``, ``keys``, ``registers``, ``audit``,
   ``gate``       the kinds, by subject
 - ``derived``    what the marks say of all kinds together: which are about a call, are acts, go with a person, …

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, field
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time, Words
+from gate.core.facts.fact import Body, Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time, Words, fact
 
 
 @fact("log_signed", Subject.LOG)

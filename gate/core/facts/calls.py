@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import (
+from gate.core.facts.fact import (
     COLUMN,
+    Body,
     Code,
     Column,
     Computed,
@@ -24,6 +24,7 @@ from gate.core.facts.marks import (
     Term,
     Time,
     Trace,
+    fact,
 )
 
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import Code, Firm, Id, Maybe, Sort, Subject, Term, Time, Words
+from gate.core.facts.fact import Body, Code, Firm, Id, Maybe, Sort, Subject, Term, Time, Words, fact
 
 Editions = Annotated[list[dict[str, Any]], Sort.CODE]
 """The editions of the registers that something rested on."""

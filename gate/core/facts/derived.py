@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from gate.core.facts.fact import CATALOGUE, Body, sorts
+from gate.core.facts.fact import CATALOGUE, OWN, Body, From, Marks, Rests, Sort, Subject, Term, TimeOr, sorts
 from gate.core.facts.keys import RecipientTerms
-from gate.core.facts.marks import OWN, From, Marks, Rests, Sort, Subject, Term, TimeOr
 
 
 def _kinds(fits: Callable[[Marks], bool]) -> tuple[str, ...]:

@@ -1,15 +1,161 @@
-"""A fact, and how a kind of fact is declared."""
+"""A fact, how a kind of fact is declared, and its marks: what the catalogue knows of the kind and of its fields.
+
+A field that holds text has a ``Sort``: what stands in it, and so whether a person may be named there. A field with a
+``Column`` sets a column of a derived table. The kind itself says what it is about, how long what is personal in it is
+kept, whether something rests on its body, and whether it outlives a restore (``Marks``). Erasure, retention, the memory
+journal, projections, bundles and the record of processing are read from these marks; nothing else lists kinds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, Self, TypeVar, get_type_hints
+from enum import Enum
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import UnsetType
 
-from gate.core.facts.marks import Marks, Rests, Sort, Source, Subject, Term
+T = TypeVar("T")
+
+
+class Sort(Enum):
+    """What stands in a text."""
+
+    ID = "a random id, a digest, the id of a key, a leaf's place"
+    CODE = "a word of the gate's own or of its configuration, or its sentence"
+    TIME = "a day or a time"
+    FIRM = "the firm, its staff, its machines: an account, an address of the network, a path, one of its own numbers"
+    NUMBER = "a person's telephone number, in E.164"
+    TRACE = "what leads to a person: a number as it was dialled, the code of a receipt, a phone's own id of a call"
+    PERSON = "a person: a name, an address, what they agreed to"
+    WORDS = "what people wrote in their own words: anybody may be named"
+
+    @property
+    def personal(self) -> bool:
+        """A person is named there, or may be."""
+        return self in (Sort.NUMBER, Sort.TRACE, Sort.PERSON, Sort.WORDS)
+
+
+Id = Annotated[str, Sort.ID]
+Code = Annotated[str, Sort.CODE]
+Time = Annotated[str, Sort.TIME]
+Firm = Annotated[str, Sort.FIRM]
+Number = Annotated[str, Sort.NUMBER]
+Trace = Annotated[str, Sort.TRACE]
+Person = Annotated[str, Sort.PERSON]
+Words = Annotated[str, Sort.WORDS]
+Maybe: TypeAlias = T | UnsetType
+"""A field that a body may lack: it came later than its kind, or is written only where there is something to say. None
+is a value, and is written as ``null``."""
+
+
+class Column(NamedTuple):
+    """A field is kept in a column of the table of what its kind is about."""
+
+    name: str = ""
+    """Empty: the field's own."""
+    later: bool = False
+    """It came after the first receipts of erasures: an old one says nothing of it."""
+
+
+COLUMN: Final = Column()
+
+
+class From(Enum):
+    """What a column takes from the fact itself."""
+
+    AT = "the time of the fact"
+    ACTOR = "who"
+    LEAF = "the index of its leaf"
+    SUBJECT = "its subject"
+
+
+class TimeOr(NamedTuple):
+    """A time in the body; where it names none, the fact's own."""
+
+    field: str
+
+
+class Computed(NamedTuple):
+    """What follows from several fields of a body, which is empty where it was erased."""
+
+    of: Callable[[Mapping[str, Any]], Any]
+    later: bool = False
+    """As that of ``Column``."""
+
+
+Source = From | TimeOr | Computed | int | None
+"""Where a column's value comes from; a number or None: always that."""
+
+
+class Subject(Enum):
+    """What a kind of fact is about: the name of its table, where it has one."""
+
+    CALL = "calls"
+    RECORDING = "recordings"
+    RECEIPT = "receipts"
+    OBJECTION = "objections"
+    CONSENT = "consents"
+    HOLD = "holds"
+    REQUEST = "requests"
+    REGISTER = "register_imports"
+    ANY = "whatever has a number, a statement or a proposal"
+    RECIPIENT = "a recipient's key"
+    BUNDLE = "a bundle of evidence"
+    CONTACTS = "the contacts"
+    LOG = "the log"
+    GATE = "the gate"
+
+    @property
+    def record(self) -> str:
+        """``hold``, ``objection``, ``consent``, ``request``: a record that people look up; empty where it is none."""
+        return self.value[:-1] if self in _RECORDS else ""
+
+
+_RECORDS: Final = (Subject.HOLD, Subject.OBJECTION, Subject.CONSENT, Subject.REQUEST)
+OWN: Final = (Subject.REGISTER, Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
+"""The gate's own: no record of a person stands behind these."""
+
+
+class Term(Enum):
+    """How long what is personal in a kind is kept: its time limit, as the record of processing activities names it."""
+
+    RECORD = "as long as what it is about"
+    CALLS = "evidence of calls"
+    REQUESTS = "requests"
+    STAYS = "objections and consents"
+    """No term: a wish not to be called, an agreement, an account of who was given what."""
+
+
+class Rests(Enum):
+    """What somebody's number or name in a body means for it, where it is found there."""
+
+    NOTHING = "nothing rests on it: the body is emptied"
+    LOG = "something rests on it: the body stands, and the receipt of the erasure names it"
+    RECORD = "as LOG, but where it is of a call, a consent or an objection of theirs: then the body is emptied"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the catalogue says of a kind."""
+
+    about: Subject
+    term: Term | None = None
+    """None: nothing in it is personal."""
+    rests: Rests = Rests.NOTHING
+    outlives_restore: bool = False
+    """It is an act: the memory journal has it too."""
+    decides: bool = False
+    """It may change the verdict on a number."""
+    makes: bool = False
+    """It makes a row of the table; others change it."""
+    replaces: bool = False
+    """What it says takes the place of what was said before, in a table in which what is set stands otherwise."""
+    sets: Mapping[str, Source] = field(default_factory=dict)
+    """Columns besides those of the marked fields; one of another table as ``table.column``."""
+
 
 _AS_THEY_ARE: Final = (datetime, date)
 """Canonical JSON has its own way with these (``gate.core.evidence.canonical``)."""

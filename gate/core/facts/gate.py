@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, field
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import Code, Firm, Id, Maybe, Sort, Subject, Time
+from gate.core.facts.fact import Body, Code, Firm, Id, Maybe, Sort, Subject, Time, fact
 
 
 @fact("gate_started", Subject.GATE)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from msgspec import UNSET
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import (
+from gate.core.facts.fact import (
     COLUMN,
+    Body,
     Code,
     Column,
     From,
@@ -22,6 +22,7 @@ from gate.core.facts.marks import (
     Time,
     TimeOr,
     Words,
+    fact,
 )
 
 File = Annotated[dict[str, str | int | None], Sort.CODE]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from msgspec import UNSET, field
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import (
+from gate.core.facts.fact import (
     COLUMN,
+    Body,
     Code,
     Column,
     Firm,
@@ -22,6 +22,7 @@ from gate.core.facts.marks import (
     Time,
     TimeOr,
     Words,
+    fact,
 )
 
 

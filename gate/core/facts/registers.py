@@ -6,8 +6,22 @@ from typing import Annotated, Any
 
 from msgspec import UNSET
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import COLUMN, Code, Firm, From, Id, Maybe, Rests, Sort, Subject, Term, Time, Words
+from gate.core.facts.fact import (
+    COLUMN,
+    Body,
+    Code,
+    Firm,
+    From,
+    Id,
+    Maybe,
+    Rests,
+    Sort,
+    Subject,
+    Term,
+    Time,
+    Words,
+    fact,
+)
 
 
 @fact(

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, field
 
-from gate.core.facts.fact import Body, fact
-from gate.core.facts.marks import (
+from gate.core.facts.fact import (
     COLUMN,
+    Body,
     Code,
     Column,
     From,
@@ -21,6 +21,7 @@ from gate.core.facts.marks import (
     Term,
     Time,
     Words,
+    fact,
 )
 
 

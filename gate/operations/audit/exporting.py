@@ -23,12 +23,12 @@ from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
-from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.verifying import Checkpoints
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import Recipient, must_be_logged
 from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation
+from gate.showing import local
 from gate.store import kept
 from gate.store.paging import no_place
 from gate.store.queries import marks

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from gate.core.evidence import stamp
-from gate.core.showing import local
+from gate.showing import local
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

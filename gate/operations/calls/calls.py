@@ -12,7 +12,6 @@ from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
-from gate.core.showing import local
 from gate.errors import UsageError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.contacts.pages import find_contact
@@ -35,6 +34,7 @@ from gate.operations.operation import (
     sorted_by,
 )
 from gate.operations.parsing import number_of
+from gate.showing import local
 from gate.store import queries, search
 from gate.store.questions import IS_ATTEMPT
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.facts.calls import OneSided
-from gate.core.showing import local
+from gate.showing import local
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -13,6 +13,7 @@ import msgspec
 from gate.converting import convert
 from gate.core.facts.recordings import Exported
 from gate.core.retention import Kind
+from gate.durable import read_below
 from gate.errors import RefusedError, UsageError, VaultError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.erasure.recordings import hold_of
@@ -37,7 +38,6 @@ from gate.store import kept, queries, search
 from gate.store.recording_search import recordings_window
 from gate.vault.files import sealed_at
 from gate.vault.reader import scan
-from gate.within import read_below
 
 if TYPE_CHECKING:
     from pathlib import Path

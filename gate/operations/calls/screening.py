@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from gate.core.kinds import cost
 from gate.core.numbers import NumberRefused, parse
-from gate.core.record import decision_fact
+from gate.core.rules import cost
+from gate.core.screening import decision_fact
 from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger

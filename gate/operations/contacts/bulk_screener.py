@@ -21,11 +21,11 @@ import numpy.typing as npt
 from gate.calls.trust import STEP
 from gate.config import Config
 from gate.core import cells
+from gate.core.days import LONDON
 from gate.core.hours import Hours
 from gate.core.numbers import Number, NumberRefused
 from gate.core.rules import Rules
 from gate.core.screening import decide
-from gate.core.showing import LONDON
 from gate.core.terms import Attempt, Objection, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
 from gate.operations.audit.standing import newest_entry, standing
@@ -85,7 +85,7 @@ class BulkScreener:
         self, raws: Sequence[str], text_of: Callable[[str], str] = str, objecting: Sequence[int] = ()
     ) -> Answers:
         """The outcome of every text. ``text_of`` makes the text to be read of one that is not plain ASCII;
-        ``objecting``: rows whose file says that they want no calls (``gate.core.opt_outs``).
+        ``objecting``: rows whose file says that they want no calls (``gate.core.cells``).
 
         Raises ``RegisterError`` where a snapshot was damaged during the run.
         """

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from gate.core.cells import MARK, plain
-from gate.core.opt_outs import opt_out_columns, opts_out
-from gate.core.repairs import repair
+from gate.core.cells import MARK, opt_out_columns, opts_out, plain
+from gate.core.numbers import repair
 from gate.core.terms import Reason
 from gate.operations.contacts.bulk_screener import NO_NUMBER, BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader

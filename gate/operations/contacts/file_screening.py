@@ -12,8 +12,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from gate.converting import convert
-from gate.core.cells import MARK, is_formula
-from gate.core.opt_outs import opt_out_columns, opts_out
+from gate.core.cells import MARK, is_formula, opt_out_columns, opts_out
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener
@@ -41,7 +40,7 @@ class Report:
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     """By column: how many rows have which reason."""
     opted_out: int = 0
-    """Rows of which the file itself says that they want no calls (``gate.core.opt_outs``)."""
+    """Rows of which the file itself says that they want no calls (``gate.core.cells``)."""
     bad_rows: int = 0
     """Rows without a valid number (empty ones not counted), or with another number of fields than the header."""
     bad_lines: list[int] = field(default_factory=list)

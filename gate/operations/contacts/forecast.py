@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from gate.core.days import LONDON
 from gate.core.rules import days_left
-from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.bulk_screener import bulk_screener

@@ -14,9 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gate.core.kinds import named
-from gate.core.numbers import MAX_RAW, Kind, Number, NumberRefused, is_drama, parse
-from gate.core.spelling import is_decimal
+from gate.core.numbers import MAX_RAW, Kind, Number, NumberRefused, is_decimal, is_drama, parse
+from gate.core.rules import named
 from gate.core.terms import Reason
 
 Integers = npt.NDArray[np.int64]
@@ -25,7 +24,7 @@ _WIDTH: Final = 16
 """The longest spelling read here, ``00440`` and ten digits, has 15 characters."""
 _BLOCKS: Final = 10**7
 _SEPARATORS: Final = b" -.("
-"""Of ``gate.core.spelling``, without the closing bracket."""
+"""Of ``gate.core.numbers``, without the closing bracket."""
 
 
 class Sort(NamedTuple):

@@ -7,8 +7,8 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from gate.converting import convert
+from gate.core.days import LONDON
 from gate.core.facts.lists import ListExported
-from gate.core.showing import LONDON
 from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.calls.screening import Check, Checked, check

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import UNSET, UnsetType
 
 from gate.converting import convert
-from gate.core.showing import many
 from gate.operations.erasure.eraser import Eraser
 from gate.operations.operation import (
     KEEPERS,
@@ -21,6 +20,7 @@ from gate.operations.operation import (
     about,
     operation,
 )
+from gate.showing import many
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.core.days import LONDON
 from gate.core.facts.retention import TermsSwept
 from gate.core.retention import add_months
-from gate.core.showing import LONDON
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, keepers

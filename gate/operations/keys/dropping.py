@@ -19,7 +19,6 @@ import msgspec
 from gate.batched import batched
 from gate.core.facts import keys as facts
 from gate.core.retention import asked as sorted_by_holds
-from gate.core.showing import many
 from gate.log import Logger
 from gate.operations.erasure.recordings import hold_of, recording_of
 from gate.operations.keys.wraps import in_force
@@ -36,6 +35,7 @@ from gate.operations.operation import (
     plan_changed,
     plan_digest,
 )
+from gate.showing import many
 from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction

@@ -11,7 +11,7 @@ import msgspec
 from gate.converting import convert
 from gate.core.facts.lists import Consent, ListExported
 from gate.core.facts.lists import ConsentWithdrawn as Withdrawn
-from gate.core.own_lists import last_day
+from gate.core.screening import last_day
 from gate.core.terms import Objection, Purpose, Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (

@@ -15,14 +15,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.core import numbers
-from gate.core.days import time_of_day
+from gate.core.days import LONDON, time_of_day
 from gate.core.facts.lists import File
-from gate.core.numbers import NumberRefused
-from gate.core.own_lists import last_day, live_consents, own_day_fault, standing_objection, unspoken
-from gate.core.repairs import likely
-from gate.core.showing import LONDON
-from gate.core.terms import Objection, Purpose, Scope, Topic
-from gate.core.wording import date_text
+from gate.core.numbers import NumberRefused, likely
+from gate.core.screening import last_day, live_consents, own_day_fault, standing_objection, unspoken
+from gate.core.terms import Objection, Purpose, Scope, Topic, date_text
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 

@@ -15,8 +15,7 @@ from gate.core.calls_in import BY_KEY, HELD
 from gate.core.evidence import stamp
 from gate.core.facts.lists import ListExported, Objection
 from gate.core.facts.lists import ObjectionRemoved as Removed
-from gate.core.own_lists import live_consents, standing_objection
-from gate.core.showing import many
+from gate.core.screening import live_consents, standing_objection
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
@@ -51,6 +50,7 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import number_of, number_or_id, said
+from gate.showing import many
 from gate.store import queries
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
+from gate.core.days import london_day
 from gate.core.facts.registers import RegisterImported, RegisterRefused
-from gate.core.showing import london_day
 from gate.errors import RegisterError, RegisterFailed
 from gate.registers.packing import ListFile
 

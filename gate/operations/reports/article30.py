@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.config import Config
+from gate.core.days import LONDON
 from gate.core.facts.derived import sorts_kept
-from gate.core.facts.marks import Sort, Term
-from gate.core.showing import LONDON
+from gate.core.facts.fact import Sort, Term
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month import Policy, policy_of
 

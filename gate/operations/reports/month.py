@@ -12,7 +12,7 @@ import msgspec
 
 from gate.config import Config, reminders
 from gate.converting import convert
-from gate.core.showing import LONDON, midnight
+from gate.core.days import LONDON, midnight
 from gate.exports.report import EXPORTS
 from gate.operations.operation import READERS, Caller, Request, Response, about, operation
 from gate.operations.reports.month_sums import (

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from gate.core.days import london_day, midnight
 from gate.core.facts.contacts import Screened
 from gate.core.facts.gate import GateStarted, NotPermitted, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.recordings import ErasedCameBack
 from gate.core.facts.retention import FactsErased, NumberShown
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import london_day, midnight
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.types import Row

@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from gate.core import request_words as words
+from gate.core.days import london_day
 from gate.core.facts import Body
 from gate.core.facts import requests as facts
 from gate.core.request_words import Asks, Event, Ground, LetterKind, Request
 from gate.core.requests import opened, replayed
-from gate.core.showing import london_day
 from gate.errors import StoreError
 
 B = TypeVar("B", bound=Body)

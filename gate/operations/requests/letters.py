@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import UNSET
 
 from gate.core import request_words as events
+from gate.core.days import london_day
 from gate.core.facts import requests as kinds
 from gate.core.letter_words import Letter, LetterFacts
-from gate.core.request_guards import fits
 from gate.core.request_words import OVER, Asks, LetterKind, State, missing
-from gate.core.requests import why_not
+from gate.core.requests import fits, why_not
 from gate.core.retention import HoldGround, Kind
-from gate.core.showing import london_day
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
-from gate.exports.spoken import spoken_number
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.facts import bodies, last, said, statements
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to, who_got
+from gate.showing import spoken_number
 from gate.store import kept
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction

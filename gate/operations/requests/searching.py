@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from gate.converting import convert
 from gate.core import request_words as events
 from gate.core.facts.requests import Looked
-from gate.core.outcomes import outcome
+from gate.core.pack_words import outcome
 from gate.errors import UsageError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, about, operation

@@ -7,9 +7,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.core.facts.requests import AskedBy, SaidAt
-from gate.core.request_guards import misdated
 from gate.core.request_words import ACTS, NEEDS_IDENTITY, Do, Event, Request, Searched, State
-from gate.core.requests import UnexpectedEvent, handle, possible
+from gate.core.requests import UnexpectedEvent, handle, misdated, possible
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.parsing import number_of

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gate.core.facts import requests as kinds
 from gate.errors import UsageError
-from gate.exports.spoken import spoken_day
 from gate.operations.erasure.plan import GONE, MOST
 from gate.operations.requests.facts import last
+from gate.showing import spoken_day
 from gate.store import erasure
 from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of

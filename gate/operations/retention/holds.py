@@ -11,7 +11,6 @@ from msgspec import UNSET
 from gate.converting import convert
 from gate.core.facts import retention as facts
 from gate.core.retention import NAMED, HoldGround, Kind, Target
-from gate.core.showing import many
 from gate.errors import RefusedError, UsageError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
@@ -35,6 +34,7 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import number_of, said
+from gate.showing import many
 from gate.store import kept, queries
 
 if TYPE_CHECKING:

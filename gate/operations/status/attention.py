@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gate.core.allowances import jumps
-from gate.core.showing import local
+from gate.showing import local
 
 Row = Mapping[str, Any]
 SOON_DAYS: Final = 5

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.facts import gate as facts
-from gate.core.showing import local
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, about, operation
+from gate.showing import local
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from gate.core.spelling import asks_for_help
+from gate.core.numbers import asks_for_help
 from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri, whole
 from gate.sip.message import Address, SipMessage, body_of, read_via
 
