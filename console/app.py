@@ -33,7 +33,7 @@ from console.palette import Offered, commands
 from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.typed_ahead import TypedAhead
-from console.widgets.rows import Column, RowsTable
+from console.widgets.rows import Column, RowsTable, field_of
 from console.words import it_is, trouble
 from gate.errors import GateError, RefusedError
 from gate.manual import INDEX
@@ -266,7 +266,7 @@ class ConsoleApp(TypedAhead[None]):
         self.run_worker(self._show_attention(), group="quit", exclusive=True)
 
     async def _show_attention(self) -> None:
-        columns = (
+        columns: Sequence[Column[Any]] = (
             Column("What", 16, lambda row: (row["word"], BAD)),
             Column("", 40, lambda row: (row["text"], PLAIN), grows=True),
         )
@@ -314,7 +314,7 @@ class ConsoleApp(TypedAhead[None]):
     def _callers(self) -> set[str]:
         """Agents and PBXs whose calls are on the screen, by their names."""
         rows = [table.row_at(at) for table in self.screen.query(RowsTable) for at in table.visible_rows()]
-        names = (str(row.get("claimed_by") or "") for row in rows if row)
+        names = (str(field_of(row, "claimed_by") or "") for row in rows if row)
         return {name.partition(":")[2] for name in names} - {""}
 
     def action_mode(self, name: str) -> None:

@@ -54,11 +54,11 @@ def made_late(make: Callable[[], T], before: Mapping[str, object] | None = None)
     return cast("T", _Late(make, before or {}))
 
 
-def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Mapping[str, Any]) -> None:
+def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Any) -> None:
     """Show one thing by its id, or by its row where there is one."""
     given: dict[str, tuple[Any, ...]] = {
         "call": (mode, ident),
-        "recording": (mode, thing),
+        "recording": (mode, ident, getattr(thing, "call_id", None), thing),
         "hold": (thing,),
         "request": (mode, thing),
         "contact": (ident,),

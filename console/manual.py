@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -19,7 +20,7 @@ from gate import manual
 
 _WIDE = 100
 """Columns from which the table of contents stands beside the page at first."""
-_COLUMNS = (
+_COLUMNS: Sequence[Column[Any]] = (
     Column("Page", 20, lambda row: (str(row["title"]), "")),
     Column("", 52, lambda row: (str(row["about"]), "")),
 )

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from console.modes.listing import ListMode
 from console.widgets.choice import Choice
-from console.widgets.rows import RowsTable
+from console.widgets.rows import RowsTable, field_of
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -90,7 +90,7 @@ def _focus(screen: Screen[Any]) -> tuple[object, str]:
         return None, ""
     if isinstance(widget, RowsTable):
         row = widget.row
-        known = (str(row.get(widget.key_of)), widget.beside(row)) if row else widget.saying
+        known = (str(field_of(row, widget.key_of)), widget.beside(row)) if row else widget.saying
         return (widget, known), widget.spoken
     if isinstance(widget, Input):
         return widget, f"{_label(widget)} {'hidden' if widget.password else widget.value or widget.placeholder}".strip()

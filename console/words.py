@@ -49,10 +49,9 @@ def number(value: Any) -> Shown:
     return (clean(grouped(str(masked(str(value), "number")))), PLAIN) if value else ("erased", DIM)
 
 
-def called(row: Row) -> Shown:
+def called(value: str | None, raw: str | None = None) -> Shown:
     """Whom an attempt was for: what was dialled, where that is no number."""
-    value = row.get("number")
-    return number(row.get("raw")) if value == "" else number(value)
+    return number(raw if value == "" else value)
 
 
 def clock(stamp: Any) -> Shown:
@@ -208,9 +207,9 @@ def state(value: Any) -> Shown:
     return _SHORT.get(word, word), _STATES.get(word, PLAIN)
 
 
-def verdict(row: Row) -> Shown:
+def verdict(value: str | None) -> Shown:
     """``allow`` or ``block`` of an attempt."""
-    word = clean(str(row.get("verdict") or "-"))
+    word = clean(value or "-")
     return word, OK if word == "allow" else BAD
 
 
@@ -223,9 +222,9 @@ def reason(value: Any) -> Shown:
 ALLOWING: Final = frozenset({"not_listed", "consented", "service_call", "emergency_call"})
 
 
-def caller(row: Row) -> Shown:
+def caller(claimed_by: str | None) -> Shown:
     """Who asked for a call: the account or trunk."""
-    who = str(row.get("from") or row.get("claimed_by") or "")
+    who = claimed_by or ""
     return text(who.partition(":")[2] or who)
 
 

@@ -25,9 +25,10 @@ from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
+from gate.core.rows.audit import CheckpointRow, Leaf, LogNow
 from gate.errors import GateError, StoppedError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
-from gate.operations.audit.leaves import AuditLeaves, AuditStatus, LogNow
+from gate.operations.audit.leaves import AuditLeaves, AuditStatus
 from gate.operations.audit.signed_log import LogVerified
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
@@ -40,18 +41,25 @@ MOST_NOTE = 8000
 """Bytes of a checkpoint's file."""
 LEAVES, CHECKPOINTS, KEYS = range(3)
 
+LEAF_COLUMNS: Sequence[Column[Leaf]] = (
+    Column("Leaf", 10, lambda row: words.count(row.index), right=True),
+    Column("At", words.WHEN, lambda row: words.moment(row.at)),
+    Column("Kind", 19, lambda row: words.text(row.kind), grows=True, most=30),
+    Column("By", 14, lambda row: words.text(row.actor), grows=True),
+    Column("Hash", 12, lambda row: (clean(row.hash)[:12], "dim")),
+    Column("Of", 32, lambda row: words.text(row.subject), rank=1),
+)
+CHECKPOINT_COLUMNS: Sequence[Column[CheckpointRow]] = (
+    Column("Size", 10, lambda row: words.count(row.size), right=True),
+    Column("Signed", words.WHEN, lambda row: words.moment(row.at)),
+    Column("Root", 20, lambda row: (clean(row.root), ""), grows=True),
+    Column("Files", 20, shown.copies),
+)
 VIEWS = (
     View(
         "leaves",
         AuditLeaves,
-        (
-            Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
-            Column("At", words.WHEN, lambda row: words.moment(row.get("at"))),
-            Column("Kind", 19, lambda row: words.text(row.get("kind")), grows=True, most=30),
-            Column("By", 14, lambda row: words.text(row.get("actor")), grows=True),
-            Column("Hash", 12, lambda row: (clean(str(row.get("hash") or "-"))[:12], "dim")),
-            Column("Of", 32, lambda row: words.text(row.get("subject")), rank=1),
-        ),
+        LEAF_COLUMNS,
         "index",
         "There is no leaf yet.",
         filters=lambda text: {"text": text},
@@ -60,12 +68,7 @@ VIEWS = (
     View(
         "checkpoints",
         CheckpointsList,
-        (
-            Column("Size", 10, lambda row: words.count(row.get("size")), right=True),
-            Column("Signed", words.WHEN, lambda row: words.moment(row.get("at"))),
-            Column("Root", 20, lambda row: (clean(str(row.get("root") or "-")), ""), grows=True),
-            Column("Files", 20, shown.copies),
-        ),
+        CHECKPOINT_COLUMNS,
         "size",
         "The log was not signed yet.",
     ),
@@ -161,10 +164,8 @@ class Mode(ListMode):
     def open_row(self, row: Row) -> None:
         """A leaf with what it commits to, a signed note, a recipient."""
         if self.at == CHECKPOINTS:
-            title = f"Checkpoint of {row.get('size') or 0:,} leaves"
-            self.app.push_screen(
-                TextDetail(self.MODE, title, shown.checkpoint(row), str(row.get("note") or ""), "the note")
-            )
+            title = f"Checkpoint of {row.size:,} leaves"
+            self.app.push_screen(TextDetail(self.MODE, title, shown.checkpoint(row), row.note, "the note"))
         elif self.at == KEYS:
             sections = shown.recipient(row)
             self.app.push_screen(
@@ -173,7 +174,7 @@ class Mode(ListMode):
         elif self.feed.session.may("audit_leaf"):
             self.app.push_screen(LeafDetail(self.MODE, row))
         else:
-            self.app.push_screen(RowDetail(self.MODE, f"Leaf {words.count(row.get('index'))[0]}", row))
+            self.app.push_screen(RowDetail(self.MODE, f"Leaf {words.count(row.index)[0]}", row))
 
     @work
     async def action_verifier_key(self) -> None:

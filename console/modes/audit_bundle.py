@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
     from gate.client.opening import KeyOpener
 
-RECIPIENTS = (
+RECIPIENTS: Sequence[Column[Any]] = (
     Column("Name", 18, lambda row: words.text(row.get("name")), grows=True),
     Column("Role", 11, lambda row: words.text(row.get("role"))),
     Column("Exports for", 14, shown.purpose),

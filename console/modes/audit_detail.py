@@ -8,7 +8,7 @@ from console import words
 from console.modes import audit_shown as shown
 from console.modes.detail import DetailScreen
 from console.widgets.report import Section
-from console.widgets.rows import Row
+from gate.core.rows.audit import Leaf
 from gate.operations.audit.leaves import AuditLeaf
 
 
@@ -42,15 +42,15 @@ class LeafDetail(DetailScreen):
         "fact can be erased and the leaf stays. y copies its hash."
     )
 
-    def __init__(self, mode: str, row: Row) -> None:
-        super().__init__(mode, f"Leaf {words.count(row.get('index'))[0]}")
+    def __init__(self, mode: str, row: Leaf) -> None:
+        super().__init__(mode, f"Leaf {words.count(row.index)[0]}")
         self._row = row
 
     async def sections(self) -> Sequence[Section] | None:
         """Ask for it."""
-        found = await self.ask(AuditLeaf(index=self._row["index"]))
+        found = await self.ask(AuditLeaf(index=self._row.index))
         return None if found is None else shown.leaf(found)
 
     def copied(self) -> str:
         """Its hash."""
-        return str(self._row.get("hash") or "")
+        return self._row.hash

@@ -10,8 +10,8 @@ from console import words
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
+from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow
 from gate.operations.audit.checkpoints import VerifierKey
-from gate.operations.audit.leaves import LastVerification, LeafShown, LogNow
 from gate.operations.audit.signed_log import LogVerified
 from gate.operations.keys.recipients import Recipients
 from gate.showing import clean
@@ -32,12 +32,9 @@ _CHECKED: Final = {
 }
 
 
-def copies(row: Row) -> words.Shown:
+def copies(row: CheckpointRow) -> words.Shown:
     """Where the files of a checkpoint are."""
-    places = row.get("copies")
-    if places is None:
-        return words.NOTHING
-    return (clean(", ".join(map(str, places))), PLAIN) if places else ("NO FILE", BAD)
+    return (clean(", ".join(row.copies)), PLAIN) if row.copies else ("NO FILE", BAD)
 
 
 def purpose(row: Row) -> words.Shown:
@@ -141,15 +138,15 @@ def _as_is(value: Any) -> words.Shown:
     return (clean(str(value)), PLAIN) if value else words.NOTHING
 
 
-def checkpoint(row: Row) -> list[Section]:
+def checkpoint(row: CheckpointRow) -> list[Section]:
     """A signed head with its note."""
     pairs = [
-        ("Over", (f"the first {row.get('size') or 0:,} leaves", PLAIN)),
-        ("Root", _as_is(row.get("root"))),
-        ("Signed", words.moment(row.get("at"))),
+        ("Over", (f"the first {row.size:,} leaves", PLAIN)),
+        ("Root", _as_is(row.root)),
+        ("Signed", words.moment(row.at)),
         ("Files", copies(row)),
     ]
-    note = [(clean(line) or " ", PLAIN) for line in str(row.get("note") or "").splitlines()]
+    note = [(clean(line) or " ", PLAIN) for line in row.note.splitlines()]
     kept = "Keep the note somewhere else: whoever holds it can tell whether the log was changed."
     return [Section("", pairs), Section("The signed note", lines=[*note, (kept, DIM)])]
 

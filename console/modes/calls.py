@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import msgspec
 from textual import work
 from textual.binding import Binding, BindingType
 
@@ -20,24 +19,25 @@ from console.modes.retention_holds import hold_each
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from gate.core.facts.calls import CallIn, Decision
 from gate.core.facts.requests import Rectification
+from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.showing import clean, grouped
 
 KEPT_WHOLE = 1.0
 """Seconds of a talk that its recording may lack at its ends and still be whole."""
-COLUMNS = (
-    Column("Asked", words.WHEN, lambda row: words.moment(row.get("at"))),
-    Column("From", 8, words.caller, grows=True, rank=3),
-    Column("To", 16, words.called),
-    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=4),
-    Column("Verdict", 7, words.verdict, rank=2),
-    Column("Reason", 15, lambda row: words.reason(row.get("reason"))),
-    Column("State", 8, lambda row: words.state(row.get("state")), rank=1),
-    Column("Talk", 6, lambda row: words.length(row.get("seconds")), right=True, rank=5),
-    Column("Leaf", 9, lambda row: words.count(row.get("leaf_index")), right=True, rank=6),
+COLUMNS: Sequence[Column[CallRow]] = (
+    Column("Asked", words.WHEN, lambda row: words.moment(row.at)),
+    Column("From", 8, lambda row: words.caller(row.claimed_by), grows=True, rank=3),
+    Column("To", 16, lambda row: words.called(row.number, row.raw)),
+    Column("Purpose", 9, lambda row: words.text(row.purpose), rank=4),
+    Column("Verdict", 7, lambda row: words.verdict(row.verdict), rank=2),
+    Column("Reason", 15, lambda row: words.reason(row.reason)),
+    Column("State", 8, lambda row: words.state(row.state), rank=1),
+    Column("Talk", 6, lambda row: words.length(row.seconds), right=True, rank=5),
+    Column("Leaf", 9, lambda row: words.count(row.leaf_index), right=True, rank=6),
 )
 
 
@@ -86,25 +86,23 @@ class Mode(ListMode):
     async def action_never_again(self) -> None:
         """No more calls to the number under the cursor."""
         if self.table.row is not None:
-            await never_again(self, str(self.table.row["call_id"]))
+            await never_again(self, self.table.row.call_id)
 
     @work
     async def action_hold(self) -> None:
         """Hold what is marked."""
-        ids = [str(row["call_id"]) for row in self.chosen]
+        ids = [row.call_id for row in self.chosen]
         if ids and await hold_each(self, "call_id", ids):
             self.unmark()
 
-    async def preview(self, row: Row) -> Sequence[Section]:
+    async def preview(self, row: CallRow) -> Sequence[Section]:
         """The call explained."""
-        shown = await self.ask(CallsShow(call_id=str(row["call_id"]), masked=True))
-        if shown is None:
-            return ()
-        return [Section("", [("Call", words.ident(row["call_id"]))]), *told(msgspec.to_builtins(shown))]
+        shown = await self.ask(CallsShow(call_id=row.call_id, masked=True))
+        return [Section("", [("Call", words.ident(row.call_id))]), *told(shown)] if shown is not None else ()
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: CallRow) -> None:
         """The call's details."""
-        self.app.push_screen(CallDetail(self.MODE, str(row["call_id"])))
+        self.app.push_screen(CallDetail(self.MODE, row.call_id))
 
 
 class CallDetail(DetailScreen):
@@ -120,7 +118,7 @@ class CallDetail(DetailScreen):
     def __init__(self, mode: str, call_id: str) -> None:
         super().__init__(mode, f"Call {call_id}")
         self.call_id = call_id
-        self._answer: Any = None
+        self._shown: CallShown | None = None
         self._number = ""
         self._over = False
         self._state: object = None
@@ -130,14 +128,14 @@ class CallDetail(DetailScreen):
         shown = await self.ask(CallsShow(call_id=self.call_id, masked=True))
         if shown is None:
             return None
-        self._answer = msgspec.to_builtins(shown)
+        self._shown = shown
         self.refresh_bindings()
         self._over = shown.call.state in ("ended", "refused", "called_against_refusal", "asked")
         return self.drawn()
 
     def drawn(self) -> Sequence[Section] | None:
         """The call as it was told last."""
-        return told(self._answer, self._number) if self._answer is not None else None
+        return told(self._shown, self._number) if self._shown is not None else None
 
     def told(self, said: Mapping[str, Any]) -> None:
         """A call that goes on is looked at again when it has come to another state."""
@@ -166,17 +164,18 @@ class CallDetail(DetailScreen):
     def why_not(self, binding: Binding) -> str:
         """A call without a recording has none to go to."""
         if binding.action == "recording":
-            return "Not known yet: the call is still asked for." if self._answer is None else "It was not recorded."
+            return "Not known yet: the call is still asked for." if self._shown is None else "It was not recorded."
         return super().why_not(binding)
 
     @property
-    def _recordings(self) -> Sequence[Row]:
-        return (self._answer or {}).get("recordings") or ()
+    def _recordings(self) -> Sequence[RecordingRow]:
+        return self._shown.recordings if self._shown is not None else ()
 
     def action_recording(self) -> None:
         """To its recording."""
         if self._recordings:
-            open_detail(self, "recording", self._mode, "", self._recordings[0])
+            first = self._recordings[0]
+            open_detail(self, "recording", self._mode, first.recording_id, first)
 
     @work
     async def action_never_again(self) -> None:
@@ -201,53 +200,49 @@ class CallDetail(DetailScreen):
         self._number = ""
 
 
-def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
-    """A call's sections, from the answer to ``calls_show``."""
-    call, facts = answer["call"], answer["facts"]
-    body: Mapping[str, Any] = next(
-        (fact["body"] or {} for fact in facts if fact["kind"] in (Decision.kind, CallIn.kind)), {}
-    )
+def told(shown: CallShown, number: str = "") -> list[Section]:
+    """A call's sections."""
+    call, facts = shown.call, shown.facts
+    body: Mapping[str, Any] = next((fact.body or {} for fact in facts if fact.kind in (Decision.kind, CallIn.kind)), {})
     return [
         _decision(call, body, number),
         *_registers(body),
         _happened(call),
-        *(_recording(row) for row in answer.get("recordings") or ()),
+        *(_recording(row) for row in shown.recordings),
         *_put_right(facts),
         _facts(facts),
     ]
 
 
-def _put_right(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
+def _put_right(facts: Sequence[FactRow]) -> list[Section]:
     """What somebody had put right of it (Art 16)."""
-    found = [(fact, fact.get("body") or {}) for fact in facts if fact.get("kind") == Rectification.kind]
+    found = [fact.body for fact in facts if fact.kind == Rectification.kind and fact.body]
     return [
         Section(
             "Put right", [("Says", words.text(body.get("statement"))), ("By request", words.ident(body.get("request")))]
         )
-        for _, body in found
-        if body
+        for body in found
     ]
 
 
-def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
+def _decision(call: CallRow, body: Mapping[str, Any], number: str) -> Section:
     pairs: list[tuple[str, words.Shown]] = [
-        ("Asked", words.moment(call.get("at"))),
-        ("By", words.text(call.get("claimed_by"))),
-        ("Number", words.number(number) if number else words.called(call)),
-        ("Verdict", words.verdict(call)),
-        ("Reason", words.reason(call.get("reason"))),
+        ("Asked", words.moment(call.at)),
+        ("By", words.text(call.claimed_by)),
+        ("Number", words.number(number) if number else words.called(call.number, call.raw)),
+        ("Verdict", words.verdict(call.verdict)),
+        ("Reason", words.reason(call.reason)),
         ("That is", words.text(body.get("explanation"))),
         (
             "Purpose",
-            words.text(f"{call['purpose']}, topic {call.get('topic')}" if call.get("purpose") else "a call to us"),
+            words.text(f"{call.purpose}, topic {call.topic}" if call.purpose else "a call to us"),
         ),
-        ("Shows", (clean(grouped(str(call.get("presentation") or "-"))) + _shown_by(body), PLAIN)),
+        ("Shows", (clean(grouped(call.presentation or "-")) + _shown_by(body), PLAIN)),
     ]
-    for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):
-        if call.get(name):
-            pairs.append((label, words.ident(call[name])))
-    leaf = call.get("leaf_index")
-    pairs.append(("Leaf", (f"{leaf:,} of the evidence log" if isinstance(leaf, int) else "-", PLAIN)))
+    for label, ident in (("Consent", call.consent_id), ("Objection", call.objection_id)):
+        if ident:
+            pairs.append((label, words.ident(ident)))
+    pairs.append(("Leaf", (f"{call.leaf_index:,} of the evidence log", PLAIN)))
     return Section("Decision", pairs)
 
 
@@ -270,22 +265,22 @@ def _registers(body: Mapping[str, Any]) -> list[Section]:
     return [Section("Registers as they were", lines=lines)] if lines else []
 
 
-def _happened(call: Row) -> Section:
-    ended = " ".join(str(call.get(name) or "") for name in ("ended_by", "cause")).strip()
-    announced = _whether(call.get("announced"), "to its end", "cut short")
+def _happened(call: CallRow) -> Section:
+    ended = f"{call.ended_by or ''} {call.cause or ''}".strip()
+    announced = _whether(call.announced, "to its end", "cut short")
     recorded = _recorded(call)
-    against = call.get("against_at")
+    against = call.against_at
     return Section(
         "What happened",
         [
-            ("State", words.state(call.get("state"))),
+            ("State", words.state(call.state)),
             *([("Called", (f"against the refusal: known since {words.moment(against)[0]}", BAD))] if against else []),
-            ("Answered", words.clock(call.get("answered_at"))),
+            ("Answered", words.clock(call.answered_at)),
             ("Notice", announced),
-            ("Connected", words.clock(call.get("connected_at"))),
+            ("Connected", words.clock(call.connected_at)),
             ("Recorded", recorded),
-            ("Ended", words.text(f"{words.clock(call.get('ended_at'))[0]} by {ended}" if ended else None)),
-            ("Talk", words.length(call.get("seconds"))),
+            ("Ended", words.text(f"{words.clock(call.ended_at)[0]} by {ended}" if ended else None)),
+            ("Talk", words.length(call.seconds)),
         ],
     )
 
@@ -296,35 +291,34 @@ def _whether(value: object, so: str, not_so: str) -> words.Shown:
     return (so, OK) if value else (not_so, WARN)
 
 
-def _recorded(call: Row) -> words.Shown:
+def _recorded(call: CallRow) -> words.Shown:
     """Whether, and how much of the talk where that is not all: a pause, or what was lost."""
-    kept, seconds = call.get("kept"), call.get("seconds")
-    if not call.get("recorded") or kept is None or seconds is None:
-        return _whether(call.get("recorded"), "yes", "no")
-    if call.get("silent"):
-        return f"one-sided: nothing came from the {call['silent']}", WARN
+    kept, seconds = call.kept, call.seconds
+    if not call.recorded or kept is None or seconds is None:
+        return _whether(call.recorded, "yes", "no")
+    if call.silent:
+        return f"one-sided: nothing came from the {call.silent}", WARN
     if seconds - kept < KEPT_WHOLE:
         return "yes", OK
     return f"{words.length(kept)[0]} of {words.length(seconds)[0]}", WARN
 
 
-def _recording(row: Row) -> Section:
+def _recording(row: RecordingRow) -> Section:
     return Section(
         "Recording",
         [
-            ("Id", words.ident(row.get("recording_id"))),
-            ("State", words.state(row.get("state"))),
-            ("Length", words.length(row.get("seconds"))),
-            ("SHA-256", words.ident(row.get("sha256"))),
+            ("Id", words.ident(row.recording_id)),
+            ("State", words.state(row.state)),
+            ("Length", words.length(row.seconds)),
+            ("SHA-256", words.ident(row.sha256)),
         ],
     )
 
 
-def _facts(facts: Sequence[Mapping[str, Any]]) -> Section:
+def _facts(facts: Sequence[FactRow]) -> Section:
     lines = [
         (
-            f"{fact.get('leaf_index', '-'):>9} {words.moment(fact.get('at'))[0]} {clean(str(fact.get('kind')))}"
-            f" by {words.text(fact.get('actor'))[0]}",
+            f"{fact.leaf_index:>9} {words.moment(fact.at)[0]} {clean(fact.kind)} by {words.text(fact.actor)[0]}",
             PLAIN,
         )
         for fact in facts

@@ -11,7 +11,7 @@ from gate.showing import clean
 def check_pairs(checked: Checked) -> list[tuple[str, words.Shown]]:
     """The verdict, why, and what it rests on of the firm's own lists."""
     return [
-        ("Verdict", words.verdict({"verdict": checked.verdict})),
+        ("Verdict", words.verdict(checked.verdict)),
         ("Reason", words.reason(checked.reason)),
         ("That is", words.text(checked.explanation)),
         ("Consent", words.ident(checked.consent_id)),

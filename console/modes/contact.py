@@ -70,7 +70,7 @@ class ContactDetail(DetailScreen):
         screened = [
             ("Number", number),
             ("Reference", words.text(contact.reference)),
-            ("Verdict", words.verdict({"verdict": contact.verdict})),
+            ("Verdict", words.verdict(contact.verdict)),
             ("Reason", words.reason(contact.reason)),
             ("Since", words.moment(contact.since)),
             ("Calls about", words.text(contact.topic)),

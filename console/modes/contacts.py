@@ -35,15 +35,15 @@ CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
 """How often the counts are asked for at most: the gate goes through all contacts for them."""
 
-_NUMBER = Column("Number", 16, lambda row: words.number(row.get("number")))
-_REFERENCE = Column("Reference", 10, lambda row: words.text(row.get("reference")), grows=True)
-_REASON = Column("Reason", 17, lambda row: words.reason(row.get("reason")))
-_SINCE = Column("Since", words.WHEN, lambda row: words.moment(row.get("since")))
+_NUMBER: Column[Any] = Column("Number", 16, lambda row: words.number(row.get("number")))
+_REFERENCE: Column[Any] = Column("Reference", 10, lambda row: words.text(row.get("reference")), grows=True)
+_REASON: Column[Any] = Column("Reason", 17, lambda row: words.reason(row.get("reason")))
+_SINCE: Column[Any] = Column("Since", words.WHEN, lambda row: words.moment(row.get("since")))
 VIEWS = (
     View(
         "contacts",
         ContactsList,
-        (_NUMBER, _REFERENCE, Column("Verdict", 8, words.verdict), _REASON, _SINCE),
+        (_NUMBER, _REFERENCE, Column("Verdict", 8, lambda row: words.verdict(row.get("verdict"))), _REASON, _SINCE),
         "id",
         "There is no contact: i imports the CRM's list.",
         filters=lambda text: {"text": text},

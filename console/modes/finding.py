@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -173,7 +173,7 @@ _KEYS: Final = (
     "Enter finds. Up: what was looked for before. Right: the suggestion.\n"
     "Tab: where is looked, what is kept. ^s keeps it, or keeps it no longer."
 )
-_KEPT: Final = (
+_KEPT: Final[Sequence[Column[Any]]] = (
     Column("Kept", 12, lambda row: (row["where"], DIM)),
     Column("", 40, lambda row: (row["line"], PLAIN), grows=True),
 )

@@ -24,9 +24,10 @@ from console.widgets.filter import FilterLine
 from console.widgets.marked import MarkedTable
 from console.widgets.pages import PagedTable, Rows
 from console.widgets.report import Report, ReportScroll, Section
-from console.widgets.rows import Column, Row, RowsTable
+from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today
 from gate.core.finding import sought
+from gate.core.rows import Row as GateRow
 from gate.errors import RefusedError
 from gate.operations.operation import Request
 
@@ -41,7 +42,7 @@ class View:
     name: str
     request: type[Request[Any]]
     """For a page of it."""
-    columns: Sequence[Column]
+    columns: Sequence[Column[Any]]
     key: str
     """The field that a row is known by."""
     none: str
@@ -275,8 +276,11 @@ class ListMode(ModeScreen):
             fields |= {"sort": self._sorts[number]} if number in self._sorts else {}
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
             fields = known(view.request, masked=True, limit=limit) | fields
-            answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
-            return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
+            answer = await self.feed.ask(view.request(**fields))
+            items = [
+                each if isinstance(each, GateRow) else msgspec.to_builtins(each) for each in getattr(answer, view.items)
+            ]
+            return Rows(items, getattr(answer, "next", None), getattr(answer, "prev", None))
 
         return fetch
 
@@ -317,7 +321,7 @@ class ListMode(ModeScreen):
     def copied(self) -> str:
         """The row's id."""
         row = self.table.row
-        return str(row.get(self.view.key, "")) if row else ""
+        return str(field_of(row, self.view.key)) if row else ""
 
     # --- the filter -----------------------------------------------------------------------------------------------
 
@@ -383,8 +387,8 @@ class ListMode(ModeScreen):
         row, table, view = self.table.row, self.table, self.view
         if row is None:
             return
-        answer = await revealing.reveal(self, view.kind, str(row[view.key]))
+        answer = await revealing.reveal(self, view.kind, str(field_of(row, view.key)))
         if answer is not None:
-            key = str(row[view.key])
+            key = str(field_of(row, view.key))
             table.amend(key, number=InFull(answer))
             self.set_timer(revealing.REVEALED_SECONDS, lambda: table.restore(key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -41,9 +41,9 @@ def recording(row: Row) -> words.Shown:
     return meter(levels.get("caller"), levels.get("callee"), recorded=recorded, paused=bool(row.get("paused")))
 
 
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
-    Column("From", 10, words.caller, grows=True, most=32),
+    Column("From", 10, lambda row: words.caller(row["from"]), grows=True, most=32),
     Column("To", 16, lambda row: words.number(row.get("to") or "")),
     Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
     Column("State", 10, lambda row: words.state(row.get("state"))),
@@ -124,7 +124,7 @@ class Mode(ModeScreen):
             text += f", {self.query_one(LocalTable).total} shown: {self._text}"
         for call in self._said.get("calls") or ():
             if call.get("paused"):
-                text += f" · {words.caller(call)[0]} paused by {words.text(call.get('paused_by'))[0]}"
+                text += f" · {words.caller(call['from'])[0]} paused by {words.text(call.get('paused_by'))[0]}"
         trunks = self._said.get("trunks") or ()
         down = [each["name"] for each in trunks if each["up"] is False]
         for what in ("trunk", "recorder"):
@@ -209,13 +209,13 @@ class Mode(ModeScreen):
         ask = Ask(
             f"{word} the recording of this call?",
             [Field.of(request, "why")],
-            said=f"{words.caller(row)[0]} to {words.number(row.get('to') or '')[0]}. "
+            said=f"{words.caller(row['from'])[0]} to {words.number(row.get('to') or '')[0]}. "
             + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
             act=word,
             send=send,
         )
         if await self.app.push_screen_wait(ask) is not None:
-            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row)[0]}")
+            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row['from'])[0]}")
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
         """The call's details."""

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import msgspec
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,10 +24,10 @@ from console.modes.retention_holds import ask_for_hold
 from console.theme import BAD, DIM, OK, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
-from console.widgets.rows import Row
 from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.client.listening import Envelope, Listening
+from gate.core.rows.calls import CallRow, ListedRecording, RecordingRow
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.retention.holds import HoldList
@@ -46,9 +45,9 @@ SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
 class Mode(RecordingsMode):
     """Every recording."""
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: ListedRecording) -> None:
         """The recording."""
-        self.app.push_screen(RecordingDetail(self.MODE, row))
+        self.app.push_screen(RecordingDetail(self.MODE, row.recording_id, row.call_id, row))
 
 
 class RecordingDetail(DetailScreen):
@@ -61,8 +60,10 @@ class RecordingDetail(DetailScreen):
         "is in the log with your purpose."
     )
 
-    def __init__(self, mode: str, row: Row) -> None:
-        self.recording_id = str(row["recording_id"])
+    def __init__(self, mode: str, recording_id: str, call_id: str | None, row: RecordingRow | None = None) -> None:
+        """``row``: what is known of it already."""
+        self.recording_id = recording_id
+        self._call_id = call_id or ""
         super().__init__(mode, f"Recording {clean(self.recording_id)}")
         self._row = row
         self._purpose = ""
@@ -84,21 +85,26 @@ class RecordingDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section]:
         """The row, the holds on it, its call."""
-        row = self._row
-        shown = await self.ask(CallsShow(call_id=row["call_id"], masked=True)) if row.get("call_id") else None
-        call: Any = msgspec.to_builtins(shown)
-        fresh = next(
-            (each for each in (call or {}).get("recordings", ()) if each["recording_id"] == self.recording_id), row
-        )
-        holds = await self._holds(fresh) if self.feed.session.may("hold_list") else []
-        return [_known(fresh), Section("Holds", lines=holds), *_call(call)]
+        shown = await self.ask(CallsShow(call_id=self._call_id, masked=True)) if self._call_id else None
+        recordings = shown.recordings if shown is not None else ()
+        fresh = next((each for each in recordings if each.recording_id == self.recording_id), self._row)
+        holds = await self._holds() if self.feed.session.may("hold_list") else []
+        return [
+            *([_known(fresh)] if fresh is not None else ()),
+            Section("Holds", lines=holds),
+            *(_call(shown.call) if shown is not None else ()),
+        ]
 
-    async def _holds(self, row: Row) -> list[words.Shown]:
+    @property
+    def _state(self) -> str:
+        return self._row.state if self._row is not None else ""
+
+    async def _holds(self) -> list[words.Shown]:
         page = await self.ask(HoldList(limit=1000, masked=True))
         found = [
             hold
             for hold in (page.items if page else ())
-            if self.recording_id == hold.recording_id or (row["call_id"] and row["call_id"] == hold.call_id)
+            if self.recording_id == hold.recording_id or (self._call_id and self._call_id == hold.call_id)
         ]
         shown = [(clean(f"{hold.kind} {hold.reference}: {hold.reason} ({hold.id[:12]})"), WARN) for hold in found]
         return shown or [("none on this recording or its call", DIM)]
@@ -106,43 +112,42 @@ class RecordingDetail(DetailScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may, and this state allows."""
         if action in ("open_key", "play", "export"):
-            shut = self._row.get("state") in ("erased", "erasing", "open")
+            shut = self._state in ("erased", "erasing", "open")
             return (
                 None if shut or self.app.setup.opener is None or not self.feed.session.may("recording_take") else True
             )
         if action == "hold":
             return self.feed.session.may("hold_add") or None
         if action == "never_again":
-            return (bool(self._row.get("call_id")) and self.feed.session.may("objection_add")) or None
+            return (bool(self._call_id) and self.feed.session.may("objection_add")) or None
         return True
 
     def why_not(self, binding: Binding) -> str:
         """Its state, or this console, may be in the way."""
         if binding.action in ("open_key", "play", "export"):
-            if self._row.get("state") in ("erased", "erasing", "open"):
-                return f"It is {self._row['state']}: there is nothing to open."
+            if self._state in ("erased", "erasing", "open"):
+                return f"It is {self._state}: there is nothing to open."
             if self.app.setup.opener is None:
                 return "No key can be opened in this console: dialgate console -k FILE"
         return super().why_not(binding)
 
     def action_call(self) -> None:
         """To its call; back to it, where one came from there."""
-        call_id = str(self._row.get("call_id") or "")
-        if call_id and getattr(self.app.screen_stack[-2], "call_id", "") == call_id:
+        if self._call_id and getattr(self.app.screen_stack[-2], "call_id", "") == self._call_id:
             self.action_back()
-        elif call_id:
-            open_detail(self, "call", self._mode, call_id, {})
+        elif self._call_id:
+            open_detail(self, "call", self._mode, self._call_id, None)
 
     @work
     async def action_never_again(self) -> None:
         """No more calls to its number."""
-        await never_again(self, str(self._row["call_id"]))
+        await never_again(self, self._call_id)
 
     @work
     async def action_related(self) -> None:
         """To what belongs to it."""
-        if self._row.get("call_id"):
-            await go_to(self, str(self._row["call_id"]), self.recording_id)
+        if self._call_id:
+            await go_to(self, self._call_id, self.recording_id)
 
     def on_unmount(self) -> None:
         """However it is left, what plays stops."""
@@ -340,50 +345,47 @@ class RecordingDetail(DetailScreen):
             self.returned()
 
 
-def _known(row: Row) -> Section:
-    gaps = [f"{start:.1f} to {end:.1f} s" for start, end in row.get("gaps") or ()]
-    packets = row.get("packets") or {}
-    recipients = row.get("recipients") or ()
+def _known(row: RecordingRow) -> Section:
+    gaps = [f"{start:.1f} to {end:.1f} s" for start, end in row.gaps or ()]
+    packets = row.packets or {}
+    recipients = row.recipients or ()
     pairs = [
-        ("State", words.state(row.get("state"))),
-        ("Opened", words.moment(row.get("opened_at"))),
-        ("Length", words.length(row.get("seconds"))),
-        ("Size", words.size(row.get("size"))),
+        ("State", words.state(row.state)),
+        ("Opened", words.moment(row.opened_at)),
+        ("Length", words.length(row.seconds)),
+        ("Size", words.size(row.size)),
         ("Pauses", words.text(", ".join(gaps))),
         ("Packets", words.text(", ".join(f"{side} {count:,}" for side, count in packets.items()))),
-        ("Purpose", words.text(row.get("purpose"))),
+        ("Purpose", words.text(row.purpose)),
         ("Sealed to", words.ident(", ".join(map(str, recipients)))),
-        ("SHA-256", words.ident(row.get("sha256"))),
-        ("Leaf", words.count(row.get("leaf_index"))),
+        ("SHA-256", words.ident(row.sha256)),
+        ("Leaf", words.count(row.leaf_index)),
     ]
-    if row.get("kept") is not None:
-        pairs.insert(3, ("Kept", words.length(row["kept"])))
-    if lost := [f"{start:.1f} to {end:.1f} s" for start, end in row.get("lost") or ()]:
+    if row.kept is not None:
+        pairs.insert(3, ("Kept", words.length(row.kept)))
+    if lost := [f"{start:.1f} to {end:.1f} s" for start, end in row.lost or ()]:
         pairs.insert(1, ("Lost", words.text(", ".join(lost), BAD)))
-    if row.get("silent"):
-        pairs.insert(1, ("One-sided", words.text(f"nothing came from the {row['silent']}", BAD)))
-    if row.get("interrupted"):
-        pairs.insert(1, ("Cut off", words.text(row.get("cause"), BAD)))
-    pairs += [("From elsewhere", words.text(f"found by {row['bound_by']}"))] if row.get("bound_by") else []
-    if row.get("erased_at"):
-        pairs.insert(1, ("Erased", words.moment(row.get("erased_at"))))
+    if row.silent:
+        pairs.insert(1, ("One-sided", words.text(f"nothing came from the {row.silent}", BAD)))
+    if row.interrupted:
+        pairs.insert(1, ("Cut off", words.text(row.cause, BAD)))
+    pairs += [("From elsewhere", words.text(f"found by {row.bound_by}"))] if row.bound_by else []
+    if row.erased_at:
+        pairs.insert(1, ("Erased", words.moment(row.erased_at)))
     return Section("", pairs)
 
 
-def _call(answer: Any) -> list[Section]:
-    if not answer:
-        return []
-    call = answer["call"]
-    cut = ("not to its end" if call.get("answered_at") else "not by the gate", WARN)
+def _call(call: CallRow) -> list[Section]:
+    cut = ("not to its end" if call.answered_at else "not by the gate", WARN)
     return [
         Section(
             "Call",
             [
-                ("Id", words.ident(call.get("call_id"))),
-                ("By", words.text(call.get("claimed_by"))),
-                ("Number", words.called(call)),
-                ("Reason", words.reason(call.get("reason"))),
-                ("Notice", ("to its end", OK) if call.get("announced") else cut),
+                ("Id", words.ident(call.call_id)),
+                ("By", words.text(call.claimed_by)),
+                ("Number", words.called(call.number, call.raw)),
+                ("Reason", words.reason(call.reason)),
+                ("Notice", ("to its end", OK) if call.announced else cut),
             ],
         )
     ]

@@ -18,27 +18,40 @@ from console.modes.private_key import opened_for
 from console.modes.retention_holds import hold_each
 from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from console.widgets.working import Working
+from gate.core.rows.calls import ListedRecording
 from gate.errors import GateError, RefusedError
 from gate.operations.calls.recordings import RecordingList
 
 AGAINST = "called_against_refusal"
 
 
-def pauses(row: Row) -> words.Shown:
+def pauses(row: ListedRecording) -> words.Shown:
     """How often it was paused; what is worse comes first."""
-    if row.get("lost"):
+    if row.lost:
         return "lost", BAD
-    if row.get("silent"):
+    if row.silent:
         return "1 side", WARN
-    gaps = row.get("gaps") or ()
-    return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
+    return (f"{len(row.gaps)}", PLAIN) if row.gaps else words.NOTHING
 
 
-def _state(row: Row) -> words.Shown:
+def _state(row: ListedRecording) -> words.Shown:
     """Its own, or that of a call that the gate had refused."""
-    return words.state(row["call_state"] if row.get("call_state") == AGAINST else row.get("state"))
+    return words.state(AGAINST if row.call_state == AGAINST else row.state)
+
+
+COLUMNS: Sequence[Column[ListedRecording]] = (
+    Column("Opened", words.WHEN, lambda row: words.moment(row.opened_at)),
+    Column("From", 8, lambda row: words.caller(row.claimed_by), grows=True, rank=1),
+    Column("To", 16, lambda row: words.called(row.number)),
+    Column("State", 11, _state),
+    Column("Length", 7, lambda row: words.length(row.seconds), right=True),
+    Column("Pauses", 6, pauses, right=True, rank=3),
+    Column("Size", 8, lambda row: words.size(row.size), right=True, rank=4),
+    Column("Recording", 12, lambda row: words.ident(row.recording_id), rank=2),
+    Column("Call", 12, lambda row: words.ident(row.call_id), rank=5),
+)
 
 
 class RecordingsMode(ListMode):
@@ -57,17 +70,7 @@ class RecordingsMode(ListMode):
         View(
             "recordings",
             RecordingList,
-            (
-                Column("Opened", words.WHEN, lambda row: words.moment(row.get("opened_at"))),
-                Column("From", 8, words.caller, grows=True, rank=1),
-                Column("To", 16, words.called),
-                Column("State", 11, _state),
-                Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
-                Column("Pauses", 6, pauses, right=True, rank=3),
-                Column("Size", 8, lambda row: words.size(row.get("size")), right=True, rank=4),
-                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), rank=2),
-                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=5),
-            ),
+            COLUMNS,
             "recording_id",
             "There is no recording yet.",
             filters=looked_for,
@@ -94,14 +97,14 @@ class RecordingsMode(ListMode):
     @work
     async def action_hold(self) -> None:
         """Hold what is marked."""
-        ids = [str(row["recording_id"]) for row in self.chosen]
+        ids = [row.recording_id for row in self.chosen]
         if ids and await hold_each(self, "recording_id", ids):
             self.unmark()
 
     @work
     async def action_export(self) -> None:
         """Write what is marked as WAVs, a file each, in a folder: opened for one purpose, each with its leaf."""
-        ids = [str(row["recording_id"]) for row in self.chosen]
+        ids = [row.recording_id for row in self.chosen]
         if not ids:
             return
         count = words.many(len(ids), "recording")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +11,7 @@ from console import words
 from console.late import open_detail
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
+from gate.core.rows import Row
 from gate.errors import GateError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.contacts.pages import ContactsList
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Of each kind."""
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("What", 10, lambda row: words.text(row["kind"])),
     Column("Which", 40, lambda row: words.text(row["said"]), grows=True),
 )
@@ -36,7 +38,7 @@ async def go_to(screen: GateScreen, call_id: str, here: str = "") -> None:
         return
     number = shown.call.number or ""
     rows: list[dict[str, Any]] = [
-        _row("call", call_id, f"{words.moment(shown.call.at)[0]}, {words.caller({'from': shown.call.claimed_by})[0]}")
+        _row("call", call_id, f"{words.moment(shown.call.at)[0]}, {words.caller(shown.call.claimed_by)[0]}")
     ]
     rows += [
         _row("recording", each.recording_id, f"{each.state}, {words.length(each.seconds)[0]}", each)
@@ -71,4 +73,4 @@ async def _page(screen: GateScreen, request: Request[Page[Any]]) -> list[Any]:
 
 def _row(kind: str, ident: str, said: str, thing: Any = None) -> dict[str, Any]:
     row = {"key": f"{kind} {ident}", "kind": kind, "id": ident, "said": f"{said} ({ident[:12]})"}
-    return row | {"thing": msgspec.to_builtins(thing) if thing is not None else {}}
+    return row | {"thing": thing if isinstance(thing, Row) else msgspec.to_builtins(thing)}

@@ -69,7 +69,7 @@ async def choose(
     screen: GateScreen, title: str, what: str, options: Sequence[tuple[str, str]], *, said: str = ""
 ) -> str | None:
     """One of the options (value, what it means); None where it was left."""
-    columns = (
+    columns: Sequence[Column[Any]] = (
         Column(
             what,
             max(cell_len(value) for value, _ in [*options, (what, "")]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -33,9 +33,9 @@ def _marked(row: Row) -> words.Shown:
     return ("theirs", LOUD) if row.get("marked") else ("", PLAIN)
 
 
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("Called", words.WHEN, lambda row: words.moment(row.get("at"))),
-    Column("Number", 16, words.called),
+    Column("Number", 16, lambda row: words.called(row.get("number"), row.get("raw"))),
     Column("Outcome", 15, lambda row: words.text(row.get("outcome")), grows=True),
     Column("Reason", 13, lambda row: words.reason(row.get("reason")), rank=1),
     Column("Recording", 12, _recording),

@@ -42,7 +42,7 @@ ASKS = {
 CHANNELS = {"phone": "", "email": "", "post": "", "in_person": "", "web": ""}
 
 
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("Request", 13, lambda row: words.text(row.get("reference"))),
     Column("Asks for", 11, shown.asks),
     Column("State", 14, shown.state),

@@ -43,7 +43,7 @@ class DayScreen(ListMode):
                 Column("State", 5, goes),
                 Column("Held by", 20, lambda row: words.text(row.get("held"), WARN), grows=True),
                 Column("Recording", 12, lambda row: words.text(row.get("recording_id"))),
-                Column("From", 14, words.caller, rank=1),
+                Column("From", 14, lambda row: words.caller(row.get("claimed_by")), rank=1),
                 Column("Purpose", 20, lambda row: words.text(row.get("purpose")), rank=2),
             ),
             "recording_id",
@@ -65,7 +65,7 @@ class DayScreen(ListMode):
 
     def open_row(self, row: Row) -> None:
         """The recording."""
-        self.app.push_screen(RecordingDetail(self.MODE, row))
+        self.app.push_screen(RecordingDetail(self.MODE, str(row["recording_id"]), row.get("call_id")))
 
     def action_back(self) -> None:
         """To the calendar."""

@@ -26,19 +26,19 @@ TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
 
 
 UNSAID = "not said"
-WHAT = (
+WHAT: Sequence[Column[Any]] = (
     Column("Kind", 11, kind),
     Column("On", 9, lambda row: words.text(row.get("target"))),
     Column("Which", 17, target_of),
     Column("Reference", 16, lambda row: words.text(row.get("reference"))),
     Column("Ground", 16, lambda row: words.text((row.get("ground") or "").replace("_", " ")), rank=2),
 )
-WHY = (
+WHY: Sequence[Column[Any]] = (
     Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
     Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
 )
 REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference"))
-MADE = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
+MADE: Column[Any] = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
 
 
 RESTRICTION = "restriction"

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from console import words
 from console.modes.detail import DetailScreen
 from console.theme import PLAIN
 from console.widgets.report import Section
-from console.widgets.rows import Row
+from console.widgets.rows import Row, field_of
 
 
 class RowDetail(DetailScreen):
@@ -28,26 +30,37 @@ class RowDetail(DetailScreen):
     def copied(self) -> str:
         """Its id, or the digest of a register."""
         row = self._row
-        return str(row.get("id") or row.get("sha256") or row.get("import_id") or "")
+        return str(field_of(row, "id") or field_of(row, "sha256") or field_of(row, "import_id") or "")
+
+
+def fields_of(row: Row) -> Mapping[str, Any]:
+    """The fields of a row, by name."""
+    return row if isinstance(row, Mapping) else asdict(row)
 
 
 def row_sections(row: Row) -> list[Section]:
     """Every field of a row but the path of a file, in which digits are hidden as those of a number are."""
-    pairs = [(name.replace("_", " "), _shown(name, value, row)) for name, value in row.items() if name != "path"]
+    pairs = [
+        (name.replace("_", " "), _shown(name, value, row)) for name, value in fields_of(row).items() if name != "path"
+    ]
     return [Section("", pairs)]
 
 
 def _shown(name: str, value: Any, row: Row) -> words.Shown:
     if name in ("number", "raw"):
-        return words.NOTHING if value is None and row.get("target", "number") != "number" else words.number(value)
+        return (
+            words.NOTHING
+            if value is None and (field_of(row, "target") or "number") != "number"
+            else words.number(value)
+        )
     if name == "id" or name.endswith("_id") or "sha256" in name:
         return words.ident(value)
-    if name == "reason" and "verdict" in row:
+    if name == "reason" and field_of(row, "verdict") is not None:
         return words.reason(value)
     if name == "state":
         return words.state(value)
     if name == "verdict":
-        return words.verdict(row)
+        return words.verdict(value)
     if name in _CODES:
         return words.text(None if value is None else str(value).replace("_", " "))
     if name.endswith("_at") or name == "at":

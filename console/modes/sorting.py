@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.theme import DIM, PLAIN
 from console.widgets.pick import Pick
@@ -13,7 +13,7 @@ from console.widgets.rows import Column
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("Column", 16, lambda row: (row["heading"], PLAIN)),
     Column("", 20, lambda row: (row["way"], DIM), grows=True),
 )
@@ -39,6 +39,6 @@ def named(sorts: Sorts, sort: str) -> str:
     return f"{heading}{'▼' if sort.startswith('-') else '▲'}"
 
 
-def headed(columns: Sequence[Column], said: str) -> list[Column]:
+def headed(columns: Sequence[Column[Any]], said: str) -> list[Column[Any]]:
     """The columns, the one that the list is sorted by with its arrow."""
     return [replace(each, heading=said) if each.heading == said[:-1] else each for each in columns]

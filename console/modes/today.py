@@ -28,13 +28,14 @@ from gate.errors import GateError
 from gate.operations.operation import Request, operation_of
 
 if TYPE_CHECKING:
-    from gate.operations.calls.calls import CallsReasons, ReasonCount
+    from gate.core.rows.calls import ReasonCount
+    from gate.operations.calls.calls import CallsReasons
     from gate.operations.retention.schedule import RetentionNow
 
 R = TypeVar("R")
 FOLLOW_SECONDS = 5.0
 """How often the day is looked at anew at most, while the log grows."""
-COLUMNS = (
+COLUMNS: Sequence[Column[Any]] = (
     Column("", 14, lambda row: row["label"]),
     Column("Today", 40, lambda row: row["text"], grows=True),
 )

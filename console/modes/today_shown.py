@@ -15,7 +15,7 @@ from gate.core.days import LONDON
 from gate.core.terms import ALLOWING
 
 if TYPE_CHECKING:
-    from gate.operations.calls.calls import ReasonCount
+    from gate.core.rows.calls import ReasonCount
     from gate.operations.proposals import Proposal
     from gate.operations.retention.schedule import RetentionNow
 
@@ -153,7 +153,7 @@ def yesterday(day: date, counts: Sequence[ReasonCount], before: Sequence[ReasonC
             usual = was.get(name, 0) / DAYS_BEFORE
             if now[name] < JUMP * usual or now[name] < usual + LEAST:
                 continue
-            shown = name.replace("_", " ") if what == "reason" else words.caller({"from": name})[0]
+            shown = name.replace("_", " ") if what == "reason" else words.caller(name)[0]
             told = f"{now[name]:,} refused yesterday{' of' if what == 'agent' else ' as'} {shown}, usually {usual:.0f}"
             items.append(
                 Item(f"jump {what} {name}", "jump", ("jumped", WARN), (told, PLAIN), Place("calls"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ async def settle(screen: GateScreen) -> bool:
     answer = await screen.ask(ProposalList())
     if answer is None:
         return False
-    columns = (
+    columns: Sequence[Column[Any]] = (
         Column("What", 30, lambda row: words.text(row["what"]), grows=True),
         Column("Takes", 14, lambda row: words.text(row["takes"])),
         Column("Asked by", 18, lambda row: words.text(row["asked_by"])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from console.widgets.pages import LARGEST, Fetch, Rows
 from console.widgets.rows import Column, Row
@@ -13,7 +14,7 @@ PAGES_AT_ONCE = 20
 
 
 async def compared(
-    columns: Sequence[Column], text: str, fetch: Fetch, after: str | None, limit: int, *, whole: bool = False
+    columns: Sequence[Column[Any]], text: str, fetch: Fetch, after: str | None, limit: int, *, whole: bool = False
 ) -> Rows:
     """Rows that show every word of ``text``, of a list that the gate cannot look through: from ``after`` on, with
     ``whole`` to its end."""
@@ -28,7 +29,7 @@ async def compared(
     return Rows(found, after)
 
 
-def fits(row: Row, columns: Sequence[Column], words: Sequence[str]) -> bool:
+def fits(row: Row, columns: Sequence[Column[Any]], words: Sequence[str]) -> bool:
     """The row shows every one of these words, which are in small letters."""
     shown = " ".join(column.show(row)[0] for column in columns).casefold()
     return all(word in shown for word in words)

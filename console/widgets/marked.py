@@ -10,7 +10,7 @@ from textual.message import Message
 
 from console import keys
 from console.widgets.pages import Fetch, PagedTable
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column, Row, field_of
 
 
 class MarkedTable(PagedTable):
@@ -21,7 +21,7 @@ class MarkedTable(PagedTable):
     class Marked(Message):
         """Others are marked than before."""
 
-    def __init__(self, columns: Sequence[Column], fetch: Fetch, **extra: Any) -> None:
+    def __init__(self, columns: Sequence[Column[Any]], fetch: Fetch, **extra: Any) -> None:
         super().__init__(columns, fetch, **extra)
         self.marked: dict[str, Row] = {}
 
@@ -41,14 +41,14 @@ class MarkedTable(PagedTable):
 
     def is_marked(self, row: Row) -> bool:
         """It is acted on with the others."""
-        return str(row.get(self.key_of)) in self.marked
+        return str(field_of(row, self.key_of)) in self.marked
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away; on to the next."""
         row = self.row
         if row is None:
             return
-        key = str(row.get(self.key_of))
+        key = str(field_of(row, self.key_of))
         if self.marked.pop(key, None) is None:
             self.marked[key] = row
         self._changed()

@@ -8,14 +8,15 @@ begins with the newest page and grows at its end; after ``G`` it begins with the
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from textual.message import Message
 
-from console.widgets.rows import Column, Row, RowsTable
+from console.widgets.rows import Column, Row, RowsTable, field_of
 from gate.errors import GateError, RefusedError
 
 PAGE = 100
@@ -77,7 +78,7 @@ class PagedTable(RowsTable):
             super().__init__()
             self.table = table
 
-    def __init__(self, columns: Sequence[Column], fetch: Fetch, *, both_ways: bool = False, **extra: Any) -> None:
+    def __init__(self, columns: Sequence[Column[Any]], fetch: Fetch, *, both_ways: bool = False, **extra: Any) -> None:
         """``both_ways``: ``fetch`` knows ``before``."""
         super().__init__(columns, **extra)
         self._fetch = fetch
@@ -138,8 +139,10 @@ class PagedTable(RowsTable):
         row = self.row_at(index)
         if row is None:
             return None
-        change = self._changes.get(str(row.get(self.key_of))) if self._changes else None
-        return {**row, **change} if change else row
+        change = self._changes.get(str(field_of(row, self.key_of))) if self._changes else None
+        if not change:
+            return row
+        return {**row, **change} if isinstance(row, Mapping) else replace(row, **change)
 
     def amend(self, key: str, **values: Any) -> None:
         """Show other values in one row, until ``restore``: a number that was asked for."""
@@ -258,11 +261,11 @@ class PagedTable(RowsTable):
         """This page alone; the cursor stays on its row where that is in it."""
         self._edition += 1  # what is still on the way belongs to the pages that go
         self._on_the_way.clear()
-        known = self.row.get(self.key_of) if self.row and self.cursor and before is None else None
+        known = field_of(self.row, self.key_of) if self.row and self.cursor and before is None else None
         self._pages = [_Page(None, before, answer)]
         self._older, self._newer = answer.next, answer.prev if before is not None else None
         self._number()
-        found = next((place for place, row in enumerate(answer.items) if row.get(self.key_of) == known), None)
+        found = next((place for place, row in enumerate(answer.items) if field_of(row, self.key_of) == known), None)
         at = len(answer.items) - 1 if before is not None else 0
         self.set_reactive(RowsTable.cursor, at if known is None or found is None else found)
         self.call_after_refresh(self._show_cursor)
@@ -270,14 +273,14 @@ class PagedTable(RowsTable):
     def _merge(self, answer: Rows) -> None:
         """The newest page again: news go above, what is known is made new, and the place is kept."""
         first = self._pages[0]
-        keys = {row.get(self.key_of) for row in answer.items}
-        top = first.rows[0].get(self.key_of) if first.rows else None
+        keys = {field_of(row, self.key_of) for row in answer.items}
+        top = field_of(first.rows[0], self.key_of) if first.rows else None
         if top not in keys and self.cursor > 0 and self._read_back():
             return
         if top not in keys or answer.next is None:  # nothing joins them, or all is in this page
             self._begin(None, answer)
             return
-        rest = [row for row in first.rows or () if row.get(self.key_of) not in keys]
+        rest = [row for row in first.rows or () if field_of(row, self.key_of) not in keys]
         self._pages[0] = _Page(None, None, answer)
         if rest:
             self._push_down(answer.next, rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -36,7 +37,7 @@ class Pick(Dialog[Row | None]):
     """
 
     def __init__(
-        self, title: str, columns: Sequence[Column], rows: Sequence[Row], *, key_of: str, said: str = "", none: str
+        self, title: str, columns: Sequence[Column[Any]], rows: Sequence[Row], *, key_of: str, said: str = "", none: str
     ) -> None:
         """``none``: what is said where there is no row."""
         super().__init__()

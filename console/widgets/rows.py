@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -21,18 +21,20 @@ from textual.strip import Strip
 from console import keys
 from console.theme import DIM, TONES
 
-Row = Mapping[str, Any]
+R = TypeVar("R")
+Row: TypeAlias = Any
+"""A row: a Struct of ``gate.core.rows``, or what a screen has put together by itself."""
 GAP = 1
 """Cells between two columns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[R]):
     """One column of a table."""
 
     heading: str
     width: int
-    show: Callable[[Row], tuple[str, str]]
+    show: Callable[[R], tuple[str, str]]
     """The text of a row's cell, and its tone (see ``console.theme``)."""
     grows: bool = False
     """It takes what room the others leave."""
@@ -44,7 +46,12 @@ class Column:
     """Aligned to the right."""
 
 
-def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, int]], list[str]]:
+def field_of(row: Row, name: str) -> Any:
+    """A field of a row by its name; None where it has none."""
+    return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+
+
+def fitting(columns: Sequence[Column[Any]], width: int) -> tuple[list[tuple[Column[Any], int]], list[str]]:
     """The columns that fit into ``width`` cells, each with its width; and the headings of those that do not."""
     kept = list(columns)
     while len(kept) > 1 and sum(column.width + GAP for column in kept) - GAP > width:
@@ -115,7 +122,9 @@ class RowsTable(ScrollView, can_focus=True):
     class Opened(Moved):
         """Enter, or a second click."""
 
-    def __init__(self, columns: Sequence[Column], *, key_of: str, none: str = "Nothing here.", **extra: Any) -> None:
+    def __init__(
+        self, columns: Sequence[Column[Any]], *, key_of: str, none: str = "Nothing here.", **extra: Any
+    ) -> None:
         """``none``: what is said where there is no row."""
         super().__init__(**extra)
         self.columns = tuple(columns)
@@ -123,7 +132,7 @@ class RowsTable(ScrollView, can_focus=True):
         self.none = none
         self.missed: list[str] = []
         """Headings of columns that this terminal is too narrow for."""
-        self._sized: list[tuple[Column, int]] = []
+        self._sized: list[tuple[Column[Any], int]] = []
         self._laid_out = 0
 
     # --- what there is --------------------------------------------------------------------------------------------
@@ -178,7 +187,7 @@ class RowsTable(ScrollView, can_focus=True):
         self.changed()
         self._show_cursor()
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
+    def set_columns(self, columns: Sequence[Column[Any]]) -> None:
         """Show other columns."""
         self.columns = tuple(columns)
         self._lay_out()
@@ -218,7 +227,7 @@ class RowsTable(ScrollView, can_focus=True):
         texts = [_placed(column.heading, size, column.right) for column, size in self._sized]
         return Strip([Segment(set_cell_size((" " * GAP).join(texts), width), style)], width)
 
-    def _cell(self, column: Column, row: Row) -> tuple[str, str]:
+    def _cell(self, column: Column[Any], row: Row) -> tuple[str, str]:
         try:
             return column.show(row)
         except Exception:  # noqa: BLE001 - a row that is not as promised is shown as such; the rest goes on
@@ -320,7 +329,7 @@ def _placed(text: str, width: int, right: bool) -> str:
 class LocalTable(RowsTable):
     """A table of rows that are all here."""
 
-    def __init__(self, columns: Sequence[Column], **extra: Any) -> None:
+    def __init__(self, columns: Sequence[Column[Any]], **extra: Any) -> None:
         super().__init__(columns, **extra)
         self._rows: Sequence[Row] = ()
 
@@ -335,10 +344,10 @@ class LocalTable(RowsTable):
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these; the cursor stays on the row that it was on, wherever that is now."""
-        known = self.row.get(self.key_of) if self.row else None
+        known = field_of(self.row, self.key_of) if self.row else None
         self._rows = rows
         if known is not None:
-            found = next((index for index, row in enumerate(rows) if row.get(self.key_of) == known), None)
+            found = next((index for index, row in enumerate(rows) if field_of(row, self.key_of) == known), None)
             if found is not None and found != self.cursor:
                 self.set_reactive(RowsTable.cursor, found)
         self.changed()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from msgspec import UNSET
+
 from gate.clock import Clock
 from gate.core import numbers
 from gate.core.days import LONDON
@@ -101,14 +103,13 @@ class LiveView:
 
     def _look_slowly(self, now: datetime) -> Row:
         log = self._read(search.log_now)
-        verified, checkpoint = log["verified"] or {}, log["checkpoint"] or {}
         return {
             "registers": self._registers.status(now.astimezone(LONDON).date()),
             "log": {
-                "size": log["size"],
-                "verified_at": verified.get("at"),
-                "verified_ok": verified.get("ok"),
-                "checkpoint_at": checkpoint.get("at"),
+                "size": log.size,
+                "verified_at": log.verified.at if log.verified else None,
+                "verified_ok": None if log.verified is None or log.verified.ok is UNSET else log.verified.ok,
+                "checkpoint_at": log.checkpoint.at if log.checkpoint else None,
             },
             "warnings": self._warnings(),
         }

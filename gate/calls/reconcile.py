@@ -16,6 +16,7 @@ from msgspec import UNSET
 from gate.clock import Clock
 from gate.core.facts import recordings as facts
 from gate.core.facts.calls import Ended
+from gate.core.rows.calls import RecordingRow
 from gate.errors import GateError
 from gate.ports import Fact, RecordingClosed
 from gate.recorder import unreported_closings
@@ -23,7 +24,6 @@ from gate.recorder.unreported_closings import UnreportedClosing
 from gate.store import queries
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 from gate.vault.reader import scan
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Reconciler:
         recordings = self._store.call(queries.open_recordings)
         heard = {each.closed.recording_id: each for each in unreported_closings.find(self._recordings)}
         for row in recordings:
-            self._close(row, heard.get(row["recording_id"]))
+            self._close(row, heard.get(row.recording_id))
         for each in heard.values():
             each.drop()
         now = self._clock.now()
@@ -52,10 +52,10 @@ class Reconciler:
         def end_calls(tx: StoreTransaction) -> int:
             rows = queries.open_calls(tx)
             for row in rows:
-                bridged = bool(row.get("connected_at"))
+                bridged = bool(row.connected_at)
                 seconds = None if bridged else 0.0  # nobody saw how long they talked
                 ended = Ended(by="gate", cause="gate_interrupted", code=0, bridged=bridged, seconds=seconds)
-                tx.append(ended.fact(row["call_id"], now, "gate"))
+                tx.append(ended.fact(row.call_id, now, "gate"))
             return len(rows)
 
         calls = self._store.call(end_calls)
@@ -68,8 +68,8 @@ class Reconciler:
         which the parties have heard each other, where that is known. ``only_whole``: where its file lacks its last
         chunk, which somebody may still write, nothing is done and False returned."""
         for row in self._store.call(queries.open_recordings):
-            if row["recording_id"] == recording_id:
-                if only_whole and not self._whole(self._recordings / row["path"]):
+            if row.recording_id == recording_id:
+                if only_whole and not self._whole(self._recordings / (row.path or "")):
                     return False
                 self._close(row, None, talked)
         return True
@@ -80,19 +80,19 @@ class Reconciler:
         except (GateError, OSError):
             return False
 
-    def _close(self, row: Row, heard: UnreportedClosing | None, talked: float | None = None) -> None:
+    def _close(self, row: RecordingRow, heard: UnreportedClosing | None, talked: float | None = None) -> None:
         fact = self._closing(row, heard, talked, self._clock.now())
 
         def work(tx: StoreTransaction) -> None:
             # Looked at again inside the transaction: it may have been closed meanwhile.
-            if any(other["recording_id"] == row["recording_id"] for other in queries.open_recordings(tx)):
+            if any(other.recording_id == row.recording_id for other in queries.open_recordings(tx)):
                 tx.append(fact)
 
         self._store.call(work)
 
-    def _closing(self, row: Row, heard: UnreportedClosing | None, talked: float | None, now: datetime) -> Fact:
-        closed = heard.closed if heard is not None else self._from_file(row["recording_id"], row["path"])
-        return closing(row["call_id"], closed, talked=talked).fact(row["recording_id"], now, "gate")
+    def _closing(self, row: RecordingRow, heard: UnreportedClosing | None, talked: float | None, now: datetime) -> Fact:
+        closed = heard.closed if heard is not None else self._from_file(row.recording_id, row.path or "")
+        return closing(row.call_id or "", closed, talked=talked).fact(row.recording_id, now, "gate")
 
     def _from_file(self, recording_id: str, place: str) -> RecordingClosed:
         """What the file itself can tell without its key."""

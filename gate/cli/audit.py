@@ -12,9 +12,10 @@ import click
 
 from gate.cli.asking import asks, only_asks, option
 from gate.cli.command import FILE, NEW_FILE, Group, make
-from gate.cli.output import View, pairs, say
+from gate.cli.output import View, columns, pairs, say
 from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
+from gate.core.rows.audit import CheckpointRow, Leaf
 from gate.durable import whole_file
 from gate.errors import GateError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore, CheckpointsList
@@ -165,15 +166,8 @@ def status(view: View) -> None:
 def leaves(view: View, asked: AuditLeaves) -> None:
     """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
     page = ask(view, asked)
-    columns = [
-        ("index", "Leaf"),
-        ("at", "At"),
-        ("kind", "What"),
-        ("subject", "Of"),
-        ("actor", "By"),
-        ("hash", "Hash"),
-    ]
-    view.rows(page, "items", columns, none="There is no entry.")
+    shown = columns(Leaf, "index", "at", "kind", "subject", "actor", "hash")
+    view.rows(page, "items", shown, none="There is no entry.")
 
 
 @make(
@@ -193,5 +187,5 @@ def leaf(view: View, asked: AuditLeaf) -> None:
 def checkpoints(view: View, asked: CheckpointsList) -> None:
     """The signed heads of the log, newest first."""
     signed = ask(view, asked)
-    columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
-    view.rows(signed, "items", columns, none="There is none yet.")
+    shown = columns(CheckpointRow, "size", "at", "root", "copies")
+    view.rows(signed, "items", shown, none="There is none yet.")

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from gate.cli.asking import Id, Since, asks, only_asks
 from gate.cli.command import make
-from gate.cli.output import View
+from gate.cli.output import View, columns
 from gate.cli.reach import ask
 from gate.clock import today
 from gate.core.finding import sought
+from gate.core.rows.calls import CallRow, ReasonCount
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow, Kind, Reveal
 from gate.operations.calls.pausing import CallsPause, CallsResume
@@ -46,20 +47,12 @@ def list_(view: View, asked: CallsList, words: tuple[str, ...]) -> None:
         until=asked.until or line.until,
         text=" ".join(filter(None, (line.text, asked.text))) or None,
     )
-    columns = [
-        ("call_id", "Call"),
-        ("at", "At"),
-        ("number", "Number"),
-        ("verdict", "Verdict"),
-        ("reason", "Reason"),
-        ("state", "State"),
-        ("seconds", "Seconds"),
-        ("kept", "Kept"),
-        ("silent", "Silent"),
-        ("recording_id", "Recording"),
-    ]
+    shown = columns(
+        CallRow,
+        *("call_id", "at", "number", "verdict", "reason", "state", "seconds", "kept", "silent", "recording_id"),
+    )
     none = f"No call fits: {line.said}." if words else "There is no call."
-    view.rows(ask(view, asked), "items", columns, none=none)
+    view.rows(ask(view, asked), "items", shown, none=none)
 
 
 only_asks(
@@ -81,8 +74,8 @@ only_asks(
 @asks(CallsReasons, names={"claimed_by": "--by"}, types={"since": Since()})
 def reasons(view: View, asked: CallsReasons) -> None:
     """How many attempts were allowed and refused, by caller and reason. No number is shown."""
-    columns = [("claimed_by", "Caller"), ("verdict", "Verdict"), ("reason", "Reason"), ("attempts", "Attempts")]
-    view.rows(ask(view, asked), "items", columns, none="There was no attempt.")
+    shown = columns(ReasonCount, "claimed_by", "verdict", "reason", "attempts")
+    view.rows(ask(view, asked), "items", shown, none="There was no attempt.")
 
 
 only_asks(

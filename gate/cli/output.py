@@ -25,6 +25,7 @@ import click
 import msgspec
 
 from gate.clock import today
+from gate.core.rows import heading
 from gate.errors import GateError, RefusedError
 from gate.showing import brief, grouped_in, local
 from gate.showing import clean as clean
@@ -99,6 +100,11 @@ class View:
 
         with bar(title) as tell:
             yield tell
+
+
+def columns(row: type[msgspec.Struct], *names: str) -> list[Column]:
+    """Fields of a row as columns of a table, each under its heading (``gate.core.rows``)."""
+    return [(name, heading(row, name)) for name in names]
 
 
 def _json_values(value: Any) -> Any:

@@ -12,12 +12,13 @@ from msgspec.structs import replace
 from gate.cli import passphrase as asked
 from gate.cli.asking import argument, asks, option
 from gate.cli.command import FILE, NEW_FILE, Group, make
-from gate.cli.output import View, say
+from gate.cli.output import View, columns, say
 from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.finding import sought
-from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify
+from gate.core.rows.calls import ListedRecording
+from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerified, RecordingVerify
 
 
 @click.group("recording", cls=Group, later={"gate.cli.recording_ingest": ("ingest",)})
@@ -40,23 +41,13 @@ def list_(view: View, asked: RecordingList, words: tuple[str, ...]) -> None:
     """
     line = sought(" ".join(words), today())
     found = ask(view, replace(asked, text=line.text or None, since=line.since, until=line.until))
-    columns = [
-        ("recording_id", "Recording"),
-        ("call_id", "Call"),
-        ("opened_at", "Opened"),
-        ("claimed_by", "By"),
-        ("number", "Number"),
-        ("state", "State"),
-        ("call_state", "Call state"),
-        ("seconds", "Seconds"),
-        ("size", "Bytes"),
-        ("kept", "Kept"),
-        ("gaps", "Gaps"),
-        ("lost", "Lost"),
-        ("silent", "Silent"),
-    ]
+    shown = columns(
+        ListedRecording,
+        *("recording_id", "call_id", "opened_at", "claimed_by", "number", "state", "call_state", "seconds", "size"),
+        *("kept", "gaps", "lost", "silent"),
+    )
     none = f"No recording fits: {line.said}." if words else "There is no recording."
-    view.rows(found, "items", columns, none=none)
+    view.rows(found, "items", shown, none=none)
 
 
 @make(
@@ -108,8 +99,8 @@ def verify(view: View, asked: RecordingVerify) -> None:
     """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
     verified = ask(view, asked)
     bad = [item for item in verified.items if not item.ok]
-    columns = [("recording_id", "Recording"), ("ok", "Holds"), ("fault", "Fault")]
-    view.rows(verified, "items", columns, none="There is no recording.")
+    shown = columns(RecordingVerified, "recording_id", "ok", "fault")
+    view.rows(verified, "items", shown, none="There is no recording.")
     if bad:
         say(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
         sys.exit(1)

@@ -17,11 +17,11 @@ import soundfile
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.core.facts.calls import Announced
+from gate.core.rows.calls import FactRow
 from gate.core.rtp import SIDES, MapFrame, PacketFrame, decode, is_key_press, parse
 from gate.errors import AuditError
 from gate.exports.audio import ExportReport, export_wav
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken
-from gate.operations.calls.rows import FactRow
 from gate.recorder.keys import KeyListener
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording

@@ -27,6 +27,7 @@
 - ``rtp``         RTP packets and the key presses in them; the frames inside the chunks of a sealed recording
 - ``recording_names``  what the name of a recording's file says of its call
 - ``facts``       every kind of fact as a type, with its marks: what is personal, how long it is kept, what rests on it
+- ``rows``        every row as a type, from the SELECT to the widget; and the page of a list
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
 
 ``LAW 1.4`` and the like in docstrings and comments are sections of ``LAW.md`` beside this file: the UK rules, each with

@@ -95,8 +95,8 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[M
     with suppress(GateError):  # a line that does not answer shows in everything else
         metrics.usage(usage())
     metrics.registers(folder.registers.status(folder.today()))
-    if checkpoint := folder.read(search.log_now)["checkpoint"]:
-        age = folder.clock.now() - datetime.fromisoformat(checkpoint["at"])
+    if checkpoint := folder.read(search.log_now).checkpoint:
+        age = folder.clock.now() - datetime.fromisoformat(checkpoint.at)
         metrics.checkpoint_age.set(age.total_seconds())
     metrics.called_against_refusal.set(against_refusal.count(folder))
     metrics.one_sided_talks.set(one_sided.count(folder))

@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Meta
 
 from gate.core.evidence import canonical
+from gate.core.rows import Page as Page
 from gate.errors import RefusedError, UsageError
 from gate.types import Response as Response
 
@@ -117,16 +118,6 @@ class Paged(Request[R_co], Generic[R_co], frozen=True, kw_only=True):
 
     after: Cursor = None
     limit: Limit = 50
-
-
-class Page(Response, Generic[R], frozen=True, kw_only=True):
-    """A page of a list."""
-
-    items: list[R]
-    next: str | None = None
-    """Give it as ``after`` for the page that follows; None at the end."""
-    prev: str | None = None
-    """Give it as ``before`` for the page that comes first, where the list can go back; None at the beginning."""
 
 
 class Waits(Response, frozen=True):

@@ -6,6 +6,7 @@
                    follows, ``values`` what stands in its columns; ``request_table``, ``receipt_table``,
                    ``contact_table``: their columns
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
+- ``rows``         rows of a SELECT as the Structs of ``gate.core.rows``
 - ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs,
                    ``recording_search`` recordings, ``sorting``: either by a column,
                    ``tally`` counts attempts by minute and reason, ``figures`` a month;

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from gate.core.rows import Page
 from gate.errors import UsageError
-from gate.types import Row
+
+T = TypeVar("T")
 
 LIMIT = 1000
 """Rows in a page, at most."""
@@ -34,19 +36,9 @@ class Way(NamedTuple):
         return "DESC" if self.newest_first else "ASC"
 
 
-class Window(NamedTuple):
-    """Some rows, newest first, and where the pages around them begin."""
-
-    items: list[Row]
-    next: str | None
-    """Give it as ``after`` for the older ones; None at the end."""
-    prev: str | None
-    """Give it as ``before`` for the newer ones; None at the beginning."""
-
-
 def window(
-    read: Callable[[Way], list[Row]], key: tuple[str, ...], after: str | None, before: str | None, limit: int
-) -> Window:
+    read: Callable[[Way], list[T]], key: tuple[str, ...], after: str | None, before: str | None, limit: int
+) -> Page[T]:
     """A page by ``key`` (columns, the time first). ``read`` gives at most ``most`` rows of a way, in its order.
 
     Raises ``UsageError`` for a cursor that no page has given, and where both ways are asked for at once.
@@ -64,12 +56,13 @@ def window(
     there = cursor is not None
     older, newer = (more, there) if newest_first else (there, more)
     if not rows:
-        return Window([], None, None)
-    return Window(rows, _cursor(rows[-1], key) if older else None, _cursor(rows[0], key) if newer else None)
+        return Page(items=[])
+    following, earlier = _cursor(rows[-1], key) if older else None, _cursor(rows[0], key) if newer else None
+    return Page(items=rows, next=following, prev=earlier)
 
 
-def _cursor(row: Row, key: tuple[str, ...]) -> str:
-    return " ".join(str(row[name]) for name in key)
+def _cursor(row: object, key: tuple[str, ...]) -> str:
+    return " ".join(str(row[name] if isinstance(row, dict) else getattr(row, name)) for name in key)
 
 
 def parts(cursor: str, count: int) -> tuple[str, ...]:

@@ -7,16 +7,22 @@ Rows are dictionaries named as the columns of ``gate.store.schema``; JSON column
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from gate.batched import batched
 from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.core.numbers import beginning_of
+from gate.core.rows import Page as Paged
+from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
 from gate.store.paging import Way, window
 from gate.store.questions import IS_ATTEMPT
+from gate.store.rows import R, Values
 from gate.types import Row
 
 T = TypeVar("T")
@@ -27,8 +33,12 @@ SLICE: Final = 500
 class Source(Protocol):
     """What can be asked."""
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
+    def query(self, sql: str, parameters: Values = ()) -> list[Row]:
         """Rows of a SELECT as dictionaries."""
+        ...
+
+    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
+        """Rows of a SELECT as Structs."""
         ...
 
 
@@ -50,40 +60,51 @@ class Page(NamedTuple):
     """Give it as ``after`` for the page that follows; ``None`` at the end."""
 
 
+def rows_page(
+    tx: Source, kind: type[R], table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
+) -> Paged[R]:
+    """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
+    whose value is None do not count. Conditions and names come from code alone."""
+    return _window(partial(tx.rows, kind), table, time, key, where, after, limit)
+
+
 def page_of(
     tx: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
 ) -> Page:
-    """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
-    whose value is None do not count. Conditions and names come from code alone."""
+    """As ``rows_page``, of dictionaries."""
+    found = _window(tx.query, table, time, key, where, after, limit)
+    return Page([decoded(row) for row in found.items], found.next)
+
+
+def _window(
+    query: Callable[[str, Values], list[T]],
+    table: str,
+    time: str,
+    key: str,
+    where: Mapping[str, Any],
+    after: str | None,
+    limit: int,
+) -> Paged[T]:
     conditions = {condition: value for condition, value in where.items() if value is not None}
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[T]:
         clauses = [*conditions, *([f"({time}, {key}) < (?, ?)"] if way.cursor else [])]
-        rows = tx.query(
+        return query(
             f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - code's names
             f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
             [*conditions.values(), *(way.cursor or ()), way.most],
         )
-        return [decoded(row) for row in rows]
 
-    found = window(read, (time, key), after, None, limit)
-    return Page(found.items, found.next)
+    return replace(window(read, (time, key), after, None, limit), prev=None)
 
 
 MOST_ASKED = 500
 """Rows of another table that are asked for at once."""
-_JSON_COLUMNS = ("recipients", "packets", "gaps", "lost")
-_YES_OR_NO = (
-    *("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink", "after_objection"),
-    "holds_longer",
-)
+_YES_OR_NO = ("accepted_shrink", "after_objection", "holds_longer")
 
 
 def decoded(row: Row) -> Row:
-    """A row as it is shown: JSON columns read, yes or no as such, no keyed hash."""
-    for name in _JSON_COLUMNS:
-        if isinstance(row.get(name), str):
-            row[name] = json.loads(row[name])
+    """A row as it is shown: yes or no as such, no keyed hash."""
     for name in _YES_OR_NO:
         if row.get(name) is not None:
             row[name] = bool(row[name])
@@ -94,30 +115,27 @@ def decoded(row: Row) -> Row:
 # --- calls --------------------------------------------------------------------------------------------------------
 
 
-def with_kept(tx: Source, calls: list[Row]) -> list[Row]:
-    """Rows of calls, each with what its recording says of the talk: ``kept`` and ``silent``."""
+def with_kept(tx: Source, calls: list[CallRow]) -> list[CallRow]:
+    """Calls, each with how much of the talk its recording has kept: ``kept`` and ``silent``."""
     by_call: dict[str, Row] = {}
-    for some in batched([row["call_id"] for row in calls if row["recording_id"]], MOST_ASKED):
-        marks = ", ".join("?" * len(some))
-        found = tx.query(f"SELECT call_id, kept, silent FROM recordings WHERE call_id IN ({marks})", some)  # noqa: S608
-        by_call |= {row["call_id"]: {"kept": row["kept"], "silent": row["silent"]} for row in found}
-    return [row | by_call.get(row["call_id"], {}) for row in calls]
+    for some in batched([row.call_id for row in calls if row.recording_id], MOST_ASKED):
+        found = tx.query(f"SELECT call_id, kept, silent FROM recordings WHERE call_id IN ({marks(some)})", some)  # noqa: S608
+        by_call |= {row.pop("call_id"): row for row in found}
+    return [replace(row, **by_call[row.call_id]) if row.call_id in by_call else row for row in calls]
 
 
-def call(tx: Source, call_id: str) -> Row | None:
-    """One attempt: ``call``, every fact that speaks of it in ``facts`` (in the order of the log), ``recordings``."""
-    rows = tx.query("SELECT * FROM calls WHERE call_id = ?", [call_id])
-    if not rows:
+def call(tx: Source, call_id: str) -> CallShown | None:
+    """One attempt with every fact that speaks of it, and its recordings."""
+    calls = tx.rows(CallRow, "SELECT * FROM calls WHERE call_id = ?", [call_id])
+    if not calls:
         return None
-    facts = tx.query(
-        "SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE call_id = ? ORDER BY leaf_index", [call_id]
+    facts = tx.rows(
+        FactRow,
+        "SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE call_id = ? ORDER BY leaf_index",
+        [call_id],
     )
-    recordings = tx.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
-    return {
-        "call": with_kept(tx, [decoded(rows[0])])[0],
-        "facts": [_with_body(fact) for fact in facts],
-        "recordings": [decoded(recording) for recording in recordings],
-    }
+    recordings = tx.rows(RecordingRow, "SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
+    return CallShown(call=with_kept(tx, calls)[0], facts=facts, recordings=recordings)
 
 
 def facts_of(tx: Source, subject: str) -> list[Row]:
@@ -135,10 +153,11 @@ def _with_body(row: Row) -> Row:
     return row | {"body": json.loads(row["body"]) if row["body"] is not None else None}
 
 
-def open_calls(tx: Source) -> list[Row]:
+def open_calls(tx: Source) -> list[CallRow]:
     """Allowed calls that have not ended: at the start of the gate those that it was killed in, oldest first."""
-    return tx.query(
-        "SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask' ORDER BY at, call_id"
+    return tx.rows(
+        CallRow,
+        "SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask' ORDER BY at, call_id",
     )
 
 
@@ -210,9 +229,9 @@ def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
+def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Paged[RecordingRow]:
     """Recordings, newest first."""
-    return page_of(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
+    return rows_page(tx, RecordingRow, "recordings", "opened_at", "recording_id", {}, after, limit)
 
 
 def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
@@ -222,19 +241,19 @@ def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
     return {f"instr(lower({joined}), ?) > 0": (beginning_of(typed) or typed) or None}
 
 
-def recording(tx: Source, recording_id: str) -> Row | None:
+def recording(tx: Source, recording_id: str) -> RecordingRow | None:
     """One recording."""
-    rows = tx.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
-    return decoded(rows[0]) if rows else None
+    rows = tx.rows(RecordingRow, "SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
+    return rows[0] if rows else None
 
 
-def open_recordings(tx: Source) -> list[Row]:
+def open_recordings(tx: Source) -> list[RecordingRow]:
     """Recordings that the log opened and never closed, oldest first."""
-    rows = tx.query(
+    return tx.rows(
+        RecordingRow,
         "SELECT * FROM recordings INDEXED BY recordings_open"
-        " WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at"
+        " WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at",
     )
-    return [decoded(row) for row in rows]
 
 
 # --- own lists ----------------------------------------------------------------------------------------------------

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from gate.errors import StoreError
 from gate.store.connect import UNREADABLE, open_reader
-from gate.store.transaction import require_select, rows_of
+from gate.store.rows import R, Values, dicts_of, structs_of
+from gate.store.transaction import require_select
 from gate.store.tree import load_frontier
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"the database failed: {error}") from error
 
 
 class Reader:
@@ -33,21 +43,23 @@ class Reader:
         """For what reads the tree."""
         return self._connection
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError``."""
         require_select(sql)
-        try:
-            return rows_of(self._connection, sql, parameters)
-        except sqlite3.Error as error:
-            raise StoreError(f"the database failed: {error}") from error
+        with _failing():
+            return dicts_of(self._connection, sql, parameters)
+
+    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
+        """Rows of a SELECT as Structs. Raises ``StoreError``."""
+        require_select(sql)
+        with _failing():
+            return structs_of(self._connection, kind, sql, parameters)
 
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of a SELECT as tuples, one by one: for a million of them. Raises ``StoreError``."""
         require_select(sql)
-        try:
+        with _failing():
             yield from self._connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise StoreError(f"the database failed: {error}") from error
 
     def head(self) -> tuple[int, bytes]:
         """Size and root of the log."""
@@ -63,11 +75,9 @@ class Reader:
 
         Raises ``StoreError``.
         """
-        try:
+        with _failing():
             self._connection.execute("COMMIT")
             self._connection.execute("BEGIN")
-        except sqlite3.Error as error:
-            raise StoreError(f"the database failed: {error}") from error
 
     def close(self) -> None:
         """Let go of that state."""

@@ -7,13 +7,16 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from gate.core.evidence import stamp
 from gate.core.finding import terms
-from gate.store.paging import Way, Window, window
-from gate.store.queries import Source, decoded
+from gate.core.rows import Page
+from gate.core.rows.calls import ListedRecording, RecordingRow
+from gate.store.paging import Way, window
+from gate.store.queries import Source
 from gate.store.search import Arm, named, number_arms
 from gate.store.sorting import order_of, sorted_window
-from gate.types import Row
 
 STATES = ("open", "closed", "interrupted", "erasing", "erased")
 SORTS: Final = {"at": "opened_at", "seconds": "seconds"}
@@ -31,7 +34,7 @@ def recordings_window(
     since: datetime | None = None,
     until: datetime | None = None,
     sort: str | None = None,
-) -> Window:
+) -> Page[ListedRecording]:
     """Recordings, newest first or by ``sort`` (of ``SORTS``, with ``-`` before it downwards), with ``number``,
     ``claimed_by`` and ``call_state`` of their calls; opened from ``since`` on, before ``until``. Each word of ``text``
     is the beginning of an id, a state, a number or its beginning, or part of who called."""
@@ -49,13 +52,15 @@ def recordings_window(
 
     if order is not None:
         filters = {" AND ".join(clauses): tuple(values)} if clauses else {}
-        found = sorted_window(tx, "recordings", ("opened_at", "recording_id"), order, filters, after, before, limit)
-        return found._replace(items=_with_calls(tx, found.items))
+        key = ("opened_at", "recording_id")
+        found = sorted_window(tx, RecordingRow, "recordings", key, order, filters, after, before, limit)
+        return Page(items=_with_calls(tx, found.items), next=found.next, prev=found.prev)
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[ListedRecording]:
         beyond = [f"(opened_at, recording_id) {way.sign} (?, ?)"] if way.cursor is not None else []
         where = " AND ".join([*clauses, *beyond]) or "1"
-        rows = tx.query(
+        return tx.rows(
+            ListedRecording,
             "SELECT found.*, calls.number, calls.claimed_by, calls.state AS call_state FROM"  # noqa: S608 - names are the code's own
             f" (SELECT * FROM recordings WHERE {where}"
             f" ORDER BY opened_at {way.direction}, recording_id {way.direction} LIMIT ?) AS found"
@@ -63,21 +68,20 @@ def recordings_window(
             f" ORDER BY found.opened_at {way.direction}, found.recording_id {way.direction}",
             [*values, *(way.cursor or ()), way.most],
         )
-        return [decoded(row) for row in rows]
 
     return window(read, ("opened_at", "recording_id"), after, before, limit)
 
 
-def _with_calls(tx: Source, rows: list[Row]) -> list[Row]:
+def _with_calls(tx: Source, rows: list[RecordingRow]) -> list[ListedRecording]:
     """With whom the call of each was."""
     calls = tx.query(
         "SELECT call_id, number, claimed_by, state AS call_state FROM calls"
         " WHERE call_id IN (SELECT value FROM json_each(?))",
-        [json.dumps([row["call_id"] for row in rows])],
+        [json.dumps([row.call_id for row in rows])],
     )
-    of = {call["call_id"]: call for call in calls}
+    of = {call.pop("call_id"): call for call in calls}
     nobody = {"number": None, "claimed_by": None, "call_state": None}
-    return [row | {name: of.get(row["call_id"], nobody)[name] for name in nobody} for row in rows]
+    return [ListedRecording(**asdict(row), **of.get(row.call_id, nobody)) for row in rows]
 
 
 def _arms(tx: Source, word: str) -> list[Arm]:

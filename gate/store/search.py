@@ -14,18 +14,23 @@ import re
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
+from gate.converting import convert
 from gate.core import numbers
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.recordings import Exported
 from gate.core.finding import terms
 from gate.core.numbers import NumberRefused, beginning_of
+from gate.core.rows import Page
+from gate.core.rows.audit import CheckpointRow, LastVerification, Leaf, LeafShown, LogHead, LogNow
+from gate.core.rows.calls import CallRow
 from gate.core.terms import Reason
-from gate.store.paging import Way, Window, no_place, window
+from gate.store.paging import Way, no_place, window
 from gate.store.projections import NUMBER_OF
-from gate.store.queries import Source, decoded
+from gate.store.queries import Source, with_kept
 from gate.store.sorting import order_of, sorted_window
-from gate.types import Row
 
 FEW = 50_000
 """So many calls are sorted rather than looked for in the order of time."""
@@ -86,7 +91,7 @@ def calls_window(
     until: datetime | None = None,
     agent: str | None = None,
     sort: str | None = None,
-) -> Window:
+) -> Page[CallRow]:
     """Call attempts, newest first or by ``sort`` (a name of ``SORTS``, with ``-`` before it downwards): of one E.164
     number, of one reason code, fitting ``text``, from ``since`` on, before ``until``, of those callers whose name has
     ``agent`` in it.
@@ -105,9 +110,10 @@ def calls_window(
             kept |= _any_of(other)
     if order is not None:
         found = kept if arms is None else kept | _any_of(arms)
-        return sorted_window(tx, "calls", ("at", "call_id"), order, found, after, before, limit)
+        page = sorted_window(tx, CallRow, "calls", ("at", "call_id"), order, found, after, before, limit)
+        return replace(page, items=with_kept(tx, page.items))
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[CallRow]:
         if arms is None:
             values: list[Any] = [value for given in kept.values() for value in given]
             sql, values = _ordered("*", "", list(kept), values, "at", way)
@@ -115,7 +121,7 @@ def calls_window(
             sql, values = _united(arms, kept, way)
         else:
             return []
-        return [decoded(row) for row in tx.query(sql, values)]
+        return with_kept(tx, tx.rows(CallRow, sql, values))
 
     return window(read, ("at", "call_id"), after, before, limit)
 
@@ -208,14 +214,13 @@ def leaves_window(
     limit: int = 50,
     kind: str | None = None,
     text: str | None = None,
-) -> Window:
-    """Leaves, newest first, of one kind of fact where named: ``index``, ``kind``, ``subject``, ``at``, ``actor``,
-    ``hash`` (hexadecimal). ``text`` is what was typed: part of a kind or of an actor, the beginning of an id, a leaf's
-    number."""
+) -> Page[Leaf]:
+    """Leaves, newest first, of one kind of fact where named. ``text`` is what was typed: part of a kind or of an actor,
+    the beginning of an id, a leaf's number."""
     typed = (text or "").strip()
     arms = _leaf_arms(tx, typed) if typed else [Arm("1", ())]
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[Leaf]:
         clauses, given = _beyond("leaf_index", way)
         if kind is not None:
             clauses.append("kind = ?")
@@ -230,7 +235,8 @@ def leaves_window(
             values += [*arm.values, *given, way.most]
         if not pieces:
             return []
-        return tx.query(
+        return tx.rows(
+            Leaf,
             "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, lower(hex(hash)) AS hash"  # noqa: S608
             f" FROM (SELECT leaf_index FROM ({' UNION '.join(pieces)}) ORDER BY leaf_index {way.direction} LIMIT ?)"
             " CROSS JOIN facts USING (leaf_index) JOIN leaves USING (leaf_index)"
@@ -259,49 +265,49 @@ def _leaf_arms(tx: Source, typed: str) -> list[Arm]:
     return arms
 
 
-def leaf(tx: Source, index: int) -> Row | None:
-    """One leaf with what it commits to; None where there is none. ``leaf``: its canonical text, whose hash is ``hash``;
-    ``commit``: the salted hash in it; ``body``: what that is the hash of, None where it was ``erased``; ``signed``: the
-    size of the first checkpoint over it, None before there is one."""
-    rows = tx.query(
+def leaf(tx: Source, index: int) -> LeafShown | None:
+    """One leaf with what it commits to; None where there is none."""
+    rows = tx.rows(
+        LeafShown,
         "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, call_id, body, CAST(leaf AS TEXT) AS leaf,"
-        " lower(hex(hash)) AS hash, (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index) AS signed"
+        " lower(hex(hash)) AS hash, json_extract(CAST(leaf AS TEXT), '$.commit') AS 'commit', body IS NULL AS erased,"
+        " (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index) AS signed"
         " FROM facts JOIN leaves USING (leaf_index) WHERE facts.leaf_index = ?",
         [index],
     )
-    for row in rows:
-        body = row["body"]
-        commit = json.loads(row["leaf"]).get("commit")
-        return row | {"commit": commit, "erased": body is None, "body": None if body is None else json.loads(body)}
-    return None
+    return rows[0] if rows else None
 
 
-def checkpoints_window(tx: Source, after: str | None = None, before: str | None = None, limit: int = 50) -> Window:
-    """Signed heads, newest first: ``size``, ``root`` (Base64), ``at``, ``note``."""
+def checkpoints_window(
+    tx: Source, after: str | None = None, before: str | None = None, limit: int = 50
+) -> Page[CheckpointRow]:
+    """Signed heads, newest first."""
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[CheckpointRow]:
         clauses, values = _beyond("size", way)
         rows = tx.query(
             f"SELECT size, root, at, note FROM checkpoints {_where(clauses)} ORDER BY size {way.direction} LIMIT ?",  # noqa: S608
             [*values, way.most],
         )
-        return [row | {"root": base64.b64encode(row["root"]).decode()} for row in rows]
+        return [CheckpointRow(**row | {"root": base64.b64encode(row["root"]).decode(), "copies": []}) for row in rows]
 
     return window(read, ("size",), after, before, limit)
 
 
-def log_now(tx: Source) -> Row:
-    """``size`` of the log, its newest ``checkpoint``, and the last time it was ``verified``; None where never."""
-    size = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM leaves")[0]["size"]
+def log_now(tx: Source) -> LogNow:
+    """How the log stands."""
+    size: int = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM leaves")[0]["size"]
     heads = tx.query("SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1")
     newest = "SELECT at, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
-    facts = tx.query(newest, [LogVerified.kind])
-    verified = [{"at": each["at"], "actor": each["actor"], **json.loads(each["body"] or "{}")} for each in facts]
-    return {
-        "size": size,
-        "checkpoint": heads[0] | {"root": base64.b64encode(heads[0]["root"]).decode()} if heads else None,
-        "verified": verified[0] if verified else None,
-    }
+    verified = [
+        convert({"at": each["at"], "actor": each["actor"], **json.loads(each["body"] or "{}")}, LastVerification)
+        for each in tx.query(newest, [LogVerified.kind])
+    ]
+    return LogNow(
+        size=size,
+        checkpoint=LogHead(**heads[0] | {"root": base64.b64encode(heads[0]["root"]).decode()}) if heads else None,
+        verified=verified[0] if verified else None,
+    )
 
 
 def _beyond(key: str, way: Way) -> tuple[list[str], list[Any]]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from gate.core.rows import Page
 from gate.errors import UsageError
-from gate.store.paging import Way, Window, window
-from gate.store.queries import Source, decoded
-from gate.types import Row
+from gate.store.paging import Way, window
+from gate.store.queries import Source
+from gate.store.rows import R
 
 LENGTHS: Final = """
 CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT NULL;
@@ -59,6 +60,7 @@ class _Part:
 
 def sorted_window(
     tx: Source,
+    kind: type[R],
     table: str,
     key: tuple[str, str],
     order: Order,
@@ -66,7 +68,7 @@ def sorted_window(
     after: str | None,
     before: str | None,
     limit: int,
-) -> Window:
+) -> Page[R]:
     """A page of a table by ``order``, ``key`` (time, id) behind it. ``filters``: conditions, each with its values.
 
     Without filters an index gives the order, (column, time, id) or, of rows that have a value, a partial one. What is
@@ -78,7 +80,7 @@ def sorted_window(
     by = [f"{plus}{order.column}", *timed] if order.column != at else timed
     where, given = [*filters], [value for values in filters.values() for value in values]
 
-    def read(way: Way) -> list[Row]:
+    def read(way: Way) -> list[R]:
         up = order.up == way.newest_first
         sign, direction = (">", "ASC") if up else ("<", "DESC")
         valued, without = _Part(f"{order.column} IS NOT NULL", by), _Part(f"{order.column} IS NULL", timed)
@@ -88,15 +90,15 @@ def sorted_window(
             here = valued if value is not None or by is timed else without
             parts = parts[parts.index(here) :]
             here.begin(sign, way.cursor if here.by is timed else (value, *way.cursor))
-        rows: list[Row] = []
+        rows: list[R] = []
         for part in parts:
             behind = ", ".join(f"{name} {direction}" for name in part.by)
             conditions = " AND ".join([*where, *part.conditions])
             sql = f"SELECT * FROM {table} WHERE {conditions} ORDER BY {behind} LIMIT ?"  # noqa: S608 - the code's own
-            rows += tx.query(sql, [*given, *part.values, way.most - len(rows)])
+            rows += tx.rows(kind, sql, [*given, *part.values, way.most - len(rows)])
             if len(rows) >= way.most:
                 break
-        return [decoded(row) for row in rows]
+        return rows
 
     return window(read, key, after, before, limit)
 

@@ -21,6 +21,7 @@ from gate.store.fold import Columns, LogEntry, Table, hash_in, number_hash
 from gate.store.projections import TOUCHED, call_of
 from gate.store.questions import IS_ATTEMPT
 from gate.store.request_table import IS_OPEN
+from gate.store.rows import R, Values, dicts_of, structs_of
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 from gate.store.values import utf8
 
@@ -215,11 +216,17 @@ class StoreTransaction:
             rows = connection.execute(_TRIED, (number, stamp(since), besides)).fetchall()
         return Tried(sum(open_ for _, open_ in rows), tuple(datetime.fromisoformat(at) for at, _ in rows))
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError`` for any other statement."""
         require_select(sql)
         with self._guarded() as connection:
-            return rows_of(connection, sql, parameters)
+            return dicts_of(connection, sql, parameters)
+
+    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
+        """Rows of a SELECT as Structs. Raises ``StoreError`` for any other statement."""
+        require_select(sql)
+        with self._guarded() as connection:
+            return structs_of(connection, kind, sql, parameters)
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """A statement of this package's own (erasure); evidence itself goes through ``append`` alone. Returns how many
@@ -298,12 +305,3 @@ def require_select(sql: str) -> None:
     """Raises ``StoreError`` for a statement that does not read."""
     if not sql.lstrip().upper().startswith(("SELECT", "WITH")):
         raise StoreError(f"only SELECT may be asked here, not {sql.strip()[:40]!r}")
-
-
-def rows_of(
-    connection: sqlite3.Connection, sql: str, parameters: Mapping[str, Any] | Sequence[Any]
-) -> list[dict[str, Any]]:
-    """Rows as dictionaries."""
-    cursor = connection.execute(sql, parameters)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]

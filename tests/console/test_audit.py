@@ -138,13 +138,13 @@ async def test_a_leaf_shows_what_it_commits_to(shared: Served) -> None:
         await until(pilot, shows(pilot, "rows"))
         await pilot.press("slash", *"decision", "enter")
         await until(pilot, shows(pilot, "filter: decision"))
-        await until(pilot, lambda: app.screen.table.row and app.screen.table.row["kind"] == "decision")
-        row = dict(app.screen.table.row)
+        await until(pilot, lambda: app.screen.table.row and app.screen.table.row.kind == "decision")
+        row = app.screen.table.row
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "What it commits to", "explanation", "****", "Commits by", row["hash"][:60]))
+        await until(pilot, shows(pilot, "What it commits to", "explanation", "****", "Commits by", row.hash[:60]))
         assert grouped(shared.calls[-1]["number"]) not in screen_text(app)
         await pilot.press("y")
-        assert app.clipboard == row["hash"]
+        assert app.clipboard == row.hash
 
 
 async def test_a_viewer_sees_the_leaf_and_not_what_it_commits_to(shared: Served) -> None:

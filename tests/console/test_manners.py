@@ -158,7 +158,7 @@ async def test_a_filter_is_asked_of_the_gate_as_one_types(served: Served) -> Non
         await pilot.press("slash")
         for sign in "ctps":
             app.post_message(events.Key(sign, sign))
-        await until(pilot, lambda: table(app).row and table(app).row["reason"] == "listed_ctps")
+        await until(pilot, lambda: table(app).row and table(app).row.reason == "listed_ctps")
         assert 1 <= len(served.rows("calls_list")) <= 2, "not once for each key"
         assert served.rows("calls_list", text="ctps")
         await pilot.press("enter")
@@ -173,7 +173,7 @@ async def test_a_number_is_shown_when_asked_for_and_the_log_keeps_it(served: Ser
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: table(app).complete)
-        assert "****" in str(table(app).row["number"]).replace(" ", "")
+        assert "****" in str(table(app).row.number).replace(" ", "")
         number = grouped(served.calls[-1]["number"])
         assert number not in screen_text(app)
         await pilot.press("u")
@@ -307,7 +307,7 @@ async def test_what_is_copied_is_the_rows_id(shared: Served) -> None:
         await until(pilot, lambda: table(app).complete)
         await pilot.press("y")
         await pilot.pause()
-        assert app.clipboard == table(app).row["call_id"]
+        assert app.clipboard == table(app).row.call_id
 
 
 async def test_keys_are_other_ones_where_the_configuration_says_so(shared: Served) -> None:

@@ -12,6 +12,7 @@ from console.modes.finding import FindDialog
 from console.spoken import Speech, text_of
 from console.widgets.ask import Ask
 from console.widgets.pages import PagedTable
+from console.widgets.rows import field_of
 from gate.client.searches import KeptSearches
 from gate.errors import UsageError
 from tests.console.conftest import SMALL, answered, app_of, screen_text, shows, typed, undone, until
@@ -26,7 +27,7 @@ def table(app: ConsoleApp) -> PagedTable:
 
 def column(app: ConsoleApp, name: str) -> list[Any]:
     rows = (table(app).row_at(at) for at in range(15))
-    return [row[name] for row in rows if row]
+    return [field_of(row, name) for row in rows if row]
 
 
 async def sorted_by(pilot: Any, key: str, *keys: str) -> None:
@@ -48,7 +49,7 @@ async def test_calls_are_sorted_marked_and_held_together(served: Served) -> None
         await pilot.press("space", "space")
         await until(pilot, shows(pilot, "2 marked"))
         ids = list(table(app).marked)  # type: ignore[attr-defined]
-        assert ids == [table(app).row_at(at)["call_id"] for at in (0, 1)]  # type: ignore[index]
+        assert ids == [table(app).row_at(at).call_id for at in (0, 1)]  # type: ignore[index]
         assert screen_text(app).count("●") == 2
         await pilot.press("slash", *"listed", "enter")  # a mark stays when the list is filtered
         await until(pilot, shows(pilot, "filter: listed", "2 marked"))

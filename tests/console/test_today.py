@@ -143,7 +143,7 @@ async def test_one_line_finds_by_day_time_agent_and_reason_together(shared: Serv
         assert (f"{asked['since']:%d/%m %H:%M}", f"{asked['until']:%H:%M}") == ("15/07 09:00", "14:00")
         table = app.screen.table  # type: ignore[attr-defined]
         rows = [table.row_at(place) for place in range(table.total)]
-        assert rows and all("alice" in row["claimed_by"] and "listed" in row["reason"] for row in rows)
+        assert rows and all("alice" in row.claimed_by and "listed" in row.reason for row in rows)
         await pilot.press("F", "up")
         await until(pilot, shows(pilot, "15/7 9:00-14:00 alice listed"))
         await pilot.press("escape")

@@ -68,8 +68,8 @@ async def test_nothing_fits_is_not_nothing_there(shared: Served) -> None:
             await pilot.press("escape")
             await until(pilot, shows(pilot, "rows"))
         row = app.screen.table.row  # type: ignore[attr-defined]
-        assert row["claimed_by"] and row["number"]
-        await pilot.press("slash", *str(row["number"])[:7].replace(" ", ""), "enter")
+        assert row.claimed_by and row.number
+        await pilot.press("slash", *row.number[:7].replace(" ", ""), "enter")
         await until(pilot, shows(pilot, "To", "rows", "filter:"))
         assert "There is no recording" not in screen_text(app)
 
@@ -215,7 +215,7 @@ async def test_the_line_above_a_list_is_as_wide_as_the_window_and_a_wide_one_sho
         await until(pilot, shows(pilot, "182 rows"))
         await pilot.resize_terminal(200, 50)
         row = app.screen.table.row  # type: ignore[attr-defined]
-        await until(pilot, shows(pilot, row["call_id"], "Registers as they were", "Leaf"))
+        await until(pilot, shows(pilot, row.call_id, "Registers as they were", "Leaf"))
         await until(
             pilot,
             lambda: len(screen_text(app).splitlines()[2]) >= 195,

@@ -103,9 +103,9 @@ async def test_who_complains_of_a_call_is_never_called_again_from_the_list_the_c
         await until(pilot, lambda: app.screen.query_one(RowsTable).complete)
         row = app.screen.query_one(RowsTable).row
         assert row is not None
-        call = client.call("calls_show", call_id=row["call_id"])["call"]
+        call = client.call("calls_show", call_id=row.call_id)["call"]
         for ways in (
-            ("4", "slash", *str(row["call_id"]), "enter"),
+            ("4", "slash", *row.call_id, "enter"),
             ("enter",),
             ("o",),
         ):  # the list, the call, its recording

@@ -75,7 +75,7 @@ def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:
     assert words.state("talking") == ("talking", OK)
     assert words.state("something new") == ("something new", PLAIN)
     assert words.reason("listed_tps") == ("listed tps", BAD)
-    assert words.called({"number": "", "raw": "999"})[0] == "***"
+    assert words.called("", "999")[0] == "***"
 
 
 @pytest.mark.parametrize("text", ["13/2026", "0/2026", "2026-13", "x"])

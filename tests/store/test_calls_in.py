@@ -32,10 +32,10 @@ def calls(store: EvidenceStore) -> EvidenceStore:
 def test_a_call_in_is_a_row_of_the_calls(calls: EvidenceStore) -> None:
     told = calls.call(lambda tx: queries.call(tx, "in"))
     assert told is not None
-    call = told["call"]
-    assert (call["number"], call["presentation"], call["reason"]) == (NUMBER, "+442079460999", "call_in")
-    assert (call["state"], call["purpose"], call["claimed_by"]) == ("ended", None, "carrier:c")
-    assert [fact["kind"] for fact in told["facts"]] == ["call_in", "answered", "ended"]
+    call = told.call
+    assert (call.number, call.presentation, call.reason) == (NUMBER, "+442079460999", "call_in")
+    assert (call.state, call.purpose, call.claimed_by) == ("ended", None, "carrier:c")
+    assert [fact.kind for fact in told.facts] == ["call_in", "answered", "ended"]
 
 
 def test_counts_of_attempts_leave_it_out(calls: EvidenceStore) -> None:

@@ -70,10 +70,10 @@ def test_the_states_of_an_erasure(store):
     for kind in ("recording_erasing", "recording_erased"):
         put(store, *erased(0, kind))
         row = store.call(lambda tx: queries.recording(tx, "rec-000000"))
-        states.append(row["state"])
+        states.append(row.state)
     assert states == ["erasing", "erased"]
-    assert (row["erasing_at"], row["erased_at"]) == ("2027-04-06T09:00:00.000000Z",) * 2
-    assert row["sha256"] == "cd" * 32, "what was erased can be told from what was not"
+    assert (row.erasing_at, row.erased_at) == ("2027-04-06T09:00:00.000000Z",) * 2
+    assert row.sha256 == "cd" * 32, "what was erased can be told from what was not"
 
 
 def test_erasures_under_way_and_tombstones(store):

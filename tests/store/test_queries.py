@@ -29,7 +29,7 @@ def test_pages_hold_every_call_once_newest_first(store):
     put(store, *same_moment)
     found = pages(store, search.calls_window, limit=5)
     assert [len(page) for page in found] == [5, 5, 5, 5, 3]
-    assert [call["call_id"] for page in found for call in page] == [f"c{n:02}" for n in reversed(range(23))]
+    assert [call.call_id for page in found for call in page] == [f"c{n:02}" for n in reversed(range(23))]
 
 
 def test_a_call_that_comes_while_one_reads_moves_no_page(store):
@@ -37,7 +37,7 @@ def test_a_call_that_comes_while_one_reads_moves_no_page(store):
     first = store.call(lambda tx: search.calls_window(tx, None, limit=2))
     put(store, decision("new", at=START + timedelta(seconds=9)))
     second = store.call(lambda tx: search.calls_window(tx, first.next, limit=2))
-    assert [call["call_id"] for call in (*first.items, *second.items)] == ["c3", "c2", "c1", "c0"]
+    assert [call.call_id for call in (*first.items, *second.items)] == ["c3", "c2", "c1", "c0"]
     assert second.next is None
 
 
@@ -46,7 +46,7 @@ def test_calls_of_one_number_reason_and_time(store):
     put(store, decision("no", "+442079460001", reason="listed_tps", at=START + timedelta(days=4, hours=1)))
 
     def ids(**kwargs):
-        return [call["call_id"] for page in pages(store, search.calls_window, limit=2, **kwargs) for call in page]
+        return [call.call_id for page in pages(store, search.calls_window, limit=2, **kwargs) for call in page]
 
     assert ids(number="+442079460001") == ["c7", "no", "c4", "c1"]
     assert ids(reason="listed_tps") == ["no"]
@@ -71,12 +71,12 @@ def test_one_call_with_all_that_speaks_of_it(store):
     put(store, *a_call(3), *a_call(4))
     put(store, Fact("objection", "o", START, "callee", {"number": NUMBER, "call_id": "call-000003"}))
     shown = store.call(lambda tx: queries.call(tx, "call-000003"))
-    assert [fact["kind"] for fact in shown["facts"]] == [
+    assert [fact.kind for fact in shown.facts] == [
         "decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended", "objection",
     ]  # fmt: skip
-    assert shown["facts"][0]["body"]["registers"][0]["name"] == "tps"
-    assert (shown["call"]["state"], shown["call"]["objected"]) == ("ended", 1)
-    assert [recording["gaps"] for recording in shown["recordings"]] == [[[1.0, 2.5]]]
+    assert shown.facts[0].body["registers"][0]["name"] == "tps"
+    assert (shown.call.state, shown.call.objected) == ("ended", True)
+    assert [recording.gaps for recording in shown.recordings] == [[(1.0, 2.5)]]
     assert store.call(lambda tx: queries.call(tx, "nobody")) is None
     assert [f["kind"] for f in store.call(lambda tx: queries.facts_of(tx, "rec-000003"))] == [
         "recording_opened",
@@ -87,8 +87,8 @@ def test_one_call_with_all_that_speaks_of_it(store):
 def test_what_a_killed_gate_left_open(store):
     put(store, *a_call(0), *list(a_call(1))[:5], *list(a_call(2))[:1])
     put(store, decision("ask", source="ask"), decision("no", reason="objected"))
-    assert [call["call_id"] for call in store.call(queries.open_calls)] == ["call-000001", "call-000002"]
-    assert [recording["recording_id"] for recording in store.call(queries.open_recordings)] == ["rec-000001"]
+    assert [call.call_id for call in store.call(queries.open_calls)] == ["call-000001", "call-000002"]
+    assert [recording.recording_id for recording in store.call(queries.open_recordings)] == ["rec-000001"]
 
 
 def test_own_lists(store):
@@ -117,7 +117,7 @@ def test_counts(store):
 
 def test_a_recording(store):
     put(store, *a_call(0))
-    assert store.call(lambda tx: queries.recording(tx, "rec-000000"))["packets"] == {"caller": 10, "callee": 12}
+    assert store.call(lambda tx: queries.recording(tx, "rec-000000")).packets == {"caller": 10, "callee": 12}
     assert store.call(lambda tx: queries.recording(tx, "rec-1")) is None
     assert len(store.call(queries.recordings_page).items) == 1
 

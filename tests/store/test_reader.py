@@ -17,7 +17,7 @@ def test_a_reader_sees_one_state_while_the_store_writes(store):
     put(store, decision("a"))
     with Reader(store.path) as reader:
         put(store, decision("b"))
-        assert [call["call_id"] for call in search.calls_window(reader).items] == ["a"]
+        assert [call.call_id for call in search.calls_window(reader).items] == ["a"]
         with pytest.raises(StoreError, match="only SELECT"):
             reader.query("DELETE FROM calls")
         with pytest.raises(StoreError, match="no such table"):

@@ -31,7 +31,7 @@ def store(tmp_path: Path):
 
 
 def ids(store, *given, **named):
-    return [row["recording_id"] for row in store.call(lambda tx: recordings_window(tx, *given, **named)).items]
+    return [row.recording_id for row in store.call(lambda tx: recordings_window(tx, *given, **named)).items]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_every_word_must_fit(store, text, found):
 
 def test_each_has_whom_its_call_was_with_and_pages_go_both_ways(store):
     page = store.call(lambda tx: recordings_window(tx, limit=1))
-    assert (page.items[0]["number"], page.items[0]["claimed_by"]) == CALLS[1][1:]
+    assert (page.items[0].number, page.items[0].claimed_by) == CALLS[1][1:]
     assert ids(store, page.next, None, 1) == ["aaaa1beef"]
     assert ids(store, None, "end", 1) == ["aaaa1beef"]
 
@@ -66,7 +66,7 @@ def test_of_a_period(store):
 
 def test_calls_by_several_words_and_by_part_of_who_called(store):
     def calls(**named):
-        return [row["call_id"] for row in store.call(lambda tx: search.calls_window(tx, **named)).items]
+        return [row.call_id for row in store.call(lambda tx: search.calls_window(tx, **named)).items]
 
     assert calls(text="bilal listed_tps") == calls(text="bilal tps 07700 900456") == ["aaaa2"]
     assert calls(text="alice listed tps") == calls(text="alice nonsense") == []

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.rows.audit import LastVerification, LogNow
 from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import paging, search, tally
@@ -23,7 +24,7 @@ def window(store, function=search.calls_window, **kwargs):
 
 
 def ids(page):
-    return [call["call_id"] for call in page.items]
+    return [call.call_id for call in page.items]
 
 
 def fill(store, count=23):
@@ -222,13 +223,13 @@ def test_the_beginning_of_a_number(typed, beginning):
 def test_the_log_page_by_page(store):
     put(store, *own_lists(), decision("a"))
     page = window(store, search.leaves_window, limit=2)
-    assert [row["index"] for row in page.items] == [int(page.next) + 1, int(page.next)]
-    assert page.items[0]["kind"] == "decision"
-    assert len(page.items[0]["hash"]) == 64
+    assert [row.index for row in page.items] == [int(page.next) + 1, int(page.next)]
+    assert page.items[0].kind == "decision"
+    assert len(page.items[0].hash) == 64
     oldest = window(store, search.leaves_window, before=paging.END, limit=2)
-    assert [row["index"] for row in oldest.items] == [1, 0]
+    assert [row.index for row in oldest.items] == [1, 0]
     only = window(store, search.leaves_window, kind="objection_removed")
-    assert {row["kind"] for row in only.items} == {"objection_removed"}
+    assert {row.kind for row in only.items} == {"objection_removed"}
     for cursor in ("x", "-1", "9" * 40):
         with pytest.raises(UsageError, match="not a place"):
             window(store, search.leaves_window, after=cursor)
@@ -250,16 +251,16 @@ def test_the_log_by_what_is_typed(store, text, found):
     held = Fact("hold", "0a1b2c3d", START, "gate", {"kind": "hold", "target": "recording"})
     put(store, *own_lists(), decision("00aabbcc", claimed_by="account:alice"), ended, held)
     rows = window(store, search.leaves_window, text=text).items
-    assert {row["kind"] for row in rows} == found
-    assert [row["index"] for row in rows] == sorted((row["index"] for row in rows), reverse=True)
+    assert {row.kind for row in rows} == found
+    assert [row.index for row in rows] == sorted((row.index for row in rows), reverse=True)
 
 
 def test_a_leaf_by_its_number_and_pages_of_what_was_typed(store):
     put(store, *(decision(f"c{n:02}") for n in range(12)))
-    assert [row["index"] for row in window(store, search.leaves_window, text="7").items] == [7]
+    assert [row.index for row in window(store, search.leaves_window, text="7").items] == [7]
     first = window(store, search.leaves_window, text="decision", limit=5)
     rest = window(store, search.leaves_window, text="decision", after=first.next, limit=50)
-    assert [row["index"] for row in (*first.items, *rest.items)] == list(range(11, -1, -1))
+    assert [row.index for row in (*first.items, *rest.items)] == list(range(11, -1, -1))
     back = window(store, search.leaves_window, text="decision", before=rest.prev, limit=5)
     assert back.items == first.items
 
@@ -268,12 +269,12 @@ def test_a_leaf_with_what_it_commits_to(store):
     put(store, decision("a", NUMBER), decision("b"))
     store.call(lambda tx: tx.keep_checkpoint(1, b"r" * 32, "note", START))
     found = window(store, lambda tx: search.leaf(tx, 0))
-    assert (found["kind"], found["subject"], found["body"]["number"], found["signed"]) == ("decision", "a", NUMBER, 1)
-    assert hashlib.sha256(b"\x00" + found["leaf"].encode()).hexdigest() == found["hash"]
-    assert found["commit"] in found["leaf"]
+    assert (found.kind, found.subject, found.body["number"], found.signed) == ("decision", "a", NUMBER, 1)
+    assert hashlib.sha256(b"\x00" + found.leaf.encode()).hexdigest() == found.hash
+    assert found.commit in found.leaf
     store.call(lambda tx: erase_facts(tx, [1], subject="r-1", at=START, actor="gate", basis="request", what="facts"))
     gone = window(store, lambda tx: search.leaf(tx, 1))
-    assert (gone["erased"], gone["body"], gone["signed"]) == (True, None, None)
+    assert (gone.erased, gone.body, gone.signed) == (True, None, None)
     assert window(store, lambda tx: search.leaf(tx, 99)) is None
 
 
@@ -282,16 +283,16 @@ def test_signed_heads(store):
     for size in (1, 2):
         store.call(lambda tx, size=size: tx.keep_checkpoint(size, bytes([size]) * 32, f"note {size}", START))
     page = window(store, search.checkpoints_window, limit=1)
-    assert (page.items[0]["size"], page.items[0]["note"], page.next) == (2, "note 2", "2")
-    assert [row["size"] for row in window(store, search.checkpoints_window, after="2").items] == [1]
+    assert (page.items[0].size, page.items[0].note, page.next) == (2, "note 2", "2")
+    assert [row.size for row in window(store, search.checkpoints_window, after="2").items] == [1]
 
 
 def test_how_the_log_is(store):
-    assert window(store, search.log_now) == {"size": 0, "checkpoint": None, "verified": None}
+    assert window(store, search.log_now) == LogNow(size=0, checkpoint=None, verified=None)
     put(store, decision("a"), Fact("log_verified", "log", START, "user:ann(1)", {"ok": True, "size": 1}))
     now = window(store, search.log_now)
-    assert now["size"] == 2
-    assert now["verified"] == {"at": "2026-03-02T09:00:00.000000Z", "actor": "user:ann(1)", "ok": True, "size": 1}
+    assert now.size == 2
+    assert now.verified == LastVerification("2026-03-02T09:00:00.000000Z", "user:ann(1)", ok=True, size=1)
 
 
 def test_a_number_by_the_id_of_what_has_it(store):

@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import structs, to_builtins
 
+from gate.core.rows.calls import CallRow
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
-from gate.operations.calls.rows import CallRow
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request, operation_of
 from gate.showing import masked

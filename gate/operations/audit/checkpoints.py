@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from msgspec.structs import replace
+
 from gate.converting import convert
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import EvidenceRestored
 from gate.core.facts.retention import Beside
+from gate.core.rows.audit import CheckpointRow
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import SignedCheckpoint
 from gate.operations.operation import (
@@ -48,18 +51,6 @@ def audit_checkpoint(folder: DataFolder, asked: AuditCheckpoint, caller: Caller)
 # --- listed --------------------------------------------------------------------------------------------------------
 
 
-class CheckpointRow(Response, frozen=True):
-    """A signed head."""
-
-    size: int
-    root: str
-    """Base64."""
-    at: str
-    note: str
-    copies: list[str]
-    """Where it lies as a file: ``folder``, ``second place``."""
-
-
 class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
     """A page of the signed heads of the log, newest first."""
 
@@ -69,11 +60,8 @@ class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
 @operation(CheckpointsList, "checkpoints_list", roles=EVERYBODY)
 def checkpoints_list(folder: DataFolder, asked: CheckpointsList, caller: Caller) -> Page[CheckpointRow]:
     """Signed heads of the log, newest first, and where their files lie."""
-    rows, after, before = folder.read(
-        lambda reader: search.checkpoints_window(reader, asked.after, asked.before, asked.limit)
-    )
-    items = [CheckpointRow(**row, copies=folder.log.copies(row["size"], row["note"])) for row in rows]
-    return Page(items=items, next=after, prev=before)
+    page = folder.read(lambda reader: search.checkpoints_window(reader, asked.after, asked.before, asked.limit))
+    return replace(page, items=[replace(row, copies=folder.log.copies(row.size, row.note)) for row in page.items])
 
 
 # --- the key that signs them ---------------------------------------------------------------------------------------

@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from gate.converting import convert
+from gate.core.rows.audit import Leaf, LeafShown, LogNow
 from gate.errors import UsageError
-from gate.operations.audit.signed_log import LogFault
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
@@ -23,7 +21,6 @@ from gate.operations.operation import (
     Page,
     Paged,
     Request,
-    Response,
     about,
     operation,
 )
@@ -33,18 +30,6 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 # --- the list ------------------------------------------------------------------------------------------------------
-
-
-class Leaf(Response, frozen=True):
-    """A leaf of the log."""
-
-    index: int
-    kind: str
-    subject: str
-    at: str
-    actor: str
-    hash: str
-    """Hexadecimal."""
 
 
 class AuditLeaves(Paged[Page[Leaf]], frozen=True):
@@ -61,34 +46,12 @@ class AuditLeaves(Paged[Page[Leaf]], frozen=True):
 @operation(AuditLeaves, "audit_leaves", roles=EVERYBODY)
 def audit_leaves(folder: DataFolder, asked: AuditLeaves, caller: Caller) -> Page[Leaf]:
     """The log, newest first."""
-    rows, after, before = folder.read(
+    return folder.read(
         lambda reader: search.leaves_window(reader, asked.after, asked.before, asked.limit, asked.kind, asked.text)
     )
-    return Page(items=convert(rows, list[Leaf]), next=after, prev=before)
 
 
 # --- one of them ---------------------------------------------------------------------------------------------------
-
-
-class LeafShown(Response, frozen=True):
-    """A leaf with what it commits to."""
-
-    index: int
-    kind: str
-    subject: str
-    at: str
-    actor: str
-    call_id: str | None
-    leaf: str
-    """The canonical text; ``hash`` is the hash of it (RFC 9162: of a zero byte and it)."""
-    hash: str
-    commit: str | None
-    """The salted hash of the body."""
-    erased: bool
-    body: dict[str, object] | None
-    """None where it was erased."""
-    signed: int | None
-    """The size of the first checkpoint over it."""
 
 
 class AuditLeaf(Request[LeafShown], frozen=True):
@@ -104,39 +67,10 @@ def audit_leaf(folder: DataFolder, asked: AuditLeaf, caller: Caller) -> LeafShow
     found = folder.read(lambda reader: search.leaf(reader, asked.index))
     if found is None:
         raise UsageError(f"there is no leaf {asked.index}", hint="See: dialgate audit leaves")
-    return convert(found, LeafShown)
+    return found
 
 
 # --- how it stands -------------------------------------------------------------------------------------------------
-
-
-class LogHead(Response, frozen=True):
-    """The newest signed head."""
-
-    size: int
-    root: str
-    """Base64."""
-    at: str
-
-
-class LastVerification(Response, frozen=True):
-    """The last verification, and what it found."""
-
-    at: str
-    actor: str
-    ok: bool | UnsetType = UNSET
-    size: int | UnsetType = UNSET
-    root: str | UnsetType = UNSET
-    first_fault: LogFault | UnsetType | None = UNSET
-
-
-class LogNow(Response, frozen=True):
-    """How the log stands."""
-
-    size: int
-    checkpoint: LogHead | None
-    verified: LastVerification | None
-    """None where it never was."""
 
 
 class AuditStatus(Request[LogNow], frozen=True):
@@ -146,4 +80,4 @@ class AuditStatus(Request[LogNow], frozen=True):
 @operation(AuditStatus, "audit_status", roles=EVERYBODY, polled=True)
 def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
     """Size of the log, its newest checkpoint, its last verification."""
-    return convert(folder.read(search.log_now), LogNow)
+    return folder.read(search.log_now)

@@ -14,6 +14,7 @@ from gate.audit.heads import file_name
 from gate.clock import Clock
 from gate.config import Config
 from gate.converting import convert
+from gate.core.rows.audit import LogFault
 from gate.errors import GateError, VaultError
 from gate.operations.audit.standing import StoreLog, behind, newest_entry, signing_key, standing, unsigned_since
 from gate.store.reader import Reader
@@ -35,15 +36,6 @@ class SignedCheckpoint(Response, frozen=True):
     """C2SP signed note."""
     missed: list[str]
     """Why a copy could not be put into the second place; it is tried again with the next checkpoint."""
-
-
-class LogFault(Response, frozen=True):
-    """Something that does not hold."""
-
-    what: str
-    """One of the words in ``gate.audit``; ``memory_differs`` where memory journal, log and rows disagree."""
-    message: str
-    leaf_index: int | None
 
 
 class LogVerified(Response, frozen=True):

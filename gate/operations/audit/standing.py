@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +11,7 @@ from gate.audit.heads import Log, Place, Standing, compare, folder_notes, last_f
 from gate.config import Config
 from gate.core.facts.audit import ClockAccepted
 from gate.errors import VaultError
+from gate.store.rows import R, Values
 
 if TYPE_CHECKING:
     from gate.store.store import EvidenceStore
@@ -38,9 +39,13 @@ class StoreLog:
         """Root over the first ``size`` leaves."""
         return self._store.call(lambda tx: tx.root_at(size))
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT."""
         return self._store.call(lambda tx: tx.query(sql, parameters))
+
+    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
+        """Rows of a SELECT as Structs."""
+        return self._store.call(lambda tx: tx.rows(kind, sql, parameters))
 
 
 def places(config: Config) -> list[Place]:

@@ -8,9 +8,10 @@ import msgspec
 
 from gate.audit.report import MOST_FAULTS
 from gate.core.facts import audit as facts
+from gate.core.rows.audit import LogFault
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
-from gate.operations.audit.signed_log import LogFault, LogVerified
+from gate.operations.audit.signed_log import LogVerified
 from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation

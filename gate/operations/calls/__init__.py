@@ -6,5 +6,4 @@
 - ``one_sided``  talks in which nothing came from one side
 - ``recordings``  recordings listed, handed out, verified
 - ``pausing``     the recording of a call that goes on, paused and resumed
-- ``rows``        a call, a recording, a fact as they are answered
 """

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import UNSET
 
-from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
+from gate.core.rows.calls import CallRow, CallShown, ReasonCount
 from gate.errors import UsageError
-from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.contacts.pages import find_contact
 from gate.operations.operation import (
     EVERYBODY,
@@ -88,7 +87,7 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
         raise UsageError("the period ends before it begins", hint="the first time is earlier than the second")
 
     def read(tx: Source) -> Page[CallRow]:
-        rows, after, before = search.calls_window(
+        return search.calls_window(
             tx,
             asked.after,
             asked.before,
@@ -101,17 +100,8 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
             agent=asked.agent,
             sort=asked.sort,
         )
-        return Page(items=convert(queries.with_kept(tx, rows), list[CallRow]), next=after, prev=before)
 
     return folder.read(read)
-
-
-class CallShown(Response, frozen=True, kw_only=True):
-    """A call with all that the log has of it."""
-
-    call: CallRow
-    facts: list[FactRow]
-    recordings: list[RecordingRow]
 
 
 class CallsShow(Request[CallShown], frozen=True, kw_only=True):
@@ -124,10 +114,10 @@ class CallsShow(Request[CallShown], frozen=True, kw_only=True):
 @operation(CallsShow, "calls_show", roles=EVERYBODY)
 def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShown:
     """One attempt with its facts, leaves and recordings."""
-    row = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
-    if row is None:
+    shown = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
+    if shown is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
-    return convert(row, CallShown)
+    return shown
 
 
 # --- counted -------------------------------------------------------------------------------------------------------
@@ -137,16 +127,6 @@ SELECT claimed_by, verdict, reason, count(*) AS attempts FROM calls
 WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?) AND {IS_ATTEMPT}
 GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by, reason
 """  # noqa: S608 - the code's own
-
-
-class ReasonCount(Response, frozen=True, kw_only=True):
-    """Attempts of one caller that were decided for one reason."""
-
-    claimed_by: str | None
-    """``account:alice``, ``trunk:office``; None where it was erased."""
-    verdict: str
-    reason: str
-    attempts: int
 
 
 class ReasonCounts(Response, frozen=True):
@@ -172,7 +152,7 @@ def calls_reasons(folder: DataFolder, asked: CallsReasons, caller: Caller) -> Re
     if asked.since >= until:
         raise UsageError("the period ends before it begins", hint="--since is earlier than --until")
     values = [stamp(asked.since.astimezone(UTC)), stamp(until.astimezone(UTC)), asked.claimed_by, asked.claimed_by]
-    return ReasonCounts(convert(folder.read(lambda tx: tx.query(_BY_REASON, values)), list[ReasonCount]))
+    return ReasonCounts(folder.read(lambda tx: tx.rows(ReasonCount, _BY_REASON, values)))
 
 
 # --- a number in full ----------------------------------------------------------------------------------------------

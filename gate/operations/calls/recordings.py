@@ -6,16 +6,16 @@ import base64
 import os
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from gate.converting import convert
 from gate.core.facts.recordings import Exported
 from gate.core.retention import Kind
+from gate.core.rows import Heading
+from gate.core.rows.calls import CallRow, FactRow, ListedRecording, RecordingRow
 from gate.durable import read_below
 from gate.errors import RefusedError, UsageError, VaultError
-from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
     EVERYBODY,
@@ -49,16 +49,6 @@ PIECE: Final = 1 << 20
 """Bytes of a sealed file in one answer."""
 
 
-class ListedRecording(RecordingRow, frozen=True, kw_only=True):
-    """A recording, and whom its call was with."""
-
-    number: str | None
-    """None where it was erased, or there is no call."""
-    claimed_by: str | None
-    call_state: str | None
-    """State of its call: ``called_against_refusal`` where the gate had refused it."""
-
-
 class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     """A page of the recordings."""
 
@@ -79,7 +69,7 @@ class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
 @operation(RecordingList, "recording_list", roles=EVERYBODY)
 def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[ListedRecording]:
     """The recordings, newest first or sorted."""
-    rows, after, before = folder.read(
+    return folder.read(
         lambda tx: recordings_window(
             tx,
             asked.after,
@@ -91,7 +81,6 @@ def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> 
             sort=asked.sort,
         )
     )
-    return Page(items=convert(rows, list[ListedRecording]), next=after, prev=before)
 
 
 # --- handed out ----------------------------------------------------------------------------------------------------
@@ -145,27 +134,27 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     _recording(folder, asked.recording_id)
     wraps = folder.keys.wraps(asked.recording_id)
 
-    def take(tx: StoreTransaction) -> dict[str, Any]:
+    def take(tx: StoreTransaction) -> RecordingRow:
         row = _openable(tx, asked.recording_id, there=bool(wraps))
-        body = Exported(call_id=row["call_id"], purpose=asked.purpose, recipient=asked.recipient)
+        body = Exported(call_id=row.call_id, purpose=asked.purpose, recipient=asked.recipient)
         tx.append(folder.fact(body, asked.recording_id, caller.actor))
         return row
 
     row = folder.store.call(take)
-    shown = folder.store.call(lambda tx: queries.call(tx, row["call_id"]))
+    shown = folder.store.call(lambda tx: queries.call(tx, row.call_id or ""))
     return RecordingTaken(
         path=str(_file(folder, row)),
-        header=convert(row, RecordingRow),
+        header=row,
         wraps=[Wrap(who, base64.b64encode(wrap).decode()) for who, wrap in wraps],
-        call=convert(shown["call"], CallRow) if shown else None,
-        facts=convert(shown["facts"], list[FactRow]) if shown else [],
+        call=shown.call if shown else None,
+        facts=shown.facts if shown else [],
     )
 
 
-def _openable(tx: StoreTransaction, recording_id: str, *, there: bool = True) -> dict[str, Any]:
+def _openable(tx: StoreTransaction, recording_id: str, *, there: bool = True) -> RecordingRow:
     """The recording's row. Raises ``RefusedError`` where it may not be opened; ``there``: its key is."""
     row = queries.recording(tx, recording_id)
-    if not there or row is None or row["state"] in ("erasing", "erased"):
+    if not there or row is None or row.state in ("erasing", "erased"):
         raise RefusedError(
             f"recording {recording_id} cannot be opened: its key is gone",
             reason="erased",
@@ -205,7 +194,7 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     """
     recording_id = asked.recording_id
 
-    def look(tx: StoreTransaction) -> dict[str, Any]:
+    def look(tx: StoreTransaction) -> RecordingRow:
         if not search.taken_by(tx, recording_id, caller.actor):
             raise RefusedError(
                 f"recording {recording_id} was not taken by {caller.actor}",
@@ -218,7 +207,7 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     row = folder.store.call(look)
     try:
         _file(folder, row)
-        with read_below(folder.config.data / "recordings", row["path"] or "") as file:
+        with read_below(folder.config.data / "recordings", row.path or "") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(asked.offset)
             piece = file.read(PIECE)
@@ -236,7 +225,7 @@ class RecordingVerified(Response, frozen=True):
     """Whether one recording's file is the one in the log."""
 
     recording_id: str
-    ok: bool
+    ok: Annotated[bool, Heading("Holds")]
     fault: str | None = None
 
 
@@ -256,17 +245,17 @@ class RecordingVerify(Request[RecordingsVerified], frozen=True, kw_only=True):
 def recording_verify(folder: DataFolder, asked: RecordingVerify, caller: Caller) -> RecordingsVerified:
     """Compare each recording's file with its digest in the log; no key is needed."""
     rows = [_recording(folder, asked.recording_id)] if asked.recording_id else _all_recordings(folder)
-    return RecordingsVerified([RecordingVerified(row["recording_id"], *_verified(folder, row)) for row in rows])
+    return RecordingsVerified([RecordingVerified(row.recording_id, *_verified(folder, row)) for row in rows])
 
 
-def _verified(folder: DataFolder, row: dict[str, Any]) -> tuple[bool, str | None]:
+def _verified(folder: DataFolder, row: RecordingRow) -> tuple[bool, str | None]:
     path = _file(folder, row)
-    if row["state"] in ("erasing", "erased"):
+    if row.state in ("erasing", "erased"):
         there = path.exists()
         return not there, "erased, but its file is still there" if there else "erased"
-    if row["state"] == "open":
+    if row.state == "open":
         return True, "still being recorded"
-    if not row["size"]:
+    if not row.size:
         return True, "nothing was recorded"
     try:
         found = scan(path)
@@ -274,26 +263,27 @@ def _verified(folder: DataFolder, row: dict[str, Any]) -> tuple[bool, str | None
         return False, "the file is missing"
     except Exception as error:  # noqa: BLE001 - each file's fault is a row of the report, whatever it is
         return False, str(error)
-    if found.sha256 != row["sha256"]:
+    if found.sha256 != row.sha256:
         return False, "the file is not the one whose digest is in the log"
     return True, None
 
 
-def _recording(folder: DataFolder, recording_id: str) -> dict[str, Any]:
+def _recording(folder: DataFolder, recording_id: str) -> RecordingRow:
     row = folder.store.call(lambda tx: queries.recording(tx, recording_id))
     if row is None:
         raise UsageError(f"there is no recording {recording_id}", hint="See: dialgate recording list")
-    return dict(row)
+    return row
 
 
-def _all_recordings(folder: DataFolder) -> Iterator[dict[str, Any]]:
+def _all_recordings(folder: DataFolder) -> Iterator[RecordingRow]:
     after: str | None = None
     while True:
-        page, after = folder.store.call(partial(queries.recordings_page, after=after, limit=1000))
-        yield from page
+        page = folder.store.call(partial(queries.recordings_page, after=after, limit=1000))
+        yield from page.items
+        after = page.next
         if after is None:
             return
 
 
-def _file(folder: DataFolder, row: dict[str, Any]) -> Path:
-    return sealed_at(folder.config.data / "recordings", row["path"])
+def _file(folder: DataFolder, row: RecordingRow) -> Path:
+    return sealed_at(folder.config.data / "recordings", row.path)

@@ -250,14 +250,13 @@ def _call_of(tx: StoreTransaction, target: Target, value: str) -> str | None:
     row = queries.recording(tx, value)
     if row is None:
         raise UsageError(f"there is no recording {value}", hint="See: dialgate recording list")
-    if row["state"] in ("erasing", "erased"):
+    if row.state in ("erasing", "erased"):
         raise RefusedError(
-            f"recording {value} cannot be held: it is {row['state']}",
+            f"recording {value} cannot be held: it is {row.state}",
             reason="erased",
             hint="What is erased does not come back.",
         )
-    call: str | None = row["call_id"]
-    return call
+    return row.call_id
 
 
 # --- releasing one -------------------------------------------------------------------------------------------------

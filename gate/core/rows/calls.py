@@ -1,16 +1,13 @@
-"""A call, a recording and a fact of the log as operations answer them: columns of the store's tables.
-
-What is personal in them is None where it was erased.
-"""
+"""Rows of calls, of their recordings, and of the facts that speak of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from gate.operations.operation import Response
+from gate.core.rows import Heading, Row
 
 
-class CallRow(Response, frozen=True, kw_only=True):
+class CallRow(Row, frozen=True, kw_only=True):
     """An attempt to call, and what became of it."""
 
     leaf_index: int
@@ -57,7 +54,7 @@ class CallRow(Response, frozen=True, kw_only=True):
     """``refused``, ``called_against_refusal``, ``asked``, ``dialling``, ``answered``, ``talking``, ``ended``."""
 
 
-class RecordingRow(Response, frozen=True, kw_only=True):
+class RecordingRow(Row, frozen=True, kw_only=True):
     """A sealed recording."""
 
     leaf_index: int
@@ -71,7 +68,7 @@ class RecordingRow(Response, frozen=True, kw_only=True):
     purpose: str | None
     closed_at: str | None
     sha256: str | None
-    size: int | None
+    size: Annotated[int | None, Heading("Bytes")]
     seconds: float | None
     talked: float | None = None
     """Seconds for which the parties heard each other until it ended; None where that is not known."""
@@ -96,7 +93,17 @@ class RecordingRow(Response, frozen=True, kw_only=True):
     """``open``, ``closed``, ``interrupted``, ``erasing``, ``erased``."""
 
 
-class FactRow(Response, frozen=True, kw_only=True):
+class ListedRecording(RecordingRow, frozen=True, kw_only=True):
+    """A recording, and whom its call was with."""
+
+    number: str | None
+    """None where it was erased, or there is no call."""
+    claimed_by: Annotated[str | None, Heading("By")]
+    call_state: str | None
+    """State of its call: ``called_against_refusal`` where the gate had refused it."""
+
+
+class FactRow(Row, frozen=True, kw_only=True):
     """A fact of the log."""
 
     leaf_index: int
@@ -106,3 +113,22 @@ class FactRow(Response, frozen=True, kw_only=True):
     actor: str | None
     body: dict[str, Any] | None
     """Each kind has fields of its own (``gate.core.facts``); None where it was erased."""
+
+
+class CallShown(Row, frozen=True, kw_only=True):
+    """A call with all that the log has of it."""
+
+    call: CallRow
+    facts: list[FactRow]
+    """In the order of the log."""
+    recordings: list[RecordingRow]
+
+
+class ReasonCount(Row, frozen=True, kw_only=True):
+    """Attempts of one caller that were decided for one reason."""
+
+    claimed_by: Annotated[str | None, Heading("Caller")]
+    """``account:alice``, ``trunk:office``; None where it was erased."""
+    verdict: str
+    reason: str
+    attempts: int

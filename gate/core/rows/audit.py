@@ -1,0 +1,92 @@
+"""Rows of the evidence log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, UnsetType
+
+from gate.core.rows import Heading, Row
+
+
+class Leaf(Row, frozen=True):
+    """A leaf of the log."""
+
+    index: Annotated[int, Heading("Leaf")]
+    kind: Annotated[str, Heading("What")]
+    subject: Annotated[str, Heading("Of")]
+    at: str
+    actor: Annotated[str, Heading("By")]
+    hash: str
+    """Hexadecimal."""
+
+
+class LeafShown(Row, frozen=True):
+    """A leaf with what it commits to."""
+
+    index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    call_id: str | None
+    leaf: str
+    """The canonical text; ``hash`` is the hash of it (RFC 9162: of a zero byte and it)."""
+    hash: str
+    commit: str | None
+    """The salted hash of the body."""
+    erased: bool
+    body: dict[str, object] | None
+    """None where it was erased."""
+    signed: int | None
+    """The size of the first checkpoint over it."""
+
+
+class CheckpointRow(Row, frozen=True):
+    """A signed head."""
+
+    size: Annotated[int, Heading("Entries")]
+    root: str
+    """Base64."""
+    at: Annotated[str, Heading("Signed")]
+    note: str
+    copies: Annotated[list[str], Heading("Files")]
+    """Where it lies as a file: ``folder``, ``second place``."""
+
+
+class LogFault(Row, frozen=True):
+    """Something that does not hold."""
+
+    what: str
+    """One of the words in ``gate.audit``; ``memory_differs`` where memory journal, log and rows disagree."""
+    message: str
+    leaf_index: int | None
+
+
+class LogHead(Row, frozen=True):
+    """The newest signed head."""
+
+    size: int
+    root: str
+    """Base64."""
+    at: str
+
+
+class LastVerification(Row, frozen=True):
+    """The last verification, and what it found."""
+
+    at: str
+    actor: str
+    ok: bool | UnsetType = UNSET
+    size: int | UnsetType = UNSET
+    root: str | UnsetType = UNSET
+    first_fault: LogFault | UnsetType | None = UNSET
+
+
+class LogNow(Row, frozen=True):
+    """How the log stands."""
+
+    size: int
+    checkpoint: LogHead | None
+    verified: LastVerification | None
+    """None where it never was."""
