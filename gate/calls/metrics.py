@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from gate.core.terms import UNPROVEN
 
+_DAY = 86_400
 _LINE = {
     "dropped": "Datagrams dropped because the line did not keep up",
     "shed": "Calls refused because the gate was late",
@@ -66,8 +67,10 @@ class Metrics:
             "way",
             "verdict",
         )
-        self._register_days = gauge(
-            "register_days_left", "Days for which a register still supports marketing calls; below 0: none", "register"
+        self._register_left = gauge(
+            "register_remaining_seconds",
+            "For how long a register still supports marketing calls, in whole days; below 0: none",
+            "register",
         )
         self.checkpoint_age = gauge(
             "checkpoint_age_seconds", "Age of the newest signed checkpoint; the log is signed while it grows"
@@ -135,7 +138,7 @@ class Metrics:
         """What is left of each register: rows of ``RegisterLibrary.status``."""
         for row in rows:
             left = row["days_left"] if row["state"] == "ok" else None
-            self._register_days.labels(row["name"]).set(-1 if left is None else left)
+            self._register_left.labels(row["name"]).set(_DAY * (-1 if left is None else left))
 
     def usage(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """What accounts and PBXs use of what they may: rows of ``Usage``."""

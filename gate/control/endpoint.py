@@ -45,7 +45,7 @@ from gate.config import Config, Token, kept_token, read_secret, token_hash
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
-from gate.control.work import Busy, Workers, answer, fields_of, raw_body
+from gate.control.work import Answer, Busy, Workers, answer, fields_of, raw_body
 from gate.core.terms import Reason, Verdict
 from gate.errors import ControlError, GateError, RefusedError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
@@ -188,7 +188,7 @@ def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Resp
     if _form(asked) is Form.TEXT:
         allowed = code == 200 and verdict == Verdict.ALLOW
         text = Verdict.ALLOW.value if allowed else blocked(reason)
-        response = web.Response(text=text, status=code if allowed or code != 200 else 403)
+        response = Answer(text=text, status=code if allowed or code != 200 else 403)
     else:
         response = answer(value, code)
     response.headers["Cache-Control"] = "no-store"
@@ -430,7 +430,7 @@ def endpoint_app(
 
     async def exposition(_: web.Request) -> web.StreamResponse:
         text = await workers.run(lambda: generate_latest(metrics))
-        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return Answer(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     looked: tuple[float, asyncio.Future[list[str]]] | None = None
 

@@ -126,9 +126,18 @@ _BODY_SECONDS = 10.0
 _GONE = "the connection is gone before its request had come"
 
 
+class Answer(web.Response):
+    """A response that does not name the library and its version: an error in a request passes by the signals that an
+    application has for it."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.pop("Server", None)
+
+
 def answer(value: Any, code: int = 200) -> web.Response:
     """A JSON response."""
-    return web.Response(body=msgspec.json.encode(value), status=code, content_type="application/json")
+    return Answer(body=msgspec.json.encode(value), status=code, content_type="application/json")
 
 
 async def body(asked: web.Request) -> dict[str, Any]:

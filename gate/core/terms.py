@@ -286,7 +286,7 @@ _SENTENCES: Final = {
     Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
     Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
-    Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from this phone: dial the number alone, "
+    Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from here: dial the number alone, "
     "or ask for it to be allowed.",
     Reason.NOT_ASKED: "This call was made without asking the gate: tell whoever runs the phone system.",
     Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",

@@ -173,6 +173,22 @@ def blocks(gate: Gatehouse) -> list[str]:
     return [block.text for block in page("http-api").blocks]
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing (package prometheus)")
+def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: Gatehouse) -> None:
+    with phone(gate) as caller, pytest.raises(CallRefused):
+        caller.call(LISTED)
+
+    def scraped() -> bytes:
+        request = urllib.request.Request(f"http://{gate.http}/metrics")
+        request.add_header("Authorization", f"Bearer {gate.tokens['prometheus']}")
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            return bytes(answer.read())
+
+    until(lambda: b"register_remaining" in scraped() and b'reason="listed_tps"' in scraped())
+    done = subprocess.run(["promtool", "check", "metrics"], input=scraped(), capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_the_curl_lines_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
     (lines,) = [block for block in blocks if block.startswith("curl")]
     said = [curl(gate, "curl" + each) for each in lines.split("curl")[1:]]
