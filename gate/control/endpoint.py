@@ -188,7 +188,7 @@ def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Resp
     if _form(asked) is Form.TEXT:
         allowed = code == 200 and verdict == Verdict.ALLOW
         text = Verdict.ALLOW.value if allowed else blocked(reason)
-        response = Answer(text=text, status=code if allowed or code != 200 else 403)
+        response: web.Response = Answer(text=text, status=code if allowed or code != 200 else 403)
     else:
         response = answer(value, code)
     response.headers["Cache-Control"] = "no-store"

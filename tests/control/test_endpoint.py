@@ -158,7 +158,8 @@ def test_one_token_is_for_metrics_and_another_for_decisions(door: str, desk: Sma
 def test_no_answer_names_what_the_gate_is_made_with(door: str, desk: SmallDesk) -> None:
     for method, path, headers in (
         ("POST", "/v1/decision", BEARER), ("GET", "/metrics", SCRAPER), ("GET", "/readyz", {}),
-        ("GET", "/nothing", BEARER), ("GET", "/v1/decision", {}), ("PUT", "/v1/decision", BEARER), ("GET", "/v1/decision", {"Host": "x" * 9000}),
+        ("GET", "/nothing", BEARER), ("GET", "/v1/decision", {}), ("PUT", "/v1/decision", BEARER),
+        ("GET", "/v1/decision", {"Host": "x" * 9000}),
     ):  # fmt: skip
         answered = ask(door, method, path, headers=headers)[2]
         assert not {"Server", "X-Powered-By"} & set(answered.headers), (method, path, answered.headers)
