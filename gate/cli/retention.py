@@ -99,7 +99,7 @@ _EMPTY = "Empty what is past its term now; a running gate does it once a day."
 
 @make("terms", group=command, example="dialgate retention terms\ndialgate retention terms --execute")
 @click.option(
-    "--execute", "now_", is_flag=True, help="Empty what is past its term now; a running gate does it once a day."
+    "--execute", "swept", is_flag=True, help="Empty what is past its term now; a running gate does it once a day."
 )
 def terms(view: View, swept: bool) -> None:
     """Call records, refused attempts, requests that are over, idle contacts: their terms, and what is past them.

@@ -175,6 +175,7 @@ def contents_of(
         calls_months=config.retention.calls_months,
         refused_months=config.retention.refused_months,
         requests_months=config.retention.requests_months,
+        lists_months=config.retention.lists_months,
         contacts_months=config.retention.contacts_months,
         recorded=config.recording.enabled,
         bases=config.privacy.legal_bases,
@@ -247,6 +248,7 @@ _PLAIN = {
     "keypad": "a key that was pressed in a call",
     "request": "your request",
     "import": "a list of ours",
+    "withdrawal": "your withdrawal of a consent",
     "memory": "our second copy of objections",
 }
 """Where an objection came from, in words; what the firm wrote itself stays as it is."""

@@ -202,7 +202,7 @@ def _roles(roles: Roles) -> Iterator[Fault]:
         yield from duplicates(accounts, ("roles", role))
 
 
-_TERMS = ("calls", "refused", "requests", "contacts")
+_TERMS = ("calls", "refused", "requests", "lists", "contacts")
 _COVERAGE = re.compile(r"full|0[0-9]{1,9}(,0[0-9]{1,9})*")
 PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the announcement's, and of the copies to the recorder."""

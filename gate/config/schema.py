@@ -444,6 +444,8 @@ class Retention(Section, frozen=True):
     """The same of an attempt that was refused."""
     requests_months: int = 36
     """How long a data-subject request that is over says who asked."""
+    lists_months: int = 36
+    """How long a consent that has ended, and an objection that was taken back, say whose they were."""
     contacts_months: int = 12
     """A contact that was neither imported nor called for so long is deleted."""
     sweep_at: str = "02:30"

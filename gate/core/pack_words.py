@@ -125,6 +125,7 @@ def standard_notice(
     calls_months: int,
     refused_months: int,
     requests_months: int,
+    lists_months: int,
     contacts_months: int,
     recorded: bool = True,
     longer: tuple[str, ...] = (),
@@ -163,7 +164,7 @@ def standard_notice(
         retention=(
             f"Recordings: {months} months from the call; then they are erased and cannot be read again.",
             "Objections: for as long as you may not be called; after an erasure only a keyed hash of your number.",
-            "Consents: for as long as you may be called on the strength of them, and the proof of it is needed.",
+            f"Consents: {lists_months} months after they have ended, to prove that we could call you.",
             f"Records of calls: {calls_months} months from the call; of calls that were not made, {refused_months} "
             "months. Then what names you goes; that there was an entry stays.",
             f"Entries of our contact lists: {contacts_months} months after they were last imported or called.",

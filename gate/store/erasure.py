@@ -21,9 +21,10 @@ from typing import Final
 
 from gate.core.evidence import remnant, stamp
 from gate.core.facts import derived
-from gate.core.facts.derived import ALONE, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL, WITH_CALL
-from gate.core.facts.lists import Objection
+from gate.core.facts.derived import AGEING, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL, WITH_CALL
+from gate.core.facts.lists import ConsentWithdrawn, Objection
 from gate.core.facts.recordings import Exported
+from gate.core.facts.registers import RegisterImported
 from gate.core.facts.requests import Rectification
 from gate.core.facts.retention import FactsErased, Hold, NumberShown
 from gate.store import contacts
@@ -255,7 +256,26 @@ _RELEASED: Final = (
     "FROM holds WHERE released_at IS NOT NULL AND substr(released_at, 1, 10) <= ?"
     f" AND coalesce({', '.join(HOLDS.personal)}) IS NOT NULL"
 )
-_OLD_WORDS: Final = f"SELECT leaf_index FROM facts WHERE kind IN ({marks(ALONE)}) AND body IS NOT NULL AND at < ?"  # noqa: S608
+_OLD_WORDS: Final = (
+    f"SELECT leaf_index FROM facts WHERE at < ? AND body IS NOT NULL AND (kind IN ({marks(AGEING)})"  # noqa: S608
+    # why a recording was taken says who got it while there is something to be told of
+    f" OR (kind = '{Exported.kind}' AND json_extract(body, '$.purpose') IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM recordings AS r WHERE r.recording_id = facts.subject AND r.erased_at IS NULL))"
+    f" OR (kind = '{RegisterImported.kind}' AND coalesce(json_extract(body, '$.accepted'), '') <> ''))"
+)
+_REMOVED: Final = "FROM objections WHERE number IS NOT NULL AND substr(removed_at, 1, 10) <= ?"
+_ENTERED: Final = (
+    f"(SELECT max(at) FROM facts WHERE facts.subject = consents.id AND facts.kind = '{ConsentWithdrawn.kind}')"  # noqa: S608
+)
+_ENDED: Final = (
+    "FROM (SELECT number, max(CASE"  # noqa: S608 - the code's own
+    f" WHEN withdrawn_at IS NOT NULL THEN substr(max(withdrawn_at, coalesce({_ENTERED}, '')), 1, 10)"
+    " WHEN holds_longer AND holds_until <> '' THEN holds_until"
+    " ELSE min(coalesce(nullif(holds_until, ''), '9999'), date(substr(given_at, 1, 10), ? || ' months')) END) AS ended"
+    " FROM consents WHERE number IS NOT NULL GROUP BY number) WHERE ended <= ?"
+)
+"""Numbers all of whose consents have ended: withdrawn, by the day on which that was entered, or too old."""
+_FAULTY: Final = "FROM contact_faults WHERE list IN (SELECT list FROM contact_lists WHERE imported_at < ?)"
 _IDLE: Final = (
     "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
     " WHERE c.number = '+' || k.number AND c.at >= ?)"
@@ -281,8 +301,29 @@ def records_over(tx: Source, day: date) -> list[list[int]]:
 
 
 def old_words(tx: Source, day: date) -> list[int]:
-    """The leaves of reasons and purposes, on whose facts nothing rests (``ALONE``), from before a day."""
-    return [row["leaf_index"] for row in tx.query(_OLD_WORDS, [*ALONE, day.isoformat()])]
+    """The leaves of reasons, purposes and proposals from before a day on which nothing rests any more: of no record,
+    of a recording that is erased, of a register's edition that is long out of force."""
+    return [row["leaf_index"] for row in tx.query(_OLD_WORDS, [day.isoformat(), *AGEING])]
+
+
+def entries_over(tx: Source, day: date, months: int) -> list[str]:
+    """Numbers of objections that were taken back by a day, and those all of whose consents had ended by then;
+    ``months``: how long a consent holds."""
+    rows = tx.query(f"SELECT number {_REMOVED}", [day.isoformat()])
+    rows += tx.query(f"SELECT number {_ENDED}", [months, day.isoformat()])
+    return sorted({row["number"] for row in rows})
+
+
+def entries_of(tx: StoreTransaction, number: str, day: date, months: int) -> tuple[list[str], list[str]]:
+    """The ids of those of a number: objections, consents."""
+    removed = tx.query(f"SELECT id {_REMOVED} AND number = ?", [day.isoformat(), number])
+    ended = tx.query(f"SELECT number {_ENDED} AND number = ?", [months, day.isoformat(), number])
+    return [row["id"] for row in removed], [each.id for each in tx.consents(number)] if ended else []
+
+
+def forget_faults(tx: StoreTransaction, before: datetime) -> int:
+    """Delete the rows that could be no contacts, of lists that were imported before a time; returns how many."""
+    return tx.write(f"DELETE {_FAULTY}", [stamp(before)])
 
 
 def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
@@ -299,8 +340,9 @@ def _list_from_before(tx: Source, before: datetime) -> Row | None:
     return found if found is not None and found["imported_at"] < stamp(before) else None
 
 
-def due(tx: Source, before: Mapping[str, datetime], day: date) -> dict[str, int]:
-    """How many of each sort are due: from before a time, or over by a day; what is held is counted too."""
+def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], months: int) -> dict[str, int]:
+    """How many of each sort are due: from before a time, or over by a day; what is held is counted too. ``months``: how
+    long a consent holds."""
 
     def count(sql: str, values: Mapping[str, object] | Sequence[object]) -> int:
         return int(tx.query(f"SELECT count(*) AS n {sql}", values)[0]["n"])
@@ -309,8 +351,10 @@ def due(tx: Source, before: Mapping[str, datetime], day: date) -> dict[str, int]
     return {
         "calls": count(_CALLS, {"before": stamp(before["calls"]), "refused": False}),
         "refused": count(_CALLS, {"before": stamp(before["refused"]), "refused": True}),
-        "requests": count(_CLOSED, [day.isoformat()]) + count(_RELEASED, [day.isoformat()]),
-        "contacts": count(_IDLE, [found["list"], stamp(before["contacts"])]) if found else 0,
+        "requests": count(_CLOSED, [over["requests"].isoformat()]) + count(_RELEASED, [over["requests"].isoformat()]),
+        "lists": len(entries_over(tx, over["lists"], months)),
+        "contacts": (count(_IDLE, [found["list"], stamp(before["contacts"])]) if found else 0)
+        + count(_FAULTY, [stamp(before["contacts"])]),
     }
 
 

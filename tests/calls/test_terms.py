@@ -70,11 +70,11 @@ def test_call_records_go_at_the_end_of_their_term_and_the_log_holds(house: DataF
     call(house, "young", NUMBERS[1], months_ago(24) + timedelta(days=1))
     call(house, "refused-due", NUMBERS[2], months_ago(12), reason="listed_tps")
     call(house, "refused-young", NUMBERS[3], months_ago(12) + timedelta(days=1), reason="listed_tps")
-    assert counts(house) == {"calls": 1, "refused": 1, "requests": 0, "contacts": 0}
+    assert counts(house) == {"calls": 1, "refused": 1, "requests": 0, "lists": 0, "contacts": 0}
     size = house.store.call(lambda tx: tx.head()[0])
     done = ByName(house).retention_terms_sweep(actor=ANN)
     assert {each["name"]: each["due"] for each in done["terms"]} == {
-        **{"calls": 1, "refused": 1, "requests": 0},
+        **{"calls": 1, "refused": 1, "requests": 0, "lists": 0},
         "contacts": 0,
     }
     left = numbers(house)
@@ -303,7 +303,7 @@ def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(house
 
 
 PERSONAL_WITHOUT_TERM = {"objections", "consents"}
-"""They hold as long as they hold (the manual's page on retention)."""
+"""They have no term while they hold (the manual's page on retention)."""
 
 
 def test_of_every_table_it_is_known_what_becomes_of_a_number_in_it(house: DataFolder) -> None:

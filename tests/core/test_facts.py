@@ -116,6 +116,10 @@ def test_a_new_kind_is_one_class():
         CATALOGUE.pop("lent", None)
 
 
+AGED = ("exported", "register_imported")
+"""Kinds on which something rests for a time: their words go once that is over (``gate.store.erasure.old_words``)."""
+
+
 @pytest.mark.parametrize("kind", sorted(kind for kind in CATALOGUE if CATALOGUE[kind].marks.term))
 def test_what_is_personal_is_found_by_what_takes_it(kind):
     """Erasure and terms look for facts by their call, their request, their record, or by the words that stand alone."""
@@ -123,7 +127,7 @@ def test_what_is_personal_is_found_by_what_takes_it(kind):
     if marks.term is Term.CALLS:
         assert marks.about is Subject.CALL or "call_id" in body.__struct_encode_fields__
     if marks.term is Term.REQUESTS:
-        assert marks.about in (Subject.REQUEST, Subject.HOLD, Subject.ANY) or kind in derived.ALONE
+        assert marks.about in (Subject.REQUEST, Subject.HOLD, Subject.ANY) or kind in (*derived.ALONE, *AGED)
     if marks.about in OWN:
         (name,) = derived.personal(kind)
         assert derived.sorts(body)[name] is Sort.WORDS, "a person is looked for in the words of the gate's own facts"
@@ -134,8 +138,7 @@ def test_what_has_no_term_is_what_is_kept_for_a_reason_of_its_own():
     stays = {kind for kind in CATALOGUE if CATALOGUE[kind].marks.term is Term.STAYS}
     assert stays == {
         *("objection", "objection_removed", "consent", "consent_withdrawn"),  # a wish, and what proves an agreement
-        *("exported", "bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
-        "register_imported",  # what every decision rests on, with why an odd file was taken
+        *("bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
     }
 
 

@@ -49,6 +49,7 @@ def contents(**changes: Any) -> PackContents:
             calls_months=24,
             refused_months=12,
             requests_months=36,
+            lists_months=36,
             contacts_months=12,
         ),
         "name": "Ann Example",

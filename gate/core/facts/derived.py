@@ -75,6 +75,10 @@ they name, and after their term."""
 STANDING_WORDS: Final = {kind: name for kind, name in _WORDS.items() if kind not in ALONE}
 """Kinds with words beside what rests on them: of most, from before these were a fact of their own
 (``retention.Beside``)."""
+AGEING: Final = _kinds(
+    lambda marks: marks.term is Term.REQUESTS and marks.rests is Rests.NOTHING and marks.about in (*OWN, Subject.ANY)
+)
+"""Kinds of no record whose body goes after the term of requests, by its own age."""
 STANDS: Final = frozenset(_kinds(lambda marks: marks.rests is Rests.LOG))
 """Kinds whose body stays, whoever stands in it: something else rests on it."""
 OF_A_RECORD: Final = frozenset(_kinds(lambda marks: marks.rests is Rests.RECORD))

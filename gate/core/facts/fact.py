@@ -126,7 +126,7 @@ class Term(Enum):
     CALLS = "evidence of calls"
     REQUESTS = "requests"
     STAYS = "objections and consents"
-    """No term: a wish not to be called, an agreement, an account of who was given what."""
+    """No term while they hold: a wish not to be called, an agreement; and an account of who was given what."""
 
 
 class Rests(Enum):

@@ -131,7 +131,7 @@ class ErasedCameBack(Body, frozen=True, kw_only=True):
     """``file`` or ``keys``."""
 
 
-@fact("exported", Subject.RECORDING, term=Term.STAYS, rests=Rests.RECORD)
+@fact("exported", Subject.RECORDING, term=Term.REQUESTS, rests=Rests.RECORD)
 class Exported(Body, frozen=True, kw_only=True):
     """A recording was handed out: by itself for a purpose, or in a bundle."""
 

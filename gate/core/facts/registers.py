@@ -27,7 +27,7 @@ from gate.core.facts.fact import (
 @fact(
     "register_imported",
     Subject.REGISTER,
-    term=Term.STAYS,
+    term=Term.REQUESTS,
     rests=Rests.LOG,
     makes=True,
     sets={"leaf_index": From.LEAF, "at": From.AT, "actor": From.ACTOR},

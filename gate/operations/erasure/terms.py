@@ -1,8 +1,9 @@
 """Terms of what is personal beside recordings: call records, refused attempts, requests that are over and holds that
-were released, contacts that nobody calls nor imports any more. What is due, the dry run, and the sweep that empties it.
+were released, consents that have ended and objections that were taken back, contacts that nobody calls nor imports any
+more. What is due, the dry run, and the sweep that empties it.
 
-What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. Objections
-and consents have no term: they hold as long as they hold.
+What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. An
+objection and a consent have no term while they hold, nor has a hold.
 
 It runs after the daily sweep of recordings, under the same doubts about the clock. The first time that anything is due,
 and where a term has become shorter since, it waits until somebody has looked and executed it once by hand.
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.batched import batched
 from gate.core.days import LONDON
+from gate.core.facts.lists import Objection
 from gate.core.facts.retention import TermsSwept
 from gate.core.retention import add_months
 from gate.errors import RefusedError
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-SORTS: Final = ("calls", "refused", "requests", "contacts")
+SORTS: Final = ("calls", "refused", "requests", "lists", "contacts")
 CALLS: Final = 100
 """Calls whose facts are emptied in one transaction: what a decision may have to wait for."""
 CONTACTS: Final = 500
@@ -67,8 +70,8 @@ class TermSweep:
     def due(self, days: int = 0) -> dict[str, int]:
         """How much of each sort is due by so many days from now; what is held is counted too."""
         day = self._folder.today() + timedelta(days=days)
-        over = add_months(day, -self.months["requests"])
-        return self._folder.read(lambda tx: erasure.due(tx, self._before(day), over))
+        months = self._folder.config.consent.months
+        return self._folder.read(lambda tx: erasure.due(tx, self._before(day), self._over(day), months))
 
     def waits(self, due: Mapping[str, int] | None = None) -> str:
         """What keeps the daily one from running until somebody has looked; empty where nothing does."""
@@ -108,23 +111,29 @@ class TermSweep:
 
     def _sweep(self, actor: str) -> Row:
         today = self._folder.today()
-        before, closed = self._before(today), add_months(today, -self.months["requests"])
+        before, over = self._before(today), self._over(today)
         gone: Row = dict.fromkeys(SORTS, 0)
         held = 0
         for name, refused in (("calls", False), ("refused", True)):
             for went, stay in self._calls(before[name], name, actor, refused=refused):
                 gone[name] += went
                 held += stay
-        for leaves in self._folder.read(lambda tx: erasure.records_over(tx, closed)):
+        for leaves in self._folder.read(lambda tx: erasure.records_over(tx, over["requests"])):
             if not self._stopped.is_set():
                 self._empty(leaves, "requests", actor)
                 gone["requests"] += 1
+        for went, stay in self._entries(over["lists"], actor):
+            gone["lists"] += went
+            held += stay
+        gone["contacts"] = self._folder.store.call(partial(erasure.forget_faults, before=before["contacts"]))
         while not self._stopped.is_set():
             went = self._folder.store.call(partial(erasure.forget_idle, before=before["contacts"], limit=CONTACTS))
             gone["contacts"] += went
             if not went:
                 break
-        words = self._folder.read(lambda tx: [*erasure.words_about_gone_contacts(tx), *erasure.old_words(tx, closed)])
+        words = self._folder.read(
+            lambda tx: [*erasure.words_about_gone_contacts(tx), *erasure.old_words(tx, over["requests"])]
+        )
         self._empty(words, "contacts", actor)
         body = TermsSwept(
             day=today.isoformat(), months=dict(self.months), gone=gone, held=held, exports=self._exports()
@@ -146,6 +155,14 @@ class TermSweep:
             now = self._folder.clock.now()
             yield self._folder.store.call(partial(erase_calls, rows=rows, at=now, actor=actor, what=what))
 
+    def _entries(self, over: date, actor: str) -> Iterator[tuple[int, int]]:
+        months = self._folder.config.consent.months
+        for part in batched(self._folder.read(lambda tx: erasure.entries_over(tx, over, months)), CALLS):
+            if not self._stopped.is_set():
+                now = self._folder.clock.now()
+                work = partial(erase_entries, numbers=part, over=over, months=months, at=now, actor=actor)
+                yield self._folder.store.call(work)
+
     def _empty(self, leaves: Collection[int], what: str, actor: str) -> None:
         now = self._folder.clock.now()
         self._folder.store.call(lambda tx: _emptied(tx, leaves, at=now, actor=actor, what=what))
@@ -156,6 +173,10 @@ class TermSweep:
             name: datetime.combine(add_months(day, -months) + timedelta(days=1), time(), LONDON)
             for name, months in self.months.items()
         }
+
+    def _over(self, day: date) -> dict[str, date]:
+        """The days by which records must have been over to be due."""
+        return {name: add_months(day, -self.months[name]) for name in ("requests", "lists")}
 
     def _exports(self) -> int:
         """Bundles that were made and never fetched."""
@@ -177,7 +198,7 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     numbers = sorted({row["number"] for row in rows if row["number"]})
     calls = book.calls(tx, ids)
     held = keepers(tx, numbers, calls, lambda _: True).calls
-    asking = {number for row in book.open_ones(tx) for number in row["numbers"]}
+    asking = _asking(tx)
     onward = {call: [each["call_id"] for each in there] for call, there in transfers.after(tx, ids).items()}
     there = book.calls(tx, {call for calls in onward.values() for call in calls})
     recorded = {each["call_id"] for each in (*calls, *there) if each["recording"] not in GONE}
@@ -193,6 +214,35 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     return len(going), len(ids) - len(going)
 
 
+def erase_entries(
+    tx: StoreTransaction, numbers: Sequence[str], *, over: date, months: int, at: datetime, actor: str
+) -> tuple[int, int]:
+    """Empty objections of these numbers that were taken back, and consents that have ended (``entries_over``), but for
+    numbers that are held, or that somebody with an open request has. Returns of how many numbers something went, and
+    how many stay.
+
+    Who took a consent back stays uncallable: an objection with the keyed hash of the number alone takes its place.
+    """
+    staying = {hold["number"] for hold in book.holds_of(tx, numbers, ())} | _asking(tx)
+    going = [number for number in numbers if number not in staying]
+    leaves: list[int] = []
+    for number in going:
+        objections, consents = erasure.entries_of(tx, number, over, months)
+        withdrawn = [each for each in tx.consents(number) if each.id in consents and each.withdrawn_at is not None]
+        leaves += erasure.leaves_of(tx, [*objections, *consents])
+        if withdrawn and not tx.objections(number):
+            digest, last = tx.hash_of(number).hex(), max(each.withdrawn_at or at for each in withdrawn)
+            body = Objection(number_hash=digest, source="withdrawal", note="", made_at=last.isoformat())
+            tx.append(body.fact(f"{withdrawn[0].id}-o", at, actor))
+    _emptied(tx, leaves, at=at, actor=actor, what="lists")
+    return len(going), len(numbers) - len(going)
+
+
+def _asking(tx: StoreTransaction) -> set[str]:
+    """Numbers of people whose requests are not over."""
+    return {number for row in book.open_ones(tx) for number in row["numbers"]}
+
+
 def _emptied(tx: StoreTransaction, leaves: Collection[int], *, at: datetime, actor: str, what: str) -> int:
     return erasure.empty(tx, leaves, subject=erasure.TERMS, at=at, actor=actor, basis="retention", what=what)
 
@@ -204,7 +254,7 @@ class TermDue(Response, frozen=True):
     """One term."""
 
     name: str
-    """``calls``, ``refused``, ``requests``, ``contacts``."""
+    """``calls``, ``refused``, ``requests``, ``lists``, ``contacts``."""
     what: str
     """In words."""
     months: int
@@ -235,6 +285,7 @@ WORDS: Final[Mapping[str, str]] = {
     "calls": "call records",
     "refused": "refused attempts",
     "requests": "requests that are over, released holds",
+    "lists": "consents that ended, objections taken back",
     "contacts": "contacts neither imported nor called",
 }
 

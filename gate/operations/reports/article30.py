@@ -218,7 +218,8 @@ def _terms(config: Config) -> dict[str, str]:
         "where it was refused; with a recording as long as that; then the value goes and the leaf stays, on request "
         "sooner",
         "registers": "until a newer one is in force; none is relied on after 27 days",
-        Term.STAYS.value: "as long as they hold; of an erased person a keyed hash of the number stays, so "
+        Term.STAYS.value: f"as long as they hold, and {retention.lists_months} calendar months after a consent has "
+        "ended or an objection was taken back; of an erased person a keyed hash of the number stays, so "
         "that nobody calls again",
         "contact lists": f"{retention.contacts_months} calendar months after they were imported or called last, until "
         "a newer list takes their place, or the person is erased",
