@@ -419,7 +419,13 @@ class CallManager:
 
     def question_answered(self, asked_by: str, decision: Decision) -> None:
         """A question of ``http:NAME`` was decided. Line thread only."""
+        self._refusals.room_again(self._clock.now())
         self._usage.decided(asked_by, decision, self._clock.now())
+
+    def question_unkept(self) -> None:
+        """A question was refused without evidence. Line thread only."""
+        self._metrics.without_evidence.inc()
+        self._refusals.without_evidence(self._clock.now())
 
     def keep(self, fact: Fact, help_asked_by: str = "") -> None:
         """Keep a fact as soon as there is room; from any thread. ``help_asked_by``: it is a question for an emergency

@@ -9,7 +9,7 @@ from gate.calls.call_settings import CallSettings
 from gate.calls.refusal_counts import RefusalCounts
 from gate.calls.retry_queue import RetryQueue
 from gate.calls.usage import Usage
-from gate.core.allowances import LIMITS
+from gate.core.allowances import LIMITS, no_place
 from gate.core.terms import UNPROVEN, Reason
 from gate.ports import Incoming, Media, Recorder
 
@@ -53,9 +53,10 @@ class Obstacles:
             return Reason(incoming.problem)
         if (obstacle := self.to_all) is not None:
             return obstacle
-        if calls >= self._settings.max_calls:
-            return Reason.TOO_MANY_CALLS
         claimed_by = incoming.attempt.claimed_by
+        mine, callers = self._usage.in_hand(claimed_by), self._usage.callers
+        if no_place(calls, self._settings.max_calls, mine, callers):
+            return Reason.TOO_MANY_CALLS
         if claimed_by in self._settings.redirected:  # nothing of it is announced or recorded here
             return self._usage.ask(claimed_by, now)
         return self._unheard(incoming) or self._usage.ask(claimed_by, now)
@@ -81,7 +82,10 @@ class Obstacles:
 
     def to_question(self, asked_by: str, now: datetime) -> tuple[Reason | None, bool]:
         """Why a phone system may ask no more by HTTP (``http:NAME``), and whether that refusal has a leaf. Questions
-        count among those of the token alone: the call that comes of one is its account's."""
+        count among those of the token alone: the call that comes of one is its account's. A disk that does not answer
+        is not waited for."""
+        if self._stalled():
+            return Reason.EVIDENCE_UNAVAILABLE, False
         reason = self._usage.ask(asked_by, now)
         return reason, reason is None or self._refusals.over_limit(asked_by, now)
 

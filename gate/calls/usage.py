@@ -90,6 +90,16 @@ class Usage:
             caller.lately.append(now)
         return reason
 
+    @property
+    def callers(self) -> int:
+        """How many accounts and PBXs there are."""
+        return sum(not name.startswith("http:") for name in self._callers)
+
+    def in_hand(self, claimed_by: str) -> int:
+        """Calls of this caller."""
+        caller = self._callers.get(claimed_by)
+        return len(caller.sessions) if caller else 0
+
     def began(self, session: CallSession) -> None:
         """A call is in hand."""
         if caller := self._callers.get(session.actor):

@@ -96,6 +96,20 @@ def exceeded(allowance: Allowance, used: Used) -> Reason | None:
     return None
 
 
+RESERVED = 10
+"""One place in so many is kept for callers that have less than their share."""
+
+
+def no_place(calls: int, most: int, mine: int, callers: int) -> bool:
+    """There is no place for one more call of a caller who has ``mine`` in hand, of ``calls`` of all, where there are
+    ``most`` at once. Of several ``callers`` none takes all: the last tenth of the places, one at least, is for those
+    that have less than their share (``most`` by ``callers``, one at least)."""
+    if calls >= most:
+        return True
+    reserved = max(1, most // RESERVED) if callers > 1 else 0
+    return calls >= most - reserved and mine >= max(1, most // max(1, callers))
+
+
 def too_much_service(allowance: Allowance, used: Used) -> bool:
     """The share of service calls is larger than somebody expected."""
     return used.calls_today >= FEWEST_FOR_A_SHARE and used.service_percent > allowance.service_percent

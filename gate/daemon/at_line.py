@@ -50,6 +50,7 @@ class AtLine:
         return RunningGate(
             *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question),
             unready=self.unready,
+            unkept=lambda: self._line.post(self._call_manager.question_unkept),
             answered=self.answered,
         )
 

@@ -49,6 +49,8 @@ class RunningGate:
     for each question, for it counts them."""
     unready: Callable[[], list[str]] = list
     """What forbids every call, or lets nobody be recorded: reason codes."""
+    unkept: Callable[[], None] = lambda: None
+    """A question was refused, and the refusal could not be kept: it is counted."""
     answered: Callable[[str, Decision], None] = _nothing
     """What ``http:NAME`` was told: it counts among that token's calls."""
 

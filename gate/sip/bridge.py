@@ -67,6 +67,8 @@ class Bridge:
         self.unrelayed = False
         """An emergency call that the media relay did not take: the parties' own bodies pass, audio goes its own way."""
         self.phase = "dialling"
+        self.invited = False
+        """An INVITE has left, or may have."""
         self.rang = False
         """The trunk has said anything at all."""
         self.rung = False
@@ -106,6 +108,7 @@ class Bridge:
     def invite_leaves(self, leg: Leg, route: Route) -> None:
         """An INVITE is about to leave: the next start and whoever answers it besides are to be known. It does not wait
         for a disk that does not answer."""
+        self.invited = self.invited or leg.flow is None or leg.flow.way() is not None
         self.keep_legs()
         self.engine.book.written()
         self.engine.forks.follow(self, leg, route)
@@ -400,7 +403,7 @@ class Bridge:
             return
         if code == 408 and not self.rang:
             self.engine.unheard(self.route)
-            self.give_up(code, UNREACHABLE, passed=UNAVAILABLE)
+            self.give_up(code if self.invited else UNAVAILABLE[0], UNREACHABLE, passed=UNAVAILABLE)
             return
         passed = self.route.outcome(code, phrase)
         if code == NOT_ACCEPTABLE[0] and not self.route.emergency:  # of the codecs that the gate has left in the offer

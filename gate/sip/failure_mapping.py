@@ -16,7 +16,7 @@ from __future__ import annotations
 
 UNAVAILABLE = (503, "Service Unavailable")
 UNREACHABLE = "trunk_unreachable"
-"""Cause of the end where no carrier has answered, or all are known to be down."""
+"""Cause of the end where no carrier has answered (408), or none was asked, for all are known to be down (503)."""
 NOT_ACCEPTABLE = (488, "Not Acceptable Here")
 PHONES = 603
 """The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +34,10 @@ SCRUB_SECONDS = 30.0
 """How long whoever asks for the cut waits for its turn."""
 SCRUB_PAUSES = (0.1, 0.3)
 """Seconds before whoever asks for the cut tries again: most readers are gone by then."""
+PROMPT_SECONDS = 8.0
+"""How long whoever may not wait for a disk waits for an answer at most."""
+LOOK_SECONDS = 0.25
+"""How often it looks whether the disk still answers."""
 SALT_SIZE = 16
 ROOM_HINT = "evidence cannot be kept: is there room on the disk of the data folder?"
 
@@ -98,6 +104,42 @@ class EvidenceStore(SqliteThread):
         if any(acted) and self.memory is not None and self.memory.debt is not None:
             self._mine.owes = self.memory.debt.why
         return result
+
+    def promptly(self, work: Callable[[StoreTransaction], T], late: Callable[[T], None]) -> T:
+        """``call`` for whoever waits for no disk that does not answer (``stalled``), and ``PROMPT_SECONDS`` at most.
+
+        Raises ``StoreError`` then: what had not begun is not done any more. What is committed all the same is given to
+        ``late``, on the store thread, which must only post.
+        """
+        answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+        given_up, turn = threading.Event(), threading.Lock()
+
+        def wanted(tx: StoreTransaction) -> T:
+            if given_up.is_set():
+                raise StoreError("nobody waits for this any more")
+            return work(tx)
+
+        def done(result: T | None, error: Exception | None) -> None:
+            with turn:
+                if not given_up.is_set():
+                    answers.put((result, error))
+                    return
+            if error is None:
+                late(result)  # type: ignore[arg-type]  # without an error there is a result
+
+        self.submit(wanted, done)
+        until = time.monotonic() + PROMPT_SECONDS
+        while True:
+            with suppress(queue.Empty):
+                result, error = answers.get(timeout=LOOK_SECONDS)
+                break
+            with turn:
+                if answers.empty() and (self.stalled or time.monotonic() > until):
+                    given_up.set()
+                    raise StoreError("the disk of the data folder does not answer", hint=ROOM_HINT)
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # as above
 
     def take_owed(self) -> str:
         """Why an act that this thread has waited for (``call``) is not in the second place; empty where it is. Asked

@@ -12,6 +12,8 @@ from gate.config.schema import ATTEMPTS, Calling
 from tests.attack.test_dialler import busy_carrier
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee, Heard, Phone
+from tests.support.sip_stream import StreamCallee
+from tests.support.waiting import PATIENCE
 
 AGENTS = 50
 
@@ -86,6 +88,27 @@ def refusal(gate: Gatehouse, *headers: str) -> str:
     with Phone(gate.address) as phone:
         phone.dial(UNLISTED, headers=headers)
         return answer(phone).get("X-Dialgate-Reason")
+
+
+def test_attempts_that_no_carrier_was_asked_for_are_none(gate: Gatehouse) -> None:
+    """The carrier's connection is down: nobody is rung, and the customer can be called once it is back."""
+    gate.stop()
+    gate.set("trunk", transport="tcp")
+    gate.start()
+    assert [refusal(gate) for _ in range(10)] == ["trunk_unreachable"] * 10
+    carrier = StreamCallee()
+    carrier.listener.close()
+    carrier.port = gate.trunk_port
+    carrier.listen()
+    try:
+        carrier.accept()
+        gate.wait(lambda: gate.client.call("status")["trunks"][0]["up"], PATIENCE, "the trunk stays down")
+        with Phone(gate.address) as phone:
+            phone.dial(UNLISTED)
+            carrier.ring()
+            assert answer(phone).code == 180
+    finally:
+        carrier.close()
 
 
 def test_a_question_and_its_call_are_one_attempt(gate: Gatehouse) -> None:

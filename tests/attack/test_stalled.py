@@ -3,18 +3,21 @@ new is rung, and the log says what there is."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.disks import FreezableDisk, freezable_disk
-from tests.support.gatehouse import Gatehouse
+from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.phones import Phones, Talk
 from tests.support.waiting import PATIENCE, until
 
@@ -27,6 +30,9 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatehouse
     with freezable_disk(folder / "disk") as disk:
         house = Gatehouse(folder / "gate", announcement=2.0, data=disk.folder / "data")
         house.add_pbx()
+        house.http = f"127.0.0.1:{free_port()}"
+        house.set("control", http=house.http)
+        house.add_token("dialler", purposes=["marketing"])
         house.start()
         try:
             yield house, disk
@@ -125,6 +131,42 @@ def test_a_frozen_disk_ends_a_talk_while_it_is_frozen_and_loses_no_key(
         settled(house)
     (closed,) = [fact for fact in facts(house, "recording_closed") if fact["cause"] == "" and "lost" not in fact][-1:]
     assert abs(closed["kept"] - closed["talked"]) < 0.5
+    house.verified()
+
+
+def asked(house: Gatehouse, number: str) -> tuple[int, str, str]:
+    """Status, verdict and reason of a question by HTTP. Fails where there is no answer while the disk is frozen."""
+    with closing(http.client.HTTPConnection(house.http, timeout=PATIENCE / 2)) as connection:
+        token = {"Authorization": f"Bearer {house.tokens['dialler']}"}
+        connection.request("GET", f"/v1/decision?number={number}", headers=token)
+        response = connection.getresponse()
+        code, body = response.status, json.load(response)
+    return code, body["verdict"], body["reason"]
+
+
+def test_a_question_by_http_has_its_answer_while_the_disk_is_frozen(
+    frozen: tuple[Gatehouse, FreezableDisk],
+) -> None:
+    """More at once than there are threads for; and what is committed after all is no allow that nobody was given."""
+    house, disk = frozen
+    numbers = [f"011349605{number}" for number in range(30, 42)]
+    house.wait(lambda: asked(house, CUSTOMER)[0] == 200, PATIENCE, "no decision comes")
+    disk.freeze()
+    try:
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            answers = list(pool.map(partial(asked, house), numbers))
+    finally:
+        disk.thaw()
+    assert answers == [(503, "block", "evidence_unavailable")] * len(numbers)
+    house.wait(lambda: asked(house, "01134960543")[1] == "allow", PATIENCE, "no number is allowed any more")
+    for number in numbers:
+        kept = [decision["verdict"] for decision in facts(house, "decision", number)]
+        assert not kept or kept[-1] == "block", kept
+    house.wait(
+        lambda: any(fact["count"] >= len(numbers) for fact in facts(house, "refused_without_evidence")),
+        PATIENCE,
+        "the gap is not in the log",
+    )
     house.verified()
 
 

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gate.calls.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
 from gate.calls.usage import Usage
 from gate.config import load
-from gate.core.allowances import Allowance, Before, Used, jumps
+from gate.core.allowances import Allowance, Before, Used, asking, jumps, no_place
 from gate.core.days import london_day, midnight
 from gate.core.terms import Purpose, Reason
 from gate.daemon.opening import open_folder
@@ -131,6 +133,47 @@ def test_calls_at_once(tmp_path: Path) -> None:
     play.attempt(call_id="x4")
     assert play.call("x4")["reason"] == "not_listed"
     play.store.close()
+
+
+def test_one_caller_alone_does_not_take_the_places_that_others_need(tmp_path: Path) -> None:
+    """A phone system that has gone wrong takes every place but a tenth; those who have less than their share get it."""
+    much = Allowance(calls_a_minute=1000, calls_at_once=1000, seconds_a_day=86400, service_percent=100)
+    callers = ("trunk:pbx", "account:alice", "account:bob")
+    play = Play(tmp_path, max_calls=20, allowances=dict.fromkeys(callers, much) | {"http:dialler": asking(9)})
+
+    def taken(claimed_by: str, count: int) -> int:
+        first = len(play.call_manager._sessions)
+        for number in range(count):
+            play.attempt(call_id=f"{claimed_by} {first} {number}", claimed_by=claimed_by)
+        return [word.split()[0] for word in play.told()].count("invite")
+
+    assert taken("trunk:pbx", 25) == 18
+    assert taken("account:alice", 1) == 1
+    assert taken("trunk:pbx", 3) == 0
+    assert taken("account:bob", 3) == 1, "all are taken"
+    assert play.call("trunk:pbx 19 0")["reason"] == "too_many_calls"
+    play.store.close()
+
+
+@pytest.mark.parametrize(
+    ("calls", "most", "mine", "callers", "refused"),
+    [
+        (9, 10, 9, 1, False),  # who is alone takes all
+        (10, 10, 0, 5, True),
+        (0, 1, 0, 5, False),
+        (1, 2, 1, 2, True),
+        (1, 2, 0, 2, False),
+        (899, 1000, 899, 3, False),
+        (900, 1000, 400, 3, True),
+        (900, 1000, 332, 3, False),  # less than its third
+        (999, 1000, 332, 3, False),
+        (900, 1000, 1, 5000, True),
+    ],
+)
+def test_the_last_tenth_is_for_those_who_have_less_than_their_share(
+    calls: int, most: int, mine: int, callers: int, refused: bool
+) -> None:
+    assert no_place(calls, most, mine, callers) is refused
 
 
 def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gate.core.numbers import NumberRefused, parse
 from gate.core.rules import cost
 from gate.core.screening import decision_fact
 from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
-from gate.errors import RefusedError, UsageError
+from gate.errors import RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Number, Request, Response, about, operation
 
@@ -104,6 +104,15 @@ class Decide(Request[Decided], frozen=True, kw_only=True):
 @operation(Decide, "decide", roles=ADMINS)
 def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     """Decide for a phone system that dials by itself. The decision is logged before the answer."""
+    try:
+        return _decide(folder, asked, caller)
+    except StoreError:
+        folder.gate.unkept()
+        raise
+
+
+def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
+    """Raises ``StoreError``, which is a block, where the decision cannot be kept."""
     now = folder.clock.now()
     purpose, topic = asked.purpose, asked.topic
     if asked.refused_claim:
@@ -117,13 +126,19 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
     claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
     limit, leaf = folder.gate.question(asked_by)
+    if limit is Reason.EVIDENCE_UNAVAILABLE and not leaf:
+        raise StoreError("the disk of the data folder does not answer", hint="see the gate's log")
     if limit is not None and not leaf:  # nobody fills the log: it is counted
         raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
     decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle("") or limit or claim, origin)
     if decision.allowed and (obstacle := folder.gate.obstacle(decision.number)):
         # It was made without what the line still has to tell: another leaf takes it back.
         decision_id = folder.new_id()
-        decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
+        try:
+            decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
+        except StoreError:
+            _take_back(folder, attempt, now, origin)
+            raise
     folder.gate.answered(asked_by, decision)
     return Decided(**_verdict(folder, decision, now), decision_id=decision_id)
 
@@ -131,8 +146,27 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
 def _logged(
     folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None, origin: Origin
 ) -> Decision:
-    return folder.store.call(
-        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle)
+    def late(decision: Decision) -> None:
+        if decision.allowed:
+            _take_back(folder, attempt, now, origin)
+
+    return folder.store.promptly(
+        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
+        late,
+    )
+
+
+def _take_back(folder: DataFolder, attempt: Attempt, now: datetime, origin: Origin) -> None:
+    """Whoever asked was answered that it may not dial, for the decision was not kept in time: another leaf says so."""
+    decision_id, obstacle = folder.new_id(), Reason.EVIDENCE_UNAVAILABLE
+
+    def kept(_decision: object, error: Exception | None) -> None:
+        if error is not None:
+            log.error("answer_not_kept", decision=decision_id, error=str(error))
+
+    folder.store.submit(
+        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
+        kept,
     )
 
 
