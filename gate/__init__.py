@@ -10,8 +10,8 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.converting``  JSON values to types, in a process of many threads
 - ``gate.types``     types that many modules share
-- ``gate.durable``   files that appear whole or not at all, and names in a folder that outlast a power cut; files below a
-  folder, by names that come from elsewhere
+- ``gate.durable``   files that appear whole or not at all, and names in a folder that outlast a power cut; files below
+  a folder, by names that come from elsewhere
 - ``gate.showing``   texts as people read them: one line, times of London, telephone numbers, whole or hidden in part
 - ``gate.batched`` so many of a sequence at a time
 - ``gate.g711``      µ-law and A-law by table

@@ -19,7 +19,7 @@ from gate.audit.report import Findings
 from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes, remnant
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.retention import FactsErased
-from gate.store.fold import Folded, Raw, Table
+from gate.store.projections import Folded, Raw, Table
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL

@@ -14,7 +14,7 @@ from gate.audit.leaves import LeafCheck, Progress, check_derived
 from gate.audit.report import Findings, Report
 from gate.core.facts.audit import EvidenceRestored
 from gate.errors import AuditError, StoppedError
-from gate.store.fold import Table
+from gate.store.projections import Table
 
 
 def proven(size: int, settled: int, heads: Sequence[Head], second: Path | None) -> list[str]:
@@ -118,8 +118,8 @@ def verify(
     """Verify the evidence in the database ``path``, read only, also while a gate writes to it.
 
     ``check_note`` turns a signed note into its text or raises (``GateError``, ``ValueError``). ``tables`` are the
-    derived tables (``gate.store.projections.TABLES``); ``shape`` tells as (what, sentence) where the database itself is
-    not made as a gate makes it (``gate.store.shape.differences``); ``folders`` hold checkpoint files: the data folder's
+    derived tables (``gate.store.projections.TABLES``); ``shape`` tells as (what, sentence) where the database is not
+    made as a gate makes it (``gate.store.schema.differences``); ``folders`` hold checkpoint files: the data folder's
     first, then that of the second place; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must
     have grown from each of them, so that any two are consistent; ``origin`` is the log's name that every checkpoint
     must bear; with ``pepper`` the hashes of numbers are checked as well. Every page of the file is read for damage

@@ -18,7 +18,7 @@ from gate.core import numbers
 from gate.core.days import LONDON
 from gate.core.terms import ALLOWING
 from gate.registers.library import RegisterLibrary
-from gate.store import search, tally
+from gate.store import figures, search
 from gate.store.queries import Source
 from gate.store.reader import Reader
 from gate.types import Row
@@ -72,7 +72,7 @@ class LiveView:
         """Somebody watches: levels come, and the last hour is counted."""
         self._watch_levels(True)
         since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
-        self._last, self._counts = self._read(lambda tx: tally.attempts_since(tx, since))
+        self._last, self._counts = self._read(lambda tx: figures.attempts_since(tx, since))
         self._slow_at = None
 
     def end(self) -> None:
@@ -88,7 +88,7 @@ class LiveView:
         """A snapshot, as ``gate.control.exchange`` says."""
         now = self._clock.now()
         calls = self._calls()
-        self._last, new = self._read(lambda tx: tally.attempts_beyond(tx, self._last))
+        self._last, new = self._read(lambda tx: figures.attempts_beyond(tx, self._last))
         for key, attempts in new.items():
             self._counts[key] = self._counts.get(key, 0) + attempts
         if self._slow_at is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):

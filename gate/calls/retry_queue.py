@@ -15,7 +15,7 @@ from gate.core.facts.lists import Objection
 from gate.core.terms import Reason
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
-from gate.store import questions
+from gate.store import queries
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 
@@ -42,7 +42,7 @@ def _append_all(
         if why and not happened:
             raise TakenBack(why)
         for fact in facts:
-            kept = questions.of_help(tx, last_word(tx, fact))
+            kept = queries.of_help(tx, last_word(tx, fact))
             tx.append(kept)
             if isinstance(kept.body, Decision) and kept.body.question:
                 asked_before()

@@ -14,7 +14,7 @@ from gate.core.rules import DAY, Rules
 from gate.core.screening import decision_fact, refusal
 from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
 from gate.registers.library import RegisterLibrary
-from gate.store.questions import question_of
+from gate.store.queries import question_of
 from gate.store.transaction import StoreTransaction
 
 _THEIRS = frozenset({Reason.OBJECTED, Reason.CONSENT_WITHDRAWN, Reason.REQUEST_PENDING, Reason.RESTRICTED})

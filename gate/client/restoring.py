@@ -20,7 +20,7 @@ from gate.operations.accounts import user
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import unlogged
 from gate.operations.memory.place import SecondPlace
-from gate.store.lock import DataLock
+from gate.store.reader import DataLock
 
 
 def belong(data: Set, wrapped: Set, *, late: bool) -> None:

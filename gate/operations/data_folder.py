@@ -28,9 +28,8 @@ from gate.operations.retention.sweeper import Retention
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
-from gate.store.fold import number_hash
-from gate.store.lock import DataLock
-from gate.store.reader import Reader
+from gate.store.projections import number_hash
+from gate.store.reader import DataLock, Reader
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 

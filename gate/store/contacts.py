@@ -17,9 +17,9 @@ from typing import Any, Final
 from gate.core.facts.derived import DECIDING
 from gate.core.numbers import beginning_of
 from gate.errors import UsageError
+from gate.store.paging import Order
 from gate.store.queries import Source, marks
 from gate.store.reader import Reader
-from gate.store.sorting import Order
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 

@@ -28,8 +28,7 @@ from gate.core.facts.registers import RegisterImported
 from gate.core.facts.requests import Rectification
 from gate.core.facts.retention import FactsErased, Hold, NumberShown
 from gate.store import contacts
-from gate.store.fold import Table
-from gate.store.projections import HOLDS, REQUESTS, TOUCHED
+from gate.store.projections import HOLDS, REQUESTS, TOUCHED, Table
 from gate.store.queries import Source, facts_of, marks, slices
 from gate.store.requests import ending_in
 from gate.store.transaction import StoreTransaction

@@ -6,25 +6,385 @@ meanwhile, and go with the next commit or the next try.
 
 A disk that hangs must not hold up decisions: each piece of work on the second place has ``SECONDS``, and while one
 hangs the place counts as away.
+
+What must outlive the store are acts, made from the facts that are in the store. An act names a number by its keyed hash
+alone (``gate.store.projections.number_hash``), and everything else by random ids. Which facts are acts their kinds say
+(``outlives_restore``). A fact that the replay of the journal has kept (``REPLAYED_BY``) is none: the journal has it.
+
+The journal is a signed, append-only file in a second place, so that a restore forgets nothing. ``memory.journal`` has
+one entry a line: JSON, a tab, a signature in base64. Each entry names its number, the SHA-256 of the line before, and
+acts; the first one, in their place, whose it is: the gate's verifier key, and what tells the key of the number hashes
+again. The signature (Ed25519, by ``gate.key``) is over a word and the JSON; as each entry commits to all before it, the
+last one's signature is that of the whole file.
+
+What is wrong is told apart: ``JournalAway`` (the place or the file is not there, or cannot be used now) and
+``JournalWrong`` (damaged, cut, or another gate's).
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
 import queue
 import sqlite3
+import stat
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from gate.batched import batched
+from gate.core.facts.derived import ACTS, record
+from gate.core.facts.fact import Subject
+from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.requests import Carried, Carrying
+from gate.core.facts.retention import Hold
+from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
+from gate.handed_over_file import kind_of
 from gate.log import Logger
-from gate.store.acts import MOST, BeyondLog, lacking, last_leaf, owed
-from gate.store.journal import Head, Journal, JournalAway, JournalWrong
+from gate.store.projections import number_hash
 from gate.types import Row
+
+NAME: Final = "memory.journal"
+VERSION: Final = 1
+CONTEXT: Final = b"dialgate memory journal\n"
+"""Goes before what is signed: no signature for anything else fits an entry."""
+
+
+class JournalAway(StoreError):
+    """The second place, or the journal in it, is not there or cannot be used now."""
+
+
+class JournalWrong(StoreError):
+    """The journal is damaged, cut, or another gate's."""
+
+
+class Head(NamedTuple):
+    """How far a journal goes."""
+
+    number: int
+    """Of the last entry."""
+    digest: bytes
+    """SHA-256 of its line."""
+    size: int
+    """Bytes up to its end."""
+
+
+class Read(NamedTuple):
+    """What a journal holds."""
+
+    head: Head
+    known: list[Row]
+    """Acts up to where the store knows it."""
+    acts: list[Row]
+    """Those after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The gate's key, as far as the journal needs it."""
+
+    vkey: str
+    sign: Callable[[bytes], bytes]
+    check: Callable[[bytes, bytes], None]
+    """(what was signed, signature). Raises ``GateError``."""
+
+
+class Journal:
+    """The file. Not thread-safe: one thread at a time. Blocks as long as the disk does."""
+
+    def __init__(self, place: Path, signer: Signer, proof: bytes) -> None:
+        """``proof``: the hash of no number, to know the key of the hashes again."""
+        self.place = place
+        self.path = place / NAME
+        self._signer = signer
+        self._proof = proof
+
+    def create(self) -> Head:
+        """A new journal. Raises ``JournalAway``; ``JournalWrong`` where there is one."""
+        if not self.place.is_dir():
+            raise JournalAway(f"{self.place} is not there", hint="is the disk mounted? the gate does not make it")
+        whose = {"journal": VERSION, "n": 0, "prev": "", "proof": self._proof.hex(), "vkey": self._signer.vkey}
+        line = self._line(whose)
+        try:
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _write(file, line)
+            finally:
+                os.close(file)
+            sync_folder(self.place)
+        except FileExistsError:
+            raise JournalWrong(f"{self.path} exists already") from None
+        except OSError as error:
+            raise JournalAway(f"{self.path} cannot be written: {error.strerror}") from error
+        return Head(0, hashlib.sha256(line).digest(), len(line))
+
+    def append(self, acts: Sequence[Row], after: Head) -> Head:
+        """Add an entry, durably; ``after`` is where the journal ends. Raises ``JournalAway`` or ``JournalWrong``."""
+        line = self._line({"acts": list(acts), "n": after.number + 1, "prev": after.digest.hex()})
+        try:
+            file = self._open(os.O_RDWR)
+            try:
+                self._ready(file, after)
+                os.lseek(file, after.size, os.SEEK_SET)
+                _write(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise JournalAway(f"{self.path} cannot be written: {error.strerror}") from error
+        return Head(after.number + 1, hashlib.sha256(line).digest(), after.size + len(line))
+
+    def read(self, since: Head | None = None) -> Read:
+        """All of it, every entry checked.
+
+        ``since`` is what the store knows of it. Raises ``JournalAway`` or ``JournalWrong``.
+        """
+        try:
+            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
+                data = file.read(os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            raise JournalAway(f"{self.path} cannot be read: {error.strerror}", hint="is the disk mounted?") from error
+        whole = data.rfind(b"\n") + 1
+        if since is not None and whole < since.size:
+            raise JournalWrong(f"{self.path} was cut: the store knows {since.size:,} bytes of it, and it has {whole:,}")
+        if whole < len(data) and (since is None or whole > since.size):
+            # Half an entry at the end is what a crash leaves where the store has all of it; else something is lost.
+            raise JournalWrong(f"{self.path} was cut within its last entry")
+        head, signed = Head(-1, b"", 0), (b"", b"")
+        known: list[Row] = []
+        acts: list[Row] = []
+        for line in data[:whole].splitlines(keepends=True):
+            entry, signed = self._entry(line, head)
+            size = head.size + len(line)
+            head = Head(head.number + 1, hashlib.sha256(line).digest(), size)
+            if since is not None and size == since.size and head != since:
+                raise JournalWrong(f"{self.path} is not the journal that the store knows: entry {head.number} differs")
+            (known if since is not None and size <= since.size else acts).extend(entry.get("acts", []))
+        if head.number < 0:
+            raise JournalWrong(f"{self.path} is empty")
+        self._signed(*signed, head.number)
+        return Read(head, known, acts)
+
+    def ends_at(self, known: Head) -> bool:
+        """Whether it ends where the store knows it to end: looks at its last bytes alone. Raises as ``read``."""
+        try:
+            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size != known.size:
+                    return False
+                reach = min(size, 1 << 16)
+                while True:
+                    file.seek(size - reach)
+                    lines = file.read(reach).splitlines(keepends=True)
+                    if len(lines) > 1 or reach == size:
+                        return hashlib.sha256(lines[-1] if lines else b"").digest() == known.digest
+                    reach = min(size, reach * 16)
+        except OSError as error:
+            raise JournalAway(f"{self.path} cannot be read: {error.strerror}", hint="is the disk mounted?") from error
+
+    # --- steps
+
+    def _open(self, flags: int) -> int:
+        """Never waits, and follows no link. Raises ``OSError``; ``JournalWrong`` where it is no regular file."""
+        if self.path.is_symlink():
+            raise JournalWrong(f"{self.path} is a symbolic link, and no file")
+        file = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        seen = os.fstat(file)
+        if not stat.S_ISREG(seen.st_mode):
+            os.close(file)
+            raise JournalWrong(f"{self.path} is {kind_of(seen)}, and no file")
+        return file
+
+    def _ready(self, file: int, after: Head) -> None:
+        """Cut what a crash has left of half an entry. Raises ``JournalWrong`` where something else lies there."""
+        size = os.fstat(file).st_size
+        if size < after.size:
+            raise JournalWrong(f"{self.path} was cut: it had {after.size:,} bytes and has {size:,}")
+        if size > after.size:
+            if b"\n" in os.pread(file, size - after.size, after.size):
+                raise JournalWrong(f"{self.path} was written to by somebody else")
+            os.ftruncate(file, after.size)
+
+    def _line(self, entry: Row) -> bytes:
+        text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
+        return text + b"\t" + base64.b64encode(self._signer.sign(CONTEXT + text)) + b"\n"
+
+    def _entry(self, line: bytes, before: Head) -> tuple[dict[str, Any], tuple[bytes, bytes]]:
+        text, tab, signature = line.rstrip(b"\n").partition(b"\t")
+        number = before.number + 1
+        try:
+            entry: Any = json.loads(text)
+            signed = base64.b64decode(signature, validate=True)
+        except ValueError:
+            entry, signed = None, b""
+        if not tab or not isinstance(entry, dict) or not signed:
+            raise JournalWrong(f"{self.path} is damaged: entry {number} cannot be read")
+        if number == 0:
+            self._own(entry)
+        if entry.get("n") != number or entry.get("prev") != before.digest.hex():
+            raise JournalWrong(f"{self.path} is damaged: entry {number} does not follow the one before it")
+        return entry, (text, signed)
+
+    def _own(self, whose: dict[str, Any]) -> None:
+        if whose.get("journal") != VERSION:
+            raise JournalWrong(f"{self.path} is no memory journal of this version of Dialgate")
+        if whose.get("vkey") != self._signer.vkey:
+            raise JournalWrong(f"{self.path} is the journal of another gate", hint="name the place of this one")
+        if whose.get("proof") != self._proof.hex():
+            raise JournalWrong(
+                f"{self.path} was made with another number.key: its hashes name nobody here",
+                hint="put the number.key back that belongs to it",
+            )
+
+    def _signed(self, text: bytes, signature: bytes, number: int) -> None:
+        try:
+            self._signer.check(CONTEXT + text, signature)
+        except GateError as error:
+            raise JournalWrong(f"{self.path} is damaged: the signature of entry {number} does not hold") from error
+
+
+def _write(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+    os.fsync(file)
+
+
+STOPPING: Final = ("erasure", "objection", "complaint")
+"""What a request asks that stops marketing while it is open (LAW 1.7a): who complains is not sold to meanwhile."""
+REPLAYED_BY: Final = "gate:memory"
+"""The actor of what the replay keeps."""
+MOST: Final = 1000
+"""Acts that are written at once."""
+
+_OWED = (
+    "SELECT leaf_index, kind, subject, at, actor FROM facts INDEXED BY facts_kind"
+    " WHERE kind = ? AND leaf_index > ? AND leaf_index <= ? ORDER BY leaf_index LIMIT ?"
+)
+
+
+class BeyondLog(StoreError):
+    """The store says that the journal holds acts of leaves that the log does not have: somebody has written that."""
+
+    def __init__(self, leaf: int, last: int) -> None:
+        super().__init__(
+            f"the store says that the memory journal holds the acts up to leaf {leaf:,}, and the log ends at {last:,}:"
+            " somebody has changed the store",
+            hint="all acts are compared, and what the journal lacks is written",
+        )
+
+
+class Owed(NamedTuple):
+    """Acts that the journal does not hold yet."""
+
+    acts: list[Row]
+    upto: int
+    """The leaf up to which these are all of them."""
+    more: bool
+
+
+def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
+    """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``BeyondLog``, ``sqlite3.Error``."""
+    last = last_leaf(connection)
+    if after > last:
+        raise BeyondLog(after, last)
+    facts = []
+    for kind in ACTS:
+        facts += connection.execute(_OWED, (kind, after, last, MOST + 1)).fetchall()
+    facts.sort()
+    more = len(facts) > MOST
+    facts = facts[:MOST]
+    made = [
+        act for fact in facts if fact[4] != REPLAYED_BY for act in _acts(connection, fact[1], fact[2], fact[3], pepper)
+    ]
+    return Owed(made, facts[-1][0] if more else last, more)
+
+
+def last_leaf(connection: sqlite3.Connection) -> int:
+    """That of the newest fact; -1 where there is none."""
+    (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
+    return int(last)
+
+
+def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Row]:
+    """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
+    ``sqlite3.Error``."""
+    found = []
+    for kind in ACTS:
+        for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, -1)):
+            if actor != REPLAYED_BY and (act_of(kind), subject) not in held:
+                found += list(_acts(connection, kind, subject, at, pepper))
+    return found
+
+
+def act_of(kind: str) -> str:
+    """The act that facts of a kind are."""
+    return "request_pending" if record(kind) == Subject.REQUEST.record and kind != Carried.kind else kind
+
+
+def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:
+    if kind == Objection.kind:
+        for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
+            scope = {"scope": row["scope"]} if row.get("scope") else {}
+            yield {"act": kind, "id": subject, "at": row["made_at"], "hash": row["number_hash"].hex(), **scope}
+    elif kind == ConsentWithdrawn.kind:
+        for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
+            known = {"hash": row["number_hash"].hex()} if row["number_hash"] else {}
+            yield {"act": kind, "id": subject, "at": at, **known}
+    elif kind == Hold.kind:
+        named = "kind, target, recording_id, call_id, number, ground"
+        for row in _rows(connection, f"SELECT {named} FROM holds WHERE id = ?", subject):  # noqa: S608 - a constant
+            on = {name: row[name] for name in ("recording_id", "call_id", "ground") if row[name]}
+            if row["number"]:
+                on["hash"] = number_hash(pepper, row["number"]).hex()
+            yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}
+    elif kind == Carried.kind:
+        yield from _carried(connection, subject, at, pepper)
+    elif record(kind) == Subject.REQUEST.record:
+        yield from _pending(connection, subject, at, pepper)
+    else:  # objection_removed, hold_released, recording_erased
+        yield {"act": kind, "id": subject, "at": at}
+
+
+def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+    for row in _rows(connection, "SELECT numbers FROM requests WHERE id = ?", request):
+        bodies = {
+            fact["kind"]: json.loads(fact["body"])
+            for fact in _rows(
+                connection,
+                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL AND kind IN (?, ?)"
+                " ORDER BY leaf_index",
+                request,
+                Carrying.kind,
+                Carried.kind,
+            )
+        }
+        whole = bool(bodies.get(Carried.kind, {}).get("whole"))
+        hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
+        calls = [] if whole else bodies.get(Carrying.kind, {}).get("calls", [])
+        yield {"act": Carried.kind, "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
+
+
+def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+    """Whether a request stops marketing to the numbers that it is about (LAW 1.7a), as the store has it now."""
+    for row in _rows(connection, "SELECT asks, numbers, state FROM requests WHERE id = ?", request):
+        if row["asks"] in STOPPING:
+            hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
+            over = row["state"] in ("done", "closed")
+            yield {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
+
+
+def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, keys)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
 
 T = TypeVar("T")
 

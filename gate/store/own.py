@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from gate.core.terms import Consent, Objection, Stop
 from gate.errors import StoreError
-from gate.store.fold import number_hash
+from gate.store.projections import number_hash
 from gate.store.reader import Reader
 from gate.store.transaction import CONSENT, OBJECTION, OPEN_REQUESTS, RESTRICTIONS, consent_of, objection_of, stop_of
 

@@ -1,19 +1,121 @@
-"""Reading beside the gate: for lists that must not wait for commits, and for commands without a gate."""
+"""How the database is opened: for the one thread that writes, and for those who only read beside it: lists that must
+not wait for commits, and commands without a gate. One process at a time owns a data folder.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
+import math
+import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from gate.errors import StoreError
-from gate.store.connect import UNREADABLE, open_reader
+from gate.store.projections import number_hash
 from gate.store.rows import R, Values, dicts_of, structs_of
+from gate.store.schema import bring_up_to_date, refuse_newer
 from gate.store.transaction import require_select
 from gate.store.tree import load_frontier
+
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file brings about: SQLite quotes damaged names in its messages, and Python cannot always read them."""
+BUSY_SECONDS = 5.0
+"""How long a lock of another process (a backup, a maintenance shell) is waited for."""
+WAL_LIMIT = 64 * 1024 * 1024
+"""Bytes that the write-ahead log is cut back to once it has grown beyond them."""
+CACHE = 4 * 1024 * 1024
+"""Bytes of the database's pages that SQLite keeps for the writer. A call fills a page and a half: a large cache grows
+for hours, by calls that are over. What is not in it is read from the kernel's own, which costs next to nothing."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # every commit is on the disk before it is answered for
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten, in free pages too
+    "PRAGMA wal_autocheckpoint = 0",  # the store does it when it has answered, not before
+    f"PRAGMA journal_size_limit = {WAL_LIMIT}",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA temp_store = MEMORY",  # sorting never puts a number into a file
+    f"PRAGMA cache_size = -{CACHE // 1024}",  # KiB
+    "PRAGMA mmap_size = 0",  # a write error must come as an error, not as a signal
+)
+
+
+_STATEMENTS: Final = 512
+"""Statements that a writer keeps, ready to be asked again."""
+_trim: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Of the GNU C library (malloc_trim(3))."""
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open (or make) the database and bring its tables up to date. The connection belongs to the calling thread.
+
+    No transaction begins by itself: the store says BEGIN. The file is readable by its owner only, and so are those
+    SQLite puts beside it. Raises ``StoreError``.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error.strerror}", hint="does the data folder exist, for us?") from error
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=_STATEMENTS)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).fetchall()
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            raise StoreError(f"{path} cannot have a write-ahead log", hint="a network file system cannot hold it")
+        bring_up_to_date(connection)
+    except UNREADABLE as error:
+        connection.close()
+        raise StoreError(f"cannot open {path}: {error}", hint="is the disk full, or the file damaged?") from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the database to read only, beside a gate that writes to it. Raises ``StoreError``."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        refuse_newer(connection)
+    except UNREADABLE as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+    return connection
+
+
+def check_pepper(connection: sqlite3.Connection, pepper: bytes) -> None:
+    """With another key no objection would be found, and whoever objected would be called. Raises ``StoreError``."""
+    proof = number_hash(pepper, "")
+    if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
+        connection.execute("DELETE FROM number_key")
+        connection.execute("INSERT INTO number_key (proof) VALUES (?)", (proof,))
+    if connection.execute("SELECT proof FROM number_key").fetchall() != [(proof,)]:
+        raise StoreError(
+            "the key of the number hashes is not the one that this evidence was kept with",
+            hint="restore the key that belongs to this database: without it nobody can tell who objected",
+        )
+
+
+def forget(connection: sqlite3.Connection) -> None:
+    """Let go of what a connection has in memory: the statements that it keeps hold what was bound to them last, and its
+    pages what stood in them. What this process has freed goes back to the system, so that no answer that was given is
+    left there; a few that share a page with something in use stay until that is written over. Raises
+    ``sqlite3.Error``."""
+    for number in range(_STATEMENTS):  # there is no other way to have them let go
+        connection.execute(f"SELECT {number}").fetchall()
+    connection.execute("PRAGMA shrink_memory").fetchall()
+    if _trim is not None:
+        _trim(0)
 
 
 @contextmanager
@@ -90,3 +192,67 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+PAUSE: Final = 0.05
+"""Seconds between two tries."""
+
+
+class DataLock:
+    """The lock on a data folder: the file ``gate.lock`` in it, held by ``flock`` until ``release`` or the process ends.
+
+    A context manager. The file is never deleted, and holds the process id of the one who has it. A child made by fork
+    without exec keeps the lock of its parent: start children by exec.
+    """
+
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        """Take the lock, after so many seconds at most; raises ``StoreError`` naming the process that has it."""
+        self.path = folder / "gate.lock"
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"cannot open {self.path}: {error.strerror}", hint="does the data folder exist?"
+            ) from error
+        try:
+            _take(handle, patience)
+        except OSError as error:
+            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
+            os.close(handle)
+            raise StoreError(
+                f"the data folder {folder} is in use by process {holder or 'unknown'}",
+                hint="where that is a gate, let the command go through it, or stop it first; where it is another "
+                "command, wait until it has ended",
+            ) from error
+        with suppress(OSError):  # on a full disk the lock holds all the same, without a name
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+        self._handle: int | None = handle
+
+    def release(self) -> None:
+        """Let go; harmless twice."""
+        if self._handle is not None:
+            with suppress(OSError):
+                os.ftruncate(self._handle, 0)
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _take(handle: int, patience: float) -> None:
+    """Raises ``BlockingIOError`` where somebody else has it still."""
+    for left in range(math.ceil(patience / PAUSE), -1, -1):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise
+        time.sleep(PAUSE)

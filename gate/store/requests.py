@@ -18,7 +18,7 @@ from gate.core.facts.requests import Carried, Granted, RecipientTold, Rectified
 from gate.core.facts.retention import NumberShown
 from gate.store import contacts, transfers
 from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
-from gate.store.request_table import IS_OPEN
+from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 

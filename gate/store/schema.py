@@ -6,26 +6,149 @@ and a start need not read them all; ``checkpoints`` are the signed heads. Every 
 Those of the CRM's contacts (``gate.store.contacts``) are neither: copies of what the CRM holds.
 
 Times are stamps (``gate.core.evidence.stamp``): text whose order is that of time.
+
+The rows of data-subject requests follow from ``gate.core.facts.requests``; their ``state`` is that of
+``gate.core.requests``, computed by the database for lists; a test compares the two. A receipt's own number is its code:
+as the number of an objection it goes when the call's data are erased, and its keyed hash stays, so that the code is
+known for what it was.
+
+The database's own form is compared with what the migrations make: tables, generated columns, indexes, and what may not
+lie beside them. A trigger, a generated column or an index that says something else changes what is written, or what
+every list shows, and no row of evidence with it.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gate.errors import StoreError
-from gate.store.contact_table import SCHEMA as CONTACTS
-from gate.store.questions import ASKED, TRIED
-from gate.store.questions import SCHEMA as QUESTIONS
-from gate.store.receipt_table import SCHEMA as RECEIPTS
-from gate.store.request_table import PARTLY_DONE
-from gate.store.request_table import SCHEMA as REQUESTS
-from gate.store.sorting import LENGTHS
+from gate.store.paging import LENGTHS
+from gate.store.queries import ASKED, TRIED
+from gate.store.queries import SCHEMA as QUESTIONS
 from gate.store.transfers import SCHEMA as TRANSFERS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
+
+
+CONTACTS: Final = """
+CREATE TABLE contact_lists (
+    list INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,       -- loading, in_force, gone (on its way out)
+    imported_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    source_name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    topic TEXT NOT NULL,       -- what the calls are about: it decides with the registers
+    contacts INTEGER NOT NULL DEFAULT 0,
+    bad_rows INTEGER NOT NULL DEFAULT 0,
+    screened_at TEXT,          -- when all of it was last screened
+    registers TEXT,            -- JSON: the editions that this rested on
+    leaf INTEGER NOT NULL DEFAULT 0 -- own lists are taken into account up to this leaf
+) STRICT;
+CREATE UNIQUE INDEX contact_list_in_force ON contact_lists (state) WHERE state = 'in_force';
+
+CREATE TABLE contacts (
+    list INTEGER NOT NULL,
+    number INTEGER NOT NULL,   -- the digits of its E.164 form
+    reference TEXT NOT NULL,   -- the CRM's own id; empty where none was given
+    outcome INTEGER NOT NULL,
+    since INTEGER NOT NULL,    -- when the verdict became what it is, in seconds since 1970
+    was TEXT,                  -- the verdict before that; NULL: it came to the list then
+    PRIMARY KEY (list, number, reference)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_outcomes (
+    outcome INTEGER PRIMARY KEY, verdict TEXT NOT NULL, reason TEXT NOT NULL, UNIQUE (verdict, reason)
+) STRICT;
+
+CREATE TABLE contact_faults (
+    list INTEGER NOT NULL, line INTEGER NOT NULL, field TEXT NOT NULL,
+    reference TEXT NOT NULL, fault TEXT NOT NULL,
+    PRIMARY KEY (list, line, field)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_forgotten (
+    list INTEGER NOT NULL, number INTEGER NOT NULL, -- forgotten while its list was loading
+    PRIMARY KEY (list, number)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+RECEIPTS: Final = """
+CREATE TABLE receipts (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    number TEXT,               -- its code; NULL after erasure
+    number_hash BLOB,          -- keyed; stays
+    issued_at TEXT NOT NULL,
+    call_id TEXT,
+    decision INTEGER,          -- leaf of the decision
+    told_how TEXT, told INTEGER, why TEXT
+) STRICT;
+CREATE INDEX receipts_hash ON receipts (number_hash);
+"""
+
+
+IS_OPEN = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+"""Condition on a row: the request is not over."""
+REQUESTS = """
+CREATE TABLE requests (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    reference TEXT UNIQUE, -- what people call it: DSR-2026-0007
+    opened_at TEXT NOT NULL,
+    actor TEXT,
+    asks TEXT, channel TEXT, received TEXT,
+    written INTEGER,
+    name TEXT, contact TEXT,        -- these six: NULL after erasure
+    numbers TEXT,                   -- JSON list of E.164
+    about TEXT, since TEXT, until TEXT,
+    identity_asked_on TEXT, identified_on TEXT, checked TEXT,
+    paused_on TEXT, clarified_on TEXT, extended_on TEXT,
+    searched_on TEXT, found INTEGER,
+    acknowledged_on TEXT,
+    granted_on TEXT, refused_on TEXT, ground TEXT,
+    carrying_at TEXT, carried_at TEXT, held_back INTEGER,
+    person_told_on TEXT, authority_told_on TEXT, fulfilled_on TEXT, withdrawn_on TEXT,
+    state TEXT NOT NULL AS (CASE
+        WHEN fulfilled_on IS NOT NULL THEN 'done'
+        WHEN withdrawn_on IS NOT NULL THEN 'closed'
+        WHEN person_told_on IS NOT NULL AND authority_told_on IS NOT NULL THEN 'closed'
+        WHEN refused_on IS NOT NULL THEN 'refused'
+        WHEN granted_on IS NOT NULL THEN 'granted'
+        WHEN paused_on IS NOT NULL THEN 'clarifying'
+        WHEN identified_on IS NOT NULL THEN 'in_hand'
+        WHEN identity_asked_on IS NOT NULL THEN 'identity_asked'
+        ELSE 'received' END) VIRTUAL
+) STRICT;
+CREATE INDEX requests_opened ON requests (opened_at, id);
+CREATE INDEX requests_open ON requests (received, id)
+    WHERE fulfilled_on IS NULL AND withdrawn_on IS NULL
+    AND (person_told_on IS NULL OR authority_told_on IS NULL);
+CREATE INDEX requests_carrying ON requests (id) WHERE carrying_at IS NOT NULL AND carried_at IS NULL;
+"""
+
+PARTLY_DONE = """
+ALTER TABLE requests DROP COLUMN state;
+ALTER TABLE requests ADD COLUMN held INTEGER;
+ALTER TABLE requests ADD COLUMN state TEXT NOT NULL AS (CASE
+        WHEN fulfilled_on IS NOT NULL THEN 'done'
+        WHEN withdrawn_on IS NOT NULL THEN 'closed'
+        WHEN person_told_on IS NOT NULL AND authority_told_on IS NOT NULL THEN 'closed'
+        WHEN refused_on IS NOT NULL THEN 'refused'
+        WHEN granted_on IS NOT NULL AND held > 0 THEN 'partly_done'
+        WHEN granted_on IS NOT NULL THEN 'granted'
+        WHEN paused_on IS NOT NULL THEN 'clarifying'
+        WHEN identified_on IS NOT NULL THEN 'in_hand'
+        WHEN identity_asked_on IS NOT NULL THEN 'identity_asked'
+        ELSE 'received' END) VIRTUAL;
+"""
+
 
 MIGRATION_SET: Final = "gate"
 
@@ -345,3 +468,57 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
         return set()
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (MIGRATION_SET,))
     return {name for (name,) in rows}
+
+
+MIGRATIONS: Final = "_sqlite_migrations"
+"""Made and indexed by sqlite-utils, whose spelling of it is its own: only what it says is compared."""
+Made = tuple[str, str, str]
+"""Kind of an object, the table that it belongs to, its SQL."""
+Difference = tuple[str, str]
+"""What it is, in a word of ``gate.audit``, and a sentence."""
+
+
+def differences(connection: sqlite3.Connection, number_proof: bytes | None = None) -> Iterator[Difference]:
+    """Everything that is not as a gate of this version makes it. ``number_proof``: what ``number_key`` must hold; None
+    where the key of the number hashes is not known. Raises ``sqlite3.Error`` for a damaged file."""
+    wanted, found = _wanted(STEPS), _objects(connection)
+    steps = {(MIGRATION_SET, step.name) for step in STEPS}
+    for name, (kind, *_) in found.items():
+        if kind in ("trigger", "view") or (name not in wanted and MIGRATIONS not in name):
+            yield "foreign_object", f"the database holds a {kind} that is not the gate's: {name}"
+    for name, made in wanted.items():
+        if name not in found:
+            yield "foreign_object", f"the database has no {made[0]} {name}"
+        elif found[name] != made:
+            yield "schema_changed", f"{made[0]} {name} is not made as the gate makes it"
+    if found.get(MIGRATIONS, ("",))[0] != "table":
+        yield "foreign_object", f"the database has no table {MIGRATIONS}"
+    elif set(connection.execute(f"SELECT migration_set, name FROM {MIGRATIONS}")) != steps:  # noqa: S608 - a constant
+        yield "schema_changed", f"{MIGRATIONS} does not name the changes that this version of the gate has made"
+    for pragma in ("user_version", "application_id"):
+        if connection.execute(f"PRAGMA {pragma}").fetchone() != (0,):
+            yield "schema_changed", f"the database's {pragma} is not 0"
+    if number_proof is not None and "number_key" in found:
+        proofs = connection.execute("SELECT proof FROM number_key").fetchall()
+        if proofs != [(number_proof,)]:
+            yield "number_key_changed", "number_key is not that of number.key: nobody could tell who objected"
+
+
+@lru_cache(maxsize=1)
+def _wanted(steps: tuple[Step, ...]) -> Mapping[str, Made]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for step in steps:
+            connection.executescript(step.sql)
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> dict[str, Made]:
+    """All that lies in a database, by name. The SQL is without comments, and each run of spaces is one:
+    what SQLite keeps of an ALTER TABLE depends on its version. It is empty for an index that a constraint made."""
+    rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_schema").fetchall()
+    return {name: (kind, table, _plain(sql or "")) for name, kind, table, sql in rows}
+
+
+@lru_cache(maxsize=256)
+def _plain(sql: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)).strip()

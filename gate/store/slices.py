@@ -3,17 +3,20 @@
 Everything is read in pages, each with a connection of its own: no state of the database is held for long, so that what
 is erased meanwhile leaves the write-ahead log too. Only facts below ``size`` are seen; they never change, except that
 their bodies may be erased between two pages.
+
+Facts as they lie in the tree (leaf, salt and the text of the value) are for whoever shows some of them with proofs.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gate.batched import batched
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
@@ -21,9 +24,10 @@ from gate.core.facts.audit import BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.retention import FactsErased
 from gate.errors import StoreError
-from gate.store.connect import open_reader
-from gate.store.queries import marks
+from gate.store.queries import marks, slices
+from gate.store.reader import Reader, open_reader
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
+from gate.types import Row
 
 PAGE: Final = 500
 LEAVES: Final = 4096
@@ -249,3 +253,45 @@ def _prover(node: Node, size: int) -> Callable[[int], list[bytes]]:
         return [node(level, (index >> level) ^ 1) for level in range(TILE_LEVEL)] + tops[tile]
 
     return prove
+
+
+_WITH_LEAF = (
+    "SELECT f.leaf_index, f.kind, f.subject, f.salt, f.body, l.leaf FROM facts AS f JOIN leaves AS l USING (leaf_index)"
+)
+_OWN = "(f.call_id IS NULL OR f.call_id <> f.subject)"
+
+
+def nodes(reader: Reader) -> Node:
+    """Of the tree, for proofs; lives as long as the reader."""
+    return node_provider(reader.connection)
+
+
+def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) -> list[Row]:
+    """Facts of these kinds about a subject among the first ``size`` leaves: ``leaf_index``, ``kind``, ``subject``,
+    ``salt`` and ``body`` (None where erased; the text that the leaf commits to), ``leaf`` (bytes)."""
+    return reader.query(
+        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
+        " ORDER BY f.leaf_index",
+        [subject, *kinds, size],
+    )
+
+
+def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[Row]:
+    """The same of receipts of recordings of these calls that were erased on a basis."""
+    found: list[Row] = []
+    for part in slices(calls):
+        found += reader.query(
+            f"{_FACT} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
+            f" WHERE call_id IN ({marks(part)})) AND {_OWN} AND f.kind = ?"
+            " AND json_extract(f.body, '$.basis') = ? AND f.leaf_index < ? ORDER BY f.leaf_index",
+            [*part, kind, basis, size],
+        )
+    return found
+
+
+def bodies(reader: Reader, subject: str, kind: str) -> list[dict[str, Any]]:
+    """Values of the facts of a kind about a subject that are not erased."""
+    rows = reader.query(
+        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind = ? AND f.body IS NOT NULL", [subject, kind]
+    )
+    return [json.loads(row["body"]) for row in rows]

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from gate.errors import AuditError, StoreError
 from gate.log import Logger
 from gate.sqlite_thread import Done, Piece, SqliteThread, Work
-from gate.store.connect import BUSY_SECONDS, UNREADABLE, check_pepper, forget, open_writer
 from gate.store.memory import Memory
+from gate.store.reader import BUSY_SECONDS, UNREADABLE, check_pepper, forget, open_writer
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -158,7 +158,7 @@ class EvidenceStore(SqliteThread):
 
     def scrub(self) -> bool:
         """Carry the write-ahead log into the database and cut it to nothing, so that no copy of what was erased stays,
-        and let go of what this process has read of it (``gate.store.connect.forget``).
+        and let go of what this process has read of it (``gate.store.reader.forget``).
 
         False where a reader still holds an older state: the store cuts it by itself once that is let go, at the next
         quiet moment. Whoever writes waits for no reader; the caller does, between tries. Raises ``StoreError``.

@@ -16,14 +16,12 @@ from gate.core.facts.derived import ACTS
 from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store import acts
-from gate.store.fold import Columns, LogEntry, Table, hash_in, number_hash
-from gate.store.projections import TOUCHED, call_of
-from gate.store.questions import IS_ATTEMPT
-from gate.store.request_table import IS_OPEN
+from gate.store import memory
+from gate.store.projections import TOUCHED, Columns, LogEntry, Table, call_of, hash_in, number_hash, utf8
+from gate.store.queries import IS_ATTEMPT
 from gate.store.rows import R, Values, dicts_of, structs_of
+from gate.store.schema import IS_OPEN
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
-from gate.store.values import utf8
 
 Salts = Callable[[], bytes]
 
@@ -40,7 +38,7 @@ CONSENT = (
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
 _CONSENTS = f"SELECT {CONSENT} FROM consents WHERE number_hash = ? ORDER BY given_at"  # noqa: S608 - the code's own
 OPEN_REQUESTS = (
-    f"FROM requests INDEXED BY requests_stopping WHERE asks IN {acts.STOPPING} AND numbers IS NOT NULL AND {IS_OPEN}"
+    f"FROM requests INDEXED BY requests_stopping WHERE asks IN {memory.STOPPING} AND numbers IS NOT NULL AND {IS_OPEN}"
 )
 """Requests that stop marketing to their numbers (LAW 1.7a): by an index that has no others."""
 RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND kind = 'restriction'"
@@ -116,7 +114,7 @@ class StoreTransaction:
         self.failure: Exception | None = None
         """What the database said when it failed."""
         self.acted = False
-        """It has kept what must outlive the store (``gate.store.acts``)."""
+        """It has kept what must outlive the store (``gate.store.memory``)."""
         self.over = False
         """The work it was made for has returned: nothing goes any more."""
 

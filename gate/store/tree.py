@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from gate.core.evidence import Frontier, Node, nodes_of
 from gate.errors import AuditError
-from gate.store.shape import differences
+from gate.store.schema import differences
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL

@@ -14,7 +14,7 @@ from gate.config.write import amend
 from gate.errors import MemoryOwed
 from gate.operations.data_folder import DataFolder
 from gate.operations.memory.place import SecondPlace
-from gate.store.journal import NAME
+from gate.store.memory import NAME
 from tests.support.asking import ByName
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.requesting import ANN, OTHER, opened, prepared

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import gate.audit
-import gate.store.shape
+import gate.store.schema
 from gate.audit.report import Fault, Findings, Report
 
 
@@ -15,7 +15,7 @@ def test_the_packages_map_names_every_fault():
     used = set()
     for path in folder.glob("*.py"):
         used |= set(re.findall(r'(?:\.fault\(|what =)\s*"(\w+)"', path.read_text()))
-    used |= set(re.findall(r'yield "(\w+)"', Path(gate.store.shape.__file__).read_text()))
+    used |= set(re.findall(r'yield "(\w+)"', Path(gate.store.schema.__file__).read_text()))
     named = set(re.findall(r"^``(\w+)``  +[a-z]", gate.audit.__doc__.split("what``:")[1], re.MULTILINE))
     assert used == named
 

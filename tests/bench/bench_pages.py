@@ -20,7 +20,7 @@ from typing import Any
 
 from gate.core.evidence import stamp
 from gate.core.terms import ALLOWING, Reason
-from gate.store.connect import open_writer
+from gate.store.reader import open_writer
 from tests.bench.bench_store import Row, row
 from tests.support.gatehouse import Gatehouse
 

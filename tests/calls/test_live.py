@@ -13,7 +13,7 @@ import pytest
 from gate.calls.live import MINUTES, LiveView
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store import tally
+from gate.store import figures
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from tests.support.evidence import decision, open_store, put
@@ -156,7 +156,7 @@ def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_n
     assert beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
     beside.close()
     with monkeypatch.context() as patch:
-        patch.setattr(tally, "attempts_beyond", lambda tx, leaf: tx.query("SELECT nothing FROM calls"))
+        patch.setattr(figures, "attempts_beyond", lambda tx, leaf: tx.query("SELECT nothing FROM calls"))
         with pytest.raises(StoreError, match="nothing"):
             watched.view.look()
     watched.decide(0)

@@ -18,9 +18,8 @@ from gate.config.write import amend
 from gate.errors import MemoryOwed
 from gate.operations.data_folder import DataFolder
 from gate.operations.memory.place import SecondPlace
-from gate.store.fold import number_hash
-from gate.store.journal import NAME, Journal, Signer
-from gate.store.memory import Memory
+from gate.store.memory import NAME, Journal, Memory, Signer
+from gate.store.projections import number_hash
 from tests.support.asking import ByName
 from tests.support.gatehouse import UNLISTED, dialgate
 from tests.support.keeping import SetClock

@@ -21,7 +21,7 @@ from gate.operations.calls.screening import Decide
 from gate.operations.operation import Caller
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
-from gate.store import figures, queries, tally
+from gate.store import figures, queries
 from tests.support.example import make_example
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
 
@@ -45,8 +45,8 @@ def counted(play: Play) -> dict[str, int]:
     first, until = play.clock.now() - timedelta(hours=1), play.clock.now() + timedelta(hours=1)
     found = play.store.call(lambda tx: queries.counts_by_reason(tx, first))
     for rows in (
-        play.store.call(lambda tx: tally.attempts_since(tx, first))[1],
-        play.store.call(lambda tx: tally.attempts_beyond(tx, -1))[1],
+        play.store.call(lambda tx: figures.attempts_since(tx, first))[1],
+        play.store.call(lambda tx: figures.attempts_beyond(tx, -1))[1],
         {(row["hour"], row["reason"]): row["attempts"] for row in play.store.call(
             lambda tx: figures.attempts(tx, first, until))},
     ):  # fmt: skip
@@ -76,10 +76,10 @@ def test_a_question_and_its_call_count_once(play: Play) -> None:
 
 def test_the_live_tally_takes_the_question_off_when_its_call_comes(play: Play) -> None:
     ask(play, "q")
-    last, before = play.store.call(lambda tx: tally.attempts_since(tx, play.clock.now() - timedelta(minutes=1)))
+    last, before = play.store.call(lambda tx: figures.attempts_since(tx, play.clock.now() - timedelta(minutes=1)))
     play.pass_time(59)
     play.attempt(call_id="c")
-    _, new = play.store.call(lambda tx: tally.attempts_beyond(tx, last))
+    _, new = play.store.call(lambda tx: figures.attempts_beyond(tx, last))
     assert sum(before.values()) == 1
     assert sum(new.values()) == 0
 

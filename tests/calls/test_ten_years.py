@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.store.fold import number_hash
+from gate.store.projections import number_hash
 from tests.support.commands import Done, dialgate
 from tests.support.firm_year import Year
 from tests.support.requesting import ANN

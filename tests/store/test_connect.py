@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import StoreError
-from gate.store.connect import CACHE, open_reader, open_writer
+from gate.store.reader import CACHE, open_reader, open_writer
 from gate.store.store import EvidenceStore
 from gate.vault import keystore
 from gate.vault.keystore import KeyStoreDb

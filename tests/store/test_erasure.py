@@ -7,7 +7,7 @@ import json
 from gate.core.evidence import remnant
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
-from gate.store.fold import number_hash
+from gate.store.projections import number_hash
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
 PERSON = "+447700900001"

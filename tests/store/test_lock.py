@@ -10,11 +10,11 @@ import threading
 import pytest
 
 from gate.errors import StoreError
-from gate.store.lock import DataLock
+from gate.store.reader import DataLock
 
 HOLDER = """
 import pathlib, sys
-from gate.store.lock import DataLock
+from gate.store.reader import DataLock
 lock = DataLock(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from gate.core.facts.derived import OF_CALL
 from gate.core.terms import Consent, Objection
 from gate.ports import Fact
-from gate.store.fold import LogEntry, number_hash
-from gate.store.projections import TABLES, TOUCHED, call_of
+from gate.store.projections import TABLES, TOUCHED, LogEntry, call_of, number_hash
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, open_store, own_lists, put
 from tests.support.examples import examples
 

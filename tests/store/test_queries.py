@@ -9,7 +9,7 @@ import pytest
 from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import queries, search
-from gate.store.questions import question_of
+from gate.store.queries import question_of
 from tests.support.evidence import NUMBER, START, a_call, decision, own_lists, put
 
 

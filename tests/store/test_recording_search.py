@@ -9,7 +9,7 @@ import pytest
 
 from gate.ports import Fact
 from gate.store import search
-from gate.store.recording_search import recordings_window
+from gate.store.search import recordings_window
 from gate.store.store import EvidenceStore
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

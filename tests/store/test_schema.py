@@ -13,9 +13,9 @@ from gate.audit.report import Findings
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import schema
-from gate.store.connect import open_reader, open_writer
 from gate.store.erasure import erase_facts
 from gate.store.projections import CALLS, CONSENTS, HOLDS, OBJECTIONS, RECORDINGS, TOUCHED
+from gate.store.reader import open_reader, open_writer
 from gate.store.schema import STEPS, Step, bring_up_to_date, migrations
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gate.core.rows.audit import LastVerification, LogNow
 from gate.errors import UsageError
 from gate.ports import Fact
-from gate.store import paging, search, tally
+from gate.store import figures, paging, search
 from gate.store.erasure import erase_facts
 from tests.support.evidence import NUMBER, START, decision, own_lists, put
 from tests.support.examples import examples
@@ -307,14 +307,14 @@ def test_a_number_by_the_id_of_what_has_it(store):
 
 def test_attempts_are_counted_once_however_often_one_looks(store):
     put(store, decision("a", at=START), decision("b", at=START + timedelta(minutes=1), reason="listed_tps"))
-    last, counts = store.call(lambda tx: tally.attempts_since(tx, START))
+    last, counts = store.call(lambda tx: figures.attempts_since(tx, START))
     assert counts == {("2026-03-02T09:00", "not_listed"): 1, ("2026-03-02T09:01", "listed_tps"): 1}
-    assert store.call(lambda tx: tally.attempts_beyond(tx, last)) == (last, {})
+    assert store.call(lambda tx: figures.attempts_beyond(tx, last)) == (last, {})
     put(store, decision("late", at=START - timedelta(hours=2)), decision("c", at=START))
-    newer, more = store.call(lambda tx: tally.attempts_beyond(tx, last))
+    newer, more = store.call(lambda tx: figures.attempts_beyond(tx, last))
     assert newer > last
     assert more == {("2026-03-02T07:00", "not_listed"): 1, ("2026-03-02T09:00", "not_listed"): 1}
-    assert store.call(lambda tx: tally.attempts_beyond(tx, newer)) == (newer, {})
+    assert store.call(lambda tx: figures.attempts_beyond(tx, newer)) == (newer, {})
 
 
 # --- no question reads the whole table
@@ -342,8 +342,8 @@ PLANS = [
         ["facts_actor (actor=? AND rowid<?", "facts_actor (actor>?"],
     ),
     (search.log_now, ["facts_kind (kind=?)", "SEARCH leaves"]),
-    (lambda tx: tally.attempts_since(tx, START), ["COVERING INDEX calls_at (at>?"]),
-    (lambda tx: tally.attempts_beyond(tx, 7), ["INTEGER PRIMARY KEY (rowid>?"]),
+    (lambda tx: figures.attempts_since(tx, START), ["COVERING INDEX calls_at (at>?"]),
+    (lambda tx: figures.attempts_beyond(tx, 7), ["INTEGER PRIMARY KEY (rowid>?"]),
 ]
 
 

@@ -14,11 +14,9 @@ from gate.audit.verify import verify
 from gate.ports import Fact
 from gate.store import contacts
 from gate.store.erasure import erase_facts
-from gate.store.fold import number_hash
-from gate.store.journal import Head
-from gate.store.memory import keep_head
-from gate.store.projections import TABLES
-from gate.store.shape import differences
+from gate.store.memory import Head, keep_head
+from gate.store.projections import TABLES, number_hash
+from gate.store.schema import differences
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.vault.signing import CheckpointKey, verify_note

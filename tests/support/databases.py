@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from gate.store import schema, store
-from gate.store.connect import open_writer
+from gate.store.reader import open_writer
 
 
 @cache

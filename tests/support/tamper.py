@@ -8,9 +8,8 @@ import sqlite3
 from gate.audit.verify import verify
 from gate.core.evidence import Frontier, commitment, leaf_bytes, leaf_hash
 from gate.store.erasure import erase_facts
-from gate.store.fold import number_hash
-from gate.store.projections import TABLES
-from gate.store.shape import differences
+from gate.store.projections import TABLES, number_hash
+from gate.store.schema import differences
 from tests.support.evidence import PEPPER, START, open_store
 from tests.support.notes import NoteKey
 

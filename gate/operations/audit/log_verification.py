@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from gate.audit.verify import verify
-from gate.store.fold import number_hash
-from gate.store.projections import TABLES
-from gate.store.shape import differences
+from gate.store.projections import TABLES, number_hash
+from gate.store.schema import differences
 from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 
 

@@ -15,7 +15,7 @@ from gate.operations.audit.signed_log import LogVerified
 from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation
-from gate.store.journal import JournalAway
+from gate.store.memory import JournalAway
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

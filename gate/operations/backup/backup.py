@@ -11,7 +11,7 @@ import msgspec
 from gate.core.evidence import inclusion_proof
 from gate.core.facts import audit as facts
 from gate.operations.operation import ADMINS, Caller, Line, Request, Response, about, operation
-from gate.store.proving import nodes, of_subject
+from gate.store.slices import nodes, of_subject
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

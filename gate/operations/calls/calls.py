@@ -35,7 +35,7 @@ from gate.operations.operation import (
 from gate.operations.parsing import number_of
 from gate.showing import local
 from gate.store import queries, search
-from gate.store.questions import IS_ATTEMPT
+from gate.store.queries import IS_ATTEMPT
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

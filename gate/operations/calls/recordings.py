@@ -35,7 +35,7 @@ from gate.operations.operation import (
     sorted_by,
 )
 from gate.store import kept, queries, search
-from gate.store.recording_search import recordings_window
+from gate.store.search import recordings_window
 from gate.vault.files import sealed_at
 from gate.vault.reader import scan
 

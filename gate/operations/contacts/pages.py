@@ -32,7 +32,7 @@ from gate.operations.operation import (
 from gate.operations.parsing import number_of
 from gate.operations.registers.in_force import RegisterIdentity, identity
 from gate.store import contacts as rows
-from gate.store.sorting import Order, order_of
+from gate.store.paging import Order, order_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

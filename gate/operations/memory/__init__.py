@@ -5,5 +5,5 @@
                  put on, erasures of people carried out again
 - ``memory``     what people ask: how it is, and a new journal in the place of one that is lost
 
-The file is ``gate.store.journal``; what goes into it, ``gate.store.acts``; when, ``gate.store.memory``.
+The file is ``gate.store.memory``; what goes into it, ``gate.store.memory``; when, ``gate.store.memory``.
 """

@@ -20,10 +20,25 @@ from gate.errors import GateError, UsageError
 from gate.log import Logger
 from gate.operations.audit.standing import signing_key
 from gate.operations.memory.replaying import contradicted, replay
-from gate.store.acts import REPLAYED_BY, BeyondLog, lacking, last_leaf
-from gate.store.fold import number_hash
-from gate.store.journal import NAME, Head, Journal, JournalAway, JournalWrong, Read, Signer
-from gate.store.memory import InTime, Kept, Memory, keep_head, kept
+from gate.store.memory import (
+    NAME,
+    REPLAYED_BY,
+    BeyondLog,
+    Head,
+    InTime,
+    Journal,
+    JournalAway,
+    JournalWrong,
+    Kept,
+    Memory,
+    Read,
+    Signer,
+    keep_head,
+    kept,
+    lacking,
+    last_leaf,
+)
+from gate.store.projections import number_hash
 
 if TYPE_CHECKING:
     import sqlite3

@@ -31,8 +31,7 @@ from gate.log import Logger
 from gate.operations.erasure.recordings import BATCH
 from gate.ports import Fact
 from gate.store import kept, requests
-from gate.store.acts import REPLAYED_BY
-from gate.store.journal import Read
+from gate.store.memory import REPLAYED_BY, Read
 from gate.store.projections import NUMBERS
 from gate.store.queries import Source, marks
 from gate.types import Row

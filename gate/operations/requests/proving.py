@@ -19,7 +19,7 @@ from gate.exports import page
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.requests.steps import READY, load
-from gate.store import proving as kept
+from gate.store import slices as kept
 from gate.types import Row
 
 if TYPE_CHECKING:
