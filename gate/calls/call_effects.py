@@ -50,9 +50,8 @@ COMMIT_SECONDS = 5.0
 GRACE_SECONDS = 5.0
 """How much longer than its length a prompt may take before it counts as failed."""
 
-_CAUSES: Mapping[str, Reason] = {
-    each.value: each for each in (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.INTERNAL_ERROR)
-}
+_NO_DECISION = (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.DECISION_LATE, Reason.INTERNAL_ERROR)
+_CAUSES: Mapping[str, Reason] = {each.value: each for each in _NO_DECISION}
 """Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
 
 

@@ -363,11 +363,17 @@ class CallManager:
         if self._sessions:
             self._watch()
 
-    def _without_evidence(self, session: CallSession, why: str) -> None:
+    def undecided(self, call_id: str) -> None:
+        """The decision takes too long: the caller waits for no more of it."""
+        if session := self._sessions.get(call_id):
+            late = Reason.EVIDENCE_UNAVAILABLE if self._stalled() else Reason.DECISION_LATE
+            self._without_evidence(session, "the decision is late", late)
+
+    def _without_evidence(self, session: CallSession, why: str, cause: Reason = Reason.EVIDENCE_UNAVAILABLE) -> None:
         log.error("no_evidence_no_call", call=session.id, error=why)
         self._metrics.without_evidence.inc()
         self._refusals.without_evidence(self._clock.now())
-        self._tell(session, EvidenceFailed())
+        self._tell(session, EvidenceFailed(cause.value))
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -439,7 +445,10 @@ class CallManager:
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())
-        if session.call.cause == Reason.EVIDENCE_UNAVAILABLE.value:  # this took too long, and the call was refused
+        if session.call.cause in (
+            Reason.EVIDENCE_UNAVAILABLE,
+            Reason.DECISION_LATE,
+        ):  # this took too long, and the call was refused
             if decision is not None and decision.allowed:
                 self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
             return

@@ -265,6 +265,7 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
         (s.ANSWERING, HungUp): _dropped,
         (s.ANSWERING, Stop): _dropped,
         (s.ANSWERING, Failed): _dropped,
+        (s.ANSWERING, EvidenceFailed): _dropped,
         (s.SCREENING, Decided): _noted,
         (s.SCREENING, EvidenceFailed): _unkept,
         (s.PREPARING, RecorderOpened): _recorder_opened,

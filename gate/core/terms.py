@@ -88,6 +88,7 @@ class Reason(StrEnum):
     CLAIM_REFUSED = "claim_refused"
     NOT_ASKED = "not_asked"
     """The call was made without the gate, which learnt of it by its recording."""
+    DECISION_LATE = "decision_late"
     INTERNAL_ERROR = "internal_error"
     NOT_LISTED = "not_listed"
     CONSENTED = "consented"
@@ -289,6 +290,7 @@ _SENTENCES: Final = {
     Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from here: dial the number alone, "
     "or ask for it to be allowed.",
     Reason.NOT_ASKED: "This call was made without asking the gate: tell whoever runs the phone system.",
+    Reason.DECISION_LATE: "The gate could not decide on this call in time, so it is not made: dial again in a minute.",
     Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
     Reason.NOT_LISTED: "This number is on neither register and nobody has objected: you may call.",
     Reason.CONSENTED: "They have agreed to our calls: you may call.",
@@ -326,6 +328,7 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.TOO_MANY_CALLS: "all lines are busy",
     Reason.NOT_AUTHENTICATED: "this phone is not known",
     Reason.CLAIM_REFUSED: "its purpose is not accepted",
+    Reason.DECISION_LATE: "the gate decided too late",
     Reason.INTERNAL_ERROR: "a fault in the gate",
 }
 """Where the code itself, with spaces, says less."""

@@ -113,6 +113,9 @@ class LineEvents(Protocol):
         for it."""
         ...
 
+    def undecided(self, call_id: str) -> None:
+        """The decision on an attempt takes too long: it is to be refused."""
+
     def withdrawn(self, call_id: str) -> None:
         """The caller cancelled before the decision; the line has answered 487 itself."""
         ...

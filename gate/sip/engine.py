@@ -57,21 +57,23 @@ KEPT_SECONDS = 64.0
 
 
 class EngineTimer:
-    """A timer on sippy's loop."""
+    """A timer on sippy's loop. Its step comes after what was posted before it is due: where the line was held up, what
+    has come in time is not taken for late."""
 
     __slots__ = ("_timer", "running")
 
-    def __init__(self, seconds: float, step: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, step: Callable[[], None], post: Callable[[Callable[[], None]], None]) -> None:
         self.running = True
 
         def fire() -> None:
-            self.running = False
-            step()
+            if self.running:
+                self.running = False
+                step()
 
-        self._timer = Timeout(guarded("timer", fire), max(0.0, seconds))
+        self._timer = Timeout(lambda: post(fire), max(0.0, seconds))
 
     def cancel(self) -> None:
-        """Stop it; nothing happens where it has fired."""
+        """Stop it; nothing happens where its step has run."""
         if self.running:
             self.running = False
             self._timer.cancel()
@@ -158,7 +160,7 @@ class Engine:
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
         """Run ``step`` later."""
-        return EngineTimer(seconds, step)
+        return EngineTimer(seconds, step, self.streams.post)
 
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""

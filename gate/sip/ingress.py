@@ -10,11 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from gate.core.numbers import is_for_help
+from gate.core.terms import Reason, sentence
 from gate.sip.admission import (
     ALLOWED,
     KNOWN,
@@ -153,11 +155,16 @@ class Ingress:
         for pending in slow:
             if pending.request.method == "INVITE":  # no other gets one (RFC 4320 4.1)
                 self.reply(pending.request, pending.source, pending.endpoint, 100, "Trying")
-        for pending in lost:
-            self.pending.take(pending.call_id)
-            _log.error("no decision came; refused", call_id=pending.call_id)
-            self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
-            self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
+        for pending in lost:  # decisions that wait for this thread alone are not late: they come before this step
+            self.engine.streams.post(partial(self._undecided, pending.call_id))
+
+    def _undecided(self, call_id: str) -> None:
+        if call_id not in self.pending:
+            return
+        _log.error("no decision came; refused", call_id=call_id)
+        self.engine.events.undecided(call_id)
+        if pending := self.pending.take(call_id):  # a call manager with a fault
+            self.refuse(pending, Reason.DECISION_LATE, "", sentence(Reason.DECISION_LATE))
 
     def refused_with(
         self, request: SipMessage, caller: ProvenCaller | None, source: Address, endpoint: Endpoint

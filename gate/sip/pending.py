@@ -13,8 +13,8 @@ from gate.sip.peers import DialogPeer
 
 TRYING_AFTER = 0.15
 """Seconds until the caller gets 100 Trying (it retransmits after 0.5)."""
-GIVE_UP_AFTER = 8.0
-"""Seconds until an undecided INVITE is refused: longer than a flood holds up decisions; who has 100 Trying waits."""
+GIVE_UP_AFTER = 3.0
+"""Seconds until an undecided INVITE is refused."""
 BUSY = 0.06
 """Seconds that the oldest has waited at least where decisions wait for each other."""
 SLOWEST = 10.0

@@ -14,7 +14,7 @@ import pytest
 
 from gate.calls.refusal_counts import LEAVES_OF_HELP
 from gate.calls.retry_queue import RetryQueue
-from gate.core.terms import Purpose, Reason
+from gate.core.terms import Purpose, Reason, sentence
 from gate.errors import StoreError
 from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.operation import Caller
@@ -405,6 +405,34 @@ def test_a_call_that_waits_for_a_stalled_disk_is_refused_and_the_next_at_once(pl
     assert any(each.startswith("invite") for each in play.told())
     (gap,) = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'refused_without_evidence'"))
     assert json.loads(gap["body"])["count"] == 2
+
+
+@pytest.mark.parametrize("number", ["020 7946 0123", "020 7946 0101"])
+def test_a_call_whose_decision_is_late_is_refused_by_that_name_and_never_dialled(
+    play: Play, stall: Stall, number: str
+) -> None:
+    stall.on = True
+    play.begin(number)
+    play.run()
+    play.call_manager.undecided("call")
+    assert play.told() == ["refuse decision_late"]
+    assert play.stage.refused[-1] == ("decision_late", sentence(Reason.DECISION_LATE))
+    assert play.call_manager.active == 0
+    stall.on = False
+    stall.go_on()
+    play.settle()
+    assert play.told() == [], "whoever was refused is not dialled later"
+    row = play.call()
+    ended = ("allow", "ended", "decision_late") if number.endswith("123") else ("block", "refused", None)
+    assert (row["verdict"], row["state"], row["cause"]) == ended
+
+
+def test_where_the_disk_does_not_answer_that_is_why_there_is_no_decision(play: Play, stall: Stall) -> None:
+    stall.on = True
+    play.begin()
+    stall.known = True
+    play.call_manager.undecided("call")
+    assert play.told() == ["refuse evidence_unavailable"]
 
 
 def test_an_objection_holds_while_it_is_on_its_way_to_a_slow_disk(play: Play, stall: Stall) -> None:

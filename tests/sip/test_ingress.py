@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 import pytest
 
 from gate.config import Account
 from gate.core.numbers import NumberRefused, parse
+from gate.sip.pending import GIVE_UP_AFTER
+from gate.sip.sippy_adapter.event_loop import BATCH
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Peer, Phone, sdp
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 ALICE = Account("alice", "x", PRESENTED, purpose="service")
 LISTED = "+442079460123"
@@ -98,12 +101,62 @@ def test_a_decision_that_never_comes():
     with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
         heard = phone.recv(PATIENCE, only="603")
-        assert 'text="internal_error"' in heard.get("Reason")
+        assert 'text="decision_late"' in heard.get("Reason")
         call_id = call_manager.incomings[0].call_id
-        assert call_manager.wait("failed")[1:] == (call_id, "603", "internal_error")
+        assert call_manager.wait("undecided")[1:] == (call_id,)
         # too late: nothing may leave now
         running.call(lambda: running.line.invite(call_id, "+442079460000", PRESENTED, ""))
         assert running.relay.opened == []
+
+
+def test_a_decision_that_waits_for_the_line_alone_is_not_late():
+    """The line was held up for longer than a decision may take: what was decided meanwhile holds."""
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
+        phone.dial()
+        call_id = call_manager.wait("incoming")[1]
+
+        def held_up() -> None:
+            running.line.post(lambda: running.line.refuse(call_id, "listed_tps", "d-1", "This number is listed."))
+            engine.ingress.pending._by_id[call_id].since -= 2 * GIVE_UP_AFTER
+            engine.ingress.sweep()
+
+        engine = running.line._running()
+        running.call(held_up)
+        assert 'text="listed_tps"' in phone.recv(PATIENCE, only="603").get("Reason")
+        assert "undecided" not in call_manager.kinds()
+
+
+def test_a_timer_comes_after_what_was_posted_before_it_was_due():
+    ran: list[str] = []
+    done = threading.Event()
+
+    def held_up() -> None:
+        for _ in range(2 * BATCH):
+            running.line.post(lambda: None)
+        running.line.after(0, lambda: (ran.append("timer"), done.set()))
+        running.line.post(lambda: ran.append("answer"))
+
+    with RunningLine(config_for("127.0.0.1:9")) as running:
+        running.call(held_up)
+        assert done.wait(PATIENCE)
+    assert ran == ["answer", "timer"]
+
+
+def test_a_timer_that_is_cancelled_when_it_is_due_does_not_run():
+    ran: list[str] = []
+
+    def held_up() -> None:
+        for _ in range(2 * BATCH):
+            running.line.post(lambda: None)
+        timer = running.line.after(0, lambda: ran.append("timer"))
+        running.line.post(timer.cancel)
+
+    with RunningLine(config_for("127.0.0.1:9")) as running:
+        running.call(held_up)
+        running.call(lambda: running.line.after(0.01, lambda: ran.append("last")))
+        until(lambda: "last" in ran)
+    assert ran == ["last"]
 
 
 def test_a_call_manager_with_a_fault():

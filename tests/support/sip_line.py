@@ -186,6 +186,9 @@ class ScriptedCallManager:
     def shed(self, claimed_by: str) -> None:
         self._see("shed", claimed_by)
 
+    def undecided(self, call_id: str) -> None:
+        self._see("undecided", call_id)
+
     def withdrawn(self, call_id: str) -> None:
         self._see("withdrawn", call_id)
 
