@@ -232,9 +232,7 @@ class Engine:
             self._no_trunk(pending)
             return False
         headers = [("Contact", contacts(routes, number)), ("X-Dialgate-Decision", call_id)]
-        self.ingress.reply(
-            pending.request, pending.source, pending.endpoint, 302, "Moved Temporarily", headers, keep=True
-        )
+        self.ingress.answer(pending, 302, "Moved Temporarily", headers)
         return True
 
     def connection_changed(self, flow: TrunkFlow) -> None:
@@ -255,7 +253,7 @@ class Engine:
     def _no_trunk(self, pending: Pending) -> None:
         """All that may take this call are down: it is no refusal, and a phone system may dial its next trunk."""
         headers = [*reasons(UNAVAILABLE[0], UNREACHABLE), ("X-Dialgate-Decision", pending.call_id)]
-        self.ingress.reply(pending.request, pending.source, pending.endpoint, *UNAVAILABLE, headers, keep=True)
+        self.ingress.answer(pending, *UNAVAILABLE, headers)
         self.events.failed(pending.call_id, UNAVAILABLE[0], UNREACHABLE)
 
     def answer(self, call_id: str) -> None:
@@ -292,7 +290,7 @@ class Engine:
         self._admitted.discard(pending.request.key)
         self._attempts.discard(pending.request.key[:3])
         if bridge.route.emergency:
-            self.ingress.reply(pending.request, pending.source, pending.endpoint, *UNAVAILABLE, keep=True)
+            self.ingress.answer(pending, *UNAVAILABLE)
         else:
             self.ingress.refuse(pending, "internal_error", "", "The gate failed.")
         self.events.failed(bridge.id, bridge.refusal("internal_error")[0], "internal_error")

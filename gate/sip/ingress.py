@@ -8,7 +8,7 @@ answer.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.in_dialog import InDialog
 from gate.sip.loop_detection import passed_through
-from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, for_ack, parse
+from gate.sip.message import Address, BadMessage, SipMessage, TransactionKey, answer, destination, for_ack, parse
 from gate.sip.multipart import unpack
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.phone_systems import PhoneSystems
@@ -54,6 +54,8 @@ _log = structlog.get_logger("gate.sip")
 
 _OF_THE_OFFER = frozenset({"announcement_unavailable", "media_unavailable"})
 """Reasons for which a phone gets 488: no audio is common."""
+T1, T2 = 0.5, 4.0
+"""Seconds until an answer is sent again for the first time, and at most (RFC 3261 17.2.1)."""
 NEXT_TRUNK = 503
 """Upon which a phone system dials its next trunk: what an emergency route that fails answers, too."""
 
@@ -144,9 +146,29 @@ class Ingress:
         else:
             code = NOT_ACCEPTABLE[0] if reason in _OF_THE_OFFER and pending.refusal == PHONES else pending.refusal
             data = refusal(request, source, tag, code, reason, decision_id, explanation)
-        to = destination(request, source)
-        self.responses.keep(request.key, data, to, tag)
+        self._answer(pending, data, tag)
+
+    def answer(self, pending: Pending, code: int, phrase: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """The last answer to a request that waited, remembered."""
+        tag = self.responses.tag(pending.request)
+        self._answer(pending, answer(pending.request, code, phrase, pending.source, headers, tag), tag)
+
+    def _answer(self, pending: Pending, data: bytes, tag: str) -> None:
+        """Who has got 100 asks no more: by UDP the answer is sent again until its ACK (RFC 3261 17.2.1)."""
+        key, to = pending.request.key, destination(pending.request, pending.source)
+        self.responses.keep(key, data, to, tag)
         pending.endpoint.send_to(data, to)
+        if pending.trying and pending.request.method == "INVITE" and not pending.endpoint.reliable:
+            self.responses.await_ack(key)
+            self._send_again(pending.endpoint, key, T1)
+
+    def _send_again(self, endpoint: Endpoint, key: TransactionKey, seconds: float) -> None:
+        def due() -> None:
+            if kept := self.responses.unacknowledged(key):
+                endpoint.send_to(*kept)
+                self._send_again(endpoint, key, min(2 * seconds, T2))
+
+        self.engine.after(seconds, due)
 
     def sweep(self) -> None:
         """Now and then: 100 Trying for slow decisions, a refusal for lost ones; old answers are forgotten."""
@@ -279,7 +301,7 @@ class Ingress:
                 return
             self.pending.take(pending.call_id)
             self.reply(request, source, endpoint, 200, "OK")
-            self.reply(pending.request, pending.source, pending.endpoint, 487, "Request Terminated", keep=True)
+            self.answer(pending, 487, "Request Terminated")
             self.engine.events.withdrawn(pending.call_id)
         elif self.responses.find(request.key):
             self.reply(request, source, endpoint, 200, "OK")

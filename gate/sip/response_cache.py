@@ -35,6 +35,8 @@ class ResponseCache:
         self._monotonic = monotonic
         self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float, bytes]] = OrderedDict()
         self._tags: set[bytes] = set()
+        self._awaited: set[bytes] = set()
+        """Of the answers that are sent again until their ACK comes."""
         self._bytes = 0
         self._key = secrets.token_bytes(16)
 
@@ -68,6 +70,7 @@ class ResponseCache:
         if kept is not None:
             self._bytes -= _size(key, kept[0])
             self._tags.discard(kept[3])
+            self._awaited.discard(kept[3])
 
     def find(self, key: TransactionKey) -> tuple[bytes, Address] | None:
         """The answer given to this transaction, while it is remembered."""
@@ -76,11 +79,24 @@ class ResponseCache:
             return None
         return kept[0], kept[1]
 
+    def await_ack(self, key: TransactionKey) -> None:
+        """The answer to this transaction is to be sent again until it is acknowledged."""
+        if kept := self._kept.get(key):
+            self._awaited.add(kept[3])
+
+    def unacknowledged(self, key: TransactionKey) -> tuple[bytes, Address] | None:
+        """The answer, while it is remembered and awaits its ACK."""
+        kept = self._kept.get(key)
+        return self.find(key) if kept is not None and kept[3] in self._awaited else None
+
     def acknowledged_by(self, data: bytes) -> bool:
         """Whether a datagram is the ACK of an answer that is remembered: it has the tag that this gave (RFC 3261
         17.1.1.3), which no other answer and no call has. There is nothing to do for it, so it need not be read: of a
         refusal's two requests it is one."""
-        return data.startswith(b"ACK ") and not self._tags.isdisjoint(_TAGS.findall(data))
+        if not data.startswith(b"ACK ") or self._tags.isdisjoint(tags := _TAGS.findall(data)):
+            return False
+        self._awaited.difference_update(tags)
+        return True
 
 
 def _size(key: TransactionKey, data: bytes) -> int:

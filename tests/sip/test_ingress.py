@@ -96,6 +96,25 @@ def test_a_slow_decision_is_told_100_and_asked_for_once():
         assert call_manager.kinds() == ["incoming"]
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_who_got_100_is_answered_again_until_the_answer_is_acknowledged(cancelled):
+    """They do not ask again (RFC 3261 17.1.1.2): an answer that is lost would leave them waiting (17.2.1)."""
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"}, decide_after=60 if cancelled else 0.3)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
+        phone.dial()
+        phone.recv(PATIENCE, only="100")
+        if cancelled:
+            phone.cancel()
+        code = "487" if cancelled else "603"
+        lost = phone.recv(PATIENCE, only=code)
+        again = phone.recv(PATIENCE, only=code)
+        assert again.data == lost.data
+        phone.ack(again)
+        responses = running.line._running().ingress.responses
+        until(lambda: not responses._awaited)
+        assert phone.quiet(1.1), "acknowledged, and sent again"
+
+
 def test_a_decision_that_never_comes():
     call_manager = ScriptedCallManager(silent=True)
     with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
