@@ -30,7 +30,7 @@ def run(
     far = Sipp(HERE / f"{uas}.xml", timeout=seconds, extra=keys)
     far.wait_listening()
     with RunningLine(
-        config_for(f"127.0.0.1:{far.port}", **config), call_manager, {"firm": "carrier-secret"}
+        config_for(f"127.0.0.1:{far.port}", **config), call_manager, {"x": "carrier-secret"}
     ) as running:
         near = Sipp(HERE / f"{uac}.xml", remote=running.address, timeout=seconds)
         called, answered = near.result(), far.result()
