@@ -377,7 +377,7 @@ def _asked_of_status() -> tuple[Request[Any], Request[Any], Callable[[Mapping[st
     """What is asked, and how it is read: loaded after the first picture."""
     status = late("gate.operations.status.glance:Status")(masked=True)
     log_status = late("gate.operations.audit.leaves:AuditStatus")()
-    return status, log_status, late("gate.operations.status.attention:attention")
+    return status, log_status, late("gate.operations.status.glance:attention")
 
 
 def settle() -> None:

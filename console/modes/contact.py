@@ -16,8 +16,7 @@ from console.theme import BAD, DIM, WARN
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
 from gate.errors import UsageError
-from gate.operations.contacts.forgetting import ContactsForget
-from gate.operations.contacts.pages import ContactShown, ContactsShow
+from gate.operations.contacts.pages import ContactsForget, ContactShown, ContactsShow
 from gate.types import Progress
 
 if TYPE_CHECKING:

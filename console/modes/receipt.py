@@ -17,8 +17,7 @@ from console.widgets.ask import Field
 from console.widgets.report import Section
 from gate.core.receipts import GROUNDS
 from gate.errors import GateError
-from gate.operations.receipts.publishing import ReceiptsCodes
-from gate.operations.receipts.showing import ReceiptShow, ReceiptShown, Said
+from gate.operations.receipts import ReceiptsCodes, ReceiptShow, ReceiptShown, Said
 from gate.showing import clean, grouped
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from console.words import Shown
 from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.operations.requests import course
+from gate.operations.requests.course import Rectify
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.listing import Show
 from gate.operations.requests.listing import Shown as ShownRequest
-from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
 from gate.operations.retention.holds import HoldAdd

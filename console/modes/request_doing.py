@@ -27,8 +27,8 @@ from gate.core.request_words import Asks, Ground
 from gate.errors import GateError, UsageError
 from gate.operations.erasure.asked import Carried, CarryOut
 from gate.operations.keys.recipients import KeyList
-from gate.operations.requests.contents import ContentsOf
 from gate.operations.requests.course import Decide
+from gate.operations.requests.searching import ContentsOf
 from gate.showing import clean
 
 if TYPE_CHECKING:

@@ -28,13 +28,13 @@ from gate.operations.requests.course import (
     Clarify,
     Decide,
     Extend,
+    Open,
+    Rectify,
     Told,
     VerifyIdentity,
     Withdraw,
 )
 from gate.operations.requests.letters import WriteLetter
-from gate.operations.requests.opening import Open
-from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.core.request_words import Asks, State
 from gate.errors import RefusedError
+from gate.operations.requests.course import Open
 from gate.operations.requests.listing import ListOf
-from gate.operations.requests.opening import Open
 
 BOARD = 0
 FINDS = "reference, kind, state, name or number"

@@ -22,9 +22,9 @@ from gate.clock import SystemClock, today
 from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of
 from gate.errors import RegisterError, UsageError
 from gate.operations.fields import Kind, RequestField, fields_of
-from gate.operations.ids import Identified, IdFind
 from gate.operations.lists.entries import time_of
 from gate.operations.operation import Request
+from gate.operations.parsing import Identified, IdFind
 from gate.registers.coverage import parse_coverage
 
 

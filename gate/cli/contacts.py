@@ -19,11 +19,11 @@ from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text
 from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
 from gate.operations.contacts.forecast import ContactsForecast
-from gate.operations.contacts.forgetting import ContactsForget
 from gate.operations.contacts.pages import (
     CHANGE_COLUMNS,
     ContactsChanges,
     ContactsFaults,
+    ContactsForget,
     ContactsList,
     ContactsStatus,
 )

@@ -56,8 +56,7 @@ from gate.core.evidence import stamp
 from gate.core.request_words import Asks, LetterKind
 from gate.exports.bundle import many
 from gate.operations.calls.calls import CallsList, CallsShow
-from gate.operations.requests.course import Decide, Told, VerifyIdentity
-from gate.operations.requests.opening import Open
+from gate.operations.requests.course import Decide, Open, Told, VerifyIdentity
 from gate.operations.requests.searching import Search
 
 

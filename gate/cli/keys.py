@@ -18,8 +18,8 @@ from gate.cli.reach import ask, reach
 from gate.client import rotation
 from gate.clock import SystemClock
 from gate.errors import GateError, UsageError, VaultError
-from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
+from gate.operations.keys.wraps import KeyDrop
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
 from gate.vault.publickey import HALVES, HINT, PURPOSES, parse_recipient

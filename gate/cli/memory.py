@@ -10,7 +10,7 @@ from gate.cli.asking import only_asks
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.reach import ask
-from gate.operations.memory.memory import MemoryRenew, MemoryStatus
+from gate.operations.memory.place import MemoryRenew, MemoryStatus
 
 
 @click.group("memory")

@@ -11,7 +11,7 @@ from gate.cli.command import make
 from gate.cli.output import View
 from gate.cli.reach import ask
 from gate.core.receipts import GROUNDS
-from gate.operations.receipts.showing import ReceiptShow
+from gate.operations.receipts import ReceiptShow
 
 
 @make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')

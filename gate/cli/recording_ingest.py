@@ -19,8 +19,7 @@ from gate.client.gate import Gate
 from gate.core.recording_names import Told
 from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile
-from gate.operations.ingest.clear import NotRemoved, go_on, removable
-from gate.operations.ingest.folder import Ask, IngestFolder, hand_in, note_of
+from gate.operations.ingest.folder import Ask, IngestFolder, NotRemoved, go_on, hand_in, note_of, removable
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
 
 

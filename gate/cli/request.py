@@ -38,15 +38,15 @@ from gate.operations.requests.course import (
     Clarify,
     Decide,
     Extend,
+    Open,
+    Rectify,
     Told,
     VerifyIdentity,
     Withdraw,
 )
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.listing import ListOf, Show
-from gate.operations.requests.opening import Open
 from gate.operations.requests.proving import Prove, RequestProof
-from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
 from gate.showing import local

@@ -14,8 +14,7 @@ from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.control.client import ControlClient
 from gate.operations.audit.leaves import AuditStatus
-from gate.operations.status.attention import attention
-from gate.operations.status.glance import Status
+from gate.operations.status.glance import Status, attention
 from gate.showing import local
 
 Row = Mapping[str, Any]

@@ -44,7 +44,7 @@ from gate.core.evidence import EvidenceError, commitment, leaf_hash, parse_check
 from gate.core.facts import audit as facts
 from gate.durable import new_below, parts_of, read_below, sync_folder, whole_file
 from gate.errors import StoreError, UsageError
-from gate.operations.backup.backup import BackupBegin, BackupDone, BackupKeys, BackupMade
+from gate.operations.backup import BackupBegin, BackupDone, BackupKeys, BackupMade
 from gate.operations.keys.recipients import admit
 from gate.store.reader import Reader
 from gate.store.recipients import logged

@@ -29,8 +29,14 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, waiting_room
 from gate.operations.audit.bundle_contents import Wrapped, rewrapped
-from gate.operations.audit.exported_parts import AuditExportPart
-from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, BundleMade, ExportBegun
+from gate.operations.audit.exporting import (
+    AuditExport,
+    AuditExportMake,
+    AuditExportPart,
+    AuditExportTake,
+    BundleMade,
+    ExportBegun,
+)
 from gate.operations.keys.recipients import Recipient
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey

@@ -20,8 +20,7 @@ from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack, new_passphrase
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.operations.requests.contents import ContentsOf, PackMade
-from gate.operations.requests.searching import ENTRIES
+from gate.operations.requests.searching import ENTRIES, ContentsOf, PackMade
 from gate.showing import local, spoken_day, spoken_number
 
 if TYPE_CHECKING:

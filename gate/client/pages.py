@@ -21,7 +21,7 @@ from gate.control.client import ControlClient
 from gate.exports import receipt_pages
 from gate.exports.letter_proof import page
 from gate.exports.report import month_page, record_page
-from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
+from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
 from gate.operations.requests.proving import RequestProof
 
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."

@@ -1,7 +1,7 @@
 """The life of a data-subject request: events in, commands out, one transition table (LAW section 4).
 
 ``handle(request, event)`` returns the request as it is afterwards and the commands to carry out, in order; it performs
-nothing itself (``gate.operations.requests.executor`` does). ``TABLE`` is the whole of it: a pair of state and event
+nothing itself (``gate.operations.requests.steps`` does). ``TABLE`` is the whole of it: a pair of state and event
 that is not in it raises ``UnexpectedEvent``, and so does an event that its guard forbids.
 ``possible`` says what may be done next, from the same table. The clocks are in ``deadlines``,
 states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.

@@ -25,7 +25,7 @@ from gate.core.facts.audit import CheckpointMailed
 from gate.errors import GateError, RefusedError
 from gate.exports.checkpoint_mail import checkpoint_mail
 from gate.exports.mail import MailError, send
-from gate.operations.calls import against_refusal, one_sided
+from gate.operations.calls.warnings import count_against_refusal, count_one_sided
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.lists import objections
@@ -37,7 +37,7 @@ from gate.operations.registers.importing import (
     imports_under_way,
     register_import,
 )
-from gate.operations.requests.reminding import RequestWatch
+from gate.operations.requests.standing import RequestWatch
 from gate.registers.snapshot_store import prune
 from gate.registers.watch import DropFolder, FileOutcome
 from gate.store import search
@@ -98,8 +98,8 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[M
     if checkpoint := folder.read(search.log_now).checkpoint:
         age = folder.clock.now() - datetime.fromisoformat(checkpoint.at)
         metrics.checkpoint_age.set(age.total_seconds())
-    metrics.called_against_refusal.set(against_refusal.count(folder))
-    metrics.one_sided_talks.set(one_sided.count(folder))
+    metrics.called_against_refusal.set(count_against_refusal(folder))
+    metrics.one_sided_talks.set(count_one_sided(folder))
     counted = objections.held(folder)
     for trunk in folder.config.trunk:
         metrics.objections_held.labels(trunk.name).set(counted.get(trunk.name, 0))

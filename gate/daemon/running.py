@@ -61,19 +61,18 @@ from gate.media.prompts_in import prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
-from gate.operations.calls.against_refusal import alarms
-from gate.operations.calls.one_sided import one_sided_warnings
+from gate.operations.calls.warnings import alarms, one_sided_warnings
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import new_id
 from gate.operations.erasure.eraser import Eraser
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.folder import IngestFolder
 from gate.operations.ingest.ingesting import Ingests
-from gate.operations.keys.dropping import drop_again
 from gate.operations.keys.recipients import admitted
+from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
-from gate.operations.requests.reminding import RequestWatch
+from gate.operations.requests.standing import RequestWatch
 from gate.recorder.client import RecorderClient
 from gate.recorder.spawning import spawn_command
 from gate.sip.line import SipLine

@@ -1,8 +1,8 @@
 """Operations: everything that people and phone systems can ask of the gate, a package for each subject.
 
 - ``operation``    what an operation is, and how one is declared; ``fields``: what the fields of a request are to
-  people; ``parsing``: what people type, read;
-  ``ids``: those that begin with what was typed; ``cancellation``: work that may be cancelled while it runs
+                   people; ``parsing``: what people type, read, and ids that begin with it; ``cancellation``: work that
+                   may be cancelled while it runs
 - ``catalogue``    all of them, by name and by request
 - ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them
 - ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),

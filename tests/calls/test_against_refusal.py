@@ -13,10 +13,9 @@ import pytest
 from gate.calls.metrics import Metrics
 from gate.daemon import chores
 from gate.exports.report import month_page
-from gate.operations.calls.against_refusal import DAYS
+from gate.operations.calls.warnings import DAYS
 from gate.operations.operation import Caller
-from gate.operations.status.attention import attention
-from gate.operations.status.glance import Status, status
+from gate.operations.status.glance import Status, attention, status
 from tests.support.asking import ByName
 from tests.support.evidence import NUMBER, decision
 from tests.support.month import ANN, NOW, Month

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from gate.core.rules import Rules
 from gate.core.screening import decide
 from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Stop, Topic
-from gate.operations.contacts.bulk_screener import BulkScreener
-from gate.operations.contacts.number_reader import read
+from gate.operations.contacts.bulk_screener import BulkScreener, read
 from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, NOON, RULES
 from tests.support.spellings import drama_numbers, spellings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.operations.contacts.ids import ContactIds, mark
+from gate.operations.contacts.pages import ContactIds, mark
 from tests.support.examples import examples
 
 IDS = ContactIds(b"p" * 32)

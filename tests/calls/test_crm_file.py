@@ -10,7 +10,7 @@ import pytest
 
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
-from gate.operations.contacts.crm_file import CrmFile
+from gate.operations.contacts.list_reading import CrmFile
 from tests.calls.test_bulk_screener import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 

@@ -21,8 +21,7 @@ from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerify
 from gate.operations.data_folder import DataFolder
-from gate.operations.ingest.clear import SEALED, NotRemoved, remove
-from gate.operations.ingest.folder import IngestFolder, Outcome
+from gate.operations.ingest.folder import SEALED, IngestFolder, NotRemoved, Outcome, remove
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.operation import Caller
 from gate.ports import Fact

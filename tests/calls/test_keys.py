@@ -20,8 +20,7 @@ from gate.config.write import amend
 from gate.daemon.opening import open_folder
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.operations.data_folder import DataFolder
-from gate.operations.keys.dropping import drop_again
-from gate.operations.keys.wraps import KeyWraps
+from gate.operations.keys.wraps import KeyWraps, drop_again
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable

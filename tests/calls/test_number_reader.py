@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.numbers import Number, NumberRefused
-from gate.operations.contacts.number_reader import NumberReader, read, sort_of
+from gate.operations.contacts.bulk_screener import NumberReader, read, sort_of
 from tests.support.examples import examples
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 

@@ -6,7 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-from gate.operations.calls.one_sided import count, one_sided_warnings
+from gate.operations.calls.warnings import count_one_sided, one_sided_warnings
 from gate.ports import RecordingClosed
 from tests.support.playbook import Play
 
@@ -32,7 +32,7 @@ def test_it_is_a_leaf_a_line_of_status_and_a_mark_on_the_recording(play: Play) -
     play.settle()
     assert play.kinds("call")[-1] == "one_sided"
     (told,) = one_sided_warnings(folder(play))
-    assert "the callee" in told and "calls show call" in told and count(folder(play)) == 1
+    assert "the callee" in told and "calls show call" in told and count_one_sided(folder(play)) == 1
     assert closed(play, caller=100, callee=0)["silent"] == "callee"
     row = play.store.call(lambda tx: tx.query("SELECT silent, kept FROM recordings"))[0]
     assert (row["silent"], row["kept"]) == ("callee", 0.0)

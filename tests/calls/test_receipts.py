@@ -14,7 +14,7 @@ from gate.core.evidence import commitment, leaf_hash, parse_checkpoint, verify_i
 from gate.core.receipts import shown
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
-from gate.operations.receipts.guesses import MOST
+from gate.operations.receipts import MOST
 from gate.vault.signing import verify_note
 from tests.support.asking import ByName
 from tests.support.keeping import SetClock

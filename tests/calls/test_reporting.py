@@ -16,7 +16,7 @@ import pytest
 from gate.core.days import midnight
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.operations.reports.month_sums import day_of_hour, registers_of, span_of
+from gate.operations.reports.month import day_of_hour, registers_of, span_of
 from tests.support.month import Month, filled
 
 LONDON = ZoneInfo("Europe/London")

@@ -22,13 +22,14 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
 from gate.operations.erasure.asked import CarryOut, request_carry_out
 from gate.operations.operation import Caller
-from gate.operations.requests import executor
-from gate.operations.requests.contents import PackMade, request_pack_made
+from gate.operations.requests import steps
 from gate.operations.requests.course import (
     AskIdentity,
     Clarify,
     Decide,
     Extend,
+    Open,
+    Rectify,
     Told,
     VerifyIdentity,
     Withdraw,
@@ -36,16 +37,16 @@ from gate.operations.requests.course import (
     request_clarify,
     request_decide,
     request_extend,
+    request_open,
+    request_rectify,
     request_told,
     request_verify_identity,
     request_withdraw,
 )
-from gate.operations.requests.facts import replay
 from gate.operations.requests.letters import WriteLetter, request_letter
 from gate.operations.requests.listing import Show, request_show
-from gate.operations.requests.opening import Open, request_open
-from gate.operations.requests.rectifying import Rectify, request_rectify
-from gate.operations.requests.searching import Search, request_search
+from gate.operations.requests.searching import PackMade, Search, request_pack_made, request_search
+from gate.operations.requests.standing import replay
 from gate.store import requests as book
 from gate.types import Row
 from tests.core.test_requests import EVENTS, everything
@@ -111,10 +112,10 @@ def kinds(folder: DataFolder, reference: str) -> list[str]:
 
 
 def test_every_command_has_somebody_who_carries_it_out() -> None:
-    assert set(executor._AT_ONCE) == AT_ONCE
-    assert AT_ONCE.isdisjoint(executor.WAITS_FOR)
-    assert set(executor.WAITS_FOR) | AT_ONCE == set(Do)
-    assert set(executor.WAITS_FOR.values()) <= set(OPERATIONS)
+    assert set(steps._AT_ONCE) == AT_ONCE
+    assert AT_ONCE.isdisjoint(steps.WAITS_FOR)
+    assert set(steps.WAITS_FOR) | AT_ONCE == set(Do)
+    assert set(steps.WAITS_FOR.values()) <= set(OPERATIONS)
 
 
 def test_every_command_is_given_somewhere_in_the_table() -> None:
@@ -187,14 +188,14 @@ from pathlib import Path
 from gate.config import load
 from gate.core.request_words import Do
 from gate.operations.data_folder import DataFolder
-from gate.operations.requests import executor
+from gate.operations.requests import steps
 from tests.calls.test_request_commands import give
 config, command, reference = sys.argv[1:]
-real = executor._AT_ONCE[Do(command)]
+real = steps._AT_ONCE[Do(command)]
 def dies(*arguments):
     real(*arguments)
     os._exit(9)
-executor._AT_ONCE = {**executor._AT_ONCE, Do(command): dies}
+steps._AT_ONCE = {**steps._AT_ONCE, Do(command): dies}
 with ExitStack() as stack:
     give(open_folder(load(Path(config)), stack), Do(command), reference)
 """
@@ -232,7 +233,7 @@ def test_what_is_there_already_is_not_made_again(folder: DataFolder) -> None:
             request = replay(book.course(tx, row["id"]))
             count = f"SELECT count(*) AS n FROM {table}"  # noqa: S608 - one of two
             there = tx.query(count)[0]["n"]
-            executor.carry_out(folder, tx, row, request, [command], ANN.actor)
+            steps.carry_out(folder, tx, row, request, [command], ANN.actor)
             return there, tx.query(count)[0]["n"]
 
         there, after = folder.store.call(again)
@@ -297,7 +298,7 @@ WAITING: dict[Do, Callable[[DataFolder], str]] = {
 
 def carry_out(folder: DataFolder, reference: str, command: Do) -> None:
     """By the operation that ``WAITS_FOR`` names."""
-    name = executor.WAITS_FOR[command]
+    name = steps.WAITS_FOR[command]
     if name == "request_letter":
         request_letter(folder, WriteLetter(request=reference, kind=LETTER_OF[command]), ANN)
     elif name == "request_search":
@@ -312,7 +313,7 @@ def carry_out(folder: DataFolder, reference: str, command: Do) -> None:
 
 
 def test_every_command_that_waits_is_tried_here() -> None:
-    assert set(WAITING) == set(executor.WAITS_FOR)
+    assert set(WAITING) == set(steps.WAITS_FOR)
 
 
 @pytest.mark.parametrize("command", WAITING)

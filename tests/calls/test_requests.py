@@ -21,9 +21,8 @@ from gate.core.requests import UnexpectedEvent, handle
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
-from gate.operations.requests import reminding
-from gate.operations.requests.facts import replay
-from gate.operations.requests.reminding import RequestWatch
+from gate.operations.requests import standing
+from gate.operations.requests.standing import RequestWatch, replay
 from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
@@ -365,7 +364,7 @@ def test_each_command_of_the_rules_yields_its_letter_once(house: DataFolder, clo
 def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     late = opened(house, received=TODAY - timedelta(days=25))
     said: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(reminding.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
+    monkeypatch.setattr(standing.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
     watch = RequestWatch(house)
     watch.look()
     (found,) = [facts for event, facts in said if event == "request_due" and facts["request"] == late]

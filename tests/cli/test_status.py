@@ -11,7 +11,7 @@ import pytest
 
 from gate.cli.status import NOT_RUNNING
 from gate.config.write import amend
-from gate.operations.status.attention import attention
+from gate.operations.status.glance import attention
 from tests.support.commands import Done, dialgate
 from tests.support.example import go_live, make_example
 from tests.support.vault import new_key

@@ -23,8 +23,7 @@ from gate.core.retention import HoldGround
 from gate.errors import RefusedError
 from gate.operations.operation import plan_digest
 from gate.operations.proposals import ProposalConfirm, ProposalList
-from gate.operations.requests.course import Decide, VerifyIdentity
-from gate.operations.requests.opening import Open
+from gate.operations.requests.course import Decide, Open, VerifyIdentity
 from gate.operations.retention.holds import HoldAdd
 from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact

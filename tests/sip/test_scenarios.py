@@ -29,9 +29,7 @@ def run(
     """Both to their end, without a message that they did not expect."""
     far = Sipp(HERE / f"{uas}.xml", timeout=seconds, extra=keys)
     far.wait_listening()
-    with RunningLine(
-        config_for(f"127.0.0.1:{far.port}", **config), call_manager, {"x": "carrier-secret"}
-    ) as running:
+    with RunningLine(config_for(f"127.0.0.1:{far.port}", **config), call_manager, {"x": "carrier-secret"}) as running:
         near = Sipp(HERE / f"{uac}.xml", remote=running.address, timeout=seconds)
         called, answered = near.result(), far.result()
         assert called.code == 0, called.errors + called.messages

@@ -14,7 +14,7 @@ from gate.core.facts.recordings import RecordingPaused
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
 from gate.operations.erasure import terms
-from gate.operations.requests.facts import KINDS, body_of, replay
+from gate.operations.requests.standing import KINDS, body_of, replay
 from gate.ports import Fact
 from gate.store import erasure, transfers
 from gate.store import requests as book

@@ -17,7 +17,7 @@ from gate.client.gate import FolderHere
 from gate.client.rotation import prove, rotate
 from gate.config import load
 from gate.daemon.opening import open_folder
-from gate.operations.keys.dropping import KeyDrop
+from gate.operations.keys.wraps import KeyDrop
 from gate.vault import keystore
 from gate.vault.keyfile import load_private
 

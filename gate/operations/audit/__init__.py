@@ -1,12 +1,11 @@
 """The evidence log: signed, verified, compared, exported.
 
-- ``signed_log``   the log of a data folder: signed, compared with where its checkpoints lie (``standing``), verified
+- ``signed_log``   the log of a data folder: signed, compared with where its checkpoints lie, verified
                    (``log_verification``)
 - ``leaves``       its leaves page by page, and how it stands
 - ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly
 - ``verifying``    it is verified, and a verification ended
-- ``exporting``    bundles for auditors: who may have one, what is logged before it leaves
-- ``exported_parts``  what was made of one, for an account that may not read the gate's folder
+- ``exporting``    bundles for auditors: who may have one, what is logged before it leaves, its parts by piece
 - ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own (``bundle_process``) from
                    ``bundle_contents``
 """

@@ -1,11 +1,11 @@
 """The CRM's contacts, and files screened in bulk.
 
-- ``crm_import``      the operations that import the CRM's list; ``list_import`` keeps it, ``list_reading`` reads
-                      (``crm_file``) and screens it, beside a running gate in a process of its own
+- ``crm_import``      the operations that import the CRM's list; ``list_import`` keeps it, ``list_reading`` reads and
+                      screens it, beside a running gate in a process of its own
 - ``rescreening``     contacts screened again when a list or a register changes; ``states``: what a screening changes
 - ``forecast``        what would be said of them on a day to come
-- ``pages``           what is known of the contacts; ``ids`` names one without its number; ``forgetting`` deletes some
+- ``pages``           what is known of the contacts, by ids that are no numbers; some deleted
 - ``file_screening``  a CRM file screened; ``screening_log``: what the log keeps of it
 - ``csv_reader``      any CSV file read without losing a byte
-- ``bulk_screener``   columns of numbers decided by ``core.screening.decide``; ``number_reader``: many read at once
+- ``bulk_screener``   columns of numbers, many read at once, decided by ``core.screening.decide``
 """

@@ -1,25 +1,38 @@
-"""What is known of the CRM's contacts: counts, pages, one contact, what has changed, and the rows that were faulty."""
+"""What is known of the CRM's contacts: counts, pages, one contact, what has changed, the rows that were faulty; a
+number's contacts deleted.
+
+A list is asked about by ids, without a number standing in it. A contact has no id of its own: the CRM's reference may
+be missing, or stand for several numbers. Its id is its number and a digest of its reference, as one block of AES under
+a key of the data folder: the same contact has the same id at any time, and only the gate can read it."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+
+from msgspec import UNSET
 
 from gate.converting import convert
 from gate.core.days import LONDON
+from gate.core.facts import contacts as facts
 from gate.core.facts.lists import ListExported
 from gate.core.terms import Topic
-from gate.errors import UsageError
+from gate.errors import RefusedError, UsageError
+from gate.log import Logger
 from gate.operations.calls.screening import Check, Checked, check
-from gate.operations.contacts.ids import ContactIds
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import (
+    KEEPERS,
     READERS,
     Caller,
     Line,
     Masked,
     Moment,
+    Note,
     Number,
     Page,
     Paged,
@@ -36,6 +49,59 @@ from gate.store.paging import Order, order_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.transaction import StoreTransaction
+
+
+_ID = re.compile(r"[0-9a-f]{32}").fullmatch
+_DIGITS: Final = 8
+"""Bytes of the number, and as many of the reference's digest: together a block."""
+
+_LONGEST: Final = 15
+"""Digits of an E.164 number, at most."""
+
+
+class Named(NamedTuple):
+    """What an id says."""
+
+    number: int
+    """The digits of an E.164 number."""
+    mark: bytes
+    """The beginning of the reference's digest."""
+
+
+class ContactIds:
+    """Makes ids and reads them; stateless and thread-safe."""
+
+    def __init__(self, secret: bytes) -> None:
+        """``secret``: of the data folder; what is made of it here serves nothing else."""
+        self._key = hmac.digest(secret, b"dialgate contact ids", "sha256")
+
+    def of(self, number: int, reference: str) -> str:
+        """The id of a contact: 32 hexadecimal digits."""
+        return self._block(number.to_bytes(_DIGITS) + mark(reference), backwards=False).hex()
+
+    def read(self, ident: str) -> Named | None:
+        """What an id says; None where it is none."""
+        if not _ID(ident):
+            return None
+        block = self._block(bytes.fromhex(ident), backwards=True)
+        number = int.from_bytes(block[:_DIGITS])
+        return Named(number, block[_DIGITS:]) if number < 10**_LONGEST else None
+
+    def _block(self, block: bytes, *, backwards: bool) -> bytes:
+        # Not at the top: every command wires the contacts, and a check must not pay for it.
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        # One block, each with another number or reference: a permutation is what is wanted, so ECB is right here.
+        cipher = Cipher(algorithms.AES256(self._key), modes.ECB())  # noqa: S305
+        turned = cipher.decryptor() if backwards else cipher.encryptor()
+        return turned.update(block) + turned.finalize()
+
+
+def mark(reference: str) -> bytes:
+    """What stands for a reference in an id."""
+    return hashlib.sha256(reference.encode("utf-8", "surrogatepass")).digest()[:_DIGITS]
+
 
 CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
 """Of the file of changes that the CRM takes back."""
@@ -330,3 +396,78 @@ def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -
         lambda reader: rows.faults_page(reader, current["list"], _key(asked.after), asked.limit)
     )
     return Page(items=convert(found, list[ContactFault]), next=_cursor(following))
+
+
+log = Logger()
+
+
+class ContactsForgotten(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """How many contacts a number had; of a dry run, has."""
+
+    number: str
+    forgotten: int
+    dry_run: bool = False
+    digest: str | None = None
+    """Of a dry run: give it as ``execute``."""
+
+
+class ContactsForget(Request[ContactsForgotten], frozen=True):
+    """Delete what is kept of a number's contacts. One of ``number`` and ``id``, a contact's."""
+
+    number: Annotated[Number | None, about("Every contact of this number.")] = None
+    id: Annotated[Line | None, about("Or one contact, by its id.")] = None
+    dry_run: Annotated[bool, about("Only say how many contacts would go.")] = False
+    execute: Annotated[Line | None, about("The digest that a dry run gave: what it showed goes, and nothing else.")] = (
+        None
+    )
+    reason: Annotated[Note, about("Why; kept in the log.")] = ""
+    masked: Masked = False
+
+
+@operation(ContactsForget, "contacts_forget", roles=KEEPERS)
+def contacts_forget(folder: DataFolder, asked: ContactsForget, caller: Caller) -> ContactsForgotten:
+    """Delete what is kept of a number's contacts; objections and consents are not touched.
+
+    Nothing of them stays in the files of the database. Raises ``RefusedError`` (``plan_changed``) where the contacts
+    are not those of ``execute``.
+    """
+    number = _number(folder, asked)
+    if asked.dry_run:
+        count, digest = folder.read(lambda reader: _plan(folder, reader, number))
+        return ContactsForgotten(number=number, dry_run=True, forgotten=count, digest=digest)
+    reason = asked.reason.strip()
+
+    def work(tx: StoreTransaction) -> int:
+        if asked.execute is not None and _plan(folder, tx, number)[1] != asked.execute:
+            raise RefusedError(
+                "the contacts of this number are not what was shown", reason="plan_changed", hint="Look again."
+            )
+        gone = rows.forget_number(tx, number)
+        if gone:
+            body = facts.ContactsForgotten(contacts=gone, reason=reason or UNSET)
+            tx.append(folder.fact(body, "contacts", caller.actor))
+        return gone
+
+    gone = folder.store.call(work)
+    if not gone:
+        raise UsageError(f"{asked.number} is no contact's number", hint="See: dialgate contacts list")
+    if not folder.store.scrub():
+        log.warning("contacts_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
+    return ContactsForgotten(number=number, forgotten=gone)
+
+
+def _number(folder: DataFolder, asked: ContactsForget) -> str:
+    if asked.number is not None and asked.id is None:
+        return number_of(asked.number)
+    if asked.id is not None and asked.number is None:
+        return contact_named(folder, asked.id).number
+    raise UsageError("a number is forgotten, or a contact's number", hint="give one of number and id")
+
+
+def _plan(folder: DataFolder, source: Any, number: str) -> tuple[int, str]:
+    """How many contacts would go now, and the digest by which a deletion is bound to just these."""
+    ids, found = ContactIds(folder.pepper), of_number(source, int(number[1:]))
+    digest = hashlib.sha256(f"forget {number}\n".encode())
+    for row in found:
+        digest.update(f"{ids.of(row['number'], row['reference'])}\n".encode())
+    return len(found), digest.hexdigest()[:32]

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gate.operations.contacts.bulk_screener import BulkScreener, Outcome
-from gate.operations.contacts.number_reader import Integers
+from gate.operations.contacts.bulk_screener import BulkScreener, Integers, Outcome
 from gate.registers.fixed import reached_many
 from gate.registers.snapshot import Snapshot
 from gate.registers.snapshot_store import open_in_force

@@ -29,9 +29,8 @@ from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, Plan, own_restrictions, plan_again, plan_of
 from gate.operations.operation import plan_changed
-from gate.operations.requests.facts import last
-from gate.operations.requests.proofs import same_name
-from gate.operations.requests.steps import load
+from gate.operations.requests.standing import last
+from gate.operations.requests.steps import load, same_name
 from gate.operations.requests.telling import to_tell
 from gate.store import contacts, erasure
 from gate.store import requests as book

@@ -17,9 +17,8 @@ from gate.core.facts.requests import Carrying, Searched
 from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import plan_digest
-from gate.operations.requests.executor import OWN_RESTRICTION
-from gate.operations.requests.facts import last
-from gate.operations.requests.proofs import nameless, same_name
+from gate.operations.requests.standing import last
+from gate.operations.requests.steps import OWN_RESTRICTION, nameless, same_name
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction

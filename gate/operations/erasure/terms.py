@@ -1,6 +1,6 @@
 """Terms of what is personal beside recordings: call records, refused attempts, requests that are over and holds that
-were released, consents that have ended and objections that were taken back, contacts that nobody calls nor imports any
-more. What is due, the dry run, and the sweep that empties it.
+were released, consents that have ended and objections that were taken back, contacts that nobody calls nor imports
+any more. What is due, the dry run, and the sweep that empties it.
 
 What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. An
 objection and a consent have no term while they hold, nor has a hold.

@@ -1,7 +1,11 @@
-"""The journal of a data folder: made, compared with the store at every opening, written again when it was away.
+"""The second place (``storage.memory``): a restore forgets no objection and un-erases nothing.
+
+The journal of a data folder: made, compared with the store at every opening, written again when it was away.
 
 Marketing is refused (``memory_unavailable``) where the store has had a journal and cannot be compared with it, where
 the journal is not the one that it had, and once acts have waited for it for an hour.
+
+People ask how it is, and for a new journal in the place of one that is lost.
 """
 
 from __future__ import annotations
@@ -12,14 +16,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from gate.config import Config
-from gate.core.facts.audit import MemoryCompleted, MemoryRenewed
+from gate.core.facts import audit as facts
+from gate.core.facts.audit import MemoryCompleted
 from gate.errors import GateError, UsageError
 from gate.log import Logger
-from gate.operations.audit.standing import signing_key
+from gate.operations.audit.signed_log import signing_key
 from gate.operations.memory.replaying import contradicted, replay
+from gate.operations.operation import ADMINS, EVERYBODY, Caller, Note, Request, Response, about, operation
 from gate.store.memory import (
     NAME,
     REPLAYED_BY,
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from gate.operations.data_folder import DataFolder
+
 
 log = Logger()
 
@@ -192,7 +199,7 @@ class SecondPlace:
             self._folder.store.memory = None
             aside = self._memory.in_time(lambda: _aside(journal))
             head = self._memory.in_time(journal.create)
-            self._folder.keep(MemoryRenewed(reason=reason, why=why), "memory", actor)
+            self._folder.keep(facts.MemoryRenewed(reason=reason, why=why), "memory", actor)
             self._note_head(head, -1)
             self._memory = Memory(journal, self._folder.pepper, self._folder.clock.now)
             self._why = ""
@@ -312,3 +319,70 @@ def behind(config: Config, pepper: bytes, connection: sqlite3.Connection) -> boo
         return not journal_of(config, pepper).ends_at(known.head)
     except GateError:
         return True
+
+
+class MemoryStanding(Response, frozen=True, kw_only=True):
+    """How the second place is."""
+
+    configured: bool
+    """``storage.memory`` names one."""
+    path: str
+    """Of the journal."""
+    compared: bool
+    """The store was compared with it, and holds all that it does."""
+    entries: int
+    """As the store knows it."""
+    waits: str
+    """Why acts wait to be written into it; empty where none does."""
+    refused: str
+    """Why marketing calls are refused; empty where they are not."""
+    warnings: list[str]
+
+
+class MemoryStatus(Request[MemoryStanding], frozen=True):
+    """How the second place is that remembers objections and erasures."""
+
+
+@operation(MemoryStatus, "memory_status", roles=EVERYBODY)
+def memory_status(folder: DataFolder, asked: MemoryStatus, caller: Caller) -> MemoryStanding:
+    """Show whether the second place holds what the store does, and what waits for it."""
+    memory = folder.one(SecondPlace)
+    memory.tend()
+    known = folder.read(lambda reader: kept(reader.connection))
+    return MemoryStanding(
+        configured=memory.configured,
+        path=str(memory.path or ""),
+        compared=memory.compared,
+        entries=known.head.number if known is not None else 0,
+        waits=memory.debt,
+        refused=memory.why,
+        warnings=list(memory.warnings()),
+    )
+
+
+class MemoryRenewed(Response, frozen=True, kw_only=True):
+    """A new journal was begun."""
+
+    path: str
+    aside: str
+    """Where the old one lies now; empty where there was none."""
+    waits: str
+
+
+class MemoryRenew(Request[MemoryRenewed], frozen=True):
+    """Begin a new journal where the old one is lost or damaged, from what the store holds."""
+
+    reason: Annotated[Note, about("Why; kept in the log.")]
+
+
+@operation(MemoryRenew, "memory_renew", roles=ADMINS)
+def memory_renew(folder: DataFolder, asked: MemoryRenew, caller: Caller) -> MemoryRenewed:
+    """Begin a new journal in the second place: the log says who and why.
+
+    What only the lost one held is lost with it. Raises ``UsageError`` where there is no reason, or the journal is in
+    order.
+    """
+    if not asked.reason.strip():
+        raise UsageError("a new journal is begun for a reason only", hint="Say it: --reason 'the disk died'")
+    aside = folder.one(SecondPlace).renew(caller.actor, asked.reason.strip())
+    return MemoryRenewed(path=str(folder.one(SecondPlace).path or ""), aside=aside, waits=folder.one(SecondPlace).debt)

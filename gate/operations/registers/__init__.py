@@ -1,6 +1,6 @@
 """TPS and CTPS as people ask for them.
 
-- ``importing``  a register file put in force, cancelling that, and the list of imports
-- ``first_seen`` when the bytes of a file came first: they get no later day than they had then
+- ``importing``  a register file put in force, cancelling that, and the list of imports; bytes that came before get no
+                 later day than they had then
 - ``in_force``   what is in force, and what was refused since
 """

@@ -1,5 +1,5 @@
 """Reports.
 
-- ``month``      the figures of a month; ``month_sums``: how they are summed
+- ``month``      the figures of a month, and how they are summed
 - ``article30``  the record of processing (UK GDPR Art 30)
 """

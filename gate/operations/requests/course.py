@@ -1,31 +1,139 @@
-"""The course of a request: identity proven, clarified, extended, decided, told, withdrawn (LAW section 4).
+"""The course of a request: opened, identity proven, clarified, extended, decided, told, withdrawn (LAW section 4).
 
 Each step is a fact, taken inside the store's transaction through ``gate.core.requests.handle``, and what that commands
-is carried out in the same transaction (``executor``).
-"""
+is carried out in the same transaction (``steps``).
+
+Something wrong is put right (Art 16 UK GDPR): recordings and the log are never rewritten: what is right is kept as a
+statement beside the record, a fact of its own that goes where the record goes and is erased with it."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET
 
 from gate.core import request_words as events
+from gate.core.facts.requests import AskedBy, Opened, Rectification
 from gate.core.request_steps import HOWS
-from gate.core.request_words import Ground
+from gate.core.request_words import Asks, Ground
 from gate.core.requests import telling
+from gate.core.terms import Scope
 from gate.errors import UsageError
-from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, about, operation
-from gate.operations.requests.opening import Numbers
-from gate.operations.requests.proofs import Proof, checked_proof, nameless
-from gate.operations.requests.standing import Standing
-from gate.operations.requests.steps import amend, chosen_of, day_of, load, numbers_of, shown, step, take
-from gate.operations.requests.telling import chosen, to_tell_of_restriction
+from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, about, operation
+from gate.operations.requests.standing import STATEMENT, Standing
+from gate.operations.requests.steps import (
+    Proof,
+    amend,
+    checked_proof,
+    chosen_of,
+    day_of,
+    load,
+    nameless,
+    numbers_of,
+    shown,
+    step,
+    take,
+)
+from gate.operations.requests.telling import chosen, to_tell_of_rectification, to_tell_of_restriction
+from gate.store import requests as book
+from gate.store import transfers
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+
+
+Channel = Literal["phone", "email", "post", "in_person", "web"]
+Numbers = Annotated[tuple[Line, ...], msgspec.Meta(max_length=50)]
+_WRITTEN: Final = ("email", "post", "web")
+_MOST_NUMBERS: Final = 50
+
+
+class Open(Request[Standing], frozen=True):
+    """A person asks for something. An objection holds from the next call."""
+
+    asks: Annotated[Asks, about("What is asked for.", metavar="KIND")]
+    channel: Annotated[Channel, about("How it came.")]
+    name: Annotated[Line, about("Who asks.", "Who asks")] = ""
+    contact: Annotated[Note, about("E-mail or postal address for the answer.", "E-mail or postal address")] = ""
+    numbers: Annotated[
+        Numbers,
+        about(
+            "A number of theirs, in any spelling; repeat for more.",
+            "Numbers of theirs, in any spelling",
+            metavar="NUMBER",
+        ),
+    ] = ()
+    about: Annotated[Note, about("What it is about, in their words.", "What it is about, in their words")] = ""
+    since: Annotated[Moment | None, about("The call that it is about was made at this time or later.")] = None
+    until: Annotated[Moment | None, about("The call that it is about was made before this time.")] = None
+    received: Annotated[date | None, about("The day it came.", "The day it came", absent="today")] = None
+    written: Annotated[bool | None, about("Whether it is in writing.", absent="by how it came")] = None
+    scope: Annotated[
+        Scope | None,
+        about("Of an objection: 'all' where they want no calls at all, service calls included.", absent="marketing"),
+    ] = None
+
+
+@operation(Open, "request_open", roles=KEEPERS)
+def request_open(folder: DataFolder, asked: Open, caller: Caller) -> Standing:
+    """Note a request that came. An objection to marketing holds from the next call: it is granted at once (Art 21(3)).
+
+    Nothing is searched and nothing is shown.
+    """
+    asks, lines = Asks(asked.asks), numbers_of(asked.numbers)
+    day = day_of(folder, asked.received)
+    _complete(asks, asked.name, lines, asked.since, asked.until)
+    if asked.scope and asks is not Asks.OBJECTION:
+        raise UsageError(f"{asks} has no scope", hint="--scope says which calls an objection is to.")
+    written = asked.channel in _WRITTEN if asked.written is None else asked.written
+    request_id = folder.new_id()
+    person = AskedBy(
+        name=asked.name.strip(),
+        contact=asked.contact.strip(),
+        lines=lines,
+        about=asked.about.strip(),
+        since=asked.since.isoformat() if asked.since else None,
+        until=asked.until.isoformat() if asked.until else None,
+    )
+
+    def work(tx: StoreTransaction) -> Standing:
+        reference = book.next_reference(tx, day.year)
+        came = Opened(
+            reference=reference,
+            asks=asks.value,
+            channel=asked.channel,
+            received=day.isoformat(),
+            written=written,
+            scope=asked.scope.value if asked.scope is Scope.ALL else msgspec.UNSET,
+        )
+        tx.append(folder.fact(came, request_id, caller.actor))
+        tx.append(folder.fact(person, request_id, caller.actor))
+        if asks is Asks.OBJECTION:
+            row, _, request = load(tx, request_id)
+            take(folder, tx, row, request, events.Granted(folder.today()), caller.actor)
+        return shown(folder, tx, request_id)
+
+    return folder.store.call(work)
+
+
+def _complete(asks: Asks, name: str, lines: Sequence[str], since: datetime | None, until: datetime | None) -> None:
+    if not name.strip() and not lines:
+        raise UsageError("a request comes from somebody", hint="Give a name (--name), a number (--number), or both.")
+    if asks is Asks.OBJECTION and not lines:
+        raise UsageError(
+            "an objection is kept by number", hint="Ask for the number that is not to be called: --number."
+        )
+    if len(lines) > _MOST_NUMBERS:
+        raise UsageError(f"{len(lines)} numbers are not one person's", hint=f"at most {_MOST_NUMBERS}")
+    if since and until and until <= since:
+        raise UsageError("the span ends before it begins", hint="check the times")
+
 
 _DOCUMENT: Final = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
 
@@ -317,3 +425,94 @@ def request_withdraw(folder: DataFolder, asked: Withdraw, caller: Caller) -> Sta
     """Note that the person takes it back."""
     words = {"withdrawal": asked.reason}
     return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Withdrawn(on), words=words)
+
+
+_RECORDS: Final = {
+    "call": "SELECT call_id AS id, call_id, number FROM calls WHERE call_id = ?",
+    "recording": "SELECT r.recording_id AS id, c.call_id, c.number FROM recordings AS r JOIN calls AS c"
+    " ON c.call_id = r.call_id WHERE r.recording_id = ?",
+    "consent": "SELECT id, NULL AS call_id, number FROM consents WHERE id = ?",
+    "objection": "SELECT id, NULL AS call_id, number FROM objections WHERE id = ?",
+}
+"""What a statement can stand beside."""
+
+
+class Rectify(OfRequest, frozen=True, kw_only=True):
+    """Keep what is right as a statement beside the records that are wrong."""
+
+    statement: Annotated[
+        Note,
+        about(
+            "What was wrong and what is right; it goes into the letters.",
+            "What was wrong and what is right",
+            eg=("The name is Ann Lee, not Anne Leigh.",),
+        ),
+    ]
+    records: Annotated[
+        tuple[Line, ...],
+        msgspec.Meta(max_length=50),
+        about(
+            "A call, recording, consent or objection; repeat for more.",
+            "Beside which records: ids of calls, consents …",
+            absent="the request",
+            metavar="ID",
+            ids=("call", "recording", "consent", "objection"),
+        ),
+    ] = ()
+
+
+@operation(Rectify, "request_rectify", roles=KEEPERS)
+def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Standing:
+    """Keep what is right beside what is wrong, as often as there is something to put right (Art 16).
+
+    Those who were given the records are to be told of it (Art 19). Raises ``UsageError`` where a record is not there,
+    or is of a number that the request does not name.
+    """
+    if not asked.statement.strip():
+        raise UsageError("say what is right", hint="--statement 'The name is Ann Lee, not Anne Leigh.'")
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, course, before = load(tx, asked.request)
+        records = [_record(tx, row, each.strip()) for each in dict.fromkeys(asked.records)]
+        calls = [each["call_id"] for each in records if each["call_id"]]
+        tell = to_tell_of_rectification(tx, course, calls, [each["id"] for each in records if not each["call_id"]])
+        event = events.Rectified(day_of(folder, asked.on, before), tuple(tell))
+        named: dict[str, Any] = {"records": [f"{each['record']} {each['id']}" for each in records]}
+        named |= {"tell": tell} if tell else {}
+        take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named)
+        for each in records:
+            body = Rectification(
+                request=row["reference"],
+                record=each["record"],
+                statement=asked.statement.strip(),
+                call_id=each["call_id"] or UNSET,
+                talk=each["talk"] or UNSET,
+            )
+            tx.append(folder.fact(body, each["id"], caller.actor))
+        return shown(folder, tx, row["id"])
+
+    return folder.store.call(work)
+
+
+def _record(tx: StoreTransaction, request: Row, name: str) -> Row:
+    for record, sql in _RECORDS.items():
+        for row in tx.query(sql, (name,)):
+            talk = "" if row["number"] in request["numbers"] else _talk(tx, request, row["call_id"])
+            if talk is None:
+                raise UsageError(
+                    f"{record} {name} is of another number than those of {request['reference']}",
+                    hint=f"dialgate request verify-identity {request['reference']} --number … adds a number of theirs",
+                )
+            return row | {"record": record, "talk": talk}
+    raise UsageError(
+        f"there is no call, recording, consent or objection {name}",
+        hint="See: dialgate calls list --number …, dialgate consent list --number …",
+    )
+
+
+def _talk(tx: StoreTransaction, request: Row, call_id: str | None) -> str | None:
+    """The call of this person from which they were transferred to a call of somebody else's, which makes them a
+    party to it: the statement is theirs, and not of whoever was called. None where there is none."""
+    came = transfers.before(tx, [call_id] if call_id else ())
+    theirs = (talk["call_id"] for talks in came.values() for talk in talks if talk["number"] in request["numbers"])
+    return next(theirs, None)

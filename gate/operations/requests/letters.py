@@ -25,7 +25,7 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
-from gate.operations.requests.facts import bodies, last, said, statements
+from gate.operations.requests.standing import bodies, last, said, statements
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to, who_got
 from gate.showing import spoken_number

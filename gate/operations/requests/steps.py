@@ -1,26 +1,127 @@
-"""Taking a step: find a request, let the rules decide, keep the fact, carry out what they command."""
+"""Taking a step: find a request, let the rules decide, keep the fact, carry out what they command.
+
+What the rules of a request command (``gate.core.request_words.Do``) is carried out, each once, in their order. What the
+gate does by itself (``AT_ONCE``) is done in the transaction of the event: a gate that dies leaves both or neither, and
+what is there already is not made again. What waits for a person stays in ``Request.todo``, which is read from the log,
+until the fact is there of the operation that carries it out (``WAITS_FOR``). An erasure that was begun and has no
+receipt is finished at the next start (``gate.operations.erasure``).
+
+The proof that somebody was told is a reference, or a file of which name and SHA-256 are kept; nothing personal is in
+it."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.core.facts.requests import AskedBy, SaidAt
-from gate.core.request_words import ACTS, NEEDS_IDENTITY, Do, Event, Request, Searched, State
+from msgspec import UNSET
+
+from gate.calls.objecting import last_word
+from gate.core.facts.lists import Objection
+from gate.core.facts.requests import AskedBy, Opened, SaidAt
+from gate.core.facts.retention import Hold
+from gate.core.request_words import ACTS, AT_ONCE, LETTER_OF, NEEDS_IDENTITY, Asks, Do, Event, Request, Searched, State
 from gate.core.requests import UnexpectedEvent, handle, misdated, possible
+from gate.core.retention import Kind, Target
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.parsing import number_of
-from gate.operations.requests.executor import carry_out
-from gate.operations.requests.facts import body_of, last, replay
-from gate.operations.requests.standing import Standing, command_lines, read
+from gate.operations.requests.standing import Standing, body_of, command_lines, last, read, replay
+from gate.store import erasure
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+
+
+OWN_RESTRICTION: Final = "-r"
+"""Between the id of a request for a restriction and the place of the number, in the id of the restriction."""
+
+
+def carry_out(
+    folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, commands: Sequence[Do], actor: str
+) -> bool:
+    """Carry out those commands that the gate carries out by itself; ``request``: after the event.
+
+    True where something was erased: the store's write-ahead log is to be cut after the transaction. Raises
+    ``UsageError`` where a command cannot be carried out: then the event has not happened either.
+    """
+    erased = [_AT_ONCE[each](folder, tx, row, request, actor) for each in commands if each in AT_ONCE]
+    return any(erased)
+
+
+def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, actor: str) -> bool:
+    """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
+    if request.asks is Asks.OBJECTION:
+        _named(row)
+    opened = last(book.course(tx, row["id"]), Opened)
+    scope = opened.scope if opened else UNSET
+    for place, number in enumerate(row["numbers"]):
+        objection_id = f"{row['id']}-o{place}"
+        if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
+            body = Objection(number=number, source="request", note="", call_id=None, scope=scope)
+            tx.append(last_word(tx, folder.fact(body, objection_id, actor)))
+    return False
+
+
+def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: Request, actor: str) -> bool:
+    """Recordings with the person's numbers are neither opened nor erased (LAW 4.7)."""
+    _named(row)
+    for place, number in enumerate(row["numbers"]):
+        hold_id = f"{row['id']}{OWN_RESTRICTION}{place}"
+        if not tx.query("SELECT id FROM holds WHERE id = ?", (hold_id,)):
+            body = Hold(
+                sort=Kind.RESTRICTION.value,
+                target=Target.NUMBER.value,
+                recording_id=None,
+                call_id=None,
+                number=number,
+                reason="asked for by the person",
+                reference=row["reference"],
+            )
+            tx.append(folder.fact(body, hold_id, actor))
+    return False
+
+
+def _named(row: Row) -> None:
+    if not row["numbers"]:
+        raise UsageError(
+            f"{row['reference']}: which number is it about?",
+            hint=f"dialgate request verify-identity {row['reference']} --number … --checked …",
+        )
+
+
+def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, actor: str) -> bool:
+    """Forget who asked where they need not be known any more: they were told of their erasure, or another request of
+    theirs erased them while this one was open. Reference, dates, decision and receipts stay."""
+    erased = request.asks is Asks.ERASURE and request.state is State.DONE
+    if not erased and not book.outlived(tx, row["reference"]):
+        return False
+    leaves, now = erasure.personal_leaves(tx, row["id"]), folder.clock.now()
+    erasure.empty(tx, leaves, subject=row["id"], at=now, actor=actor, basis="request", what="request")
+    return True
+
+
+_AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, Row, Request, str], bool]]] = {
+    Do.KEEP_OBJECTION: _keep_objections,
+    Do.RESTRICT: _restrict,
+    Do.FORGET: _forget,
+}
+WAITS_FOR: Final[Mapping[Do, str]] = {
+    Do.SEARCH: "request_search",
+    Do.MAKE_PACK: "request_pack_made",
+    Do.ERASE: "request_carry_out",
+    Do.RECTIFY: "request_rectify",
+    **dict.fromkeys(LETTER_OF, "request_letter"),
+}
+"""Command -> the operation by which a person carries it out."""
+
 
 log = Logger()
 
@@ -160,3 +261,58 @@ def amend(
         known = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
         tx.append(folder.fact(AskedBy(**known, lines=lines, chosen=found), row["id"], actor))
         row["numbers"] = lines
+
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr"})
+_KINDS: Final = frozenset({"bill", "card", "in", "letter", "licence", "passport", "person", "seen", "signed"})
+"""Words that say the kind of a proof, whatever somebody is called."""
+_HINT: Final = "Give one of --reference (the authority's, a consignment, a message id) and --file."
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """As it was given."""
+
+    evidence: str = ""
+    """A reference, or the name of a file."""
+    sha256: str = ""
+    """Of the file."""
+
+
+def checked_proof(proof: Proof, row: Row) -> Row:
+    """A proof as it goes into the fact of a request, ``row``. Raises ``UsageError`` where it is none, or where it says
+    who asks: the fact stays when the request forgets them."""
+    evidence = " ".join(proof.evidence.split())
+    if not evidence:
+        raise UsageError("that the authority was told needs a proof: a reference, or a file", hint=_HINT)
+    if proof.sha256 and not _DIGEST.fullmatch(proof.sha256):
+        raise UsageError(f"{proof.sha256!r} is no SHA-256", hint="64 digits, 0 to 9 and a to f")
+    if not proof.sha256 and not any(sign.isdigit() for sign in evidence):
+        raise UsageError(f"{evidence!r} is a word and no reference: there is no number in it", hint=_HINT)
+    digits = re.sub(r"[^0-9]", "", evidence)
+    if not nameless(evidence, row["name"] or "") or any(each[-9:] in digits for each in row["numbers"] or ()):
+        raise UsageError(
+            "the proof is kept, also when the person is forgotten: their name or number is in it",
+            hint="Give another reference, or name the file otherwise.",
+        )
+    kept = {"evidence": evidence, "evidence_kind": "file" if proof.sha256 else "reference"}
+    return kept | ({"evidence_sha256": proof.sha256} if proof.sha256 else {})
+
+
+def nameless(text: str, name: str) -> bool:
+    """Whether a text, which stays when the request forgets who asked, does not name them."""
+    return not (_words(name) & _words(text)) - _TITLES - _KINDS
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names may be one person's: all words of the shorter stand in the longer. True where one has none."""
+    words = sorted((_words(one) - _TITLES, _words(other) - _TITLES), key=len)
+    return words[0] <= words[1]
+
+
+def _words(text: str) -> set[str]:
+    """Its words, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    return set(re.findall(r"[^\W\d_]{2,}", letters))

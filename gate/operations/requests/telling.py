@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gate.core.facts import requests as kinds
 from gate.errors import UsageError
 from gate.operations.erasure.plan import GONE, MOST
-from gate.operations.requests.facts import last
+from gate.operations.requests.standing import last
 from gate.showing import spoken_day
 from gate.store import erasure
 from gate.store import requests as book
