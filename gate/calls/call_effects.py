@@ -15,7 +15,7 @@ from gate.calls.call_session import CallSession
 from gate.calls.call_settings import CallSettings
 from gate.calls.connection import connection_facts
 from gate.calls.receipts import Receipts
-from gate.calls.reconcile import closing, empty
+from gate.calls.reconcile import closing, empty, unheard
 from gate.calls.retry_queue import RetryQueue, TakenBack, Unless
 from gate.calls.transfers import still_wanted
 from gate.clock import Clock, elapsed
@@ -379,7 +379,7 @@ class CallEffects:
     def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
         talked = session.talked(elapsed(self._clock))
         done = closed or empty(session.recording_id)
-        body = closing(session.id, done, talked=talked, silent=session.unheard(done.packets))
+        body = closing(session.id, done, talked=talked, silent=unheard(session.silent, done.packets))
         return session.fact(body, self._clock.now(), subject=session.recording_id)
 
     def _finish(self, session: CallSession) -> None:

@@ -201,12 +201,6 @@ class CallSession:
             bridged=self.connected_at is not None and self.call.cause not in NOBODY,
         )
 
-    def unheard(self, packets: Mapping[str, int]) -> str:
-        """The side that nothing came from in the whole talk, by how many packets of each are recorded."""
-        sides = ("caller", "callee") if self.silent == "both" else (self.silent,)
-        silent = [side for side in sides if side and not packets.get(side)]
-        return silent[0] if len(silent) == 1 else "both" if silent else ""
-
     def talked(self, now: float) -> float:
         """Seconds for which the parties have heard each other."""
         return round((now if self.parted is None else self.parted) - self.joined, 3) if self.joined is not None else 0.0

@@ -6,6 +6,7 @@ file is whole: chunks are sealed one by one, so all but the open one are there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -115,6 +116,14 @@ class Reconciler:
 def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
     """A recording of which nothing is there."""
     return RecordingClosed(recording_id, "", 0, 0.0, 0, {}, (), interrupted=True, cause=cause)
+
+
+def unheard(silent: str, packets: Mapping[str, int]) -> str:
+    """Of the sides that nothing came from at first (``both``; empty: none), those that nothing ever came from, by how
+    many packets of each are recorded."""
+    sides = ("caller", "callee") if silent == "both" else (silent,)
+    found = [side for side in sides if side and not packets.get(side)]
+    return found[0] if len(found) == 1 else "both" if found else ""
 
 
 def closing(

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gate.calls.binding import note_against_refusal, note_not_asked
-from gate.calls.reconcile import closing, empty
+from gate.calls.reconcile import closing, empty, unheard
 from gate.calls.retry_queue import RetryQueue
 from gate.calls.session_binding import Found, first_side, is_mixed, look
 from gate.clock import elapsed
 from gate.core.facts import Body
 from gate.core.facts import recordings as facts
+from gate.core.facts.calls import OneSided
 from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Session:
     kept_from: float | None = None
     """When the recorder was told to keep it (``gate.clock.elapsed``), and when it ended."""
     ended: float = 0.0
+    silent: str = ""
+    """The stream that nothing came in at first: its side, or ``both``."""
     done: bool = False
     """The recorder has closed it, or cannot."""
     closed: RecordingClosed | None = None
@@ -271,6 +274,16 @@ class RecordingSessions:
         kind = facts.RecordingPaused if on else facts.RecordingResumed
         self._keep(session, kind(call_id=session.call_id, why=FROM))
 
+    def one_sided(self, session_id: str, side: str) -> None:
+        """Somebody is not recorded."""
+        session = self._sessions.get(session_id)
+        if session is None or session.cause or session.kept_from is None:
+            return
+        session.silent, seconds = side, round(elapsed(self._clock) - session.kept_from, 3)
+        log.warning("one_sided", session=session_id, call=session.call_id, side=side, client=session.asked.client)
+        body = OneSided(side=side, seconds=seconds)
+        self._retry_queue.keep(body.fact(session.call_id, self._clock.now(), _actor(session)))
+
     def over(self, session_id: str, cause: str) -> None:
         """It has ended by itself."""
         if session := self._sessions.get(session_id):
@@ -351,7 +364,9 @@ class RecordingSessions:
             self._mend(session.id, _lasted(session))
         elif session.noted:
             closed, lasted = session.closed or empty(session.id), _lasted(session)
-            self._keep(session, closing(session.call_id, closed, talked=lasted, ended_by=session.cause))
+            silent = unheard(session.silent, closed.packets)
+            ending = closing(session.call_id, closed, talked=lasted, silent=silent, ended_by=session.cause)
+            self._keep(session, ending)
         self._let_go(session)
 
     def _keep(self, session: Session, body: Body) -> None:

@@ -53,6 +53,10 @@ class SessionEvents(Protocol):
         """Its client pauses, or goes on; told before that is answered."""
         ...
 
+    def one_sided(self, session_id: str, side: str) -> None:
+        """As ``LineEvents.one_sided``: of the streams that there are."""
+        ...
+
     def over(self, session_id: str, cause: str) -> None:
         """It has ended, or did not come about, but not by ``hang_up``."""
         ...

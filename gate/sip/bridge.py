@@ -419,6 +419,10 @@ class Bridge:
         tell = partial(self.engine.events.failed, self.id, code, why)
         self._finish(passed or self.refusal(why), why, tell, cause=code if passed else 0, retry_after=retry_after)
 
+    def one_sided(self, silent: list[str]) -> None:
+        """Nothing came from these sides in the first seconds of the talk."""
+        self.engine.events.one_sided(self.id, silent[0] if len(silent) == 1 else "both")
+
     def hung_up(self, side: str, cause: str = "hung_up") -> None:
         """One side is gone (BYE, CANCEL), or the gate takes it that nobody is there any more (``gate``)."""
         tell = partial(self.engine.events.hung_up, self.id, side, cause)

@@ -81,21 +81,24 @@ class LivenessCheck:
         self._later()
 
     def joined(self) -> None:
-        """The parties hear each other from now on: both are to be heard."""
+        """The parties hear each other from now on, or others do: both are to be heard, as soon as none is on hold."""
         self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(self._talk_begins))
 
     def _talk_begins(self, before: Counts) -> None:
         def counted(now: Counts) -> None:
-            if self._bridge.phase == "over" or before is None or now is None or self._held:
+            if self._bridge.phase == "over" or before is None or now is None:
                 return
             silent = [side for side, was, there in zip(self._peers, before, now, strict=True) if was == there]
-            if silent:
-                side = silent[0] if len(silent) == 1 else "both"
-                self._bridge.engine.events.one_sided(self._bridge.id, side)
+            if silent and self._held:
+                self.joined()
+            elif silent:
+                self._bridge.one_sided(silent)
 
         def look() -> None:
             self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(counted))
 
+        if (earlier := self._timers.get("one-sided")) is not None:
+            earlier.cancel()
         self._timers["one-sided"] = self._bridge.engine.after(ONE_SIDED_SECONDS, self._bridge.safely(look))
 
     def stop(self) -> None:

@@ -128,6 +128,12 @@ class RecordingBridge(Bridge):
         self.liveness.start()
         self.caller.recvEvent(CCEventConnect((200, "OK", body)))
         self.keep_legs()
+        self.liveness.joined()
+
+    def one_sided(self, silent: list[str]) -> None:
+        """Nothing came in these streams; a side that has none is none."""
+        if found := [side for side in silent if self._heard(side) is not None]:
+            self._events.one_sided(self.id, found[0] if len(found) == 1 else "both")
 
     def payloads(self) -> _Payloads:
         """Side -> payload type -> ``name/rate``."""

@@ -66,6 +66,7 @@ class TransferBridge(Bridge):
             self.phase = "connected"
             pass_on.leg(self._first, self)
             self._transfer.done()
+            self.liveness.joined()
 
     def _finish(
         self, answer: tuple[int, str], why: str, tell: Callable[[], None] | None = None, *, cause: int = 0,

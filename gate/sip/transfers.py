@@ -275,6 +275,8 @@ class Transfers:
         def joined(ok: bool) -> None:
             if not ok:
                 other.hung_up("gate", "media_failed")
+            else:
+                other.liveness.joined()
 
         engine.relay.take_over(call_id, from_call, other.safely(joined))
         gone = pass_on.leg(first, other)

@@ -291,6 +291,20 @@ def test_one_stream_and_a_second_one_later(house: House, client: Client, tmp_pat
     assert house.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
+def test_a_side_that_nothing_comes_from_is_an_alarm(house: House, client: Client) -> None:
+    call = house.decided("01134960514")
+    client.invite(call)
+    heard = client.final()
+    client.parties[0].talk_to(("127.0.0.1", ports_of(heard.body)[0]))
+    sql = "SELECT subject, body FROM facts WHERE kind = 'one_sided'"
+    (row,) = house.gate.wait(lambda: house.gate.rows(sql), PATIENCE, "no alarm")
+    assert json.loads(row["body"])["side"] == "callee"
+    assert any(row["subject"] in each for each in house.gate.client.call("status")["warnings"])
+    client.bye()
+    recording = house.recording(call)
+    assert (recording["call_id"], recording["silent"]) == (row["subject"], "callee")
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_paused_and_resumed(house: House, client: Client, method: str) -> None:
     call = house.decided("01134960511")

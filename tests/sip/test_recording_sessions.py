@@ -22,7 +22,7 @@ from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Heard, Peer
 from tests.support.sip_stream import certificate, trusting
 from tests.support.siprec import Client, StreamClient, metadata, offer, ports_of
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 AT_AN_ADDRESS = Siprec("sbc1", "the SBC", ("127.0.0.1",))
 
@@ -65,6 +65,9 @@ class Service:
 
     def paused(self, session_id: str, on: bool) -> None:
         self._see("paused", on)
+
+    def one_sided(self, session_id: str, side: str) -> None:
+        self._see("one_sided", side)
 
     def over(self, session_id: str, cause: str) -> None:
         self._see("over", cause)
@@ -115,6 +118,30 @@ def test_what_the_service_is_told(line: Line) -> None:
     assert [(each.label, each.people) for each in asked.streams] == [
         ("1", ("sip:1001@pbx.invalid",)), ("2", ("sip:02079460123@pbx.invalid",)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("talking", "silent"), [("caller", "callee"), ("callee", "caller"), ("", "both")])
+def test_a_stream_in_which_nothing_comes_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, line: Line, talking: str, silent: str
+) -> None:
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.3)
+    line.running.relay.talking |= {talking} - {""}
+    line.up()
+    assert line.service.wait("one_sided")[1:] == (silent,)
+
+
+def test_a_stream_that_is_not_there_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session with one stream that speaks; and one that pauses, in which nothing is to come until it goes on."""
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.2)
+    with Line(dead_peer_seconds=1) as line:
+        relay = line.running.relay
+        relay.talking.add("caller")
+        line.client.invite("call@pbx", sdp=offer(line.client.ports[:1]))
+        assert line.client.final().code == 200
+        until(lambda: relay.looks >= 4)
+        assert line.client.again(offer(line.client.ports, directions=["inactive", "inactive"], version=2)).code == 200
+        until(lambda: relay.looks >= 8)
+        assert not [each for each in line.service.seen if each[0] == "one_sided"]
 
 
 def test_an_invite_sent_again_is_one_session_and_gets_the_same_answer(line: Line) -> None:

@@ -17,6 +17,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Dialog, Heard, Phone, sdp
+from tests.support.waiting import PATIENCE, until
 
 TARGET = "02079460123"
 
@@ -80,6 +81,23 @@ def test_a_permitted_transfer_connects_the_callees_and_ends_the_transferor() -> 
         ask(call, second, "BYE")
         assert of(first, call.callee.recv(only="BYE"))
         assert call.call_manager.wait("hung_up", count=2)[1:] == (new, "callee", "hung_up")
+
+
+@pytest.mark.parametrize(("talking", "silent"), [("caller", "callee"), ("callee", "caller"), ("", "both")])
+def test_a_side_of_which_nothing_comes_after_a_transfer_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, talking: str, silent: str
+) -> None:
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.3)
+    with Call(ScriptedCallManager()) as call:
+        call.running.relay.talking |= {"caller", "callee"}
+        call.set_up()
+        refer(call.phone)
+        call.callee.ring()
+        call.running.relay.talking.clear()
+        call.running.relay.talking |= {talking} - {""}
+        call.callee.pick_up(sdp(42000))
+        _, new = call.running.relay.opened
+        assert call.call_manager.wait("one_sided", PATIENCE)[1:] == (new, silent)
 
 
 def test_the_one_who_was_passed_on_hangs_up_on_the_new_callee() -> None:
@@ -299,7 +317,8 @@ def test_an_account_proves_itself_for_a_transfer_as_for_a_call() -> None:
             assert far.ring()
 
 
-def test_two_callees_of_one_agent_are_joined() -> None:
+def test_two_callees_of_one_agent_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gate.sip.liveness.ONE_SIDED_SECONDS", 0.3)
     with talk() as (call, first), Phone(call.running.address) as consult:
         consult.dial("02079460125")
         call.callee.ring()
@@ -317,6 +336,7 @@ def test_two_callees_of_one_agent_are_joined() -> None:
         one, two = call.running.relay.opened
         assert (f"take over {one}", two) in call.running.relay.ways
         assert call.call_manager.wait("hung_up")[1:] == (one, "caller", "transferred")
+        until(lambda: [each[1:] for each in call.call_manager.seen if each[0] == "one_sided"][-1:] == [(two, "both")])
         ask(call, first, "BYE")
         assert of(second, call.callee.recv(only="BYE"))
 
