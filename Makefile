@@ -35,7 +35,7 @@ $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(LOCKED) --only-binary :all: -r .build.lock
-	$(LOCKED) --no-build-isolation -r .requirements.lock
+	$(LOCKED) --no-deps --no-build-isolation -r .requirements.lock
 	$(PIP) --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 

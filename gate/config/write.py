@@ -182,7 +182,7 @@ def _accounts(example: bool, own: list[str]) -> list[Rows]:
             ("username", name, ""),
             ("password_file", f"secrets/{name}.password", "first line; readable by the gate's account only"),
             ("presentation", number, "one of firm.numbers"),
-            ("purpose", purpose, "or service: nothing is sold, so registers and hours are skipped"),
+            ("purpose", purpose, "marketing; or service where nothing is sold: registers and hours are then skipped"),
         )
         for name, number, purpose in names
     ]

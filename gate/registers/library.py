@@ -132,7 +132,7 @@ class _Register:
         try:
             found = snapshot_store.open_in_force(self._folder, self._name)
             if found is None:
-                return _Edition(self._name, (pointer_seal, None), "missing", "it was never imported", loaded=now)
+                return _Edition(self._name, (pointer_seal, None), "missing", "no list of it is in force", loaded=now)
             pointer, snapshot, seal = found
             if whole:
                 snapshot.verify(pointer.sha256)

@@ -63,7 +63,7 @@ def test_what_was_never_imported_is_missing(tmp_path: Path) -> None:
         RegisterView("ctps", "missing", covered=False),
     )
     assert library.status(TODAY)[0] == {
-        "name": "tps", "state": "missing", "problem": "it was never imported", "count": 0, "as_of": None,
+        "name": "tps", "state": "missing", "problem": "no list of it is in force", "count": 0, "as_of": None,
         "days_left": None, "coverage": [], "sha256": "", "imported_at": None, "source_name": "",
         "source_sha256": "", "implausible": "", "accepted": "", "uncovered": [],
     }  # fmt: skip
