@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from gate.core import numbers
-from gate.core.days import LONDON
+from gate.core.days import LONDON, spoken_day
 
 LONGEST_NAME: Final = 80
 """Of the name that a callee's phone is sent, in characters."""
@@ -166,12 +166,7 @@ def _hidden(found: re.Match[str]) -> str:
 def spoken_time(at: datetime) -> str:
     """``Tuesday 3 March 2026, 10:00:05``, in London."""
     local = at.astimezone(LONDON)
-    return f"{local:%A} {spoken_day(local.date())}, {local:%H:%M:%S}"
-
-
-def spoken_day(day: date) -> str:
-    """``3 March 2026``."""
-    return f"{day.day} {day:%B %Y}"
+    return f"{spoken_day(local.date())}, {local:%H:%M:%S}"
 
 
 def spoken_number(number: str) -> str:

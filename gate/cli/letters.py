@@ -8,27 +8,30 @@ from typing import Final
 
 import click
 
+from gate.cli.asking import asks as asked_for
 from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
+from gate.cli.reach import ask
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import authority_due
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
-from gate.exports.letter_copies import SHIPPED, note, outdated
 from gate.exports.letter_samples import NOW, faults, samples
-from gate.exports.letters import firm_of, render, templates_of
+from gate.exports.letters import WORDING, firm_of, note, outdated, render, shipped_wording, templates_of
+from gate.operations.requests.letters import ExplainLetter, Reasoned, RestsOn
+from gate.showing import local
 
 HINT: Final = (
-    "Your letters do not say what the new wording says. Compare: dialgate letters copy NEW-DIR, then dialgate letters "
-    "check --compared"
+    "These sentences of yours do not say what the new wording says. Compare: dialgate letters copy NEW-DIR, then "
+    "dialgate letters check --compared"
 )
 
 
 @click.group("letters")
 def command() -> None:
-    """Letters about data-subject requests are made from templates that the firm can edit. A letter is sent by
-    dialgate request, or printed.
+    """Letters about data-subject requests are made of sentences, each of which rests on facts in the log. The firm can
+    word each sentence anew. A letter is sent by dialgate request, or printed.
     """
 
 
@@ -55,45 +58,72 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
         click.echo(letter.html if html else letter.text)
 
 
+@make("explain", group=command, example="dialgate letters explain DSR-2026-0007")
+@asked_for(ExplainLetter, "letter")
+def explain(view: View, asked: ExplainLetter) -> None:
+    """What each sentence of a letter rests on: leaves of the log, laws, settings.
+
+    ID is a request (its letters, oldest first), or the SHA-256 of a letter's file: sha256sum says it.
+    """
+    found = ask(view, asked)
+    if view.json:
+        view.data(found)
+        return
+    for each in found.letters:
+        click.echo(f"{each.kind}, {each.reference}, made {local(each.at)} (leaf {each.index})")
+        for sentence in each.sentences:
+            _show(sentence)
+        click.echo("")
+    if not found.letters:
+        say("No letter was made yet.")
+
+
+def _show(sentence: Reasoned) -> None:
+    click.echo(f"  {sentence.text or sentence.name}")
+    for rest in sentence.rests:
+        click.echo(f"      {_rest(rest)}")
+
+
+def _rest(rest: RestsOn) -> str:
+    return rest.source or f"leaf {rest.index}: {rest.kind}, {local(rest.at)}"
+
+
 @make("copy", group=command, example="dialgate letters copy wording")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 def copy(view: View, folder: Path) -> None:
-    """Copy the shipped templates to DIR, for you to edit. A README.txt says how; nothing that exists is changed."""
+    """Write all sentences as they are shipped to DIR/wording.toml, for you to edit. What exists is not changed."""
     folder.mkdir(parents=True, exist_ok=True)
-    made, kept = [], []
-    for source in sorted(SHIPPED.iterdir()):
-        target = folder / source.name
-        if target.exists():
-            kept.append(target.name)
-        else:
-            with output_file(target, 0o644) as file:  # cut off, it would be taken for the firm's own
-                file.write(source.read_bytes())
-            made.append(target.name)
-    note(folder, made)
-    view.data({"folder": str(folder), "copied": made, "kept": kept})
-    say("Edit them, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")
+    target = folder / WORDING
+    made = not target.exists()
+    if made:
+        with output_file(target, 0o644) as file:  # cut off, it would be taken for the firm's own
+            file.write(shipped_wording().encode())
+        note(folder)
+    view.data({"file": str(target), "written": made})
+    say("Edit it, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")
 
 
 @make("check", group=command, example="dialgate letters check")
-@click.option("--compared", is_flag=True, help="Note that you have compared your templates with today's shipped ones.")
+@click.option("--compared", is_flag=True, help="Note that you have compared your wording with today's shipped one.")
 def check(view: View, compared: bool) -> None:
-    """Make every letter from your templates, and say what is wrong with them. Exit code 1 where something is.
+    """Make every letter with your wording, and say what is wrong with it. Exit code 1 where something is.
 
-    It tells, too, which of them were copied from wording that has changed since, in a newer version of Dialgate.
+    It tells, too, which sentences replace ones that have changed since, in a newer version of Dialgate.
     """
     templates = templates_of(view.config)
     if compared and templates:
         note(templates)
-    found, old = faults(firm_of(view.config, today()), templates), outdated(templates)
+    found = faults(firm_of(view.config, today()), templates)
+    old = [] if found else outdated(templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
     view.data(value | {"outdated": old}, text=lambda shown: shown["faults"])
     for each in old:
-        say(f"Note: {each} was copied from wording that has changed since.")
+        say(f"Note: {each} replaces a sentence that has changed since.")
     if old:
         say(HINT)
     if due := authority_due(view.config, today()):
         say(f"Note: {due}.")
     if found:
-        say(f"{len(found)} faults: no letter is made from a faulty template.")
+        say(f"{len(found)} faults: no letter is made with a faulty wording.")
         sys.exit(1)
-    say(f"All letters come out, from {templates or 'the shipped templates'}.")
+    say(f"All letters come out, with {templates / WORDING if templates else 'the shipped wording'}.")

@@ -91,7 +91,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify, ingest."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
-    "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
+    "letters": ("gate.cli.letters", "The letters about requests: show, explain, copy, check."),
     "hold": ("gate.cli.retention:hold", "What may not be erased: add, ground, release, list."),
     "key": (
         "gate.cli.keys",

@@ -30,7 +30,7 @@ from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
 from gate.core.request_words import Asks, LetterKind, step_words
 from gate.errors import UsageError
 from gate.exports.bundle import many
-from gate.exports.letter_proof import page
+from gate.exports.page import letter_page
 from gate.operations.requests.course import (
     Acknowledge,
     AskIdentity,
@@ -552,7 +552,7 @@ def write_proof(gate: Gate, reference: str, path: Path) -> RequestProof:
     """The page of proofs of a request, as a file."""
     made = gate.ask(Prove(request=reference))
     with output_file(path) as file:
-        file.write(page(made.firm, made.reference, made.id, made.evidence).encode())
+        file.write(letter_page(made.firm, made.reference, made.id, made.evidence).encode())
     say(f"Proof: {path}")
     return made
 

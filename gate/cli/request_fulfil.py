@@ -51,7 +51,7 @@ from gate.showing import local
     "--leave-out",
     multiple=True,
     metavar="ID",
-    help="A recording, consent, objection or hold that is not to be in the pack; repeat for more.",
+    help="A recording, consent, objection or hold to leave out, where showing it harms somebody else; repeat for more.",
 )
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letter there.")
 @click.option("--told", is_flag=True, help="The person has the letter: the request is over.")

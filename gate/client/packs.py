@@ -13,7 +13,8 @@ import msgspec
 from gate.client.gate import Gate
 from gate.client.recordings import open_taken, who
 from gate.clock import today
-from gate.core.days import LONDON
+from gate.core.days import LONDON, spoken_day
+from gate.core.letters import counted
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, standard_notice, told
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
@@ -21,7 +22,7 @@ from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack, new_passphrase
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.operations.requests.searching import ENTRIES, ContentsOf, PackMade
-from gate.showing import local, spoken_day, spoken_number
+from gate.showing import local, spoken_number
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -30,8 +31,8 @@ _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
 _ENTRIES = ("consents", "objections", "holds")
 """What can be left out besides recordings, by its id."""
-_OF_OTHERS = "They cannot be shown without harm to somebody else (Article 15(4) of the UK GDPR)."
-_LEFT_OUT = "It cannot be shown without harm to somebody else (Article 15(4) of the UK GDPR), or cannot be opened."
+_LEFT_OUT = "Showing it would harm somebody else (Article 15(4) of the UK GDPR)."
+_OF_OTHERS = "Showing them would harm somebody else (Article 15(4) of the UK GDPR)."
 Rows = Sequence[dict[str, Any]]
 
 
@@ -137,7 +138,7 @@ def _take(
         except RefusedError as refused:
             if refused.reason != "restricted":
                 raise
-            left_out[recording_id] = "Its use is restricted for the time being."
+            left_out[recording_id] = "Its use is restricted (Article 18 of the UK GDPR)."
     return taken, left_out
 
 
@@ -196,10 +197,10 @@ def contents_of(
         statements=tuple(_statements(held)),
         held_back=(
             *(
-                f"Recordings that are not in this file: {list(left_out.values()).count(reason)}. {reason}"
+                f"We left out {counted(list(left_out.values()).count(reason), 'recording')}. {reason}"
                 for reason in reasons
             ),
-            *([f"Entries of our lists that are not in this file: {entries}. {_OF_OTHERS}"] if entries else []),
+            *([f"We left out entries of our lists: {entries}. {_OF_OTHERS}"] if entries else []),
         ),
     )
 

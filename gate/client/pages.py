@@ -19,7 +19,7 @@ from gate.client.gate import Gate, pages
 from gate.config import Config, origins
 from gate.control.client import ControlClient
 from gate.exports import receipt_pages
-from gate.exports.letter_proof import page
+from gate.exports.page import letter_page
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
 from gate.operations.requests.proving import RequestProof
@@ -80,7 +80,7 @@ class ReportPages:
 
     def proof(self, made: RequestProof) -> str:
         """The page by which a person checks a letter, as ``dialgate request proof``."""
-        return page(made.firm, made.reference, made.id, made.evidence)
+        return letter_page(made.firm, made.reference, made.id, made.evidence)
 
     def receipts(self, folder: Path) -> Mapping[str, Any]:
         """Write the page of receipts into a folder, as ``dialgate receipts publish``; in ``said`` what is to be done

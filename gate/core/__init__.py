@@ -22,7 +22,8 @@
 - ``days``        days and times as the British write them, and spans of them, in London; ``finding``: a line of them
                   and of words, to find calls
 - ``authority``     the supervisory authority, by the day
-- ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
+- ``letters``       a letter about a request, made of sentences that rest on facts; ``letter_words``: every sentence;
+                  ``pack_words``: what a data-subject pack has in it
 - ``receipts``    the callee's receipt: its code, and what it says
 - ``rtp``         RTP packets and the key presses in them; the frames inside the chunks of a sealed recording
 - ``recording_names``  what the name of a recording's file says of its call

@@ -139,6 +139,11 @@ def span(
     return since, until
 
 
+def spoken_day(day: date) -> str:
+    """``Tuesday 3 March 2026``."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
 def london_day(stamp: str) -> date:
     """The day of a stamp in London."""
     return datetime.fromisoformat(stamp).astimezone(LONDON).date()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from gate.core.letter_words import LetterFirm
+from gate.core.letters import LetterFirm
 from gate.core.terms import Reason
 
 RIGHTS: Final = (

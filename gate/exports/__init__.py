@@ -10,13 +10,12 @@
 - ``wav``     the file itself: there when it is whole, absent when anything failed
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser, its keys and the page around it
 - ``page``    a page that is one HTML file, from the templates, with its policy; proofs of leaves that a page checks in
-              the browser; ``letter_proof``: the page of a letter
+              the browser
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte) and its container: ``bundle_rows`` its
               rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal, checkpoints, leaves and their
               proofs), ``bundle_check`` (what is sealed inside, and what the gate claims beside the facts)
-- ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
-               those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
-               ``letter_samples``: letters to look at; ``letter_copies``: what a firm's templates were copied from
+- ``letters``  letters about data-subject requests as text, HTML and a message, in the firm's own words;
+               ``letter_samples``: letters to look at
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message
 - ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS

@@ -1,38 +1,74 @@
-"""Letters about data-subject requests: from facts and a template to text, HTML and a message that is ready to go.
+"""Letters about data-subject requests: a page of sentences (``gate.core.letters``) as text, HTML and a message.
 
-The wording is in ``templates/letters``, one file a kind with the marks of ``letter_blocks``; a firm's own folder takes
-the place of the shipped one file by file. Templates run in Jinja's sandbox, a name that they do not know is an error,
-and a letter is there whole or not at all. What people wrote is escaped, and can neither be a mark nor a header.
+The firm's own words are in ``wording.toml`` of its folder (``letters.templates``): names of sentences, each with a text
+that takes the place of the shipped one. What a sentence rests on, and when it is written, stays as it is. In
+``copied.json`` beside it is, by name, the SHA-256 of the shipped text that the firm last compared its own with.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Callable
+import textwrap
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from gate.config import Config
-from gate.core.letter_words import Letter, LetterFacts, LetterFirm
+from gate.config.rules import ADDRESS
+from gate.core.days import LONDON, spoken_day
+from gate.core.letter_words import WORDS
+from gate.core.letters import (
+    FIELDS,
+    ITEM,
+    Block,
+    Letter,
+    LetterFacts,
+    LetterFirm,
+    Unfounded,
+    one_line,
+    page_of,
+    plain_lines,
+)
 from gate.core.request_words import LetterKind
+from gate.durable import whole_file
 from gate.errors import GateError
-from gate.exports import letter_blocks
-from gate.exports.letter_copies import SHIPPED
-from gate.exports.letter_facts import context, email_of
-from gate.exports.letter_message import message
+from gate.exports.page import FOLDER
 from gate.showing import spoken_number
 
-LAYOUTS: Final = ("layout.txt", "layout.html")
-LONGEST: Final = 200_000
-"""Characters of a body; more is a template that runs away."""
-LONGEST_SUBJECT: Final = 200
-_HINT: Final = "mend it, or take the file away: the shipped one is then used; see: dialgate letters check"
+WORDING: Final = "wording.toml"
+COPIED: Final = "copied.json"
+LONGEST: Final = 1000
+"""Characters of a sentence of the firm's."""
+DRAFT: Final = "X-Unsent"
+"""Makes mail programs open the file as a draft; taken out when the gate sends it."""
+LONGEST_NAME: Final = 100
+WIDTH: Final = 72
+_STRONG: Final = re.compile(r"\*\*((?:[^*\n]|\*(?!\*))+)\*\*")
+_HINT: Final = "mend it, or take the sentence away: the shipped one is then used; see: dialgate letters check"
+_ANYWHERE: Final = frozenset({"matter", "received", "reference", "firm"})
+"""Fields that every sentence can name: their facts are always there."""
+_HEAD: Final = """\
+# Sentences of our letters in our own words. Change a text, take away each line that you do not change, and then:
+#
+#     dialgate letters check
+#     dialgate letters show refusal
+#
+# {name} puts a fact in, and **words** are strong. A sentence can name what it names here, and {matter}, {received},
+# {reference} and {firm}. When it is written, and which facts it rests on, stays as it is.
+
+"""
+
+Mailbox = tuple[str, str]
+"""Name and address."""
 
 
 class LetterError(GateError):
@@ -44,30 +80,40 @@ def render(
 ) -> Letter:
     """The letter that ``facts`` ask for, from ``firm``.
 
-    ``templates``: the firm's own folder. ``now`` (aware) dates the message. ``sender``: the address it comes from,
-    else the firm's own. Raises ``LetterError`` with file and line where a template is faulty.
+    ``templates``: the folder of the firm's own wording. ``now`` (aware) dates the message. ``sender``: the address it
+    comes from, else the firm's own. Raises ``LetterError`` where a sentence of it is not so, or its wording is faulty.
     """
-    environment = _environment(templates)
-    values = context(facts, firm)
-    name = f"{facts.kind.value}.txt"
-    subject, body = _split(_run(environment, name, values), _place(environment, name))
-    blocks = letter_blocks.blocks(body)
-    if not blocks:
-        raise LetterError(f"{_place(environment, name)}: there is no text under the subject", hint=_HINT)
-    text = _run(environment, "layout.txt", values | {"subject": subject, "body": letter_blocks.as_text(blocks)})
-    html = _run(environment, "layout.html", values | {"subject": subject, "blocks": blocks})
-    authority = facts.kind is LetterKind.AUTHORITY
-    to = email_of(firm.authority.email if authority else facts.contact)
+    try:
+        page = page_of(facts, firm, wording_of(templates))
+    except Unfounded as error:
+        raise LetterError(
+            f"{facts.reference}: no {facts.kind} is written that is not so: {error}",
+            hint=f"See what the log has: dialgate request show {facts.reference}",
+        ) from None
+    subject = one_line(_weak(page.subject.text))
+    parts = {
+        "letterhead": _letterhead(firm),
+        "addressee": _addressee(facts, firm),
+        "today": spoken_day(facts.today),
+        "reference": one_line(facts.reference),
+        "subject": subject,
+        "dear": page.dear.text,
+        "yours": "Yours sincerely," if page.dear.name == "dear.name" else "Yours faithfully,",
+        "signed": [one_line(firm.signed), one_line(firm.legal_name)],
+    }
+    text, html = _text(parts, page.blocks), _html(parts, page.blocks)
+    to_authority = facts.kind is LetterKind.AUTHORITY
+    to = email_of(firm.authority.email if to_authority else facts.contact)
     eml = message(
         sender=(firm.trading_name, email_of(sender) or email_of(firm.email)),
         reply_to=email_of(firm.email),
-        to=(firm.authority.name if authority else facts.recipient or facts.name, to),
+        to=(firm.authority.name if to_authority else facts.recipient or facts.name, to),
         subject=subject,
         text=text,
         html=html,
         now=now,
     )
-    return Letter(facts.kind, subject, to, text, html, eml)
+    return Letter(facts.kind, subject, to, text, html, eml, page.sentences())
 
 
 def firm_of(config: Config, day: date) -> LetterFirm:
@@ -87,109 +133,200 @@ def firm_of(config: Config, day: date) -> LetterFirm:
 
 
 def templates_of(config: Config) -> Path | None:
-    """The firm's own wording, as configured."""
+    """The folder of the firm's own wording, as configured."""
     return config.path(config.letters.templates) if config.letters.templates else None
 
 
-def _environment(templates: Path | None) -> Environment:
-    """The firm's templates before the shipped ones, as they are now."""
-    if templates is None:
-        return _made(())
-    try:
-        files = sorted((path.name, path.stat().st_mtime_ns) for path in templates.iterdir())
-    except OSError:
-        raise LetterError(f"{templates} is no folder", hint=f"make it: dialgate letters copy {templates}") from None
-    return _made((templates,), tuple(files))
+def email_of(text: str) -> str:
+    """The e-mail address that a contact is; empty where it is something else."""
+    address = text.strip()
+    return address if len(address) <= 254 and ADDRESS.fullmatch(address) else ""
 
 
-@lru_cache(maxsize=4)
-def _made(folders: tuple[Path, ...], files: tuple[tuple[str, int], ...] = ()) -> Environment:
-    """Jinja sees a file that was changed, but not one that was added: so ``files`` is part of the key."""
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader([*folders, SHIPPED], encoding="utf-8-sig"),
-        undefined=StrictUndefined,
-        autoescape=lambda name: bool(name and name.endswith(".html")),
-        lstrip_blocks=True,
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+def _letterhead(firm: LetterFirm) -> list[str]:
+    trading = f"trading as {firm.trading_name}" if firm.trading_name != firm.legal_name else ""
+    free = f"{firm.freephone} (free)" if firm.freephone else ""
+    lines = [firm.legal_name, trading, *plain_lines(firm.address), firm.email, free]
+    return [one_line(line) for line in lines if line.strip()]
+
+
+def _addressee(facts: LetterFacts, firm: LetterFirm) -> list[str]:
+    if facts.kind is LetterKind.AUTHORITY:
+        return [one_line(firm.authority.name), *plain_lines(firm.authority.address)]
+    email = email_of(facts.contact)
+    where = [f"By email to {email}"] if email else plain_lines(facts.contact)
+    name = facts.recipient if facts.kind is LetterKind.RECIPIENT else facts.name
+    return [line for line in [one_line(name), *where] if line]
+
+
+def _text(parts: Mapping[str, Any], blocks: Iterable[Block]) -> str:
+    """In plain text, 72 characters wide."""
+    head = ["\n".join(parts["letterhead"]), "\n".join(parts["addressee"])]
+    head.append(f"{parts['today']}\nOur reference: {parts['reference']}")
+    body = [parts["subject"], _weak(parts["dear"]), *map(_block, blocks)]
+    end = "\n\n".join([parts["yours"], "\n".join(parts["signed"])])
+    return "\n\n\n".join([*head, "\n\n".join(body), end]) + "\n"
+
+
+def _block(block: Block) -> str:
+    lines = [_weak(line) for line in block.lines]
+    if block.kind == "heading":
+        return f"{lines[0]}\n{'-' * min(len(lines[0]), WIDTH)}"
+    if block.kind == "list":
+        return "\n".join(_wrapped(line, "- ", "  ") for line in lines)
+    if block.kind in ("lines", "quote"):
+        return "\n".join(_wrapped(line, "    ", "    ") if line else "" for line in block.lines)
+    return _wrapped(lines[0], "", "")
+
+
+def _html(parts: Mapping[str, Any], blocks: Iterable[Block]) -> str:
+    from jinja2 import Environment, FileSystemLoader  # where a letter is made
+    from markupsafe import Markup, escape
+
+    def strong(text: str) -> Markup:
+        return Markup(_STRONG.sub(r"<strong>\1</strong>", str(escape(text))))  # noqa: S704 - escaped in this line
+
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, lstrip_blocks=True)
+    environment.filters["strong"] = strong
+    return environment.get_template("letter.html").render(parts, blocks=list(blocks))
+
+
+def _weak(text: str) -> str:
+    return _STRONG.sub(r"\1", text)
+
+
+def _wrapped(text: str, first: str, following: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=following,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    environment.filters |= _FILTERS
-    return environment
 
 
-def _run(environment: Environment, name: str, values: dict[str, Any]) -> str:
-    """A template's text; every way in which it can fail is a ``LetterError`` that names the line."""
+def message(*, sender: Mailbox, reply_to: str, to: Mailbox, subject: str, text: str, html: str, now: datetime) -> bytes:
+    """The letter as an e-mail message (RFC 5322 and 2046): text and HTML of the same wording, ready to be sent.
+
+    The same letter at the same moment is the same bytes: boundary and Message-ID come from its content, and name no
+    host. Without an address there is no From or To: a mail program puts its own, or a person types it.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["Date"] = format_datetime(now.astimezone(LONDON))
+    if sender[1]:
+        mail["From"] = _mailbox(*sender)
+        if reply_to and reply_to != sender[1]:
+            mail["Reply-To"] = _mailbox("", reply_to)
+    if to[1]:
+        mail["To"] = _mailbox(*to)
+    mail["Subject"] = one_line(subject)
+    digest = hashlib.sha256("\0".join((*sender, *to, subject, text, html, now.isoformat())).encode("utf-8", "replace"))
+    domain = sender[1].partition("@")[2] or "dialgate.invalid"
+    mail["Message-ID"] = f"<{digest.hexdigest()[:40]}@{domain}>"
+    mail[DRAFT] = "1"
+    mail.set_content(text, cte="quoted-printable")
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    mail.set_boundary(f"=_{digest.hexdigest()[40:]}")
+    # A subject that fits a line, but not behind its name, is folded behind an empty first line: some filters drop that.
+    return mail.as_bytes().replace(b"\r\nSubject:\r\n ", b"\r\nSubject: ", 1)
+
+
+def _mailbox(name: str, address: str) -> Address:
+    return Address(display_name=one_line(name)[:LONGEST_NAME], addr_spec=address)
+
+
+# --- the firm's own wording ---------------------------------------------------------------------------------------
+
+
+def wording_of(folder: Path | None) -> dict[str, str]:
+    """The firm's own words, by the names of sentences. Raises ``LetterError`` with file and sentence."""
+    if folder is None:
+        return {}
+    path = folder / WORDING
+    if not folder.is_dir():
+        raise LetterError(f"{folder} is no folder", hint=f"make it: dialgate letters copy {folder}")
     try:
-        text = environment.get_template(name).render(values)
-    except TemplateSyntaxError as error:
-        place = f"{error.filename or error.name}:{error.lineno}"
-        raise LetterError(f"{place}: {error.message}", hint=_HINT) from None
-    except TemplateNotFound as error:
-        place = _line(environment, error) or _place(environment, name)
-        raise LetterError(f"{place}: there is no template {error.name}", hint=_HINT) from None
-    except Exception as error:  # noqa: BLE001 - a template is a program of the firm's: anything can come out of it
-        place = _line(environment, error) or _place(environment, name)
-        raise LetterError(f"{place}: {_first_line(error)}", hint=_HINT) from None
-    if len(text) > LONGEST:
-        raise LetterError(f"{_place(environment, name)}: makes more than {LONGEST} characters", hint=_HINT)
-    return text
+        read = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LetterError(f"{path}: {error}", hint=_HINT) from None
+    if found := _faults(path, read):
+        raise LetterError(found[0], hint=_HINT)
+    return read
 
 
-def _place(environment: Environment, name: str) -> str:
-    """The file that a template is."""
-    assert environment.loader is not None  # noqa: S101 - made above
+def wording_faults(folder: Path | None) -> list[str]:
+    """What is wrong with the firm's own words: ``FILE: sentence: what``."""
+    if folder is None:
+        return []
+    old = [
+        f"{path}: is no longer used: letters are made of sentences, and yours go into {WORDING}"
+        for path in sorted(folder.glob("*"))
+        if path.suffix in (".txt", ".html")
+    ]
     try:
-        return str(environment.loader.get_source(environment, name)[1] or name)
-    except (TemplateError, UnicodeDecodeError):
-        return name
+        wording_of(folder)
+    except LetterError as error:
+        path = folder / WORDING
+        try:
+            return old + _faults(path, tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return [*old, error.message]
+    return old
 
 
-def _line(environment: Environment, error: BaseException) -> str:
-    """File and line of the template in which ``error`` came up; Jinja puts its templates into the traceback."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if Path(name).suffix in (".txt", ".html"):
-            place = f"{name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
+def _faults(path: Path, read: Mapping[str, Any]) -> list[str]:
+    """Whether each is a sentence that there is, and names what it may."""
+    found = []
+    for name, text in read.items():
+        if name not in WORDS:
+            found.append(f"{path}: {name}: there is no such sentence")
+        elif not isinstance(text, str) or not one_line(text) or len(text) > LONGEST or not text.isprintable():
+            found.append(f"{path}: {name}: is no text of one line, of at most {LONGEST} characters")
+        else:
+            allowed = {*re.findall(r"\{(\w+)\}", WORDS[name].text), *_ANYWHERE}
+            named = re.findall(r"\{([^{}]*)\}", text)
+            found += [
+                f"{path}: {name}: {{{each}}} cannot stand here; known are {', '.join(sorted(allowed))}"
+                for each in dict.fromkeys(named)
+                if each not in allowed or each not in {*FIELDS, *ITEM}
+            ]
+    return found
 
 
-def _first_line(error: Exception) -> str:
-    text = (str(error).splitlines() or [""])[0]
-    return text if type(error).__module__.startswith("jinja2") and text else f"{type(error).__name__}: {text}"
+def shipped_wording() -> str:
+    """``wording.toml`` with every sentence as it is shipped."""
+    return _HEAD + "".join(f'"{name}" = {json.dumps(words.text)}\n' for name, words in WORDS.items())
 
 
-def _split(rendered: str, place: str) -> tuple[str, str]:
-    """Subject and body. Raises ``LetterError`` where the first line is not ``Subject: …``."""
-    first, _, body = rendered.lstrip("\n").partition("\n")
-    found = re.fullmatch(r"Subject:(.*)", first)
-    subject = letter_blocks.one_line(found[1]) if found else ""
-    if not subject:
-        raise LetterError(f'{place}:1: does not begin with a line "Subject: …"', hint=_HINT)
-    if len(subject) > LONGEST_SUBJECT:
-        raise LetterError(
-            f"{place}:1: the subject has {len(subject)} characters, at most {LONGEST_SUBJECT}", hint=_HINT
-        )
-    return subject, body
+def outdated(folder: Path | None) -> list[str]:
+    """Sentences of the firm's that replace shipped ones which are not those that they were made from, or compared
+    with. Raises ``LetterError``."""
+    known = _known(folder) if folder else {}
+    return [
+        name
+        for name, text in wording_of(folder).items()
+        if text != WORDS[name].text and known.get(name) != _digest(WORDS[name].text)
+    ]
 
 
-# --- filters ------------------------------------------------------------------------------------------------------
+def note(folder: Path) -> None:
+    """Note that the firm's wording is compared with today's. Raises ``OSError``."""
+    known = {name: _digest(words.text) for name, words in WORDS.items()}
+    with whole_file(folder / COPIED, mode=0o644) as file:
+        file.write(json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
 
 
-def _count(number: int, noun: str) -> str:
-    """``no call``, ``1 call``, ``3 calls``."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"no {noun}"
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _lines(value: Any) -> str:
-    """Lines that stay as they are: of a text, or name, address, web and email of the authority."""
-    if isinstance(value, dict):
-        value = "\n".join(str(value[name]) for name in ("name", "address", "web", "email") if value.get(name))
-    return "\n".join(f"| {line}" for line in str(value).split("\n"))
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "count": _count,
-    "lines": _lines,
-    "strong": letter_blocks.strong_html,
-}
+def _known(folder: Path) -> dict[str, str]:
+    try:
+        read = json.loads((folder / COPIED).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(digest) for name, digest in read.items()} if isinstance(read, dict) else {}

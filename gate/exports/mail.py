@@ -24,9 +24,9 @@ from aiosmtplib import (
 
 from gate.config import Config, Mail, read_secret
 from gate.config.rules import PORTS, is_loopback
+from gate.core.letters import one_line
 from gate.errors import GateError
-from gate.exports.letter_blocks import one_line
-from gate.exports.letter_message import DRAFT
+from gate.exports.letters import DRAFT
 
 _LONGEST: Final = 300
 """Of what a server says, in characters."""

@@ -51,13 +51,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from gate.core.days import LONDON
+from gate.core.days import LONDON, spoken_day
 from gate.core.pack_words import PackCall, PackContents, PackRecording
 from gate.durable import whole_file
 from gate.exports.bundle import CountedFile
 from gate.exports.page import rendered, source
 from gate.exports.wav import ExportError
-from gate.showing import spoken_day, spoken_number, spoken_time
+from gate.showing import spoken_number, spoken_time
 
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; media-src blob:; base-uri 'none'; "

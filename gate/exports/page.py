@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gate.core.evidence import Node, inclusion_proof
 
 FOLDER: Final = Path(__file__).parent / "templates"
+_POLICY: Final = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
 
 
 def source(name: str) -> str:
@@ -65,3 +67,26 @@ def evidence(note: str, vkey: str, leaves: Sequence[dict[str, Any]]) -> dict[str
 def _proof(index: int, size: int, node: Node) -> dict[str, Any]:
     path = [base64.b64encode(each).decode() for each in inclusion_proof(index, size, node)]
     return {"index": index, "proof": path}
+
+
+def letter_page(firm: str, reference: str, request_id: str, evidence: Mapping[str, Any]) -> str:
+    """The page by which a person checks a letter about their request: that what it speaks of is in the signed log.
+
+    One HTML file that needs no network. It names each leaf that was changed, is of another request or not in this log,
+    a log that is not signed, and a letter or pack (a file that is chosen) whose digest the log does not have. It asks
+    whoever reads it to compare the log's key with the one in the letter: who can change the page can change the key in
+    it. ``request_id``: the subject of the request's own leaves.
+    """
+    given = {"firm": firm, "reference": reference, "id": request_id, "evidence": evidence}
+    # No "<" in it, so that no text can end the element.
+    data = json.dumps(given, ensure_ascii=True).replace("<", "\\u003c")
+    return rendered(
+        "proof/letter.html",
+        _POLICY,
+        script=script() + source("proof/letter.js"),
+        style=source("pack/pack.css"),
+        firm=firm,
+        reference=reference,
+        key=str(evidence["vkey"]),
+        data=data,
+    )

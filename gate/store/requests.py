@@ -14,8 +14,9 @@ from typing import Final
 
 from gate.core.evidence import stamp
 from gate.core.facts.recordings import Exported
-from gate.core.facts.requests import Carried, Granted, RecipientTold, Rectified
+from gate.core.facts.requests import Carried, Granted, LetterMade, RecipientTold, Rectified
 from gate.core.facts.retention import NumberShown
+from gate.core.letters import Leaf
 from gate.store import contacts, transfers
 from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
 from gate.store.schema import IS_OPEN
@@ -58,6 +59,26 @@ def find(tx: StoreTransaction, name: str) -> Row | None:
 def course(tx: Source, request_id: str) -> list[Row]:
     """Every fact of a request, in the order of the log; the body of an erased one is None."""
     return facts_of(tx, request_id)
+
+
+def of_letter(tx: Source, digest: str) -> str:
+    """The id of the request of a letter, by the SHA-256 of one of its forms; empty where there is none."""
+    rows = tx.query(
+        "SELECT subject FROM facts WHERE kind = ? AND ? IN (json_extract(body, '$.sha256'),"
+        " json_extract(body, '$.text_sha256'), json_extract(body, '$.html_sha256')) LIMIT 1",
+        (LetterMade.kind, digest),
+    )
+    return str(rows[0]["subject"]) if rows else ""
+
+
+def leaves_at(tx: Source, indexes: Collection[int]) -> dict[int, Leaf]:
+    """The leaves of facts at these indexes; those of erased facts too."""
+    found: dict[int, Leaf] = {}
+    for part in slices(sorted(indexes)):
+        sql = f"SELECT leaf_index, kind, at FROM facts WHERE leaf_index IN ({marks(part)})"  # noqa: S608 - question marks
+        rows = tx.query(sql, part)
+        found |= {row["leaf_index"]: Leaf(row["leaf_index"], row["kind"], row["at"]) for row in rows}
+    return found
 
 
 def next_reference(tx: StoreTransaction, year: int) -> str:

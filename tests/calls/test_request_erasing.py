@@ -269,7 +269,7 @@ def test_a_search_narrowed_by_time_erases_those_calls_only(house: DataFolder) ->
     assert len(ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]) == 3
     assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
     text = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
-    assert "What else we hold" in " ".join(text.split())
+    assert "We have erased the calls that you named, and nothing else. We still hold" in " ".join(text.split())
 
 
 def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataFolder) -> None:

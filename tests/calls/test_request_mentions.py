@@ -64,7 +64,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         assert [row["id"] for row in house.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
         letter = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)
         said = " ".join(letter["text"].split())
-        assert "on another matter" in said and why["reference"] not in said
+        assert "appears in records about somebody else" in said and why["reference"] not in said
     with ExitStack() as stack:
         house = open_folder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
         assert house.retention.sweep(actor=ANN)["held"] == 1

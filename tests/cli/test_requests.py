@@ -110,7 +110,11 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert [each["recording_id"] for each in inside["recordings"]] == ["rec0", "rec1", "rec2"]
     assert "Pat Person" not in pack and "7700 900" not in pack, "nothing is readable without it"
     letter = (tmp_path / "out" / f"{reference}-response.txt").read_text()
-    assert "5 calls and 3 recordings" in letter and "pack.html" in letter
+    assert (
+        "3 calls, 2 attempts to call you that we stopped before dialling, 3 recordings and 1 entry in our lists"
+        in " ".join(letter.split())
+        and "pack.html" in letter
+    )
     names = sorted(path.name.removeprefix(reference) for path in (tmp_path / "out").iterdir())
     assert names == ["-proof.html", "-response.eml", "-response.html", "-response.txt"]
     assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
@@ -145,7 +149,7 @@ def test_a_mistyped_day_does_not_become_we_hold_nothing(officer: Officer, folder
     officer("decide", reference, "--grant")
     officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out")
     letter = " ".join(Path("out", f"{reference}-response.txt").read_text().split())
-    assert "hold nothing" not in letter and "We hold 5 more calls in connection with your number" in letter
+    assert "hold nothing" not in letter and "We also hold 5 more calls at other times" in letter
 
 
 def test_nothing_is_granted_where_all_calls_lie_outside_the_day(officer: Officer) -> None:
@@ -169,7 +173,7 @@ def test_we_hold_nothing_is_not_said_once_something_is_held(officer: Officer) ->
     officer("decide", reference, "--grant")
     letter = " ".join(officer("letter", reference, "response").out.split())
     assert "We hold nothing about you in connection with 07700 900778." in letter
-    assert "in every spelling and at any time: no call and no attempt" in letter
+    assert "We searched every date, and every way of writing the number." in letter
     given = ("--how", "phone", "--wording", "yes", "--who", "N", "--evidence", "file 7")
     assert dialgate("consent", "add", number, *given).code == 0
     refused = officer("letter", reference, "response", code=3)
@@ -185,7 +189,7 @@ def test_number_and_time_are_asked_for_where_they_are_missing(officer: Officer) 
     assert "Ask them for: number, date and time of the call" in done.err
     reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
     letter = " ".join(officer("letter", reference, "acknowledgement").out.split())
-    assert "the telephone number on which you were called" in letter and "day and the time (London)" in letter
+    assert "the phone number on which we called you" in letter and "the day and time of the call" in letter
 
 
 def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(officer: Officer, folder: Path) -> None:
@@ -197,8 +201,8 @@ def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(offic
     officer("decide", reference, "--grant")
     officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out", "--leave-out", "rec2")
     letter = " ".join(Path("out", f"{reference}-response.txt").read_text().split())
-    assert "not in this file: 1. Its use is restricted" in letter
-    assert "without harm to somebody else" in letter
+    assert "We left out 1 recording. Its use is restricted" in letter
+    assert "We left out 1 recording. Showing it would harm somebody else" in letter
     pack = officer("show", reference, "--json").json["pack"]
     assert (pack["recordings"], pack["left_out"], pack["calls"]) == (1, 2, 5)
 
@@ -268,7 +272,7 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
     assert len(rows["Consents to our calls"]) == 1 and rows["What keeps data from being erased"] == []
     asked = [row[0] for row in rows["Requests you made before"]]
     assert asked == [before] and earlier not in repr(index), "a request in another name is that person's own"
-    assert index["held_back"][1].startswith("Entries of our lists that are not in this file: 2. They cannot be shown")
+    assert index["held_back"][1].startswith("We left out entries of our lists: 2. Showing them would harm")
     assert officer("show", reference, "--json").json["pack"]["left_out"] == 3
 
 
@@ -279,9 +283,11 @@ def test_an_objection_that_was_entered_late_is_not_said_to_have_held_before(offi
         "reference"
     ]
     said = " ".join(officer("letter", late, "confirmation").out.split())
-    assert f"reached us on {spoken_day(came)}. It was entered on {spoken_day(today)}: since then we do not call" in said
+    assert f"reached us on {spoken_day(came)}. We stopped marketing calls to" in said
+    assert f"on {spoken_day(today)}. That is later than we should have" in said
     once = officer("open", "objection", "--by", "post", *WHO, "--json").json["reference"]
-    assert f"Since {spoken_day(today)} we do not call" in " ".join(officer("letter", once, "confirmation").out.split())
+    said = " ".join(officer("letter", once, "confirmation").out.split())
+    assert f"on {spoken_day(today)}. We will not start again" in said and "later than" not in said
 
 
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
@@ -351,7 +357,7 @@ def test_a_hold_without_a_ground_in_law_stops_no_erasure(officer: Officer, tmp_p
     reference = ready_to_erase(officer)
     officer("fulfil", reference, "--yes", "--letters", "out")
     letter = letters_of(tmp_path, reference)["confirmation"]
-    assert "stays for now" not in letter and "17(3)" not in letter
+    assert "must keep" not in letter and "17(3)" not in letter
     assert recordings_left() == 0
 
 
@@ -436,11 +442,11 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert f"still mentioned in somebody else's consent {consent}" in fulfilled.out
     assert "erasure, partly done" in fulfilled.out and "told " + reference + " authority" in fulfilled.err
     letter = " ".join((tmp_path / "out" / f"{reference}-confirmation.txt").read_text().split())
-    assert "A part of it stays for now" in letter and "our records of 1 call, and 1 recording" in letter
-    assert "We need it for a legal claim (case 17/2026)" in letter and "right to go to a court" in letter
+    assert "must keep the rest for now" in letter and "We must keep 1 call record and 1 recording" in letter
+    assert "We need it for a legal claim (case 17/2026)" in letter and "you can go to court" in letter
     assert "Article 17(3)(e)" in letter
     notified = " ".join((tmp_path / "out" / f"{reference}-authority.txt").read_text().split())
-    assert "Refusal in part" in notified and "case 17/2026" not in notified and "Pat" not in notified
+    assert "we refused part of a request" in notified and "case 17/2026" not in notified and "Pat" not in notified
     assert "still held by hold case 17/2026" in officer("fulfil", reference, "--yes", code=3).err
     assert "erasure, partly done" in officer("told", reference).out, "a refusal in part: it stays open"
     told = officer("told", reference, "authority", "--reference", "IC-301234-X9Y8", "--json").json
@@ -454,7 +460,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     whole = officer("fulfil", reference, "--yes", "--letters", "rest")
     assert "erasure, granted" in whole.out and "erased: 5 calls, 3 recordings" in whole.out
     letter = " ".join((tmp_path / "rest" / f"{reference}-confirmation.txt").read_text().split())
-    assert "it is done" in letter and "stays for now" not in letter
+    assert "We have done what you asked" in letter and "must keep" not in letter
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
     course = officer("show", reference).out
@@ -492,7 +498,7 @@ def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(offi
     letter = " ".join(Path("out", f"{reference}-confirmation.txt").read_text().split())
     assert letter.count("a bundle of evidence with recordings, on") == 1 and own["name"] in letter
     assert ": a recording, on" not in letter, "the firm's own key receives nothing"
-    assert f"the file that answered {access}" in letter and "somebody" not in letter
+    assert f"the file that answered {access}" in letter and "nobody else" not in letter
     until = officer("show", reference, "--json").json["carried_out"]["backups_until"]
     assert f"until {spoken_day(date.fromisoformat(until))} at the latest" in letter and "nobody can read" not in letter
 
@@ -593,7 +599,7 @@ def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_ar
     granted = officer("decide", reference, "--grant")
     assert f"letter {reference} recipient" in granted.err and f"told {reference} recipient" in granted.err
     confirmed = " ".join(officer("letter", reference, "confirmation").out.split())
-    assert own["name"] in confirmed and "We tell them that it is locked" in confirmed
+    assert own["name"] in confirmed and "We will tell them to stop using it" in confirmed
     letter = " ".join(officer("letter", reference, "recipient", "--to", "audit@example.org").out.split())
     assert "recording rec0, in the bundle of evidence b-1" in letter and "do not open, copy or pass it on" in letter
     assert "rec1" not in letter and "Pat" not in letter and "erase" not in letter
@@ -663,7 +669,11 @@ def test_asking_for_identity_when_it_is_overdue_does_not_start_the_clock_again(o
     asked = officer("ask-identity", reference, "--json").json
     assert (asked["due"], asked["warning"], asked["late"]) == (f"{due}", "overdue", True)
     letter = " ".join(officer("letter", reference, "identity").out.split())
-    assert "does not wait for it" in letter and "is late, and we apologise" in letter and "starts on" not in letter
+    assert (
+        "does not stop while we wait" in letter
+        and "we are sorry that we did not" in letter
+        and "starts on" not in letter
+    )
     proven = officer("verify-identity", reference, "--checked", "bill seen", "--json").json
     assert (proven["due"], proven["warning"], proven["policy_due"]) == (f"{due}", "overdue", f"{came + timedelta(30)}")
     extended = officer("clarify", reference, "--question", "Which of our calls?", "--dated", f"{came + timedelta(5)}")
@@ -682,7 +692,7 @@ def test_a_question_about_an_erasure_stops_no_clock(officer: Officer) -> None:
     asked = officer("clarify", reference, "--question", "All of it?")
     assert "stands still" not in asked.out and f"due: {due}" in asked.out
     letter = " ".join(officer("letter", reference, "clarification").out.split())
-    assert "goes on meanwhile" in letter and "stands still" not in letter
+    assert "Our time to reply goes on while we wait" in letter and "stopped" not in letter
 
 
 def test_an_objection_needs_no_decision_and_a_complaint_an_acknowledgement(officer: Officer) -> None:

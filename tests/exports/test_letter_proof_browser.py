@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gate.core.evidence import format_checkpoint, leaf_hash
-from gate.exports.letter_proof import page
+from gate.exports.page import letter_page
 from gate.operations.requests.proving import Prove
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import Asking, ByName
@@ -37,7 +37,7 @@ class Proven(NamedTuple):
 
     def page(self, at: Path, **changes: Any) -> Path:
         """The page, with parts of the evidence replaced."""
-        at.write_text(page("Firm", self.reference, self.id, self.evidence | changes), encoding="utf-8")
+        at.write_text(letter_page("Firm", self.reference, self.id, self.evidence | changes), encoding="utf-8")
         return at
 
 

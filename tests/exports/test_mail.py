@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from gate.config import Config, Mail, load
-from gate.core.letter_words import Letter
+from gate.core.letters import Letter
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import firm_of, render
 from gate.exports.mail import Delivery, MailError, send

@@ -45,12 +45,12 @@ dpo = "D. Officer, dpo@webeo.invalid"
 [letters]
 signed = "C. Officer, Data compliance"
 """
-COMPLAIN: Final = "If you are not content with how we deal with this, tell us"
+COMPLAIN: Final = "If you are unhappy with this"
 _COMPLAIN: Final = (
-    "If you are not content with how we deal with this, tell us: our address is above. Our data protection officer: D. "
-    "Officer, dpo@webeo.invalid. You can also complain to the supervisory authority at any time, and you can go to a "
-    "court: Information Commissioner's Office Wycliffe House Water Lane Wilmslow Cheshire SK9 5AF "
-    "https://ico.org.uk/make-a-complaint/"
+    "If you are unhappy with this ---------------------------- Please tell us first, at the address above. You can "
+    "also reach our data protection officer: D. Officer, dpo@webeo.invalid. You can also complain to the Information "
+    "Commissioner's Office at any time, and you can go to court: Information Commissioner's Office Wycliffe House "
+    "Water Lane Wilmslow Cheshire SK9 5AF 0303 123 1113 https://ico.org.uk/make-a-complaint/"
 )
 STANDARD: Final = "[how to complain: to us, the supervisory authority, a court]"
 

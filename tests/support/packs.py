@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from gate.core.letter_words import Authority, LetterFirm
+from gate.core.authority import Authority
+from gate.core.letters import LetterFirm
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice
 
 AUTHORITY = Authority(

@@ -235,6 +235,9 @@ class _Letter(Body, frozen=True, kw_only=True):
 class LetterMade(_Letter, frozen=True, kw_only=True):
     """A letter was made."""
 
+    rests: Annotated[Maybe[dict[str, list[int | str]]], Sort.CODE] = UNSET
+    """Name of a sentence -> what it rests on: indexes of leaves, and sources that are none."""
+
 
 @fact("letter_sent", Subject.REQUEST, term=Term.REQUESTS)
 class LetterSent(_Letter, frozen=True, kw_only=True):

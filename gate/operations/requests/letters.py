@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,21 +16,25 @@ from msgspec import UNSET
 
 from gate.core import request_words as events
 from gate.core.days import london_day
+from gate.core.facts import Body
 from gate.core.facts import requests as kinds
-from gate.core.letter_words import Letter, LetterFacts
+from gate.core.facts.lists import Objection, ObjectionRemoved
+from gate.core.facts.retention import Hold, HoldReleased
+from gate.core.letter_words import WORDS
+from gate.core.letters import Held, Leaf, Letter, LetterFacts, Sentence
 from gate.core.request_words import OVER, Asks, LetterKind, State, missing
 from gate.core.requests import fits, why_not
 from gate.core.retention import HoldGround, Kind
 from gate.errors import RefusedError, UsageError
-from gate.exports.bundle import many
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
-from gate.operations.requests.standing import bodies, last, said, statements
-from gate.operations.requests.steps import READY, day_of, load
-from gate.operations.requests.telling import chosen, given_to, who_got
+from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
+from gate.operations.requests.steps import OWN_RESTRICTION, READY, day_of, load
+from gate.operations.requests.telling import chosen, given_to, own_copies, who_got
 from gate.showing import spoken_number
 from gate.store import kept
 from gate.store import requests as book
+from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -45,6 +49,24 @@ _SAID: Final = {
     LetterKind.AUTHORITY: "reasons",
 }
 """Whose words stand in a letter as its reasons."""
+
+
+class RestsOn(Response, frozen=True):
+    """What a sentence rests on: a leaf of the log, or a source that is none."""
+
+    index: int | None
+    kind: str
+    at: str
+    source: str
+    """A law, a key of the configuration, the firm's policy; empty of a leaf."""
+
+
+class Reasoned(Response, frozen=True):
+    """A sentence with what it rests on."""
+
+    name: str
+    text: str
+    rests: list[RestsOn]
 
 
 class Rendered(Response, frozen=True):
@@ -62,6 +84,7 @@ class Rendered(Response, frozen=True):
     """A whole message, Base64."""
     sha256: str
     sent: bool
+    sentences: list[Reasoned]
 
 
 class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
@@ -102,7 +125,8 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
             return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
         if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION, Asks.RECTIFICATION):
             again = bool(folder.config.storage.memory)
-            said_in_it = replace(said_in_it, recipients=_recipients(folder, course), erased_again=again)
+            recipients, own = _recipients(folder, course)
+            said_in_it = replace(said_in_it, recipients=recipients, own_copies=own, erased_again=again)
         return row["id"], said_in_it, ""
 
     request_id, said_in_it, recipient = folder.store.call(facts)
@@ -118,7 +142,10 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
     forms = {"text_sha256": letter.text, "html_sha256": letter.html}
     digests = {name: hashlib.sha256(form.encode()).hexdigest() for name, form in forms.items()}
     body: dict[str, Any] = {"letter": kind.value, "sha256": digest, "recipient": recipient or UNSET, **digests}
-    folder.keep(kinds.LetterMade(**body), request_id, caller.actor)
+    rests: dict[str, list[int | str]] = {}
+    for each in letter.sentences:
+        rests[each.name] = list(dict.fromkeys([*rests.get(each.name, []), *map(_index, each.rests)]))
+    folder.keep(kinds.LetterMade(**body, rests=rests), request_id, caller.actor)
     if asked.send:
         folder.keep(kinds.LetterSent(**body, server=_sent(folder, letter)), request_id, caller.actor)
     return Rendered(
@@ -132,7 +159,95 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         eml=base64.b64encode(letter.eml).decode(),
         sha256=digest,
         sent=asked.send,
+        sentences=_reasoned(letter.sentences),
     )
+
+
+class Explained(Response, frozen=True):
+    """A letter that was made, sentence by sentence."""
+
+    reference: str
+    kind: LetterKind
+    index: int
+    """Of the leaf that says that it was made."""
+    at: str
+    sha256: str
+    sentences: list[Reasoned]
+    """With the words as they are now; empty of a letter of an earlier version."""
+
+
+class ExplainedLetters(Response, frozen=True):
+    """The letters that are meant, oldest first."""
+
+    letters: list[Explained]
+
+
+class ExplainLetter(Request[ExplainedLetters], frozen=True):
+    """What each sentence of a letter rests on."""
+
+    letter: Annotated[
+        Line,
+        about(
+            "A request, by its reference (all its letters), or the SHA-256 of a letter, of any of its three forms.",
+            eg=("DSR-2026-0007",),
+            metavar="ID",
+        ),
+    ]
+
+
+@operation(ExplainLetter, "letters_explain", roles=KEEPERS)
+def letters_explain(folder: DataFolder, asked: ExplainLetter, caller: Caller) -> ExplainedLetters:
+    """Name the leaf, or the law or setting, behind each sentence of a letter that was made.
+
+    The letter itself is kept nowhere: a sentence is shown with its wording, whose fields the person's letter had filled
+    in. Raises ``UsageError`` where there is no such request or letter.
+    """
+
+    def work(tx: StoreTransaction) -> ExplainedLetters:
+        digest = asked.letter.strip().lower()
+        subject = book.of_letter(tx, digest)
+        row, course, _ = load(tx, subject or asked.letter)
+        made = [fact for fact in course if fact["kind"] == kinds.LetterMade.kind and fact["body"]]
+        if subject:
+            made = [fact for fact in made if digest in fact["body"].values()]
+        return ExplainedLetters(letters=[_explained(tx, row["reference"], fact) for fact in made])
+
+    return folder.store.call(work)
+
+
+def _explained(tx: StoreTransaction, reference: str, fact: Row) -> Explained:
+    rests: dict[str, list[int | str]] = fact["body"].get("rests") or {}
+    leaves = book.leaves_at(tx, {each for found in rests.values() for each in found if isinstance(each, int)})
+    sentences = [
+        Sentence(
+            name,
+            WORDS[name].text if name in WORDS else "",
+            tuple(leaves.get(each, Leaf(each, "", "")) if isinstance(each, int) else each for each in found),
+        )
+        for name, found in rests.items()
+    ]
+    return Explained(
+        reference=reference,
+        kind=LetterKind(fact["body"]["kind"]),
+        index=fact["leaf_index"],
+        at=fact["at"],
+        sha256=fact["body"].get("sha256") or "",
+        sentences=_reasoned(sentences),
+    )
+
+
+def _reasoned(sentences: Iterable[Sentence]) -> list[Reasoned]:
+    return [Reasoned(each.name, each.text, [_rests_on(rest) for rest in each.rests]) for each in sentences]
+
+
+def _rests_on(rest: Leaf | str) -> RestsOn:
+    if isinstance(rest, str):
+        return RestsOn(None, "", "", rest)
+    return RestsOn(rest.index, rest.kind, rest.at, "")
+
+
+def _index(rest: Leaf | str) -> int | str:
+    return rest if isinstance(rest, str) else rest.index
 
 
 def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
@@ -162,10 +277,13 @@ def _facts(
     today: date,
     pack: str,
 ) -> LetterFacts:
-    clock, carried = request.clock_on(today), last(course, kinds.Carried)
+    clock, carried, opened = request.clock_on(today), last(course, kinds.Carried), last(course, kinds.Opened)
     scope = last(course, kinds.Searched) if request.searched else None
     found = book.calls(tx, (scope.calls or []) if scope else [])
+    made = [each for each in found if each["verdict"] == "allow" or each["recording_id"] or each["answered_at"]]
     keeping = [_hold(tx, name) for name in (carried.held_by if carried else ())]
+    objections, restrictions = _of_request(tx, row, "-o"), _of_request(tx, row, OWN_RESTRICTION)
+    asked_identity = last(course, kinds.IdentityAsked)
     answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
         kind=kind,
@@ -173,34 +291,77 @@ def _facts(
         asks=request.asks,
         received=request.received,
         today=today,
+        leaves=_leaves(course, [*objections, *restrictions], keeping),
+        channel=row["channel"],
         due=clock.due if clock else None,
-        ico_due=clock.ico_date if clock else None,
-        entered=london_day(row["opened_at"]),
-        extended=bool(clock and clock.extended),
+        ico_due=clock.ico_date if clock and request.asks is not Asks.COMPLAINT else None,
+        identified=request.identified,
+        asked_identity=date.fromisoformat(asked_identity.on) if asked_identity else None,
+        paused=request.stands_still,
         decided=_decided(course),
         name=row["name"] or "",
         contact=row["contact"] or "",
         numbers=tuple(row["numbers"]),
         ground=request.ground,
-        held_on=tuple(dict.fromkeys(_ground(each) for each in keeping)) if request.partial else (),
+        holds=tuple(_held(each) for each in keeping),
+        held_calls=carried.held_calls if carried else 0,
+        held_recordings=carried.held_back if carried else 0,
         partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
         completed=request.partial and request.state is not State.PARTLY_DONE,
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
         missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
+        stopped=_first(objections, Objection),
+        all_calls=bool(opened and opened.scope == "all"),
+        objection_ended=any(each["kind"] == ObjectionRemoved.kind for each in objections),
+        restriction_ended=any(each["kind"] == HoldReleased.kind for each in restrictions),
         searched=date.fromisoformat(scope.on) if scope else None,
         narrowed=scope is not None and not scope.whole,
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
-        found_calls=len(found),
+        found_calls=len(made),
+        found_stopped=len(found) - len(made),
         found_recordings=sum(each["recording"] not in (None, "erased") for each in found),
+        found_entries=(scope.entries or 0) if scope else 0,
         pack=pack,
         erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
+        went=bool(carried and (carried.calls or carried.recordings or carried.facts > len(row["numbers"]))),
         backups_until=date.fromisoformat(carried.backups_until) if carried else None,
         statements=tuple(statements(course)),
-        beside=tuple(dict.fromkeys(name for each in bodies(course, kinds.Rectified) for name in each.records)),
-        held_back=said(course, "left_out") if answer else _held_back(carried, keeping, kind),
+        beside=tuple(name.partition(" ")[0] for name in dict.fromkeys(_records(course))),
+        held_back=said(course, "left_out") if answer else "",
     )
+
+
+def _records(course: list[Row]) -> list[str]:
+    return [name for each in bodies(course, kinds.Rectified) for name in each.records]
+
+
+def _leaves(course: list[Row], own: list[Row], keeping: list[Row]) -> dict[str, tuple[Leaf, ...]]:
+    """What the letter can rest on: the newest fact of each kind, all statements of what is right; the objections and
+    restrictions that the request made (``own``); the holds that keep something; the letter that told the person."""
+    found: dict[str, tuple[Leaf, ...]] = {}
+    for fact in (*course, *own, *keeping):
+        key, body = fact["kind"], fact["body"] or {}
+        if key == kinds.LetterMade.kind and body.get("kind") not in (LetterKind.REFUSAL, LetterKind.CONFIRMATION):
+            continue
+        if key == kinds.SaidAt.kind:
+            key = f"{key}:{body.get('step', '')}"
+        leaf = Leaf(fact["leaf_index"], fact["kind"], fact["at"])
+        several = key in (Objection.kind, Hold.kind, kinds.Rectified.kind) or key.endswith(f":{STATEMENT}")
+        found[key] = (*(found.get(key, ()) if several else ()), leaf)
+    return found
+
+
+def _of_request(tx: StoreTransaction, row: Row, mark: str) -> list[Row]:
+    """The facts of the objections, or restrictions, that the gate made of a request."""
+    return [fact for place in range(len(row["numbers"])) for fact in facts_of(tx, f"{row['id']}{mark}{place}")]
+
+
+def _first(facts: list[Row], kind: type[Body]) -> date | None:
+    """The day on which the last of the numbers got its fact."""
+    days = [london_day(fact["at"]) for fact in facts if fact["kind"] == kind.kind]
+    return max(days, default=None)
 
 
 def _check(row: Row, request: events.Request, kind: LetterKind, day: date) -> None:
@@ -246,52 +407,35 @@ def _decided(course: list[Row]) -> date | None:
 
 
 def _hold(tx: StoreTransaction, name: str) -> Row:
-    """The hold that a receipt names, as it is now. Raises ``RefusedError`` where nobody has said its ground: a letter
-    gives the person, and the authority, no ground that the log does not have."""
-    row = kept.hold(tx, name.rpartition("(")[2].rstrip(")")) or {}
+    """The fact of a hold that a receipt names, with the hold as it is now. Raises ``RefusedError`` where nobody has
+    said its ground: a letter gives the person, and the authority, no ground that the log does not have."""
+    hold_id = name.rpartition("(")[2].rstrip(")")
+    row = kept.hold(tx, hold_id) or {}
     if row.get("kind") != Kind.RESTRICTION and row.get("ground") in (None, HoldGround.NONE):
         raise RefusedError(
             f"{name} keeps something on no ground that a letter could give",
             reason="hold_without_ground",
             hint="Say its ground: dialgate hold ground ID --ground … With none, carry the erasure out again.",
         )
-    return row | {"name": name}
+    fact = next(each for each in facts_of(tx, hold_id) if each["kind"] == Hold.kind)
+    return fact | {"hold": row, "name": name}
 
 
-def _ground(hold: Row) -> str:
-    return "restriction" if hold["kind"] == Kind.RESTRICTION else str(hold["ground"])
+def _held(keeping: Row) -> Held:
+    hold = keeping["hold"]
+    return Held(
+        ground="restriction" if hold["kind"] == Kind.RESTRICTION else str(hold["ground"]),
+        case=hold["reference"] or "",
+        law=hold["law"] or "",
+        elsewhere=ELSEWHERE in keeping["name"],
+    )
 
 
-def _held_back(carried: kinds.Carried | None, keeping: Sequence[Row], kind: LetterKind) -> str:
-    if carried is None or not carried.held_by:
-        return ""
-    recordings, calls = carried.held_back, carried.held_calls
-    said = []
-    if mine := [hold for hold in keeping if ELSEWHERE not in hold["name"]]:
-        kept_of = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
-        said.append(f"What stays: {kept_of if calls else 'what we hold in connection with your number'}.")
-        said += dict.fromkeys(_why(hold, kind) for hold in mine)
-    if len(mine) < len(keeping):
-        said.append("Your number is mentioned in what we have to keep on another matter, which is not about you.")
-    return " ".join(said)
-
-
-def _why(hold: Row, kind: LetterKind) -> str:
-    """Why a hold keeps something, in plain words; its id is for the firm, and the authority needs no reference."""
-    matter = "" if kind is LetterKind.AUTHORITY or not hold["reference"] else f" ({hold['reference']})"
-    law = f": {hold['law']}" if hold["law"] else ""
-    return {
-        "claim": f"We need it for a legal claim{matter}, and keep it until that has ended.",
-        "legal_obligation": f"The law has us keep it{matter}{law}.",
-        "investigation": f"An authority is investigating, and we have to keep it for that{matter}{law}.",
-        "restriction": f"It is locked{matter}: somebody else had its use restricted, and erasing it would be a use.",
-    }[_ground(hold)]
-
-
-def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
-    """Who got what an erasure or a restriction is about (Art 19)."""
+def _recipients(folder: DataFolder, course: list[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who else got what an erasure or a restriction is about (Art 19), and which files went to the person."""
     carrying = last(course, kinds.Carrying)
-    return who_got(folder, (carrying.recipients if carrying else None) or _of_restriction(course))
+    handed = (carrying.recipients if carrying else None) or _of_restriction(course)
+    return who_got(folder, handed), own_copies(handed)
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
@@ -323,6 +467,7 @@ def _for_recipient(
         asks=facts.asks,
         received=facts.received,
         today=facts.today,
+        leaves=facts.leaves,
         decided=facts.decided,
         contact=to,
         recipient=names.get(recipient) or recipient,

@@ -41,7 +41,7 @@ from gate.operations.requests.steps import (
     take,
     told_of,
 )
-from gate.operations.requests.telling import who_got
+from gate.operations.requests.telling import own_copies, who_got
 from gate.store import requests as book
 from gate.store import transfers
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, statements_beside
@@ -426,7 +426,7 @@ def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, others: set[str
     handed = handed_out(tx, recordings, lines if whole else [])
     given = [each for each in handed if each["recipient"] not in others] + in_bundles(tx, leaves)
     return {
-        "given": who_got(folder, given),
+        "given": (*(f"you, or whoever acted for you: {each}" for each in own_copies(given)), *who_got(folder, given)),
         "receipts": [each | {"code": receipts.shown(each["code"])} for each in book.receipts_of(tx, own)],
         "looked": [
             {"at": each["at"], "what": _LOOKED[each["kind"]]} for each in book.looked_at(tx, calls, [*own, *entries])

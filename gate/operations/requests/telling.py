@@ -14,11 +14,11 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from gate.core.days import spoken_day
 from gate.core.facts import requests as kinds
 from gate.errors import UsageError
 from gate.operations.erasure.plan import GONE, MOST
 from gate.operations.requests.standing import last
-from gate.showing import spoken_day
 from gate.store import erasure
 from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
@@ -95,8 +95,7 @@ def given_to(course: list[Row], recipient: str) -> tuple[str, ...]:
 
 
 def who_got(folder: DataFolder, handed: Sequence[Row]) -> tuple[str, ...]:
-    """Whom something was given to (``handed_out``, ``in_bundles``), what and when, a line each: to whom exports may go,
-    and packs.
+    """Whom something was given to (``handed_out``, ``in_bundles``), what and when, a line each: to whom exports may go.
 
     A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
     """
@@ -113,7 +112,6 @@ def who_got(folder: DataFolder, handed: Sequence[Row]) -> tuple[str, ...]:
     for each in handed:
         day = spoken_day(date.fromisoformat(each["on"]))
         if each["what"] == "pack":
-            lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
             continue
         if (each["recipient"], each.get("bundle")) in recorded:
             continue
@@ -124,6 +122,13 @@ def who_got(folder: DataFolder, handed: Sequence[Row]) -> tuple[str, ...]:
             purpose = who.get("purpose") or "no longer on our register"
             lines.append(f"{who.get('name') or key} ({purpose}): {_went(each)}, on {day}")
     return tuple(dict.fromkeys(lines))
+
+
+def own_copies(handed: Sequence[Row]) -> tuple[str, ...]:
+    """The packs among it, which went to the person, or to whoever acted for them."""
+    packs = [each for each in handed if each["what"] == "pack"]
+    days = [spoken_day(date.fromisoformat(each["on"])) for each in packs]
+    return tuple(f"the file that answered {each['recipient']}, on {day}" for each, day in zip(packs, days, strict=True))
 
 
 def _went(handed: Row) -> str:

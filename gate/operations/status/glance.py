@@ -14,7 +14,7 @@ from gate.converting import convert
 from gate.core.allowances import jumps
 from gate.core.terms import Reason
 from gate.errors import GateError
-from gate.exports.letter_copies import outdated
+from gate.exports.letters import LetterError, outdated
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.calls.warnings import alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
@@ -229,8 +229,8 @@ def _letters_due(folder: DataFolder) -> list[str]:
     config, told = folder.config, []
     if config.calling.live and (due := authority_due(config, folder.today())):
         told.append(due)
-    name, since = config.letters.templates, "copied from wording that has changed since. dialgate letters check"
-    with suppress(OSError):  # what cannot be read is told when a letter is made
+    name, since = config.letters.templates, "worded before the shipped sentences changed. dialgate letters check"
+    with suppress(LetterError):  # what cannot be read is told when a letter is made
         if name and (old := outdated(config.path(name))):
             told.append(f"{', '.join(old)} of yours: {since}")
     return [f"Letters: {each}" for each in told]
