@@ -70,7 +70,7 @@ class Letters(Section, frozen=True):
     """Letters about data-subject requests (LAW section 4)."""
 
     templates: str = ""
-    """Folder with the firm's own wording, file by file instead of the shipped one (``dialgate letters copy DIR``)."""
+    """Folder of the firm's own wording, sentence by sentence (``dialgate letters copy DIR``)."""
     signed: str = "Data compliance"
     """Who signs."""
     authority_email: str = ""

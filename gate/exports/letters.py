@@ -22,6 +22,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
+from markupsafe import Markup, escape
+
 from gate.config import Config
 from gate.config.rules import ADDRESS
 from gate.core.days import LONDON, spoken_day
@@ -184,7 +186,6 @@ def _block(block: Block) -> str:
 
 def _html(parts: Mapping[str, Any], blocks: Iterable[Block]) -> str:
     from jinja2 import Environment, FileSystemLoader  # where a letter is made
-    from markupsafe import Markup, escape
 
     def strong(text: str) -> Markup:
         return Markup(_STRONG.sub(r"<strong>\1</strong>", str(escape(text))))  # noqa: S704 - escaped in this line

@@ -402,7 +402,13 @@ class SmallDesk:
 
     def request_letter(self, **fields: Any) -> dict[str, Any]:
         letter = {"kind": fields["kind"], "subject": "Your request DSR-2026-0001", "to": "ann@example.org"}
-        letter |= {"text": "Dear Ann", "html": "<p>Dear Ann</p>", "eml": "RGVhciBBbm4=", "sha256": "ab" * 32}
+        letter |= {
+            "text": "Dear Ann",
+            "html": "<p>Dear Ann</p>",
+            "eml": "RGVhciBBbm4=",
+            "sha256": "ab" * 32,
+            "sentences": [],
+        }
         return self._request("request_letter", fields, **letter, sent=fields["send"])
 
     def request_list(self, **fields: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from gate.core.request_words import OVER, Asks, LetterKind, State, missing
 from gate.core.requests import fits, why_not
 from gate.core.retention import HoldGround, Kind
 from gate.errors import RefusedError, UsageError
+from gate.exports.letters import firm_of, render, templates_of
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
@@ -252,8 +253,6 @@ def _index(rest: Leaf | str) -> int | str:
 
 def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
     """In the firm's words. Raises ``GateError`` where a template is at fault."""
-    from gate.exports.letters import firm_of, render, templates_of  # with Jinja: where a letter is made
-
     config = folder.config
     facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
     firm, now = firm_of(config, facts.today), folder.clock.now()
