@@ -270,7 +270,7 @@ def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) ->
     """Facts of these kinds about a subject among the first ``size`` leaves: ``leaf_index``, ``kind``, ``subject``,
     ``salt`` and ``body`` (None where erased; the text that the leaf commits to), ``leaf`` (bytes)."""
     return reader.query(
-        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
+        f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
         " ORDER BY f.leaf_index",
         [subject, *kinds, size],
     )
@@ -281,7 +281,7 @@ def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size
     found: list[Row] = []
     for part in slices(calls):
         found += reader.query(
-            f"{_FACT} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
+            f"{_WITH_LEAF} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
             f" WHERE call_id IN ({marks(part)})) AND {_OWN} AND f.kind = ?"
             " AND json_extract(f.body, '$.basis') = ? AND f.leaf_index < ? ORDER BY f.leaf_index",
             [*part, kind, basis, size],
@@ -292,6 +292,6 @@ def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size
 def bodies(reader: Reader, subject: str, kind: str) -> list[dict[str, Any]]:
     """Values of the facts of a kind about a subject that are not erased."""
     rows = reader.query(
-        f"{_FACT} WHERE f.subject = ? AND {_OWN} AND f.kind = ? AND f.body IS NOT NULL", [subject, kind]
+        f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind = ? AND f.body IS NOT NULL", [subject, kind]
     )
     return [json.loads(row["body"]) for row in rows]
