@@ -207,4 +207,4 @@ def test_a_record_stays_while_its_callee_is_heard_in_another_recording(house: Da
     rows = [{"call_id": "call-first", "number": PERSON}]
     went = house.store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == (0, 1)
-    assert house.store.call(lambda tx: queries.call(tx, "call-first"))["call"]["number"] == PERSON
+    assert house.store.call(lambda tx: queries.call(tx, "call-first")).call.number == PERSON
