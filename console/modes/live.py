@@ -19,7 +19,9 @@ from console.widgets.chart import Hour
 from console.widgets.compared import fits
 from console.widgets.filter import FilterLine
 from console.widgets.meter import meter
-from console.widgets.rows import Column, LocalTable, Row, RowsTable
+from console.widgets.rows import Column, LocalTable, RowsTable
+from gate.converting import convert
+from gate.core.rows.calls import CallWatched
 from gate.operations.calls.pausing import CallsPause, CallsResume
 from gate.showing import clean
 
@@ -29,27 +31,25 @@ WARNINGS = 2
 _NOTICES = {"playing": ("playing", LOUD), "played": ("played", OK), "cut": ("cut short", WARN)}
 
 
-def notice(row: Row) -> words.Shown:
+def notice(row: CallWatched) -> words.Shown:
     """How far the announcement is."""
-    return _NOTICES.get(str(row.get("announcement")), words.NOTHING)
+    return _NOTICES.get(row.announcement, words.NOTHING)
 
 
-def recording(row: Row) -> words.Shown:
+def recording(row: CallWatched) -> words.Shown:
     """Whether it is recorded, and how loud both sides are."""
-    levels = row.get("levels") or {}
-    recorded = bool(row.get("recorded"))
-    return meter(levels.get("caller"), levels.get("callee"), recorded=recorded, paused=bool(row.get("paused")))
+    return meter(row.levels.caller, row.levels.callee, recorded=row.recorded, paused=row.paused)
 
 
-COLUMNS: Sequence[Column[Any]] = (
-    Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
-    Column("From", 10, lambda row: words.caller(row["from"]), grows=True, most=32),
-    Column("To", 16, lambda row: words.number(row.get("to") or "")),
-    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
-    Column("State", 10, lambda row: words.state(row.get("state"))),
+COLUMNS: Sequence[Column[CallWatched]] = (
+    Column("Asked", 8, lambda row: words.clock(row.at), rank=2),
+    Column("From", 10, lambda row: words.caller(row.claimed_by), grows=True, most=32),
+    Column("To", 16, lambda row: words.number(row.number)),
+    Column("Purpose", 9, lambda row: words.text(row.purpose), rank=1),
+    Column("State", 10, lambda row: words.state(row.state)),
     Column("Notice", 9, notice, rank=1),
     Column("Recording", 9, recording),
-    Column("Time", 6, lambda row: words.length(row.get("seconds")), right=True),
+    Column("Time", 6, lambda row: words.length(row.seconds), right=True),
 )
 
 
@@ -79,6 +79,7 @@ class Mode(ModeScreen):
         self._drawn_at = ""
         self._warned: list[str] = []
         self._said: Mapping[str, Any] = {}
+        self._calls: list[CallWatched] = []
         self._in_hand = 0
         """Calls of the picture."""
         self._text = ""
@@ -110,7 +111,7 @@ class Mode(ModeScreen):
         said = self._said
         self._drawn_at = str(said.get("at") or "")
         table = self.query_one(LocalTable)
-        calls = list(said.get("calls") or ())
+        calls = self._calls = convert(said.get("calls") or [], list[CallWatched])
         self._in_hand = len(calls)
         table.none = f"Nothing fits “{self._text}”: Esc shows all." if self._text and calls else NO_CALL
         table.set_rows([row for row in calls if fits(row, COLUMNS, self._text.casefold().split())])
@@ -122,9 +123,9 @@ class Mode(ModeScreen):
         text = f"{words.many(self._in_hand, 'call')} in hand"
         if self._text:
             text += f", {self.query_one(LocalTable).total} shown: {self._text}"
-        for call in self._said.get("calls") or ():
-            if call.get("paused"):
-                text += f" · {words.caller(call['from'])[0]} paused by {words.text(call.get('paused_by'))[0]}"
+        for call in self._calls:
+            if call.paused:
+                text += f" · {words.caller(call.claimed_by)[0]} paused by {words.text(call.paused_by)[0]}"
         trunks = self._said.get("trunks") or ()
         down = [each["name"] for each in trunks if each["up"] is False]
         for what in ("trunk", "recorder"):
@@ -195,12 +196,12 @@ class Mode(ModeScreen):
         row = self.query_one(LocalTable).row
         if row is None:
             return
-        resume, agent = bool(row.get("paused")), row.get("paused_by") == "agent"
-        if agent or not row.get("recorded"):
+        resume, agent = row.paused, row.paused_by == "agent"
+        if agent or not row.recorded:
             why = "The agent has paused it, and resumes it." if agent else "Nothing of this call is recorded now."
             self.notify(why, severity="warning", timeout=6, markup=False)
             return
-        request, call_id = CallsResume if resume else CallsPause, str(row["call_id"])
+        request, call_id = CallsResume if resume else CallsPause, row.call_id
 
         async def send(told: Told) -> Any:
             return await self.feed.ask(request(call_id=call_id, why=told["why"]))
@@ -209,21 +210,21 @@ class Mode(ModeScreen):
         ask = Ask(
             f"{word} the recording of this call?",
             [Field.of(request, "why")],
-            said=f"{words.caller(row['from'])[0]} to {words.number(row.get('to') or '')[0]}. "
+            said=f"{words.caller(row.claimed_by)[0]} to {words.number(row.number)[0]}. "
             + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
             act=word,
             send=send,
         )
         if await self.app.push_screen_wait(ask) is not None:
-            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row['from'])[0]}")
+            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row.claimed_by)[0]}")
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
         """The call's details."""
         row = message.table.row
         if row is not None:
-            open_detail(self, "call", self.MODE, str(row["call_id"]), row)
+            open_detail(self, "call", self.MODE, row.call_id, row)
 
     def copied(self) -> str:
         """The call's id."""
         row = self.query_one(LocalTable).row
-        return str(row.get("call_id", "")) if row else ""
+        return row.call_id if row else ""

@@ -48,6 +48,7 @@ from gate.core.call_words import (
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept
 from gate.core.facts.calls import LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
+from gate.core.rows.calls import CallInHand
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Media, Recorder
@@ -554,6 +555,6 @@ class CallManager:
         """What each account and PBX uses of what it may. Line thread only."""
         return self._usage.rows(now)
 
-    def live(self, now: datetime) -> list[dict[str, Any]]:
-        """The calls in hand: id, number, when and by whom asked for, state, seconds since. Line thread only."""
+    def live(self, now: datetime) -> list[CallInHand]:
+        """The calls in hand. Line thread only."""
         return [session.live(now) for session in self._sessions.values()]

@@ -14,6 +14,7 @@ from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
 from gate.core.facts import Body
 from gate.core.facts.calls import Announced, Answered, Ended
+from gate.core.rows.calls import CallInHand
 from gate.core.terms import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
 
@@ -142,23 +143,23 @@ class CallSession:
         else:
             self.codec, self.trunk, self.answered_at = codec, trunk, now
 
-    def live(self, now: datetime) -> dict[str, Any]:
+    def live(self, now: datetime) -> CallInHand:
         """What is shown of it while it is in hand."""
         attempt = self.incoming.attempt
-        return {
-            "call_id": self.id,
-            "number": self.number,
-            "at": self.asked_at.isoformat(),
-            "claimed_by": self.actor,
-            "purpose": "" if self.calling else attempt.purpose.value,
-            "topic": "" if self.calling else attempt.topic.value,
-            "announcement": self.announcing,
-            "state": self.call.state.value,
-            "recording": self.call.recording,
-            "paused": self.call.paused,
-            "paused_by": (self.call.asked_by or "agent") if self.call.paused else "",
-            "seconds": round((now - self.asked_at) / timedelta(seconds=1), 1),
-        }
+        return CallInHand(
+            call_id=self.id,
+            number=self.number,
+            at=self.asked_at.isoformat(),
+            claimed_by=self.actor,
+            purpose="" if self.calling else attempt.purpose.value,
+            topic="" if self.calling else attempt.topic.value,
+            announcement=self.announcing,
+            state=self.call.state.value,
+            recording=self.call.recording,
+            paused=self.call.paused,
+            paused_by=(self.call.asked_by or "agent") if self.call.paused else "",
+            seconds=round((now - self.asked_at) / timedelta(seconds=1), 1),
+        )
 
     def listened(self, now: datetime) -> None:
         """The recorder hears the callee's keys from now on; those that were pressed since the answer are not known."""

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from gate.clock import Clock
 from gate.core import numbers
 from gate.core.days import LONDON
+from gate.core.rows.calls import CallInHand, CallWatched, Levels
 from gate.core.terms import ALLOWING
 from gate.registers.library import RegisterLibrary
 from gate.store import figures, search
@@ -38,7 +39,7 @@ class LiveView:
     def __init__(
         self,
         *,
-        calls: Callable[[], list[Row]],
+        calls: Callable[[], list[CallInHand]],
         reader: Callable[[], Reader],
         registers: RegisterLibrary,
         clock: Clock,
@@ -126,23 +127,23 @@ class LiveView:
         self._reader = reader
         return found
 
-    def _shown(self, call: Row) -> Row:
-        caller, callee = self._levels.get(call["call_id"], (0, 0))
-        return {
-            "call_id": call["call_id"],
-            "at": call["at"],
-            "from": call["claimed_by"],
-            "to": numbers.mask(call["number"]) if call["number"] else "",
-            "purpose": call["purpose"],
-            "topic": call["topic"],
-            "state": call["state"],
-            "announcement": call["announcement"],
-            "recorded": call["recording"],
-            "paused": call["paused"],
-            "paused_by": call["paused_by"],
-            "levels": {"caller": caller, "callee": callee},
-            "seconds": call["seconds"],
-        }
+    def _shown(self, call: CallInHand) -> CallWatched:
+        caller, callee = self._levels.get(call.call_id, (0, 0))
+        return CallWatched(
+            call_id=call.call_id,
+            at=call.at,
+            claimed_by=call.claimed_by,
+            number=numbers.mask(call.number) if call.number else "",
+            purpose=call.purpose,
+            topic=call.topic,
+            state=call.state,
+            announcement=call.announcement,
+            recorded=call.recording,
+            paused=call.paused,
+            paused_by=call.paused_by,
+            levels=Levels(caller=caller, callee=callee),
+            seconds=call.seconds,
+        )
 
     def _hour(self, minute: datetime) -> Row:
         """``counts`` and ``minutes`` of the sixty minutes up to this one; older counts are dropped."""

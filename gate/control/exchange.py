@@ -4,10 +4,7 @@ come, until whoever watches has enough.
 A snapshot is a ``dict``:
 
 - ``at``        when it was taken
-- ``calls``     in hand: ``call_id``, ``at``, ``from``, ``to`` (masked), ``purpose``, ``topic``, ``state``,
-                ``announcement`` (empty, ``playing``, ``played`` or ``cut``), ``recorded``, ``paused``, ``paused_by``
-                (empty, ``agent`` or an account), ``levels`` (``caller``, ``callee``: 0 to 127, 16
-                steps are 6 dB), ``seconds``
+- ``calls``     in hand: ``gate.core.rows.calls.CallWatched``
 - ``counts``    attempts of the last sixty minutes by reason
 - ``minutes``   these sixty, oldest first: ``at``, ``allow``, ``block``
 - ``registers`` as in ``register_status``

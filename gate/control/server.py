@@ -155,7 +155,7 @@ class Watchers:
             log.exception("look failed")
             line = _as_line(fault(GateError("the gate cannot be looked at; its log has the details")))
             return line, line
-        still = [{**call, "seconds": 0} for call in snapshot["calls"]]
+        still = [msgspec.structs.replace(call, seconds=0) for call in snapshot["calls"]]
         return msgspec.json.encode({**snapshot, "at": "", "calls": still}), _as_line(snapshot)
 
     def _publish(self, line: bytes) -> None:

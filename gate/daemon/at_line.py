@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.core.call_words import PauseAsked
+from gate.core.rows.calls import CallInHand
 from gate.core.terms import Decision, Reason
 from gate.errors import GateError
 from gate.operations.running_gate import RunningGate
@@ -63,7 +64,7 @@ class AtLine:
         except queue.Empty:
             raise GateError("the line does not answer", hint="see the gate's log") from None
 
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self) -> list[CallInHand]:
         """The calls in hand."""
         return self.ask(lambda: self._call_manager.live(self._clock.now()))
 

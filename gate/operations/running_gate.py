@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gate.core.call_words import PauseAsked
+from gate.core.rows.calls import CallInHand
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 
@@ -36,7 +37,7 @@ class RunningGate:
     on its way to the store."""
     keep: Callable[[Fact, str], None] | None = None
     """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
-    calls: Callable[[], list[dict[str, Any]]] = list
+    calls: Callable[[], list[CallInHand]] = list
     """The calls in hand."""
     counts: Callable[[], dict[str, Any]] = dict
     """What it counts, for ``status``: ``line``, ``usage``, ``trunks`` and ``recording_sessions``."""

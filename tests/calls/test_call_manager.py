@@ -223,7 +223,7 @@ def test_a_pause_that_was_asked_for_is_kept_with_who_and_why(play: Play) -> None
     play.talk()
     play.told()
     assert manager.pause("call", PauseAsked(True, mo, "card")) == ""
-    assert manager.live(play.clock.now())[0]["paused_by"] == mo
+    assert manager.live(play.clock.now())[0].paused_by == mo
     assert manager.pause("call", PauseAsked(True, mo, "again")) == "its recording is paused already"
     assert manager.pause("call", PauseAsked(False, mo, "paid")) == ""
     for key in "*5":

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gate.calls.live import MINUTES, LiveView
+from gate.core.rows.calls import CallInHand, Levels
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import figures
@@ -19,20 +21,20 @@ from gate.store.store import EvidenceStore
 from tests.support.evidence import decision, open_store, put
 from tests.support.playbook import NOW, Clock, Registers
 
-CALL = {
-    "call_id": "k-1",
-    "at": NOW.isoformat(),
-    "number": "+442079460123",
-    "claimed_by": "account:alice",
-    "purpose": "marketing",
-    "topic": "general",
-    "state": "talking",
-    "announcement": "played",
-    "recording": True,
-    "paused": False,
-    "paused_by": "",
-    "seconds": 12.5,
-}
+CALL = CallInHand(
+    call_id="k-1",
+    at=NOW.isoformat(),
+    number="+442079460123",
+    claimed_by="account:alice",
+    purpose="marketing",
+    topic="general",
+    state="talking",
+    announcement="played",
+    recording=True,
+    paused=False,
+    paused_by="",
+    seconds=12.5,
+)
 
 
 class Watched:
@@ -41,7 +43,7 @@ class Watched:
     def __init__(self, folder: Path) -> None:
         self.store: EvidenceStore = open_store(folder)
         self.clock = Clock()
-        self.calls: list[dict[str, Any]] = []
+        self.calls: list[CallInHand] = []
         self.levels_on: list[bool] = []
         self.view = LiveView(
             calls=lambda: self.calls,
@@ -65,11 +67,11 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_call_is_shown_with_its_number_hidden_and_its_levels(watched: Watched) -> None:
-    watched.calls = [CALL, CALL | {"call_id": "k-2", "number": ""}]
+    watched.calls = [CALL, replace(CALL, call_id="k-2", number="")]
     watched.view.begin()
     watched.view.take_levels({"k-1": (70, 3)})
     first, second = watched.view.look()["calls"]
-    assert first == {
+    assert msgspec.to_builtins(first) == {
         "call_id": "k-1",
         "at": NOW.isoformat(),
         "from": "account:alice",
@@ -84,7 +86,7 @@ def test_a_call_is_shown_with_its_number_hidden_and_its_levels(watched: Watched)
         "levels": {"caller": 70, "callee": 3},
         "seconds": 12.5,
     }
-    assert (second["to"], second["levels"]) == ("", {"caller": 0, "callee": 0})
+    assert (second.number, second.levels) == ("", Levels())
 
 
 def test_the_hour_is_counted_by_reason_and_by_minute(watched: Watched) -> None:

@@ -27,7 +27,9 @@ from gate.calls.live import LiveView
 from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
+from gate.converting import convert
 from gate.core.call_words import PauseAsked
+from gate.core.rows.calls import CallInHand
 from gate.daemon.opening import open_folder
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import Caller, Request, operation_of
@@ -142,8 +144,8 @@ class Served:
 
         asyncio.run(main())
 
-    def _live(self) -> list[dict[str, Any]]:
-        return [dict(call) for call in self.calls]
+    def _live(self) -> list[CallInHand]:
+        return [convert(call, CallInHand) for call in self.calls]
 
     def _pause(self, call_id: str, asked: PauseAsked) -> str:
         return self.pause(call_id, asked)

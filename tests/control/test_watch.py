@@ -11,16 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gate.config import Config, load
 from gate.control import authorisation, server, sockets
 from gate.control.client import ControlClient
 from gate.control.exchange import Watching
+from gate.core.rows.calls import CallWatched, Levels
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write
 from tests.support.waiting import PATIENCE, until
+
+CALL = CallWatched(
+    **dict.fromkeys(("call_id", "at", "claimed_by", "number", "purpose", "topic", "state", "announcement"), "k"),
+    recorded=True,
+    paused=False,
+    paused_by="",
+    levels=Levels(),
+    seconds=0.0,
+)
 
 
 class Scene:
@@ -41,7 +52,7 @@ class Scene:
         if self.trouble:
             raise self.trouble
         shown = self.looks if self.changes else 0
-        calls = [{"call_id": "k-1", "seconds": float(self.looks)}]
+        calls = [replace(CALL, seconds=float(self.looks))]
         return {"at": f"{self.looks}", "calls": calls, "shown": shown, "ballast": self.ballast}
 
     def end(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
+
 from gate.core.rows import Heading, Row
 
 
@@ -132,3 +134,50 @@ class ReasonCount(Row, frozen=True, kw_only=True):
     verdict: str
     reason: str
     attempts: int
+
+
+class CallInHand(Row, frozen=True, kw_only=True):
+    """A call that goes on."""
+
+    call_id: str
+    number: str
+    at: str
+    claimed_by: str
+    purpose: str
+    topic: str
+    announcement: str
+    """Empty before it, ``playing``, ``played`` to its end, or ``cut``."""
+    state: str
+    recording: bool
+    paused: bool
+    paused_by: str
+    """``agent``, or the account that asked for the pause; empty where it is not paused."""
+    seconds: float
+    """Since it was asked for."""
+
+
+class Levels(Row, frozen=True, kw_only=True):
+    """How loud both sides of a call are: 0 to 127, 16 steps are 6 dB."""
+
+    caller: int = 0
+    callee: int = 0
+
+
+class CallWatched(Row, frozen=True, kw_only=True):
+    """A call in hand as it is shown to those who watch."""
+
+    call_id: str
+    at: str
+    claimed_by: str = msgspec.field(name="from")
+    number: str = msgspec.field(name="to")
+    """Hidden in part."""
+    purpose: str
+    topic: str
+    state: str
+    announcement: str
+    """As of a ``CallInHand``."""
+    recorded: bool
+    paused: bool
+    paused_by: str
+    levels: Levels
+    seconds: float

@@ -12,6 +12,7 @@ from gate.config import authority_due, reminders, undecided
 from gate.config.call_rules import forgeable
 from gate.converting import convert
 from gate.core.allowances import jumps
+from gate.core.rows.calls import CallInHand
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
@@ -32,26 +33,6 @@ from gate.store import queries
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-
-
-class CallInHand(Response, frozen=True, kw_only=True):
-    """A call that goes on."""
-
-    call_id: str
-    number: str
-    at: str
-    claimed_by: str
-    purpose: str
-    topic: str
-    announcement: str
-    """Empty before it, ``playing``, ``played`` to its end, or ``cut``."""
-    state: str
-    recording: bool
-    paused: bool
-    paused_by: str
-    """``agent``, or the account that asked for the pause; empty where it is not paused."""
-    seconds: float
-    """Since it was asked for."""
 
 
 class Usage(Response, frozen=True, kw_only=True):
@@ -161,7 +142,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         ok=not refusing,
         not_ready=refusing,
         at=now.isoformat(),
-        calls=convert(folder.gate.calls(), list[CallInHand]),
+        calls=folder.gate.calls(),
         last_hour=folder.read(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
