@@ -34,6 +34,7 @@ _KNOWN: Final = (
     (re.compile(r"^(\w+) supports (?:no calls|calls for)"), r"\1", Place("registers", 0)),
     (re.compile(r"^The log did not hold"), "LOG DID NOT HOLD", Place("audit", 0)),
     (re.compile(r"^Requests overdue"), "OVERDUE", Place("requests", 1)),
+    (re.compile(r"^Requests that wait"), "requests wait", Place("requests", 1)),
     (re.compile(r"^The trunk (\S+)"), r"trunk \1", Place("live")),
     (re.compile(r"^Trunk (\S+)"), r"trunk \1", Place("live")),
     (re.compile(r"^(?:account|trunk):(\S+) (?:is refused|looked up)"), r"\1", Place("calls")),

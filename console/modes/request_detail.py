@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import msgspec
 from textual import work
@@ -15,7 +15,7 @@ from console import keys, words
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.detail import DetailScreen
-from console.modes.request_forms import filled, form, proven, searching, values
+from console.modes.request_forms import REQUESTS, filled, form, proven, searching, values
 from console.modes.request_found import FoundScreen
 from console.modes.request_letter import LetterScreen
 from console.modes.request_rules import Offer, offers
@@ -27,8 +27,6 @@ from console.widgets.report import Section
 from console.words import Shown
 from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Ground, LetterKind, State
-from gate.operations.requests import course
-from gate.operations.requests.course import Rectify
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.listing import Show
 from gate.operations.requests.listing import Shown as ShownRequest
@@ -38,22 +36,6 @@ from gate.operations.retention.holds import HoldAdd
 from gate.showing import clean
 
 _WORDS = {each.action: each for each in keys.REQUEST if isinstance(each, Binding)}
-REQUESTS: Final[Mapping[Act, type[course.OfRequest]]] = {
-    Act.VERIFY_IDENTITY: course.VerifyIdentity,
-    Act.ASK_IDENTITY: course.AskIdentity,
-    Act.GRANT: course.Decide,
-    Act.REFUSE: course.Decide,
-    Act.CLARIFY: course.Clarify,
-    Act.CLARIFIED: course.Clarified,
-    Act.EXTEND: course.Extend,
-    Act.RECTIFY: Rectify,
-    Act.TELL_PERSON: course.Told,
-    Act.TELL_AUTHORITY: course.Told,
-    Act.TELL_RECIPIENT: course.Told,
-    Act.ACKNOWLEDGE: course.Acknowledge,
-    Act.WITHDRAW: course.Withdraw,
-}
-"""What the gate is asked by a step that is a form."""
 
 
 def _title(row: Mapping[str, Any]) -> str:

@@ -71,6 +71,9 @@ OPEN: Final = (
     _CALL,
     Field.of(Open, "received"),
 )
+_DAY: Final = Field(
+    "on", "The day it happened; an earlier one with its proof", hint="today, or: 25/11, RN 1234 5678 9GB", needed=False
+)
 _OTHERWISE: Final = {
     (Act.SEARCH, "call"): replace(_CALL, label="When the call was", hint="25/11, or 25/11 14:30, or 25/11 14:30 45m"),
     (Act.GRANT, "reasons"): Field("reasons", "A remark for the letter", needed=False),
@@ -87,7 +90,7 @@ def form(step: Step) -> list[Field]:
 
 
 def _field(act: Act, field: FormField) -> Field:
-    known = _OTHERWISE.get((act, field.name))
+    known = _OTHERWISE.get((act, field.name)) or (_DAY if field.name == "on" else None)
     return known or Field.of(REQUESTS[act], field.name, needed=field.needed)
 
 
@@ -105,13 +108,15 @@ async def filled(
 
 
 def values(told: Filled) -> dict[str, Any]:
-    """The fields of a step: texts as they are, ``numbers`` and ``on`` read. Raises ``UsageError``."""
+    """The fields of a step: texts as they are, ``numbers`` and ``on`` read; the proof of an earlier day stands behind
+    it. Raises ``UsageError``."""
     read: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
     if "numbers" in told:
         read["numbers"] = numbers(told["numbers"])
     if "records" in told:
         read["records"] = numbers(told["records"])
-    return read | {"on": day(told.get("on", ""))}
+    on, _, proof = told.get("on", "").partition(",")
+    return read | ({"evidence": proof.strip()} if proof.strip() else {}) | {"on": day(on)}
 
 
 async def proven(screen: GateScreen, read: dict[str, Any]) -> dict[str, Any]:

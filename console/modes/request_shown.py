@@ -13,7 +13,7 @@ from console.widgets.report import Section
 from console.widgets.rows import Row
 from gate.core.deadlines import Clock
 from gate.core.facts.requests import Refused, SaidAt, Searched
-from gate.core.request_words import State, step_words
+from gate.core.request_words import State, claimed_day, step_words
 from gate.showing import clean
 
 PLACES: Final[Sequence[tuple[str, frozenset[str]]]] = (
@@ -51,7 +51,7 @@ def left(row: Row) -> words.Shown:
     if days is None and row.get("carried_out"):
         return ("hold ended", BAD) if row.get("freed") else ("waits for hold", DIM)
     if days is None:
-        return "waits for proof", DIM
+        return "waits for proof", WARN if row.get("stuck") else DIM
     if days < 0:
         return f"OVERDUE {-days} d", BAD
     if row.get("late") and not row.get("acknowledge_by"):
@@ -199,7 +199,9 @@ def course(facts: Sequence[Mapping[str, Any]]) -> Section:
     lines = []
     for fact in facts:
         who = words.text(fact.get("actor"))[0]
-        lines.append((f"{words.moment(fact.get('at'))[0]}  {step_words(str(fact['kind']))}{_more(fact)}, {who}", PLAIN))
+        step = f"{step_words(str(fact['kind']))}{_more(fact)}"
+        claimed = f" (claimed: {day})" if (day := claimed_day(fact)) else ""
+        lines.append((f"{words.moment(fact.get('at'))[0]}  {step}{claimed}, {who}", PLAIN))
     return Section("Steps", lines=lines)
 
 

@@ -70,7 +70,7 @@ def attentions(found: Iterable[Attention]) -> list[Item]:
             each.place,
         )
         for each in found
-        if each.word not in ("OVERDUE", "2nd person", "sweep waits")
+        if each.word not in ("OVERDUE", "requests wait", "2nd person", "sweep waits")
     ]
 
 
@@ -83,7 +83,8 @@ def due(rows: Sequence[Mapping[str, Any]]) -> list[Item]:
         days = row.get("days_left")
         if left[1] not in (BAD, WARN) and (days is None or days > SOON_DAYS):
             continue
-        said = f"{row['reference']}, {row['asks']}, {state_of(row)[0]}: due {words.day(row.get('due'))[0]}"
+        what = row["warning"] if row.get("stuck") else f"due {words.day(row.get('due'))[0]}"
+        said = f"{row['reference']}, {row['asks']}, {state_of(row)[0]}: {what}"
         items.append(Item(f"request {row['id']}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
     rest = len(rows) - len(items)
     if rows and rest:

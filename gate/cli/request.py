@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, time, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, asks, only_asks
+from gate.cli.asking import Day, asks
 from gate.cli.command import FILE, FOLDER, NEW_FILE, Group, make
 from gate.cli.output import View, say
 from gate.cli.reach import ask, reach
@@ -27,7 +26,7 @@ from gate.core import days
 from gate.core.days import time_of_day
 from gate.core.facts.keys import ProposalClosed
 from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
-from gate.core.request_words import Asks, LetterKind, step_words
+from gate.core.request_words import Asks, LetterKind, claimed_day, step_words
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.exports.page import letter_page
@@ -49,6 +48,7 @@ from gate.operations.requests.listing import ListOf, Show
 from gate.operations.requests.proving import Prove, RequestProof
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
+from gate.operations.requests.steps import Dated
 from gate.showing import local
 
 
@@ -153,7 +153,7 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
     """What is known of a request, a line each."""
     yield f"{standing['reference']}: {standing['asks']}, {words(standing['state'])}"
     given = {
-        "came": f"{standing['received']} by {words(standing.get('channel') or '-')}",
+        "came": f"{standing['received']} by {words(standing.get('channel') or '-')}{_entered(standing)}",
         "from": standing["name"] or ("(forgotten)" if standing["name"] is None else "-"),
         "contact": (standing.get("contact") or "").replace("\n", ", "),
         "numbers": ", ".join(standing["lines"]),
@@ -178,6 +178,12 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         for name in done.get("mentions") or []:
             whose = "" if name.startswith("entry ") else "somebody else's "
             yield f"  still mentioned in {whose}{name}: look whether it has to be"
+
+
+def _entered(standing: dict[str, Any]) -> str:
+    """When it was entered, where that was later than it came."""
+    day = days.london_day(standing["opened_at"]).isoformat()
+    return "" if day == standing["received"] else f", entered {day}"
 
 
 def _found(standing: dict[str, Any]) -> str:
@@ -213,7 +219,8 @@ def step(fact: dict[str, Any]) -> str:
         ProposalClosed.kind: words(body.get("how") or ""),
         RecipientTold.kind: f"{body.get('recipient')}: {words(body.get('how') or '-')}",
     }.get(kind)
-    shown = "".join(f" ({each})" for each in (note, _proof(body)) if body and each)
+    claimed = f"claimed: {day}" if (day := claimed_day(fact)) else ""
+    shown = "".join(f" ({each})" for each in (note, claimed, _proof(body)) if body and each)
     return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"
 
 
@@ -263,14 +270,36 @@ def open_(view: View, asked: Open, **when: Any) -> None:
     show(view, ask(view, replace(asked, **when)))
 
 
-_NAMES = {"on": "--dated", "numbers": "--number", "records": "--record"}
-_a_step = partial(only_asks, group=command, numbers=True, show=show)
+_NAMES = {"on": "--dated", "numbers": "--number", "records": "--record", "evidence": "--reference"}
+_FILE = click.option(
+    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
+)
+
+
+def _proven(asked: Dated, file: Path | None) -> Any:
+    """With the file that proves the step."""
+    if asked.evidence.strip() and file is not None:
+        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
+    if file is None:
+        return asked
+    return replace(asked, evidence=file.name, evidence_sha256=hashlib.sha256(read_file(file)).hexdigest())
+
+
+def _a_step(name: str, request: type[Dated], *, help: str, example: str) -> None:
+    """The command of a step that does no more than be taken."""
+
+    def body(view: View, asked: Dated, file: Path | None) -> None:
+        show(view, ask(view, _proven(asked, file)))
+
+    body.__doc__ = help
+    body.__module__ = request.__module__
+    asked = asks(request, "request", names=_NAMES, without=["evidence_sha256"])(_FILE(body))
+    make(name, example=example, group=command, numbers=True)(asked)
+
 
 _a_step(
     "ask-identity",
     AskIdentity,
-    "request",
-    names=_NAMES,
     help="""There is reasonable doubt who asks: the clock starts when the proof arrives.
 
     Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
@@ -280,40 +309,30 @@ _a_step(
 _a_step(
     "verify-identity",
     VerifyIdentity,
-    "request",
-    names=_NAMES,
     help="Who asks is known. Kept are what was checked, by whom and when; never the document.",
     example='dialgate request verify-identity DSR-2026-0007 --checked "passport seen in person"',
 )
 _a_step(
     "clarify",
     Clarify,
-    "request",
-    names=_NAMES,
     help="Ask what is meant: the clock of an access request stands still until the answer.",
     example='dialgate request clarify DSR-2026-0007 --question "Which of our calls do you mean?"',
 )
 _a_step(
     "clarified",
     Clarified,
-    "request",
-    names=_NAMES,
     help="The answer came: the clock goes on.",
     example='dialgate request clarified DSR-2026-0007 --answer "the call of 2 March"',
 )
 _a_step(
     "extend",
     Extend,
-    "request",
-    names=_NAMES,
     help="Three months in total, told with the reasons within the first.",
     example='dialgate request extend DSR-2026-0007 --reasons "forty recordings have to be heard"',
 )
 _a_step(
     "acknowledge",
     Acknowledge,
-    "request",
-    names=_NAMES,
     help="""The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the
     first.
     """,
@@ -322,8 +341,6 @@ _a_step(
 _a_step(
     "rectify",
     Rectify,
-    "request",
-    names=_NAMES,
     help="""Put right what a granted request for rectification names.
 
     Recordings and the log are never rewritten: the statement is kept beside each record, goes where the record goes
@@ -334,8 +351,6 @@ _a_step(
 _a_step(
     "withdraw",
     Withdraw,
-    "request",
-    names=_NAMES,
     help="The person takes it back.",
     example='dialgate request withdraw DSR-2026-0007 --reason "settled"',
 )
@@ -397,9 +412,10 @@ def _found_lines(found: dict[str, Any]) -> Iterator[str]:
         'dialgate request decide DSR-2026-0007 --refuse legal_claims --reasons "your claim of 3 March" --letters out'
     ),
 )
-@asks(Decide, "request", names=_NAMES | {"ground": "--refuse"})
+@asks(Decide, "request", names=_NAMES | {"ground": "--refuse"}, without=["evidence_sha256"])
+@_FILE
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letters there.")
-def decide(view: View, asked: Decide, letters: Path | None) -> None:
+def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -> None:
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
@@ -410,6 +426,7 @@ def decide(view: View, asked: Decide, letters: Path | None) -> None:
     if asked.grant == (asked.ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
 
+    asked = _proven(asked, file)
     with reach(view.config) as gate:
         standing = gate.ask(asked)
         if letters is not None and not asked.grant:
@@ -423,35 +440,24 @@ def decide(view: View, asked: Decide, letters: Path | None) -> None:
     group=command,
     numbers=True,
     example=(
-        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
+        "dialgate request told DSR-2026-0007 person\n"
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20 --reference 'consignment RN 1234 5678 9GB'\n"
         "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
         "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf\n"
         "dialgate request told DSR-2026-0007 recipient --how mail"
     ),
 )
-@asks(
-    Told,
-    "request",
-    "who",
-    optional=["who"],
-    names=_NAMES | {"evidence": "--reference"},
-    without=["evidence_sha256"],
-)
-@click.option(
-    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
-)
+@asks(Told, "request", "who", optional=["who"], names=_NAMES, without=["evidence_sha256"])
+@_FILE
 def told(view: View, asked: Told, file: Path | None) -> None:
     """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
 
-    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
+    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file. So does a
+    day before today (--dated): it is shown beside the day of entry, by which it is known whether the answer was late.
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
-    if asked.evidence.strip() and file is not None:
-        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
-    if file is not None:
-        asked = replace(asked, evidence=file.name, evidence_sha256=hashlib.sha256(read_file(file)).hexdigest())
-    show(view, ask(view, asked))
+    show(view, ask(view, _proven(asked, file)))
 
 
 @make(
@@ -501,7 +507,7 @@ FORMS = ("txt", "html", "eml")
         "dialgate request letter DSR-2026-0007 recipient --recipient 3f0c… --to auditor@example.org --send"
     ),
 )
-@asks(WriteLetter, "request", "kind", names={"on": "--dated"}, without=["proof"])
+@asks(WriteLetter, "request", "kind", without=["proof"])
 @click.option(
     "-o",
     "--output",

@@ -27,6 +27,10 @@ ACKNOWLEDGE_DAYS: Final = 29
 IDENTITY_DAYS: Final = 7
 """Days after the receipt within which identity is asked for, or the clock does not wait for the proof (LAW 4.2)."""
 EXTENDED_MONTHS: Final = 3
+PROOF_DAYS: Final = 20
+"""Days after identity was asked for on which a proof that has not come is warned of: ask again, or refuse."""
+TELL_DAYS: Final = 7
+"""Days after a refusal on which is warned that it has not been told: it is told without delay (Art 12(4))."""
 
 
 @dataclass(frozen=True, slots=True)

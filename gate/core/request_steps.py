@@ -75,10 +75,10 @@ class Step:
     """It brings the request forward; the others may be done besides. Of a letter: it is due."""
 
 
-ON: Final = FormField("on", FieldKind.DAY)
-"""The day on which it happened; today where it is left empty."""
 HOWS: Final = ("mail", "post", "phone", "in_person", "impossible", "disproportionate")
 """How a recipient was told; the last two: why nobody told them (Art 19)."""
+ON: Final = FormField("on", FieldKind.DAY)
+"""The day on which it happened, today where it is left empty; an earlier one with its proof."""
 _PROOF: Final = (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE))
 _NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
 
@@ -107,7 +107,7 @@ FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
         ON,
     ),
     Act.ACKNOWLEDGE: (ON,),
-    Act.LETTER: (ON,),
+    Act.LETTER: (),
     Act.WITHDRAW: (FormField("reason"), ON),
 }
 """What is filled in."""

@@ -5,13 +5,14 @@ The rules are in ``requests``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from gate.core.deadlines import IDENTITY_DAYS, Clock, acknowledge_by
+from gate.core.days import london_day
+from gate.core.deadlines import IDENTITY_DAYS, PROOF_DAYS, TELL_DAYS, Clock, acknowledge_by, policy_day
 from gate.core.facts import requests as facts
 from gate.core.facts.retention import FactsErased
 
@@ -154,6 +155,12 @@ _STEPS: Final[dict[str, str]] = {
 }
 
 
+def claimed_day(fact: Mapping[str, Any]) -> str:
+    """The day on which a step is claimed to have happened, where that is not the one on which it was entered."""
+    on = (fact["body"] or {}).get("on")
+    return str(on) if on and on != london_day(fact["at"]).isoformat() else ""
+
+
 def step_words(kind: str) -> str:
     """The kind of a fact in the course of a request, in words."""
     return _STEPS.get(kind) or kind.removeprefix("request_").replace("_", " ")
@@ -181,12 +188,20 @@ class Request:
     identified: bool = False
     paused_on: date | None = None
     """Since when an answer to a question is waited for: the clock of an access request stands still."""
+    asked_on: date | None = None
+    """When the question was put, as it was claimed."""
     clarified_on: date | None = None
     """When it last went on."""
+    waits_since: date | None = None
+    """Since when identity is waited for, or a refusal is to be told."""
     searched: bool = False
     acknowledged: bool = False
     late: bool = False
-    """A last day had passed when a step was taken or entered: no step makes that good."""
+    """A last day had passed when a step was entered: no step makes that good."""
+    over_on: date | None = None
+    """When it was over, by entry."""
+    over_claimed: date | None = None
+    """When it was over by the day that was claimed."""
     told: frozenset[str] = frozenset()
     """Who has been told of a refusal, or of the part that stays: ``person``, ``authority``."""
     ground: Ground | None = None
@@ -226,11 +241,28 @@ class Request:
     def was_late(self, day: date) -> bool:
         """Whether its last day had passed on a day, or before it was over."""
         clock = None if self.answered else self.last_clock(day)
-        return self.late or bool(clock and day > clock.due)
+        return self.late or self.telling_is_late(day) or bool(clock and day > clock.due)
+
+    def telling_is_late(self, day: date) -> bool:
+        """Whether a refusal has not been told within a month (Art 12(4)), where identity was waited for: no clock runs,
+        and the month starts with the refusal."""
+        waits = self.state is State.REFUSED and self.clock is None and self.waits_since is not None
+        return waits and day > policy_day(self.waits_since or day)
 
     def last_clock(self, day: date) -> Clock | None:
         """The clock on a day, that of a request which is over too."""
         return running(self, day) if self.clock and self.paused_on else self.clock
+
+    def stuck(self, today: date) -> str:
+        """Why it has waited too long for what no clock counts, in words; empty where it has not."""
+        since = self.waits_since
+        waited = (today - since).days if since else 0
+        if self.state is State.IDENTITY_ASKED and waited >= PROOF_DAYS:
+            return f"a proof of identity is waited for since {since}: ask again, or refuse"
+        if self.state is State.REFUSED and waited >= TELL_DAYS:
+            untold = " and ".join(f"the {who}" for who in ("person", "authority") if who not in self.told)
+            return f"refused on {since}, and {untold} not told"
+        return ""
 
     @property
     def stands_still(self) -> date | None:
@@ -257,9 +289,20 @@ def running(request: Request, on: date) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened on a day in London."""
+    """Something that happened, in days of London: when it happened, and when it was entered.
+
+    The two are apart (DESIGN 13): ``on`` is what whoever entered it claims, with a proof where it is an earlier day.
+    Clocks and lateness go by ``day``.
+    """
 
     on: date
+    entered: date | None = field(default=None, kw_only=True)
+    """When it was entered; None: on the same day."""
+
+    @property
+    def day(self) -> date:
+        """The day that counts: of what the firm did, that of entry, so that no claim shortens a delay."""
+        return self.entered or self.on
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +314,17 @@ class IdentityAsked(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityProven(Event):
+class PersonsAct(Event):
+    """Something that the person did. An earlier day of it makes the law's clock stricter: it counts."""
+
+    @property
+    def day(self) -> date:
+        """The earlier of the two days."""
+        return min(self.on, self.entered or self.on)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProven(PersonsAct):
     """Who asks is known: what was checked and by whom is kept, never the document. ``on`` is the day on which the
     information arrived."""
 
@@ -282,7 +335,7 @@ class ClarificationAsked(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Clarified(Event):
+class Clarified(PersonsAct):
     """The answer came: the clock goes on."""
 
 
@@ -386,7 +439,3 @@ class Fulfilled(Event):
 @dataclass(frozen=True, slots=True)
 class Withdrawn(Event):
     """The person takes it back."""
-
-
-ENDS: Final = (PersonTold, AuthorityTold, PartTold, RecipientTold, Fulfilled, Withdrawn, LetterMade)
-"""Steps of which only the day counts on which they were taken, whenever they are entered."""

@@ -6,8 +6,9 @@ that is not in it raises ``UnexpectedEvent``, and so does an event that its guar
 ``possible`` says what may be done next, from the same table. The clocks are in ``deadlines``,
 states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.
 
-Late stays late: a step that is taken, or entered, after the last day leaves ``late`` on the request, and no proof that
-was asked for too late, no question and no extension takes it away (LAW 4.2).
+Clocks and lateness go by the day on which a step was entered, whatever earlier day is claimed for it (LAW 7.1). Late
+stays late: a step that is entered after the last day leaves ``late`` on the request, and no proof that was asked for
+too late, no question and no extension takes it away (LAW 4.2).
 
 Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction, a
 rectification and a complaint need no proof. A refusal is over when the person and the supervisory authority have been
@@ -59,7 +60,7 @@ def not_extended(request: Request, event: Event) -> str:
     clock = request.clock
     if clock is None or clock.extended:
         return "it was extended already"
-    return "" if event.on <= clock.extension_by else f"it could be told until {clock.extension_by}"
+    return "" if event.day <= clock.extension_by else f"it could be told until {clock.extension_by}"
 
 
 def not_extended_yet(request: Request, event: Event) -> str:
@@ -178,17 +179,15 @@ def not_part_told(request: Request, event: words.PartTold) -> str:
 
 
 def misdated(request: Request, event: Event) -> str:
-    """Why this step cannot have been taken on its day, after those before it; empty where it can.
-
-    A pause runs from asking to the answer (LAW 4.2): it begins after the clock does and after the pause before it, or a
-    day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
+    """Why this step cannot have been taken on the day that is claimed for it, after those before it; empty where it
+    can. For what people type alone: what was kept once is replayed as it is.
     """
     bounds: dict[str, date | None] = {}
     if isinstance(event, words.ClarificationAsked):
         started = request.clock.started if request.clock else None
         bounds = {"the clock started": started, "the last answer came": request.clarified_on}
     elif isinstance(event, words.Clarified):
-        bounds = {"the clarification was asked for": request.paused_on}
+        bounds = {"the clarification was asked for": request.asked_on}
     late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
     return f"{event.on} is {late[-1]}" if late else ""
 
@@ -227,24 +226,25 @@ def _without(request: Request, *commands: Do) -> tuple[Do, ...]:
 def _identity_asked(request: Request, event: words.IdentityAsked) -> Taken:
     """Asked for too late, or once an extension was told, the clock goes on from the receipt."""
     extended = request.clock is not None and request.clock.extended
-    in_time = not (request.late or extended) and event.on <= identity_by(request.received, event.within)
+    in_time = not (request.late or extended) and event.day <= identity_by(request.received, event.within)
     clock = None if in_time else request.clock
-    return replace(request, state=State.IDENTITY_ASKED, clock=clock), [Do.ASK_IDENTITY]
+    return replace(request, state=State.IDENTITY_ASKED, clock=clock, waits_since=event.day), [Do.ASK_IDENTITY]
 
 
 def _identity_proven(request: Request, event: Event) -> Taken:
     """The clock starts now only where the proof had to be asked for, and was in time."""
-    clock = request.clock or Clock(event.on)
-    return replace(request, state=State.IN_HAND, clock=clock, identified=True), [Do.SEARCH]
+    clock = request.clock or Clock(event.day)
+    return replace(request, state=State.IN_HAND, clock=clock, identified=True, waits_since=None), [Do.SEARCH]
 
 
 def _clarification_asked(request: Request, event: Event) -> Taken:
-    return replace(request, state=State.CLARIFYING, paused_on=event.on), [Do.ASK_CLARIFICATION]
+    after = replace(request, state=State.CLARIFYING, paused_on=event.day, asked_on=event.on)
+    return after, [Do.ASK_CLARIFICATION]
 
 
 def _clarified(request: Request, event: Event) -> Taken:
-    clock = running(request, event.on)
-    after = replace(request, state=State.IN_HAND, clock=clock, paused_on=None, clarified_on=event.on, searched=False)
+    clock = running(request, event.day)
+    after = replace(request, state=State.IN_HAND, clock=clock, paused_on=None, clarified_on=event.day, searched=False)
     return after, [Do.SEARCH]
 
 
@@ -262,7 +262,7 @@ def _searched(request: Request, event: words.Searched) -> Taken:
 
 
 def _acknowledged(request: Request, event: Event) -> Taken:
-    late = request.late or event.on > acknowledge_by(request.received)
+    late = request.late or event.day > acknowledge_by(request.received)
     return replace(request, acknowledged=True, late=late), []
 
 
@@ -285,8 +285,10 @@ def _granted(request: Request, event: words.Granted) -> Taken:
 
 
 def _refused(request: Request, event: words.Refused) -> Taken:
-    clock = running(request, event.on) if request.paused_on else request.clock
-    refused = replace(request, state=State.REFUSED, ground=event.ground, clock=clock, paused_on=None)
+    clock = running(request, event.day) if request.paused_on else request.clock
+    refused = replace(
+        request, state=State.REFUSED, ground=event.ground, clock=clock, paused_on=None, waits_since=event.day
+    )
     return replace(refused, todo=_without(refused, Do.SEARCH)), [Do.TELL_REFUSAL, Do.NOTIFY_AUTHORITY]
 
 
@@ -394,8 +396,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
 TABLE = _table()
 
 
-def handle(request: Request, event: Event, entered: date | None = None) -> Taken:
-    """One step in the life of a request, and the day on which it was entered (None: its own).
+def handle(request: Request, event: Event) -> Taken:
+    """One step in the life of a request.
 
     Returns the request afterwards and the commands to carry out, in order. Raises ``UnexpectedEvent`` where the table
     has no entry for the pair, or its guard forbids it.
@@ -403,30 +405,40 @@ def handle(request: Request, event: Event, entered: date | None = None) -> Taken
     transition = TABLE.get((request.state, type(event)))
     if transition is not None and (why := transition.guard(request, event)):
         raise UnexpectedEvent(request.state, type(event), why)
-    return _taken(request, event, entered)
+    return _taken(request, event)
 
 
-def replayed(request: Request, event: Event, entered: date | None = None) -> Request:
+def replayed(request: Request, event: Event) -> Request:
     """The request after an event that the log has: what was kept once is as it is, whatever would forbid it today.
 
     Raises ``UnexpectedEvent`` where the table has no entry for the pair.
     """
-    return _taken(request, event, entered)[0]
+    return _taken(request, event)[0]
 
 
-def _taken(request: Request, event: Event, entered: date | None) -> Taken:
+def _taken(request: Request, event: Event) -> Taken:
     transition = TABLE.get((request.state, type(event)))
     if transition is None:
         raise UnexpectedEvent(request.state, type(event))
-    day = event.on if entered is None or isinstance(event, words.ENDS) else max(event.on, entered)
-    aside = isinstance(event, words.LetterMade | words.RecipientTold)  # no answer to the person
-    clock = None if aside else request.clock_on(day)
-    if clock is not None and day > clock.due:
-        request = replace(request, late=True)
+    entered = event.entered or event.on
+    answers = not isinstance(event, words.LetterMade | words.RecipientTold)
+    late = answers and _overdue(request, entered)
     after, commands = transition.handler(request, event)
     waiting = [each for each in commands if each not in AT_ONCE]
-    todo = () if after.state in OVER else (*_without(after, *waiting), *waiting)
-    return replace(after, todo=todo), commands
+    over = after.state in OVER
+    after = replace(
+        after,
+        todo=() if over else (*_without(after, *waiting), *waiting),
+        late=after.late or late or (answers and _overdue(after, entered)),
+        over_on=entered if over and request.over_on is None else request.over_on,
+        over_claimed=event.on if over and request.over_on is None else request.over_claimed,
+    )
+    return after, commands
+
+
+def _overdue(request: Request, day: date) -> bool:
+    clock = request.clock_on(day)
+    return request.telling_is_late(day) or (clock is not None and day > clock.due)
 
 
 # --- what may be done next ----------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from gate.core.facts.retention import FactsErased, Hold, NumberShown
 from gate.store import contacts
 from gate.store.projections import HOLDS, REQUESTS, TOUCHED, Table
 from gate.store.queries import Source, facts_of, marks, slices
-from gate.store.requests import ending_in
+from gate.store.requests import LAST_ENTERED, ending_in
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -245,10 +245,9 @@ _CALLS: Final = (
     "FROM calls AS c INDEXED BY calls_at LEFT JOIN recordings AS r ON r.call_id = c.call_id"
     " WHERE c.at < :before AND c.number IS NOT NULL AND (c.verdict IS NOT 'allow') = :refused"
 )
-_TOLD: Final = ("fulfilled_on", "withdrawn_on", "person_told_on", "authority_told_on")
 _CLOSED: Final = (
     "FROM requests WHERE state IN ('done', 'closed')"
-    f" AND max({', '.join(f'''coalesce({each}, '')''' for each in _TOLD)}) <= ?"
+    f" AND substr({LAST_ENTERED}, 1, 10) <= ?"
     f" AND coalesce({', '.join(REQUESTS.personal)}) IS NOT NULL"
 )
 _RELEASED: Final = (

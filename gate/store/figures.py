@@ -14,21 +14,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.gate import RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.store.queries import IS_ATTEMPT, Source, marks
+from gate.store.requests import LAST_ENTERED
+from gate.store.schema import IS_OPEN
 from gate.types import Row
 
 MOST_SHOWN = 1000
 """Calls that are listed one by one."""
 
 
-def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
-    """All of it: ``days`` the first and last one, ``span`` their beginning and end, ``kinds`` of facts to count."""
+def month(tx: Source, last: date, span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
+    """All of it: ``last`` day, ``span`` from its beginning to its end, ``kinds`` of facts to count."""
     return {
         "began": began(tx),
         "attempts": attempts(tx, *span),
@@ -46,7 +48,7 @@ def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], 
         "heads": heads(tx, *span),
         "holds": holds(tx, *span),
         "own_lists": own_lists(tx, *span),
-        "requests": requests(tx, *days),
+        "requests": requests(tx, last, span[0]),
     }
 
 
@@ -195,32 +197,14 @@ def own_lists(tx: Source, since: datetime, until: datetime) -> Row:
     return dict(zip(names, kinds.values(), strict=True))
 
 
-_OVER = (
-    "coalesce(fulfilled_on, withdrawn_on,"
-    " CASE WHEN person_told_on IS NOT NULL AND authority_told_on IS NOT NULL"
-    " THEN max(person_told_on, authority_told_on) END)"
-)
-
-
-def requests(tx: Source, first: date, last: date) -> list[Row]:
-    """Data-subject requests that were open on one of these days: ``id``, ``reference``, ``asks``, ``received``,
-    ``over_on`` (None where it was still open on the last), ``fulfilled``, ``refused``, ``withdrawn``."""
-    rows = tx.query(
-        f"SELECT id, reference, asks, received, {_OVER} AS over_on, fulfilled_on, refused_on, withdrawn_on"  # noqa: S608
-        f" FROM requests WHERE received <= :last AND coalesce({_OVER}, '9999') >= :first ORDER BY received, reference",
-        {"first": first.isoformat(), "last": last.isoformat()},
+def requests(tx: Source, last: date, since: datetime) -> list[Row]:
+    """Data-subject requests that were received by a day, and were not over before a time, by entry: ``id``,
+    ``reference``, ``asks``, ``received``."""
+    return tx.query(
+        "SELECT id, reference, asks, received FROM requests WHERE received <= ?"  # noqa: S608 - the code's own
+        f" AND ({IS_OPEN} OR {LAST_ENTERED} >= ?) ORDER BY received, reference",
+        (last.isoformat(), stamp(since)),
     )
-    return [_request(row, last.isoformat()) for row in rows]
-
-
-def _request(row: Row, last: str) -> dict[str, Any]:
-    def by(name: str) -> bool:
-        return row[name] is not None and row[name] <= last
-
-    over = row["over_on"] if row["over_on"] is not None and row["over_on"] <= last else None
-    kept = {name: row[name] for name in ("id", "reference", "asks", "received")}
-    steps = {"fulfilled": by("fulfilled_on"), "refused": by("refused_on"), "withdrawn": by("withdrawn_on")}
-    return kept | {"over_on": over} | steps
 
 
 Counts = dict[tuple[str, str], int]

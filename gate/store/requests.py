@@ -14,7 +14,17 @@ from typing import Final
 
 from gate.core.evidence import stamp
 from gate.core.facts.recordings import Exported
-from gate.core.facts.requests import Carried, Granted, LetterMade, RecipientTold, Rectified
+from gate.core.facts.requests import (
+    AuthorityTold,
+    Carried,
+    Fulfilled,
+    Granted,
+    LetterMade,
+    PersonTold,
+    RecipientTold,
+    Rectified,
+    Withdrawn,
+)
 from gate.core.facts.retention import NumberShown
 from gate.core.letters import Leaf
 from gate.store import contacts, transfers
@@ -23,6 +33,11 @@ from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
+LAST_ENTERED: Final = (
+    "(SELECT max(at) FROM facts WHERE subject = requests.id AND (call_id IS NULL OR call_id <> subject) AND kind IN"  # noqa: S608 - names of the code
+    f" ('{Fulfilled.kind}', '{Withdrawn.kind}', '{PersonTold.kind}', '{AuthorityTold.kind}'))"
+)
+"""When the last of the steps that end a request was entered; of one that is over, when it was."""
 COUNTED: Final = 1000
 """Calls that are counted of somebody of whom nothing should be held; more are more than enough."""
 _CALL = (

@@ -7,7 +7,7 @@ import itertools
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gate.core.request_steps import FIELDS, Act, FieldKind
@@ -86,8 +86,8 @@ def day(n):
     return START + timedelta(days=n)
 
 
-def event(kind, on=0):
-    return kind(on=day(on), **EVENTS.get(kind, {}))
+def event(kind, on=0, entered=None):
+    return kind(on=day(on), entered=None if entered is None else day(entered), **EVENTS.get(kind, {}))
 
 
 def walk(asks, *steps):
@@ -99,9 +99,9 @@ def walk(asks, *steps):
     return request, commands
 
 
-def held_by_one(on):
+def held_by_one(on, entered=None):
     """An erasure that a hold stops in part."""
-    return Erased(on, held=1)
+    return Erased(on, held=1, entered=entered)
 
 
 # How each state is reached by an access request, for the table.
@@ -210,23 +210,41 @@ def test_identity_that_is_asked_for_after_an_extension_was_told_moves_no_day():
 def test_late_stays_late_whatever_is_asked_or_extended_afterwards():
     overdue, _ = walk(Asks.ACCESS, (IdentityAsked, 40), (IdentityProven, 45))
     assert overdue.late and overdue.due(day(45)) == date(2026, 10, 3)
-    backdated, _ = handle(opened(Asks.ACCESS, START)[0], event(IdentityAsked, 5), entered=day(31))
+    backdated, _ = handle(opened(Asks.ACCESS, START)[0], event(IdentityAsked, 5, entered=31))
     assert backdated.late and backdated.due(day(31)) == date(2026, 10, 3)
     proven, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1))
-    paused, _ = handle(proven, event(ClarificationAsked, 20), entered=day(31))
+    paused, _ = handle(proven, event(ClarificationAsked, 20, entered=31))
     assert paused.late
-    extended, _ = handle(proven, event(Extended, 20), entered=day(31))
+    with pytest.raises(UnexpectedEvent, match="could be told until 2026-10-03"):
+        handle(proven, event(Extended, 20, entered=31))
+    extended = replayed(proven, event(Extended, 20, entered=31))
     assert extended.late and extended.due(day(31)) == date(2026, 12, 3)
     answered, _ = handle(handle(extended, event(Granted, 32))[0], event(PackMade, 32))
     assert handle(answered, event(Fulfilled, 33))[0].late
 
 
-def test_an_answer_counts_on_the_day_on_which_it_was_given_whenever_it_is_entered():
+def test_an_answer_counts_on_the_day_on_which_it_was_entered_whenever_it_is_said_to_have_been_given():
     made, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1), (Granted, 2), (PackMade, 29))
-    assert not handle(made, event(Fulfilled, 30), entered=day(33))[0].late
-    assert handle(made, event(Fulfilled, 31), entered=day(31))[0].late
-    letter, _ = handle(made, event(LetterMade, 31), entered=day(31))
+    told, _ = handle(made, event(Fulfilled, 30, entered=33))
+    assert told.late and (told.over_on, told.over_claimed) == (day(33), day(30))
+    assert handle(made, event(Fulfilled, 31))[0].late
+    assert not handle(made, event(Fulfilled, 30))[0].late
+    letter, _ = handle(made, event(LetterMade, 31))
     assert not letter.late, "a letter that was printed again is no answer"
+
+
+def test_what_the_person_did_counts_on_the_day_on_which_they_did_it():
+    """The earlier day is the stricter: the clock starts with the proof, and goes on with the answer."""
+    asked, _ = walk(Asks.ACCESS, (IdentityAsked, 1))
+    proven, _ = handle(asked, event(IdentityProven, 10, entered=20))
+    assert proven.due(day(20)) == date(2026, 10, 13)
+    assert handle(asked, event(IdentityProven, 10, entered=41))[0].late, "the month was over when it was entered"
+    paused, _ = handle(proven, event(ClarificationAsked, 11, entered=20))
+    assert (paused.paused_on, paused.asked_on) == (day(20), day(11))
+    assert handle(paused, event(Clarified, 23, entered=40))[0].due(day(40)) == date(2026, 10, 16)
+    assert handle(paused, event(Clarified, 12, entered=40))[0].due(day(40)) == date(2026, 10, 13), (
+        "no pause is negative"
+    )
 
 
 @pytest.mark.parametrize("asks", [Asks.ERASURE, Asks.COMPLAINT])
@@ -546,7 +564,7 @@ def test_recipients_of_what_is_erased_are_told_each_once_also_when_it_is_over():
         steps = possible(after, day(40))
         assert [step.letter for step in steps if step.suggested and step.letter] == [LetterKind.RECIPIENT]
         assert [step.act for step in steps if step.suggested and not step.letter] == [Act.TELL_RECIPIENT]
-    told, _ = handle(done, RecipientTold(day(90), "r2"), day(90))
+    told, _ = handle(done, RecipientTold(day(90), "r2"))
     assert told.state is State.DONE and not told.late and not told.untold
     assert LetterMade(day(90), LetterKind.RECIPIENT) in [each for each in everything(90) if accepted(told, each)]
     assert not [step for step in possible(told, day(90)) if step.suggested]
@@ -641,3 +659,61 @@ def test_a_letter_is_due_until_it_is_made_and_while_it_says_what_is_so():
 def test_every_act_has_its_fields_and_every_letter_its_command():
     assert set(FIELDS) == set(Act)
     assert set(LETTER_OF.values()) == set(LetterKind) - {LetterKind.RECIPIENT}, "that one is due by recipient"
+
+
+# --- two dates ----------------------------------------------------------------------------------------------------
+
+PERSONS = (IdentityProven, Clarified)
+LIVES = st.lists(
+    st.tuples(st.sampled_from(list(EVENTS)), st.integers(0, 25), st.integers(0, 60)), min_size=1, max_size=10
+)
+"""Events, with days since the one before and how much earlier each is claimed to have happened."""
+
+
+def lived(asks, steps):
+    """The request after (event, entered, claimed) steps that its table takes, and those."""
+    request, _ = opened(asks, START)
+    taken = []
+    for kind, entered, claimed in steps:
+        try:
+            request = replayed(request, event(kind, claimed, entered=entered))
+        except UnexpectedEvent:
+            continue
+        taken.append((kind, entered, claimed))
+    return request, taken
+
+
+def entered_on(life):
+    entered = itertools.accumulate(later for _, later, _ in life)
+    return [(kind, on, max(0, on - before)) for (kind, _, before), on in zip(life, entered, strict=True)]
+
+
+@settings(deadline=None, max_examples=examples(400))
+@given(st.sampled_from(Asks), LIVES)
+def test_no_claimed_day_shortens_a_delay(asks, life):
+    claimed, steps = lived(asks, entered_on(life))
+    plain, _ = lived(asks, [(kind, on, on) for kind, on, _ in steps])
+    ours, _ = lived(asks, [(kind, on, on if kind in PERSONS else before) for kind, on, before in steps])
+    end = day(steps[-1][1] if steps else 0)
+    for later in (0, 20, 100):
+        at = end + timedelta(days=later)
+        assert ours.was_late(at) == plain.was_late(at), "a claim about what the firm did changes nothing"
+        assert claimed.was_late(at) or not plain.was_late(at), "one about what the person did is the stricter"
+        assert ours.due(at) == plain.due(at)
+    assert claimed.over_on == ours.over_on == plain.over_on
+
+
+@settings(deadline=None, max_examples=examples(400))
+@given(st.sampled_from(Asks), LIVES, st.randoms(use_true_random=False))
+def test_the_order_of_entering_the_same_facts_on_the_same_days_changes_no_lateness(asks, life, chance):
+    request, steps = lived(asks, entered_on(life))
+    days = [list(group) for _, group in itertools.groupby(steps, key=lambda step: step[1])]
+    for group in days:
+        kinds = [kind for kind, _, _ in group]
+        assume(not {IdentityAsked, Extended} <= set(kinds))  # an extension before the question is another course
+        chance.shuffle(group)
+    again, taken = lived(asks, [step for group in days for step in group])
+    assume(len(taken) == len(steps))
+    end = day(steps[-1][1] if steps else 0)
+    assert again.was_late(end) == request.was_late(end)
+    assert again.over_on == request.over_on

@@ -71,7 +71,8 @@ def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
             request, _ = handle(request, event(kind, day))
         except UnexpectedEvent:
             continue
-        put(store, body_of(event(kind, day), **MORE.get(kind, {})).fact(request_id, START, ANN))
+        fact = body_of(event(kind, day), **MORE.get(kind, {})).fact(request_id, START + timedelta(days=day), ANN)
+        put(store, fact)
         found = store.call(lambda tx: book.find(tx, request_id))
         assert found["state"] == request.state
         assert (found["paused_on"] is None) == (request.paused_on is None)

@@ -333,7 +333,7 @@ class SmallDesk:
         self._note(op, **fields)
         standing = {"id": "q-1", "reference": "DSR-2026-0001", "asks": "access", "state": "in_hand"}
         standing |= {"received": "2026-03-02", "name": "Ann Example", "lines": ["+442079460123"], "due": "2026-04-01"}
-        standing |= {"ico_due": "2026-04-02", "policy_due": "2026-04-02", "late": False}
+        standing |= {"ico_due": "2026-04-02", "policy_due": "2026-04-02", "late": False, "stuck": False}
         standing |= {"days_left": 30, "warning": "", "letters": [], "next": [], "told": []}
         standing |= {"channel": "email", "opened_at": "2026-03-02T09:00:00+00:00", "started": "2026-03-02"}
         standing |= {"written": True, "extended": False, "identified": True, "searched": True, "found": 1}
@@ -529,7 +529,7 @@ class SmallDesk:
             "recording_sessions": 0,
         }
         evidence = {"rolled_back": "", "unsigned_seconds": 0}
-        requests = {"open": 0, "warned": 0, "overdue": 0}
+        requests = {"open": 0, "warned": 0, "overdue": 0, "stuck": 0}
         return nothing | {"ok": True, "at": CALL["at"], "requests": requests, "evidence": evidence}
 
     def reveal(self, *, kind: str, id: str, why: str, actor: str) -> dict[str, Any]:

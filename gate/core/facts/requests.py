@@ -78,8 +78,18 @@ class SaidAt(Body, frozen=True, kw_only=True):
     text: Words
 
 
+class _Step(Body, frozen=True, kw_only=True):
+    """``on``: when it happened, as it was claimed; the fact's own time is when it was entered. An earlier day has a
+    proof."""
+
+    evidence: Maybe[Code] = UNSET
+    """A reference or the name of a file."""
+    evidence_kind: Maybe[Code] = UNSET
+    evidence_sha256: Maybe[Id] = UNSET
+
+
 @fact("request_identity_asked", Subject.REQUEST)
-class IdentityAsked(Body, frozen=True, kw_only=True):
+class IdentityAsked(_Step, frozen=True, kw_only=True):
     """There is reasonable doubt who asks."""
 
     on: Annotated[Time, Column("identity_asked_on")]
@@ -88,7 +98,7 @@ class IdentityAsked(Body, frozen=True, kw_only=True):
 
 
 @fact("request_identity_proven", Subject.REQUEST)
-class IdentityProven(Body, frozen=True, kw_only=True):
+class IdentityProven(_Step, frozen=True, kw_only=True):
     """Who asks is known."""
 
     on: Annotated[Time, Column("identified_on")]
@@ -97,21 +107,21 @@ class IdentityProven(Body, frozen=True, kw_only=True):
 
 
 @fact("request_clarification_asked", Subject.REQUEST)
-class ClarificationAsked(Body, frozen=True, kw_only=True):
+class ClarificationAsked(_Step, frozen=True, kw_only=True):
     """What is meant was asked: the clock of an access request stands still."""
 
     on: Annotated[Time, Column("paused_on")]
 
 
 @fact("request_clarified", Subject.REQUEST, sets={"paused_on": None, "searched_on": None})
-class Clarified(Body, frozen=True, kw_only=True):
+class Clarified(_Step, frozen=True, kw_only=True):
     """The answer came: the clock goes on."""
 
     on: Annotated[Time, Column("clarified_on")]
 
 
 @fact("request_extended", Subject.REQUEST)
-class Extended(Body, frozen=True, kw_only=True):
+class Extended(_Step, frozen=True, kw_only=True):
     """Three months in total."""
 
     on: Annotated[Time, Column("extended_on")]
@@ -139,14 +149,14 @@ class Searched(Body, frozen=True, kw_only=True):
 
 
 @fact("request_acknowledged", Subject.REQUEST)
-class Acknowledged(Body, frozen=True, kw_only=True):
+class Acknowledged(_Step, frozen=True, kw_only=True):
     """The acknowledgement of a complaint was sent."""
 
     on: Annotated[Time, Column("acknowledged_on")]
 
 
 @fact("request_granted", Subject.REQUEST)
-class Granted(Body, frozen=True, kw_only=True):
+class Granted(_Step, frozen=True, kw_only=True):
     """It is done as asked."""
 
     on: Annotated[Time, Column("granted_on")]
@@ -154,7 +164,7 @@ class Granted(Body, frozen=True, kw_only=True):
 
 
 @fact("request_refused", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
-class Refused(Body, frozen=True, kw_only=True):
+class Refused(_Step, frozen=True, kw_only=True):
     """It is refused."""
 
     on: Annotated[Time, Column("refused_on")]
@@ -192,7 +202,7 @@ class Carried(Body, frozen=True, kw_only=True):
 
 
 @fact("request_rectified", Subject.REQUEST)
-class Rectified(Body, frozen=True, kw_only=True):
+class Rectified(_Step, frozen=True, kw_only=True):
     """What is right was kept beside what is wrong."""
 
     on: Time
@@ -247,12 +257,8 @@ class LetterSent(_Letter, frozen=True, kw_only=True):
     """What the mail server said, which may name whom it would write to."""
 
 
-class _Told(Body, frozen=True, kw_only=True):
+class _Told(_Step, frozen=True, kw_only=True):
     how: Maybe[Code] = UNSET
-    evidence: Maybe[Code] = UNSET
-    """A reference or the name of a file."""
-    evidence_kind: Maybe[Code] = UNSET
-    evidence_sha256: Maybe[Id] = UNSET
 
 
 @fact("request_person_told", Subject.REQUEST, outlives_restore=True, decides=True)
@@ -293,7 +299,7 @@ class Fulfilled(_Told, frozen=True, kw_only=True):
 
 
 @fact("request_withdrawn", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
-class Withdrawn(Body, frozen=True, kw_only=True):
+class Withdrawn(_Step, frozen=True, kw_only=True):
     """The person takes it back."""
 
     on: Annotated[Time, Column("withdrawn_on")]

@@ -22,12 +22,13 @@ from gate.core.facts.contacts import Screened
 from gate.core.facts.gate import GateStarted, NotPermitted, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.recordings import ErasedCameBack
 from gate.core.facts.retention import FactsErased, NumberShown
+from gate.core.request_words import State
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.exports.report import EXPORTS
 from gate.operations.operation import READERS, Caller, Request, Response, about, operation
-from gate.operations.requests.standing import replay
+from gate.operations.requests.standing import replay, warning_of
 from gate.store import figures, queries
 from gate.types import Row
 
@@ -323,9 +324,14 @@ class RequestInMonth(Response, frozen=True):
     received: str
     outcome: str
     over_on: str | None
+    """When its end was entered: days and lateness go by it."""
+    claimed_on: str | None
+    """When it happened, as was claimed with a proof: an earlier day than that of its entry."""
     days: int
     due: str | None
     late: bool
+    warning: str
+    """What was to be seen to at the end; empty where nothing."""
 
 
 class HoldsInMonth(Response, frozen=True):
@@ -422,7 +428,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
     def read(reader: Source) -> dict[str, Any]:
-        counted = figures.month(reader, (first, last), (since, until), (*EXPORTS, *ACTS))
+        counted = figures.month(reader, last, (since, until), (*EXPORTS, *ACTS))
         return counted | {"requests": [_request_in(reader, row, last, until) for row in counted["requests"]]}
 
     counted = folder.read(read)
@@ -459,22 +465,26 @@ def policy_of(config: Config, today: date) -> Policy:
     return Policy(firm.policy_version, firm.policy_reviewed, reminders(config, day))
 
 
-def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime) -> dict[str, Any]:
-    """One request as it stood at the end: its days, and whether its answer came in time."""
-    over = date.fromisoformat(row["over_on"]) if row["over_on"] else None
-    end, received = over or last, date.fromisoformat(row["received"])
+def _request_in(reader: Source, row: Row, last: date, until: datetime) -> Row:
+    """One request as it stood at the end, by what was entered until then: its days, and whether its answer came in
+    time."""
+    received = date.fromisoformat(row["received"])
     course = queries.facts_of(reader, row["id"])
     known = [fact for fact in course if datetime.fromisoformat(fact["at"]) < until]
-    request = replay(known or course)  # written down later than it came: as it is known now
+    request = replay(known or course[:1])  # it came before the end, and was entered after it
+    end = request.over_on or last
     clock = request.last_clock(end)
-    how = next((name for name in ("withdrawn", "fulfilled", "refused") if row[name]), "in hand")
+    claimed = request.over_claimed if request.over_claimed != request.over_on else None
+    refused = "refused" if request.ground else "withdrawn"
     return {
         "reference": row["reference"],
         "asks": row["asks"],
         "received": row["received"],
-        "outcome": how if over else "open",
-        "over_on": row["over_on"],
+        "outcome": {State.DONE: "fulfilled", State.CLOSED: refused}.get(request.state, "open"),
+        "over_on": request.over_on.isoformat() if request.over_on else None,
+        "claimed_on": claimed.isoformat() if claimed else None,
         "days": (end - received).days,
         "due": clock.due.isoformat() if clock else None,
         "late": request.was_late(end),
+        "warning": "" if request.over_on else warning_of(request, clock, request.acknowledge_by(), last),
     }

@@ -26,10 +26,10 @@ from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, about, operation
 from gate.operations.requests.standing import STATEMENT, Standing
 from gate.operations.requests.steps import (
-    Proof,
+    Dated,
     amend,
-    checked_proof,
     chosen_of,
+    claimed,
     day_of,
     load,
     nameless,
@@ -138,17 +138,10 @@ def _complete(asks: Asks, name: str, lines: Sequence[str], since: datetime | Non
 _DOCUMENT: Final = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
 
 
-class OfRequest(Request[Standing], frozen=True):
-    """Base of requests for a step."""
-
-    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
-    on: Annotated[date | None, about("The day it happened.", "The day it happened", absent="today")] = None
-
-
 # --- identity -----------------------------------------------------------------------------------------------------
 
 
-class AskIdentity(OfRequest, frozen=True):
+class AskIdentity(Dated, frozen=True):
     """There is reasonable doubt who asks: asked for in time, the clock starts with the proof."""
 
     note: Annotated[
@@ -172,10 +165,10 @@ def request_ask_identity(folder: DataFolder, asked: AskIdentity, caller: Caller)
     def event(on: date, _: events.Request) -> events.Event:
         return events.IdentityAsked(on, days)
 
-    return step(folder, asked.request, asked.on, caller.actor, event, words=words)
+    return step(folder, asked, caller.actor, event, words=words)
 
 
-class VerifyIdentity(OfRequest, frozen=True, kw_only=True):
+class VerifyIdentity(Dated, frozen=True, kw_only=True):
     """Who asks is known."""
 
     checked: Annotated[
@@ -213,8 +206,9 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
                 "what was checked is kept, also when the person is forgotten: their name is in it",
                 hint="Say the kind of proof only: 'passport seen in person'.",
             )
-        event = events.IdentityProven(day_of(folder, asked.on, before))
-        take(folder, tx, row, before, event, caller.actor, checked=asked.checked.strip())
+        on, proven = claimed(folder, asked, row, before)
+        checked = asked.checked.strip()
+        take(folder, tx, row, before, events.IdentityProven(on), caller.actor, checked=checked, **proven)
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
         return shown(folder, tx, row["id"])
 
@@ -224,7 +218,7 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
 # --- clarification, extension, acknowledgement --------------------------------------------------------------------
 
 
-class Clarify(OfRequest, frozen=True, kw_only=True):
+class Clarify(Dated, frozen=True, kw_only=True):
     """Ask what is meant: the clock of an access request stands still."""
 
     question: Annotated[
@@ -242,10 +236,10 @@ def request_clarify(folder: DataFolder, asked: Clarify, caller: Caller) -> Stand
     """Ask what is meant: the clock of an access request stands still until the answer (Art 12A)."""
     _needs(asked.question, "a question", "--question 'Which of our calls do you mean?'")
     words = {"question": asked.question}
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.ClarificationAsked(on), words=words)
+    return step(folder, asked, caller.actor, lambda on, _: events.ClarificationAsked(on), words=words)
 
 
-class Clarified(OfRequest, frozen=True, kw_only=True):
+class Clarified(Dated, frozen=True, kw_only=True):
     """The answer came: the clock goes on."""
 
     answer: Annotated[Note, about("What they said.", "What they said")]
@@ -266,15 +260,15 @@ def request_clarified(folder: DataFolder, asked: Clarified, caller: Caller) -> S
 
     def work(tx: StoreTransaction) -> Standing:
         row, course, before = load(tx, asked.request)
-        event = events.Clarified(day_of(folder, asked.on, before))
-        take(folder, tx, row, before, event, caller.actor, words={"answer": asked.answer})
+        on, proven = claimed(folder, asked, row, before)
+        take(folder, tx, row, before, events.Clarified(on), caller.actor, words={"answer": asked.answer}, **proven)
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
         return shown(folder, tx, row["id"])
 
     return folder.store.call(work)
 
 
-class Extend(OfRequest, frozen=True, kw_only=True):
+class Extend(Dated, frozen=True, kw_only=True):
     """Three months in total, told with the reasons."""
 
     reasons: Annotated[
@@ -290,17 +284,17 @@ def request_extend(folder: DataFolder, asked: Extend, caller: Caller) -> Standin
     """Take three months in total, told with the reasons within the first (Art 12(3))."""
     _needs(asked.reasons, "reasons", "--reasons 'forty recordings have to be heard'")
     words = {"extension": asked.reasons}
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Extended(on), words=words)
+    return step(folder, asked, caller.actor, lambda on, _: events.Extended(on), words=words)
 
 
-class Acknowledge(OfRequest, frozen=True):
+class Acknowledge(Dated, frozen=True):
     """The acknowledgement of a complaint was sent."""
 
 
 @operation(Acknowledge, "request_acknowledge", roles=KEEPERS)
 def request_acknowledge(folder: DataFolder, asked: Acknowledge, caller: Caller) -> Standing:
     """Note that the acknowledgement of a complaint was sent (DPA 2018 s.164A)."""
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Acknowledged(on))
+    return step(folder, asked, caller.actor, lambda on, _: events.Acknowledged(on))
 
 
 def _needs(text: str, what: str, example: str) -> None:
@@ -311,7 +305,7 @@ def _needs(text: str, what: str, example: str) -> None:
 # --- the decision, and its end ------------------------------------------------------------------------------------
 
 
-class Decide(OfRequest, frozen=True, kw_only=True):
+class Decide(Dated, frozen=True, kw_only=True):
     """Grant, or refuse on a ground with reasons."""
 
     grant: Annotated[bool, about("Do as is asked.")]
@@ -340,7 +334,7 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
     _needs(asked.reasons, "reasons", "--reasons 'why, in words that the person understands'")
     refused = Ground(ground)
     words = {"reasons": asked.reasons}
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Refused(on, refused), words=words)
+    return step(folder, asked, caller.actor, lambda on, _: events.Refused(on, refused), words=words)
 
 
 def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
@@ -349,15 +343,24 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
     def work(tx: StoreTransaction) -> Standing:
         row, _, before = load(tx, asked.request)
         tell = to_tell_of_restriction(tx, row["numbers"]) if before.asks is events.Asks.RESTRICTION else {}
-        event = events.Granted(day_of(folder, asked.on, before), tuple(tell))
-        more = {"tell": tell} if tell else {}
-        take(folder, tx, row, before, event, caller.actor, words={"remark": asked.reasons}, **more)
+        on, proven = claimed(folder, asked, row, before)
+        more = ({"tell": tell} if tell else {}) | proven
+        take(
+            folder,
+            tx,
+            row,
+            before,
+            events.Granted(on, tuple(tell)),
+            caller.actor,
+            words={"remark": asked.reasons},
+            **more,
+        )
         return shown(folder, tx, row["id"])
 
     return folder.store.call(work)
 
 
-class Told(OfRequest, frozen=True):
+class Told(Dated, frozen=True):
     """The answer went out."""
 
     who: Annotated[Literal["person", "authority", "recipient"], about("Who was told.")] = "person"
@@ -365,21 +368,6 @@ class Told(OfRequest, frozen=True):
     how: Annotated[
         Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"],
         about("How the recipient was told, or why nobody told them."),
-    ] = ""
-    evidence: Annotated[
-        Line,
-        about(
-            "Of what proves it: the authority's, a consignment, a message.",
-            "Proof, a reference: theirs, a consignment, a message",
-            eg=("IC-301234-X9Y8",),
-        ),
-    ] = ""
-    evidence_sha256: Annotated[
-        Line,
-        about(
-            "SHA-256 of the file that proves it, whose name is the evidence.",
-            "Or a file that proves it: name and SHA-256 are kept",
-        ),
     ] = ""
 
 
@@ -391,9 +379,6 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
     What was granted is over with it. When a person has been told of their erasure, the request forgets them too, and so
     does one that was open while another erased them: reference, dates, decision and receipts stay.
     """
-    proof = Proof(asked.evidence, asked.evidence_sha256)
-    if asked.who == "person" and proof != Proof():
-        raise UsageError("a proof is kept of what the authority was told", hint="Leave it away for the person.")
     if (asked.who == "recipient") != bool(asked.how):
         raise UsageError(
             "say how a recipient was told, or why not" if not asked.how else "that is said of a recipient alone",
@@ -406,15 +391,11 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
             return events.RecipientTold(on, named)
         return telling(request, asked.who, on)
 
-    def more(row: Row) -> Row:
-        how = {"how": asked.how} if asked.how else {}
-        needed = asked.who == "authority" or proof != Proof()
-        return how | (checked_proof(proof, row) if needed else {})
-
-    return step(folder, asked.request, asked.on, caller.actor, event, more=more)
+    how: dict[str, Any] = {"how": asked.how} if asked.how else {}
+    return step(folder, asked, caller.actor, event, proof=asked.who == "authority", **how)
 
 
-class Withdraw(OfRequest, frozen=True):
+class Withdraw(Dated, frozen=True):
     """The person takes it back."""
 
     reason: Annotated[Note, about("What they said.", "What they said")] = ""
@@ -424,7 +405,7 @@ class Withdraw(OfRequest, frozen=True):
 def request_withdraw(folder: DataFolder, asked: Withdraw, caller: Caller) -> Standing:
     """Note that the person takes it back."""
     words = {"withdrawal": asked.reason}
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Withdrawn(on), words=words)
+    return step(folder, asked, caller.actor, lambda on, _: events.Withdrawn(on), words=words)
 
 
 _RECORDS: Final = {
@@ -437,7 +418,7 @@ _RECORDS: Final = {
 """What a statement can stand beside."""
 
 
-class Rectify(OfRequest, frozen=True, kw_only=True):
+class Rectify(Dated, frozen=True, kw_only=True):
     """Keep what is right as a statement beside the records that are wrong."""
 
     statement: Annotated[
@@ -476,10 +457,11 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
         records = [_record(tx, row, each.strip()) for each in dict.fromkeys(asked.records)]
         calls = [each["call_id"] for each in records if each["call_id"]]
         tell = to_tell_of_rectification(tx, course, calls, [each["id"] for each in records if not each["call_id"]])
-        event = events.Rectified(day_of(folder, asked.on, before), tuple(tell))
+        on, proven = claimed(folder, asked, row, before)
+        event = events.Rectified(on, tuple(tell))
         named: dict[str, Any] = {"records": [f"{each['record']} {each['id']}" for each in records]}
         named |= {"tell": tell} if tell else {}
-        take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named)
+        take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named, **proven)
         for each in records:
             body = Rectification(
                 request=row["reference"],

@@ -30,7 +30,7 @@ from gate.exports.letters import firm_of, render, templates_of
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
-from gate.operations.requests.steps import OWN_RESTRICTION, READY, day_of, load
+from gate.operations.requests.steps import OWN_RESTRICTION, READY, load
 from gate.operations.requests.telling import chosen, given_to, own_copies, who_got
 from gate.showing import spoken_number
 from gate.store import kept
@@ -92,7 +92,6 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     """A letter of a request, rendered; with ``send`` it goes out by mail."""
 
     request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
-    on: Annotated[date | None, about("The day that stands on it.", "The day it happened", absent="today")] = None
     kind: Annotated[LetterKind, about("Which letter.", metavar="KIND")]
     pack: Annotated[Line, about("The name of the pack that goes with an answer.")] = ""
     recipient: Annotated[Line, about("Who was given what is erased.", metavar="ID", absent="the only one")] = ""
@@ -114,7 +113,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
 
     def facts(tx: StoreTransaction) -> tuple[str, LetterFacts, str]:
         row, course, before = load(tx, asked.request)
-        day = day_of(folder, asked.on, before)
+        day = folder.today()
         _check(row, before, kind, day)
         access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
         if access and not before.held:

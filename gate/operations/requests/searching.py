@@ -9,7 +9,7 @@ the firm looked and why is not told: the one is their own, the other may speak o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -33,7 +33,6 @@ from gate.operations.requests.steps import (
     READY,
     allowed,
     amend,
-    day_of,
     load,
     numbers_of,
     same_name,
@@ -223,7 +222,6 @@ class Search(Request[Found], frozen=True):
     """Find what is held of the person."""
 
     request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
-    on: Annotated[date | None, about("The day it happened.", "The day it happened", absent="today")] = None
     numbers: Annotated[
         Numbers,
         about(
@@ -257,7 +255,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
 
     def work(tx: StoreTransaction) -> Found:
         row, course, before = load(tx, asked.request)
-        day = day_of(folder, asked.on, before)
+        day = folder.today()
         allowed(row, before, events.Searched(day, 0), folder.today())  # before anything is looked at
         known = list(dict.fromkeys([*told_of(row, course), *lines]))
         # A choice of calls is how a number is learnt where none is known; else it goes with its own search.

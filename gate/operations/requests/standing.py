@@ -74,6 +74,7 @@ def body_of(event: Event, **more: Any) -> Body:
     values = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in dataclasses.asdict(event).items()
+        if name != "entered"  # the fact's own time
     }
     if isinstance(event, _OF_NOW):
         del values["on"]
@@ -88,7 +89,8 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
     """The event that a fact stands for; ``at``: when it was kept. Raises ``KeyError`` or ``ValueError`` where it is
     none."""
     event = EVENTS[kind]
-    values: dict[str, Any] = {"on": date.fromisoformat(body["on"]) if body.get("on") else london_day(at)}
+    entered = london_day(at)
+    values: dict[str, Any] = {"on": date.fromisoformat(body["on"]) if body.get("on") else entered, "entered": entered}
     if event is words.IdentityAsked and "within" in body:
         values["within"] = int(body["within"])
     if event is words.Searched:
@@ -120,7 +122,7 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
             known = body and (body["name"] is not None or body["contact"] is not None)
             request = dataclasses.replace(request, forgotten=not known)
         elif kind in EVENTS and body is not None and request is not None:
-            request = replayed(request, event_of(kind, body, fact["at"]), london_day(fact["at"]))
+            request = replayed(request, event_of(kind, body, fact["at"]))
     if request is None:
         raise ValueError("no fact opens this request")
     return request
@@ -222,6 +224,8 @@ class Standing(Response, frozen=True):
     """30 days from the receipt, whatever moved the others; None where it is over."""
     days_left: int | None
     warning: str
+    stuck: bool
+    """It has waited too long for what no clock counts: the proof of identity, the telling of a refusal."""
     paused_on: date | None
     """Since when the clock stands still."""
     late: bool
@@ -277,7 +281,8 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
         ico_due=clock.ico_date if clock else None,
         policy_due=policy_day(request.received) if request.state not in OVER else None,
         days_left=(clock.due - today).days if clock else None,
-        warning=_warning(request, clock, acknowledge, today) or (FREED if freed else ""),
+        warning=warning_of(request, clock, acknowledge, today) or (FREED if freed else ""),
+        stuck=bool(request.stuck(today)),
         paused_on=request.stands_still,
         late=_late(request, acknowledge, today),
         extended=bool(clock and clock.extended),
@@ -327,14 +332,15 @@ def _late(request: Request, acknowledge: date | None, today: date) -> bool:
     return request.late or unacknowledged or (not over and request.was_late(today))
 
 
-def _warning(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> str:
+def warning_of(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> str:
+    """What whoever is responsible is warned of on a day; empty where of nothing."""
     if request.state in OVER:
         return UNTOLD if request.untold else ""
     if request.answered:
         return ""
     if _late(request, acknowledge, today):
         return WARNINGS[-1]
-    return WARNINGS[clock.warned(today)] if clock else ""
+    return request.stuck(today) or (WARNINGS[clock.warned(today)] if clock else "")
 
 
 _COMMANDS: Final = {
@@ -379,14 +385,16 @@ class OpenRequests(Response, frozen=True):
     open: int
     warned: int
     overdue: int
+    stuck: int
 
 
 def counted(standings: Sequence[Standing]) -> OpenRequests:
-    """How many are open, warned of and overdue."""
+    """How many are open, warned of, overdue and stuck."""
     return OpenRequests(
         open=len(standings),
         warned=sum(bool(each.warning) for each in standings),
         overdue=sum(each.warning == WARNINGS[-1] for each in standings),
+        stuck=sum(each.stuck for each in standings),
     )
 
 

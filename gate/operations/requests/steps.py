@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import UNSET
 
@@ -24,11 +24,13 @@ from gate.calls.objecting import last_word
 from gate.core.facts.lists import Objection
 from gate.core.facts.requests import AskedBy, Opened, SaidAt
 from gate.core.facts.retention import Hold
-from gate.core.request_words import ACTS, AT_ONCE, LETTER_OF, NEEDS_IDENTITY, Asks, Do, Event, Request, Searched, State
+from gate.core.request_words import ACTS, AT_ONCE, LETTER_OF, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
+from gate.core.request_words import Request as RequestState
 from gate.core.requests import UnexpectedEvent, handle, misdated, possible
 from gate.core.retention import Kind, Target
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
+from gate.operations.operation import Line, Request, about
 from gate.operations.parsing import number_of
 from gate.operations.requests.standing import Standing, body_of, command_lines, last, read, replay
 from gate.store import erasure
@@ -45,7 +47,7 @@ OWN_RESTRICTION: Final = "-r"
 
 
 def carry_out(
-    folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, commands: Sequence[Do], actor: str
+    folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, commands: Sequence[Do], actor: str
 ) -> bool:
     """Carry out those commands that the gate carries out by itself; ``request``: after the event.
 
@@ -56,7 +58,7 @@ def carry_out(
     return any(erased)
 
 
-def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, actor: str) -> bool:
+def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, actor: str) -> bool:
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
     if request.asks is Asks.OBJECTION:
         _named(row)
@@ -70,7 +72,7 @@ def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request
     return False
 
 
-def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: Request, actor: str) -> bool:
+def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: RequestState, actor: str) -> bool:
     """Recordings with the person's numbers are neither opened nor erased (LAW 4.7)."""
     _named(row)
     for place, number in enumerate(row["numbers"]):
@@ -97,7 +99,7 @@ def _named(row: Row) -> None:
         )
 
 
-def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request, actor: str) -> bool:
+def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, actor: str) -> bool:
     """Forget who asked where they need not be known any more: they were told of their erasure, or another request of
     theirs erased them while this one was open. Reference, dates, decision and receipts stay."""
     erased = request.asks is Asks.ERASURE and request.state is State.DONE
@@ -108,7 +110,7 @@ def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: Request
     return True
 
 
-_AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, Row, Request, str], bool]]] = {
+_AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, Row, RequestState, str], bool]]] = {
     Do.KEEP_OBJECTION: _keep_objections,
     Do.RESTRICT: _restrict,
     Do.FORGET: _forget,
@@ -128,7 +130,41 @@ log = Logger()
 READY: Final = "request_not_ready"
 
 
-def load(tx: StoreTransaction, name: str) -> tuple[Row, list[Row], Request]:
+class OfRequest(Request[Standing], frozen=True):
+    """Base of requests for a step."""
+
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+
+
+class Dated(OfRequest, frozen=True):
+    """Base of those for a step that may be entered later than it happened: clocks and lateness go by the entry."""
+
+    on: Annotated[
+        date | None,
+        about(
+            "The day it happened, with a proof where it is an earlier one; lateness goes by the day of entry.",
+            "The day it happened; an earlier one needs a proof",
+            absent="today",
+        ),
+    ] = None
+    evidence: Annotated[
+        Line,
+        about(
+            "Of what proves it: the authority's, a consignment, a message.",
+            "Proof, a reference: theirs, a consignment, a message",
+            eg=("IC-301234-X9Y8",),
+        ),
+    ] = ""
+    evidence_sha256: Annotated[
+        Line,
+        about(
+            "SHA-256 of the file that proves it, whose name is the evidence.",
+            "Or a file that proves it: name and SHA-256 are kept",
+        ),
+    ] = ""
+
+
+def load(tx: StoreTransaction, name: str) -> tuple[Row, list[Row], RequestState]:
     """Row, course and state of a request; raises ``UsageError`` where there is none."""
     row = book.find(tx, name)
     if row is None:
@@ -142,7 +178,7 @@ def shown(folder: DataFolder, tx: StoreTransaction, name: str) -> Standing:
     return read(tx, load(tx, name)[0], folder.today())
 
 
-def day_of(folder: DataFolder, on: date | None, request: Request | None = None) -> date:
+def day_of(folder: DataFolder, on: date | None, request: RequestState | None = None) -> date:
     """The day of a step: not in the future, and not before the request came. Raises ``UsageError``."""
     today = folder.today()
     if on is None:
@@ -154,11 +190,25 @@ def day_of(folder: DataFolder, on: date | None, request: Request | None = None) 
     return on
 
 
+def claimed(
+    folder: DataFolder, asked: Dated, row: Row, request: RequestState, *, proof: bool = False
+) -> tuple[date, Row]:
+    """The day on which a step happened, as it is claimed, and its proof as it goes into the fact; ``proof``: it needs
+    one whatever the day. Raises ``UsageError`` as ``day_of`` and ``checked_proof``, and where a proof is missing."""
+    on, given = day_of(folder, asked.on, request), Proof(asked.evidence, asked.evidence_sha256)
+    if on < folder.today() and given == Proof():
+        raise UsageError(
+            f"{on} is before today, and nothing proves it",
+            hint="Give a proof with --reference or --file; without --dated it counts as done today.",
+        )
+    return on, checked_proof(given, row) if proof or given != Proof() else {}
+
+
 def take(
     folder: DataFolder,
     tx: StoreTransaction,
     row: Row,
-    request: Request,
+    request: RequestState,
     event: Event,
     actor: str,
     *,
@@ -183,22 +233,21 @@ def take(
 
 def step(
     folder: DataFolder,
-    name: str,
-    on: date | None,
+    asked: Dated,
     actor: str,
-    make: Callable[[date, Request], Event],
+    make: Callable[[date, RequestState], Event],
     *,
     words: Mapping[str, str] | None = None,
-    more: Callable[[Row], Mapping[str, Any]] | None = None,
+    proof: bool = False,
+    **more: Any,
 ) -> Standing:
-    """A step that does no more than be taken; ``make``: its event on a day, ``more``: what goes into its fact besides,
-    from the request's row. Raises as ``take``."""
+    """A step that does no more than be taken; ``make``: its event on a day, ``more``: what goes into its fact besides.
+    Raises as ``claimed`` and ``take``."""
 
     def work(tx: StoreTransaction) -> tuple[Standing, bool]:
-        row, _, request = load(tx, name)
-        event = make(day_of(folder, on, request), request)
-        fields = more(row) if more is not None else {}
-        erased = take(folder, tx, row, request, event, actor, words=words, **fields)
+        row, _, request = load(tx, asked.request)
+        on, proven = claimed(folder, asked, row, request, proof=proof)
+        erased = take(folder, tx, row, request, make(on, request), actor, words=words, **more, **proven)
         return shown(folder, tx, row["id"]), erased
 
     standing, erased = folder.store.call(work)
@@ -208,10 +257,10 @@ def step(
     return found
 
 
-def allowed(row: Row, request: Request, event: Event, today: date) -> tuple[Request, list[Do]]:
+def allowed(row: Row, request: RequestState, event: Event, today: date) -> tuple[RequestState, list[Do]]:
     """What ``gate.core.requests.handle`` says. Raises ``RefusedError`` where the step cannot be taken now."""
     try:
-        return handle(request, event, today)
+        return handle(request, replace(event, entered=today))
     except UnexpectedEvent as error:
         unproven = request.asks in NEEDS_IDENTITY and not request.identified
         state = request.state.value.replace("_", " ")

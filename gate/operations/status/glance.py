@@ -237,6 +237,9 @@ def attention(answer: Row) -> Iterator[str]:
         yield f"The log did not hold on {local(verified['at'])}: dialgate audit verify"
     if overdue := answer["requests"].get("overdue"):
         yield f"Requests overdue: {overdue}. dialgate request list"
+    if stuck := answer["requests"].get("stuck"):
+        what = "a proof of identity, or that a refusal is told"
+        yield f"Requests that wait too long for {what}: {stuck}. dialgate request list"
     for each in answer.get("trunks", ()):
         if each["up"] is False:
             yield f"The trunk {each['name']} is down: it does not answer OPTIONS, or says {each['code']}"

@@ -1,0 +1,119 @@
+"""Two dates: when a step happened, as is claimed, and when it was entered. Lateness goes by the entry."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.moved import Moved
+
+
+@pytest.fixture
+def firm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Moved:
+    return Moved(tmp_path / "gate", monkeypatch)
+
+
+PROOF = ("--reference", "RN 1234 5678 9GB")
+
+
+def in_report(firm: Moved, month: str, reference: str) -> Any:
+    rows = firm("report", "--month", month, "--json").json["requests"]
+    return next(row for row in rows if row["reference"] == reference)
+
+
+def dated(day: str) -> tuple[str, ...]:
+    return ("--dated", day, *PROOF) if day else ()
+
+
+@pytest.mark.parametrize("days", [("", "", "", ""), ("2027-01-05", "2027-01-06", "2027-01-08", "2027-01-09")])
+def test_claimed_days_make_no_late_answer_one_in_time(firm: Moved, days: tuple[str, str, str, str]) -> None:
+    firm.on("2027-02-20")
+    reference = firm.open("access", "--received", "2027-01-05")
+    asked, proven, granted, told = days
+    firm("request", "ask-identity", reference, *dated(asked))
+    firm("request", "verify-identity", reference, "--checked", "bill seen", *dated(proven))
+    firm("request", "search", reference)
+    firm("request", "decide", reference, "--grant", *dated(granted))
+    firm("request", "told", reference, "person", *dated(told))
+    row = in_report(firm, "2027-02", reference)
+    assert (row["days"], row["late"], row["over_on"]) == (46, True, "2027-02-20")
+    assert row["claimed_on"] == (told or None)
+    assert in_report(firm, "2027-01", reference)["outcome"] == "open", "nothing was entered until the end of January"
+
+
+@pytest.mark.parametrize(
+    ("order", "claimed"),
+    [
+        (order, claimed)
+        for order in itertools.permutations(("ask-identity", "acknowledge", "extend"))
+        for claimed in ("", "2027-01-07")
+        if order.index("extend") < order.index("ask-identity")
+    ],
+)
+def test_the_order_in_which_a_complaint_is_entered_changes_nothing(
+    firm: Moved, order: tuple[str, ...], claimed: str
+) -> None:
+    firm.on("2027-01-06")
+    reference = firm.open("complaint", "--received", "2027-01-05")
+    firm.on("2027-02-04")
+    more = {"extend": ("--reasons", "many calls to hear")}
+    for name in order:
+        firm("request", name, reference, *more.get(name, ()), *dated(claimed))
+    firm("request", "verify-identity", reference, "--checked", "bill seen", *dated(claimed))
+    shown = firm("request", "show", reference, "--json").json
+    assert (shown["due"], shown["late"], shown["warning"]) == ("2027-04-05", True, "overdue")
+
+
+def test_identity_that_was_asked_for_on_day_29_moves_no_clock_whatever_day_is_claimed(firm: Moved) -> None:
+    firm.on("2027-01-05")
+    reference = firm.open("access")
+    firm.on("2027-02-03")
+    firm("request", "ask-identity", reference, "--dated", "2027-01-07", *PROOF)
+    firm.on("2027-02-05")
+    proven = firm("request", "verify-identity", reference, "--checked", "bill seen", "--json").json
+    assert (proven["due"], proven["late"]) == ("2027-02-04", True)
+
+
+def test_a_complaint_that_was_acknowledged_late_keeps_its_warning(firm: Moved) -> None:
+    firm.on("2027-01-05")
+    reference = firm.open("complaint")
+    firm.on("2027-02-20")
+    firm("request", "acknowledge", reference, "--dated", "2027-01-20", *PROOF)
+    assert firm("request", "show", reference, "--json").json["warning"] == "overdue"
+
+
+def test_the_claimed_day_needs_a_proof_and_is_shown_beside_the_entry(firm: Moved, tmp_path: Path) -> None:
+    firm.on("2027-01-05")
+    reference = firm.open("complaint")
+    firm.on("2027-01-20")
+    refused = firm("request", "acknowledge", reference, "--dated", "2027-01-10", code=2)
+    assert "2027-01-10 is before today, and nothing proves it" in refused.err
+    assert "acknowledged" not in firm("request", "show", reference).out
+    receipt = tmp_path / "receipt.pdf"
+    receipt.write_bytes(b"posted on 10 January")
+    firm("request", "acknowledge", reference, "--dated", "2027-01-10", "--file", str(receipt))
+    (line,) = (each for each in firm("request", "show", reference).out.splitlines() if "acknowledged" in each)
+    assert line.strip().startswith("2027-01-20 12:00:00 GMT  acknowledged (claimed: 2027-01-10) (file receipt.pdf, SHA")
+    firm("request", "withdraw", reference)
+    assert "withdrawn" in firm("request", "show", reference).out, "a step of today needs no proof"
+
+
+def test_a_request_that_was_entered_late_says_so(firm: Moved) -> None:
+    firm.on("2027-01-20")
+    reference = firm.open("access", "--received", "2027-01-05")
+    assert "came: 2027-01-05 by email, entered 2027-01-20" in firm("request", "show", reference).out
+
+
+def test_an_answer_that_came_earlier_than_it_was_entered_starts_the_clock_when_it_came(firm: Moved) -> None:
+    """The stricter of the two days: a firm that enters the proof late has no more time for it."""
+    firm.on("2027-01-05")
+    reference = firm.open("access")
+    firm("request", "ask-identity", reference)
+    firm.on("2027-02-20")
+    proven = firm(
+        "request", "verify-identity", reference, "--checked", "bill seen", *dated("2027-01-10"), "--json"
+    ).json
+    assert (proven["due"], proven["late"]) == ("2027-02-09", True)
