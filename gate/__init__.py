@@ -16,7 +16,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.batched`` so many of a sequence at a time
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
-- ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
+- ``gate.log``       loggers that cost nothing until a line is written
 - ``gate.store`` (evidence) and ``gate.vault`` (keys, sealed recordings), blind to each other
 - above them, blind to each other: ``sip`` and ``media`` (the only packages that know sippy and rtp.io), ``recorder``,
   ``registers``, ``audit``, ``exports``, ``edge``, ``softphone``

@@ -27,10 +27,9 @@ from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.rows.audit import CheckpointRow, Leaf, LogNow
 from gate.errors import GateError, StoppedError, UsageError
-from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
+from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditKey, AuditVerify, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus
 from gate.operations.audit.signed_log import LogVerified
-from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
 from gate.showing import clean

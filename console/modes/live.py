@@ -22,7 +22,7 @@ from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, RowsTable
 from gate.converting import convert
 from gate.core.rows.calls import CallWatched
-from gate.operations.calls.pausing import CallsPause, CallsResume
+from gate.operations.calls.calls import CallsPause, CallsResume
 from gate.showing import clean
 
 NO_CALL = "No call at the moment."

@@ -2,12 +2,12 @@
 
 - ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files
 - ``heads``        checkpoints read back, from the database and from folders, and the log compared with the newest of
-                   every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up
+                   every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up;
+                   ``Fault``, ``Report``
 - ``verify``       ``verify(...) -> Report``: what can be said of a database without trusting it; what was shown and
                    what was not, in sentences
 - ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size; every derived row made again
                    from its facts and compared
-- ``report``       ``Fault``, ``Report``
 
 What it finds, by the fault's ``what``:
 

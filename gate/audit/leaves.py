@@ -14,8 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from gate.audit.heads import GivenUp, Head, is_given_up
-from gate.audit.report import Findings
+from gate.audit.heads import Findings, GivenUp, Head, is_given_up
 from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes, remnant
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.retention import FactsErased

@@ -8,10 +8,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from gate.audit.heads import CheckNote, GivenUp, Head, check_heads, check_missing, read_files
+from gate.audit.heads import CheckNote, Findings, GivenUp, Head, Report, check_heads, check_missing, read_files
 from gate.audit.heads import given_up as given_up_by
 from gate.audit.leaves import LeafCheck, Progress, check_derived
-from gate.audit.report import Findings, Report
 from gate.core.facts.audit import EvidenceRestored
 from gate.errors import AuditError, StoppedError
 from gate.store.projections import Table

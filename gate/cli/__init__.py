@@ -9,14 +9,12 @@
 - ``asking``    commands made from requests: an option for each field, with its words; times, dates, coverage and ids as
                 they are typed
 - ``passphrase``  from a file, or typed unseen
-- ``reach``     the way to the gate: through the running one, else the data folder itself under its lock; ``ask``: one
-                request by it
 - one module for each subject: ``setup`` (init; ``guided``: its questions), ``serve``, ``status``, ``check``,
   ``screen``, ``contacts``, ``register``, ``lists`` (objection, consent), ``calls`` (and reveal), ``recordings``
   (``recording_ingest``: those from elsewhere), ``retention`` (and hold), ``keys``, ``proposals``, ``audit``
   (``audit_bundles``: bundles for auditors), ``settings`` (config), ``credentials`` (account, token), ``edge``,
-  ``console`` (``console_start``), ``backups`` (backup, restore), ``memory``, ``letters``, ``manual``, ``receipt``,
-  ``pages`` (report, receipts), ``trunk_test``
+  ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``letters``, ``manual``,
+  ``pages`` (report, receipts, receipt), ``trunk_test``
 - ``request``   its commands; ``request_fulfil`` needs more, and is loaded when it is used
 - ``demo``      the whole job on loopback; ``demo_scene``: what it stands on and what it looks at
 - ``test_uas``  a UAS in the carrier's place, for the demo and for tests

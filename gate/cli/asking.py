@@ -1,31 +1,68 @@
 """Commands made from requests: an option for each field, with its words, its type and its bounds.
 
 The types: times, dates and coverage as they are typed, and ids: whole, or their beginning.
+
+``reach`` is the way from a command to the gate: through the one that runs, else the data folder itself, under its lock.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import re
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from gate.cli.command import Body, Completed, make
 from gate.cli.output import View
-from gate.cli.reach import ask
+from gate.client.gate import FolderHere, Gate
 from gate.clock import SystemClock, today
+from gate.config import Config
+from gate.control.client import ControlClient
 from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of
-from gate.errors import RegisterError, UsageError
+from gate.errors import ControlError, RegisterError, UsageError
+from gate.handed_over_file import HandedOverFile
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.lists.entries import time_of
 from gate.operations.operation import Request
 from gate.operations.parsing import Identified, IdFind
 from gate.registers.coverage import parse_coverage
+from gate.types import Progress
+
+R = TypeVar("R")
+
+
+@contextmanager
+def reach(config: Config) -> Iterator[Gate]:
+    """The running gate where one answers on its control socket; else the data folder, locked for as long.
+
+    Raises ``ControlError`` where the socket may not be asked, or no gate answers and this account may not open the
+    folder; and what opening the folder raises.
+    """
+    client = ControlClient(config.control_socket)
+    if client.answers():
+        yield client
+        return
+    if config.data.exists() and not os.access(config.data, os.R_OK | os.W_OK | os.X_OK):
+        raise ControlError(
+            f"the gate is not running: nothing answers at {config.control_socket}",
+            hint=f"start it, or ask as its own account: {config.data} is open to that alone",
+        )
+    from gate.daemon.opening import open_data_folder
+
+    with open_data_folder(config) as folder:
+        yield FolderHere(folder)
+
+
+def ask(view: View, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
+    """The gate's response to the one request of a command; raises ``GateError``."""
+    with reach(view.config) as gate:
+        return gate.ask(request, progress=progress, given=given)
 
 
 class Moment(click.ParamType[datetime]):

@@ -10,17 +10,23 @@ from typing import Any
 
 import click
 
-from gate.cli.asking import asks, only_asks, option
+from gate.cli.asking import ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, pairs, say
-from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.core.rows.audit import CheckpointRow, Leaf
 from gate.durable import whole_file
 from gate.errors import GateError, UsageError
-from gate.operations.audit.checkpoints import AuditCheckpoint, AuditClock, AuditKey, AuditRestore, CheckpointsList
+from gate.operations.audit.checkpoints import (
+    AuditCancel,
+    AuditCheckpoint,
+    AuditClock,
+    AuditKey,
+    AuditRestore,
+    AuditVerify,
+    CheckpointsList,
+)
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
-from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
 MAX_NOTE = 8000
 CHECKPOINTS = click.option(

@@ -12,11 +12,10 @@ from typing import Any
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import Moment, option
+from gate.cli.asking import Moment, option, reach
 from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, say
-from gate.cli.reach import reach
 from gate.client.bundles import make_bundle, must_have_a_place, open_into
 from gate.clock import today
 from gate.core.days import LONDON, day_of

@@ -1,4 +1,6 @@
-"""``dialgate backup`` and ``dialgate restore``: a backup made, and put back before a gate starts on it."""
+"""``dialgate backup`` and ``dialgate restore``: a backup made, and put back before a gate starts on it.
+``dialgate memory``: the second place that remembers objections and erasures when the data folder is put back.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,27 @@ from typing import Final
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.asking import ask, only_asks, reach
 from gate.cli.audit import read_vkey
 from gate.cli.command import FILE, FOLDER, make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
-from gate.client.backup import CONFIG, Set, back_up, open_secrets, prove, sealed_to, verified
-from gate.client.restoring import belong, of_the_gate, put_back, replayed, take_configuration
+from gate.client.backup import (
+    CONFIG,
+    Set,
+    back_up,
+    belong,
+    of_the_gate,
+    open_secrets,
+    prove,
+    put_back,
+    replayed,
+    sealed_to,
+    take_configuration,
+    verified,
+)
 from gate.daemon.opening import open_data_folder
 from gate.errors import UsageError
+from gate.operations.memory.place import MemoryRenew, MemoryStatus
 
 VKEY_HINT: Final = "dialgate audit key printed it; auditors have it too"
 _UNPROVEN: Final = (
@@ -157,3 +172,37 @@ def _secrets(data: Set, privates: tuple[Path, ...], files: tuple[Path, ...]) -> 
             hint="give a recipient's private key: -k FILE",
         )
     return open_secrets(data, asked.private_keys(privates, files))
+
+
+@click.group("memory")
+def memory() -> None:
+    """A signed journal in a second place (storage.memory) of what must outlive a restore of the data folder.
+
+    That is objections, withdrawals, holds and restrictions, erasures of people, and recordings erased. What the store
+    lacks of it is kept anew when the gate starts.
+    """
+
+
+@make("status", group=memory, example="dialgate memory status\ndialgate memory status --json")
+def status(view: View) -> None:
+    """Whether the second place holds what the store does, and what waits for it; exit code 1 where it does not."""
+    now = ask(view, MemoryStatus())
+    view.data(now)
+    for each in now.warnings:
+        say(each)
+    if now.warnings:
+        sys.exit(1)
+
+
+only_asks(
+    "renew",
+    MemoryRenew,
+    group=memory,
+    help="""Begin a new journal where the old one is lost or damaged. Only where marketing is refused as
+    memory_unavailable.
+
+    All that the store holds goes into it; what only the old one held is lost. The old file stays beside it under
+    another name. It needs the role admin.
+    """,
+    example="dialgate memory renew --reason 'the disk of the second place died'",
+)

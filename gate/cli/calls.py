@@ -5,16 +5,14 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Id, Since, asks, only_asks
+from gate.cli.asking import Id, Since, ask, asks, only_asks
 from gate.cli.command import make
 from gate.cli.output import View, columns
-from gate.cli.reach import ask
 from gate.clock import today
 from gate.core.finding import sought
 from gate.core.rows.calls import CallRow, ReasonCount
 from gate.core.terms import Reason
-from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow, Kind, Reveal
-from gate.operations.calls.pausing import CallsPause, CallsResume
+from gate.operations.calls.calls import CallsList, CallsPause, CallsReasons, CallsResume, CallsShow, Kind, Reveal
 
 REASONS = click.Choice([each.value for each in Reason])
 

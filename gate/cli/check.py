@@ -6,10 +6,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from gate.cli.asking import Moment, asks
+from gate.cli.asking import Moment, ask, asks
 from gate.cli.command import make
 from gate.cli.output import View
-from gate.cli.reach import ask
 from gate.core.terms import Verdict
 from gate.operations.calls.screening import Check
 

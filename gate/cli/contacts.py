@@ -10,10 +10,9 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, Since, asks, delimiter_of, option
+from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask, reach
 from gate.client.files import output_file
 from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text

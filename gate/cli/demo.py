@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import click
 import msgspec
 
+from gate.cli.asking import reach
 from gate.cli.command import FOLDER, make
 from gate.cli.demo_scene import (
     CUSTOMER_HERTZ,
@@ -44,7 +45,6 @@ from gate.cli.demo_scene import (
 )
 from gate.cli.output import View, say
 from gate.cli.passphrase import private_keys
-from gate.cli.reach import reach
 from gate.cli.request import write_letters
 from gate.client.packs import held_of, write_pack
 from gate.clock import SystemClock

@@ -10,11 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import asks, option
+from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
-from gate.cli.reach import ask, reach
 from gate.client import rotation
 from gate.clock import SystemClock
 from gate.errors import GateError, UsageError, VaultError

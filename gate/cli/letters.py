@@ -8,10 +8,10 @@ from typing import Final
 
 import click
 
+from gate.cli.asking import ask
 from gate.cli.asking import asks as asked_for
 from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import authority_due

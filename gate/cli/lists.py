@@ -13,11 +13,10 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, Id, Said, Since, asks, only_asks, option
+from gate.cli.asking import Day, Id, Said, Since, ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
-from gate.cli.reach import ask, reach
 from gate.client.files import output_file, read_file
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock

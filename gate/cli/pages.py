@@ -1,22 +1,26 @@
-"""``dialgate report`` and ``dialgate receipts``: what is written as pages: a month for the firm's management, the
-record of processing, the receipts that the firm hosts.
+"""``dialgate report``, ``dialgate receipts`` and ``dialgate receipt``: what is written as pages (a month for the firm's
+management, the record of processing, the receipts that the firm hosts), and one receipt.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
-from gate.cli.asking import option
+from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE_OR_DASH, FOLDER, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask, reach
 from gate.client.files import output_file
 from gate.client.pages import HOST_IT, publish_into
+from gate.core.receipts import GROUNDS
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
+from gate.operations.receipts import ReceiptShow
 from gate.operations.reports.article30 import ReportArticle30
 from gate.operations.reports.month import ReportMonth
 
@@ -69,3 +73,38 @@ def publish(view: View, folder: Path) -> None:
         view.data(publish_into(gate, view.config.firm.trading_name, folder))
     if not view.json:
         say(HOST_IT)
+
+
+@make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')
+@asks(ReceiptShow, "code")
+def receipt(view: View, asked: ReceiptShow) -> None:
+    """Show the receipt that a callee was told the code of: that the call was screened, when, against which edition of
+    which register, by whom it was made, how to object. The number that was called is not in it."""
+    view.data(ask(view, asked), text=_lines, prose=True)
+
+
+def _lines(receipt: dict[str, Any]) -> Iterator[str]:
+    yield f"Receipt {receipt['code']}"
+    said = receipt["said"]
+    if said is None:
+        yield "It is no longer kept: what the firm held of the call was erased."
+        return
+    by, object_to = said["made_by"], said["object"]
+    hour = datetime.fromisoformat(said["hour"])
+    yield f"Call: {said['call_id']}"
+    yield f"Called by: {by['trading_name']} ({by['legal_name']}), showing {by['number']}"
+    yield f"Screened: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
+    for edition in said["registers"]:
+        yield f"Against: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
+    yield f"Found: {GROUNDS.get(said['reason'], said['reason'])}"
+    yield "To object: " + "; ".join(each for each in object_to.values() if each).replace("\n", ", ")
+    yield f"Code: {_told(receipt)}"
+    proof = receipt["proof"]
+    signed = f"in the signed log of {proof['checkpoint'].splitlines()[1]} leaves" if proof else "not signed yet"
+    yield f"Leaf: {receipt['leaf_index']}, for the decision of leaf {said['decision']}; {signed}"
+
+
+def _told(receipt: dict[str, Any]) -> str:
+    if receipt["told_how"] is None:
+        return "not told"
+    return f"{receipt['told_how']}" if receipt["told"] else f"not {receipt['told_how']} to its end: {receipt['why']}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gate.cli.asking import asks, only_asks
+from gate.cli.asking import ask, asks, only_asks
 from gate.cli.command import make
 from gate.cli.output import View, say
-from gate.cli.reach import ask
 from gate.operations.operation import Waits
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
 from gate.showing import local

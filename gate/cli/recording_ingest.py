@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from gate.cli.asking import option
+from gate.cli.asking import option, reach
 from gate.cli.command import make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
 from gate.cli.recordings import command
 from gate.client.gate import Gate
 from gate.core.recording_names import Told

@@ -10,10 +10,9 @@ import click
 from msgspec.structs import replace
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import argument, asks, option
+from gate.cli.asking import argument, ask, asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, say
-from gate.cli.reach import ask, reach
 from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.finding import sought

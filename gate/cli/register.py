@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Coverage, asks
+from gate.cli.asking import Coverage, ask, asks
 from gate.cli.command import FILE, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask
 from gate.clock import SystemClock
 from gate.errors import RegisterError
 from gate.operations.registers.importing import RegisterImport, RegisterImported

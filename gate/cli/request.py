@@ -16,10 +16,9 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, asks
+from gate.cli.asking import Day, ask, asks, reach
 from gate.cli.command import FILE, FOLDER, NEW_FILE, Group, make
 from gate.cli.output import View, say
-from gate.cli.reach import ask, reach
 from gate.client.files import output_file, read_file
 from gate.client.gate import Gate
 from gate.core import days

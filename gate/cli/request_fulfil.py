@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import argument
+from gate.cli.asking import argument, reach
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
 from gate.cli.request import command, show, write_letters
 from gate.client.files import must_be_new
 from gate.client.gate import Gate

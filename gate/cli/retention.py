@@ -7,11 +7,10 @@ from datetime import date
 
 import click
 
-from gate.cli.asking import Day, asks, option
+from gate.cli.asking import Day, ask, asks, option, reach
 from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
-from gate.cli.reach import ask, reach
 from gate.errors import UsageError
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
 from gate.operations.retention.holds import HoldAdd, HoldGroundSet, HoldList, HoldRelease

@@ -13,10 +13,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from gate.cli.asking import Moment, delimiter_of, option
+from gate.cli.asking import Moment, delimiter_of, option, reach
 from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
-from gate.cli.reach import reach
 from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.errors import UsageError

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from gate.cli.asking import reach
 from gate.cli.command import make
 from gate.cli.output import View
-from gate.cli.reach import reach
 from gate.control.client import ControlClient
 from gate.operations.audit.leaves import AuditStatus
 from gate.operations.status.glance import Status, attention

@@ -11,9 +11,9 @@ from datetime import datetime
 
 import click
 
+from gate.cli.asking import ask
 from gate.cli.command import make
 from gate.cli.output import View, say
-from gate.cli.reach import ask
 from gate.clock import SystemClock
 from gate.config.faults import host_port
 from gate.control.client import ControlClient

@@ -9,7 +9,7 @@ The command line and the console import it; it asks a gate, whichever that is, a
 - ``packs``       the pack of an access request
 - ``bundles``     bundles for auditors: made, checked and opened
 - ``rotation``    recordings given to another key, and proven to open with one
-- ``backup``, ``restoring``  data, keys and configuration as sets of files, made and put back; what of them is sealed to
+- ``backup``      data, keys and configuration as sets of files, made and put back; what of them is sealed to
   the recipients
 - ``own_list_files``  objections and consents as CSV files
 - ``pages``       the pages that the console makes, and the page of receipts that the firm hosts

@@ -2,16 +2,15 @@
 
 - ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file; ``office``: those
                 about people and papers
-- ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
+- ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do;
+                every value with where it came from (``dialgate config show``)
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, letters, mail, tokens; the firm complete,
                 storage in the UK
 - ``call_rules``  the same of who may call, what is dialled beside the number, the carriers; IPv4 and IPv6
-- ``calls_in``  calls in: the sections, and their rules
-- ``ingest``    recordings from elsewhere, as files or by SIPREC: the sections, and their rules
-- ``edge``      an edge in front of the gate: the section, and its rules
+- ``optional``  optional sections, and their rules: calls in, recordings from elsewhere (files, SIPREC), an edge in
+                front
 - ``faults``    what a section and a fault are, and the checks that all share; spellings of addresses and hours; which
                 line of the file a key stands on
-- ``origins``   every value with where it came from (``dialgate config show``)
 - ``policy``    when the firm's policy was last reviewed, and what is set beyond it
 - ``secrets``   passwords and tokens, by file or environment, never in the configuration itself
 - ``write``     a new configuration with its folders (``dialgate init``); imported by name, for it needs tomlkit
@@ -21,13 +20,11 @@ Secrets are never in the file: it names the files (or ``env:NAME``) that hold th
 
 from __future__ import annotations
 
-from gate.config.calls_in import CallIn as CallIn
-from gate.config.calls_in import CallsIn as CallsIn
-from gate.config.edge import Edge as Edge
 from gate.config.faults import Section as Section
-from gate.config.ingest import Ingest as Ingest
-from gate.config.ingest import Siprec as Siprec
+from gate.config.load import Origin as Origin
+from gate.config.load import authority_due as authority_due
 from gate.config.load import load as load
+from gate.config.load import origins as origins
 from gate.config.office import Authority as Authority
 from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
@@ -35,9 +32,11 @@ from gate.config.office import Mail as Mail
 from gate.config.office import Privacy as Privacy
 from gate.config.office import Requests as Requests
 from gate.config.office import Roles as Roles
-from gate.config.origins import Origin as Origin
-from gate.config.origins import authority_due as authority_due
-from gate.config.origins import origins as origins
+from gate.config.optional import CallIn as CallIn
+from gate.config.optional import CallsIn as CallsIn
+from gate.config.optional import Edge as Edge
+from gate.config.optional import Ingest as Ingest
+from gate.config.optional import Siprec as Siprec
 from gate.config.policy import departures as departures
 from gate.config.policy import reminders as reminders
 from gate.config.policy import review_due as review_due

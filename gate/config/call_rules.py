@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
-from gate.config.edge import Edge
 from gate.config.faults import (
     Fault,
     Key,
@@ -32,6 +31,7 @@ from gate.config.faults import (
     not_callers,
     unprintable,
 )
+from gate.config.optional import Edge
 from gate.config.schema import Account, DialPrefix, Emergency, Firm, Pbx, PurposeHeader, Sip, Trunk
 from gate.core import numbers
 from gate.showing import LONGEST_NAME

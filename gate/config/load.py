@@ -1,4 +1,4 @@
-"""Reading the configuration file: every fault of it in one error.
+"""Reading the configuration file: every fault of it in one error; where each value of it comes from.
 
 Types come from the sections themselves (strictly: ``true`` is no number, ``"5"`` neither); what types cannot say is in
 ``gate.config.rules``, which judges the sections that were readable even where others were not.
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
@@ -230,3 +230,59 @@ def _described(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return f"the date or time {value}"
     return str(value)
+
+
+class Origin(NamedTuple):
+    """One value of the configuration."""
+
+    key: str
+    """``account[0].username``."""
+    value: Any
+    origin: str
+    """``FILE:LINE``, or ``default``."""
+
+
+def origins(config: Config, path: Path) -> list[Origin]:
+    """Every value of ``config``, which was loaded from ``path``, in the order of the sections.
+
+    Secrets are not among them: the configuration only names where they are.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    found = lines(text)
+    given = tomllib.loads(text)
+    rows: list[Origin] = []
+    for name in fields(Config):
+        section = getattr(config, name)
+        if isinstance(section, tuple):
+            held = given.get(name, [])
+            for index, element in enumerate(section):
+                if isinstance(held, dict):  # the only one, as a plain section
+                    _add(rows, element, (name,), held, found, path)
+                else:
+                    _add(rows, element, (name, index), held[index], found, path)
+        else:
+            _add(rows, section, (name,), given.get(name, {}), found, path)
+    return rows
+
+
+def _add(
+    rows: list[Origin], section: Section, key: Key, given: dict[str, Any], found: dict[Key, int], path: Path
+) -> None:
+    for name in fields(type(section)):
+        line = line_of(found, (*key, name))
+        origin = (f"{path}:{line}" if line else str(path)) if name in given else "default"
+        value = getattr(section, name)
+        rows.append(Origin(spelled((*key, name)), list(value) if isinstance(value, tuple) else value, origin))
+
+
+def authority_due(config: Config, today: date) -> str:
+    """A reminder where nobody has checked the supervisory authority's address for a year, or ever; else empty."""
+    what = f"the address of the {config.authority.on(today).name}"
+    if not config.authority.checked:
+        return f"{what} was never checked: look whether it is still so, and set authority.checked"
+    checked = date.fromisoformat(config.authority.checked)
+    if checked > today:
+        return f"{what}: authority.checked, {checked}, lies in the future"
+    if (today - checked).days >= 365:
+        return f"{what} was last checked on {checked}: look whether it is still so, and set authority.checked"
+    return ""

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
-from gate.config.calls_in import calls_in_faults
-from gate.config.edge import edge_faults
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
-from gate.config.ingest import ingest, sessions_fault, siprec_faults
 from gate.config.office import Authority, Letters, Mail, Privacy, Requests, Roles
+from gate.config.optional import calls_in_faults, edge_faults, ingest, sessions_fault, siprec_faults
 from gate.config.policy import review_fault
 from gate.config.schema import (
     ATTEMPTS,

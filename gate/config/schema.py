@@ -13,11 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from gate.config.calls_in import CallIn, CallsIn
-from gate.config.edge import Edge
 from gate.config.faults import CallPurpose, CallTopic, Section
-from gate.config.ingest import Ingest, Siprec
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
+from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
 from gate.core.rules import TEST_NUMBER
 
 

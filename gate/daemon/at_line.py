@@ -15,7 +15,7 @@ from gate.core.call_words import PauseAsked
 from gate.core.rows.calls import CallInHand
 from gate.core.terms import Decision, Reason
 from gate.errors import GateError
-from gate.operations.running_gate import RunningGate
+from gate.operations.data_folder import RunningGate
 from gate.ports import Fact
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from gate.clock import Clock
 from gate.config import Config
 from gate.control.messages import every_operation
 from gate.daemon.logs import configure_logs
-from gate.operations.data_folder import DataFolder
+from gate.operations.data_folder import NO_GATE, DataFolder, RunningGate
 from gate.operations.memory.place import SecondPlace
-from gate.operations.running_gate import NO_GATE, RunningGate
 
 OWN_FILES: Final = 0o077
 """The umask of whatever writes into a data folder: its owner's alone, whatever the service manager says. What others

@@ -1,4 +1,7 @@
-"""A running gate, and what its start takes from the store, so that a restart forgives nothing and locks nobody out."""
+"""A running gate, and what its start takes from the store, so that a restart forgives nothing and locks nobody out.
+
+systemd is notified (sd_notify(3)) where it asked for that.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import queue
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,7 +26,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from gate import systemd
 from gate.calls.call_manager import CallManager
 from gate.calls.call_settings import CallSettings
 from gate.calls.live import LiveView
@@ -84,6 +87,16 @@ from gate.vault.keyring import sealable, warnings
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.types import Row
+
+
+def tell(state: str) -> None:
+    """Send ``READY=1``, ``STOPPING=1`` and the like; nothing happens outside a ``Type=notify`` unit."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
+        link.connect("\0" + address[1:] if address.startswith("@") else address)
+        link.sendall(state.encode())
 
 
 def used_today(folder: DataFolder) -> dict[str, Used]:
@@ -372,7 +385,7 @@ class GateProcess:
         chores.add_done_callback(_tell)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._call_manager.active)
-        systemd.tell("STOPPING=1")
+        tell("STOPPING=1")
         self._folder.retention.stop()
         self._folder.one(TermSweep).stop()
         self._folder.one(Contacts).stop()
@@ -401,7 +414,7 @@ class GateProcess:
                 log.warning("refusal_603", pbx=pbx.name, hint="many dial their next trunk upon it")
         streams = {kind: [f"{host}:{port}" for host, port in self._line.listening(kind)] for kind in ("tcp", "tls")}
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses], **streams)
-        systemd.tell("READY=1")
+        tell("READY=1")
 
     def _chores(self) -> list[Coroutine[Any, Any, None]]:
         """What is done beside the calls, and how often."""

@@ -4,7 +4,8 @@
                    people; ``parsing``: what people type, read, and ids that begin with it; ``cancellation``: work that
                    may be cancelled while it runs
 - ``catalogue``    all of them, by name and by request
-- ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them
+- ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them;
+  what a running gate's line knows; the screening rules that a configuration sets
 - ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),
   ``erasure``, ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
 - ``ingest``       recordings that other systems made
@@ -13,7 +14,5 @@
 - ``memory``       the second place that outlives a restore
 - ``status``       the gate at a glance
 - ``proposals``    what takes two people: asked for by one, confirmed by another
-- ``calling_rules``  the screening rules that a configuration sets
-- ``running_gate`` what a running gate's line knows before the store does
 - ``accounts``     accounts of this machine that the configuration names
 """

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.operations import backup, parsing, proposals, receipts
-from gate.operations.audit import checkpoints, exporting, leaves, verifying
-from gate.operations.calls import calls, pausing, recordings, screening
+from gate.operations.audit import checkpoints, exporting, leaves
+from gate.operations.calls import calls, recordings, screening
 from gate.operations.contacts import crm_import, forecast, pages, rescreening, screening_log
 from gate.operations.erasure import asked, terms
 from gate.operations.ingest import ingesting
@@ -22,8 +22,8 @@ from gate.operations.retention import holds, schedule
 from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
-    *(checkpoints, exporting, leaves, verifying),
-    *(calls, pausing, recordings, screening),
+    *(checkpoints, exporting, leaves),
+    *(calls, recordings, screening),
     *(crm_import, forecast, pages, rescreening, screening_log),
     *(asked, terms, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),

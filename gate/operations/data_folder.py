@@ -1,4 +1,6 @@
-"""What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them."""
+"""What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them. Also what
+a running gate's line knows before the store does, and the screening rules that the configuration sets.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,16 +19,20 @@ from gate.calls.screener import Screener
 from gate.calls.trust import Trust
 from gate.clock import Clock, SystemClock
 from gate.config import Config
+from gate.config.schema import ATTEMPTS
+from gate.core.call_words import PauseAsked
 from gate.core.days import LONDON
 from gate.core.facts import Body
+from gate.core.hours import Hours
 from gate.core.retention import Terms
+from gate.core.rows.calls import CallInHand
+from gate.core.rules import AttemptLimits, Rules
+from gate.core.terms import Decision, Reason
 from gate.errors import ConfigError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
-from gate.operations.calling_rules import rules_of
 from gate.operations.proposals import Proposals
 from gate.operations.retention.sweeper import Retention
-from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.store.projections import number_hash
@@ -37,6 +44,83 @@ if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
     from gate.operations.operation import Operation
     from gate.vault.keyring import Keyring
+
+
+def rules_of(config: Config) -> Rules:
+    """The screening rules that a configuration sets."""
+    calling = config.calling
+    try:
+        return Rules(
+            own_numbers=frozenset(config.firm.numbers),
+            hours=Hours.parse(
+                calling.weekdays,
+                calling.saturday,
+                calling.sunday,
+                calling.closed_dates,
+                always=calling.hours == "always",
+            ),
+            timezone=LONDON,
+            registers=calling.registers,
+            consent_months=config.consent.months,
+            pensions_authorised=bool(config.firm.pensions_authorisation.strip()),
+            redial=timedelta(hours=calling.redial_hours),
+            attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
+            test_number=calling.test_number,
+            live=calling.live,
+            emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
+            block=frozenset(calling.block),
+            objection_stops_service=calling.objection_stops_service,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
+
+
+def _no_obstacle(_number: str = "") -> None:
+    return None
+
+
+def _no_call(_call_id: str, _asked: PauseAsked) -> str:
+    return "no gate runs"
+
+
+def _nothing(_asked_by: str, _decision: Decision) -> None:
+    return None
+
+
+def _no_limit(_asked_by: str) -> tuple[None, bool]:
+    return None, True
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGate:
+    """As it stands: no gate runs, and the data folder is opened by a command."""
+
+    obstacle: Callable[[str], Reason | None] = _no_obstacle
+    """What forbids a call to this number now (E.164; empty: every call): the gate stops, or an objection of it may be
+    on its way to the store."""
+    keep: Callable[[Fact, str], None] | None = None
+    """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
+    calls: Callable[[], list[CallInHand]] = list
+    """The calls in hand."""
+    counts: Callable[[], dict[str, Any]] = dict
+    """What it counts, for ``status``: ``line``, ``usage``, ``trunks`` and ``recording_sessions``."""
+    warnings: Callable[[], list[str]] = list
+    """What somebody must see to on the line and in the watched folder, a sentence each."""
+    pause: Callable[[str, PauseAsked], str] = _no_call
+    """Pauses or resumes the recording of a call in hand; says why it cannot be, nothing where it is done."""
+    question: Callable[[str], tuple[Reason | None, bool]] = _no_limit
+    """Why ``http:NAME`` may ask no more in this minute, and whether that refusal has a leaf; asked once
+    for each question, for it counts them."""
+    unready: Callable[[], list[str]] = list
+    """What forbids every call, or lets nobody be recorded: reason codes."""
+    unkept: Callable[[], None] = lambda: None
+    """A question was refused, and the refusal could not be kept: it is counted."""
+    answered: Callable[[str, Decision], None] = _nothing
+    """What ``http:NAME`` was told: it counts among that token's calls."""
+
+
+NO_GATE: Final = RunningGate()
+
 
 T = TypeVar("T")
 PATIENCE: Final = 3.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gate.audit
 import gate.store.schema
-from gate.audit.report import Fault, Findings, Report
+from gate.audit.heads import Fault, Findings, Report
 
 
 def test_the_packages_map_names_every_fault():

@@ -17,8 +17,8 @@ from gate.calls.retry_queue import RetryQueue
 from gate.core.terms import Purpose, Reason, sentence
 from gate.errors import StoreError
 from gate.operations.calls.screening import Decide, Decided, decide
+from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
-from gate.operations.running_gate import RunningGate
 from gate.ports import Fact, Played
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 from tests.support.waiting import PATIENCE

@@ -18,8 +18,8 @@ from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError
 from gate.operations.calls.screening import Decide
+from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
-from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.store import figures, queries
 from tests.support.example import make_example

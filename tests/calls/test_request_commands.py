@@ -187,7 +187,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from gate.config import load
 from gate.core.request_words import Do
-from gate.operations.data_folder import DataFolder
+from gate.daemon.opening import open_folder
 from gate.operations.requests import steps
 from tests.calls.test_request_commands import give
 config, command, reference = sys.argv[1:]

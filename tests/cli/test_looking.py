@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gate.errors import UsageError
-from gate.operations.audit.verifying import AuditCancel, AuditVerify
+from gate.operations.audit.checkpoints import AuditCancel, AuditVerify
 from gate.operations.operation import Request
 from tests.support.asking import ByName
 from tests.support.commands import dialgate

@@ -218,7 +218,7 @@ def test_an_unexpected_error_is_two_lines_and_a_file(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr("gate.cli.reach.reach", broken)
+    monkeypatch.setattr("gate.cli.asking.reach", broken)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     done = dialgate("key", "list")
@@ -246,7 +246,7 @@ def test_a_file_or_disk_that_does_not_let_us_is_no_fault_of_dialgate(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("gate.cli.reach.reach", broken)
+    monkeypatch.setattr("gate.cli.asking.reach", broken)
     done = dialgate("key", "list", "--json")
     assert (done.code, done.json["error"]["exit_code"]) == (1, 1)
     assert done.err.splitlines()[0] == said
@@ -257,7 +257,7 @@ def test_interrupted_is_130(config_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gate.cli.reach.reach", interrupted)
+    monkeypatch.setattr("gate.cli.asking.reach", interrupted)
     done = dialgate("key", "list")
     assert (done.code, done.err.strip()) == (130, "dialgate: interrupted")
 

@@ -32,8 +32,8 @@ from gate.core.call_words import PauseAsked
 from gate.core.rows.calls import CallInHand
 from gate.daemon.opening import open_folder
 from gate.operations.contacts.rescreening import Contacts
+from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller, Request, operation_of
-from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.registers.importer import import_file
 from gate.store.store import EvidenceStore

@@ -14,7 +14,7 @@ from textual.message import Message
 from console.feed import Feed, on_thread
 from console.messages import LinkChanged, Snapshot
 from gate.errors import ControlError, RefusedError, UsageError
-from gate.operations.audit.verifying import AuditVerify
+from gate.operations.audit.checkpoints import AuditVerify
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.operations.status.glance import Status
 from tests.console.served import Served

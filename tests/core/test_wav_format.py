@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.operations.ingest.sealing import HEAD_BYTES, WavError, read
+from gate.operations.ingest.ingesting import HEAD_BYTES, WavError, read
 from tests.support.audio import tone
 from tests.support.wavs import wav
 

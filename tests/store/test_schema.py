@@ -8,8 +8,8 @@ import sqlite3
 import pytest
 import sqlite_utils
 
+from gate.audit.heads import Findings
 from gate.audit.leaves import check_derived
-from gate.audit.report import Findings
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import schema

@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Asking:
-    """As ``gate.cli.reach.Gate``, for one actor."""
+    """As ``gate.cli.asking.Gate``, for one actor."""
 
     def __init__(self, folder: DataFolder, actor: str) -> None:
         self.folder = folder

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.audit.checkpoints import Checkpointer
-from gate.audit.report import Report
+from gate.audit.heads import Report
 from gate.audit.verify import verify
 from gate.ports import Fact
 from gate.store import contacts

@@ -3,8 +3,7 @@
 - ``signed_log``   the log of a data folder: signed, compared with where its checkpoints lie, verified
                    (``log_verification``)
 - ``leaves``       its leaves page by page, and how it stands
-- ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly
-- ``verifying``    it is verified, and a verification ended
+- ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly; the log verified
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves, its parts by piece
 - ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own (``bundle_process``) from
                    ``bundle_contents``

@@ -30,7 +30,7 @@ from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.audit import bundle_contents
-from gate.operations.audit.verifying import Checkpoints
+from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import Recipient, must_be_logged
 from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation

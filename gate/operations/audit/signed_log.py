@@ -156,7 +156,7 @@ class SignedCheckpoint(Response, frozen=True):
 
 
 class LogVerified(Response, frozen=True):
-    """What a verification found; see ``gate.audit.report.Report``."""
+    """What a verification found; see ``gate.audit.heads.Report``."""
 
     ok: bool
     size: int

@@ -34,7 +34,7 @@ from gate.core.screening import decide
 from gate.core.terms import Attempt, Objection, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
 from gate.operations.audit.signed_log import newest_entry, standing
-from gate.operations.calling_rules import rules_of
+from gate.operations.data_folder import rules_of
 from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import Entries, OwnLists

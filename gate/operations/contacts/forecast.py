@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from gate.core.days import LONDON
 from gate.core.rules import days_left
 from gate.errors import UsageError
-from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import AT_ONCE, States
+from gate.operations.data_folder import rules_of
 from gate.operations.operation import READERS, Caller, Request, Response, about, operation
 from gate.operations.registers.in_force import states
 from gate.store import contacts as rows

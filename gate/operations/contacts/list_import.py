@@ -26,9 +26,9 @@ from gate.operations.contacts.bulk_screener import Outcome
 from gate.operations.contacts.list_reading import RECORD, Faults, Job, Part, Read, in_child, progress_of, read_list
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
+from gate.operations.data_folder import NO_GATE
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
-from gate.operations.running_gate import NO_GATE
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 

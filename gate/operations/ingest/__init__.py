@@ -2,8 +2,8 @@
 
 Map, in the order in which a file passes (which of the gate's decisions it belongs to says ``gate.calls.binding``):
 
-- ``sealing``    its audio as the sealed file that the gate's own recorder would have written
-- ``ingesting``  the steps, each durable before the next, and how the next start finishes or undoes them
+- ``ingesting``  the steps, each durable before the next, and how the next start finishes or undoes them; its
+                 audio as the sealed file that the gate's own recorder would have written
 - ``folder``     files of a folder, whose names say which calls they are of (``gate.core.recording_names``); the clear
                  file removed, which is the last step
 """
