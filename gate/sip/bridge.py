@@ -1,8 +1,7 @@
 """One call: the caller's leg, the callee's leg, and what the call manager commands.
 
-Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
-caller still hears ringing) → *connected* → *over*, or *alone* first (``after_talk``). sippy's events never pass from
-leg to leg: what goes on is made anew here, so that no redirect, transfer or foreign header comes through.
+How far it is, is a table (``gate.core.bridging``). sippy's events never pass from leg to leg: what goes on is made anew
+here, so that no redirect, transfer or foreign header comes through.
 
 Once the callee has picked up, the caller's side never ends in a failure, whatever happens: a phone system would dial
 its next trunk and ring them again. The caller is answered then, without audio, and gets a BYE.
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gate.core.bridging import Progress, Stage, Step
 from gate.sip import sdp, stored_dialogs
 from gate.sip.after_talk import stays
 from gate.sip.delayed_offer import DelayedOffer
@@ -66,29 +66,21 @@ class Bridge:
         """The caller may hear what comes before the answer."""
         self.unrelayed = False
         """An emergency call that the media relay did not take: the parties' own bodies pass, audio goes its own way."""
-        self.phase = "dialling"
-        self.invited = False
-        """An INVITE has left, or may have."""
-        self.rang = False
-        """The trunk has said anything at all."""
-        self.rung = False
-        """It has said more than 100: the callee may have been rung."""
-        self.picked_up = False
-        """The callee has answered, whatever becomes of it."""
+        self.progress = Progress()
         self.caller_sdp = self.callee_sdp = ""
         self.answer: Any = None
         """The callee's SDP as the caller gets it."""
         self.early: Any = None
         self._timers: list[Any] = []
         self._waiting: list[Any] = []
-        self._busy = self._pick_up_told = False
+        self._busy = False
         self._ready: Callable[[], None] | None = None
         self.caller = Leg(
             engine.transactions, self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
         self.caller.allow += f", {REFER}" if pending.claimed_by else ""
-        self.caller.may_expire = lambda: not (self.picked_up or self.route.emergency)
+        self.caller.may_expire = lambda: not (self.progress.picked_up or self.route.emergency)
         self.callee = self._callee_at(self.route)
         self.failover = TrunkFailover(self, routes)
         self.offer_answer, self.delayed_offer = OfferAnswer(self), DelayedOffer(self)
@@ -108,7 +100,8 @@ class Bridge:
     def invite_leaves(self, leg: Leg, route: Route) -> None:
         """An INVITE is about to leave: the next start and whoever answers it besides are to be known. It does not wait
         for a disk that does not answer."""
-        self.invited = self.invited or leg.flow is None or leg.flow.way() is not None
+        if leg.flow is None or leg.flow.way() is not None:
+            self.move(Step.INVITED)
         self.keep_legs()
         self.engine.book.written()
         self.engine.forks.follow(self, leg, route)
@@ -116,7 +109,7 @@ class Bridge:
     def answered_after_all(self, route: Route) -> None:
         """An INVITE that was over for this trunk is answered, and hung up on: nobody rings them again."""
         self.unattended(route)
-        if self.phase == "dialling" and not (self.rung or self.route.emergency):
+        if self.stage is Stage.DIALLING and not (self.progress.rung or self.route.emergency):
             self.give_up(self.pending.refusal, "answered_late")
 
     def ask_again(self, after: str, send: Callable[[], None]) -> None:
@@ -131,7 +124,7 @@ class Bridge:
     def dial_again(self) -> None:
         """It may leave."""
         send, self._ready = self._ready, None
-        if send is not None and self.phase == "dialling":
+        if send is not None and self.stage is Stage.DIALLING:
             self.safely(send)()
 
     @property
@@ -141,15 +134,25 @@ class Bridge:
 
     def unattended(self, route: Route) -> None:
         """The callee has picked up what is hung up on: LAW 3.4 has to know it, whoever took the call back."""
-        self.picked_up = True
-        if not self._pick_up_told:
-            self._pick_up_told = True
+        told = self.progress.told
+        self.move(Step.UNATTENDED)
+        if not told:
             self.engine.events.unattended(self.id, route.name)
 
     def take(self, route: Route) -> None:
         """Go on at another trunk: nothing of the one before has rung."""
-        self.route, self.rang, self.callee = route, False, self._callee_at(route)
+        self.move(Step.NEXT)
+        self.route, self.callee = route, self._callee_at(route)
         self.offer_answer.attend("callee")
+
+    def move(self, step: Step) -> None:
+        """Something has happened to one of the legs."""
+        self.progress = self.progress.after(step)
+
+    @property
+    def stage(self) -> Stage:
+        """How far the call is."""
+        return self.progress.stage
 
     @property
     def caller_gone(self) -> bool:
@@ -200,7 +203,7 @@ class Bridge:
             self._dial(event)
         elif isinstance(event, CCEventDisconnect) and not (self.engine.transfers.stays(self) or stays(self)):
             lost = "call_unknown" if self.caller.lost else "hung_up"
-            self.hung_up("caller", "cancelled" if self.phase == "dialling" else lost)
+            self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else lost)
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("caller", event)
         elif isinstance(event, CCEventInfo):
@@ -225,7 +228,7 @@ class Bridge:
         return MsgBody(text) if text and text != str(body) else body
 
     def _offer_ready(self, body: Any, hops: int, ex: Any, own: Any) -> None:
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         if own is not None and (body is None or ex is not None):
             _log.error("the media relay refuses the offer; passed on as it is", call_id=self.id, error=str(ex))
@@ -238,14 +241,15 @@ class Bridge:
 
     def on_callee(self, event: Any) -> None:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
-        if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.phase == "dialling":
+        if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.stage is Stage.DIALLING:
             self._waiting.append(event)
-            self.picked_up = self.picked_up or isinstance(event, CCEventConnect)
+            if isinstance(event, CCEventConnect):
+                self.move(Step.PICKED_UP)
         elif isinstance(event, CCEventRing):
             self._ringing(event)
-        elif isinstance(event, CCEventConnect) and self.phase == "dialling":
+        elif isinstance(event, CCEventConnect) and self.stage is Stage.DIALLING:
             self._answered(event)
-        elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.phase == "dialling":
+        elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.stage is Stage.DIALLING:
             self._failed(event)
         elif isinstance(event, CCEventDisconnect):
             self.hung_up("callee", "call_unknown" if self.callee.lost else "hung_up")
@@ -263,9 +267,9 @@ class Bridge:
 
     def _ringing(self, event: Any) -> None:
         code, phrase, body = event.getData()
-        self.rang, self.rung = True, self.rung or code > 100
+        self.move(Step.RANG if code > 100 else Step.HEARD)
         self.failover.heard()
-        if self.phase != "dialling" or code <= 100:
+        if self.stage is not Stage.DIALLING or code <= 100:
             return
         if body is None:
             self._tell_ringing(180 if code != 183 else 183, phrase, None)
@@ -275,7 +279,7 @@ class Bridge:
         self._busy = True
 
         def ready(body: Any, ex: Any = None) -> None:
-            if self.phase == "dialling":
+            if self.stage is Stage.DIALLING:
                 self.early = body if ex is None else None
                 self._early(code, phrase)
             self._next()
@@ -311,7 +315,7 @@ class Bridge:
             self.caller.recvEvent(CCEventRing((code, phrase, settled(body))))
 
     def _answered(self, event: Any) -> None:
-        self.picked_up = True
+        self.move(Step.PICKED_UP)
         body = event.getData()[2]
         if body is None:
             body = self.early
@@ -335,10 +339,10 @@ class Bridge:
         self._callee_sdp(body, ready)
 
     def _answer_ready(self, body: Any) -> None:
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         self._stop_timers()
-        self.phase, self._pick_up_told = "answered", True
+        self.move(Step.ANSWER)
         self.answer = body
         if self.early is not None and self.hears_early:
             self.engine.relay.shut(self.id)  # from here on the announcement comes first
@@ -367,14 +371,14 @@ class Bridge:
 
     def early_media(self) -> None:
         """183 with the callee's SDP."""
-        if self.phase == "answered":
+        if self.stage is Stage.ANSWERED:
             self._ring(183, "Session Progress", self.answer)
 
     def connect(self) -> None:
         """200 with the callee's SDP."""
-        if self.phase != "answered" or self.caller.over:
+        if self.stage is not Stage.ANSWERED or self.caller.over:
             return
-        self.phase = "connected"
+        self.move(Step.CONNECT)
         body = settled(self.answer)
         self.caller.good_local = body.getCopy()
         if self.delayed_offer.asked:
@@ -391,7 +395,7 @@ class Bridge:
 
     def drop(self) -> None:
         """It never began: no leg is left to end."""
-        self.phase = "over"
+        self.move(Step.END)
         self._stop_timers()
         guarded("end of media", self.engine.relay.close)(self.id)
 
@@ -401,9 +405,9 @@ class Bridge:
         code, phrase = event.getData()[:2]
         if self.failover.next_after(code):
             return
-        if code == 408 and not self.rang:
+        if code == 408 and not self.progress.heard:
             self.engine.unheard(self.route)
-            self.give_up(code if self.invited else UNAVAILABLE[0], UNREACHABLE, passed=UNAVAILABLE)
+            self.give_up(code if self.progress.invited else UNAVAILABLE[0], UNREACHABLE, passed=UNAVAILABLE)
             return
         passed = self.route.outcome(code, phrase)
         if code == NOT_ACCEPTABLE[0] and not self.route.emergency:  # of the codecs that the gate has left in the offer
@@ -411,7 +415,7 @@ class Bridge:
         self.give_up(code, phrase, passed=passed, retry_after=self.callee.retry_after)
 
     def _no_answer(self) -> None:
-        if self.phase == "dialling":
+        if self.stage is Stage.DIALLING:
             self.give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
 
     def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
@@ -435,17 +439,18 @@ class Bridge:
     ) -> None:  # fmt: skip
         """End what is left of both legs, tell the call manager, and close the media last: what stops playing then is an
         effect of the end, and must not be heard of as its cause."""
-        if self.phase == "over":
+        if self.stage is Stage.OVER:
             return
-        if self.phase == "dialling" and self.picked_up:
+        if self.stage is Stage.DIALLING and self.progress.picked_up:
             guarded("news of an answer", self.unattended)(self.route)
-        self.phase, self._ready = "over", None
+        self.move(Step.END)
+        self._ready = None
         self._stop_timers()
         self.liveness.stop()
         self.offer_answer.stop()
         self._waiting.clear()
-        text = reason(why, 200 if self.picked_up else cause or answer[0])
-        if self.picked_up and not self.route.emergency and not self.caller.isConnected():
+        text = reason(why, 200 if self.progress.picked_up else cause or answer[0])
+        if self.progress.picked_up and not self.route.emergency and not self.caller.isConnected():
             guarded("end of a leg", self.caller.answer_and_end)(self._quiet_answer, text)
         else:
             guarded("end of a leg", self.caller.end)(*answer, text, retry_after)

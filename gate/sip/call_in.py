@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gate.core.bridging import Stage, Step
 from gate.sip import sdp
 from gate.sip.bridge import Bridge
 from gate.sip.calls_in import Ringable
@@ -110,7 +111,7 @@ class CallInBridge(Bridge):
 
     def _taken(self, body: Any, ex: Any = None) -> None:
         """The relay has taken the caller's offer."""
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         if body is None or ex is not None:
             _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
@@ -123,7 +124,7 @@ class CallInBridge(Bridge):
         self.engine.relay.callee_sdp(self.id, MsgBody(own), self.safely(self._answer_caller))
 
     def _answer_caller(self, body: Any, ex: Any = None) -> None:
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         if body is None or ex is not None:
             self.give_up(488, "media_unavailable", passed=NOT_ACCEPTABLE)
@@ -135,7 +136,7 @@ class CallInBridge(Bridge):
         self.caller.answer(body.getCopy(), self.safely(self._is_acknowledged))
 
     def _is_acknowledged(self) -> None:
-        if self._acknowledged or self.phase == "over":
+        if self._acknowledged or self.stage is Stage.OVER:
             return
         self._acknowledged = True
         self._ack.cancel()
@@ -147,7 +148,7 @@ class CallInBridge(Bridge):
         self._ack = self.engine.after(QUEUED_SECONDS, self.safely(self._unacknowledged))
 
     def _unacknowledged(self) -> None:
-        if self._acknowledged or self.phase == "over":
+        if self._acknowledged or self.stage is Stage.OVER:
             return
         _log.warning("call_in_not_acknowledged", call_id=self.id, source=self.pending.source[0])
         self.caller.forget_ack()
@@ -166,7 +167,7 @@ class CallInBridge(Bridge):
 
     def ring(self) -> None:
         """Ring the first phone."""
-        if self.phase == "dialling" and self._acknowledged:
+        if self.stage is Stage.DIALLING and self._acknowledged:
             self._left = self.engine.calls_in.ringable(self.calling.own)
             self._ring_next(480)
 
@@ -202,7 +203,7 @@ class CallInBridge(Bridge):
         self.later(self.engine.calls_in.wanted(self.calling.own).ring_seconds, partial(self._no_answer_at, leg))
 
     def _no_answer_at(self, leg: Leg) -> None:
-        if self.phase == "dialling" and self.callee is leg and not self._busy:
+        if self.stage is Stage.DIALLING and self.callee is leg and not self._busy:
             self._leave(leg)
             self._ring_next(480)
 
@@ -212,8 +213,8 @@ class CallInBridge(Bridge):
 
     def _ringing(self, event: Any) -> None:
         code = event.getData()[0]
-        self.rang = self.rung = True
-        if code > 100 and self.phase == "dialling":
+        self.move(Step.RANG)
+        if code > 100 and self.stage is Stage.DIALLING:
             self.engine.events.ringing(self.id)
 
     def _answered(self, event: Any) -> None:
@@ -231,7 +232,6 @@ class CallInBridge(Bridge):
                 self._busy = False
                 self._hang_up_phone()
             else:
-                self.picked_up = True
                 self._answer_ready(body)
             self._next()
 
@@ -254,7 +254,7 @@ class CallInBridge(Bridge):
 
     def connect(self) -> None:
         """The parties are bridged: both are answered already."""
-        if self.phase == "answered" and not self.caller.over:
-            self.phase = "connected"
+        if self.stage is Stage.ANSWERED and not self.caller.over:
+            self.move(Step.CONNECT)
             self.keep_legs()
             self.liveness.joined()

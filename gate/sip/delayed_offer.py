@@ -13,6 +13,7 @@ from weakref import proxy
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip import sdp
 from gate.sip.sippy_adapter.classes import CCEventPreConnect, MsgBody
 
@@ -47,7 +48,7 @@ class DelayedOffer:
     def _answered(self, body: Any) -> None:
         """The ACK has come."""
         bridge, self.due = self._bridge, False
-        if bridge.phase == "over":
+        if bridge.stage is Stage.OVER:
             return
         text = str(body) if body is not None else ""
         if not set(sdp.codecs(text)) & set(sdp.codecs(bridge.callee_sdp)):
@@ -55,7 +56,7 @@ class DelayedOffer:
             return
 
         def ready(body: Any, ex: Any = None) -> None:
-            if bridge.phase == "over":
+            if bridge.stage is Stage.OVER:
                 return
             if body is None or ex is not None:
                 self._unanswered()

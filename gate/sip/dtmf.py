@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gate.core.bridging import Stage
 from gate.sip.header_fields import whole
 
 if TYPE_CHECKING:
@@ -37,5 +38,5 @@ def told(bridge: Bridge, side: str, event: Any) -> None:
     for digit in digits_of(body.getType(), str(body)):
         bridge.engine.events.digit(bridge.id, side, digit)
     other = bridge.callee if side == "caller" else bridge.caller
-    if bridge.phase == "connected" and other.isConnected():
+    if bridge.stage is Stage.CONNECTED and other.isConnected():
         other.send_plain(other.genRequest("INFO", body))

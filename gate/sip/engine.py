@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from gate.config import Config
+from gate.core.bridging import Stage
 from gate.core.numbers import emergency_number
 from gate.ports import LineEvents, MediaRelay
 from gate.ports.recording_sessions import SessionEvents
@@ -238,7 +239,7 @@ class Engine:
     def connection_changed(self, flow: TrunkFlow) -> None:
         """A carrier's connection is lost, or has come back: calls that are being set up by it are told."""
         for bridge in list(self.bridges.values()):
-            if bridge.phase == "dialling" and bridge.callee.flow is flow:
+            if bridge.stage is Stage.DIALLING and bridge.callee.flow is flow:
                 bridge.safely(bridge.failover.back if flow.up else bridge.failover.lost)()
 
     def is_down(self, route: Route) -> bool:
@@ -311,7 +312,7 @@ class Engine:
 
     def legs_changed(self, bridge: Bridge) -> None:
         """A leg that was given up has been heard of: the journal follows."""
-        if bridge.phase != "over":
+        if bridge.stage is not Stage.OVER:
             bridge.keep_legs()
         elif not bridge.failover.given_up and bridge.id in self.late:
             self.late.discard(bridge.id)
@@ -321,7 +322,7 @@ class Engine:
     def forget(self, call_id: str) -> None:
         """The call manager is done with it."""
         bridge = self.bridges.get(call_id)
-        if bridge is not None and bridge.phase != "over":
+        if bridge is not None and bridge.stage is not Stage.OVER:
             bridge.hang_up("gate_done")
         if (pending := self.ingress.pending.take(call_id)) is not None:
             self.ingress.refuse(pending, "internal_error", "", "The gate failed.")

@@ -25,6 +25,7 @@ from weakref import proxy
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip import sdp
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class LivenessCheck:
 
     def _talk_begins(self, before: Counts) -> None:
         def counted(now: Counts) -> None:
-            if self._bridge.phase == "over" or before is None or now is None:
+            if self._bridge.stage is Stage.OVER or before is None or now is None:
                 return
             silent = [side for side, was, there in zip(self._peers, before, now, strict=True) if was == there]
             if silent and self._held:
@@ -116,7 +117,7 @@ class LivenessCheck:
 
     def unanswered(self, side: str) -> None:
         """Nothing came to a refresh."""
-        if self._peers[side].refreshing and self._bridge.phase != "over":
+        if self._peers[side].refreshing and self._bridge.stage is not Stage.OVER:
             _log.warning("no sign of life", call_id=self._bridge.id, side=side, cause="peer_silent")
             self._bridge.hung_up("gate", "peer_silent")
 
@@ -135,7 +136,7 @@ class LivenessCheck:
         self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(self._counted))
 
     def _counted(self, now: Counts) -> None:
-        if self._bridge.phase == "over":
+        if self._bridge.stage is Stage.OVER:
             return
         self._silent = self._silent + 1 if now is None or now == self._seen else 0
         for place, peer in enumerate(self._peers.values()):
@@ -175,7 +176,7 @@ class LivenessCheck:
         peer.asked = True
 
         def answered(code: int) -> None:
-            if self._bridge.phase == "over":
+            if self._bridge.stage is Stage.OVER:
                 return
             peer.asked = False
             if code == 481:
@@ -197,7 +198,7 @@ class LivenessCheck:
         peer.refreshing = True
 
         def answered(code: int) -> None:
-            if self._bridge.phase == "over":
+            if self._bridge.stage is Stage.OVER:
                 return
             if code == 481:
                 _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)
@@ -215,7 +216,7 @@ class LivenessCheck:
 
     def _count_after(self, before: Counts) -> None:
         def counted(now: Counts) -> None:
-            if self._bridge.phase == "over":
+            if self._bridge.stage is Stage.OVER:
                 return
             if before is None or now is None or now[0] <= before[0]:
                 self._bridge.hung_up("gate", "no_ack")

@@ -14,6 +14,7 @@ from weakref import proxy
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip import sdp
 from gate.sip.failure_mapping import PASSED
 from gate.sip.session_timers import SessionTimers
@@ -56,10 +57,10 @@ class OfferAnswer:
         """A re-INVITE with SDP from ``side``."""
         bridge, source = self.bridge, self._leg(side)
         other = self._leg(_other(side))
-        if bridge.phase in ("answered", "alone") and side == "callee":
+        if bridge.stage in (Stage.ANSWERED, Stage.ALONE) and side == "callee":
             self._answer_alone(event)
             return
-        if bridge.phase != "connected" or self.from_side or bridge.delayed_offer.due or not other.can_update():
+        if bridge.stage is not Stage.CONNECTED or self.from_side or bridge.delayed_offer.due or not other.can_update():
             if wants_answer:
                 self._refuse(source, 491, "Request Pending")
             return
@@ -76,7 +77,7 @@ class OfferAnswer:
             self._overdue = bridge.engine.after(UPDATE_SECONDS, bridge.safely(lambda: self._no_answer(side)))
 
         def ready(body: Any, ex: Any = None) -> None:
-            if bridge.phase != "connected" or self.from_side != side:
+            if bridge.stage is not Stage.CONNECTED or self.from_side != side:
                 return
             if body is None or ex is not None or not other.can_update():
                 self._end(488 if ex is not None or body is None else 491, "Not Acceptable Here")
@@ -108,7 +109,7 @@ class OfferAnswer:
             body, answer = MsgBody(text) if text else None, text  # it was not offered
 
         def ready(body: Any, ex: Any = None) -> None:
-            if self.bridge.phase != "connected" or self.from_side != asker:
+            if self.bridge.stage is not Stage.CONNECTED or self.from_side != asker:
                 return
             if ex is not None or body is None:
                 self._end(488, "Not Acceptable Here")
@@ -132,7 +133,7 @@ class OfferAnswer:
         answer = str(body)
 
         def ready(body: Any, ex: Any = None) -> None:
-            if body is None or ex is not None or bridge.phase == "over":
+            if body is None or ex is not None or bridge.stage is Stage.OVER:
                 return
             if side == "caller":
                 bridge.caller_sdp = answer
@@ -167,7 +168,7 @@ class OfferAnswer:
             self._refuse(self._leg(side), code, "Request Pending" if code == 491 else phrase)
 
     def _refuse(self, leg: Leg, code: int, phrase: str) -> None:
-        if str(leg.state) == "Updating(UAS)":
+        if leg.offered:
             leg.recvEvent(CCEventFail((code, phrase)))
 
     def stop(self) -> None:
@@ -196,7 +197,7 @@ class OfferAnswer:
         self._over()
         self._take_back(side)
         other = self._leg(_other(side))
-        if str(other.state) == "Updating(UAC)":
+        if other.offering:
             other.transactions.cancelTransaction(other.tr)
 
     def _answer_alone(self, event: Any) -> None:
@@ -210,7 +211,7 @@ class OfferAnswer:
             return
 
         def ready(body: Any, ex: Any = None) -> None:
-            if bridge.phase not in ("answered", "connected", "alone") or str(callee.state) != "Updating(UAS)":
+            if bridge.stage not in (Stage.ANSWERED, Stage.CONNECTED, Stage.ALONE) or not callee.offered:
                 return
             if body is None or ex is not None:
                 self._refuse(callee, 488, "Not Acceptable Here")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip import sdp
 from gate.sip.peers import DialogPeer
 from gate.sip.sippy_adapter.classes import CCEventFail, CCEventUpdate, MsgBody
@@ -63,7 +64,7 @@ def leg(first: Bridge, after: Bridge) -> Leg:
     after.offer_answer.attend("caller")
     taken.session.wanted = wanted
     after.offer_answer.timers.goes_on("caller")
-    if str(taken.state) == "Updating(UAS)":  # its offer went to the other party: it comes again (RFC 3261 14.1)
+    if taken.offered:  # its offer went to the other party: it comes again (RFC 3261 14.1)
         taken.recvEvent(CCEventFail((491, "Request Pending")))
     after.tell_media()
     _offer(after, frozenset(), TRIES)
@@ -73,7 +74,7 @@ def leg(first: Bridge, after: Bridge) -> Leg:
 def _offer(bridge: Bridge, asked: frozenset[str], tries: int) -> None:
     """Offer the talk to whoever was told to be silent, or something else; each once."""
     side = next((each for each in ("caller", "callee") if each not in asked and _waits(bridge, each)), "")
-    if not side or bridge.phase != "connected":
+    if not side or bridge.stage is not Stage.CONNECTED:
         return
     if not tries:
         _log.warning("a party could not be taken off hold", call_id=bridge.id, side=side)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gate.core.bridging import Stage, Step
 from gate.sip import identity
 from gate.sip.bridge import Bridge
 from gate.sip.peers import networks
@@ -94,7 +95,7 @@ class RecordingBridge(Bridge):
             self._told = True
             self._events.asked(self.asked)
         elif isinstance(event, CCEventDisconnect):
-            self.hung_up("caller", "cancelled" if self.phase == "dialling" else "hung_up")
+            self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else "hung_up")
         elif isinstance(event, CCEventUpdate):
             self._offered(event.getData(), wants_answer=True)
         elif isinstance(event, CCEventConnect):  # SDP in an ACK, or the answer to a refresh of ours
@@ -104,14 +105,14 @@ class RecordingBridge(Bridge):
 
     def begin(self, first: str, done: Callable[[_Payloads | None], None]) -> None:
         """As ``SessionLine.take``."""
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         for place in self._usable()[:2]:
             self.sides[place] = first if not self.sides else _other(first)
         self._relay(partial(self._taken, done))
 
     def _taken(self, done: Callable[[_Payloads | None], None], ok: bool) -> None:
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
         if not ok:
             self.give_up(NOT_ACCEPTABLE[0], "media_unavailable")
@@ -119,9 +120,10 @@ class RecordingBridge(Bridge):
 
     def accept(self) -> None:
         """200."""
-        if self.phase != "dialling" or self.caller.over:
+        if self.stage is not Stage.DIALLING or self.caller.over:
             return
-        self.phase, self.picked_up = "connected", True
+        self.move(Step.ANSWER)
+        self.move(Step.CONNECT)
         self._remember()
         body = self._answer()
         self.caller.good_local = body.getCopy()
@@ -211,7 +213,7 @@ class RecordingBridge(Bridge):
             self._events.paused(self.id, True)
 
         def relayed(ok: bool) -> None:
-            if self.phase != "connected":
+            if self.stage is not Stage.CONNECTED:
                 return
             if not ok:
                 self.streams, self.sides = before
@@ -230,13 +232,13 @@ class RecordingBridge(Bridge):
         self._relay(relayed)
 
     def _refuse(self, wants_answer: bool) -> None:
-        if wants_answer and str(self.caller.state) == "Updating(UAS)":
+        if wants_answer and self.caller.offered:
             self.caller.recvEvent(CCEventFail(NOT_ACCEPTABLE))
 
     def _settled(self, body: Any) -> None:
         if self.caller.lSDP is None:  # sippy's, where a refresh failed
             self.caller.lSDP = self.caller.good_local
-        if body is not None and self.phase == "connected":
+        if body is not None and self.stage is Stage.CONNECTED:
             self._offered(body, wants_answer=False)
 
     def tell_media(self) -> None:

@@ -15,6 +15,7 @@ from weakref import proxy
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip.header_fields import parameters, split_list, whole
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class SessionTimers:
 
     def _refresh(self, side: str) -> None:
         def answered(code: int) -> None:
-            if code == 481 and self._bridge.phase != "over":
+            if code == 481 and self._bridge.stage is not Stage.OVER:
                 _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)
                 self._bridge.hung_up(side, "call_unknown")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gate.core.bridging import Stage, Step
 from gate.sip import pass_on, sdp
 from gate.sip.bridge import Bridge
 from gate.sip.failure_mapping import NOT_ACCEPTABLE
@@ -55,15 +56,15 @@ class TransferBridge(Bridge):
     def _answered(self, event: Any) -> None:
         body = event.getData()[2]
         if body is not None and self._codec not in sdp.codecs(str(body)):
-            self.picked_up = True
+            self.move(Step.PICKED_UP)
             self.give_up(488, "no_codec", passed=NOT_ACCEPTABLE)
         else:
             super()._answered(event)
 
     def connect(self) -> None:
         """The one who waits comes over; the transferor goes."""
-        if self.phase == "answered" and self._first.phase != "over":
-            self.phase = "connected"
+        if self.stage is Stage.ANSWERED and self._first.stage is not Stage.OVER:
+            self.move(Step.CONNECT)
             pass_on.leg(self._first, self)
             self._transfer.done()
             self.liveness.joined()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gate.core.bridging import Stage, Step
 from gate.sip import pass_on
 from gate.sip.admission import attempt_of, extension_fault, number_of
 from gate.sip.auth import AuthResult, ProvenCaller
@@ -155,7 +156,7 @@ class Transfers:
             return FORBIDDEN
         if engine.for_help(number_of(_as_invite(request, target), caller)):
             return 403, "Dial emergency numbers"
-        if bridge.phase != "connected" or bridge.delayed_offer.due or self._running(bridge.id):
+        if bridge.stage is not Stage.CONNECTED or bridge.delayed_offer.due or self._running(bridge.id):
             return PENDING
         if engine.ingress.away.too_many(caller.claimed_by):
             engine.overload.shed += 1
@@ -165,7 +166,7 @@ class Transfers:
         other = self._named(target.replaces)
         if other is None or other is bridge or other.pending.claimed_by != caller.claimed_by or other.route.emergency:
             return FORBIDDEN
-        if other.phase != "connected" or other.delayed_offer.due or self._running(other.id):
+        if other.stage is not Stage.CONNECTED or other.delayed_offer.due or self._running(other.id):
             return PENDING
         return (0, "") if pass_on.fits(bridge, other) else (488, "Not Acceptable Here")
 
@@ -232,7 +233,7 @@ class Transfers:
             return False
         engine = self._engine
         first = transfer.bridge
-        if first.phase != "connected" or not engine.relay.transfer(pending.call_id, first.id):
+        if first.stage is not Stage.CONNECTED or not engine.relay.transfer(pending.call_id, first.id):
             engine.ingress.refuse(pending, "internal_error", "", "The call is over.")
             engine.events.failed(pending.call_id, DECLINED, "cancelled")
             return True
@@ -263,8 +264,8 @@ class Transfers:
         if (
             why_not
             or other is None
-            or other.phase != "connected"
-            or first.phase != "connected"
+            or other.stage is not Stage.CONNECTED
+            or first.stage is not Stage.CONNECTED
             or not pass_on.fits(first, other)
         ):
             transfer.over = True
@@ -289,10 +290,10 @@ class Transfers:
     def stays(self, bridge: Bridge) -> bool:
         """The caller has hung up: True where the callee waits for whom it is being transferred to."""
         transfer = self._by_call.get(bridge.id)
-        if transfer is None or transfer.after is None or not self._lives(transfer) or bridge.phase == "over":
+        if transfer is None or transfer.after is None or not self._lives(transfer) or bridge.stage is Stage.OVER:
             return False
         transfer.left = True
-        bridge.phase = "alone"
+        bridge.move(Step.CALLER_LEFT)
         bridge.offer_answer.timers.left("caller")
         bridge.keep_legs()
         return True

@@ -26,6 +26,7 @@ from weakref import ref
 
 import structlog
 
+from gate.core.bridging import Stage
 from gate.sip import sdp
 from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.identity import headers_for_trunk, quotable
@@ -82,10 +83,10 @@ class TrunkFailover:
     def next_after(self, code: int) -> bool:
         """The trunk has said ``code``; True where the call goes on at another one."""
         bridge = self._bridge()
-        if bridge is None or bridge.rung or not self._any_left(bridge):
+        if bridge is None or bridge.progress.rung or not self._any_left(bridge):
             return False
         flow = bridge.callee.flow
-        unsent = code == 408 and not bridge.rang and flow is not None and not flow.up
+        unsent = code == 408 and not bridge.progress.heard and flow is not None and not flow.up
         if not (300 <= code < 600 if bridge.route.emergency else code in _ITS_OWN or unsent):
             return False
         self._next(bridge, str(code))
@@ -155,7 +156,7 @@ class TrunkFailover:
 
     def _heard(self, leg: Leg) -> None:
         bridge = self._bridge()
-        if bridge is None or bridge.phase != "dialling" or bridge.callee is not leg or bridge.rang:
+        if bridge is None or bridge.stage is not Stage.DIALLING or bridge.callee is not leg or bridge.progress.heard:
             return
         if leg.told_from_elsewhere and not bridge.route.emergency:
             _log.warning("not_from_the_trunk", call_id=bridge.id, trunk=bridge.route.name)
@@ -177,7 +178,7 @@ class TrunkFailover:
         if leg.settled:
             self.given_up = [(each, route) for each, route in self.given_up if each is not leg]
         bridge.engine.legs_changed(bridge)
-        if not 100 < code < 300 or bridge.phase != "dialling" or bridge.rung or bridge.route.emergency:
+        if not 100 < code < 300 or bridge.stage is not Stage.DIALLING or bridge.progress.rung or bridge.route.emergency:
             return
         _log.warning("silent_trunk_rings", call_id=bridge.id, code=code)
         bridge.give_up(bridge.pending.refusal, "answered_late" if code >= 200 else "rang_late")
@@ -208,9 +209,9 @@ class TrunkFailover:
 
     def _not_heard(self, leg: Leg) -> None:
         bridge = self._bridge()
-        if bridge is None or bridge.phase != "dialling" or bridge.callee is not leg or self._lost is not leg:
+        if bridge is None or bridge.stage is not Stage.DIALLING or bridge.callee is not leg or self._lost is not leg:
             return
-        if not bridge.rung:
+        if not bridge.progress.rung:
             self._pass_over(bridge, leg)
         elif not bridge.route.emergency:
             bridge.give_up(480, _LOST, passed=(480, "Temporarily Unavailable"))

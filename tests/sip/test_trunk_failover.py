@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from gate.config import Emergency, Trunk
+from gate.core.bridging import Stage
 from gate.sip.bridge import Bridge
 from tests.sip.test_emergency_route import Helping
 from tests.sip.test_orphaned_dialogs import Book
@@ -169,7 +170,7 @@ def test_a_trunk_that_dies_after_its_100_is_waited_for() -> None:
     with TwoTrunks(sip={"no_answer_seconds": 1}) as two:
         two.dial()
         two.a.say(100, "Trying")
-        two.until(lambda: two.bridge.rang or two.bridge.phase == "over")
+        two.until(lambda: two.bridge.progress.heard or two.bridge.stage is Stage.OVER)
         two.silence()
         assert two.phone.recv(only="480")
         assert no_invite(two.b)
@@ -192,7 +193,7 @@ def test_law_3_4_what_rings_too_late_is_not_rung_again_by_the_next_trunk() -> No
     with TwoTrunks() as two:
         two.passed_over()
         two.b.say(100, "Trying")
-        two.until(lambda: two.bridge.rang)
+        two.until(lambda: two.bridge.progress.heard)
         two.a.say(180, "Ringing")
         assert two.a.recv(PATIENCE, only="CANCEL")
         assert two.b.recv(PATIENCE, only="CANCEL")
@@ -204,7 +205,7 @@ def test_who_picks_up_too_late_is_hung_up_on_and_nobody_rings_them_again() -> No
     with TwoTrunks(refusal=600) as two:
         two.passed_over()
         two.b.say(100, "Trying")
-        two.until(lambda: two.bridge.rang)
+        two.until(lambda: two.bridge.progress.heard)
         two.a.say(200, "OK", body=sdp(41000))
         assert [two.a.recv(PATIENCE).method for _ in range(2)] == ["ACK", "BYE"]
         assert two.b.recv(PATIENCE, only="CANCEL")
@@ -288,7 +289,7 @@ def test_a_next_trunk_that_is_down_is_not_waited_for(silent: bool) -> None:
         two.dial()
         if silent:
             two.silence()
-            assert two.running.call(lambda: two.bridge.phase) == "dialling"
+            assert two.running.call(lambda: two.bridge.stage) == "dialling"
             two.a.say(180, "Ringing")
             assert two.phone.recv(only="180")
         else:

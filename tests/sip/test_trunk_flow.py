@@ -153,7 +153,7 @@ class Set(Carried):
         taken(self.callee)
         if code:
             self.callee.say(code, "Trying" if code == 100 else "Ringing")
-            seen = {100: lambda bridge: bridge.rang, 180: lambda bridge: bridge.rung}[code]
+            seen = {100: lambda bridge: bridge.progress.heard, 180: lambda bridge: bridge.progress.rung}[code]
             until(lambda: any(seen(each) for each in self.line._engine.bridges.values()))
 
     def lose(self, how: str) -> None:

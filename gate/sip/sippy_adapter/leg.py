@@ -30,6 +30,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipReason import SipReason
 from sippy.SipURL import SipURL
+from sippy.UaStateDisconnected import UaStateDisconnected
 
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
@@ -184,7 +185,7 @@ class Leg(RefreshingUA):
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
                 resp.setSCode(488, "Request Timeout")
         on_late = self._on_late
-        if str(self.state) == "Cancelling(UAC)" and 200 <= code < 300:
+        if not self.settled and 200 <= code < 300:
             told = self.on_late_answer
             with self.transactions.after_this():
                 super().recvResponse(resp, tr)
@@ -205,13 +206,9 @@ class Leg(RefreshingUA):
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
-        if str(self.state) == "Disconnected":
+        if isinstance(self.state, UaStateDisconnected):
             return ("BYE",)
         return tuple(self.state.recv_request_handlers)
-
-    def can_update(self) -> bool:
-        """True where an offer can be made to, or taken from, this peer now."""
-        return self.state is not None and str(self.state) == "Connected"
 
     def _is_late(self, req: Any) -> bool:
         """A later request of the peer has come before it."""
@@ -374,22 +371,17 @@ class Leg(RefreshingUA):
 
     # --- ends -------------------------------------------------------------------------------------------------------
 
-    @property
-    def over(self) -> bool:
-        """True where nothing is left to end."""
-        return self.state is not None and str(self.state) in ("Disconnected", "Failed", "Dead", "Cancelling(UAC)")
-
     def end(self, code: int, phrase: str, why: Any, retry_after: str = "") -> None:
         """End it, whatever its state: BYE, CANCEL, or ``code`` as the final answer to the caller."""
         if self.over:
             return
-        unanswered = str(self.state).endswith("(UAS)") and not self.isConnected()
+        unanswered = self.unanswered_caller
         event = CCEventFail((code, phrase)) if unanswered else CCEventDisconnect()
         event.reason_rfc3326 = why
         if retry_after and unanswered:
             event.extra_headers = (SipHeader(name="retry-after", body=SipGenericHF(retry_after, "retry-after")),)
         self.recvEvent(event)
-        if str(self.state) == "Cancelling(UAC)":
+        if not self.settled:
             self.transactions.keep_still(self.tr)
 
     def give_up(self, on_late: Callable[[int], None], why: Any, seconds: float) -> None:
@@ -400,11 +392,6 @@ class Leg(RefreshingUA):
         self.end(408, "Request Timeout", why)
         self._on_late, self._late_seconds = guarded("late answer", on_late), seconds
         self.transactions.stop_sending(self.tr, seconds)
-
-    @property
-    def settled(self) -> bool:
-        """True where an INVITE that was given up has had its final answer."""
-        return str(self.state) != "Cancelling(UAC)"
 
     @property
     def ending(self) -> bool:

@@ -9,6 +9,19 @@ from sippy.CCEvents import CCEventInfo, CCEventUpdate
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.UA import UA
+from sippy.UacStateCancelling import UacStateCancelling
+from sippy.UacStateIdle import UacStateIdle
+from sippy.UacStateRinging import UacStateRinging
+from sippy.UacStateTrying import UacStateTrying
+from sippy.UacStateUpdating import UacStateUpdating
+from sippy.UasStateIdle import UasStateIdle
+from sippy.UasStateRinging import UasStateRinging
+from sippy.UasStateTrying import UasStateTrying
+from sippy.UasStateUpdating import UasStateUpdating
+from sippy.UaStateConnected import UaStateConnected
+from sippy.UaStateDead import UaStateDead
+from sippy.UaStateDisconnected import UaStateDisconnected
+from sippy.UaStateFailed import UaStateFailed
 
 from gate.sip.header_fields import split_list, whole
 from gate.sip.identity import ALLOW
@@ -59,6 +72,10 @@ def settled(body: Any) -> Any:
     return copy
 
 
+_ASKING = (UacStateIdle, UacStateTrying, UacStateRinging, UacStateUpdating, UacStateCancelling)
+"""States in which an answer of the peer is waited for."""
+
+
 class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     """The part of a leg (``gate.sip.sippy_adapter.leg``) that changes and refreshes its session."""
 
@@ -80,6 +97,37 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         """The peer takes no call whose provisional answers are not acknowledged."""
         self.acknowledged: dict[str | None, int] = {}
         """Of each callee's provisional answers the last that was (RSeq)."""
+
+    # --- where it stands ----------------------------------------------------------------------------------------------
+
+    @property
+    def unanswered_caller(self) -> bool:
+        """The peer's INVITE has no final answer yet."""
+        return isinstance(self.state, (UasStateIdle, UasStateTrying, UasStateRinging))
+
+    @property
+    def offered(self) -> bool:
+        """The peer's offer waits for our answer."""
+        return isinstance(self.state, UasStateUpdating)
+
+    @property
+    def offering(self) -> bool:
+        """Our offer waits for the peer's answer."""
+        return isinstance(self.state, UacStateUpdating)
+
+    def can_update(self) -> bool:
+        """True where an offer can be made to, or taken from, this peer now."""
+        return isinstance(self.state, UaStateConnected)
+
+    @property
+    def settled(self) -> bool:
+        """False where our INVITE was taken back, and has not had its final answer."""
+        return not isinstance(self.state, UacStateCancelling)
+
+    @property
+    def over(self) -> bool:
+        """True where nothing is left to end."""
+        return isinstance(self.state, (UaStateDisconnected, UaStateFailed, UaStateDead, UacStateCancelling))
 
     # --- the peer's ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +176,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
 
     def _not_now(self, req: Any) -> Any:
         """RFC 3311 5.2: 491 where our own offer waits for its answer, 500 where theirs does."""
-        if str(self.state).endswith("(UAC)"):
+        if isinstance(self.state, _ASKING):
             return req.genResponse(491, "Request Pending", server=AGENT)
         answer = req.genResponse(500, "Server Internal Error", server=AGENT)
         answer.appendHeader(SipHeader(name="retry-after", body=SipGenericHF(RETRY_SECONDS, "retry-after")))
