@@ -19,7 +19,8 @@ import pytest
 
 from gate import showing
 from gate.core import numbers
-from gate.sip import auth, dtmf, header_fields, message, sdp
+from gate.sip import auth, header_fields, message, sdp
+from gate.sip.bridge import digits_of
 from tests.attack.stall import shapes
 from tests.support.outside import READERS
 
@@ -65,7 +66,7 @@ TEXTS: dict[str, Callable[[str], Any]] = {
     "read_via": lambda text: message.read_via(f"SIP/2.0/UDP {text}"),
     "credentials": lambda text: auth.credentials(f"Digest {text}"),
     "codecs": lambda text: sdp.codecs(f"m=audio 1 RTP/AVP 0{text}"),
-    "digits_of": lambda text: dtmf.digits_of("application/dtmf-relay", text),
+    "digits_of": lambda text: digits_of("application/dtmf-relay", text),
     "masked": showing.masked,
     "beginning_of": numbers.beginning_of,
     "is_emergency_or_short": numbers.is_emergency_or_short,

@@ -1,6 +1,8 @@
 """Carries out what the rules of a call command, through ports. Line thread.
 
 Whatever takes time answers later, with an event that is told to the rules again.
+
+What the log says of a connection, before anybody is heard.
 """
 
 from __future__ import annotations
@@ -13,11 +15,10 @@ from msgspec import UNSET
 
 from gate.calls.call_session import CallSession
 from gate.calls.call_settings import CallSettings
-from gate.calls.connection import connection_facts
 from gate.calls.receipts import Receipts
 from gate.calls.reconcile import closing, empty, unheard
 from gate.calls.retry_queue import RetryQueue, TakenBack, Unless
-from gate.calls.transfers import still_wanted
+from gate.calls.transfers import came_from, still_wanted
 from gate.clock import Clock, elapsed
 from gate.core.call_words import (
     ENDS,
@@ -395,3 +396,25 @@ class CallEffects:
         self._line.forget(session.id)
         self._receipts.send(session)
         self._let_go(session)
+
+
+def connection_facts(
+    session: CallSession, announcement: facts.Announced, connected: facts.Connected, clock: Clock, *, purpose: str
+) -> list[Fact]:
+    """The announcement was heard to its end, the recording was opened for its purpose (where it is), the parties
+    are joined."""
+    now = clock.now()
+    kept = [session.fact(announcement, now)]
+    if connected.recorded and session.opened is not None:
+        opened = recordings.RecordingOpened(
+            call_id=session.id,
+            key_id=session.opened.key_id,
+            path=session.opened.path,
+            recipients=[recipient for recipient, _ in session.opened.wraps],
+            commitments=dict(session.opened.commitments),
+            purpose=purpose,
+        )
+        kept.append(session.fact(opened, now, subject=session.recording_id))
+    kept += came_from(session, clock)
+    kept.append(session.fact(connected, now))
+    return kept

@@ -15,11 +15,10 @@ import structlog
 from gate.calls.call_effects import CallEffects
 from gate.calls.call_session import CallSession, answered_unattended
 from gate.calls.call_settings import CallSettings
-from gate.calls.calls_in import CallInEffects, CallsIn, step
+from gate.calls.calls_in import CallInAdmission, CallInEffects, step
 from gate.calls.metrics import Metrics
-from gate.calls.obstacles import Obstacles
+from gate.calls.obstacles import Obstacles, RefusalCounts
 from gate.calls.receipts import Receipts
-from gate.calls.refusal_counts import RefusalCounts
 from gate.calls.retry_queue import RetryQueue
 from gate.calls.screener import Screener
 from gate.calls.transfers import Transfers
@@ -109,7 +108,7 @@ class CallManager:
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
-        self._calls_in = CallsIn(settings, recorder, line)
+        self._calls_in = CallInAdmission(settings, recorder, line)
         self._transfers = Transfers(line, recorder, self._retry_queue, clock, screener.taken_back)
 
         def effects(kind: type[E]) -> E:

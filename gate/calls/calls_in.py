@@ -39,7 +39,7 @@ def step(session: CallSession, event: calls_in.InEvent, policy: Policy) -> calls
     return commands
 
 
-class CallsIn:
+class CallInAdmission:
     """Which calls in are taken."""
 
     def __init__(self, settings: CallSettings, recorder: Recorder, line: Line) -> None:

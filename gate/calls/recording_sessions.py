@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from gate.calls.binding import note_against_refusal, note_not_asked
+from gate.calls.binding import Found, first_side, is_mixed, look, note_against_refusal, note_not_asked
 from gate.calls.reconcile import closing, empty, unheard
 from gate.calls.retry_queue import RetryQueue
-from gate.calls.session_binding import Found, first_side, is_mixed, look
 from gate.clock import elapsed
 from gate.core.facts import Body
 from gate.core.facts import recordings as facts

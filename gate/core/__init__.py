@@ -13,7 +13,7 @@
                   decision
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
-- ``calls_in``    the life of a call in, likewise
+- ``calls_in``    the life of a call in, likewise; ``bridging``: how far the line has brought either
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request

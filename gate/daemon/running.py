@@ -59,8 +59,7 @@ from gate.daemon.logs import configure_logs
 from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.recording import wait_for_recorder
 from gate.errors import GateError, RecorderError, StoreError
-from gate.media.prompts import prepare
-from gate.media.prompts_in import prepare_in
+from gate.media.prompts import prepare, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms

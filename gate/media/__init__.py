@@ -1,18 +1,16 @@
 """Audio: the media relay, and the announcement. The only package that knows rtp.io.
 
 - ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
-- ``relayed_call``  what the relay knows of one call, and a party that goes over to another
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened
 - ``packet_filter``      whose packets a port takes: a filter in the kernel
-- ``voice``      what plays a prompt to a party: sessions that one call after another uses
-- ``playing``    a prompt on its way to the callee, counted; and the caller's pips
+- ``playing``    sessions that play prompts; a prompt on its way to the callee, counted; the caller's pips
 - ``proxy``      RTPProxy inside the process, and what has to be known of it
 - ``worker``     the thread that carries commands to it, those of all calls together
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT; whom a party's audio is taken from
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
-- ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up
+- ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, and what callers
+  of the firm's own numbers hear, made at set-up
 - ``spoken_code``  the code of a receipt: every sign made at set-up, put together for a call
-- ``prompts_in`` what callers of the firm's own numbers hear
 - ``sound``      reading, resampling, levelling and tones for the prompts
 - ``example_notice.wav``, ``example_goodbye.wav``  the example firm's announcement and goodbye
 """

@@ -6,7 +6,7 @@ Two sessions carry a call, one for each party::
 
 Each direction is closed by default: an inner leg sends to port 0, which is nowhere. It is opened by naming the other
 inner leg's port. What a party sends is copied to its tap where it arrives, so both taps hear in every state. A prompt
-to the callee is played by a third session (``voice``) into the callee's inner leg: so what has been sent on to the
+to the callee is played by a third session (``playing``) into the callee's inner leg: so what has been sent on to the
 callee is counted by RTPProxy, packet by packet.
 
 Facts of RTPProxy that shape this file (each has its test):

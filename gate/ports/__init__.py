@@ -326,7 +326,7 @@ class Media(Protocol):
         """Start the code of a receipt to the callee; returns its length in seconds (0.0 where it cannot be played)."""
 
     def play_to_caller(self, call_id: str, name: str, codec: str, done: Callable[[Played], None]) -> float:
-        """Start a prompt of calls in (``gate.media.prompts_in``) to the caller; returns its length in seconds."""
+        """Start a prompt of calls in (``gate.media.prompts``) to the caller; returns its length in seconds."""
 
     def stop_playing(self, call_id: str) -> None:
         """Stop whatever plays."""

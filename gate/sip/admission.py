@@ -1,21 +1,142 @@
-"""Checks on a new INVITE, and the attempt that the call manager is given."""
+"""Checks on a new INVITE, and the attempt that the call manager is given.
+
+Calls that have come back: an INVITE of ours that somebody sends to us again.
+
+A proxy leaves the Call-ID as it is, a back-to-back user agent often leaves headers that it does not know. So both tell
+a loop: the Call-ID that our INVITE has, and a mark in a header of its own (``identity.LOOP_HEADER``). The mark is
+random, made for one INVITE and forgotten with its call: whoever is shown it learns nothing of the gate or of other
+calls, and holds nothing that makes another call look like a loop once this one is over.
+
+What a call says it is for: of its account or PBX, by a dialled prefix, or in a header (LAW 1.7).
+
+The prefix is cut off before anything looks at the number, so what is screened is what is dialled, and the trunk sees
+neither prefix nor header: its INVITE is made anew. A claim is a way past the registers. So it is taken from those whom
+the configuration names and from nobody else; and what is not taken refuses the call rather than being passed over, for
+whoever claims would otherwise believe that the call was made under the claim.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from gate.config import Account, Pbx
+from gate.config import Account, Config, DialPrefix, Pbx
 from gate.core.dial_plan import forwarded, in_full, presented
-from gate.core.terms import UNPROVEN, Attempt
+from gate.core.terms import UNPROVEN, Attempt, Purpose, Topic
 from gate.ports import Incoming
 from gate.sip import identity, sdp
 from gate.sip.auth import ProvenCaller
 from gate.sip.header_fields import split_list, whole
-from gate.sip.message import Address, SipMessage, body_of
-from gate.sip.multipart import SDP, content_type
-from gate.sip.purpose_claims import PurposeClaims
+from gate.sip.identity import LOOP_HEADER
+from gate.sip.message import SDP, Address, SipMessage, body_of, content_type
 from gate.sip.session_timers import OPTION, longer
 from gate.sip.sippy_adapter.rewriting import parsable
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeClaim:
+    """What a call is for, and who said so by which way."""
+
+    number: str
+    """What was dialled, without the prefix; not yet looked at."""
+    purpose: Purpose = Purpose.MARKETING
+    topic: Topic = Topic.GENERAL
+    through: str = ""
+    """As ``Attempt.claimed_through``."""
+    refused: bool = False
+    """Claimed by a caller who may not, or with an unknown value: the strictest purpose is presumed."""
+
+
+class PurposeClaims:
+    """Reads them as the configuration says."""
+
+    def __init__(self, config: Config) -> None:
+        self._prefixes = config.dial_prefix
+        self._header = config.purpose_header
+
+    def of(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
+        """The claim of an INVITE; ``dialled`` is its number as it came.
+
+        Somebody who has not proven who they are claims nothing: marketing is presumed.
+        """
+        prefix = next((each for each in self._prefixes if dialled.startswith(each.prefix)), None)
+        claim = PurposeClaim(dialled[len(prefix.prefix) :] if prefix else dialled)
+        if caller is None:
+            return claim
+        own = Purpose(caller.who.purpose), Topic(caller.who.topic)
+        both = self._by_prefix(prefix, caller, own), self._by_header(request, caller, own)
+        said = [each for each in both if each is not None]
+        if not said:
+            return replace(claim, purpose=own[0], topic=own[1], through="configuration")
+        through = " and ".join(each.through for each in said)
+        first = said[0]
+        if any(each.refused or (each.purpose, each.topic) != (first.purpose, first.topic) for each in said):
+            return replace(claim, through=through, refused=True)
+        return replace(claim, purpose=first.purpose, topic=first.topic, through=through)
+
+    def _by_prefix(
+        self, prefix: DialPrefix | None, caller: ProvenCaller, own: tuple[Purpose, Topic]
+    ) -> PurposeClaim | None:
+        if prefix is None:
+            return None
+        topic = Topic(prefix.topic) if prefix.topic else own[1]
+        refused = caller.claimed_by not in prefix.allowed
+        return PurposeClaim("", Purpose(prefix.purpose), topic, f"prefix {prefix.prefix}", refused)
+
+    def _by_header(self, request: SipMessage, caller: ProvenCaller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
+        values = request.all(self._header.name.lower()) if self._header.name else []
+        if not values:
+            return None
+        through = f"header {self._header.name}"
+        understood = _understood(values[0], own[1]) if len(values) == 1 else None
+        if understood is None or caller.claimed_by not in self._header.allowed:
+            return PurposeClaim("", through=through, refused=True)
+        return PurposeClaim("", *understood, through)
+
+
+def _understood(value: str, own: Topic) -> tuple[Purpose, Topic] | None:
+    """``service``, ``marketing``, ``marketing;topic=claims``, in any case; None for anything else."""
+    purpose, semicolon, parameter = (part.strip().lower() for part in value.partition(";"))
+    name, _, topic = (part.strip() for part in parameter.partition("="))
+    try:
+        if not semicolon:
+            return Purpose(purpose), own
+        return (Purpose(purpose), Topic(topic)) if name == "topic" else None
+    except ValueError:
+        return None
+
+
+def passed_through(request: SipMessage, address: Address) -> bool:
+    """True for an INVITE of ours that has come back through proxies: our Via is among those it passed."""
+    ours = f"{address[0]}:{address[1]}"
+    return any(ours in via.replace(" ", "") for via in request.vias[1:])
+
+
+class LoopDetector:
+    """The INVITEs that went to the trunk and whose calls are not over."""
+
+    def __init__(self) -> None:
+        self._signs: dict[str, tuple[str, str]] = {}
+        """Call -> the Call-ID and the mark of its INVITE."""
+        self._known: set[str] = set()
+
+    def mark(self, call_id: str, sip_call_id: str) -> str:
+        """The mark for the INVITE that leaves for a call of ours with this Call-ID."""
+        self.over(call_id)
+        signs = (sip_call_id, secrets.token_hex(16))
+        self._signs[call_id] = signs
+        self._known.update(signs)
+        return signs[1]
+
+    def back(self, request: SipMessage) -> bool:
+        """True for an INVITE that is one of these, come back."""
+        return request.call_id in self._known or request.get(LOOP_HEADER) in self._known
+
+    def over(self, call_id: str) -> None:
+        """The call is over, or never went out."""
+        self._known.difference_update(self._signs.pop(call_id, ()))
+
 
 ALLOWED = [("Allow", f"{identity.ALLOW}, {identity.REFER}, REGISTER"), ("Supported", OPTION)]
 SDP_ONLY = [("Accept", "application/sdp, multipart/mixed")]

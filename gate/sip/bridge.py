@@ -5,6 +5,10 @@ here, so that no redirect, transfer or foreign header comes through.
 
 Once the callee has picked up, the caller's side never ends in a failure, whatever happens: a phone system would dial
 its next trunk and ring them again. The caller is answered then, without audio, and gets a BYE.
+
+What follows a talk that the caller has ended: the callee's leg stays up until the code of a receipt is told.
+
+Keys sent by SIP INFO (``application/dtmf-relay`` and ``application/dtmf``, as phones and PBXs send them).
 """
 
 from __future__ import annotations
@@ -17,13 +21,11 @@ import structlog
 
 from gate.core.bridging import Progress, Stage, Step
 from gate.sip import sdp, stored_dialogs
-from gate.sip.after_talk import stays
-from gate.sip.delayed_offer import DelayedOffer
-from gate.sip.dtmf import told
 from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES, UNAVAILABLE, UNREACHABLE
+from gate.sip.header_fields import whole
 from gate.sip.identity import REFER
 from gate.sip.liveness import LivenessCheck
-from gate.sip.offer_answer import OfferAnswer
+from gate.sip.offer_answer import DelayedOffer, OfferAnswer
 from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending
 from gate.sip.routes import Route
@@ -45,6 +47,7 @@ from gate.sip.trunk_failover import TrunkFailover
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
+
 
 _log = structlog.get_logger("gate.sip")
 
@@ -201,13 +204,13 @@ class Bridge:
         """What the caller does."""
         if isinstance(event, CCEventTry):
             self._dial(event)
-        elif isinstance(event, CCEventDisconnect) and not (self.engine.transfers.stays(self) or stays(self)):
+        elif isinstance(event, CCEventDisconnect) and not (self.engine.transfers.stays(self) or callee_stays(self)):
             lost = "call_unknown" if self.caller.lost else "hung_up"
             self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else lost)
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("caller", event)
         elif isinstance(event, CCEventInfo):
-            told(self, "caller", event)
+            take_info(self, "caller", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
             self.offer_answer.replied("caller", event)
 
@@ -256,7 +259,7 @@ class Bridge:
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("callee", event)
         elif isinstance(event, CCEventInfo):
-            told(self, "callee", event)
+            take_info(self, "callee", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
             self.offer_answer.replied("callee", event)
 
@@ -360,7 +363,7 @@ class Bridge:
 
     def keep_legs(self) -> None:
         """Keep what the next start needs to end them, should this be the last that is done."""
-        guarded("legs of a call", lambda: self.engine.book.keep(self.id, stored_dialogs.of(self)))()
+        guarded("legs of a call", lambda: self.engine.book.keep(self.id, stored_dialogs.legs_of(self)))()
 
     def tell_media(self) -> None:
         """Tell the codec maps as they stand now; each offer may have moved a party, too."""
@@ -472,3 +475,52 @@ class Bridge:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+
+def callee_stays(bridge: Bridge) -> bool:
+    """Whether the callee's leg stays up, now that the caller has hung up: the call manager ends it then."""
+    announcement = bridge.engine.config.announcement
+    if bridge.stage is Stage.ALONE:
+        return True
+    if not announcement.receipt or announcement.receipt_command or bridge.route.emergency:
+        return False
+    if bridge.stage is not Stage.CONNECTED or bridge.caller.lost or not bridge.callee.can_update():
+        return False
+    bridge.move(Step.CALLER_LEFT)
+    if bridge.engine.events.caller_left(bridge.id):
+        bridge.offer_answer.timers.left("caller")
+        bridge.keep_legs()
+        return True
+    return False
+
+
+_KEYS = "0123456789*#ABCD"
+MAX_BODY = 1024
+"""Characters that are looked at: a key and its duration have about 30."""
+
+
+def digits_of(content_type: str, body: str) -> list[str]:
+    """The keys in an INFO body (one, as a rule); empty for another type or a body that is not understood."""
+    if content_type == "application/dtmf-relay":
+        lines = (line.partition("=") for line in body[:MAX_BODY].splitlines())
+        text = next((value.strip().upper() for name, _, value in lines if name.strip().lower() == "signal"), "")
+    elif content_type == "application/dtmf":
+        text = body[:MAX_BODY].strip().upper()
+    else:
+        return []
+    event = whole(text, 2) if len(text) == 2 else None  # an event number of RFC 4733
+    if event is not None:
+        return [_KEYS[event]] if event < len(_KEYS) else []
+    return [text] if len(text) == 1 and text in _KEYS else []
+
+
+def take_info(bridge: Bridge, side: str, event: Any) -> None:
+    """An INFO from one side of a call: its keys are told, and it goes on to the other side of a talk."""
+    body = event.getData()
+    if body is None:
+        return
+    for digit in digits_of(body.getType(), str(body)):
+        bridge.engine.events.digit(bridge.id, side, digit)
+    other = bridge.callee if side == "caller" else bridge.caller
+    if bridge.stage is Stage.CONNECTED and other.isConnected():
+        other.send_plain(other.genRequest("INFO", body))

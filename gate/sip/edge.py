@@ -17,8 +17,7 @@ from gate.sip.admission import Fault
 from gate.sip.auth import ProvenCaller
 from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
-from gate.sip.message import Address, BadMessage, SipMessage, body_of
-from gate.sip.multipart import SDP, content_type
+from gate.sip.message import SDP, Address, BadMessage, SipMessage, body_of, content_type
 from gate.sip.peers import DialogPeer, plain
 from gate.sip.udp import split_address
 

@@ -14,21 +14,19 @@ from gate.core.bridging import Stage
 from gate.core.numbers import emergency_number
 from gate.ports import LineEvents, MediaRelay
 from gate.ports.recording_sessions import SessionEvents
+from gate.sip.admission import LoopDetector
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
-from gate.sip.call_in import CallInBridge
-from gate.sip.calls_in import CallsIn
+from gate.sip.calls_in import CallInBridge, CallInIngress
 from gate.sip.carrier_names import CarrierNames
 from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.forks import Forks
 from gate.sip.ingress import Ingress
-from gate.sip.loop_detection import LoopDetector
 from gate.sip.message import Address, Attempted, TransactionKey
-from gate.sip.orphaned_dialogs import OrphanedDialogs
 from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
 from gate.sip.pending import Pending
-from gate.sip.recording_sessions import RecordingSessions
+from gate.sip.recording_sessions import SessionIngress
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import reasons
 from gate.sip.routes import Route, Trunks, contacts
@@ -38,10 +36,10 @@ from gate.sip.sippy_adapter.patches import apply_patches, guarded
 from gate.sip.sippy_adapter.refreshing import AGENT
 from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
-from gate.sip.status import TrunkStatus
+from gate.sip.stored_dialogs import OrphanedDialogs
 from gate.sip.streams import Streams
 from gate.sip.transfers import Transfers
-from gate.sip.trunk import TrunkMonitor
+from gate.sip.trunk import TrunkMonitor, TrunkStatus
 from gate.sip.trunk_flow import TrunkFlow
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
@@ -108,8 +106,8 @@ class Engine:
         self._foreign = self._stormed = 0
         """As last written to the gate's log."""
         self._told_at = 0.0
-        self.calls_in = CallsIn(config, self, registrar)
-        self.recordings = RecordingSessions(config, self, sessions)
+        self.calls_in = CallInIngress(config, self, registrar)
+        self.recordings = SessionIngress(config, self, sessions)
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
         self.forks = Forks(self)

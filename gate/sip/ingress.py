@@ -22,29 +22,37 @@ from gate.sip.admission import (
     KNOWN,
     SDP_ONLY,
     SUPPORTED,
+    PurposeClaims,
     attempt_of,
     extension_fault,
     invite_fault,
     number_of,
+    passed_through,
 )
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.edge import EdgeDoor, in_clear
 from gate.sip.endpoint import Endpoint
-from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES
+from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES, PhoneSystems
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.in_dialog import InDialog
-from gate.sip.loop_detection import passed_through
-from gate.sip.message import Address, BadMessage, SipMessage, TransactionKey, answer, destination, for_ack, parse
-from gate.sip.multipart import unpack
+from gate.sip.message import (
+    Address,
+    BadMessage,
+    SipMessage,
+    TransactionKey,
+    answer,
+    destination,
+    for_ack,
+    parse,
+    unpack,
+)
+from gate.sip.overload import SendingAway
 from gate.sip.pending import Pending, PendingCalls
-from gate.sip.phone_systems import PhoneSystems
-from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.recording_sessions import CAPABLE
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
-from gate.sip.sending_away import SendingAway
 from gate.sip.sippy_adapter.rewriting import mend, parsable
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ from gate.errors import GateError
 from gate.ports import LineEvents, MediaRelay, Timer
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
-from gate.sip.call_in import CallInBridge
+from gate.sip.calls_in import CallInBridge
 from gate.sip.endpoint import Endpoint
 from gate.sip.engine import Engine
 from gate.sip.framing import Fault
 from gate.sip.message import Address
-from gate.sip.recording_bridge import RecordingBridge
+from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
-from gate.sip.status import TrunkStatus
 from gate.sip.streams import Streams
+from gate.sip.trunk import TrunkStatus
 from gate.sip.udp import Transport, split_address
 from gate.store.legs import LegFile
 

@@ -2,34 +2,291 @@
 
 Systems of ``[[siprec]]`` alone, by their address or their certificate. To everybody else the gate is what it is without
 them: it knows no option ``siprec``, and says so (420). That is counted.
+
+One recording session (SIPREC, RFC 7866): another system's INVITE, by which it sends us the audio of a call.
+
+A bridge whose callee is nobody. The media relay has two parties in every call; here each is a stream: what it sends is
+copied to the recorder as that of a caller or a callee is, and nothing is ever sent to either. The first two streams
+that can be kept are taken and keep their sides; each offer after that may pause, resume, move, add or remove streams.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from gate.config import Config, Siprec
+from gate.core.bridging import Stage, Step
 from gate.ports.recording_sessions import HeardIn, SessionAsked, SessionEvents
-from gate.sip import recording_metadata, recording_offer
+from gate.sip import identity
 from gate.sip.admission import SUPPORTED, Fault, invite_fault
+from gate.sip.bridge import Bridge
 from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import split_list
-from gate.sip.message import Address, SipMessage, body_of
-from gate.sip.multipart import SDP, content_type
+from gate.sip.message import SDP, Address, SipMessage, body_of, content_type
 from gate.sip.overload import RETRY_SECONDS
 from gate.sip.peers import networks
 from gate.sip.pending import Pending
-from gate.sip.recording_bridge import FAILED, RecordingBridge
-from gate.sip.recording_metadata import Metadata, MetadataError
-from gate.sip.recording_offer import OfferError, Stream
+from gate.sip.recording_offer import (
+    Metadata,
+    MetadataError,
+    OfferError,
+    Stream,
+    answer,
+    read_metadata,
+    read_streams,
+    silent,
+)
+from gate.sip.routes import Route
+from gate.sip.sippy_adapter.classes import (
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventTry,
+    CCEventUpdate,
+    MsgBody,
+)
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
     from gate.sip.sippy_adapter.leg import Leg
+
+
+FORBIDDEN = 403, "Forbidden"
+AWAY = 503, "Service Unavailable"
+NOT_ACCEPTABLE = 488, "Not Acceptable Here"
+FAILED = 500, "Server Internal Error"
+_ANSWERS = {
+    "no_such_call": FORBIDDEN,
+    "recorded_already": FORBIDDEN,
+    "too_many_sessions": AWAY,
+    "recorder_unavailable": AWAY,
+    "gate_stopping": AWAY,
+    "media_unavailable": NOT_ACCEPTABLE,
+}
+"""What refuses a session; anything else is our own failure."""
+_NOBODY = Route(("127.0.0.1", 9), "", "")
+_SIDES = ("caller", "callee")
+_Payloads = Mapping[str, Mapping[int, str]]
+
+
+class RecordingBridge(Bridge):
+    """A session from its INVITE to its end."""
+
+    def __init__(
+        self, engine: Engine, pending: Pending, client: Siprec, asked: SessionAsked, streams: list[Stream],
+        events: SessionEvents,
+    ) -> None:  # fmt: skip
+        super().__init__(engine, pending, "", "", "", [_NOBODY])
+        self.caller.allow = identity.ALLOW
+        self.caller.lContact.address.setParam("+sip.srs")  # RFC 7866 7.2
+        self.caller.peer.networks = networks(client.addresses)
+        self.asked = asked
+        self.streams = streams
+        self.sides: dict[int, str] = {}
+        """Place of a stream in the SDP -> whose it is in the recording, for good."""
+        self._events = events
+        self._told = False
+        self._paused = asked.paused
+        self._ports: dict[str, tuple[str, int]] = {}
+        """Side -> where its stream is to be sent."""
+        self._origin = [secrets.randbits(32), 0]
+
+    @property
+    def signalled(self) -> str:
+        """Nowhere but where the SDP says: a stream that pauses is taken from an address of nobody's, and that must not
+        be mistaken for one behind a NAT."""
+        return ""
+
+    def refusal(self, why: str) -> tuple[int, str]:
+        """What refuses it."""
+        return _ANSWERS.get(why, FAILED)
+
+    # --- setting up ---------------------------------------------------------------------------------------------------
+
+    def on_caller(self, event: Any) -> None:
+        """What the client does."""
+        if isinstance(event, CCEventTry):
+            self._told = True
+            self._events.asked(self.asked)
+        elif isinstance(event, CCEventDisconnect):
+            self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else "hung_up")
+        elif isinstance(event, CCEventUpdate):
+            self._offered(event.getData(), wants_answer=True)
+        elif isinstance(event, CCEventConnect):  # SDP in an ACK, or the answer to a refresh of ours
+            self._settled(event.getData()[2])
+        elif isinstance(event, CCEventFail):
+            self._settled(None)
+
+    def begin(self, first: str, done: Callable[[_Payloads | None], None]) -> None:
+        """As ``SessionLine.take``."""
+        if self.stage is not Stage.DIALLING or self.caller.over:
+            return
+        for place in self._usable()[:2]:
+            self.sides[place] = first if not self.sides else _other(first)
+        self._relay(partial(self._taken, done))
+
+    def _taken(self, done: Callable[[_Payloads | None], None], ok: bool) -> None:
+        if self.stage is not Stage.DIALLING or self.caller.over:
+            return
+        if not ok:
+            self.give_up(NOT_ACCEPTABLE[0], "media_unavailable")
+        done(self.payloads() if ok else None)
+
+    def accept(self) -> None:
+        """200."""
+        if self.stage is not Stage.DIALLING or self.caller.over:
+            return
+        self.move(Step.ANSWER)
+        self.move(Step.CONNECT)
+        self._remember()
+        body = self._answer()
+        self.caller.good_local = body.getCopy()
+        self.liveness.start()
+        self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+        self.keep_legs()
+        self.liveness.joined()
+
+    def one_sided(self, silent: list[str]) -> None:
+        """Nothing came in these streams; a side that has none is none."""
+        if found := [side for side in silent if self._heard(side) is not None]:
+            self._events.one_sided(self.id, found[0] if len(found) == 1 else "both")
+
+    def payloads(self) -> _Payloads:
+        """Side -> payload type -> ``name/rate``."""
+        return {side: self.streams[place].payloads for place, side in self.sides.items()}
+
+    def _usable(self) -> list[int]:
+        return [place for place, stream in enumerate(self.streams) if stream.usable]
+
+    def _heard(self, side: str) -> Stream | None:
+        """The stream of a side, where it is there."""
+        for place, each in self.sides.items():
+            if each == side and place < len(self.streams) and self.streams[place].usable:
+                return self.streams[place]
+        return None
+
+    def _relay(self, done: Callable[[bool], None], side: str = "caller") -> None:
+        """Have the relay take each stream from where it comes from now; one side after the other."""
+        stream, relay = self._heard(side), self.engine.relay
+        families = [self.streams[place].family for place in self.sides]
+        text = stream.towards_relay(heard=stream.sends) if stream else silent(families[0] if families else "IP4")
+        put = relay.caller_sdp if side == "caller" else relay.callee_sdp
+        put(self.id, MsgBody(text), self.safely(partial(self._relayed, done, side)))
+
+    def _relayed(self, done: Callable[[bool], None], side: str, body: Any, ex: Any = None) -> None:
+        if body is None or ex is not None:
+            _log.warning("the media relay refuses a recording session", session=self.id, error=str(ex))
+            done(False)
+            return
+        (anchored,) = read_streams(str(body))  # what one party is told is where the other one is taken from
+        self._ports[_other(side)] = anchored.address, anchored.port
+        if side == "caller":
+            self._relay(done, "callee")
+        else:
+            done(True)
+
+    def _answer(self) -> Any:
+        taken = {
+            place: self._ports[side]
+            for place, side in self.sides.items()
+            if place < len(self.streams) and self.streams[place].usable
+        }
+        self._origin[1] += 1
+        own = next(iter(self._ports.values()))[0]
+        body = MsgBody(answer(self.streams, taken, f"{self._origin[0]} {self._origin[1]}", own))
+        body.needs_update = False
+        return body
+
+    def _remember(self) -> None:
+        """What the watch over silence goes by: a stream that sends is no hold, whatever direction it names."""
+        self.caller_sdp, self.callee_sdp = (
+            "a=sendrecv" if (stream := self._heard(side)) is None or stream.sends else "a=inactive" for side in _SIDES
+        )
+
+    # --- offers in the session ----------------------------------------------------------------------------------------
+
+    def _offered(self, body: Any, *, wants_answer: bool) -> None:
+        """A re-INVITE or UPDATE with SDP."""
+        before = self.streams, dict(self.sides)
+        try:
+            self.streams = read_streams(str(body))
+            if len(self.streams) < len(before[0]):
+                raise OfferError("streams are missing")  # RFC 3264 section 8
+        except OfferError as error:
+            _log.warning("an offer in a recording session is refused", session=self.id, why=str(error))
+            self.streams = before[0]
+            self._refuse(wants_answer)
+            return
+        for place in self._usable():
+            free = [side for side in _SIDES if side not in self.sides.values()]
+            if place not in self.sides and free:
+                self.sides[place] = free[0]
+        pauses = not any((stream := self._heard(side)) is not None and stream.sends for side in _SIDES)
+        if pauses and not self._paused:
+            self._paused = True
+            self._events.paused(self.id, True)
+
+        def relayed(ok: bool) -> None:
+            if self.stage is not Stage.CONNECTED:
+                return
+            if not ok:
+                self.streams, self.sides = before
+                self._refuse(wants_answer)
+                return
+            self._remember()
+            self._events.changed(self.id, self.payloads())
+            if self._paused and not pauses:
+                self._paused = False
+                self._events.paused(self.id, False)
+            if wants_answer:
+                reply = self._answer()
+                self.caller.good_local = reply.getCopy()
+                self.caller.recvEvent(CCEventConnect((200, "OK", reply)))
+
+        self._relay(relayed)
+
+    def _refuse(self, wants_answer: bool) -> None:
+        if wants_answer and self.caller.offered:
+            self.caller.recvEvent(CCEventFail(NOT_ACCEPTABLE))
+
+    def _settled(self, body: Any) -> None:
+        if self.caller.lSDP is None:  # sippy's, where a refresh failed
+            self.caller.lSDP = self.caller.good_local
+        if body is not None and self.stage is Stage.CONNECTED:
+            self._offered(body, wants_answer=False)
+
+    def tell_media(self) -> None:
+        """Nobody else: ``changed`` has."""
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
+        """It did not come about."""
+        self._finish(passed or self.refusal(why), why, partial(self._over, why))
+
+    def hung_up(self, side: str, cause: str = "hung_up") -> None:
+        """The client is gone, or the gate takes it that it is."""
+        self._finish(self.refusal(cause), cause, partial(self._over, cause))
+
+    def drop(self) -> None:
+        """It never began."""
+        super().drop()
+        self._over("internal_error")
+
+    def _over(self, cause: str) -> None:
+        if self._told:
+            self._events.over(self.id, cause)
+
+
+def _other(side: str) -> str:
+    return "callee" if side == "caller" else "caller"
+
 
 _log = structlog.get_logger("gate.sip")
 
@@ -40,7 +297,7 @@ CLAIMED = "siprec:"
 """Before a client's name, as ``account:`` and ``trunk:`` are before others'."""
 
 
-class RecordingSessions:
+class SessionIngress:
     """What the ingress knows of them."""
 
     def __init__(self, config: Config, engine: Engine, events: SessionEvents | None) -> None:
@@ -88,8 +345,8 @@ class RecordingSessions:
         if engine.merged(request.key):
             return 482, "Loop Detected", []
         try:
-            streams = recording_offer.read(body_of(request).decode("utf-8", "replace"))
-            metadata = recording_metadata.read(request.metadata)
+            streams = read_streams(body_of(request).decode("utf-8", "replace"))
+            metadata = read_metadata(request.metadata)
         except OfferError as error:
             return 488, "Not Acceptable Here", [_warning(error)]
         except MetadataError as error:

@@ -22,8 +22,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from gate.sip.certificates import Certificates
-from gate.sip.connection import READS, WRITES, Connection, address_of, prepare
-from gate.sip.connection_bounds import ConnectionBounds
+from gate.sip.connection import READS, WRITES, Connection, ConnectionBounds, address_of, prepare
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.framing import Framed, NotSipError
 from gate.sip.message import Address

@@ -20,8 +20,7 @@ import structlog
 from gate.config import Config
 from gate.errors import ConfigError
 from gate.sip.certificates import Certificates
-from gate.sip.connection import Connection
-from gate.sip.connection_bounds import ConnectionBounds
+from gate.sip.connection import Connection, ConnectionBounds
 from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.framing import Fault, Framed

@@ -2,46 +2,91 @@
 
 A transfer dials. So it is asked for as a call is: an account proves itself anew, the target is a new attempt with a
 decision of its own, and a refusal answers the REFER itself, upon which every phone keeps the call (after a 202 many
-hang up at once). A permitted one is dialled (``transfer_bridge``); the callee stays with the agent until the new
+hang up at once). A permitted one is dialled (``TransferBridge``); the callee stays with the agent until the new
 one has heard the announcement and the evidence is kept, and goes over then. Whoever has hung up before that leaves the
 callee waiting, not lost. With ``Replaces`` (RFC 3891) the callees of two calls of the same account are joined: both are
 screened, announced and recorded already.
 
 Refused, and the call stays up: what comes from the carrier's side, targets elsewhere than here, emergency numbers (they
 are dialled, never transferred to), calls for help, a second transfer while one is under way.
+
+What a REFER asks for: the one number, or the one call, that ``Refer-To`` names (RFC 3515 2.1, RFC 3891).
+
+The callee of one call becomes the caller's side of another: its leg, its SDP, its timers.
+
+Nothing is said to it where it is not on hold and speaks what the other party speaks: its audio is led elsewhere in the
+media relay alone. Else it is offered the talk anew (re-INVITE), and then the other party is, one at a time.
+
+The call to whom a talk is transferred: a callee, and no caller until the talk's own callee takes that place.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import structlog
 
 from gate.core.bridging import Stage, Step
-from gate.sip import pass_on
-from gate.sip.admission import attempt_of, extension_fault, number_of
+from gate.sip import sdp
+from gate.sip.admission import PurposeClaims, attempt_of, extension_fault, number_of
 from gate.sip.auth import AuthResult, ProvenCaller
 from gate.sip.bridge import Bridge
-from gate.sip.call_in import CallInBridge
-from gate.sip.header_fields import host_of, uri_of
+from gate.sip.calls_in import CallInBridge
+from gate.sip.failure_mapping import NOT_ACCEPTABLE
+from gate.sip.header_fields import host_of, parameters, split_address, split_list, uri_of, user_of
 from gate.sip.message import Address, SipMessage
-from gate.sip.peers import plain
+from gate.sip.peers import DialogPeer, plain
 from gate.sip.pending import Pending
-from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RequestKind
-from gate.sip.recording_bridge import RecordingBridge
-from gate.sip.refer_to import ReferTo, read
+from gate.sip.recording_sessions import RecordingBridge
+from gate.sip.routes import Route
+from gate.sip.sippy_adapter.classes import CCEventFail, CCEventUpdate, MsgBody
 from gate.sip.sippy_adapter.leg import Leg, reason
-from gate.sip.transfer_bridge import TransferBridge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
-    from gate.sip.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class ReferTo:
+    """A target that can be thought about."""
+
+    uri: str
+    """Without the headers that stand in it."""
+    host: str
+    """Empty for a ``tel:`` URI."""
+    replaces: tuple[str, str, str] | None = None
+    """Call-ID, the far end's tag and the transferor's own of a call that is to be joined (RFC 3891)."""
+
+
+def read(request: SipMessage) -> ReferTo | None:
+    """What is asked for; None where that is not the call of one number: not one ``Refer-To``, no number, another URI,
+    another method than INVITE."""
+    values = [each for value in request.all("refer-to") for each in split_list(value)]
+    if len(values) != 1:
+        return None
+    uri, _, headers = split_address(values[0])[1].partition("?")
+    scheme = uri.partition(":")[0].lower()
+    said = parameters(uri.partition(";")[2])
+    if scheme not in ("sip", "sips", "tel") or not user_of(uri) or said.get("method", "INVITE").upper() != "INVITE":
+        return None
+    named = [(name.lower(), value) for name, _, value in (each.partition("=") for each in headers.split("&"))]
+    host = "" if scheme == "tel" else host_of(uri)
+    found = [unquote(value) for name, value in named if name == "replaces"]
+    if not found:
+        return ReferTo(uri, host)
+    call_id, _, tags = found[0].partition(";")
+    told = parameters(tags)
+    if len(found) > 1 or not call_id or not told.get("to-tag") or not told.get("from-tag"):
+        return None
+    return ReferTo(uri, host, (call_id.strip(), told["to-tag"], told["from-tag"]))
+
 
 _log = structlog.get_logger("gate.sip")
 
@@ -168,7 +213,7 @@ class Transfers:
             return FORBIDDEN
         if other.stage is not Stage.CONNECTED or other.delayed_offer.due or self._running(other.id):
             return PENDING
-        return (0, "") if pass_on.fits(bridge, other) else (488, "Not Acceptable Here")
+        return (0, "") if can_talk(bridge, other) else (488, "Not Acceptable Here")
 
     def _is_here(self, target: ReferTo, bridge: Bridge) -> bool:
         """The target is at this gate: by the name that the caller's INVITE had for it, or by its address."""
@@ -216,7 +261,7 @@ class Transfers:
                 _as_invite(request, target), pending.source, caller, False, pending.call_id, self._claims,
                 engine.for_help,
             )  # fmt: skip
-            engine.events.transferring(replace(asked, codecs=pass_on.codecs_of(bridge)), bridge.id)
+            engine.events.transferring(replace(asked, codecs=codecs_of(bridge)), bridge.id)
         except Exception:  # noqa: BLE001 - the call manager's fault must not leave the REFER without an answer
             _log.exception("a transfer failed; refused", call_id=bridge.id)
             if engine.ingress.pending.take(pending.call_id):
@@ -266,7 +311,7 @@ class Transfers:
             or other is None
             or other.stage is not Stage.CONNECTED
             or first.stage is not Stage.CONNECTED
-            or not pass_on.fits(first, other)
+            or not can_talk(first, other)
         ):
             transfer.over = True
             engine.ingress.refuse(pending, why_not or "internal_error", "", "")
@@ -280,7 +325,7 @@ class Transfers:
                 other.liveness.joined()
 
         engine.relay.take_over(call_id, from_call, other.safely(joined))
-        gone = pass_on.leg(first, other)
+        gone = pass_callee_on(first, other)
         gone.event_cb = None
         gone.end(200, "OK", reason("transferred", 200))
         transfer.done()
@@ -310,3 +355,136 @@ class Transfers:
 def _as_invite(request: SipMessage, target: ReferTo) -> SipMessage:
     """The INVITE that the transferor would have sent to the target."""
     return replace(request, uri=target.uri, body=b"")
+
+
+AGAIN_SECONDS = 0.2
+TRIES = 100
+"""How often it is looked whether a party can be offered the talk: an offer of its own may be under way."""
+
+
+class Nobody(Leg):
+    """The leg of a side where nobody is yet, or any more: there is nothing to end."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.transactions, lambda _: None, DialogPeer())
+
+    def end(self, *_: object, **__: object) -> None:
+        """Nobody is there."""
+
+    def answer_and_end(self, *_: object, **__: object) -> None:
+        """Nobody is there."""
+
+
+def codecs_of(bridge: Bridge) -> tuple[str, ...]:
+    """The codec in which the callee talks."""
+    return tuple(name for name in sdp.codecs(bridge.callee_sdp) if name in sdp.KEPT)[:1]
+
+
+def can_talk(first: Bridge, other: Bridge) -> bool:
+    """The callees of two calls can talk: they have a codec in common, and nothing is being changed just now."""
+    common = set(codecs_of(first)) & set(sdp.codecs(other.callee_sdp))
+    return bool(common) and not (first.offer_answer.from_side or other.offer_answer.from_side)
+
+
+def pass_callee_on(first: Bridge, after: Bridge) -> Leg:
+    """Put the callee of ``first`` in the place of the caller of ``after``; the leg that was there before."""
+    taken, before = first.callee, after.caller
+    taken.trunk = first.route.name
+    first.callee = Nobody(first.engine)
+    after.caller, after.caller_sdp = taken, first.callee_sdp
+    taken.event_cb = lambda event, _: after.safely(after.on_caller)(event)
+    taken.on_request = lambda: after.liveness.heard("caller")
+    wanted = taken.session.wanted  # its trunk's
+    after.offer_answer.attend("caller")
+    taken.session.wanted = wanted
+    after.offer_answer.timers.goes_on("caller")
+    if taken.offered:  # its offer went to the other party: it comes again (RFC 3261 14.1)
+        taken.recvEvent(CCEventFail((491, "Request Pending")))
+    after.tell_media()
+    _offer(after, frozenset(), TRIES)
+    return before
+
+
+def _offer(bridge: Bridge, asked: frozenset[str], tries: int) -> None:
+    """Offer the talk to whoever was told to be silent, or something else; each once."""
+    side = next((each for each in ("caller", "callee") if each not in asked and _waits(bridge, each)), "")
+    if not side or bridge.stage is not Stage.CONNECTED:
+        return
+    if not tries:
+        _log.warning("a party could not be taken off hold", call_id=bridge.id, side=side)
+        return
+    to = bridge.caller if side == "caller" else bridge.callee
+    if to.can_update() and not bridge.offer_answer.from_side:
+        told = bridge.callee_sdp if side == "caller" else bridge.caller_sdp
+        body = MsgBody(sdp.only(sdp.resumed(told), codecs_of(bridge)[0]))
+        bridge.offer_answer.offered("callee" if side == "caller" else "caller", CCEventUpdate(body), wants_answer=False)
+        asked |= {side}
+    bridge.engine.after(AGAIN_SECONDS, bridge.safely(partial(_offer, bridge, asked, tries - 1)))
+
+
+def _waits(bridge: Bridge, side: str) -> bool:
+    """What this party was told last is not the talk as it is now."""
+    to = bridge.caller if side == "caller" else bridge.callee
+    theirs = bridge.caller_sdp if side == "caller" else bridge.callee_sdp
+    spoken = sdp.codecs(theirs)[:1] == codecs_of(bridge)
+    return not spoken or (to.good_local is not None and sdp.held(str(to.good_local)))
+
+
+HOPS = 69
+
+
+class TransferBridge(Bridge):
+    """From the INVITE to the new callee on. Who waits for them is the business of the talk's own bridge."""
+
+    def __init__(
+        self, engine: Engine, pending: Pending, transfer: Transfer, number: str, presentation: str, display_name: str,
+        routes: Sequence[Route],
+    ) -> None:  # fmt: skip
+        super().__init__(engine, pending, number, presentation, display_name, routes)
+        self.caller = Nobody(engine)
+        self._transfer = transfer
+        self._first = transfer.bridge
+        self._codec = (*codecs_of(self._first), "")[0]
+        self._told = 0
+
+    @property
+    def caller_gone(self) -> bool:
+        """Whoever waits is there; the transferor may go."""
+        return False
+
+    def dial(self) -> None:
+        """Ask the carrier: in the codec that the one who waits speaks, for nothing is said to them before."""
+        self.caller_sdp = self._first.callee_sdp
+        body = MsgBody(sdp.only(sdp.resumed(self.caller_sdp), self._codec))
+        self.later(self.engine.config.sip.no_answer_seconds, self._no_answer)
+        ready = self.safely(lambda body, ex=None: self._offer_ready(body, HOPS, ex, None))
+        self.engine.relay.caller_sdp(self.id, body, ready)
+
+    def _ring(self, code: int, phrase: str, body: Any) -> None:
+        """The transferor is told."""
+        if code != self._told:
+            self._told = code
+            self._transfer.notify(code, phrase)
+
+    def _answered(self, event: Any) -> None:
+        body = event.getData()[2]
+        if body is not None and self._codec not in sdp.codecs(str(body)):
+            self.move(Step.PICKED_UP)
+            self.give_up(488, "no_codec", passed=NOT_ACCEPTABLE)
+        else:
+            super()._answered(event)
+
+    def connect(self) -> None:
+        """The one who waits comes over; the transferor goes."""
+        if self.stage is Stage.ANSWERED and self._first.stage is not Stage.OVER:
+            self.move(Step.CONNECT)
+            pass_callee_on(self._first, self)
+            self._transfer.done()
+            self.liveness.joined()
+
+    def _finish(
+        self, answer: tuple[int, str], why: str, tell: Callable[[], None] | None = None, *, cause: int = 0,
+        retry_after: str = "",
+    ) -> None:  # fmt: skip
+        super()._finish(answer, why, tell, cause=cause, retry_after=retry_after)
+        self._transfer.failed(*answer)

@@ -2,6 +2,8 @@
 
 Both are written on sippy's transactions: its own registration agent answers a 407 in the wrong header and renews only
 when the registration has run out.
+
+What is known of a carrier.
 """
 
 from __future__ import annotations
@@ -25,12 +27,26 @@ from gate.sip.sippy_adapter.classes import (
     SipURL,
 )
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.status import TrunkStatus
 
 if TYPE_CHECKING:
     from gate.config import Trunk
     from gate.sip.engine import Engine
     from gate.sip.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStatus:
+    """A carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not
+    configured."""
+
+    name: str = ""
+    up: bool | None = None
+    """It answers OPTIONS."""
+    registered: bool | None = None
+    """It has accepted our REGISTER."""
+    code: int = 0
+    """Its last answer to OPTIONS."""
+
 
 _log = structlog.get_logger("gate.sip")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gate.calls.refusal_counts import LEAVES
+from gate.calls.obstacles import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
 from tests.support.attacks import attack
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gate.calls.refusal_counts import LEAVES_OF_HELP
+from gate.calls.obstacles import LEAVES_OF_HELP
 from gate.calls.retry_queue import RetryQueue
 from gate.core.terms import Purpose, Reason, sentence
 from gate.errors import StoreError

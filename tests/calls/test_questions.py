@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gate.calls.refusal_counts import LEAVES_OF_A_CALLER
+from gate.calls.obstacles import LEAVES_OF_A_CALLER
 from gate.config import load
 from gate.control.messages import carry_out
 from gate.core.allowances import asking

@@ -221,7 +221,7 @@ def test_a_command_that_fails_or_hangs_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, why: str
 ) -> None:
     if why == "command_too_slow":
-        monkeypatch.setattr("gate.calls.receipt_command.SECONDS", 0.5)
+        monkeypatch.setattr("gate.calls.receipts.SECONDS", 0.5)
     play = Play(tmp_path, receipts=ReceiptSettings(CALLER, sender(tmp_path, body)))
     play.talk()
     play.call_manager.hung_up("call", "callee")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gate.calls.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
+from gate.calls.obstacles import LEAVES, LEAVES_OF_A_CALLER
 from gate.calls.usage import Usage
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, asking, jumps, no_place

@@ -8,8 +8,7 @@ import pytest
 
 from gate.sip import offer_answer
 from gate.sip import sdp as bodies
-from gate.sip.message import body_of, parse
-from gate.sip.multipart import unpack
+from gate.sip.message import body_of, parse, unpack
 from tests.support.sip_call import Call
 from tests.support.sip_line import ScriptedCallManager
 from tests.support.sip_peer import Heard, Peer, sdp

@@ -442,7 +442,7 @@ def test_what_cannot_be_sent_away_unread_is_read_and_gets_its_answer(monkeypatch
     def fails(_data):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("gate.sip.sending_away.plain_invite", fails)
+    monkeypatch.setattr("gate.sip.overload.plain_invite", fails)
     with RunningLine(config_for("127.0.0.1:9"), ScriptedCallManager()) as running, Phone(running.address) as phone:
         late(running)
         phone.dial()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.sip import failure_mapping, header_fields, identity, pending, recording_offer, response_cache, sdp
-from gate.sip.dtmf import digits_of
+from gate.sip.bridge import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 from tests.support.clocks import Clock
 
@@ -201,7 +201,7 @@ def test_of_a_recorded_stream_no_redundant_audio_is_taken():
         "v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 121 8 101 13\r\na=rtpmap:121 red/8000\r\n"
         "a=rtpmap:101 telephone-event/8000\r\n"
     )
-    (stream,) = recording_offer.read(body)
+    (stream,) = recording_offer.read_streams(body)
     assert list(stream.payloads) == [8, 101, 13]
 
 

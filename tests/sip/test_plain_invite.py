@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gate.sip.admission import invite_fault
 from gate.sip.message import answer, destination, parse
-from gate.sip.plain_invite import LONGEST, plain_invite
+from gate.sip.overload import LONGEST_UNREAD, plain_invite
 from gate.sip.response_cache import ResponseCache
 
 SOURCE = ("127.0.0.1", 5062)
@@ -101,7 +101,7 @@ def test_one_header_in_place_of_the_usual_one_is_read_alike(other):
 def test_what_is_cut_off_or_too_long_is_read_in_full():
     data = message()
     assert not any(plain_invite(data[:length]) for length in range(len(data)))
-    assert plain_invite(data + b"x" * LONGEST) is None
+    assert plain_invite(data + b"x" * LONGEST_UNREAD) is None
     assert plain_invite(message((*HEADERS, *["X-A: b"] * 100))) is None
     assert plain_invite(message((*[OTHER[0]] * 20, *HEADERS))) is None
 

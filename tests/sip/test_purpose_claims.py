@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gate.config import Account, Config, DialPrefix, Pbx, PurposeHeader
 from gate.core.numbers import NumberRefused, parse
 from gate.core.terms import Purpose, Topic
+from gate.sip.admission import PurposeClaim, PurposeClaims
 from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
-from gate.sip.purpose_claims import PurposeClaim, PurposeClaims
 from tests.support.sip_call import Call
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone

@@ -7,9 +7,8 @@ from itertools import count
 import pytest
 
 from gate.config import Account
-from gate.sip.auth import Authenticator, AuthResult
+from gate.sip.auth import FREE, FREE_EVERYWHERE, LONGEST, MAX_KEPT, SHORTEST, Authenticator, AuthResult, PasswordLockout
 from gate.sip.message import parse
-from gate.sip.password_lockout import FREE, FREE_EVERYWHERE, LONGEST, MAX_KEPT, SHORTEST, PasswordLockout
 from gate.sip.rate_limit import FIRST, MAX_KNOWN, NAMED, PROVEN, RateLimit, RequestKind
 from tests.support.clocks import Clock
 from tests.support.sip_digest import authorization, challenge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.sip.recording_metadata import MOST_BYTES, MOST_ELEMENTS, MetadataError, Person, read
+from gate.sip.recording_offer import MOST_BYTES, MOST_ELEMENTS, MetadataError, Person, read_metadata
 from tests.support.siprec import metadata
 
 ALICE, BOB = Person("sip:1001@pbx", "N0"), Person("sip:02079460123@pbx", "N1")
@@ -26,29 +26,29 @@ PREFIXED = """<ns:recording xmlns:ns="urn:ietf:params:xml:ns:recording:1"><ns:gr
 
 
 def test_as_the_rfc_has_it() -> None:
-    found = read(metadata("call@pbx", [ALICE.aor, BOB.aor]).encode())
+    found = read_metadata(metadata("call@pbx", [ALICE.aor, BOB.aor]).encode())
     assert (found.call_ids, found.people, found.heard) == (("call@pbx",), (ALICE, BOB), {"1": (ALICE,), "2": (BOB,)})
 
 
 def test_as_the_drafts_have_it() -> None:
-    found = read(DRAFT.encode())
+    found = read_metadata(DRAFT.encode())
     one, two = Person("1001", ""), Person("tel:+442079460123", "B")
     assert (found.call_ids, found.people, found.heard) == ((), (one, two), {"1": (one,), "2": (two,)})
 
 
 def test_with_prefixes_and_a_vendors_call_id() -> None:
-    found = read(PREFIXED.encode())
+    found = read_metadata(PREFIXED.encode())
     assert (found.call_ids, found.people, found.heard) == (("2@sbc",), (Person("sip:1@x", ""),), {})
 
 
 def test_of_a_session_id_the_near_half_is_tried_first() -> None:
     near, far = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2"
-    assert read(metadata(f"{near};remote={far}", []).encode()).call_ids == (near, f"{near};remote={far}")
+    assert read_metadata(metadata(f"{near};remote={far}", []).encode()).call_ids == (near, f"{near};remote={far}")
 
 
 def test_a_mixed_stream_has_both() -> None:
     xml = metadata("c", [ALICE.aor, BOB.aor], ("1", "1"))
-    assert read(xml.encode()).heard == {"1": (ALICE, BOB)}
+    assert read_metadata(xml.encode()).heard == {"1": (ALICE, BOB)}
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_a_mixed_stream_has_both() -> None:
 )
 def test_refused(xml: bytes, why: str) -> None:
     with pytest.raises(MetadataError, match=why):
-        read(xml)
+        read_metadata(xml)
 
 
 def test_long_texts_are_cut() -> None:
     xml = metadata("c" * 5000, ["sip:" + "1" * 5000 + "@x"])
-    found = read(xml.encode())
+    found = read_metadata(xml.encode())
     assert len(found.call_ids[0]) == len(found.people[0].aor) == 1024

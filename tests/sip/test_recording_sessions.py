@@ -204,7 +204,7 @@ def test_a_stream_that_pauses_is_taken_from_nobody_wherever_its_client_is(line: 
     line.client.again(offer([45000, 45002], directions=["inactive", "sendonly"], version=2))
     bodies = [body for side, body in line.running.relay.bodies if side == "caller"]
     for body, address in zip(bodies, ("127.0.0.1", "192.0.0.8"), strict=True):
-        (stream,) = recording_offer.read(body)
+        (stream,) = recording_offer.read_streams(body)
         audio = Audio(None, stream.family, stream.address, stream.port, "sendrecv", nowhere=False)
         assert stream.address == address
         assert expected(audio, opened[0], phone=False) == (address, False)

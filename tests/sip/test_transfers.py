@@ -12,7 +12,7 @@ import pytest
 from gate.config import Account, Emergency, Trunk
 from gate.sip import stored_dialogs
 from gate.sip.message import parse
-from gate.sip.refer_to import read
+from gate.sip.transfers import read
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
@@ -72,7 +72,7 @@ def test_a_permitted_transfer_connects_the_callees_and_ends_the_transferor() -> 
         assert (f"transfer of {old}", new) in call.running.relay.ways
         assert call.call_manager.wait("hung_up")[1:] == (old, "caller", "transferred")
         bridge = call.running.call(lambda: call.running.line._engine.bridges[new])
-        legs = call.running.call(lambda: stored_dialogs.of(bridge))
+        legs = call.running.call(lambda: stored_dialogs.legs_of(bridge))
         assert [(side, "dialog" in leg, leg["trunk"]) for side, leg in sorted(legs.items())] == [
             ("callee", True, "carrier"),
             ("caller", True, "carrier"),

@@ -20,10 +20,10 @@ from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.catalogue import OPERATIONS
 from gate.registers.source import LineCounts, read_fast, read_plain
 from gate.showing import masked
-from gate.sip import header_fields, recording_metadata, recording_offer, sdp
+from gate.sip import header_fields, recording_offer, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest
-from gate.sip.dtmf import digits_of
+from gate.sip.bridge import digits_of
 from gate.sip.identity import raw_number, withheld
 from gate.sip.message import BadMessage, answer, body_of, destination, parse
 from gate.sip.sippy_adapter.rewriting import rewrite
@@ -95,14 +95,14 @@ def _sippy(text: str, request: bool) -> None:
 
 def metadata(data: bytes) -> None:
     """The metadata of a recording session."""
-    with suppress(recording_metadata.MetadataError):
-        recording_metadata.read(data)
+    with suppress(recording_offer.MetadataError):
+        recording_offer.read_metadata(data)
 
 
 def offer(data: bytes) -> None:
     """The SDP of a recording session, and our answer to it."""
     with suppress(recording_offer.OfferError):
-        streams = recording_offer.read(data.decode("utf-8", "replace"))
+        streams = recording_offer.read_streams(data.decode("utf-8", "replace"))
         taken = {place: ("127.0.0.1", 4000) for place, each in enumerate(streams) if each.usable}
         recording_offer.answer(streams, taken, "1 1", "127.0.0.1")
         for place in taken:
