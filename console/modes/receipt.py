@@ -16,6 +16,7 @@ from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
 from gate.core.receipts import GROUNDS
+from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.operations.receipts import ReceiptsCodes, ReceiptShow, ReceiptShown, Said
 from gate.showing import clean, grouped
@@ -64,10 +65,10 @@ def _said(said: Said) -> list[tuple[str, words.Shown]]:
     return [
         ("Call", words.ident(said.call_id)),
         ("Called by", (clean(f"{by.trading_name} ({by.legal_name}), showing {grouped(by.number)}"), PLAIN)),
-        ("Screened", (f"{hour:%d %b %Y}, between {hour.hour}:00 and {hour.hour + 1}:00, London", PLAIN)),
-        *(("Against", (clean(f"{each.name.upper()}, list of {words.day(each.as_of)[0]}, SHA-256 {each.sha256}"), PLAIN))
+        ("Decided" if said.reason == Reason.SERVICE_CALL else "Screened", (f"{hour:%d %b %Y}, between {hour.hour}:00 and {hour.hour + 1}:00, London", PLAIN)),
+        *(("Edition", (clean(f"{each.name.upper()}, list of {words.day(each.as_of)[0]}, SHA-256 {each.sha256}"), PLAIN))
           for each in said.registers),
-        ("Found", (clean(GROUNDS.get(said.reason, said.reason)), LOUD)),
+        *(("Found", (clean(each), LOUD)) for each in said.found or [GROUNDS.get(said.reason, said.reason)]),
         ("To object", (clean("; ".join(filter(None, objects))), PLAIN)),
         ("Decision", (f"leaf {said.decision:,}", PLAIN)),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.client.pages import HOST_IT, publish_into
 from gate.core.receipts import GROUNDS
+from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptShow
@@ -78,8 +79,8 @@ def publish(view: View, folder: Path) -> None:
 @make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')
 @asks(ReceiptShow, "code")
 def receipt(view: View, asked: ReceiptShow) -> None:
-    """Show the receipt that a callee was told the code of: that the call was screened, when, against which edition of
-    which register, by whom it was made, how to object. The number that was called is not in it."""
+    """Show the receipt that a callee was told the code of: whether the call was screened, when, against which edition
+    of which register, what was found, by whom it was made, how to object. The number that was called is not in it."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 
@@ -93,10 +94,12 @@ def _lines(receipt: dict[str, Any]) -> Iterator[str]:
     hour = datetime.fromisoformat(said["hour"])
     yield f"Call: {said['call_id']}"
     yield f"Called by: {by['trading_name']} ({by['legal_name']}), showing {by['number']}"
-    yield f"Screened: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
+    service = said["reason"] == Reason.SERVICE_CALL
+    yield f"{'Not screened; decided' if service else 'Screened'}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
     for edition in said["registers"]:
-        yield f"Against: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
-    yield f"Found: {GROUNDS.get(said['reason'], said['reason'])}"
+        yield f"{'Looked up in' if service else 'Against'}: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
+    for each in said["found"] or [GROUNDS.get(said["reason"], said["reason"])]:
+        yield f"Found: {each}"
     yield "To object: " + "; ".join(each for each in object_to.values() if each).replace("\n", ", ")
     yield f"Code: {_told(receipt)}"
     proof = receipt["proof"]

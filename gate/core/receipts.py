@@ -26,9 +26,24 @@ _READ: Final = str.maketrans("OIL", "011", " -._\u2010\u2011\u2013\u00a0\t\r\n")
 GROUNDS: Final[Mapping[str, str]] = {
     "not_listed": "The number was on none of these registers, and had not objected.",
     "consented": "The firm holds a consent to such calls.",
-    "service_call": "The firm called about a service, not to sell.",
+    "service_call": (
+        "The firm stated that this call was about a service and was no marketing. Such a call is not screened: a register "
+        "does not stop it."
+    ),
 }
 """Why the call was let through, for the person called."""
+
+
+def found(decision: Decision) -> list[str]:
+    """What was found of the number, a sentence each, as the decision has it: what the firm states, and what speaks
+    against it."""
+    listed = [
+        f"The number was listed by the {view.name.upper()}, in its edition of {view.as_of}."
+        for view in decision.registers
+        if view.listed
+    ]
+    objected = ["The number had objected to marketing calls from this firm."] if decision.objection_id else []
+    return [GROUNDS.get(decision.reason.value, decision.reason.value), *listed, *objected]
 
 
 def new_code(draw: Callable[[int], int]) -> str:
@@ -82,6 +97,7 @@ def receipt_fact(
             {"name": view.name, "as_of": view.as_of.isoformat() if view.as_of else None, "sha256": view.sha256}
             for view in decision.registers
         ],
+        found=found(decision),
         made_by={"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation},
         object={"address": caller.address, "freephone": caller.freephone, "email": caller.email},
     )

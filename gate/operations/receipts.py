@@ -152,6 +152,8 @@ class Said(Response, frozen=True, kw_only=True):
     verdict: str
     reason: str
     registers: list[Edition]
+    found: list[str] = msgspec.field(default_factory=list)
+    """What was found, in sentences; empty in a receipt of an earlier version."""
     made_by: MadeBy
     object: ObjectTo
 

@@ -6,13 +6,15 @@ import json
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.core.receipts import shown
+from gate.core.terms import Decision, Reason, RegisterView, Verdict
 from gate.exports import receipt_pages
 from tests.support.asking import ByName
 from tests.support.commands import ROOT, dialgate
@@ -63,6 +65,26 @@ def test_a_receipt_is_shown_in_lines_and_as_json(home: Path) -> None:
     wrong = dialgate("receipt", code(77))
     assert (wrong.code, "there is no receipt" in wrong.err) == (2, True)
     assert dialgate("receipt", "no code").code == 2
+
+
+LISTED = RegisterView("tps", state="ok", as_of=date(2026, 3, 1), sha256="1b" * 32, covered=True, listed=True)
+SERVICE = Decision(Verdict.ALLOW, Reason.SERVICE_CALL, NUMBERS[0], "", (LISTED,), objection_id="o-1")
+
+
+def test_the_receipt_of_a_service_call_says_that_it_was_not_screened_and_what_speaks_against_it(home: Path) -> None:
+    with opened(home / "gate") as house:
+        made = receipted(house.store, 1, NUMBERS[0], NOW, decided=SERVICE)
+        plain = receipted(house.store, 2, NUMBERS[0], NOW, decided=replace(SERVICE, registers=(), objection_id=None))
+    lines = dialgate("receipt", made).out.splitlines()
+    assert not [line for line in lines if line.startswith("Screened")]
+    assert [line for line in lines if line.startswith("Found")] == [
+        "Found: The firm stated that this call was about a service and was no marketing. Such a call is not screened: "
+        "a register does not stop it.",
+        "Found: The number was listed by the TPS, in its edition of 2026-03-01.",
+        "Found: The number had objected to marketing calls from this firm.",
+    ]
+    assert dialgate("receipt", made, "--json").json["said"]["found"] == [line[7:] for line in lines if "Found" in line]
+    assert len(dialgate("receipt", plain, "--json").json["said"]["found"]) == 1
 
 
 def contents(site: Path, codes: list[str], vkey: str) -> dict[str, str]:

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.core.receipts import shown
+from gate.core.terms import Decision, Reason, Verdict
 from gate.exports import page, receipt_pages
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ByName
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
 from tests.support.evidence import root_of
-from tests.support.receipts import code, hosted, receipted
+from tests.support.receipts import REGISTERS, code, hosted, receipted
 from tests.support.requesting import ANN, opened, prepared
 from tests.support.waiting import PATIENCE
 
@@ -39,6 +40,8 @@ class Firm:
         with opened(self.home) as house:
             self.old = receipted(house.store, 0, NUMBERS[0], LONG_AGO)
             self.codes = [receipted(house.store, n, NUMBERS[n], NOW) for n in (1, 2, 3)]
+            listed = Decision(Verdict.ALLOW, Reason.SERVICE_CALL, NUMBERS[4], "", REGISTERS, objection_id="o-1")
+            self.service = receipted(house.store, 4, NUMBERS[4], NOW, decided=listed)
             self.vkey = house.bundles.vkey()["vkey"]
         self.publish()
 
@@ -110,6 +113,13 @@ def settled(driver: Any) -> str:
     return "" if text in ("", "Looking for it.") else text
 
 
+def test_a_service_call_is_not_said_to_be_screened(browser: Any, firm: Firm, address: str) -> None:
+    said = look_up(browser, address, firm.service)
+    assert said.startswith("This call was not screened: the firm stated that it was no marketing.")
+    text = one(browser, "#receipt").text
+    assert "had objected to marketing calls" in text and "Screened" not in text
+
+
 def test_a_code_shows_what_the_call_was_screened_against_and_proves_it(browser: Any, firm: Firm, address: str) -> None:
     made = firm.codes[0]
     said = look_up(browser, address, shown(made).lower())
@@ -131,7 +141,7 @@ def test_a_code_shows_what_the_call_was_screened_against_and_proves_it(browser: 
 
 def test_neither_number_nor_code_nor_account_is_in_any_file(firm: Firm) -> None:
     files = [path for path in firm.site.rglob("*") if path.is_file()]
-    assert len(files) == 1 + 4, "the page, and a file for each receipt"
+    assert len(files) == 1 + 5, "the page, and a file for each receipt"
     whole = b"".join(path.read_bytes() for path in files)
     opened_up = json.dumps([firm.read(made) for made in (firm.old, *firm.codes)])
     for number in NUMBERS:

@@ -31,9 +31,11 @@ def code(seed: int) -> str:
     return new_code(random.Random(seed).randrange)
 
 
-def receipted(store: EvidenceStore, seed: int, number: str, at: datetime, **said: Any) -> str:
+def receipted(
+    store: EvidenceStore, seed: int, number: str, at: datetime, decided: Decision | None = None, **said: Any
+) -> str:
     """A call that was let through and ended, with the receipt that its callee was told; its code."""
-    call, made = f"receipted-{seed}", Decision(Verdict.ALLOW, Reason.NOT_LISTED, number, "", REGISTERS)
+    call, made = f"receipted-{seed}", decided or Decision(Verdict.ALLOW, Reason.NOT_LISTED, number, "", REGISTERS)
 
     def work(tx: Any) -> None:
         leaf = tx.append(decision(call, number, at=at, **said))

@@ -245,6 +245,8 @@ class Receipt(Body, frozen=True, kw_only=True):
     verdict: Code
     reason: Code
     registers: Annotated[list[dict[str, str | None]], Sort.CODE]
+    found: Maybe[list[Code]] = UNSET
+    """What was found, in sentences: what the firm stated of the call, which registers list the number, an objection."""
     made_by: Annotated[dict[str, str], Sort.FIRM]
     object: Annotated[dict[str, str], Sort.FIRM]
     """How to object: ``address``, ``freephone``, ``email``."""

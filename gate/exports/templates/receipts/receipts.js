@@ -101,12 +101,15 @@
     }
     show(body, told, found);
     if (found.signature === "holds") {
-      say("This call was screened. The receipt is in the firm's signed log.", "good");
+      if (service(body)) say("This call was not screened: the firm stated that it was no marketing. The receipt is in the firm's signed log.", "warning");
+      else say("This call was screened. The receipt is in the firm's signed log.", "good");
     } else {
       say("The receipt is in the tree of the firm's log. The signature over it was not checked: this browser has no Ed25519. Use a newer one.", "warning");
     }
     byId("title").focus();
   }
+
+  const service = (body) => body.reason === "service_call";
 
   function list(id, rows) {
     const items = rows.flatMap(([term, text]) => {
@@ -139,9 +142,9 @@
       ["Code", code10(body.code)],
       ["Called by", name],
       ["Showing the number", by.number],
-      ["Screened", when(body.hour)],
-      ["Against", editions.join("\n") || "no register: it was no marketing call"],
-      ["Found", facts.grounds[body.reason] || body.reason],
+      [service(body) ? "Decided" : "Screened", when(body.hour)],
+      [service(body) ? "Looked up in" : "Against", editions.join("\n") || "no register"],
+      ["Found", (body.found || [facts.grounds[body.reason] || body.reason]).join("\n")],
     ]);
     const object = body.object;
     byId("object").textContent = [
