@@ -23,7 +23,7 @@ WORKERS ?= 6
 LOAD   := tests/attack tests/e2e tests/sip
 # What only the console's pictures need, which are not among them: each worker would import it.
 UNUSED := -p no:textual-snapshot -p no:syrupy
-QUICK  := $(addprefix tests/,core store vault registers audit calls control) $(wildcard tests/test_*.py)
+QUICK  := $(addprefix tests/,core config store vault registers audit calls operations control) $(wildcard tests/test_*.py)
 # Nothing is fetched without a hash. What comes as source alone (sippy) is built by what .build.lock names: with a
 # build isolated from it, pip would fetch the newest tools, unpinned.
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -52,7 +52,7 @@ _LONG = {
     "recorder/test_deaths.py": 30.0,
     "recorder/test_finisher.py": 18.0,
     "registers/test_import_process.py": 10.0,
-    "calls/test_erasing.py": 20.0,
+    "operations/test_erasing.py": 20.0,
     "sip/test_baresip.py": 20.0,
     "sip/test_pjsip.py": 75.0,
     "sip/test_scenarios.py": 45.0,

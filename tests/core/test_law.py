@@ -44,7 +44,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "1.5": (
         f"{SCREENING}::test_law_1_5_a_live_consent_allows_a_listed_number",
         f"{SCREENING}::test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number",
-        "calls/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
+        "operations/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
         f"{SCREENING}::test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_general_calls",
         f"{SCREENING}::test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older",
         f"{SCREENING}::test_law_1_5_a_consent_without_evidence_is_none",
@@ -70,21 +70,21 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{SCREENING}::test_law_1_7a_requests_and_restrictions_stop_marketing_at_once",
         f"{SCREENING}::test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either",
         "cli/test_last_word.py::test_an_objection_entered_today_blocks_whatever_date_it_bears",
-        "calls/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
-        "calls/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",
+        "operations/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
+        "operations/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",
     ),
     "1.8": (
-        "test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
+        "config/test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
         "calls/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
     ),
-    "1.9": ("test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
+    "1.9": ("config/test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
     "1.10": (
         "calls/test_call_manager.py::test_evidence_comes_before_the_effect_it_allows",
         "e2e/test_crash.py::test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite",
     ),
     "1.11": (
         "core/test_record.py::test_law_1_11_the_decision_holds_its_proof",
-        "calls/test_desk.py::test_a_decision_is_kept_before_it_is_given",
+        "operations/test_desk.py::test_a_decision_is_kept_before_it_is_given",
     ),
     "2.1": (
         "registers/test_source.py::test_both_variants_with_both_line_ends",
@@ -127,7 +127,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "3.4": (
         f"{SCREENING}::test_law_3_4_no_redial_for_72_hours_after_a_call_without_an_agent",
-        "test_config.py::test_law_3_4_the_far_end_may_ring_for_fifteen_seconds_at_least",
+        "config/test_config.py::test_law_3_4_the_far_end_may_ring_for_fifteen_seconds_at_least",
     ),
     "3.5": (
         f"{SCREENING}::test_law_3_5_emergency_and_short_numbers_are_refused_with_advice",

@@ -15,8 +15,8 @@ from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import DataFolder
 from gate.operations.registers.importing import note_editions
 from gate.registers.importer import import_file
-from tests.calls.test_contacts import ACTOR, TPS, put
-from tests.calls.test_contacts import original as original
+from tests.operations.test_contacts import ACTOR, TPS, put
+from tests.operations.test_contacts import original as original
 from tests.support.asking import ByName
 from tests.support.registers import write
 

@@ -12,8 +12,8 @@ import pytest
 from gate.core.days import LONDON
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
-from tests.calls.test_contacts import ACTOR, crm, load_list
-from tests.calls.test_contacts import original as original
+from tests.operations.test_contacts import ACTOR, crm, load_list
+from tests.operations.test_contacts import original as original
 from tests.support.asking import ByName
 
 

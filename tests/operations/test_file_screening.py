@@ -12,7 +12,7 @@ import pytest
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.file_screening import FileScreening, Report, evidence, places_of
-from tests.calls.test_bulk_screener import OWN, Registers
+from tests.operations.test_bulk_screener import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 
 DAYS = "2026-03-03,2026-03-03"

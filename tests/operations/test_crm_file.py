@@ -11,7 +11,7 @@ import pytest
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.list_reading import CrmFile
-from tests.calls.test_bulk_screener import OWN, Registers
+from tests.operations.test_bulk_screener import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 
 Contact = tuple[int, str, str]

@@ -189,7 +189,7 @@ from gate.config import load
 from gate.core.request_words import Do
 from gate.daemon.opening import open_folder
 from gate.operations.requests import steps
-from tests.calls.test_request_commands import give
+from tests.operations.test_request_commands import give
 config, command, reference = sys.argv[1:]
 real = steps._AT_ONCE[Do(command)]
 def dies(*arguments):
