@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -77,7 +78,7 @@ async def _page(screen: GateScreen, request: type[ReportMonth] | type[ReportArti
 
     async def send(told: Mapping[str, str]) -> tuple[Any, Path | None]:
         asked: Request[Any] = ReportMonth(month=month_of(told["month"])) if of_month else ReportArticle30()
-        report = msgspec.to_builtins(await screen.feed.ask(asked, timeout=120.0))
+        report = await screen.feed.ask(asked, timeout=120.0)
         path = Path(told["output"].strip()) if told.get("output", "").strip() else None
         if path is not None and papers is not None and files is not None:
             page = papers.month(report) if of_month else papers.record(report)
@@ -108,13 +109,14 @@ def month_of(text: str) -> str:
     return f"{found[2] or found[3]}-{int(found[1] or found[4]):02}"
 
 
-def figures(report: Mapping[str, Any]) -> list[Section]:
+def figures(report: msgspec.Struct) -> list[Section]:
     """A report's figures as they are: what is one value first, then each part by itself."""
-    plain = [(_named(name), _value(value)) for name, value in report.items() if not isinstance(value, Mapping | list)]
-    sections = [Section("", plain)]
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            sections.append(Section(_named(name), [(_named(key), _value(inner)) for key, inner in value.items()]))
+    parts, fields = (Mapping, list, msgspec.Struct), row.fields_of(report).items()
+    sections = [Section("", [(_named(name), _value(value)) for name, value in fields if not isinstance(value, parts)])]
+    for name, value in fields:
+        if isinstance(value, Mapping | msgspec.Struct):
+            inside = row.fields_of(value).items()
+            sections.append(Section(_named(name), [(_named(key), _value(inner)) for key, inner in inside]))
         elif isinstance(value, list) and value:
             sections.append(Section(_named(name), lines=[_value(each) for each in value]))
     return sections
@@ -132,8 +134,11 @@ def _value(value: Any) -> words.Shown:
         return ("yes" if value else "no"), PLAIN
     if isinstance(value, int):
         return words.count(value)
-    if isinstance(value, Mapping):
-        return "; ".join(f"{_named(key)}: {_value(inner)[0]}" for key, inner in value.items()), PLAIN
+    if isinstance(value, date):
+        return words.moment(value) if isinstance(value, datetime) else words.day(value)
+    if isinstance(value, Mapping | msgspec.Struct):
+        inside = row.fields_of(value).items()
+        return "; ".join(f"{_named(key)}: {_value(inner)[0]}" for key, inner in inside), PLAIN
     if isinstance(value, list):
         return f"{len(value)}" if len(value) > 12 else ", ".join(_value(each)[0] for each in value), PLAIN
     if isinstance(value, str) and row.is_time(value):
@@ -160,7 +165,7 @@ async def _forecast(screen: GateScreen) -> None:
     then = await filled(screen, "Who may be called?", (field,), send, said="Nothing is kept of it.", act="Look")
     if then is not None:
         title = f"Contacts on {then.day:%A %d %B %Y}"
-        screen.app.push_screen(TextDetail("contacts", title, figures(msgspec.to_builtins(then)), "", "nothing"))
+        screen.app.push_screen(TextDetail("contacts", title, figures(then), "", "nothing"))
 
 
 # --- how the gate is set up -----------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE_OR_DASH, FOLDER, make
@@ -18,6 +17,7 @@ from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.client.pages import HOST_IT, publish_into
 from gate.core.receipts import GROUNDS
+from gate.core.rows.month import MonthReport
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
@@ -46,9 +46,9 @@ def report(view: View, month: str | None, record: bool, output: Path | None) -> 
         raise UsageError("a report is of a month, or the record of processing", hint="--month YYYY-MM or --article-30")
     if output is None and not view.json:
         raise UsageError("a page needs a file", hint="-o FILE.html, or --json for the figures alone")
-    report = msgspec.to_builtins(ask(view, ReportMonth(month=month) if month else ReportArticle30()))
+    report = ask(view, ReportMonth(month=month)) if month else ask(view, ReportArticle30())
     if output is not None:
-        page = month_page(report) if month else record_page(report)
+        page = month_page(report) if isinstance(report, MonthReport) else record_page(report)
         with output_file(output) as file:
             file.write(page.encode("utf-8", "replace"))
         if str(output) != "-":

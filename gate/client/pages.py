@@ -18,10 +18,12 @@ import msgspec
 from gate.client.gate import Gate, pages
 from gate.config import Config, origins
 from gate.control.client import ControlClient
+from gate.core.rows.month import MonthReport
 from gate.exports import receipt_pages
 from gate.exports.page import letter_page
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
+from gate.operations.reports.article30 import ProcessingRecord
 from gate.operations.requests.proving import RequestProof
 
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
@@ -70,11 +72,11 @@ class ReportPages:
         """``path``: where the configuration was read."""
         self._config, self._path = config, path
 
-    def month(self, report: Mapping[str, Any]) -> str:
+    def month(self, report: MonthReport) -> str:
         """A month's figures as HTML, as ``dialgate report --month``."""
         return month_page(report)
 
-    def record(self, report: Mapping[str, Any]) -> str:
+    def record(self, report: ProcessingRecord) -> str:
         """The record of processing as HTML, as ``dialgate report --article-30``."""
         return record_page(report)
 

@@ -16,7 +16,9 @@ from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any, Final
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec.structs import asdict
 
 from gate.core.days import LONDON
 from gate.core.facts.audit import BundleSigned
@@ -24,6 +26,7 @@ from gate.core.facts.keys import KeysGivenOut
 from gate.core.facts.lists import ListExported
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import LetterSent, PackMade
+from gate.core.rows.month import MonthReport
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import date_text
 from gate.exports.page import FOLDER, policy_hash, source
@@ -153,35 +156,35 @@ EXPORTS: Final = {
 GROUNDS: Final = {"retention": "at the end of their term", "request": "on request", "other": "on other grounds"}
 
 
-def month_page(report: Mapping[str, Any]) -> str:
+def month_page(report: MonthReport) -> str:
     """The page of a month."""
-    days = [each["day"] for each in report["attempts"]["days"]]
-    first = date.fromisoformat(report["first"])
+    days = [each.day for each in report.attempts.days]
+    first = report.first
     drawn = {
         "attempts": columns(
             days,
-            {name: [each[name] for each in report["attempts"]["days"]] for name in ("allow", "block")},
+            {name: [getattr(each, name) for each in report.attempts.days] for name in ("allow", "block")},
             "Attempts by day, allowed and refused",
         ),
         "reasons": bars(
             [
-                (each["reason"].replace("_", " "), each["attempts"], "allow" if each["allows"] else "block")
-                for each in report["attempts"]["reasons"]
+                (each.reason.replace("_", " "), each.attempts, "allow" if each.allows else "block")
+                for each in report.attempts.reasons
             ],
             "Attempts by reason",
         ),
         "registers": {
-            each["name"]: steps(
+            each.name: steps(
                 days,
-                [day["age"] for day in each["days"]],
+                [day.age for day in each.days],
                 MAX_AGE_DAYS,
-                f"Age of {each['name'].upper()} by day, and the {MAX_AGE_DAYS} days that it supports calls",
+                f"Age of {each.name.upper()} by day, and the {MAX_AGE_DAYS} days that it supports calls",
             )
-            for each in report["registers"]
+            for each in report.registers
         },
         "recordings": columns(
             days,
-            {name: [each[name] for each in report["recordings"]["days"]] for name in ("made", "erased")},
+            {name: [getattr(each, name) for each in report.recordings.days] for name in ("made", "erased")},
             "Recordings by day, made and erased",
             height=120,
             stacked=False,
@@ -192,21 +195,25 @@ def month_page(report: Mapping[str, Any]) -> str:
         report,
         name=f"{first:%B %Y}",
         charts=drawn,
-        bad_days=sorted({day for each in report["registers"] for day in each["bad_days"]}),
-        late=sum(each["late"] for each in report["requests"]),
+        bad_days=sorted({day for each in report.registers for day in each.bad_days}),
+        late=sum(each.late for each in report.requests),
         names=EXPORTS,
         grounds=GROUNDS,
     )
 
 
-def record_page(record: Mapping[str, Any]) -> str:
-    """The page of the record of processing."""
+def record_page(record: msgspec.Struct) -> str:
+    """The page of the record of processing: of the response to ``report_article30``."""
     return _render("record.html", record)
 
 
-def _render(template: str, values: Mapping[str, Any], **more: Any) -> str:
+def _render(template: str, values: msgspec.Struct, **more: Any) -> str:
     style = source("report/report.css")
-    return _environment().get_template(template).render(**values, **more, style=style, style_hash=policy_hash(style))
+    return (
+        _environment()
+        .get_template(template)
+        .render(**asdict(values), **more, style=style, style_hash=policy_hash(style))
+    )
 
 
 def _environment() -> Environment:
@@ -218,8 +225,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _day(text: str) -> str:
-    return date_text(date.fromisoformat(text))
+def _day(day: str | date) -> str:
+    return date_text(day if isinstance(day, date) else date.fromisoformat(day))
 
 
 def _short(text: str) -> str:

@@ -11,45 +11,81 @@ then counts in its place.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.gate import RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
+from gate.core.rows.month import (
+    AgainstRefusal,
+    AttemptsOfHour,
+    ErasedInHour,
+    Heads,
+    HoldsInMonth,
+    Import,
+    MadeInHour,
+    Outcomes,
+    OwnLists,
+    RecordingsKept,
+    RequestThen,
+    ServiceClaimed,
+    Verification,
+)
 from gate.store.queries import IS_ATTEMPT, Source, marks
 from gate.store.requests import LAST_ENTERED
 from gate.store.schema import IS_OPEN
-from gate.types import Row
 
 MOST_SHOWN = 1000
 """Calls that are listed one by one."""
 
 
-def month(tx: Source, last: date, span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
+class Counted(NamedTuple):
+    """All of it."""
+
+    began: str | None
+    """When the log begins; None where it is empty."""
+    attempts: list[AttemptsOfHour]
+    outcomes: Outcomes
+    service: list[ServiceClaimed]
+    against: list[AgainstRefusal]
+    imports: list[Import]
+    made: list[MadeInHour]
+    erased: list[ErasedInHour]
+    kept: RecordingsKept
+    facts: dict[str, int]
+    without_evidence: int
+    strangers: int
+    verified: list[Verification]
+    heads: Heads
+    holds: HoldsInMonth
+    own_lists: OwnLists
+    requests: list[RequestThen]
+
+
+def month(tx: Source, last: date, span: tuple[datetime, datetime], kinds: Sequence[str]) -> Counted:
     """All of it: ``last`` day, ``span`` from its beginning to its end, ``kinds`` of facts to count."""
-    return {
-        "began": began(tx),
-        "attempts": attempts(tx, *span),
-        "outcomes": outcomes(tx, *span),
-        "service": service_calls(tx, *span),
-        "against": against_refusal(tx, *span),
-        "imports": imports(tx, span[1]),
-        "made": recordings_made(tx, *span),
-        "erased": recordings_erased(tx, *span),
-        "kept": recordings_kept(tx, span[1]),
-        "facts": facts_by_kind(tx, kinds, *span),
-        "without_evidence": counted_in(tx, RefusedWithoutEvidence.kind, *span),
-        "strangers": counted_in(tx, RefusedStrangers.kind, *span),
-        "verified": verifications(tx, *span),
-        "heads": heads(tx, *span),
-        "holds": holds(tx, *span),
-        "own_lists": own_lists(tx, *span),
-        "requests": requests(tx, last, span[0]),
-    }
+    return Counted(
+        began=began(tx),
+        attempts=attempts(tx, *span),
+        outcomes=outcomes(tx, *span),
+        service=service_calls(tx, *span),
+        against=against_refusal(tx, *span),
+        imports=imports(tx, span[1]),
+        made=recordings_made(tx, *span),
+        erased=recordings_erased(tx, *span),
+        kept=recordings_kept(tx, span[1]),
+        facts=facts_by_kind(tx, kinds, *span),
+        without_evidence=counted_in(tx, RefusedWithoutEvidence.kind, *span),
+        strangers=counted_in(tx, RefusedStrangers.kind, *span),
+        verified=verifications(tx, *span),
+        heads=heads(tx, *span),
+        holds=holds(tx, *span),
+        own_lists=own_lists(tx, *span),
+        requests=requests(tx, last, span[0]),
+    )
 
 
 def began(tx: Source) -> str | None:
@@ -58,18 +94,20 @@ def began(tx: Source) -> str | None:
     return rows[0]["at"] if rows else None
 
 
-def attempts(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``, without calls in."""
-    return tx.query(
+def attempts(tx: Source, since: datetime, until: datetime) -> list[AttemptsOfHour]:
+    """Attempts by hour and reason, without calls in."""
+    return tx.rows(
+        AttemptsOfHour,
         "SELECT substr(at, 1, 13) AS hour, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
         f" WHERE at >= ? AND at < ? AND {IS_ATTEMPT} GROUP BY hour, reason",
         [stamp(since), stamp(until)],
     )
 
 
-def outcomes(tx: Source, since: datetime, until: datetime) -> Row:
-    """Of these attempts: ``connected``, ``unrecorded`` and ``objected`` to in the call."""
-    return tx.query(
+def outcomes(tx: Source, since: datetime, until: datetime) -> Outcomes:
+    """What became of these attempts."""
+    return tx.rows(
+        Outcomes,
         "SELECT count(connected_at) AS connected, count(unrecorded_why) AS unrecorded,"
         " coalesce(sum(objected), 0) AS objected FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ?"
         " AND reason IS NOT 'call_in'",
@@ -77,10 +115,10 @@ def outcomes(tx: Source, since: datetime, until: datetime) -> Row:
     )[0]
 
 
-def service_calls(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """Service calls by who claimed them: ``claimed_by``, ``calls``, and ``listed``, those of them to numbers that are
-    on a register or have objected to marketing; most of these first."""
-    return tx.query(
+def service_calls(tx: Source, since: datetime, until: datetime) -> list[ServiceClaimed]:
+    """Service calls by who claimed them, most of the listed first."""
+    return tx.rows(
+        ServiceClaimed,
         "SELECT claimed_by, count(*) AS calls, coalesce(sum(listed_service), 0) AS listed"  # noqa: S608 - the code's own
         f" FROM calls INDEXED BY calls_reason WHERE reason = 'service_call' AND at >= ? AND at < ? AND {IS_ATTEMPT}"
         " GROUP BY claimed_by ORDER BY listed DESC, claimed_by",
@@ -88,28 +126,29 @@ def service_calls(tx: Source, since: datetime, until: datetime) -> list[Row]:
     )
 
 
-def against_refusal(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """Calls that were made although they had been refused, by when that was learnt: ``at``, ``reason``, ``claimed_by``,
-    ``call_id``; the first ``MOST_SHOWN``."""
-    return tx.query(
+def against_refusal(tx: Source, since: datetime, until: datetime) -> list[AgainstRefusal]:
+    """Calls that were made although they had been refused, by when that was learnt; the first ``MOST_SHOWN``."""
+    return tx.rows(
+        AgainstRefusal,
         "SELECT against_at AS at, reason, claimed_by, call_id FROM calls INDEXED BY calls_against"
         " WHERE against_at >= ? AND against_at < ? ORDER BY against_at, call_id LIMIT ?",
         [stamp(since), stamp(until), MOST_SHOWN],
     )
 
 
-def imports(tx: Source, until: datetime) -> list[Row]:
-    """Every import of a register before the end, oldest first: ``name``, ``at``, ``as_of``, ``count``, ``added``,
-    ``removed``."""
-    return tx.query(
+def imports(tx: Source, until: datetime) -> list[Import]:
+    """Every import of a register before the end, oldest first."""
+    return tx.rows(
+        Import,
         "SELECT name, at, as_of, count, added, removed FROM register_imports WHERE at < ? ORDER BY at, import_id",
         [stamp(until)],
     )
 
 
-def recordings_made(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """``hour``, ``made``, ``seconds``, ``interrupted``."""
-    return tx.query(
+def recordings_made(tx: Source, since: datetime, until: datetime) -> list[MadeInHour]:
+    """Recordings made, by hour."""
+    return tx.rows(
+        MadeInHour,
         "SELECT substr(opened_at, 1, 13) AS hour, count(*) AS made, coalesce(sum(seconds), 0.0) AS seconds,"
         " coalesce(sum(interrupted), 0) AS interrupted FROM recordings WHERE opened_at >= ? AND opened_at < ?"
         " GROUP BY hour",
@@ -117,18 +156,20 @@ def recordings_made(tx: Source, since: datetime, until: datetime) -> list[Row]:
     )
 
 
-def recordings_erased(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """``hour``, ``basis``, ``erased``."""
-    return tx.query(
+def recordings_erased(tx: Source, since: datetime, until: datetime) -> list[ErasedInHour]:
+    """Recordings erased, by hour and basis."""
+    return tx.rows(
+        ErasedInHour,
         "SELECT substr(erased_at, 1, 13) AS hour, erasing_basis AS basis, count(*) AS erased FROM recordings"
         " WHERE erased_at >= ? AND erased_at < ? GROUP BY hour, basis",
         [stamp(since), stamp(until)],
     )
 
 
-def recordings_kept(tx: Source, at: datetime) -> Row:
-    """``recordings`` that were there at a time, with their ``seconds`` and ``bytes``."""
-    return tx.query(
+def recordings_kept(tx: Source, at: datetime) -> RecordingsKept:
+    """Recordings that were there at a time."""
+    return tx.rows(
+        RecordingsKept,
         "SELECT count(*) AS recordings, coalesce(sum(seconds), 0.0) AS seconds, coalesce(sum(size), 0) AS bytes"
         " FROM recordings WHERE opened_at < :at AND (erased_at IS NULL OR erased_at >= :at)",
         {"at": stamp(at)},
@@ -155,29 +196,30 @@ def counted_in(tx: Source, kind: str, since: datetime, until: datetime) -> int:
     return int(rows[0]["total"])
 
 
-def verifications(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """Each verification of the log: ``at``, ``ok``, ``size``."""
-    rows = tx.query(
-        "SELECT at, body FROM facts WHERE kind = ? AND at >= ? AND at < ? ORDER BY leaf_index",
+def verifications(tx: Source, since: datetime, until: datetime) -> list[Verification]:
+    """Each verification of the log."""
+    return tx.rows(
+        Verification,
+        "SELECT at, json_extract(body, '$.ok') AS ok, json_extract(body, '$.size') AS size FROM facts"
+        " WHERE kind = ? AND at >= ? AND at < ? ORDER BY leaf_index",
         [LogVerified.kind, stamp(since), stamp(until)],
     )
-    bodies = [(row["at"], json.loads(row["body"] or "{}")) for row in rows]
-    return [{"at": at, "ok": body.get("ok"), "size": body.get("size")} for at, body in bodies]
 
 
-def heads(tx: Source, since: datetime, until: datetime) -> Row:
-    """Signed heads of the log: how many ``checkpoints``, and the ``first`` and ``last`` size that they sign (None where
-    there is none)."""
-    return tx.query(
+def heads(tx: Source, since: datetime, until: datetime) -> Heads:
+    """Signed heads of the log."""
+    return tx.rows(
+        Heads,
         "SELECT count(*) AS checkpoints, min(size) AS first, max(size) AS last FROM checkpoints"
         " WHERE at >= ? AND at < ?",
         [stamp(since), stamp(until)],
     )[0]
 
 
-def holds(tx: Source, since: datetime, until: datetime) -> Row:
+def holds(tx: Source, since: datetime, until: datetime) -> HoldsInMonth:
     """``put`` and ``released`` in the time; ``in_force`` and ``restrictions`` at its end."""
-    return tx.query(
+    return tx.rows(
+        HoldsInMonth,
         "SELECT coalesce(sum(made_at >= :since), 0) AS put,"
         " coalesce(sum(released_at >= :since AND released_at < :until), 0) AS released,"
         " coalesce(sum(released_at IS NULL OR released_at >= :until), 0) AS in_force,"
@@ -187,20 +229,16 @@ def holds(tx: Source, since: datetime, until: datetime) -> Row:
     )[0]
 
 
-def own_lists(tx: Source, since: datetime, until: datetime) -> Row:
-    """``objections`` noted and ``removed``, ``consents`` noted and ``withdrawn``: facts of the time, whatever day they
-    speak of."""
-    kinds = facts_by_kind(
-        tx, [each.kind for each in (Objection, ObjectionRemoved, Consent, ConsentWithdrawn)], since, until
-    )
-    names = ("objections", "removed", "consents", "withdrawn")
-    return dict(zip(names, kinds.values(), strict=True))
+def own_lists(tx: Source, since: datetime, until: datetime) -> OwnLists:
+    """Changes of own lists: facts of the time, whatever day they speak of."""
+    kinds = [each.kind for each in (Objection, ObjectionRemoved, Consent, ConsentWithdrawn)]
+    return OwnLists(*facts_by_kind(tx, kinds, since, until).values())
 
 
-def requests(tx: Source, last: date, since: datetime) -> list[Row]:
-    """Data-subject requests that were received by a day, and were not over before a time, by entry: ``id``,
-    ``reference``, ``asks``, ``received``."""
-    return tx.query(
+def requests(tx: Source, last: date, since: datetime) -> list[RequestThen]:
+    """Data-subject requests that were received by a day, and were not over before a time, by entry."""
+    return tx.rows(
+        RequestThen,
         "SELECT id, reference, asks, received FROM requests WHERE received <= ?"  # noqa: S608 - the code's own
         f" AND ({IS_OPEN} OR {LAST_ENTERED} >= ?) ORDER BY received, reference",
         (last.isoformat(), stamp(since)),

@@ -47,7 +47,7 @@ def counted(play: Play) -> dict[str, int]:
     for rows in (
         play.store.call(lambda tx: figures.attempts_since(tx, first))[1],
         play.store.call(lambda tx: figures.attempts_beyond(tx, -1))[1],
-        {(row["hour"], row["reason"]): row["attempts"] for row in play.store.call(
+        {(row.hour, row.reason): row.attempts for row in play.store.call(
             lambda tx: figures.attempts(tx, first, until))},
     ):  # fmt: skip
         sums: dict[str, int] = {}

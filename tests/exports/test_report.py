@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from gate.converting import convert
+from gate.core.rows.month import MonthReport
 from gate.exports import report as charts
 from gate.exports.report import month_page, record_page
+from gate.operations.reports.article30 import ProcessingRecord
 from tests.support.month import Month, filled
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "report"
@@ -30,7 +33,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
 
 @pytest.fixture(scope="module")
 def pages(month: Month) -> dict[str, str]:
-    return {"month": month_page(month.report()), "record": record_page(month.record())}
+    return {"month": month_page(month.made()), "record": record_page(month.recorded())}
 
 
 def parsed(svg: str) -> ET.Element:
@@ -114,17 +117,17 @@ def test_what_comes_from_outside_is_escaped(month: Month) -> None:
     report["requests"][0]["reference"] = wild
     report["attempts"]["reasons"][0]["reason"] = wild
     report["registers"][0]["name"] = wild
-    page = month_page(report)
+    page = month_page(convert(report, MonthReport))
     assert "<img" not in page
     assert Seen(page).fetched == []
     record = month.record()
     record["controller"]["Controller"] = record["firm"] = wild
-    assert "<img" not in record_page(record)
+    assert "<img" not in record_page(convert(record, ProcessingRecord))
 
 
 def test_a_month_in_which_nothing_happened(month: Month) -> None:
     report = month.report("2026-08")
-    page = month_page(report)
+    page = month_page(convert(report, MonthReport))
     assert "There was no attempt." in page
     assert "The log begins on 24 September 2026, 09:00." in page
     assert "Nothing is known of it in this time." in page

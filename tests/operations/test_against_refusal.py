@@ -77,7 +77,7 @@ def test_the_report_of_the_month_has_a_section_of_it(month: Month) -> None:
     report = month.report("2026-11")
     (row,) = report["against_refusal"]
     assert (row["reason"], row["claimed_by"], row["call_id"]) == ("listed_tps", "account:alice", CALL)
-    page = month_page(report)
+    page = month_page(month.made("2026-11"))
     assert "1 call was made although the gate had refused it" in page.replace('<span class="bad">', "").replace(
         "</span>", ""
     )

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from gate.core.days import midnight
+from gate.core.rows.month import Import
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.operations.reports.month import day_of_hour, registers_of, span_of
@@ -182,10 +183,10 @@ def test_days_are_londons_when_the_clocks_change() -> None:
 
 def days_of(imports: list[tuple[str, str]], began: str = "2026-10-01T08:00:00Z") -> list[tuple[int | None, str]]:
     """Age and state on the first five days of October."""
-    rows = [{"name": "tps", "at": at, "as_of": as_of, "count": 1, "added": 0, "removed": 0} for at, as_of in imports]
+    rows = [Import("tps", at, as_of, count=1, added=0, removed=0) for at, as_of in imports]
     days = [date(2026, 10, 1) + timedelta(days=n) for n in range(5)]
     (told,) = registers_of(["tps"], days, rows, began, datetime(2026, 10, 6, tzinfo=UTC))
-    return [(each["age"], each["state"]) for each in told["days"]]
+    return [(each.age, each.state) for each in told.days]
 
 
 def test_a_register_that_never_came_is_missing_from_the_first_day_of_the_log() -> None:

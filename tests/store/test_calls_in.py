@@ -40,7 +40,7 @@ def test_a_call_in_is_a_row_of_the_calls(calls: EvidenceStore) -> None:
 
 def test_counts_of_attempts_leave_it_out(calls: EvidenceStore) -> None:
     assert calls.call(lambda tx: queries.counts_by_reason(tx, START)) == {"not_listed": 1}
-    assert [row["reason"] for row in calls.call(lambda tx: figures.attempts(tx, START, END))] == ["not_listed"]
+    assert [row.reason for row in calls.call(lambda tx: figures.attempts(tx, START, END))] == ["not_listed"]
     last, counts = calls.call(lambda tx: figures.attempts_since(tx, START))
     assert {reason for _, reason in counts} == {"not_listed"}
     assert last >= 1

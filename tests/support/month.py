@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from gate.config import load
+from gate.core.rows.month import MonthReport
 from gate.core.terms import ALLOWING, Reason
 from gate.daemon.opening import open_folder
 from gate.operations.operation import Caller
-from gate.operations.reports.article30 import ReportArticle30, report_article30
+from gate.operations.reports.article30 import ProcessingRecord, ReportArticle30, report_article30
 from gate.operations.reports.month import ReportMonth, report_month
 from gate.ports import Fact
 from gate.vault.signing import CheckpointKey
@@ -52,14 +53,22 @@ class Month:
 
     def report(self, month: str = "2026-10") -> dict[str, Any]:
         """The figures of a month, as JSON values."""
-        self.clock.time = NOW
-        report: dict[str, Any] = msgspec.to_builtins(report_month(self.folder, ReportMonth(month=month), Caller(ANN)))
+        report: dict[str, Any] = msgspec.to_builtins(self.made(month))
         return report
+
+    def made(self, month: str = "2026-10") -> MonthReport:
+        """The figures of a month."""
+        self.clock.time = NOW
+        return report_month(self.folder, ReportMonth(month=month), Caller(ANN))
 
     def record(self) -> dict[str, Any]:
         """The record of processing, as JSON values."""
-        record: dict[str, Any] = msgspec.to_builtins(report_article30(self.folder, ReportArticle30(), Caller(ANN)))
+        record: dict[str, Any] = msgspec.to_builtins(self.recorded())
         return record
+
+    def recorded(self) -> ProcessingRecord:
+        """The record of processing."""
+        return report_article30(self.folder, ReportArticle30(), Caller(ANN))
 
 
 def filled(folder: Path) -> Month:

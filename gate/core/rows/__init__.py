@@ -7,6 +7,7 @@ is None where it was erased.
 
 - ``calls``  calls, their recordings, and the facts that speak of them
 - ``audit``  the evidence log
+- ``month``  a month's report, and what it is made of
 """
 
 from __future__ import annotations

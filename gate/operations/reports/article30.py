@@ -16,8 +16,9 @@ from gate.config import Config
 from gate.core.days import LONDON
 from gate.core.facts.derived import sorts_kept
 from gate.core.facts.fact import Sort, Term
+from gate.core.rows.month import Policy
 from gate.operations.operation import READERS, Caller, Request, Response, operation
-from gate.operations.reports.month import Policy, policy_of
+from gate.operations.reports.month import policy_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
