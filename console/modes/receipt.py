@@ -62,10 +62,11 @@ def sections(receipt: ReceiptShown) -> list[Section]:
 def _said(said: Said) -> list[tuple[str, words.Shown]]:
     by, hour = said.made_by, datetime.fromisoformat(said.hour)
     objects = (said.object.address.replace("\n", ", "), grouped(said.object.freephone), said.object.email)
+    screened = "Decided" if said.reason == Reason.SERVICE_CALL else "Screened"
     return [
         ("Call", words.ident(said.call_id)),
         ("Called by", (clean(f"{by.trading_name} ({by.legal_name}), showing {grouped(by.number)}"), PLAIN)),
-        ("Decided" if said.reason == Reason.SERVICE_CALL else "Screened", (f"{hour:%d %b %Y}, between {hour.hour}:00 and {hour.hour + 1}:00, London", PLAIN)),
+        (screened, (f"{hour:%d %b %Y}, between {hour.hour}:00 and {hour.hour + 1}:00, London", PLAIN)),
         *(("Edition", (clean(f"{each.name.upper()}, list of {words.day(each.as_of)[0]}, SHA-256 {each.sha256}"), PLAIN))
           for each in said.registers),
         *(("Found", (clean(each), LOUD)) for each in said.found or [GROUNDS.get(said.reason, said.reason)]),

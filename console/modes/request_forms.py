@@ -91,6 +91,8 @@ def form(step: Step) -> list[Field]:
 
 def _field(act: Act, field: FormField) -> Field:
     known = _OTHERWISE.get((act, field.name)) or (_DAY if field.name == "on" else None)
+    if known and field.needed:
+        known = replace(known, label="The outcome, for the letter", needed=True)
     return known or Field.of(REQUESTS[act], field.name, needed=field.needed)
 
 

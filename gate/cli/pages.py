@@ -95,9 +95,11 @@ def _lines(receipt: dict[str, Any]) -> Iterator[str]:
     yield f"Call: {said['call_id']}"
     yield f"Called by: {by['trading_name']} ({by['legal_name']}), showing {by['number']}"
     service = said["reason"] == Reason.SERVICE_CALL
-    yield f"{'Not screened; decided' if service else 'Screened'}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
+    when = "Not screened; decided" if service else "Screened"
+    yield f"{when}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
     for edition in said["registers"]:
-        yield f"{'Looked up in' if service else 'Against'}: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
+        where = "Looked up in" if service else "Against"
+        yield f"{where}: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
     for each in said["found"] or [GROUNDS.get(said["reason"], said["reason"])]:
         yield f"Found: {each}"
     yield "To object: " + "; ".join(each for each in object_to.values() if each).replace("\n", ", ")

@@ -27,8 +27,8 @@ GROUNDS: Final[Mapping[str, str]] = {
     "not_listed": "The number was on none of these registers, and had not objected.",
     "consented": "The firm holds a consent to such calls.",
     "service_call": (
-        "The firm stated that this call was about a service and was no marketing. Such a call is not screened: a register "
-        "does not stop it."
+        "The firm stated that this call was about a service and was no marketing. Such a call is not screened: "
+        "a register does not stop it."
     ),
 }
 """Why the call was let through, for the person called."""

@@ -518,6 +518,8 @@ def _step(request: Request, act: Act, event: Event, on: date) -> Step:
     if act is Act.REFUSE:
         grounds = tuple(each for each in Ground if not why_not(request, words.Refused(on, each)))
         fields = tuple(replace(each, choices=grounds) if each.choices else each for each in fields)
+    if act is Act.GRANT and request.asks is Asks.COMPLAINT:  # the outcome is told
+        fields = tuple(replace(each, needed=each.needed or each.name == "reasons") for each in fields)
     if act is Act.TELL_RECIPIENT:
         untold = tuple(sorted(request.untold))
         fields = tuple(replace(each, choices=untold) if each.name == "recipient" else each for each in fields)

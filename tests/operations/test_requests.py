@@ -80,7 +80,7 @@ STEPS: dict[type[Event], Callable[[DataFolder, str], Any]] = {
     events.Extended: lambda h, r: do(h, "extend", r, reasons="many recordings"),
     events.Searched: lambda h, r: do(h, "search", r),
     events.Acknowledged: lambda h, r: do(h, "acknowledge", r),
-    events.Granted: lambda h, r: do(h, "decide", r, grant=True),
+    events.Granted: lambda h, r: do(h, "decide", r, grant=True, reasons="we looked into it"),
     events.Refused: lambda h, r: do(h, "decide", r, grant=False, ground="legal_claims", reasons="a claim"),
     events.AuthorityTold: lambda h, r: do(h, "told", r, who="authority", evidence=PROOF),
     events.Withdrawn: lambda h, r: do(h, "withdraw", r, reason="settled"),
@@ -221,7 +221,7 @@ def test_of_two_who_take_the_same_step_at_once_one_does(house: DataFolder, clock
 
     def decide(_: int) -> bool:
         try:
-            do(house, "decide", reference, grant=True)
+            do(house, "decide", reference, grant=True, reasons="done")
         except RefusedError:
             return False
         return True

@@ -324,7 +324,7 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
     """Grant a request, or refuse it on a ground from the list with reasons.
 
     A grant of an erasure or objection makes the person's numbers uncallable, one of a restriction closes their
-    recordings, in the same transaction.
+    recordings, in the same transaction. A complaint is granted with its outcome (DPA 2018 s.164A).
     """
     ground = asked.ground
     if asked.grant == (ground is not None):
@@ -342,7 +342,9 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
 
     def work(tx: StoreTransaction) -> Standing:
         row, _, before = load(tx, asked.request)
-        tell = to_tell_of_restriction(tx, row["numbers"]) if before.asks is events.Asks.RESTRICTION else {}
+        if before.asks is Asks.COMPLAINT:  # DPA 2018 s.164A: they are told what came of it
+            _needs(asked.reasons, "the outcome, which goes into the letter", "--reasons 'what you found and have done'")
+        tell = to_tell_of_restriction(tx, row["numbers"]) if before.asks is Asks.RESTRICTION else {}
         on, proven = claimed(folder, asked, row, before)
         more = ({"tell": tell} if tell else {}) | proven
         take(
