@@ -79,9 +79,8 @@ def test_one_trunk_is_a_section_and_several_are_an_array(tmp_path: Path) -> None
     assert named["trunk[1].order"] == "default"
 
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "data" / "config" / "faults.toml").read_text(encoding="utf-8"))[
-    "case"
-]
+DATA = Path(__file__).parents[1] / "data" / "config"
+CASES = tomllib.loads((DATA / "faults.toml").read_text(encoding="utf-8"))["case"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -349,7 +348,7 @@ def test_the_documents_keys_are_all_known() -> None:
 
 # --- whatever is in the file --------------------------------------------------------------------------------------
 
-_ODD_LINES = (Path(__file__).parents[1] / "data" / "config" / "odd_lines.txt").read_text().splitlines()
+_ODD_LINES = (DATA / "odd_lines.txt").read_text().splitlines()
 
 
 _ODD_VALUES = [
