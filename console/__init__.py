@@ -5,20 +5,18 @@ other end; here it is only shown. What needs files or private keys is done by ``
 
 - ``app``       the app: modes, keys, themes, undo; ``run(Setup)`` starts it
 - ``setup``     what it is started with: the socket, the clock, what opens recordings and writes files
-- ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there
+- ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there; what the
+                screens are sent of it
 - ``late``      what is loaded when it is first needed
-- ``messages``  what the feed tells the screens
 - ``modes``     a module for each of the keys 0 to 8; ``modes.base``, ``modes.listing`` and ``modes.detail`` are shared
 - ``attention`` what somebody must see to, and where it is mended
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
-- ``palette``   the actions as the command palette offers them; ``jobs``: by what people call them;
-                ``help``: what ``?`` shows
+- ``palette``   the actions as the command palette offers them, and by what people call them; ``help``: what ``?`` shows
 - ``typed_ahead`` what is typed before a dialog can take it waits for it
-- ``manual``    a page of the manual, opened from there; ``manual_table``: its tables
-- ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
-- ``web_window`` one browser window, and the files that it may take; ``served``: its process, and what bounds that
-- ``terminal``  the process in a terminal, which ends with that
+- ``manual``    a page of the manual, opened from there, and its tables
+- ``web``       the console in a browser on this machine: who may come in, a window, and the files that it may take;
+                ``web_page.html`` is its page; ``served``: its process, and what bounds that
 - ``spoken``    the screen in words, for a browser's screen reader
 - ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
 

@@ -1,36 +1,43 @@
-"""The app: modes, keys, themes, undo, and the feed that all screens read."""
+"""The app: modes, keys, themes, undo, and the feed that all screens read.
+
+A console process ends when its terminal has gone. A terminal that closes sends SIGHUP, which ends its programs. One
+that was started to outlive it (``nohup``, a session of its own) gets none, or ignores it: Textual would then read the
+end of its input for ever, with keys that may be open."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import io
+import os
+import select
+import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from console import keys, words
 from console.attention import Attention, Place, placed
-from console.feed import Feed, on_thread
+from console.feed import AttentionChanged, Feed, LinkChanged, Snapshot, on_thread
 from console.help import HelpScreen
 from console.late import late
-from console.messages import AttentionChanged, LinkChanged, Snapshot
 from console.modes import load, screens
 from console.modes.base import GateScreen
 from console.palette import Offered, commands
-from console.terminal import TerminalDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.typed_ahead import TypedAhead
 from console.widgets.rows import Column, RowsTable, field_of
@@ -46,6 +53,28 @@ if TYPE_CHECKING:
 
     from console.setup import Setup
     from gate.operations.operation import Request
+
+
+LOOKS: Final = 1.0
+"""Seconds after which it is looked whether the driver has stopped."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Ends the process with its terminal."""
+
+    def run_input_thread(self) -> None:
+        """As Textual calls it, on the thread that reads."""
+        threading.Thread(target=self._end_with_terminal, name="terminal", daemon=True).start()
+        super().run_input_thread()
+
+    def _end_with_terminal(self) -> None:
+        """As SIGHUP would. The app cannot be asked: what draws waits for a terminal that takes nothing more."""
+        terminal = select.poll()
+        terminal.register(self.fileno, 0)  # that it has gone is told unasked
+        while not self.exit_event.is_set():
+            if terminal.poll(LOOKS * 1000):
+                os._exit(128 + signal.SIGHUP)
+
 
 UNDO_SECONDS = 30.0
 COMPLAINT_SECONDS = 10.0

@@ -3,6 +3,8 @@
 Nothing here blocks the screen. A question runs on a thread of its own, at most ``MOST`` at once, and is given up after
 its time; the stream runs on another, comes back by itself, and hands over only the newest of what it has heard, at most
 ``PER_SECOND`` times a second.
+
+Of the messages to the screens the newest of a kind that waits stands for all of them.
 """
 
 from __future__ import annotations
@@ -21,14 +23,40 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.message import Message
 
 from console.late import late
-from console.messages import LinkChanged, Snapshot
 from gate.control.client import ControlClient
 from gate.errors import ControlError, GateError
 from gate.operations.operation import Request, operation_of
 from gate.operations.status.session import Session as SessionRequest
 
-if TYPE_CHECKING:  # HTTP is loaded on the listening thread, after the first picture
+if TYPE_CHECKING:
     from gate.control.exchange import Watching
+
+
+class Newest(Message):
+    """A message that is replaced by a newer one of its kind while it waits."""
+
+    bubble = False
+
+    def can_replace(self, message: Message) -> bool:
+        """True where ``message`` says the same in an older form."""
+        return type(message) is type(self)
+
+
+class LinkChanged(Newest):
+    """The gate went away or came back (``Feed.link``), or who we are to it became known (``Feed.session``)."""
+
+
+class AttentionChanged(Newest):
+    """Somebody must see to something else than before (``ConsoleApp.attention``)."""
+
+
+class Snapshot(Newest):
+    """What the gate does now, as its operation ``watch`` tells it."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.said = said
+
 
 ASK_SECONDS = 10.0
 LONG_SECONDS = 600.0

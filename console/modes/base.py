@@ -13,9 +13,9 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from console import keys
-from console.messages import LinkChanged, Snapshot
+from console.feed import LinkChanged, Snapshot
+from console.widgets.dialog import as_the_app_is
 from console.widgets.footer import KeyLine
-from console.widgets.fresh import as_the_app_is
 from console.widgets.rows import RowsTable
 from console.widgets.status import StatusLine
 from gate.errors import GateError

@@ -20,8 +20,7 @@ from console import keys
 from console.feed import on_thread
 from console.theme import DIM, PLAIN
 from console.widgets.choice import Choice
-from console.widgets.dialog import DIALOG_CSS, Dialog
-from console.widgets.line import Line
+from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.widgets.rows import Column, LocalTable, RowsTable
 from console.words import today, trouble
 from gate.core.finding import sought

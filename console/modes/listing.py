@@ -19,10 +19,8 @@ from console import keys, words
 from console.modes import revealing, sorting
 from console.modes.base import ModeScreen, known
 from console.modes.row import row_sections
-from console.widgets.compared import compared
 from console.widgets.filter import FilterLine
-from console.widgets.marked import MarkedTable
-from console.widgets.pages import PagedTable, Rows
+from console.widgets.pages import MarkedTable, PagedTable, Rows, compared
 from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today

@@ -15,10 +15,9 @@ from console.late import open_detail
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
 from console.widgets.ask import Ask, Field, Told
-from console.widgets.chart import Hour
-from console.widgets.compared import fits
+from console.widgets.chart import Hour, meter
 from console.widgets.filter import FilterLine
-from console.widgets.meter import meter
+from console.widgets.pages import fits
 from console.widgets.rows import Column, LocalTable, RowsTable
 from gate.converting import convert
 from gate.core.rows.calls import CallWatched

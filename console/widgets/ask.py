@@ -20,8 +20,7 @@ from textual.widgets import Button, Label, Static
 
 from console import keys
 from console.widgets.choice import Choice
-from console.widgets.dialog import DIALOG_CSS, Dialog
-from console.widgets.line import Line
+from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.words import trouble
 from gate.errors import GateError
 from gate.operations.fields import Kind, RequestField, fields_of

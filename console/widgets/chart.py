@@ -1,4 +1,6 @@
-"""Counts as bars, minutes as columns: what an hour was like, without a colour being needed to read it."""
+"""Counts as bars, minutes as columns: what an hour was like, without a colour being needed to read it;
+and the levels of a call, a bar for each side.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from console.theme import TONES
+from console.theme import DIM, LOUD, OK, TONES
 from console.words import ALLOWING, reason
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -87,3 +89,22 @@ class Hour(Widget):
 
     def _of(self, name: str) -> Style:
         return self.get_component_rich_style(f"hour--{name}", partial=True)
+
+
+_STEPS = " ▁▂▃▄▅▆▇█"
+FULL = 127
+
+
+def bar(level: Any) -> str:
+    """One cell for a level from 0 to 127."""
+    part = max(0, min(FULL, int(level or 0)))
+    return _STEPS[0 if part == 0 else 1 + part * (len(_STEPS) - 2) // FULL]
+
+
+def meter(caller: Any, callee: Any, *, recorded: bool, paused: bool = False) -> tuple[str, str]:
+    """``rec ▃ ▆``: the agent, the customer; a word where nothing is recorded."""
+    if paused:
+        return "paused", LOUD
+    if not recorded:
+        return "not rec.", DIM
+    return f"rec {bar(caller)} {bar(callee)}", OK

@@ -19,8 +19,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Static
 
 from console import keys
-from console.widgets.dialog import DIALOG_CSS, Dialog
-from console.widgets.line import Line
+from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.widgets.report import Report, Section
 from console.words import Shown, trouble
 from gate.errors import GateError, RefusedError

@@ -1,16 +1,35 @@
-"""What every dialog has: it lies over a screen, and is answered once."""
+"""What every dialog has: it lies over a screen, and is answered once. A new screen is spared styles that it has
+already. A line to type into takes what is pasted whole, or refuses it, and never cuts it."""
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
+from textual._context import active_app
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
-from textual.screen import ModalScreen
+from textual.geometry import Size
+from textual.reactive import Reactive
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
 
 from console import keys
-from console.widgets.fresh import as_the_app_is
+
+
+def as_the_app_is(screen: Screen[Any]) -> None:
+    """Call it when a screen is made: what is mounted is styled as the app is now, and as wide.
+
+    Textual knows that of no new screen: it would parse every style sheet anew, twice when a mode is opened first and
+    once when it is come back to, and style all that is in it once more when it is told its size.
+    """
+    app = active_app.get(None)
+    if app is not None:
+        screen._css_update_count = app._css_update_count
+        width, height = app.size
+        screen._classes |= screen._get_breakpoint_classes(width, app.HORIZONTAL_BREAKPOINTS or [])
+        screen._classes |= screen._get_breakpoint_classes(height, app.VERTICAL_BREAKPOINTS or [])
+
 
 T = TypeVar("T")
 
@@ -73,3 +92,31 @@ class Dialog(ModalScreen[T]):
     def _close(self, result: T | None) -> AwaitComplete:
         closed: AwaitComplete = super().dismiss(result)
         return closed
+
+
+class Line(Input):
+    """Textual's own takes the first line of what is pasted, and says nothing of the others."""
+
+    virtual_size = Reactive(Size(0, 0))
+    """Textual's own lays the whole screen out with each key: what is typed makes the text longer, never the field."""
+
+    def __init__(self, value: str = "", *, join: str = " ", **extra: Any) -> None:
+        """``join``: what stands between lines that are pasted; a passphrase of several is refused."""
+        super().__init__(value, select_on_focus=False, compact=True, **extra)
+        self._join = join
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        lines = [line.strip() for line in event.text.splitlines() if line.strip()]
+        if len(lines) > 1 and self.password:
+            self.app.notify(
+                f"A passphrase is one line, and {len(lines)} were pasted: nothing was taken.",
+                severity="warning",
+                timeout=6,
+                markup=False,
+            )
+            return
+        text = self._join.join(lines) if len(lines) > 1 else event.text.strip("\r\n")
+        if text:
+            self.replace(text, *self.selection)

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from console.widgets.line import Line
+from console.widgets.dialog import Line
 
 DEBOUNCE = 0.05
 """Seconds: what is typed at once is asked once, and the answer is there before the next key."""

@@ -3,6 +3,9 @@
 Each page names where its neighbours begin. The table keeps those places (a few bytes a page) and the rows of ``WINDOW``
 pages around what is seen, so that going back fetches by key too and a million rows cost no more than a thousand. It
 begins with the newest page and grows at its end; after ``G`` it begins with the oldest and grows at its head.
+
+Rows of a list that the gate cannot look through are compared here with what was typed, by what they show. Rows are
+marked with the space bar, to be acted on together; a mark stays when the list is filtered.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
-from typing import Any, NamedTuple
+from itertools import accumulate, count
+from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
+from textual.binding import BindingType
 from textual.message import Message
 
+from console import keys
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from gate.errors import GateError, RefusedError
 
@@ -401,3 +406,81 @@ class PagedTable(RowsTable):
         """Likewise."""
         super().watch_cursor(old, new)
         self._look_ahead()
+
+
+PAGES_AT_ONCE = 20
+"""Pages that are looked through for one, before what was found is shown."""
+
+
+async def compared(
+    columns: Sequence[Column[Any]], text: str, fetch: Fetch, after: str | None, limit: int, *, whole: bool = False
+) -> Rows:
+    """Rows that show every word of ``text``, of a list that the gate cannot look through: from ``after`` on, with
+    ``whole`` to its end."""
+    words = text.casefold().split()
+    found: list[Row] = []
+    for looked in count(1):
+        page = await fetch(after, None, LARGEST)
+        found += [row for row in page.items if fits(row, columns, words)]
+        after = page.next
+        if after is None or (not whole and (len(found) >= limit or looked >= PAGES_AT_ONCE)):
+            break
+    return Rows(found, after)
+
+
+def fits(row: Row, columns: Sequence[Column[Any]], words: Sequence[str]) -> bool:
+    """The row shows every one of these words, which are in small letters."""
+    shown = " ".join(column.show(row)[0] for column in columns).casefold()
+    return all(word in shown for word in words)
+
+
+class MarkedTable(PagedTable):
+    """``marked``: the rows that are marked, by their key, in the order in which they were."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.MARKS
+
+    class Marked(Message):
+        """Others are marked than before."""
+
+    def __init__(self, columns: Sequence[Column[Any]], fetch: Fetch, **extra: Any) -> None:
+        super().__init__(columns, fetch, **extra)
+        self.marked: dict[str, Row] = {}
+
+    @property
+    def chosen(self) -> Sequence[Row]:
+        """What is acted on: the marked rows; where none is, the one under the cursor."""
+        return list(self.marked.values()) or ([self.row] if self.row else [])
+
+    @property
+    def spoken(self) -> str:
+        """The row as it is read aloud, and whether it is marked."""
+        return f"{'Marked: ' if self.row and self.is_marked(self.row) else ''}{super().spoken}"
+
+    def beside(self, row: Row) -> str:
+        """A mark."""
+        return "●" if self.is_marked(row) else ""
+
+    def is_marked(self, row: Row) -> bool:
+        """It is acted on with the others."""
+        return str(field_of(row, self.key_of)) in self.marked
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away; on to the next."""
+        row = self.row
+        if row is None:
+            return
+        key = str(field_of(row, self.key_of))
+        if self.marked.pop(key, None) is None:
+            self.marked[key] = row
+        self._changed()
+        self.cursor += 1
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        if self.marked:
+            self.marked.clear()
+            self._changed()
+
+    def _changed(self) -> None:
+        self.refresh()
+        self.post_message(self.Marked())

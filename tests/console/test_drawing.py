@@ -107,7 +107,7 @@ class Two(App[None]):
 
 
 async def test_textual_parses_all_style_sheets_anew_for_each_mode(parsed_anew: list[Stylesheet]) -> None:
-    """Where this fails ``as_the_app_is`` of ``console.widgets.fresh`` need not say so of a screen."""
+    """Where this fails ``as_the_app_is`` of ``console.widgets.dialog`` need not say so of a screen."""
     app = Two()
     async with app.run_test() as pilot:
         await pilot.pause()

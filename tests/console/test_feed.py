@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from textual.message import Message
 
-from console.feed import Feed, on_thread
-from console.messages import LinkChanged, Snapshot
+from console.feed import Feed, LinkChanged, Snapshot, on_thread
 from gate.errors import ControlError, RefusedError, UsageError
 from gate.operations.audit.checkpoints import AuditVerify
 from gate.operations.calls.calls import CallsList, CallsShow

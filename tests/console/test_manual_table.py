@@ -7,9 +7,8 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import MarkdownViewer
 
-from console.manual import ManualScreen
-from console.manual_table import Lines, drawn
-from console.manual_table import shared as widths
+from console.manual import Lines, ManualScreen, drawn
+from console.manual import shared as widths
 from gate import manual
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, until
 from tests.console.served import Served

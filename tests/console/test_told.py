@@ -14,12 +14,11 @@ from console import keys
 from console.app import ConsoleApp
 from console.attention import placed
 from console.feed import Session
-from console.jobs import JOBS, PAGES, jobs
 from console.late import late
 from console.modes.finding import FindDialog
 from console.modes.listing import ListMode
 from console.modes.retention import Mode as Retention
-from console.palette import FOUND_IN
+from console.palette import FOUND_IN, JOBS, PAGES, jobs
 from console.theme import BAD
 from console.widgets.ask import Ask
 from console.widgets.filter import FilterLine

@@ -14,7 +14,7 @@ from console.theme import PLAIN, THEMES
 from console.typed_ahead import TypedAhead
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, DangerDialog, Plan
-from console.widgets.line import Line
+from console.widgets.dialog import Line
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from tests.console.conftest import until

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from console.web_window import named
+from console.web import named
 from tests.support.waiting import PATIENCE
 
 SIZE = 3_000_017

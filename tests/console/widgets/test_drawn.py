@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 from rich.text import Text
 
-from console.widgets.chart import columns, strip
-from console.widgets.meter import bar, meter
+from console.widgets.chart import bar, columns, meter, strip
 from console.widgets.rows import Column, fitting, said_at
 from console.widgets.wave import Wave, peaks
 
