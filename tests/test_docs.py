@@ -29,6 +29,7 @@ from gate.core.terms import Reason, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
+from gate.operations.lists.objections import ObjectionAdd
 from gate.operations.status.trunk_tests import Outcome
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page
@@ -151,7 +152,7 @@ def _words() -> set[str]:
     """What else has an underscore: reasons, ends of calls, operations, metrics, fields of a decision over HTTP."""
     families = list(Metrics().registry.collect())
     metrics = {each.name + {"counter": "_total", "info": "_info"}.get(each.type, "") for each in families}
-    structs = (Decide, Decided, RecordingIngest, RecordingIngested)
+    structs = (Decide, Decided, RecordingIngest, RecordingIngested, ObjectionAdd)
     fields = {name for each in structs for name in each.__struct_fields__}
     return {
         *Reason,
@@ -288,12 +289,13 @@ def _named(dotted: str) -> bool:
 
 
 def test_http_paths_exist() -> None:
-    source = Path(endpoint.__file__).read_text(encoding="utf-8")
+    never: Any = None
+    app = endpoint.endpoint_app(never, [], "127.0.0.1", never, never, never, never, never)
+    there = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     named = {found for each in EVERY for found in re.findall(r"`(GET|POST) (/[\w/]+)`", each.text)}
     named.remove(("POST", "/v1/op/NAME"))  # of the control socket: tests/control/test_openapi.py
-    assert len(named) == 5
-    for method, path in named:
-        assert f'add_{method.lower()}("{path}"' in source, path
+    assert len(named) >= 8
+    assert named <= there
 
 
 def test_the_version_has_an_entry_in_the_list_of_changes() -> None:

@@ -38,6 +38,7 @@ from gate.config.optional import Edge as Edge
 from gate.config.optional import Ingest as Ingest
 from gate.config.optional import Siprec as Siprec
 from gate.config.policy import departures as departures
+from gate.config.policy import in_clear as in_clear
 from gate.config.policy import reminders as reminders
 from gate.config.policy import review_due as review_due
 from gate.config.policy import undecided as undecided

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from ipaddress import ip_address
 from typing import Final
 
 from gate.config.office import Requests
@@ -49,6 +50,17 @@ def undecided(config: Config) -> list[str]:
     return [
         "it is not decided how emergency calls go: set emergency.trunk, or emergency.elsewhere = true where phones "
         "dial them on another line"
+    ]
+
+
+def in_clear(config: Config) -> list[str]:
+    """Where tokens and numbers pass over a network for everybody on it to read."""
+    address = config.control.http
+    if not address or config.control.http_certificate or ip_address(address.rpartition(":")[0].strip("[]")).is_loopback:
+        return []
+    return [
+        f"control.http listens at {address} without TLS: tokens and numbers can be read on the way. "
+        "Set control.http_certificate, or listen on loopback behind a proxy that has one"
     ]
 
 

@@ -164,6 +164,8 @@ def _control(control: Control) -> Iterator[Fault]:
 
 def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
     tokens = readable.arrays.get("token", {})
+    if control.http_key and not control.http_certificate:
+        yield Fault(("control", "http_certificate"), "is missing: control.http_key is the key of which?")
     if control.http and not tokens:
         yield Fault(("control", "http"), "nobody may ask there: dialgate token add NAME --may marketing")
     callers = {each.username for each in readable.arrays.get("account", {}).values()}
@@ -177,9 +179,11 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
             yield Fault(("token", index, "name"), f'"{token.name}" is there twice, as token[{other}] too')
         if token.metrics and token.purposes:
             yield Fault(("token", index, "metrics"), "one token is for metrics, another for decisions: make two")
-        if token.recordings and (token.metrics or token.purposes):
-            yield Fault(("token", index, "recordings"), "a token for recordings is for nothing else: make two")
-        if not token.metrics and not token.purposes and not token.recordings:
+        rights = [token.metrics, bool(token.purposes), token.recordings, token.lists]
+        for alone in ("recordings", "lists"):
+            if getattr(token, alone) and sum(rights) > 1:
+                yield Fault(("token", index, alone), f"a token for {alone} is for nothing else: make two")
+        if not any(rights):
             yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
         yield from duplicates(token.purposes, ("token", index, "purposes"))
         if not 0 <= token.service_percent <= 100:

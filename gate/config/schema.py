@@ -28,6 +28,11 @@ class Control(Section, frozen=True):
     """Group of accounts that may open the socket (those that have a role); empty: the gate's own alone."""
     http: str = ""
     """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
+    http_certificate: str = ""
+    """PEM file with the certificate, and those between it and the root, for ``http``: then it is HTTPS. Looked at again
+    while the gate runs. Empty: HTTP in clear."""
+    http_key: str = ""
+    """PEM file with its private key; empty: it is in the same file."""
     lookups_an_hour: int = 300
     """Look-ups by number of one account within an hour; more are a leaf and a warning."""
     connections: int = 200
@@ -59,6 +64,8 @@ class Token(Section, frozen=True):
     """It reads ``GET /metrics``, and asks for no decision."""
     recordings: bool = False
     """It hands in recordings, ``PUT /v1/recording``, and does nothing else."""
+    lists: bool = False
+    """It enters objections and consents and looks them up by number, and does nothing else."""
 
 
 class Trunk(Section, frozen=True):

@@ -9,8 +9,9 @@
 - ``openapi``    the reference of that, made from the declarations of the operations
 - ``files``      open files handed to the gate over a socket of their own, for the operations that take one
 - ``bounds``     how many connections a listener takes, from whom, for how long
-- ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision`` (JSON, form, plain text), ``PUT
-                 /v1/recording``, ``/metrics``, ``/readyz``, ``/livez``
+- ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision`` (JSON, form, plain text),
+                 ``/v1/decisions``, ``PUT /v1/recording``, ``/metrics``, ``/readyz``, ``/livez``
+- ``own_lists``  its paths for objections and consents
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes
 - ``client``     ``ControlClient(socket).ask(request)``: blocking, quick to import; ``exchange`` is its HTTP, and how it

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Callable, Hashable, Iterator
@@ -216,7 +217,13 @@ class BoundedServer:
 
     @classmethod
     async def open(
-        cls, app: web.Application, sock: socket.socket, bounds: Bounds, *, shutdown_seconds: float
+        cls,
+        app: web.Application,
+        sock: socket.socket,
+        bounds: Bounds,
+        *,
+        shutdown_seconds: float,
+        tls: ssl.SSLContext | None = None,
     ) -> BoundedServer:
         """Listen on a bound socket."""
         runner = web.AppRunner(app, shutdown_timeout=shutdown_seconds)
@@ -231,7 +238,7 @@ class BoundedServer:
         # Since Python 3.13 asyncio would look for the socket's file, to take it away at the end. It is not where the
         # socket says (``sockets``), and a gate that starts when this one ends may have made it anew.
         kept: Any = {"cleanup_socket": False} if sock.family == socket.AF_UNIX and sys.version_info >= (3, 13) else {}
-        server = await make(connection, sock=sock, backlog=AT_A_GO, **kept)
+        server = await make(connection, sock=sock, backlog=AT_A_GO, ssl=tls, **kept)
         sock.listen(BACKLOG)  # asyncio takes the one number for both
         return cls(runner, server)
 

@@ -1,9 +1,9 @@
-"""The TCP endpoint for phone systems: ``/v1/decision`` (GET, POST), ``PUT /v1/recording``, ``/metrics``, ``/readyz``.
+"""The TCP endpoint for phone systems and other programs: decisions, recordings, own lists, metrics, health.
 
 A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
-recordings, another for decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that
-looks only at the verdict is safe whatever goes wrong: every answer carries one, wrong methods and paths included (but
-for metrics, health and recordings), and it is ``block`` unless the gate decided otherwise. Browsers are kept out: a
+recordings, one for own lists, another for decisions, which says for which purposes of a call it may ask
+(``[[token]]``). A caller that looks only at the verdict is safe whatever goes wrong: every answer about a call carries
+one, wrong methods and paths included, and it is ``block`` unless the gate decided otherwise. Browsers are kept out: a
 request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an attacker's
 whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
 
@@ -11,6 +11,8 @@ A question may have several forms, and the answer has the form that the caller w
 string, as JSON, as a form, or as plain text, which is the number alone. The answer is JSON, or one line: ``allow``, or
 ``block`` and the reason. Whoever looks only at the status, or only for a word, is safe as well: in plain text a block
 is never a 200, and nothing but an allow has the word in it.
+
+``POST /v1/decisions`` asks up to 1,000 questions at once; each has a decision and a leaf of its own.
 
 ``PUT /v1/recording``: a phone system hands in what it recorded. The body is a WAV file, the query says whose call.
 
@@ -27,16 +29,18 @@ import json
 import os
 import re
 import socket
+import ssl
 from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
+import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
@@ -45,14 +49,17 @@ from gate.config import Config, Token, kept_token, read_secret, token_hash
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
-from gate.control.work import Answer, Busy, Workers, answer, fields_of, raw_body
+from gate.control.own_lists import ENTER, Note, OwnLists
+from gate.control.work import LARGEST_BODY, Answer, Busy, Workers, answer, body, fields_of, once, pairs, raw_body
 from gate.core.terms import Reason, Verdict
-from gate.errors import ControlError, GateError, RefusedError, StoreError, UsageError
+from gate.errors import ConfigError, ControlError, GateError, RefusedError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.screening import Decide
 from gate.operations.ingest.ingesting import LARGEST
 from gate.operations.operation import Caller, Request
 from gate.operations.status.glance import Status
+
+log = structlog.get_logger()
 
 RECORDING: Final = "/v1/recording"
 AT_ONCE: Final = 2
@@ -147,7 +154,6 @@ async def _received(asked: web.Request) -> HandedOverFile:
 
 SAID: Final = web.ResponseKey("said", tuple[str, str])
 """Verdict and reason of an answer."""
-_MOST_FIELDS: Final = 16
 _JSON: Final = ("application/json", "application/octet-stream")
 """The second is aiohttp's word for a body whose type is not said."""
 
@@ -198,7 +204,11 @@ def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Resp
 
 def refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
     """The answer where there is no decision: a block."""
-    return told(asked, fault(error) | {"verdict": Verdict.BLOCK, "reason": reason}, code)
+    return told(asked, _block(error, reason), code)
+
+
+def _block(error: GateError, reason: str) -> dict[str, Any]:
+    return fault(error) | {"verdict": Verdict.BLOCK, "reason": reason}
 
 
 def blocked(reason: str) -> str:
@@ -240,7 +250,7 @@ def _read(raw: bytes, kind: str) -> dict[str, Any]:
     """The fields of a body. What begins as JSON is JSON: so curl sends it under another name."""
     if kind in _JSON or not raw.strip() or raw.lstrip().startswith(b"{"):
         fields = fields_of(raw)
-        json.loads(raw or b"{}", object_pairs_hook=_once, parse_int=str)
+        json.loads(raw or b"{}", object_pairs_hook=once, parse_int=str)
         return fields
     try:
         text = raw.decode().strip()
@@ -255,31 +265,6 @@ def _read(raw: bytes, kind: str) -> dict[str, Any]:
     )
 
 
-def pairs(text: str) -> dict[str, Any]:
-    """The fields of a query string or a form. A number's ``+`` may come as it is: where it stands, a space cannot be
-    meant."""
-    if not text:
-        return {}
-    if ";" in text:  # some part fields by it, others take it for a part of the value
-        raise UsageError("the fields have a semicolon in them", hint="part them by &, and write %3B for a semicolon")
-    text = re.sub(r"(^|&)number=\+", r"\1number=%2B", text)
-    try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
-    except ValueError:
-        raise UsageError("the fields are not understood", hint="write number=… and the like, percent-encoded") from None
-    return _once(pairs)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Which of two numbers was screened is not to be guessed at."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise UsageError("a field is said twice", hint="say it once")
-    return fields
-
-
 _HEALTH_SECONDS = 3.0
 FRESH_SECONDS: Final = 1.0
 """How long a look at the gate's health is believed."""
@@ -290,6 +275,11 @@ NO_ANSWER: Final = "no_answer"
 DECISION_SECONDS: Final = 30.0
 """What a decision has not come in is a block."""
 DECISION: Final = "/v1/decision"
+DECISIONS: Final = "/v1/decisions"
+AT_A_GO: Final = 1000
+"""Questions in one request."""
+CERTIFICATE_SECONDS: Final = 3.0
+"""How often its files are looked at."""
 Count = Callable[[str, str], None]
 """Told the verdict and the reason of each answer to a question."""
 _HOLDER: Final = web.RequestKey("holder", Token)
@@ -313,13 +303,17 @@ async def endpoint(
     stop: asyncio.Event,
     workers: Workers,
     count: Count,
+    note: Note,
 ) -> BoundedServer:
-    """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
+    """Listen on ``control.http``; raises ``ConfigError`` (token, certificate) or ``ControlError`` (port taken)."""
     holders = [Holder(token_hash(read_secret(config.base, each.token_file)), each) for each in config.token]
     control = config.control
     host, _, port = control.http.rpartition(":")
     host = host.strip("[]")
-    app = endpoint_app(carry_out, holders, host, metrics, stop, workers, count)
+    app = endpoint_app(carry_out, holders, host, metrics, stop, workers, count, note)
+    certificate = Certificate(config) if control.http_certificate else None
+    if certificate:
+        app.cleanup_ctx.append(certificate.looked_at)
     bounds = Bounds("http", control.connections, control.connections_each, by_address)
     try:
         sock = socket.create_server((host, int(port)), family=_family(host), backlog=BACKLOG)
@@ -327,7 +321,67 @@ async def endpoint(
         raise ControlError(
             f"cannot listen at {control.http}: {error.strerror}", hint="set control.http to a free port"
         ) from None
-    return await BoundedServer.open(app, sock, bounds, shutdown_seconds=2.0)
+    tls = certificate.context if certificate else None
+    return await BoundedServer.open(app, sock, bounds, shutdown_seconds=2.0, tls=tls)
+
+
+class Certificate:
+    """The certificate of HTTPS, from files that are looked at again and again: it is renewed without a restart."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises ``ConfigError`` where the files hold none."""
+        control = config.control
+        self._certificate = config.path(control.http_certificate)
+        self._key = config.path(control.http_key) if control.http_key else self._certificate
+        self._seen = self._state()
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            self.context.load_cert_chain(self._certificate, self._key)
+        except OSError as error:
+            raise ConfigError(
+                f"control.http_certificate cannot be taken: {error}", hint="name PEM files of a certificate and its key"
+            ) from None
+
+    def look(self) -> None:
+        """Take the files anew where one has changed, for new connections. Where they hold none, it stays as it is."""
+        if (state := self._state()) == self._seen:
+            return
+        self._seen = state
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self._certificate, self._key
+            )  # a fault leaves the other as it is
+            self.context.load_cert_chain(self._certificate, self._key)
+        except OSError as error:
+            log.error("http_certificate_not_taken", error=str(error))
+        else:
+            log.info("http_certificate_read", file=str(self._certificate))
+
+    async def looked_at(self, _: web.Application) -> AsyncIterator[None]:
+        """While the application runs."""
+
+        async def again() -> None:
+            while True:
+                await asyncio.sleep(CERTIFICATE_SECONDS)
+                await asyncio.to_thread(self.look)
+
+        task = asyncio.create_task(again())
+        yield
+        task.cancel()
+
+    def _state(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple(
+            (found.st_mtime_ns, found.st_size) if (found := _stat(each)) else None
+            for each in (self._certificate, self._key)
+        )
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def endpoint_app(
@@ -338,16 +392,22 @@ def endpoint_app(
     stop: asyncio.Event,
     workers: Workers,
     count: Count,
+    note: Note,
 ) -> web.Application:
     """The application on TCP; ``host`` is the address it listens at."""
     loopback = ip_address(host).is_loopback
     # Asked without a token: threads of its own, so that asking often takes none from the decisions.
     checkers = Workers("health", threads=1, most=8)
     uploads = RecordingUpload(carry_out)
+    own_lists = OwnLists(carry_out, note)
+    # So that many at once take none from those who ask one at a time.
+    batches = Workers("batch", threads=2, most=2 * AT_A_GO)
 
     async def close(_: web.Application) -> None:
         checkers.close()
         uploads.close()
+        own_lists.close()
+        batches.close()
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -368,7 +428,9 @@ def endpoint_app(
             response = _refused(request, 401, wrong, Reason.NOT_AUTHENTICATED)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
-        if token.metrics != (request.path == "/metrics") or token.recordings != (request.path == RECORDING):
+        if (token.metrics, token.recordings, token.lists) != (
+            request.path == "/metrics", request.path == RECORDING, request.path in ENTER
+        ):  # fmt: skip
             wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
             return _refused(request, 403, wrong)
         request[_HOLDER] = token
@@ -380,9 +442,9 @@ def endpoint_app(
                 response.headers["Allow"] = error.headers["Allow"]
             return response
 
-    async def decide(request: Request[Any], actor: str) -> dict[str, Any]:
+    async def decide(request: Request[Any], actor: str, by: Workers = workers) -> dict[str, Any]:
         """In time; one that comes later is in the log and nowhere else."""
-        work = asyncio.ensure_future(workers.call(carry_out, request, Caller(actor)))
+        work = asyncio.ensure_future(by.call(carry_out, request, Caller(actor)))
         done, _ = await asyncio.wait({work}, timeout=DECISION_SECONDS)
         if not done:
             work.add_done_callback(lambda late: late.cancelled() or late.exception())
@@ -394,30 +456,54 @@ def endpoint_app(
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
-            request = parsed("decide", await question(asked))
-            assert isinstance(request, Decide)  # noqa: S101 - by its name
-            token = asked[_HOLDER]
-            request = msgspec.structs.replace(
-                request,
-                account=request.account or token.account,
-                refused_claim=request.refused_claim or request.purpose not in token.purposes,
-            )
+            request = _within(asked[_HOLDER], parsed("decide", await question(asked)))
             with answering(asked):
-                return told(asked, await decide(request, f"http:{token.name}@{asked.remote}"))
-        except Late as error:
-            return _refused(asked, 504, error)
-        except StoreError as error:
-            return _refused(asked, 503, error, Reason.EVIDENCE_UNAVAILABLE)
-        except RefusedError as error:
-            return _refused(asked, status(error), error, error.reason)
+                return told(asked, await decide(request, _actor(asked)))
         except GateError as error:
-            return _refused(asked, status(error), error)
+            return _refused(asked, _code(error), error, _reason(error))
+
+    async def decisions(asked: web.Request) -> web.StreamResponse:
+        """Up to ``AT_A_GO`` questions, each with a decision, a leaf and a place in the answer of its own."""
+        if stop.is_set():
+            return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
+        places = asyncio.Semaphore(2)
+
+        async def one(fields: Any) -> dict[str, Any]:
+            try:
+                if not isinstance(fields, dict):
+                    raise UsageError("the question is not a JSON object", hint='send {"number": "…"} and the like')
+                async with places:
+                    decided = await decide(_within(asked[_HOLDER], parsed("decide", fields)), _actor(asked), batches)
+            except GateError as error:
+                decided = _block(error, _reason(error))
+            count(str(decided["verdict"]), str(decided["reason"]))
+            return decided
+
+        try:
+            questions = (await body(asked)).get("decisions")
+            if not isinstance(questions, list) or not 1 <= len(questions) <= AT_A_GO:
+                raise UsageError(
+                    f"decisions is not a list of 1 to {AT_A_GO} questions", hint='send {"decisions": [{"number": "…"}]}'
+                )
+        except GateError as error:
+            return _refused(asked, _code(error), error)
+        with answering(asked):
+            response = answer({"decisions": await asyncio.gather(*map(one, questions))})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    async def enter(asked: web.Request) -> web.StreamResponse:
+        if stop.is_set():
+            return _refused(asked, 503, ControlError("the gate is stopping"))
+        return await own_lists.enter(asked, _actor(asked))
+
+    async def look_up(asked: web.Request) -> web.StreamResponse:
+        return await own_lists.look_up(asked, _actor(asked))
 
     async def recording(asked: web.Request) -> web.StreamResponse:
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"))
-        token = asked[_HOLDER].name
-        return await uploads.take(asked, token, f"http:{token}@{asked.remote}")
+        return await uploads.take(asked, asked[_HOLDER].name, _actor(asked))
 
     async def expected(asked: web.Request) -> web.StreamResponse | None:
         """The library answers an ``Expect`` that it does not know before anybody looks at the token, with what came."""
@@ -457,10 +543,14 @@ def endpoint_app(
         state = "stopping" if stop.is_set() else "not ok" if reasons else "ok"
         return answer({"state": state} | ({"reasons": reasons} if reasons else {}), 503 if reasons else 200)
 
-    app = web.Application(client_max_size=16 * 1024, middlewares=[counted, guard])
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[counted, guard])
     app.router.add_post("/v1/decision", decision, expect_handler=expected)
     # A HEAD says no verdict.
     app.router.add_get("/v1/decision", decision, allow_head=False, expect_handler=expected)
+    app.router.add_post(DECISIONS, decisions, expect_handler=expected)
+    for path in ENTER:
+        app.router.add_post(path, enter, expect_handler=expected)
+        app.router.add_get(path, look_up, allow_head=False)
     app.router.add_put(RECORDING, recording, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/livez", live)
@@ -468,6 +558,31 @@ def endpoint_app(
     app.router.add_get("/healthz", ready)  # whoever answers is alive
     app.on_cleanup.append(close)
     return app
+
+
+def _actor(asked: web.Request) -> str:
+    return f"http:{asked[_HOLDER].name}@{asked.remote}"
+
+
+def _within(token: Token, request: Request[Any]) -> Decide:
+    """The question as this token may ask it."""
+    assert isinstance(request, Decide)  # noqa: S101 - by its name
+    return msgspec.structs.replace(
+        request,
+        account=request.account or token.account,
+        refused_claim=request.refused_claim or request.purpose not in token.purposes,
+    )
+
+
+def _code(error: GateError) -> int:
+    return 504 if isinstance(error, Late) else status(error)
+
+
+def _reason(error: GateError) -> str:
+    """The code of the block that an error is."""
+    if isinstance(error, StoreError):
+        return Reason.EVIDENCE_UNAVAILABLE
+    return error.reason if isinstance(error, RefusedError) else Reason.INTERNAL_ERROR
 
 
 def _token(asked: web.Request, holders: Sequence[Holder]) -> Token | None:
@@ -505,6 +620,6 @@ def _is_loopback(host: str) -> bool:
 
 def _refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
     """A block; to who asked for something else that there is, the error alone."""
-    if asked.path in ("/metrics", *HEALTH, RECORDING):
+    if asked.path in ("/metrics", *HEALTH, RECORDING, *ENTER):
         return answer(fault(error), code)
     return refused(asked, code, error, reason)

@@ -220,7 +220,7 @@ async def serve(
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
         app = operations_app(carry_out, workers, authoriser, files, lookups, watchers)
         if config.control.http:  # before the socket: who reaches that may ask at either
-            servers.append(await endpoint(carry_out, config, metrics, stop, decisions, count))
+            servers.append(await endpoint(carry_out, config, metrics, stop, decisions, count, lookups.note))
         servers.append(await BoundedServer.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()

@@ -6,12 +6,14 @@ Blocking work goes on threads, within bounds, and every failure is a ``GateError
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
@@ -172,6 +174,35 @@ def fields_of(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError("the request is not a JSON object", hint='send {"number": "…"} and the like')
     return value
+
+
+MOST_FIELDS: Final = 16
+"""Of a query string or a form."""
+
+
+def pairs(text: str) -> dict[str, Any]:
+    """The fields of a query string or a form. A number's ``+`` may come as it is: where it stands, a space cannot be
+    meant."""
+    if not text:
+        return {}
+    if ";" in text:  # some part fields by it, others take it for a part of the value
+        raise UsageError("the fields have a semicolon in them", hint="part them by &, and write %3B for a semicolon")
+    text = re.sub(r"(^|&)number=\+", r"\1number=%2B", text)
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise UsageError("the fields are not understood", hint="write number=… and the like, percent-encoded") from None
+    return once(pairs)
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two numbers was screened is not to be guessed at."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise UsageError("a field is said twice", hint="say it once")
+    return fields
 
 
 def uid_of(asked: web.Request) -> int:

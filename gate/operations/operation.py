@@ -81,6 +81,13 @@ Note = Annotated[str, Meta(max_length=4000)]
 Number = Annotated[
     str, Meta(max_length=200), about("A telephone number, in any spelling.", eg=("020 7946 0123",), metavar="NUMBER")
 ]
+Once = Annotated[
+    Line,
+    about(
+        "A key of the asker's own, one for each entry: what is sent again with the same key is kept once.",
+        metavar="KEY",
+    ),
+]
 Masked = Annotated[
     bool, about("Hide part of each number. An account that is a viewer and no more gets them so in any case.")
 ]

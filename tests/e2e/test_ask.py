@@ -37,6 +37,7 @@ def gate(tmp_path: Path) -> Iterator[Gatehouse]:
     house.set("control", http=house.http)
     house.add_token("dialler", purposes=["marketing", "service"])
     house.add_token("prometheus", metrics=True)
+    house.add_token("crm", lists=True)
     (house.folder / "secrets" / "dialler.token").write_text(TOKEN + "\n")
     house.start()
     yield house
@@ -190,10 +191,16 @@ def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: Gatehouse) -> Non
 
 
 def test_the_curl_lines_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
-    (lines,) = [block for block in blocks if block.startswith("curl")]
+    lines, many, lists = [block for block in blocks if block.startswith("curl")]
     said = [curl(gate, "curl" + each) for each in lines.split("curl")[1:]]
     assert json.loads(said[0][1])["verdict"] == "allow"
     assert said[1:] == [(0, "block listed_tps"), (0, "allow")]
+    assert [each["verdict"] for each in json.loads(curl(gate, many)[1])["decisions"]] == ["allow", "block"]
+    secret = gate.folder / "crm.token"
+    secret.touch(0o600)
+    secret.write_text(gate.tokens["crm"])
+    entered, found = (json.loads(curl(gate, "curl" + each)[1]) for each in lists.split("curl")[1:])
+    assert [each["id"] for each in found["items"]] == [entered["id"]]
 
 
 def test_the_hooks_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:

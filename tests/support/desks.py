@@ -143,7 +143,7 @@ class SmallDesk:
         return {"registers": registers, "watch": None}
 
     def objection_add(
-        self, *, number: str, source: str, note: str, scope: str, made_at: datetime | None, actor: str
+        self, *, number: str, source: str, note: str, scope: str, made_at: datetime | None, actor: str, once: str = ""
     ) -> dict[str, Any]:
         self._note("objection_add", scope=scope, number=number, source=source, note=note, made_at=made_at, actor=actor)
         return {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00"}

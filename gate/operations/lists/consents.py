@@ -16,11 +16,13 @@ from gate.core.terms import Objection, Purpose, Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
+    KEPT_BEFORE,
     BadLine,
     BatchKept,
     ConsentEntry,
     check_entries,
     checked_scope,
+    kept_before,
     made_text,
     origin,
     scope_faults,
@@ -37,6 +39,7 @@ from gate.operations.operation import (
     Moment,
     Note,
     Number,
+    Once,
     Page,
     Paged,
     Request,
@@ -122,6 +125,7 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     after_objection: Annotated[
         bool, about("They objected and agreed since: it lifts their objection.", "Given after their objection")
     ] = False
+    once: Once = ""
 
 
 @operation(ConsentAdd, "consent_add", roles=KEEPERS)
@@ -147,8 +151,6 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
     def work(tx: StoreTransaction) -> ConsentAdded:
         scope = checked_scope(folder, tx, fields, given)
         objection = standing(tx, e164, now)
-        if asked.after_objection:
-            _check_after(objection, given)
         body = Consent(
             number=e164,
             given_at=given.isoformat(),
@@ -159,10 +161,18 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
             after_objection=True if asked.after_objection else msgspec.UNSET,
             **scope,
         )
-        tx.append(folder.fact(body, consent_id, caller.actor))
-        notice = "" if asked.after_objection or not objection else _blocked_by(objection)
-        until = _ends(folder, given, asked.holds_until, longer=scope["holds_longer"])
-        return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), holds_until=until, notice=notice)
+        kept, entry_id = None, consent_id
+        if asked.once:
+            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, ("number", *(name for name, _ in texts)))
+        at = datetime.fromisoformat(kept["given_at"]) if kept else given
+        until = _ends(folder, at, asked.holds_until, longer=scope["holds_longer"])
+        notice = KEPT_BEFORE
+        if kept is None:
+            if asked.after_objection:
+                _check_after(objection, given)
+            tx.append(folder.fact(body, entry_id, caller.actor))
+            notice = "" if asked.after_objection or not objection else _blocked_by(objection)
+        return ConsentAdded(id=entry_id, number=e164, given_at=at.isoformat(), holds_until=until, notice=notice)
 
     return folder.store.call(work)
 

@@ -6,6 +6,7 @@ them again before they keep anything: what the one refuses does not get in throu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,11 +17,12 @@ from msgspec import UNSET, UnsetType
 
 from gate.core import numbers
 from gate.core.days import LONDON, time_of_day
+from gate.core.facts import Body
 from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused, likely
 from gate.core.screening import last_day, live_consents, own_day_fault, standing_objection, unspoken
 from gate.core.terms import Objection, Purpose, Scope, Topic, date_text
-from gate.errors import UsageError
+from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 
 if TYPE_CHECKING:
@@ -308,3 +310,30 @@ def time_of(text: str, now: datetime, *, end: bool) -> datetime:
         return first
     last = datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC) - timedelta(microseconds=1)
     return now if first <= now < last else last
+
+
+# --- asked for again -----------------------------------------------------------------------------------------------
+
+
+KEPT_BEFORE: Final = "It was kept before: nothing changes."
+
+
+def kept_before(
+    tx: StoreTransaction, body: Body, actor: str, key: str, alike: Sequence[str]
+) -> tuple[str, dict[str, Any] | None]:
+    """The id of the entry that an asker calls ``key``, and what was kept under it before; None where nothing was.
+
+    The id names nobody: it comes of the key by the secret that numbers are hashed with. Raises ``RefusedError`` where
+    another entry was kept (its fields ``alike`` differ), or the one that was has been erased.
+    """
+    asker = actor.partition("@")[0]
+    entry_id = tx.hash_of("\0".join((body.kind, asker, key))).hex()[:32]
+    rows = tx.query("SELECT body FROM facts WHERE subject = ? AND kind = ?", (entry_id, body.kind))
+    if not rows:
+        return entry_id, None
+    before = json.loads(rows[0]["body"] or "{}")
+    if any(before.get(name) != getattr(body, name) for name in alike):
+        raise RefusedError(
+            "another entry was kept with this key", reason="key_used", hint="take a new key for each entry"
+        )
+    return entry_id, before

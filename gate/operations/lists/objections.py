@@ -20,9 +20,11 @@ from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
+    KEPT_BEFORE,
     BatchKept,
     ObjectionEntry,
     check_entries,
+    kept_before,
     made_text,
     origin,
     standing,
@@ -38,6 +40,7 @@ from gate.operations.operation import (
     Moment,
     Note,
     Number,
+    Once,
     Page,
     Paged,
     Proposed,
@@ -90,6 +93,7 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
             absent="now",
         ),
     ] = None
+    once: Once = ""
 
 
 @operation(ObjectionAdd, "objection_add", roles=KEEPERS)
@@ -109,9 +113,16 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
     )
 
     def work(tx: StoreTransaction) -> ObjectionAdded:
+        entry_id = folder.new_id()
+        if asked.once:
+            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, ("number", "source", "note", "scope"))
+            if kept is not None:
+                return ObjectionAdded(
+                    id=entry_id, number=e164, made_at=kept["made_at"], scope=asked.scope, notice=KEPT_BEFORE
+                )
         before = standing(tx, e164, folder.clock.now())
         wider = asked.scope is Scope.ALL and not any(each.scope is Scope.ALL for each in tx.objections(e164))
-        fact = last_word(tx, folder.fact(body, folder.new_id(), caller.actor))
+        fact = last_word(tx, folder.fact(body, entry_id, caller.actor))
         tx.append(fact)
         notice = f"An objection of {made_text(before)} stands already: nothing changes." if before and not wider else ""
         return ObjectionAdded(

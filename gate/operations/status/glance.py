@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.config import authority_due, reminders, undecided
+from gate.config import authority_due, in_clear, reminders, undecided
 from gate.config.call_rules import forgeable
 from gate.converting import convert
 from gate.core.allowances import jumps
@@ -189,7 +189,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
-        *(f"Set-up: {each}" for each in undecided(folder.config)),
+        *(f"Set-up: {each}" for each in (*undecided(folder.config), *in_clear(folder.config))),
         *trunk_tests.warnings(folder),
         *forgeable(folder.config.pbx),
         *folder.proposals.warnings(),

@@ -1,0 +1,68 @@
+"""Objections and consents over HTTP: a CRM or a web form enters one, and looks up what stands for a number.
+
+``POST`` enters one entry: 201 when it is kept, 200 where the same one was kept before with the same
+``Idempotency-Key``. ``GET`` with ``number`` in the query shows what there is of that number and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from gate.control.faults import fault, status
+from gate.control.messages import CarryOut, parsed
+from gate.control.work import Workers, answer, body, pairs
+from gate.errors import GateError, UsageError
+from gate.operations.lists.entries import KEPT_BEFORE
+from gate.operations.operation import Caller, Request, operation_of
+
+ENTER: Final[Mapping[str, str]] = {"/v1/objections": "objection_add", "/v1/consents": "consent_add"}
+"""Path -> the operation that enters one."""
+LOOK_UP: Final[Mapping[str, str]] = {"/v1/objections": "objection_list", "/v1/consents": "consent_list"}
+"""Path -> the operation that shows those of a number."""
+KEY: Final = "Idempotency-Key"
+_QUERY: Final = frozenset({"number", "after", "limit"})
+Note = Callable[[str, str, Request[Any]], Awaitable[None]]
+"""Counts a look-up by number: actor, operation, request."""
+
+
+class OwnLists:
+    """Carries out what a token for lists asks. Lives on the event loop."""
+
+    def __init__(self, carry_out: CarryOut, note: Note) -> None:
+        self._carry_out = carry_out
+        self._note = note
+        # A thread of its own: entries take none from the decisions.
+        self._workers = Workers("lists", threads=1, most=64)
+
+    def close(self) -> None:
+        """Nothing more is taken."""
+        self._workers.close()
+
+    async def enter(self, asked: web.Request, actor: str) -> web.StreamResponse:
+        """Keep one entry."""
+        try:
+            fields = await body(asked)
+            if "once" in fields:
+                raise UsageError(f"the key of an entry is the header {KEY}", hint="leave out the field once")
+            request = parsed(ENTER[asked.path], fields | {"once": asked.headers.get(KEY, "").strip()})
+            entered = await self._workers.call(self._carry_out, request, Caller(actor))
+        except GateError as error:
+            return answer(fault(error), status(error))
+        return answer(entered, 200 if entered["notice"] == KEPT_BEFORE else 201)
+
+    async def look_up(self, asked: web.Request, actor: str) -> web.StreamResponse:
+        """What there is of a number."""
+        try:
+            fields = pairs(asked.raw_path.partition("?")[2])
+            if fields.keys() - _QUERY or not fields.get("number", "").strip():
+                raise UsageError("say number, once", hint="?number=%2B442079460123, and after and limit for more")
+            if "limit" in fields:
+                fields["limit"] = int(fields["limit"]) if fields["limit"].isascii() and fields["limit"].isdigit() else 0
+            request = parsed(LOOK_UP[asked.path], fields)
+            await self._note(actor, operation_of(request).name, request)
+            return answer(await self._workers.call(self._carry_out, request, Caller(actor)))
+        except GateError as error:
+            return answer(fault(error), status(error))

@@ -1,0 +1,230 @@
+"""Software asks a running gate over HTTP: own lists, many decisions at once, TLS."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
+from tests.support.phones import Phones, noise
+from tests.support.sip_stream import certificate
+from tests.support.waiting import PATIENCE, until
+
+E164 = "+442079460123"
+
+
+class Answered(NamedTuple):
+    status: int
+    body: Any
+    text: str
+
+
+def entered(house: Gatehouse) -> list[dict[str, Any]]:
+    """The objections that came over HTTP."""
+    return house.rows("SELECT leaf_index FROM facts WHERE kind = 'objection' AND actor LIKE 'http:%'")
+
+
+def asked(house: Gatehouse, who: str, method: str, path: str, body: Any = None, **headers: str) -> Answered:
+    """What the gate answers to a program; ``headers`` with _ for -."""
+    context = None
+    scheme = "http"
+    if trusted := getattr(house, "trusted", None):
+        context, scheme = ssl.create_default_context(cafile=str(trusted)), "https"
+    request = urllib.request.Request(f"{scheme}://{house.http}{path}", method=method)  # noqa: S310
+    request.add_header("Authorization", f"Bearer {house.tokens.get(who, who)}")
+    for name, value in headers.items():
+        request.add_header(name.replace("_", "-"), value)
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(request, data, timeout=PATIENCE, context=context) as answer:  # noqa: S310
+            text = answer.read().decode()
+            return Answered(answer.status, json.loads(text), text)
+    except urllib.error.HTTPError as error:
+        text = error.read().decode()
+        return Answered(error.code, json.loads(text), text)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+    house = Gatehouse(tmp_path / "gate", announcement=0.5)
+    house.http = f"127.0.0.1:{free_port()}"
+    house.set("control", http=house.http)
+    house.add_token("crm", lists=True)
+    house.add_token("form", lists=True)
+    house.add_token("dialler", purposes=["marketing"], calls_a_minute=100_000)
+    house.add_pbx()
+    house.start()
+    yield house
+    house.stop()
+
+
+def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(gate: Gatehouse) -> None:
+    entry = {"number": "020 7946 0123", "source": "web form", "note": "ticket 7"}
+    assert asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+    first = asked(gate, "crm", "POST", "/v1/objections", entry, Idempotency_Key="ticket-7")
+    assert (first.status, first.body["number"]) == (201, E164)
+    decided = asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body
+    assert (decided["verdict"], decided["reason"]) == ("block", "objected")
+    again = [asked(gate, "crm", "POST", "/v1/objections", entry, Idempotency_Key="ticket-7") for _ in range(3)]
+    assert {(each.status, each.body["id"]) for each in again} == {(200, first.body["id"])}
+    gate.stop()
+    gate.start()
+    assert asked(gate, "crm", "POST", "/v1/objections", entry, Idempotency_Key="ticket-7").status == 200
+    other = asked(gate, "crm", "POST", "/v1/objections", entry | {"number": LISTED}, Idempotency_Key="ticket-7")
+    assert (other.status, other.body["error"]["reason"]) == (409, "key_used")
+    assert asked(gate, "form", "POST", "/v1/objections", entry, Idempotency_Key="ticket-7").status == 201, (
+        "another's key"
+    )
+    assert len(entered(gate)) == 2
+    found = asked(gate, "crm", "GET", f"/v1/objections?number={UNLISTED}").body["items"]
+    assert {(each["number"], each["source"]) for each in found} == {(E164, "web form")}
+    assert asked(gate, "crm", "GET", f"/v1/objections?number=%2B{E164[1:]}").body["items"] == found
+    gate.verified()
+
+
+def test_two_at_once_with_one_key_are_one(gate: Gatehouse) -> None:
+    entry, answers = {"number": UNLISTED}, []
+    ready = threading.Barrier(8)
+
+    def send() -> None:
+        ready.wait()
+        answers.append(asked(gate, "crm", "POST", "/v1/objections", entry, Idempotency_Key="k"))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.status for each in answers) == [200] * 7 + [201]
+    assert len(entered(gate)) == 1
+
+
+def test_a_consent_with_its_evidence_lifts_a_listing(gate: Gatehouse) -> None:
+    entry = {
+        "number": LISTED, "how": "web form", "wording": "Webeo may call me about offers.", "who": "Ada Byron",
+        "evidence": "form 2026-81",
+    }  # fmt: skip
+    assert asked(gate, "crm", "POST", "/v1/consents", entry | {"evidence": ""}).status == 400
+    assert asked(gate, "dialler", "POST", "/v1/decision", {"number": LISTED}).body["verdict"] == "block"
+    made = asked(gate, "crm", "POST", "/v1/consents", entry, Idempotency_Key="81")
+    assert made.status == 201, made.text
+    again = asked(gate, "crm", "POST", "/v1/consents", entry, Idempotency_Key="81")
+    assert (again.status, again.body["id"], again.body["given_at"]) == (200, made.body["id"], made.body["given_at"])
+    assert asked(gate, "dialler", "POST", "/v1/decision", {"number": LISTED}).body["reason"] == "consented"
+    (row,) = asked(gate, "crm", "GET", f"/v1/consents?number={LISTED}").body["items"]
+    assert (row["who"], row["evidence"]) == ("Ada Byron", "form 2026-81")
+
+
+def test_a_token_for_lists_is_for_nothing_else_and_the_list_is_not_to_be_had(gate: Gatehouse) -> None:
+    entry = {"number": UNLISTED}
+    for who, method, path, body in (
+        ("crm", "POST", "/v1/decision", entry), ("crm", "POST", "/v1/decisions", {"decisions": [entry]}),
+        ("crm", "GET", "/metrics", None), ("dialler", "POST", "/v1/objections", entry),
+        ("dialler", "GET", f"/v1/objections?number={UNLISTED}", None), ("wrong", "POST", "/v1/objections", entry),
+    ):  # fmt: skip
+        assert asked(gate, who, method, path, body).status in (401, 403), (who, path)
+    for path in ("", "?number=", "?text=0", "?number=1&number=2", "?number=1&text=2", f"?number={UNLISTED}&limit=x"):
+        for of in ("objections", "consents"):
+            assert asked(gate, "crm", "GET", f"/v1/{of}{path}").status == 400, path
+    for body in ({}, {"number": "nonsense"}, {"number": UNLISTED, "once": "k"}, {"number": UNLISTED, "colour": "red"}):
+        assert asked(gate, "crm", "POST", "/v1/objections", body).status == 400, body
+    assert not entered(gate)
+
+
+def test_look_ups_of_a_program_are_counted_as_those_of_a_person(tmp_path: Path) -> None:
+    house = Gatehouse(tmp_path / "gate")
+    house.http = f"127.0.0.1:{free_port()}"
+    house.set("control", http=house.http, lookups_an_hour=5)
+    house.add_token("crm", lists=True)
+    house.start()
+    try:
+        for number in range(8):
+            assert asked(house, "crm", "GET", f"/v1/objections?number=0207946010{number}").status == 200
+        until(
+            lambda: any(
+                "http:crm" in each for each in dialgate("status", config=house.config, check=False)["attention"]
+            )
+        )
+    finally:
+        house.stop()
+
+
+def test_many_at_once_have_a_decision_each_while_calls_go_on(gate: Gatehouse) -> None:
+    numbers = [f"0163296{number:04d}" for number in range(1000)]
+    questions: list[Any] = [{"number": each} for each in numbers[:997]]
+    questions += [{"number": LISTED}, "nonsense", {"number": UNLISTED, "purpose": "service"}]
+    answers = []
+    asking = threading.Thread(
+        target=lambda: answers.extend(
+            asked(gate, "dialler", "POST", "/v1/decisions", {"decisions": questions}) for _ in range(3)
+        )
+    )
+    far = Phones(port=gate.trunk_port, audio=lambda number: noise(("far", number[-4:])))
+    near = Phones(to=gate.address, audio=lambda number: noise(("near", number[-4:])))
+    with far, near:
+        asking.start()
+        talks = [near.dial(f"020794603{number:02d}") for number in range(10)]
+        near.wait(talks, "up", PATIENCE)
+        for talk in talks:
+            near.hang_up(talk)
+        asking.join()
+    for answered in answers:
+        assert answered.status == 200
+        decided = answered.body["decisions"]
+        assert len(decided) == 1000
+        assert [each["number"] for each in decided[:997]] == [f"+44{each[1:]}" for each in numbers[:997]]
+        assert {each["verdict"] for each in decided} <= {"allow", "block"}
+        assert [each["reason"] for each in decided[997:]] == ["listed_tps", "internal_error", "claim_refused"]
+        assert len({each["decision_id"] for each in decided if "decision_id" in each}) == 999
+    (kept,) = gate.rows("SELECT COUNT(*) AS n FROM facts WHERE kind = 'decision'")
+    assert kept["n"] == 3 * 999 + 10
+    for wrong in ({}, {"decisions": []}, {"decisions": {}}, {"decisions": [{"number": UNLISTED}] * 1001}, []):
+        refused = asked(gate, "dialler", "POST", "/v1/decisions", wrong)
+        assert (refused.status, refused.body["verdict"]) == (400, "block")
+    gate.verified()
+
+
+def test_https_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) -> None:
+    house = Gatehouse(tmp_path / "gate")
+    house.http = f"127.0.0.1:{free_port()}"
+    pem, key = certificate(house.folder, "http")
+    house.set("control", http=house.http, http_certificate=str(pem), http_key=str(key))
+    house.add_token("dialler", purposes=["marketing"])
+    house.trusted = pem  # type: ignore[attr-defined]
+    house.start()
+    try:
+        assert asked(house, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+        first = ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2])))
+        with pytest.raises((urllib.error.URLError, ConnectionError)):
+            urllib.request.urlopen(f"http://{house.http}/livez", timeout=PATIENCE)
+        pem.write_text("half")
+        until(lambda: "http_certificate_not_taken" in house.log.read_text())
+        assert ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2]))) == first
+        certificate(house.folder, "http")
+        until(lambda: "http_certificate_read" in house.log.read_text())
+        assert asked(house, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+        assert ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2]))) != first
+    finally:
+        house.stop()
+
+
+def test_a_certificate_that_is_none_stops_the_start_and_no_certificate_on_a_network_is_told(tmp_path: Path) -> None:
+    house = Gatehouse(tmp_path / "gate")
+    house.set("control", http=f"127.0.0.1:{free_port()}", http_certificate="nothing.pem")
+    house.add_token("dialler", purposes=["marketing"])
+    done = dialgate("serve", config=house.config, check=False)
+    assert "control.http_certificate cannot be taken" in json.dumps(done)
+    house.set("control", http="192.0.2.1:8080", http_certificate="")
+    told = dialgate("status", config=house.config, check=False)["attention"]
+    assert any("listens at 192.0.2.1:8080 without TLS" in each for each in told)
+    house.set("control", http_certificate="some.pem")
+    told = dialgate("status", config=house.config, check=False)["attention"]
+    assert not any("without TLS" in each for each in told)
