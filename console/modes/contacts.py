@@ -27,7 +27,9 @@ from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
+from gate.client.copies import copy_of
 from gate.core.days import HOW, LONDON, moment_of
+from gate.core.rows.audit import CopyKind
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
 
@@ -235,6 +237,7 @@ class Mode(ListMode):
             if isinstance(answer, GateError):
                 raise answer
             data, count = answer or (b"", 0)
+            await self.feed.ask(copy_of(CopyKind.LIST, output, "for the CRM to take back", of="contacts"))
             await on_thread(partial(files.write, output, data))
             await self.app.saved(output)
             return f"Written: {output}, {words.many(count, 'change')}"

@@ -116,6 +116,7 @@ async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], 
         *([("Shared", (f"{answer.shared:,}: another person is heard in them", WARN))] if answer.shared else []),
         ("That is", (whole, PLAIN)),
         ("Kept", (f"{answer.held_calls:,} calls", WARN if answer.held_calls else DIM)),
+        *(("Not reached", (f"a copy in clear: {clean(each.place)}", WARN)) for each in answer.copies),
     ]
     return Plan(answer.digest or "", counts, phrase(answer), [clean(each) for each in answer.held_by])
 

@@ -160,6 +160,8 @@ def open_(
     result = open_into(file, private, trusted, notes, output, view.progress, database=database)
     if result.get("opened") is False:
         say("No key was given: logs and recordings were compared with the manifest, and not opened.")
+    if output is not None:
+        say(f"{output} is a copy in clear. At the firm enter it: dialgate copies add bundle --of … --place {output}")
     view.data(result, text=_lines, prose=True)
     if not result["ok"]:
         say(

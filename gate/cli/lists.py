@@ -17,9 +17,12 @@ from gate.cli.asking import Day, Id, Said, Since, ask, asks, only_asks, option, 
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
+from gate.cli.retention import say_copy
+from gate.client.copies import copy_of
 from gate.client.files import output_file, read_file
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
+from gate.core.rows.audit import CopyKind
 from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
@@ -76,10 +79,12 @@ def run_export(view: View, name: str, output: Path) -> None:
             say(f"{entries:,} {name} of erased persons are not in the file: they stay in force here, without a number.")
 
     with reach(view.config) as gate, output_file(output) as file:
+        entered = gate.ask(copy_of(CopyKind.LIST, output, f"{name} taken out as a list", of=name))
         for piece in export_list(gate, name, left_out):
             file.write(piece)
     if str(output) != "-":
         say(f"Wrote {output}.")
+        say_copy(entered)
         if view.json:
             view.data({"file": str(output)})
 

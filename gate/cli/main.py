@@ -93,6 +93,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The letters about requests: show, explain, copy, check."),
     "hold": ("gate.cli.retention:hold", "What may not be erased: add, ground, release, list."),
+    "copies": ("gate.cli.retention:copies", "Copies in clear: list, add, destroyed."),
     "key": (
         "gate.cli.keys",
         "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",

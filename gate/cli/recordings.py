@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from datetime import date
 from pathlib import Path
 
 import click
@@ -13,11 +14,13 @@ from gate.cli import passphrase as asked
 from gate.cli.asking import argument, ask, asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, say
+from gate.cli.retention import say_copy
 from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.finding import sought
 from gate.core.rows.calls import ListedRecording
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerified, RecordingVerify
+from gate.operations.retention.copies import CopiesAdd
 
 
 @click.group("recording", cls=Group, later={"gate.cli.recording_ingest": ("ingest",)})
@@ -67,6 +70,7 @@ def list_(view: View, asked: RecordingList, words: tuple[str, ...]) -> None:
 )
 @click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE", help="The WAV to write; must not exist.")
 @option(RecordingTake, "purpose")
+@option(CopiesAdd, "until")
 @asked.many
 def export(
     view: View,
@@ -74,9 +78,12 @@ def export(
     keys: tuple[Path, ...],
     output: Path,
     purpose: str,
+    until: date | None,
     passphrase_files: tuple[Path, ...],
 ) -> None:
     """Open a recording into a stereo WAV. Agent left, customer right, the announcement in its place, gaps marked.
+
+    The WAV is a copy in clear: it stands in the ledger (dialgate copies list) until you enter that it is destroyed.
 
     The key is opened here: neither it nor its passphrase goes to the gate. A recording that takes two people takes two
     keys: -k FILE -k FILE.
@@ -86,10 +93,12 @@ def export(
     must_be_new(output)
     privates = asked.private_keys(keys, passphrase_files)  # first: a wrong passphrase takes nothing
     with reach(view.config) as gate:
-        report = recordings.export(gate, view.config.data, recording_id, privates, output, purpose)
+        report, entered = recordings.export(gate, view.config.data, recording_id, privates, output, purpose, until)
     for note in report.notes:
         say(f"Note: {note}.")
-    view.data({"recording_id": recording_id, "recipient": recordings.who(privates)} | dataclasses.asdict(report))
+    say_copy(entered)
+    copy = {"copy": entered.id, "until": entered.until.isoformat()}
+    view.data({"recording_id": recording_id, "recipient": recordings.who(privates)} | dataclasses.asdict(report) | copy)
 
 
 @make("verify", group=command, example="dialgate recording verify\ndialgate recording verify 5b0d9f… --json")

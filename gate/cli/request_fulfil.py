@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ from gate.operations.erasure.asked import Carried, CarryOut
 from gate.operations.requests.course import Told
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
-from gate.showing import local
+from gate.showing import local, spoken_day
 
 
 @make(
@@ -135,6 +136,11 @@ def _plan(plan: Carried) -> Iterator[str]:
         yield f"Kept: {many(plan.held_calls, 'call')}."
     for name in plan.held_by:
         yield f"Held by: {name}"
+    for each in plan.copies:
+        until = spoken_day(date.fromisoformat(each.until))
+        made = f"made on {local(each.made_at)} by {each.actor}, to be destroyed by {until}"
+        yield f"Not reached: a copy in clear ({each.what}) at {each.place}, {made}."
+        yield f"    Then: dialgate copies destroyed {each.id[:8]} --how …"
 
 
 def _make_pack(

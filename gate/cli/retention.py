@@ -1,20 +1,28 @@
-"""``dialgate retention`` and ``dialgate hold``: what is erased when, and what may not be erased."""
+"""``dialgate retention``, ``dialgate hold`` and ``dialgate copies``: what is erased when, what may not be, and what
+erasing does not reach."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from datetime import date
+from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from gate.cli.asking import Day, ask, asks, option, reach
-from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.command import FILE, make
+from gate.cli.output import View, columns, say
 from gate.cli.proposals import say_waits
+from gate.client.files import read_file
+from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
+from gate.operations.retention.copies import CopiesAdd, CopiesDestroyed, CopiesList, CopyEntered
 from gate.operations.retention.holds import HoldAdd, HoldGroundSet, HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
+from gate.showing import spoken_day
 
 
 @click.group("retention")
@@ -199,3 +207,59 @@ def list_(view: View, asked: HoldList) -> None:
         ("released_at", "Released"),
     ]
     view.rows(ask(view, asked), "items", columns, none="Nothing is held.")
+
+
+# --- copies in clear ----------------------------------------------------------------------------------------------
+
+
+@click.group("copies")
+def copies() -> None:
+    """Copies in clear: what left the gate's seal, who has it, why and until when, and what shows that it is destroyed.
+
+    A WAV, a pack and a list enter themselves when they are written. Enter by hand what the gate did not write.
+    """
+
+
+def say_copy(entered: CopyEntered) -> None:
+    """What somebody has to do about a copy that they made."""
+    say(
+        f"It is a copy in clear: destroy it by {spoken_day(entered.until)}, then: dialgate copies destroyed "
+        f"{entered.id[:8]} --how …"
+    )
+
+
+@make("list", group=copies, example="dialgate copies list\ndialgate copies list --destroyed --json")
+@asks(CopiesList)
+def list_copies(view: View, asked: CopiesList) -> None:
+    """Copies that are not destroyed, newest first; those past their day are warned of in status."""
+    page = ask(view, asked)
+    shown = columns(CopyRow, "id", "what", "of", "made_at", "actor", "place", "why", "until", "destroyed_at")
+    view.rows(page, "items", shown, none="Our ledger has no copy in clear that is not destroyed.")
+
+
+@make(
+    "add",
+    group=copies,
+    example='dialgate copies add bundle --of 5b0d9f… --place /srv/case17 --why "the ICO asks" --until 2027-03-31',
+)
+@asks(CopiesAdd, "what", names={"recordings": "--recording"})
+def add_copy(view: View, asked: CopiesAdd) -> None:
+    """Enter a copy that the gate did not write: a bundle that was opened, a transcript, a file by another program."""
+    entered = ask(view, asked)
+    view.data(entered)
+    say_copy(entered)
+
+
+@make(
+    "destroyed",
+    group=copies,
+    example='dialgate copies destroyed 5b0d9f… --how "shred -u on the training room\'s disk, ticket 4711"',
+)
+@asks(CopiesDestroyed, "copy_id", without=["evidence", "evidence_sha256"])
+@click.option("--file", type=FILE, metavar="FILE", help="A file that proves it: name and SHA-256 are kept.")
+def destroyed(view: View, asked: CopiesDestroyed, file: Path | None) -> None:
+    """Enter that a copy is destroyed, how, and what shows it."""
+    if file is not None:
+        digest = hashlib.sha256(read_file(file)).hexdigest()
+        asked = replace(asked, evidence=file.name, evidence_sha256=digest)
+    view.data(ask(view, asked))

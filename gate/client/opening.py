@@ -90,7 +90,7 @@ class KeyOpener:
         must_be_new(output)
         privates = self._open()
         progress(0.1, "opening")
-        report = export(self._client, self._config.data, recording_id, privates, output, purpose)
+        report, _ = export(self._client, self._config.data, recording_id, privates, output, purpose)
         progress(1.0, "written")
         return dataclasses.asdict(report)
 

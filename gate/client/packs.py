@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gate.client.copies import copy_of
 from gate.client.gate import Gate
 from gate.client.recordings import open_taken, who
 from gate.clock import today
 from gate.core.days import LONDON, spoken_day
 from gate.core.letters import counted
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, standard_notice, told
+from gate.core.rows.audit import CopyKind
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
@@ -82,6 +84,7 @@ def write_pack(
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
     contents = contents_of(config, held, left_out, today(), entries)
     passphrase = new_passphrase()
+    gate.ask(copy_of(CopyKind.PACK, output, f"to answer {held['reference']}", of=held["reference"]))
     made = build_pack(
         contents,
         _opened(config.data, gate, there, taken, privates),

@@ -8,29 +8,40 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
+from gate.client.copies import copy_of
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.core.facts.calls import Announced
+from gate.core.rows.audit import CopyKind
 from gate.core.rows.calls import FactRow
 from gate.core.rtp import SIDES, MapFrame, PacketFrame, decode, is_key_press, parse
 from gate.errors import AuditError
 from gate.exports.audio import ExportReport, export_wav
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken
+from gate.operations.retention.copies import CopyEntered
 from gate.recorder.keys import KeyListener
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
 
 
 def export(
-    gate: Gate, data: Path, recording_id: str, privates: Sequence[PrivateKey], output: Path, purpose: str
-) -> ExportReport:
-    """Take the recording (logged by the gate), open it with the private keys and write a WAV that must not exist.
+    gate: Gate,
+    data: Path,
+    recording_id: str,
+    privates: Sequence[PrivateKey],
+    output: Path,
+    purpose: str,
+    until: date | None = None,
+) -> tuple[ExportReport, CopyEntered]:
+    """Take the recording (logged by the gate), open it with the private keys and write a WAV that must not exist. The
+    WAV stands in the ledger of copies in clear before its first byte; ``until``: the day by which it is destroyed.
 
     ``data``: the gate's data folder. A file that ends early opens only where the log says that its recording was
     interrupted. Raises ``UsageError`` where ``output`` exists, and what the gate, the vault and the export raise.
@@ -38,7 +49,9 @@ def export(
     must_be_new(output)
     taken = gate.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
     chunks, announcement = open_taken(gate, data, recording_id, taken, privates)
-    return export_wav(chunks, output, announcement=announcement)
+    made = copy_of(CopyKind.RECORDING, output, purpose, recordings=(recording_id,), until=until)
+    entered: CopyEntered = gate.ask(made)
+    return export_wav(chunks, output, announcement=announcement), entered
 
 
 def open_taken(

@@ -17,7 +17,10 @@ from gate.core.retention import MONTHS
 
 CLOCK_BEGINS: Final = date(2026, 11, 26)
 """A machine's clock that shows a day before this one is wrong itself: it says nothing about the date of a review."""
-_TERMS: Final = ("calls_months", "refused_months", "requests_months", "lists_months", "contacts_months", "backup_days")
+_TERMS: Final = (
+    *("calls_months", "refused_months", "requests_months", "lists_months", "contacts_months"),
+    *("copy_days", "backup_days"),
+)
 
 
 def review_fault(reviewed: str, today: date | None) -> str:

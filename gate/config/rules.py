@@ -432,7 +432,7 @@ def _retention(retention: Retention) -> Iterator[Fault]:
             f"{retention.months} is above the policy's {MONTHS}: name what is kept longer, and why, as a class: "
             'classes = ["topic:pensions=5 FCA SYSC 10A"]',
         )
-    yield from at_least(retention, "retention", 0, "backup_days")
+    yield from at_least(retention, "retention", 0, "backup_days", "copy_days")
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", retention.sweep_at):
         yield Fault(("retention", "sweep_at"), f'"{retention.sweep_at}" is not a time of day; write "02:30"')
     for index, each in enumerate(retention.classes):

@@ -453,6 +453,8 @@ class Retention(Section, frozen=True):
     """How long a consent that has ended, and an objection that was taken back, say whose they were."""
     contacts_months: int = 12
     """A contact that was neither imported nor called for so long is deleted."""
+    copy_days: int = 30
+    """By when a copy in clear (a WAV, a list) is to be destroyed, in days, where nobody says another day."""
     sweep_at: str = "02:30"
     """When the daily sweep begins, London time."""
     backup_days: int = 30

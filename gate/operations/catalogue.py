@@ -18,14 +18,14 @@ from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import course, letters, listing, proving, searching
-from gate.operations.retention import holds, schedule
+from gate.operations.retention import copies, holds, schedule
 from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     *(checkpoints, exporting, leaves),
     *(calls, recordings, screening),
     *(crm_import, forecast, pages, rescreening, screening_log),
-    *(asked, terms, holds, schedule),
+    *(asked, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),
     *(course, letters, listing, proving, searching),

@@ -11,8 +11,10 @@ from gate.core.facts.derived import OF_RECIPIENT, record
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import PackMade, Rectification
 from gate.core.facts.retention import FactsErased
+from gate.core.rows import Page
+from gate.core.rows.audit import CopyRow
 from gate.store import erasure, requests
-from gate.store.queries import facts_of, marks, slices
+from gate.store.queries import Source, facts_of, marks, rows_page, slices
 from gate.store.transaction import StoreTransaction
 from gate.store.transfers import of_others
 from gate.types import Row
@@ -124,6 +126,46 @@ def _goes_with(fact: Row, since: str, until: str, size: int) -> bool:
 
 def _named(fact: Row) -> str:
     return f"{record(fact['kind']) or 'entry'} {fact['subject']}"
+
+
+# --- copies in clear ----------------------------------------------------------------------------------------------
+
+_COPY: Final = (
+    "SELECT id, made_at, actor, what, of, calls, place, why, until, destroyed_at, destroyed_on, destroyed_by, how"
+    " FROM copies"
+)
+
+
+def open_copies(tx: Source) -> list[CopyRow]:
+    """Copies in clear that are not destroyed, the one that is to go first at the top."""
+    return tx.rows(CopyRow, f"{_COPY} WHERE destroyed_at IS NULL ORDER BY until, id")
+
+
+def copies_page(tx: Source, after: str | None, limit: int, *, destroyed: bool) -> Page[CopyRow]:
+    """Copies in clear, newest first; with ``destroyed`` all that there ever were."""
+    where = {"coalesce(destroyed_at, '') = ?": None if destroyed else ""}
+    return rows_page(tx, CopyRow, "copies", "made_at", "id", where, after, limit)
+
+
+def copies_about(
+    tx: StoreTransaction, calls: Collection[str], numbers: Sequence[str], leaves: Collection[int]
+) -> list[CopyRow]:
+    """Copies in clear that are not destroyed and hold something of these calls, numbers or leaves."""
+    found = open_copies(tx)
+    if not found:
+        return []
+    bundles = {each["bundle"] for each in in_bundles(tx, leaves)}
+    packs = {each["reference"] for each in requests.of_numbers(tx, numbers)} if numbers else set()
+    listed = {
+        "objections": requests.objections_of(tx, numbers),
+        "consents": requests.consents_of(tx, numbers),
+        "contacts": requests.contacts_of(tx, numbers),
+    }
+    return [
+        each
+        for each in found
+        if not set(calls).isdisjoint(each.calls) or each.of in bundles | packs or listed.get(each.of)
+    ]
 
 
 def purposes_of(tx: StoreTransaction, recipients: Collection[str]) -> dict[str, str]:

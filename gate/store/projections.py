@@ -295,7 +295,10 @@ HOLDS = _table(Subject.HOLD, "id", first_stands=True)
 REGISTER_IMPORTS = _table(Subject.REGISTER, "import_id")
 REQUESTS = _table(Subject.REQUEST, "id")
 RECEIPTS = _table(Subject.RECEIPT, "id", hashed=True)
-TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS)
+COPIES = _table(Subject.COPY, "id", first_stands=True)
+TABLES: tuple[Table, ...] = (
+    *(CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS, COPIES),
+)
 
 _NUMBERS: Final = {each.table: each for columns in _SET.values() for each in columns if each.sort is Sort.NUMBER}
 NUMBER_OF: Final = {

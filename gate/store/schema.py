@@ -94,6 +94,18 @@ CREATE INDEX receipts_hash ON receipts (number_hash);
 """
 
 
+COPIES: Final = """
+CREATE TABLE copies (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    made_at TEXT NOT NULL, actor TEXT,
+    what TEXT, calls TEXT, of TEXT, place TEXT, until TEXT,
+    why TEXT, how TEXT,        -- NULL after erasure
+    destroyed_at TEXT, destroyed_by TEXT, destroyed_on TEXT
+) STRICT;
+CREATE INDEX copies_made ON copies (made_at, id);
+CREATE INDEX copies_open ON copies (until) WHERE destroyed_at IS NULL;
+"""
 IS_OPEN = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 """Condition on a row: the request is not over."""
 REQUESTS = """
@@ -417,6 +429,7 @@ STEPS: Final = (
     Step("m023_how_much_is_kept", KEPT),
     # Of a hold that was kept before no ground is known: it stands until somebody says one.
     Step("m024_the_grounds_of_holds", _columns("holds", "ground", "law", "review_on")),
+    Step("m025_copies_in_clear", COPIES),
 )
 """Every change of the tables, in order."""
 

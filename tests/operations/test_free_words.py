@@ -38,12 +38,17 @@ NOTES: dict[str, str] = {
         (
             *("audit_export.purpose", "audit_restore.reason", "audit_clock.reason", "memory_renew.reason"),
             *("retention_sweep.reason", "contacts_forget.reason", "register_import.accept_implausible"),
+            *("copies_add.why", "copies_destroyed.how"),
         ),
         SEARCHED,
     ),
     "register_import.coverage": "codes",
     "audit_verify.vkey": "a key",
 }
+
+
+REST = {"copy_made": {"what": "data", "calls": [], "of": "", "place": "/srv/a.txt", "until": "2027-01-01"}}
+"""What a fact has besides its words, where a row is made of it."""
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +99,8 @@ def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> 
         for purpose in ("what Pat complains of", "annual audit"):
             desk.audit_export(**times, recipient=key.id, purpose=purpose, openers=[key.id], actor=ANN)
         for kind, field in ALONE.items():
-            written(house, kind, "log", ANN, {field: f"asked for by {NAME} herself"})
-            written(house, kind, "log", ANN, {field: "nobody asked"})
+            written(house, kind, f"{kind}-1", ANN, REST.get(kind, {}) | {field: f"asked for by {NAME} herself"})
+            written(house, kind, f"{kind}-2", ANN, REST.get(kind, {}) | {field: "nobody asked"})
         erased(house)
         for kind in ALONE:
             left = [body for body in bodies(house, kind) if body]

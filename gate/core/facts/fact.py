@@ -96,6 +96,7 @@ class Subject(Enum):
     CALL = "calls"
     RECORDING = "recordings"
     RECEIPT = "receipts"
+    COPY = "copies"
     OBJECTION = "objections"
     CONSENT = "consents"
     HOLD = "holds"
@@ -115,7 +116,7 @@ class Subject(Enum):
 
 
 _RECORDS: Final = (Subject.HOLD, Subject.OBJECTION, Subject.CONSENT, Subject.REQUEST)
-OWN: Final = (Subject.REGISTER, Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
+OWN: Final = (Subject.COPY, Subject.REGISTER, Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
 """The gate's own: no record of a person stands behind these."""
 
 

@@ -139,3 +139,38 @@ class Exported(Body, frozen=True, kw_only=True):
     recipient: Id
     purpose: Maybe[Words] = UNSET
     bundle: Maybe[Id] = UNSET
+
+
+@fact(
+    "copy_made",
+    Subject.COPY,
+    term=Term.REQUESTS,
+    makes=True,
+    sets={"leaf_index": From.LEAF, "made_at": From.AT, "actor": From.ACTOR},
+)
+class CopyMade(Body, frozen=True, kw_only=True):
+    """Something is about to lie in clear outside the gate's seal."""
+
+    what: Annotated[Code, COLUMN]
+    """``recording``, ``pack``, ``list``, ``bundle``, ``data``."""
+    calls: Annotated[list[Id], COLUMN]
+    """Of a list and a bundle none are named."""
+    of: Annotated[Code, COLUMN]
+    """The list, the request's reference or the bundle's id; empty of a recording."""
+    place: Annotated[Firm, COLUMN]
+    """Where it lies."""
+    why: Annotated[Words, COLUMN]
+    until: Annotated[Time, COLUMN]
+    """The day by which it is to be destroyed."""
+
+
+@fact("copy_destroyed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})
+class CopyDestroyed(Body, frozen=True, kw_only=True):
+    """It is no more, with what shows it."""
+
+    how: Annotated[Words, COLUMN]
+    on: Annotated[Time, Column("destroyed_on")]
+    """The day on which it happened, as was said; the fact has that of the entry."""
+    evidence: Maybe[Firm] = UNSET
+    """The name of a file that proves it."""
+    evidence_sha256: Maybe[Id] = UNSET

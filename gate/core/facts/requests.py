@@ -179,6 +179,8 @@ class Carrying(Body, frozen=True, kw_only=True):
     calls: list[Id]
     recipients: Annotated[Maybe[list[dict[str, Any]]], Sort.ID] = UNSET
     """What went to whom, while it is still known."""
+    copies: Maybe[list[Id]] = UNSET
+    """Copies in clear of what goes, that are not destroyed."""
 
 
 @fact("request_carried", Subject.REQUEST, outlives_restore=True, sets={"carried_at": From.AT})
@@ -199,6 +201,8 @@ class Carried(Body, frozen=True, kw_only=True):
     """What else of others a number stands in."""
     backups_until: Time
     tell: Maybe[ToTell] = UNSET
+    copies: Maybe[list[Id]] = UNSET
+    """Copies in clear of what went, that were not destroyed by then."""
 
 
 @fact("request_rectified", Subject.REQUEST)

@@ -1,7 +1,8 @@
-"""Rows of the evidence log."""
+"""Rows of the evidence log, and of the ledger of copies in clear."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import UNSET, UnsetType
@@ -90,3 +91,41 @@ class LogNow(Row, frozen=True):
     checkpoint: LogHead | None
     verified: LastVerification | None
     """None where it never was."""
+
+
+class CopyKind(StrEnum):
+    """What a copy in clear is."""
+
+    RECORDING = "recording"
+    """A recording that was opened: a WAV."""
+    PACK = "pack"
+    """The file that answers an access request."""
+    LIST = "list"
+    """Objections, consents or contacts as CSV."""
+    BUNDLE = "bundle"
+    """A bundle of evidence that was opened."""
+    DATA = "data"
+    """Anything else that was made of recordings or records: a transcript, JSON."""
+
+
+class CopyRow(Row, frozen=True, kw_only=True):
+    """A copy in clear, as the ledger has it."""
+
+    id: Annotated[str, Heading("Copy")]
+    made_at: Annotated[str, Heading("Made")]
+    actor: Annotated[str, Heading("By")]
+    what: CopyKind
+    of: str
+    """The list, the request's reference or the bundle's id; empty of a recording."""
+    calls: list[str]
+    """Calls that it is of, where they are known."""
+    place: Annotated[str, Heading("Where")]
+    why: Annotated[str | None, Heading("Why")]
+    until: Annotated[str, Heading("Until")]
+    """The day by which it is to be destroyed."""
+    destroyed_at: Annotated[str | None, Heading("Destroyed")] = None
+    """When that was entered."""
+    destroyed_on: str | None = None
+    """The day on which it happened, as was said."""
+    destroyed_by: str | None = None
+    how: str | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 
 from gate.converting import convert
+from gate.core.rows.audit import CopyRow
 from gate.operations.erasure.eraser import Eraser
 from gate.operations.operation import (
     KEEPERS,
@@ -21,6 +22,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.showing import many
+from gate.store.handed_out import open_copies
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -39,6 +41,8 @@ class Carried(MayWait, frozen=True, kw_only=True):
     held_calls: int
     held_by: list[str]
     """Names of the holds that keep something."""
+    copies: list[CopyRow] = field(default_factory=list)
+    """Copies in clear of it that are not destroyed: nobody but people can destroy them."""
     digest: str | UnsetType = UNSET
     """Of what would go and what stays; not of what went."""
     facts: int | UnsetType = UNSET
@@ -92,4 +96,6 @@ def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Ca
     if not asked.execute:
         return Carried(dry_run=True, **eraser.plan(asked.request))
     receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)
-    return convert(receipt | {"dry_run": False}, Carried)
+    left = receipt.get("copies") or ()
+    copies = folder.store.call(lambda tx: [each for each in open_copies(tx) if each.id in left])
+    return convert(receipt | {"dry_run": False, "copies": copies}, Carried)

@@ -20,21 +20,24 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from gate.core import request_words as events
 from gate.core.facts import requests as kinds
 from gate.core.facts.retention import HoldReleased
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
+from gate.core.rows.audit import CopyRow
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, Plan, own_restrictions, plan_again, plan_of
 from gate.operations.operation import plan_changed
-from gate.operations.requests.standing import last
+from gate.operations.requests.standing import bodies, last
 from gate.operations.requests.steps import load, same_name
 from gate.operations.requests.telling import to_tell
 from gate.store import contacts, erasure
 from gate.store import requests as book
-from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
+from gate.store.handed_out import copies_about, emptied, handed_out, in_bundles, leaves_about, open_copies
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
 
@@ -67,8 +70,14 @@ class Eraser:
     # --- asked for ------------------------------------------------------------------------------------------------
 
     def plan(self, request: str) -> Row:
-        """What would go now. Nothing is changed. Raises ``RefusedError`` where it neither is granted nor can be."""
-        return self._store.call(lambda tx: plan_of(tx, _granted(tx, request, soon=True))).as_row()
+        """What would go now, with the ``copies`` in clear of it that are not destroyed. Nothing is changed. Raises
+        ``RefusedError`` where it neither is granted nor can be."""
+
+        def work(tx: StoreTransaction) -> Row:
+            plan = plan_of(tx, _granted(tx, request, soon=True))
+            return plan.as_row() | {"copies": _copies(tx, plan, _leaves(tx, plan))}
+
+        return self._store.call(work)
 
     def begun(self, request: str) -> bool:
         """True where it was decided already: what is left of it needs nobody's word. Raises as ``carry_out``."""
@@ -146,12 +155,13 @@ class Eraser:
                 ended = HoldReleased(reason=f"the person asked for their erasure ({plan.reference})")
                 tx.append(ended.fact(hold, now, actor))
         if row["carrying_at"] is None or _partly(row):
-            calls = [each["call_id"] for each in plan.calls]
-            leaves = leaves_about(tx, calls, plan.lines, whole=plan.whole)
+            calls, leaves = [each["call_id"] for each in plan.calls], _leaves(tx, plan)
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             # named while it is still known what went to whom
             recipients = handed_out(tx, recordings, plan.lines) + in_bundles(tx, [*leaves, *emptied(course)])
-            tx.append(kinds.Carrying(calls=calls, recipients=recipients).fact(row["id"], now, actor))
+            copies = [each.id for each in _copies(tx, plan, leaves)]
+            body = kinds.Carrying(calls=calls, recipients=recipients, copies=copies or UNSET)
+            tx.append(body.fact(row["id"], now, actor))
         return plan, {}
 
     def _recordings(self, plan: Plan, planned: Callable[[StoreTransaction], Plan], actor: str) -> tuple[Plan, str]:
@@ -241,6 +251,7 @@ class Eraser:
             return kept.values()
         calls = book.calls(tx, [each["call_id"] for each in plan.calls])
         erased = [each for each in calls if each["recording"] == "erased"]
+        copies = [each.id for each in copies_left(tx, course)]
         # who asked is forgotten with the confirmation
         leaves = [*emptied(course), *erasure.personal_leaves(tx, plan.request_id)]
         body = kinds.Carried(
@@ -257,9 +268,27 @@ class Eraser:
             mentions=sorted(plan.mentions),
             backups_until=self._retention.backups_until().isoformat(),
             tell=to_tell(tx, course, [each["recording_id"] for each in erased], leaves),
+            copies=copies or UNSET,
         )
         tx.append(body.fact(plan.request_id, self._clock.now(), actor))
         return body.values()
+
+
+# --- copies in clear ----------------------------------------------------------------------------------------------
+
+
+def _leaves(tx: StoreTransaction, plan: Plan) -> list[int]:
+    return leaves_about(tx, [each["call_id"] for each in plan.calls], plan.lines, whole=plan.whole)
+
+
+def _copies(tx: StoreTransaction, plan: Plan, leaves: Collection[int]) -> list[CopyRow]:
+    return copies_about(tx, plan.going, plan.lines if plan.whole else (), leaves)
+
+
+def copies_left(tx: StoreTransaction, course: list[Row]) -> list[CopyRow]:
+    """Copies in clear of what an erasure took, by its course, that are not destroyed."""
+    named = {each for begun in bodies(course, kinds.Carrying) for each in begun.copies or ()}
+    return [each for each in open_copies(tx) if each.id in named]
 
 
 # --- how far it is ------------------------------------------------------------------------------------------------

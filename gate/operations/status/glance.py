@@ -25,6 +25,7 @@ from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
+from gate.operations.retention.copies import copy_warnings
 from gate.operations.retention.holds import hold_warnings
 from gate.operations.status import trunk_tests
 from gate.operations.status.trunk_tests import TrunkTested
@@ -185,6 +186,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.one(TermSweep).waits()) else []),
         *register_warnings(folder),
         *hold_warnings(folder),
+        *copy_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *_letters_due(folder),
