@@ -17,6 +17,7 @@ from gate.cli.request import command, show, write_letters
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.client.packs import anything, held_of, recordings_in, write_pack
+from gate.core.days import spoken_day
 from gate.core.request_words import Asks, LetterKind, State
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
@@ -24,7 +25,7 @@ from gate.operations.erasure.asked import Carried, CarryOut
 from gate.operations.requests.course import Told
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
-from gate.showing import local, spoken_day
+from gate.showing import local
 
 
 @make(

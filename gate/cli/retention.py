@@ -16,13 +16,13 @@ from gate.cli.command import FILE, make
 from gate.cli.output import View, columns, say
 from gate.cli.proposals import say_waits
 from gate.client.files import read_file
+from gate.core.days import spoken_day
 from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
 from gate.operations.retention.copies import CopiesAdd, CopiesDestroyed, CopiesList, CopyEntered
 from gate.operations.retention.holds import HoldAdd, HoldGroundSet, HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
-from gate.showing import spoken_day
 
 
 @click.group("retention")

@@ -16,6 +16,7 @@ from typing import Final
 
 from gate.core.facts import Body
 from gate.core.facts.lists import Objection
+from gate.core.facts.recordings import CopyMade
 from gate.core.facts.requests import (
     Carried,
     Carrying,
@@ -354,8 +355,11 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "given.you": _s("Before, we gave you or somebody acting for you {own_copy}.", Carrying, needs="own_copies"),
     "given.nobody": _s(
-        "Our log shows nobody else to whom we gave it.", (Carrying, Granted, Rectified), never="recipients"
+        "Our log shows nobody else to whom we gave it.", (Carrying, Granted, Rectified), never="recipients copies"
     ),
+    "copies": _s("We made copies of it before, and have not destroyed these yet:", CopyMade, needs="copies"),
+    "copies.one": _s("{line}", CopyMade, needs="copies"),
+    "copies.why": _s("Our system cannot reach them, so we destroy each of them by hand.", POLICY, needs="copies"),
     # --- restriction
     "locked": _s(
         "**We keep what we hold about {numbers}, but we no longer use it.**", Granted, Hold, never="restriction_ended"

@@ -162,6 +162,8 @@ class LetterFacts:
     """Who else got the data, a line each (Art 19)."""
     own_copies: tuple[str, ...] = ()
     """Files that went to the person before: ``the file that answered DSR-2026-0001, on Tuesday 3 March 2026``."""
+    copies: tuple[str, ...] = ()
+    """Copies in clear of it that are not destroyed, a line each: what, made when, to be destroyed by when."""
     recipient: str = ""
     """Who was given what is erased, where the letter goes to them."""
     given: tuple[str, ...] = ()
@@ -747,9 +749,13 @@ def _recipients(w: _Writer, tell: str) -> None:
         w.para("given")
         w.each("given.one", w.facts.recipients)
         w.para(tell)
-    else:
+    elif not w.facts.copies:
         w.para("given.nobody")
     w.para("given.you" if w.facts.own_copies else "")
+    if w.facts.copies:
+        w.para("copies")
+        w.each("copies.one", w.facts.copies)
+        w.para("copies.why")
 
 
 def _refusal(w: _Writer) -> str:

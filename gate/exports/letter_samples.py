@@ -13,6 +13,7 @@ from typing import Any, Final
 from gate.core.facts import Body
 from gate.core.facts import requests as kinds
 from gate.core.facts.lists import Objection
+from gate.core.facts.recordings import CopyMade
 from gate.core.facts.retention import Hold
 from gate.core.letters import Held, Leaf, LetterFacts, LetterFirm
 from gate.core.request_words import Asks, Ground, LetterKind
@@ -69,7 +70,11 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (
         _K.CONFIRMATION,
         _A.ERASURE,
-        {"erased_recordings": 2, "backups_until": date(2026, 4, 19), "stopped": date(2026, 3, 10)},
+        {
+            "erased_recordings": 2,
+            "backups_until": date(2026, 4, 19),
+            "stopped": date(2026, 3, 10),
+        },
     ),
     (
         _K.CONFIRMATION,
@@ -78,6 +83,7 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
             "erased_recordings": 2,
             "backups_until": date(2026, 4, 19),
             "recipients": ("A. Uditor (yearly audit): a bundle of evidence with recordings, on Thursday 5 March 2026",),
+            "copies": ("a recording, opened on Thursday 5 March 2026: we will destroy it by Saturday 4 April 2026",),
         }
         | _PART,
     ),
@@ -148,7 +154,7 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
 _KINDS: Final[tuple[type[Body], ...]] = (
     *(kinds.Opened, kinds.AskedBy, kinds.IdentityAsked, kinds.ClarificationAsked, kinds.Extended, kinds.Searched),
     *(kinds.Granted, kinds.Refused, kinds.Carrying, kinds.Carried, kinds.Rectified, kinds.PackMade, kinds.LetterMade),
-    *(Objection, Hold),
+    *(Objection, Hold, CopyMade),
 )
 _STEPS: Final = ("proof", "question", "extension", "reasons", "remark", "left_out", "statement")
 LEAVES: Final = {

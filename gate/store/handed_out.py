@@ -130,15 +130,10 @@ def _named(fact: Row) -> str:
 
 # --- copies in clear ----------------------------------------------------------------------------------------------
 
-_COPY: Final = (
-    "SELECT id, made_at, actor, what, of, calls, place, why, until, destroyed_at, destroyed_on, destroyed_by, how"
-    " FROM copies"
-)
-
 
 def open_copies(tx: Source) -> list[CopyRow]:
     """Copies in clear that are not destroyed, the one that is to go first at the top."""
-    return tx.rows(CopyRow, f"{_COPY} WHERE destroyed_at IS NULL ORDER BY until, id")
+    return tx.rows(CopyRow, "SELECT * FROM copies WHERE destroyed_at IS NULL ORDER BY until, id")
 
 
 def copies_page(tx: Source, after: str | None, limit: int, *, destroyed: bool) -> Page[CopyRow]:

@@ -13,7 +13,7 @@ from tests.support.firm_year import Year
 
 NUMBER = "+447700900417"
 TYPED = "07700 900417"
-NOBODY = "knows of nobody else"
+NOBODY = "shows nobody else to whom we gave it"
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ def test_an_erasure_lists_open_copies_and_its_letter_tells_of_them(year: Year) -
     assert "other.wav" not in shown.err, "a copy of somebody else's"
     text = letter(year, reference)
     assert NOBODY not in text
-    assert "a recording that was opened: made on 1 November 2027, to be destroyed by 1 December 2027" in text
+    assert "a recording, opened on Monday 1 November 2027: we will destroy it by Wednesday 1 December 2027" in text
     (copy,) = (each for each in ledger() if each["place"] == str(wav))
     run("copies", "destroyed", str(copy["id"]), "--how", "shred -u")
     text = letter(year, reference)
-    assert "a recording that was opened" not in text
+    assert "a recording, opened on" not in text
     assert NOBODY in text
 
 
@@ -109,7 +109,7 @@ def test_a_pack_and_a_list_are_copies_too(year: Year) -> None:
     reference = asked(year)
     run("request", "fulfil", reference, "--yes")
     text = letter(year, reference)
-    assert "a list on which your number is" in text and "the file that we made to answer you" in text
+    assert "a list with your number, made on" in text and "the file with our answer to you, made on" in text
     assert NOBODY not in text
 
 
@@ -132,7 +132,7 @@ def test_a_locked_recording_that_lies_in_clear_is_told_of(year: Year) -> None:
     exported(year)
     reference = asked(year, "restriction")
     text = letter(year, reference)
-    assert NOBODY not in text and "a recording that was opened: made on 1 November 2027" in text
+    assert NOBODY not in text and "a recording, opened on Monday 1 November 2027" in text
 
 
 def test_why_a_copy_was_made_goes_with_the_person_whom_it_names(year: Year) -> None:

@@ -111,6 +111,7 @@ class CopyKind(StrEnum):
 class CopyRow(Row, frozen=True, kw_only=True):
     """A copy in clear, as the ledger has it."""
 
+    leaf_index: Annotated[int, Heading("Leaf")]
     id: Annotated[str, Heading("Copy")]
     made_at: Annotated[str, Heading("Made")]
     actor: Annotated[str, Heading("By")]

@@ -15,19 +15,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import UNSET
 
 from gate.core import request_words as events
-from gate.core.days import london_day
+from gate.core.days import london_day, spoken_day
 from gate.core.facts import Body
 from gate.core.facts import requests as kinds
 from gate.core.facts.lists import Objection, ObjectionRemoved
+from gate.core.facts.recordings import CopyMade
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.core.letter_words import WORDS
 from gate.core.letters import Held, Leaf, Letter, LetterFacts, Sentence
 from gate.core.request_words import OVER, Asks, LetterKind, State, missing
 from gate.core.requests import fits, why_not
 from gate.core.retention import HoldGround, Kind
+from gate.core.rows.audit import CopyKind, CopyRow
 from gate.errors import RefusedError, UsageError
 from gate.exports.letters import firm_of, render, templates_of
-from gate.operations.erasure.plan import ELSEWHERE
+from gate.operations.erasure.eraser import copies_left
+from gate.operations.erasure.plan import ELSEWHERE, MOST
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
 from gate.operations.requests.steps import OWN_RESTRICTION, READY, load
@@ -35,6 +38,7 @@ from gate.operations.requests.telling import chosen, given_to, own_copies, who_g
 from gate.showing import spoken_number
 from gate.store import kept
 from gate.store import requests as book
+from gate.store.handed_out import copies_about, leaves_about
 from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -127,6 +131,13 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
             again = bool(folder.config.storage.memory)
             recipients, own = _recipients(folder, course)
             said_in_it = replace(said_in_it, recipients=recipients, own_copies=own, erased_again=again)
+            if copies := _copies(tx, row, course, before.asks):
+                leaves = tuple(Leaf(each.leaf_index, CopyMade.kind, each.made_at) for each in copies)
+                said_in_it = replace(
+                    said_in_it,
+                    copies=tuple(_copy(each, day) for each in copies),
+                    leaves={**said_in_it.leaves, CopyMade.kind: leaves},
+                )
         return row["id"], said_in_it, ""
 
     request_id, said_in_it, recipient = folder.store.call(facts)
@@ -434,6 +445,31 @@ def _recipients(folder: DataFolder, course: list[Row]) -> tuple[tuple[str, ...],
     carrying = last(course, kinds.Carrying)
     handed = (carrying.recipients if carrying else None) or _of_restriction(course)
     return who_got(folder, handed), own_copies(handed)
+
+
+_COPIES: Final = {
+    CopyKind.RECORDING: "a recording, opened on",
+    CopyKind.PACK: "the file with our answer to you, made on",
+    CopyKind.LIST: "a list with your number, made on",
+    CopyKind.BUNDLE: "a file of evidence, opened on",
+    CopyKind.DATA: "a file from our records, made on",
+}
+
+
+def _copies(tx: StoreTransaction, row: Row, course: list[Row], asks: Asks) -> list[CopyRow]:
+    """Copies in clear of what is erased or locked that are not destroyed."""
+    if asks is Asks.ERASURE:
+        return copies_left(tx, course)
+    if asks is not Asks.RESTRICTION or not row["numbers"]:
+        return []
+    calls = [each["call_id"] for each in book.calls_of(tx, row["numbers"], limit=MOST)]
+    return copies_about(tx, calls, row["numbers"], leaves_about(tx, calls, row["numbers"], whole=True))
+
+
+def _copy(copy: CopyRow, today: date) -> str:
+    made, until = london_day(copy.made_at), date.fromisoformat(copy.until)
+    plan = "we will destroy it by" if today <= until else "we planned to destroy it by"
+    return f"{_COPIES[copy.what]} {spoken_day(made)}: {plan} {spoken_day(until)}"
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
