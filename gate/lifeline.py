@@ -6,7 +6,12 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
+import threading
+from typing import Any
 
+ENDING_SECONDS = 2.0
+"""So long is waited for a process that was killed."""
 _NICE = 10
 _PR_SET_PDEATHSIG = 1
 """``linux/prctl.h``."""
@@ -25,3 +30,13 @@ def aside(memory: int) -> None:
     ``MemoryError``."""
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def kill(child: subprocess.Popen[Any]) -> None:
+    """End a child process; harmless where it has ended. One that waits for a disk or a share that does not answer
+    cannot even be killed: it is waited for by a thread, and ends as soon as it can."""
+    child.kill()
+    try:
+        child.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=child.wait, name="ending", daemon=True).start()

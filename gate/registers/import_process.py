@@ -21,6 +21,7 @@ import gate
 from gate.converting import convert
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
+from gate.lifeline import kill
 from gate.registers.packing import opened
 
 
@@ -80,12 +81,13 @@ def import_in_process(
     live: bool = False,
     accept_implausible: str = "",
     progress: Callable[[float, str], None] | None = None,
+    stalled: float = STALLED_SECONDS,
 ) -> ImportReport:
     """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
 
     ``progress`` is called in this thread: as the child tells, and again every ``IDLE_SECONDS`` in which it tells
-    nothing. Where it raises, or this thread is interrupted, the child is ended and the snapshot in force stays. It ends
-    with this process, however that ends.
+    nothing. Where it raises, this thread is interrupted, or the child tells nothing for ``stalled`` seconds, it is
+    ended and the snapshot in force stays. It ends with this process, however that ends.
     """
     given = opened(source)
     command = [sys.executable, "-P", "-m", "gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
@@ -110,11 +112,10 @@ def import_in_process(
             raise RegisterFailed(f"the import process could not be started: {error}") from error
         try:
             assert child.stdout is not None  # noqa: S101 - asked for above
-            report = _listen(child.stdout, progress or (lambda _fraction, _stage: None))
+            report = _listen(child.stdout, progress or (lambda _fraction, _stage: None), stalled)
             code = child.wait()
         finally:
-            child.kill()
-            child.wait()
+            kill(child)
             if child.stdout is not None:
                 child.stdout.close()
         if report is not None and code == 0:
@@ -135,7 +136,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
 
 
-def _listen(pipe: IO[bytes], progress: Callable[[float, str], None]) -> ImportReport | None:
+def _listen(pipe: IO[bytes], progress: Callable[[float, str], None], stalled: float) -> ImportReport | None:
     """Follow the child to its report; ``RegisterError`` where it tells one, None where it ends without either."""
     told: list[tuple[float, str]] = []
 
@@ -143,7 +144,7 @@ def _listen(pipe: IO[bytes], progress: Callable[[float, str], None]) -> ImportRe
         for each in told:
             progress(*each)
 
-    for line in _lines(pipe.fileno(), again):
+    for line in _lines(pipe.fileno(), again, stalled):
         try:
             message = json.loads(line)
         except ValueError:
@@ -159,7 +160,7 @@ def _listen(pipe: IO[bytes], progress: Callable[[float, str], None]) -> ImportRe
     return None
 
 
-def _lines(descriptor: int, idle: Callable[[], None]) -> Iterator[bytes]:
+def _lines(descriptor: int, idle: Callable[[], None], stalled: float) -> Iterator[bytes]:
     """Lines until the end; ``idle`` is called where none comes: a file of a slow share may keep the child for long."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
@@ -167,9 +168,9 @@ def _lines(descriptor: int, idle: Callable[[], None]) -> Iterator[bytes]:
     while True:
         if not poll.poll(IDLE_SECONDS * 1000):
             silent += IDLE_SECONDS
-            if silent >= STALLED_SECONDS:
+            if silent >= stalled:
                 raise RegisterFailed(
-                    f"the import told nothing for {STALLED_SECONDS:.0f} s and was ended",
+                    f"the import told nothing for {stalled:.0f} s and was ended",
                     hint="does the disk or the share of the file answer? copy the file first",
                 )
             idle()

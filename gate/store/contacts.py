@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gate.core.facts.derived import DECIDING
@@ -136,7 +136,7 @@ def add_faults(tx: StoreTransaction, list_id: int, faults: Iterable[tuple[int, s
 
 
 def carry_over(
-    tx: StoreTransaction, old: int, new: int, after: Key, limit: int, without: Collection[str]
+    tx: StoreTransaction, old: int, new: int, after: Key, limit: int, without: Container[str]
 ) -> tuple[int, Key | None]:
     """Copy a piece of one list into another, but for these references: how many came, and where to go on."""
     rows = tx.query(f"{_OLD} ORDER BY number, reference LIMIT ?", (old, *after, limit))

@@ -5,15 +5,24 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gate.config import load
 from gate.control.files import files_socket
-from gate.errors import UsageError
+from gate.errors import GateError, RegisterFailed, UsageError
+from gate.handed_over_file import HandedOverFile, open_file
+from gate.operations.contacts.list_reading import Into, Job, Read, in_child
+from gate.registers.import_process import import_in_process
+from tests.support.example import make_example
 from tests.support.frozen_fs import NEEDS_FUSE, frozen_fs
 from tests.support.gatehouse import Gatehouse
+from tests.support.registers import NOW, TODAY, drama, files, put
 
 
 @pytest.fixture
@@ -83,3 +92,48 @@ def test_what_is_no_file_of_a_disk_is_refused(gate: Gatehouse, kind: str) -> Non
         said = connection.recv(65536).decode()
     assert ("no local file system" if kind == "proc" else "is a pipe") in said
     assert answers(gate)
+
+
+@NEEDS_FUSE
+@pytest.mark.parametrize("list_of", ["contacts", "register"])
+def test_an_import_whose_file_stops_answering_is_ended_and_what_was_there_stays(list_of: str, tmp_path: Path) -> None:
+    """The file was opened while its file system answered; the process that reads it waits for ever."""
+    (tmp_path / "share").mkdir()
+    make_example(tmp_path / "gate")
+    put(tmp_path / "registers", "tps", drama(100))
+    before = files(tmp_path / "registers")
+    with frozen_fs(tmp_path / "share") as share:
+        given = open_file(str(share.path))
+        share.freeze()
+        if list_of == "contacts":
+            with pytest.raises(GateError, match="nothing was read of the list for 1 s"):
+                read_in_child(tmp_path, given, stalled=1.0)
+        else:
+            with pytest.raises(RegisterFailed, match="told nothing for 1 s"):
+                import_in_process(tmp_path / "registers", "tps", given, as_of=TODAY, now=NOW, stalled=1.0)
+    with suppress(OSError):  # its file system is gone
+        given.close()
+    assert files(tmp_path / "registers") == before
+
+
+def test_a_list_that_needs_more_memory_than_an_import_may_have_is_refused(tmp_path: Path) -> None:
+    make_example(tmp_path / "gate")
+    given = tmp_path / "list.csv"
+    for rows, fits in ((2_000, True), (400_000, False)):
+        given.write_text("id,telephone\n" + "".join(f"{row},0{7700000000 + row}\n" for row in range(rows)))
+        if fits:
+            assert read_in_child(tmp_path, open_file(str(given)), memory=400 << 20).contacts == rows
+        else:
+            with pytest.raises(UsageError, match="too large to be read at once"):
+                read_in_child(tmp_path, open_file(str(given)), memory=400 << 20)
+
+
+def read_in_child(tmp_path: Path, given: HandedOverFile, **bounds: Any) -> Read:
+    """The list, read as a running gate has it read."""
+    job = Job(
+        config=load(tmp_path / "gate" / "config.toml"), said="list.csv", topic="general", now=NOW, columns=(),
+        reference="", delimiter="", header=True,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        into = Into(*(stack.enter_context(tempfile.TemporaryFile()) for _ in Into._fields))
+        return in_child(job, given, into, lambda part: None, **bounds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.gatehouse import Gatehouse
 
 ROWS, REFERENCE = 300_000, "r" * 150
@@ -16,7 +18,9 @@ def peak(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("add", [False, True])
+def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(add: bool, tmp_path: Path) -> None:
+    """Nor does the gate hold its references where the list is merged with the one before."""
     gate = Gatehouse(tmp_path / "gate")
     given = tmp_path / "list.csv"
     with given.open("w") as file:
@@ -26,10 +30,15 @@ def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(tmp_pa
     try:
         assert gate.process is not None
         pid = gate.process.pid
+        asked = {"path": str(given), "reference": "id", "columns": ["telephone"]}
+        if add:
+            small = tmp_path / "before.csv"
+            small.write_text(f"id,telephone\n{REFERENCE}7,07700900417\nheld,07700900418\n")
+            gate.client.call("contacts_import", **asked | {"path": str(small)})
         before = peak(pid)
-        answer = gate.client.call("contacts_import", path=str(given), reference="id", columns=["telephone"])
+        answer = gate.client.call("contacts_import", **asked, add=add)
         grown = peak(pid) - before
-        assert answer["contacts"] == ROWS
+        assert answer["contacts"] == ROWS + add, "what is named again has gone, what is not has stayed"
         assert grown < given.stat().st_size, f"{grown:,} bytes for a list of {given.stat().st_size:,}"
     finally:
         gate.stop()

@@ -19,7 +19,8 @@ NEEDS_FUSE = pytest.mark.skipif(os.getuid() != 0 or not Path("/dev/fuse").exists
 LOOKUP, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR, READDIR = 1, 3, 14, 15, 17, 18, 25, 26, 27, 28
 NAME = "list.csv"
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_DETACH = 2
+_ABORT_AND_DETACH = 1 | 2
+"""``MNT_FORCE``, ``MNT_DETACH`` (umount2(2))."""
 
 
 class Frozen:
@@ -43,7 +44,7 @@ class Frozen:
 
     def close(self, place: Path) -> None:
         """Whoever waits gets an error."""
-        _LIBC.umount2(str(place).encode(), _DETACH)
+        _LIBC.umount2(str(place).encode(), _ABORT_AND_DETACH)
         os.close(self._device)
 
     def _run(self) -> None:

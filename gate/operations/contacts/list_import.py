@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Container
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +25,18 @@ from gate.core.evidence import stamp
 from gate.core.facts import contacts as facts
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.operations.contacts.bulk_screener import Outcome
-from gate.operations.contacts.list_reading import RECORD, Faults, Job, Part, Read, in_child, progress_of, read_list
+from gate.operations.contacts.list_reading import (
+    RECORD,
+    Faults,
+    Into,
+    Job,
+    Named,
+    Part,
+    Read,
+    in_child,
+    progress_of,
+    read_list,
+)
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
 from gate.operations.data_folder import NO_GATE
@@ -66,7 +79,8 @@ class ListImport:
     _new: int = 0
     _carried: int = 0
     _faults: list[Row] = field(default_factory=list)
-    _references: set[str] = field(default_factory=set)
+    _named: Container[str] = ()
+    """The references of the file."""
     _objections: list[tuple[int, int, str]] = field(default_factory=list)
     _objecting: int = 0
     """Objections that were kept; of a dry run, those that the file holds."""
@@ -153,32 +167,32 @@ class ListImport:
 
         work = read_list if self.folder.gate is NO_GATE else in_child
         try:
-            with (
-                tempfile.TemporaryFile(dir=config.data) as records,
-                tempfile.TemporaryFile(dir=config.data) as references,
-            ):
-                read = work(job, self.file, records, references, tell)
-                self._keep(read, records, references, int(now.timestamp()))
+            with ExitStack() as files:
+                into = Into(*(files.enter_context(tempfile.TemporaryFile(dir=config.data)) for _ in Into._fields))
+                read = work(job, self.file, into, tell)
+                self._keep(read, into, int(now.timestamp()))
+                if asked.reference:
+                    self._named = Named(into.digests)
         except OSError as error:
             raise StoreError(
                 f"the contacts cannot be written to {config.data}: {error.strerror}", hint="is there room?"
             ) from error
         return read
 
-    def _keep(self, read: Read, records: BinaryIO, references: BinaryIO, now: int) -> None:
+    def _keep(self, read: Read, into: Into, now: int) -> None:
         """Add the contacts by rising number, so many to a transaction; a piece of the file is in memory at a time."""
         known = Outcomes(self.folder.store)
         numbers_of = known.numbers_of([Outcome(*each) for each in read.outcomes])
         place = 0
         for start in range(0, read.contacts, PIECE):
             count = min(PIECE, read.contacts - start)
-            data = os.pread(records.fileno(), count * RECORD.itemsize, start * RECORD.itemsize)
+            data = os.pread(into.records.fileno(), count * RECORD.itemsize, start * RECORD.itemsize)
             piece = np.frombuffer(data, dtype=RECORD)
             numbers, outcomes = piece["number"].astype(np.int64), numbers_of[piece["outcome"]]
             since, was = settle(self._states, numbers, outcomes, now, known)
             self._new += int(np.count_nonzero(~self._states.places(numbers)[1]))
             ends = np.cumsum(piece["length"], dtype=np.int64).tolist()
-            texts = os.pread(references.fileno(), ends[-1], place)
+            texts = os.pread(into.references.fileno(), ends[-1], place)
             place += len(texts)
             names = [texts[at:end].decode("utf-8", "surrogatepass") for at, end in pairwise([0, *ends])]
             columns = zip(numbers.tolist(), names, outcomes.tolist(), since.tolist(), was.tolist(), strict=True)
@@ -186,8 +200,6 @@ class ListImport:
             for some in batched(rows_, BATCH):
                 self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=some))
                 self._tell(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
-            if self.asked.add and self.asked.reference:
-                self._references.update(names)
 
     def _keep_objections(self, name: str, sha256: str) -> None:
         """What the CRM was told, the gate has been told: it holds for every call, whatever becomes of this import."""
@@ -216,9 +228,7 @@ class ListImport:
         following: rows.Key | None = (-1, "")
         while following is not None:
             added, following = self.folder.store.call(
-                partial(
-                    rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._references
-                )
+                partial(rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._named)
             )
             self._carried += added
             self._tell(1.0, f"{self._contacts + self._carried:,} contacts")

@@ -2,9 +2,9 @@
 gate.operations.contacts.list_reading``): the one that carries calls neither waits for the file nor holds it in
 memory.
 
-Contacts go into two files without a name: ``records``, an array of ``RECORD`` by rising number (in the file's order
-each would be written into another page of the database), and ``references``, the CRM's own ids in the same order.
-Everything else is told as it comes: faults and objections in parts, then ``Read``.
+Contacts go into files without a name (``Into``): an array of ``RECORD`` by rising number (in the file's order each
+would be written into another page of the database), the CRM's own ids in the same order, and the digests of these ids,
+sorted. Everything else is told as it comes: faults and objections in parts, then ``Read``.
 
 For every phone column of every row a contact is a number and the CRM's own reference. What is no contact is kept apart
 with its line and what is wrong with it, so that one bad row costs no other."""
@@ -19,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -35,7 +36,7 @@ from gate.core.numbers import repair
 from gate.core.terms import Reason
 from gate.errors import GateError, RegisterError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
-from gate.lifeline import aside, end_with
+from gate.lifeline import aside, end_with, kill
 from gate.operations.contacts.bulk_screener import NO_NUMBER, BulkScreener, Outcome, bulk_screener
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.file_screening import places_of
@@ -264,6 +265,42 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the file that is read."""
 
 
+class Into(NamedTuple):
+    """Where the contacts of a list are written to; read again by their places."""
+
+    records: BinaryIO
+    references: BinaryIO
+    digests: BinaryIO
+    """Of the references that are not empty, by ``_digest``, in rising order."""
+
+
+class Named:
+    """Which references a list names, by a file of their digests: nothing of it is held in memory."""
+
+    def __init__(self, digests: BinaryIO) -> None:
+        """The file may be closed afterwards."""
+        size = os.fstat(digests.fileno()).st_size
+        held: Any = mmap.mmap(digests.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+        self._table = np.frombuffer(held, dtype=_DIGEST)
+
+    def __contains__(self, reference: object) -> bool:
+        wanted = np.frombuffer(_digest(_encoded(str(reference))), dtype=_DIGEST)
+        place = int(np.searchsorted(self._table, wanted)[0])
+        return place < len(self._table) and bool(self._table[place] == wanted[0])
+
+
+_DIGEST: Final = np.dtype("S16")
+
+
+def _digest(reference: bytes) -> bytes:
+    """128 bits of SHA-256: no two references of a list have the same."""
+    return hashlib.sha256(reference).digest()[:16]
+
+
+def _encoded(reference: str) -> bytes:
+    return reference.encode("utf-8", "surrogatepass")
+
+
 class _Failed(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     message: str
@@ -278,9 +315,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed: _Failed | None = None
 
 
-def read_list(
-    job: Job, given: HandedOverFile, records: BinaryIO, references: BinaryIO, tell: Callable[[Part], None]
-) -> Read:
+def read_list(job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part], None]) -> Read:
     """Read and screen a list. Raises ``UsageError`` (no such column, or it cannot be read), ``RegisterError``,
     ``StoreError``, and what ``tell`` raises."""
     screener = bulk_screener(
@@ -300,7 +335,7 @@ def read_list(
                 tell=lambda done: tell(Part(done=done / size)),
             )
             for part in file.parts(screener):
-                names = [text.encode("utf-8", "surrogatepass") for text in part.references]
+                names = [_encoded(text) for text in part.references]
                 rows = np.zeros(len(part.numbers), dtype=RECORD)
                 rows["number"], rows["outcome"] = part.numbers, part.outcomes
                 rows["length"] = [len(name) for name in names]
@@ -310,7 +345,7 @@ def read_list(
                     tell(Part(faults=some))
                 for each in _parts(part.objections):
                     tell(Part(objections=each))
-            count = _sorted(table, texts, records, references)
+            count = _sorted(table, texts, into)
     except OSError as error:
         raise UsageError(f"{given} cannot be read: {error.strerror}", hint="give it again, or a copy of it") from None
     if given.changed:
@@ -327,7 +362,7 @@ def read_list(
     )
 
 
-def _sorted(table: list[Any], texts: BinaryIO, records: BinaryIO, references: BinaryIO) -> int:
+def _sorted(table: list[Any], texts: BinaryIO, into: Into) -> int:
     """Write contacts and their references by rising number; how many. ``texts``: the references in the file's order."""
     whole = np.concatenate(table)
     table.clear()
@@ -336,14 +371,19 @@ def _sorted(table: list[Any], texts: BinaryIO, records: BinaryIO, references: Bi
     texts.flush()
     size = os.fstat(texts.fileno()).st_size
     held: Any = mmap.mmap(texts.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+    digests = bytearray()
     for start in range(0, len(whole), WRITTEN):
         piece = order[start : start + WRITTEN]
-        records.write(whole[piece].tobytes())
+        into.records.write(whole[piece].tobytes())
         lengths = whole["length"][piece].tolist()
         for at, length in zip(starts[piece].tolist(), lengths, strict=True):
-            references.write(held[at : at + length])
-    records.flush()
-    references.flush()
+            reference = held[at : at + length]
+            into.references.write(reference)
+            if reference:
+                digests += _digest(reference)
+    into.digests.write(np.sort(np.frombuffer(digests, dtype=_DIGEST)).tobytes())
+    for each in into:
+        each.flush()
     return len(whole)
 
 
@@ -356,12 +396,14 @@ def _parts(items: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 def in_child(
-    job: Job, given: HandedOverFile, records: BinaryIO, references: BinaryIO, tell: Callable[[Part], None]
-) -> Read:
-    """``read_list`` in a child process, with a low priority and so much memory at most. Where ``tell`` raises, the
-    child is ended; it ends with this process too. Raises as that, and ``UsageError`` for a list that is too large."""
-    descriptors = [each.fileno() for each in (given, records, references)]
-    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *map(str, descriptors)]
+    job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part], None], *, memory: int = MEMORY,
+    stalled: float = STALLED_SECONDS,
+) -> Read:  # fmt: skip
+    """``read_list`` in a child process, with a low priority and ``memory`` bytes at most. Where ``tell`` raises, or the
+    child tells nothing for ``stalled`` seconds, it is ended; it ends with this process too. Raises as that, and
+    ``UsageError`` for a list that is too large."""
+    descriptors = [each.fileno() for each in (given, *into)]
+    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(memory), *map(str, descriptors)]
     home = str(Path(gate.__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
@@ -376,11 +418,10 @@ def in_child(
             raise GateError(f"the list could not be read: {error.strerror}", hint="try again") from error
         try:
             assert child.stdout is not None  # noqa: S101 - asked for above
-            found = _listen(child.stdout, tell)
+            found = _listen(child.stdout, tell, stalled)
             code = child.wait()
         finally:
-            child.kill()
-            child.wait()
+            kill(child)
             if child.stdout is not None:
                 child.stdout.close()
         if found is not None and code == 0:
@@ -396,7 +437,7 @@ def in_child(
     )
 
 
-def _listen(pipe: IO[bytes], tell: Callable[[Part], None]) -> Read | None:
+def _listen(pipe: IO[bytes], tell: Callable[[Part], None], stalled: float) -> Read | None:
     """Follow the child to its end; raises what it raised, None where it ended without a word of its own."""
     poll = select.poll()
     poll.register(pipe.fileno(), select.POLLIN)
@@ -404,9 +445,9 @@ def _listen(pipe: IO[bytes], tell: Callable[[Part], None]) -> Read | None:
     while True:
         if not poll.poll(IDLE_SECONDS * 1000):
             silent += IDLE_SECONDS
-            if silent >= STALLED_SECONDS:
+            if silent >= stalled:
                 raise GateError(
-                    f"nothing was read of the list for {STALLED_SECONDS:.0f} s", hint="is its disk sound? copy it first"
+                    f"nothing was read of the list for {stalled:.0f} s", hint="is its disk sound? copy it first"
                 )
             tell(Part())
             continue
@@ -426,10 +467,10 @@ def _listen(pipe: IO[bytes], tell: Callable[[Part], None]) -> Read | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The child process of ``in_child``: its parent, and the descriptors of list, records and references."""
-    parent, *descriptors = map(int, arguments)
+    """The child process of ``in_child``: its parent, its memory, and the descriptors of list and ``Into``."""
+    parent, memory, given_as, *descriptors = map(int, arguments)
     end_with(parent)
-    aside(MEMORY)
+    aside(memory)
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     told = [0.0]
 
@@ -440,10 +481,11 @@ def main(arguments: Sequence[str]) -> int:
             told[0] = part.done
         _say(_Said(part=part))
 
-    given = HandedOverFile(descriptors[0], job.said)
+    given = HandedOverFile(given_as, job.said)
     try:
-        with os.fdopen(descriptors[1], "wb") as records, os.fdopen(descriptors[2], "wb") as references:
-            read = read_list(job, given, records, references, tell)
+        with ExitStack() as files:
+            into = Into(*(files.enter_context(os.fdopen(each, "wb")) for each in descriptors))
+            read = read_list(job, given, into, tell)
     except GateError as error:
         _say(_Said(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
         return 1
