@@ -7,7 +7,7 @@ legs, and in which order it can: nobody is connected whose answer is not there, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -68,19 +68,19 @@ class Progress:
         stage = TABLE.get((self.stage, step))
         if stage is None:
             raise ValueError(f"{step} cannot come while {self.stage}")
-        return replace(
-            self,
-            stage=stage,
-            invited=self.invited or step is Step.INVITED,
-            heard=step is not Step.NEXT and (self.heard or step in _HEARD),
-            rung=self.rung or step is Step.RANG,
-            picked_up=self.picked_up or step in _PICKED_UP,
-            told=self.told or step in (Step.ANSWER, Step.UNATTENDED),
+        return Progress(
+            stage,
+            self.invited or step is Step.INVITED,
+            step is not Step.NEXT and (self.heard or step in _HEARD),
+            self.rung or step is Step.RANG,
+            self.picked_up or step in _PICKED_UP,
+            self.told or step in _TOLD,
         )
 
 
 _HEARD: Final = frozenset({Step.HEARD, Step.RANG})
 _PICKED_UP: Final = frozenset({Step.PICKED_UP, Step.UNATTENDED, Step.ANSWER})
+_TOLD: Final = frozenset({Step.UNATTENDED, Step.ANSWER})
 TABLE: Final[Mapping[tuple[Stage, Step], Stage]] = {
     (Stage.DIALLING, Step.NEXT): Stage.DIALLING,
     (Stage.DIALLING, Step.ANSWER): Stage.ANSWERED,

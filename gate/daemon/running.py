@@ -75,8 +75,7 @@ from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.standing import RequestWatch
-from gate.recorder.client import RecorderClient
-from gate.recorder.spawning import spawn_command
+from gate.recorder.client import RecorderClient, spawn_command
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile

@@ -3,10 +3,9 @@
 Map, in the order a packet passes:
 
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
-- ``spawning``   how that process is started
 - ``outbox``     what it says, waiting in order where the recorder does not read for a moment
 - ``messages``   what the two say to each other, over one inherited Unix socket
-- ``main``       the process's entry: ``hardening``, then ``server``
+- ``main``       the process's entry: no dump, no swap, then ``server``
 - ``server``     one single-threaded loop: control, taps, chunks that are due
 - ``calls``      the open recordings: wishes carried out, trouble kept to the call it is of, endings told
 - ``taps``       the two UDP ports of a call, drained with the kernel's arrival times

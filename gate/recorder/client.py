@@ -7,6 +7,8 @@ would be lost. There is never a second one beside it.
 
 The recorder says each second how much of each recording is kept. Where it does not for ``KEPT_SECONDS``, ``not_kept``
 is told of the call; and where it says nothing at all, its taps are looked at for keys (``key_waits``).
+
+How the recorder's process is started.
 """
 
 from __future__ import annotations
@@ -32,8 +34,23 @@ from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.keys import KeyListener, key_types
 from gate.recorder.outbox import Outbox
-from gate.recorder.spawning import Spawn
 from gate.recorder.taps import WaitingPackets
+
+Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]
+"""Start the recorder with this socket as its control; the caller closes its own copy afterwards."""
+
+
+def spawn_command(command: Sequence[str]) -> Spawn:
+    """A ``Spawn`` that runs ``command`` with the descriptor's number as one more argument."""
+
+    def spawn(control: socket.socket) -> subprocess.Popen[bytes]:
+        descriptor = control.fileno()
+        return subprocess.Popen(
+            [*command, str(descriptor)], pass_fds=[descriptor], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+    return spawn
+
 
 OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0

@@ -39,8 +39,7 @@ from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.stored_dialogs import OrphanedDialogs
 from gate.sip.streams import Streams
 from gate.sip.transfers import Transfers
-from gate.sip.trunk import TrunkMonitor, TrunkStatus
-from gate.sip.trunk_flow import TrunkFlow
+from gate.sip.trunk import TrunkFlow, TrunkMonitor, TrunkStatus
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
 

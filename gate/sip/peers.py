@@ -8,7 +8,7 @@ inside a call, its CANCEL and its ACK, and the answers to what the gate asked ar
 - of a PBX and of the carrier: any address of the configuration
 - of an account: any host at which it has lately proven itself, or from which this very request does (digest)
 
-By TCP and TLS the host is not enough, for others may share it: see ``in_dialog``.
+By TCP and TLS the host is not enough, for others may share it: see ``ingress.InDialog``.
 """
 
 from __future__ import annotations

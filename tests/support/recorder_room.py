@@ -15,8 +15,7 @@ from typing import Any
 from gate.clock import SystemClock
 from gate.core.rtp import EventFrame, Frame, PacketFrame, decode
 from gate.ports import RecordingClosed, RecordingOpened
-from gate.recorder.client import RecorderClient
-from gate.recorder.spawning import spawn_command
+from gate.recorder.client import RecorderClient, spawn_command
 from tests.support import programs
 from tests.support.recorder_seal import read
 from tests.support.waiting import PATIENCE

@@ -6,9 +6,7 @@
 - ``event_loop``    its loop, run by the thread that wants it; steps and timers
 - ``transactions``  its transaction manager on the gate's sockets
 - ``leg``           its user agent: one dialog
-- ``refreshing``    what it does not know of sessions: UPDATE, session timers
-- ``reliable``      PRACK
-- ``targets``       where a peer is reached, once it has moved
+- ``refreshing``    what it does not know of sessions: UPDATE, session timers, PRACK, a peer that has moved
 - ``identities``    headers that it has no class for
 - ``speedups``      what it does hundreds of times a call, made cheaper
 

@@ -13,7 +13,7 @@
 - a challenge that comes after the CANCEL is answered with a new INVITE: ``processChallenge``
 - an INVITE that is given up, or taken back, is sent again and again: ``give_up``, ``end``
 - its late 200 gets a BYE before its ACK: ``recvResponse``
-- a Contact that changes inside a call is passed over: ``gate.sip.sippy_adapter.targets``
+- a Contact that changes inside a call is passed over: ``gate.sip.sippy_adapter.refreshing``
 """
 
 from __future__ import annotations
@@ -35,10 +35,17 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.peers import DialogPeer
-from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.sippy_adapter.refreshing import AGENT, BESIDE, REFRESHES, RefreshingUA, headers, told_in
-from gate.sip.sippy_adapter.reliable import acknowledge
+from gate.sip.sippy_adapter.refreshing import (
+    AGENT,
+    BESIDE,
+    REFRESHES,
+    RefreshingUA,
+    acknowledge,
+    follow_contact,
+    headers,
+    told_in,
+)
 from gate.sip.sippy_adapter.transactions import Acknowledged, Transactions
 
 
@@ -147,7 +154,7 @@ class Leg(RefreshingUA):
         if method in REFRESHES and (self.state is None or self.can_update()):
             self.session.asked(told_in(req))
         if method in REFRESHES and self.isConnected() and not self._is_late(req):
-            targets.refresh(self, req)
+            follow_contact(self, req)
         if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
             return self._offer(req)
         if self.state is not None and not self.over and method == "UPDATE":
@@ -179,7 +186,7 @@ class Leg(RefreshingUA):
             self.session.taken(told_in(resp))
         if self.isConnected():
             if 200 <= code < 300:
-                targets.refresh(self, resp)
+                follow_contact(self, resp)
             self.lost = self.lost or code == 481
             self.unanswered = code == 408
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)

@@ -1,10 +1,22 @@
-"""What sippy's user agent does not know: UPDATE (RFC 3311) and the headers of session timers (RFC 4028)."""
+"""What sippy's user agent does not know: UPDATE (RFC 3311) and the headers of session timers (RFC 4028).
+
+Provisional answers that want to be acknowledged (RFC 3262): PRACK. sippy sends none.
+
+The gate asks for them only where a trunk says that it cannot do without (421). What SDP they carry opens nothing: it is
+early media as any other (``gate.sip.bridge``).
+
+Where a peer is reached: a Contact that changes inside a call (RFC 3261 12.2, 14). sippy 2.5.0 keeps the first one.
+
+The ids of a dialog are no secret, and a Contact is only somebody's word: it is followed to that side's own hosts
+(``gate.sip.peers``), to any port of them, and nowhere else. One that leads elsewhere changes nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from sippy.CCEvents import CCEventInfo, CCEventUpdate
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
@@ -26,9 +38,69 @@ from sippy.UaStateFailed import UaStateFailed
 from gate.sip.header_fields import split_list, whole
 from gate.sip.identity import ALLOW
 from gate.sip.session_timers import SessionTimer, Told, has_option, interval
-from gate.sip.sippy_adapter import targets
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.sippy_adapter.reliable import OPTION, required
+
+_log = structlog.get_logger("gate.sip")
+
+
+def follow_contact(leg: Any, message: Any) -> None:
+    """Follow the Contact that the peer of a ``Leg`` gives in a re-INVITE, an UPDATE, or an answer to one."""
+    contacts = message.getHFBodys("contact")
+    if len(contacts) != 1 or contacts[0].asterisk or leg.rTarget is None:
+        return
+    url = contacts[0].getUrl()
+    if str(url) == str(leg.rTarget):
+        return
+    if not all(leg.may_send_from(host) for host in leg.transactions.l4r.hosts_of(str(url.host))):
+        _log.warning("a new Contact is not at that side of the call; not followed", contact=str(url))
+        contacts[0].address.url = leg.rTarget.getCopy()  # an ACK would go there
+        return
+    sent_there = not leg.routes and leg.rAddr == leg.rTarget.getTAddr()
+    leg.rTarget = url.getCopy()
+    if sent_there:
+        leg.rAddr = leg.rTarget.getTAddr()
+
+
+OPTION = "100rel"
+
+
+def required(message: Any) -> bool:
+    """The message requires reliable provisional answers."""
+    values = [str(body) for body in message.getHFBodys("require")]
+    return any(option.lower() == OPTION for value in values for option in split_list(value))
+
+
+def acknowledge(leg: Any, resp: Any) -> bool:
+    """Send the PRACK of a provisional answer that wants one. True where the answer is not to be looked at: it has been
+    before, or others before it have not (RFC 3262 section 4)."""
+    numbers = [whole(str(body).strip()) for body in resp.getHFBodys("rseq")]
+    if not required(resp) or not numbers or numbers[0] is None:
+        return False
+    tag, number = resp.getHFBody("to").getTag(), numbers[0]
+    last = leg.acknowledged.get(tag)
+    if last is not None and number != last + 1:
+        return True
+    leg.acknowledged[tag] = number
+    guarded("PRACK", _send)(leg, resp, tag, number)
+    return False
+
+
+def _send(leg: Any, resp: Any, tag: str, number: int) -> None:
+    """In the dialog that the answer has begun (RFC 3261 12.1.2); the call may go on with another one."""
+    request = leg.genRequest("PRACK")
+    to = leg.rUri.getCopy()
+    to.setTag(tag)
+    request.replaceHeader(request.getHF("to"), SipHeader(name="to", body=to))
+    routes = [each.getCopy() for each in resp.getHFBodys("record-route")][::-1]
+    target = resp.getHFBody("contact").getUrl().getCopy() if resp.countHFs("contact") else leg.rTarget.getCopy()
+    request.setRURI(target)
+    request.setTarget((routes[0] if routes else target).getTAddr())
+    request.delHFs("route")
+    request.appendHeaders([SipHeader(name="route", body=each) for each in routes])
+    cseq, method = resp.getHFBody("cseq").getCSeq()
+    request.appendHeader(SipHeader(name="rack", body=SipGenericHF(f"{number} {cseq} {method}", "rack")))
+    leg.send_plain(request)
+
 
 AGENT = None
 """What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
@@ -253,7 +325,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
             return
         if code < 300:
             self.session.taken(told_in(resp))
-            targets.refresh(self, resp)
+            follow_contact(self, resp)
         elif code in (401, 403, 405, 407, 501):  # it takes a re-INVITE, perhaps with credentials
             self.session.updates = False
             self.refresh(on_answer)
