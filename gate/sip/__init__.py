@@ -15,7 +15,7 @@ How a call comes in and goes out::
 - ``message``           the parser, bodies of several parts, answers made without a dialog; ``header_fields``: pieces of
                         header values
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
-- ``ingress``           every datagram, from size check to sippy; requests inside a call: from that side of it, or refused
+- ``ingress``           every datagram, from size check to sippy; requests inside a call, from that side alone
 - ``edge``              what comes by the edge in front of the gate: whose it is, and the way back
 - ``admission``         what a new INVITE must be, whether one of ours has come back, what it says it is for, and what
                         the call manager is told of it
@@ -42,7 +42,7 @@ How a call comes in and goes out::
 - ``session_timers``    each side says again that the call goes on, or it ends
 - ``liveness``          whether the parties are still there
 - ``stored_dialogs``    what of a leg is kept for the next start, and how it is ended there
-- ``trunk``             OPTIONS keep-alive, registration and the connection (TCP, TLS) with the carrier; what is known of it
+- ``trunk``             OPTIONS keep-alive, registration with the carrier and the connection to it
 - ``transfers``         REFER: who may pass on whom, the call that follows, and a leg that goes from one call to another
 
 Not here, on purpose: SRTP (the edge has it), 100rel towards callers.
