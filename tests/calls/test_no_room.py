@@ -254,20 +254,21 @@ def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Pla
 
 def test_who_asks_is_told_no_while_an_objection_is_on_its_way(play: Play, stall: Stall) -> None:
     play.talk()
-    kept = play.store.call
+    promptly = play.store.promptly
 
-    def objected(work: Callable[..., Any]) -> Any:
+    def objected(work: Callable[..., Any], late: Callable[..., None]) -> Any:
         """The callee presses 9 while the decision is made, and it is on its way when that is answered."""
-        decision = kept(work)
-        play.store.call = kept  # type: ignore[method-assign]
+        decision = promptly(work, late)
+        play.store.promptly = promptly  # type: ignore[method-assign]
         stall.on = True
         play.call_manager.digit("call", "callee", "9")
         stall.on = False
         return decision
 
     ask = asking(play, RunningGate(play.call_manager.obstacle, play.call_manager.keep))
-    play.store.call = objected  # type: ignore[method-assign]
-    assert ask(NUMBER).reason == "evidence_unavailable"
+    play.store.promptly = objected  # type: ignore[method-assign]
+    answer = ask(NUMBER)
+    assert (answer.verdict, answer.reason) == ("block", "objected")
 
 
 def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tmp_path: Path) -> None:
