@@ -272,18 +272,22 @@ class CallEffects:
     def _connection_facts(self, session: CallSession) -> list[Fact]:
         purpose = self._settings.recording_purpose
         return connection_facts(
-            session, self._told(session, True), self._connected(session), self._clock, purpose=purpose
+            session,
+            self._announcement_fact(session, True),
+            self._connection_fact(session),
+            self._clock,
+            purpose=purpose,
         )
 
-    def _connected(self, session: CallSession) -> facts.Connected:
+    def _connection_fact(self, session: CallSession) -> facts.Connected:
         return facts.Connected(recorded=self._records(session), trunk=session.trunk)
 
-    def _told(self, session: CallSession, completed: bool) -> facts.Announced:
+    def _announcement_fact(self, session: CallSession, completed: bool) -> facts.Announced:
         """What is kept of the announcement."""
         return session.announcement(self._settings.announcement, completed, "callee")
 
     def _start_recording(self, session: CallSession) -> None:
-        event = {"event": "announcement", **self._told(session, True).values()}
+        event = {"event": "announcement", **self._announcement_fact(session, True).values()}
         self._recorder.start(session.id, session.payloads, [event])
 
     def _connect(self, session: CallSession) -> None:
@@ -390,7 +394,7 @@ class CallEffects:
         now = self._clock.now()
         kept = []
         if session.announced_from is not None and not session.announced_noted:
-            kept.append(session.fact(self._told(session, session.call.announced), now))
+            kept.append(session.fact(self._announcement_fact(session, session.call.announced), now))
         kept.append(session.fact(session.ending(elapsed(self._clock)), session.ended_at or now))
         self._retry_queue.keep(*kept)
         self._line.forget(session.id)

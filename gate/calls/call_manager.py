@@ -15,7 +15,7 @@ import structlog
 from gate.calls.call_effects import CallEffects
 from gate.calls.call_session import CallSession, answered_unattended
 from gate.calls.call_settings import CallSettings
-from gate.calls.calls_in import CallInAdmission, CallInEffects, step
+from gate.calls.calls_in import CallInAdmission, CallInEffects
 from gate.calls.metrics import Metrics
 from gate.calls.obstacles import Obstacles, RefusalCounts
 from gate.calls.receipts import Receipts
@@ -44,7 +44,7 @@ from gate.core.call_words import (
     StillAllowed,
     Stop,
 )
-from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept
+from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept, step
 from gate.core.facts.calls import LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
 from gate.core.rows.calls import CallInHand
@@ -511,7 +511,7 @@ class CallManager:
     def _step(self, session: CallSession, event: InEvent) -> None:
         before = session.call.state
         try:
-            commands = step(session, event, self._settings.policy)
+            session.call, commands = step(session.call, event, self._settings.policy)
         except calls.UnexpectedEvent as unexpected:
             log.error("unexpected_event", call=session.id, error=str(unexpected))
             if not isinstance(event, Stop):

@@ -13,9 +13,9 @@ import structlog
 from gate.calls.call_effects import GRACE_SECONDS, CallEffects
 from gate.calls.call_session import CallSession
 from gate.calls.call_settings import CallSettings
-from gate.core import calls, calls_in
-from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, Policy, State
-from gate.core.calls_in import Acknowledged, CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
+from gate.core import calls_in
+from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, State
+from gate.core.calls_in import CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
 from gate.core.facts import calls as facts
 from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.ports import Incoming, Line, Played, Recorder
@@ -26,17 +26,6 @@ KEY_SECONDS = 8.0
 """How long the call-back line waits for a key after it has spoken."""
 HELP_SECONDS = 3600.0
 """So long after a call for help whoever rings back at the number that it showed is let past the limits."""
-
-
-def step(session: CallSession, event: calls_in.InEvent, policy: Policy) -> calls_in.Commands:
-    """Feed an event to the rules of this call; returns the commands."""
-    if isinstance(session.call, CallIn):
-        session.call, commands_in = calls_in.handle(session.call, event, policy)
-        return commands_in
-    if isinstance(event, Acknowledged | KeyTimeOver | ObjectionKept):  # of calls in alone
-        raise calls.UnexpectedEvent(session.call.state, type(event))
-    session.call, commands = calls.handle(session.call, event, policy)
-    return commands
 
 
 class CallInAdmission:
@@ -158,7 +147,7 @@ class CallInEffects(CallEffects):
         self._line.forget(session.id)
         self._let_go(session)
 
-    def _told(self, session: CallSession, completed: bool) -> facts.Announced:
+    def _announcement_fact(self, session: CallSession, completed: bool) -> facts.Announced:
         identity = self._settings.heard_in.get("callback" if self._is_line(session) else "notice", {})
         return session.announcement(identity, completed or session.call.announced, "caller")
 
@@ -169,8 +158,8 @@ class CallInEffects(CallEffects):
     def _unless(self, session: CallSession) -> None:
         """Whoever calls in may be connected."""
 
-    def _connected(self, session: CallSession) -> facts.Connected:
-        return msgspec.structs.replace(super()._connected(session), answered_by=session.answered_by)
+    def _connection_fact(self, session: CallSession) -> facts.Connected:
+        return msgspec.structs.replace(super()._connection_fact(session), answered_by=session.answered_by)
 
     def _announce(self, session: CallSession) -> None:
         def done(played: Played) -> None:

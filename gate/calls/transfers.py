@@ -59,9 +59,6 @@ class Transfers:
         if after is None or talk is None or {after.call.state, talk.call.state} != {State.TALKING}:
             self._line.take_over(call_id, from_call, why_not=Reason.INTERNAL_ERROR.value)
             return
-        if self._retry_queue.behind:  # perhaps an objection is
-            self._line.take_over(call_id, from_call, why_not=Reason.EVIDENCE_UNAVAILABLE.value)
-            return
 
         def done(error: Exception | None) -> None:
             why_not = ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from gate.core import calls
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
@@ -343,3 +344,12 @@ def handle(call: CallIn, event: InEvent, policy: Policy) -> Step:
     if handler is None:
         raise UnexpectedEvent(call.state, type(event))
     return handler(call, event, policy)
+
+
+def step(call: Call, event: InEvent, policy: Policy) -> tuple[Call, Commands]:
+    """As ``handle``, for a call in either direction, by the table that it has."""
+    if isinstance(call, CallIn):
+        return handle(call, event, policy)
+    if isinstance(event, Acknowledged | KeyTimeOver | ObjectionKept):
+        raise UnexpectedEvent(call.state, type(event))
+    return calls.handle(call, event, policy)
