@@ -63,7 +63,7 @@ class CallSettings:
         return purpose in self.early_media
 
     @classmethod
-    def of(
+    def from_config(
         cls, config: Config, announcement_sha256: str = "", heard_in: Mapping[str, Mapping[str, str]] | None = None
     ) -> CallSettings:
         """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it;

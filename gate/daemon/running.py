@@ -223,7 +223,7 @@ class GateProcess:
             keys=self._folder.keys,
             retry_queue=self._retry_queue,
             screener=self._folder.screener,
-            settings=CallSettings.of(self._config, self._announcement_sha256, self._prompts_in.identities),
+            settings=CallSettings.from_config(self._config, self._announcement_sha256, self._prompts_in.identities),
             clock=self._folder.clock,
             new_id=new_id,
             metrics=self._metrics,

@@ -25,7 +25,7 @@ class Addresses:
     trunk_family: str
 
     @classmethod
-    def of(cls, config: Config) -> Addresses:
+    def from_config(cls, config: Config) -> Addresses:
         """From the configuration; ``ConfigError`` where the trunk's family has no media address."""
         media = config.media
         by_family: dict[str, str] = {}

@@ -125,7 +125,7 @@ class Prompt:
     """In short packets."""
 
     @classmethod
-    def of(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool, short: bool) -> Prompt:
+    def prepared(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool, short: bool) -> Prompt:
         """A prompt of a prepared set."""
         return cls(f"{folder}/{name}", payload_type, seconds, folder if pips else "", short)
 

@@ -181,11 +181,11 @@ class RtpIoMedia:
     ) -> None:  # fmt: skip
         self._loop = loop
         self._prompts = PromptSet.load(prompts)
-        self._addresses = Addresses.of(config)
+        self._addresses = Addresses.from_config(config)
         self._folder = speakable(self._prompts.folder)
         self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
         self._hold_seconds = hold_seconds
-        self._codes = SpokenCode.of(prompts, config.announcement)
+        self._codes = SpokenCode.load(prompts, config.announcement)
         self._calls: dict[str, RelayedCall] = {}
         self._closing: dict[str, RelayedCall] = {}
         """Those whose sessions RTPProxy has not yet been heard to have deleted."""
@@ -460,7 +460,9 @@ class RtpIoMedia:
             call.playing.end()
         side, call.played_to = call.sides[to], to
         pips = pips and not call.lender
-        prompt = Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips, short=audio.short)
+        prompt = Prompt.prepared(
+            folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips, short=audio.short
+        )
         playing = call.playing = Playing(
             partial(self._proxy.run, call),
             self._loop,

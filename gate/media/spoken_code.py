@@ -64,7 +64,7 @@ class SpokenCode:
         """The folder of what is spoken just now, in a form that fits a command."""
 
     @classmethod
-    def of(cls, prompts: Path, announcement: Announcement) -> SpokenCode | None:
+    def load(cls, prompts: Path, announcement: Announcement) -> SpokenCode | None:
         """What ``prepare_code`` has made; None where codes are not spoken. Raises as the constructor."""
         return cls(_place(prompts, announcement)) if speaks(announcement) else None
 

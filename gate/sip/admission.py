@@ -55,7 +55,7 @@ class PurposeClaims:
         self._prefixes = config.dial_prefix
         self._header = config.purpose_header
 
-    def of(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
+    def claim(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
         """The claim of an INVITE; ``dialled`` is its number as it came.
 
         Somebody who has not proven who they are claims nothing: marketing is presumed.
@@ -234,7 +234,7 @@ def attempt_of(
     """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation.
     ``for_help``: tells an emergency number that has a route."""
     body = body_of(request).decode("utf-8", "replace")
-    claim = claims.of(request, identity.raw_number(request)[:128], caller)
+    claim = claims.claim(request, identity.raw_number(request)[:128], caller)
     number = _in_full(claim.number, caller)
     problem = "" if caller else "not_authenticated"
     shown, read_from = _presentation(request, caller.who, for_help(number)) if caller else ("", "")

@@ -204,7 +204,9 @@ class Bridge:
         """What the caller does."""
         if isinstance(event, CCEventTry):
             self._dial(event)
-        elif isinstance(event, CCEventDisconnect) and not (self.engine.transfers.stays(self) or callee_stays(self)):
+        elif isinstance(event, CCEventDisconnect) and not (
+            self.engine.transfers.callee_waits(self) or callee_stays(self)
+        ):
             lost = "call_unknown" if self.caller.lost else "hung_up"
             self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else lost)
         elif isinstance(event, CCEventUpdate):

@@ -89,7 +89,7 @@ class Trunks:
         self._up = up
         self._servers = servers
         self._random = random.SystemRandom()
-        self._trunks = [(trunk, _of(trunk, passwords.get(trunk.name, ""))) for trunk in config.trunk]
+        self._trunks = [(trunk, _route(trunk, passwords.get(trunk.name, ""))) for trunk in config.trunk]
         self.routes = tuple(route for _, route in self._trunks)
         self.emergency = tuple(_emergency(config, emergency_password, self.routes))
 
@@ -141,7 +141,7 @@ def _contact(route: Route, number: str) -> str:
     return f"<sip:{route.form.number(number)}@{host}:{port}{transport}>"
 
 
-def _of(trunk: Trunk, password: str) -> Route:
+def _route(trunk: Trunk, password: str) -> Route:
     return Route(
         split_address(trunk.address), trunk.username, password, networks(trunk.addresses),
         name=trunk.name, transport=trunk.transport, silent_seconds=trunk.silent_seconds,

@@ -52,7 +52,7 @@ def longer(value: str | None, supported: list[str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimerHeaders:
     """What a message of the peer says of session timers."""
 
     interval: tuple[int, str] | None
@@ -85,18 +85,18 @@ class SessionTimer:
 
     # --- the peer asks, we answer -------------------------------------------------------------------------------------
 
-    def asked(self, told: Told) -> None:
+    def asked(self, headers: TimerHeaders) -> None:
         """An INVITE, re-INVITE or UPDATE of the peer: what our 2xx will say (RFC 4028 section 9)."""
-        self.updates = told.updates or self.updates
-        least = max(LEAST_SECONDS, told.least)
-        seconds, refresher = told.interval or (0, "")
-        if told.interval is None and told.supported and self.wanted:
+        self.updates = headers.updates or self.updates
+        least = max(LEAST_SECONDS, headers.least)
+        seconds, refresher = headers.interval or (0, "")
+        if headers.interval is None and headers.supported and self.wanted:
             seconds = max(self.wanted, least)
         elif seconds < LEAST_SECONDS:  # of a proxy's, for a peer that knows no 422
             seconds = 0
         elif self.wanted:
             seconds = max(min(seconds, self.wanted), least)
-        self._next = (seconds, not (told.supported and refresher == "uac"))
+        self._next = (seconds, not (headers.supported and refresher == "uac"))
 
     def answer_headers(self) -> list[tuple[str, str]]:
         """Of our 2xx to it."""
@@ -125,10 +125,10 @@ class SessionTimer:
             headers += [("min-se", str(self.least))] if self.least else []
         return headers
 
-    def taken(self, told: Told) -> None:
+    def taken(self, headers: TimerHeaders) -> None:
         """Its 2xx (RFC 4028 section 7.2). Less than the least is not believed: it would be a storm of refreshes."""
-        self.updates = told.updates or self.updates
-        seconds, refresher = told.interval or (0, "")
+        self.updates = headers.updates or self.updates
+        seconds, refresher = headers.interval or (0, "")
         self._begin(max(seconds, LEAST_SECONDS) if seconds else 0, refresher != "uas")
 
     def too_brief(self, least: int) -> bool:

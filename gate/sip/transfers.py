@@ -332,7 +332,7 @@ class Transfers:
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
-    def stays(self, bridge: Bridge) -> bool:
+    def callee_waits(self, bridge: Bridge) -> bool:
         """The caller has hung up: True where the callee waits for whom it is being transferred to."""
         transfer = self._by_call.get(bridge.id)
         if transfer is None or transfer.after is None or not self._lives(transfer) or bridge.stage is Stage.OVER:

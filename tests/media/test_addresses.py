@@ -77,10 +77,10 @@ def test_a_phone_on_this_machine_may_send_from_its_addresses(
 def test_a_trunk_of_a_family_without_a_media_address_is_told_of_at_the_start() -> None:
     config = msgspec.structs.replace(config_for("[::1]:5060"), media=MediaConfig(address="127.0.0.1"))
     with pytest.raises(ConfigError, match="reached over IPv6, and \\[media\\] has no such address") as told:
-        Addresses.of(config)
+        Addresses.from_config(config)
     assert told.value.hint == "set media.address6"
     both = msgspec.structs.replace(config, media=MediaConfig(address="127.0.0.1", address6="::1"))
-    assert Addresses.of(both).trunk_family == "IP6"
+    assert Addresses.from_config(both).trunk_family == "IP6"
     mixed = msgspec.structs.replace(both, trunk=(*both.trunk, Trunk("127.0.0.1:5060", "second")))
     with pytest.raises(ConfigError, match="some trunks are reached over IPv4 and others over IPv6"):
-        Addresses.of(mixed)
+        Addresses.from_config(mixed)

@@ -38,7 +38,7 @@ def configured(**changes: Any) -> Config:
 
 def claimed(dialled: str, caller: ProvenCaller | None, *headers: str) -> PurposeClaim:
     request = SipMessage("INVITE", "", 0, [(HEADER.lower(), value) for value in headers], b"")
-    return PurposeClaims(configured()).of(request, dialled, caller)
+    return PurposeClaims(configured()).claim(request, dialled, caller)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gate.sip import session_timers
-from gate.sip.session_timers import SessionTimer, Told, interval
+from gate.sip.session_timers import SessionTimer, TimerHeaders, interval
 from tests.support.sip_call import Call
 from tests.support.sip_line import ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
@@ -302,7 +302,7 @@ def test_reading_session_expires(value, expected):
 
 def test_a_peer_cannot_ask_for_a_storm_of_refreshes():
     timer = SessionTimer()
-    timer.taken(Told((1, "uac"), True, 0, False))
+    timer.taken(TimerHeaders((1, "uac"), True, 0, False))
     assert timer.seconds == 90
     assert not timer.too_brief(90)
     assert not timer.too_brief(10**8)

@@ -44,7 +44,7 @@ from gate.sip.sippy_adapter.refreshing import (
     acknowledge,
     follow_contact,
     headers,
-    told_in,
+    timer_headers,
 )
 from gate.sip.sippy_adapter.transactions import Acknowledged, Transactions
 
@@ -152,7 +152,7 @@ class Leg(RefreshingUA):
         ACK)."""
         method, self.heard_at = req.getMethod(), req.getSource()
         if method in REFRESHES and (self.state is None or self.can_update()):
-            self.session.asked(told_in(req))
+            self.session.asked(timer_headers(req))
         if method in REFRESHES and self.isConnected() and not self._is_late(req):
             follow_contact(self, req)
         if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
@@ -183,7 +183,7 @@ class Leg(RefreshingUA):
         if 100 < code < 200 and acknowledge(self, resp):
             return
         if 200 <= code < 300:
-            self.session.taken(told_in(resp))
+            self.session.taken(timer_headers(resp))
         if self.isConnected():
             if 200 <= code < 300:
                 follow_contact(self, resp)

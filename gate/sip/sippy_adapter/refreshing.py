@@ -37,7 +37,7 @@ from sippy.UaStateFailed import UaStateFailed
 
 from gate.sip.header_fields import split_list, whole
 from gate.sip.identity import ALLOW
-from gate.sip.session_timers import SessionTimer, Told, has_option, interval
+from gate.sip.session_timers import SessionTimer, TimerHeaders, has_option, interval
 from gate.sip.sippy_adapter.patches import guarded
 
 _log = structlog.get_logger("gate.sip")
@@ -112,9 +112,9 @@ RETRY_SECONDS = "5"
 """When an offer may come again that came too early."""
 
 
-def told_in(message: Any) -> Told:
+def timer_headers(message: Any) -> TimerHeaders:
     """What a message says of session timers."""
-    return Told(
+    return TimerHeaders(
         interval(next(iter(_values(message, "session-expires")), None)),
         has_option(_values(message, "supported") + _values(message, "require")),
         _least(message),
@@ -324,7 +324,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         if code < 200 or self.over:
             return
         if code < 300:
-            self.session.taken(told_in(resp))
+            self.session.taken(timer_headers(resp))
             follow_contact(self, resp)
         elif code in (401, 403, 405, 407, 501):  # it takes a re-INVITE, perhaps with credentials
             self.session.updates = False
