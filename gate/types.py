@@ -1,9 +1,10 @@
-"""Types that many modules share."""
+"""Types and small things that many modules share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,3 +16,13 @@ Progress = Callable[[float, str], None]
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what operations respond with."""
+
+
+T = TypeVar("T")
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values, ``size`` at a time; the last batch may be shorter."""
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -111,7 +111,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "account": ("gate.cli.credentials:account", "Softphones and their passwords: add, password."),
     "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: add."),
     "trunk-test": ("gate.cli.trunk_test", "Does a phone system obey a refusal, or does its next trunk ring?"),
-    "edge": ("gate.cli.edge", "Kamailio and rtpengine in front of the gate: config."),
+    "edge": ("gate.cli.settings:edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),
 }

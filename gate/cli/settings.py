@@ -1,16 +1,21 @@
-"""``dialgate config``: the configuration."""
+"""``dialgate config`` and ``dialgate edge``: the configuration as it is, and that of Kamailio and rtpengine in front
+of the gate.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from gate.cli.command import make
+from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
+from gate.client.files import output_file
 from gate.clock import today
 from gate.config import departures, load, origins, review_due
+from gate.edge import HOME, files
 
 
 @click.group("config")
@@ -36,3 +41,25 @@ def show(view: View) -> None:
 
 def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+@click.group("edge")
+def edge() -> None:
+    """An edge takes phones by WSS, TLS, TCP and UDP, from behind NAT and with encrypted audio, and speaks plain SIP and
+    RTP with the gate behind it.
+    """
+
+
+@make("config", group=edge, example="dialgate edge config edge\ndialgate edge config edge --at /etc/kamailio")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--at", "home", default=HOME, show_default=True, metavar="FOLDER", help="Where they lie on the edge.")
+def config(view: View, folder: Path, home: str) -> None:
+    """Write kamailio.cfg, dispatcher.list, tls.cfg and rtpengine.conf from [edge] into DIR. Files of these names are
+    replaced."""
+    texts = files(view.config, home)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with output_file(folder / name) as file:
+            file.write(text.encode())
+    view.data({"folder": str(folder), "files": list(texts)})
+    say(f"On the edge: all but rtpengine.conf into {home}, rtpengine.conf into /etc/rtpengine. Then start both.")

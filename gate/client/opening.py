@@ -16,14 +16,13 @@ from typing import Any
 
 from gate.client.bundles import make_bundle
 from gate.client.files import must_be_new
-from gate.client.listening import Listening
+from gate.client.listening import Envelope, Listening, read_envelope
 from gate.client.packs import held_of, recordings_in, write_pack
 from gate.client.recordings import export, open_taken, pressed, sealed_file, who
 from gate.config import Config
 from gate.control.client import ControlClient
 from gate.core.facts.calls import Announced
 from gate.errors import GateError, StoppedError, UsageError, VaultError
-from gate.exports.envelope import Envelope, read_envelope
 from gate.exports.playing import PlayStopped, play, player
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.types import Progress

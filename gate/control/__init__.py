@@ -12,8 +12,8 @@
 - ``endpoint``   the optional TCP endpoint for phone systems: ``/v1/decision`` (JSON, form, plain text),
                  ``/v1/decisions``, ``PUT /v1/recording``, ``/metrics``, ``/readyz``, ``/livez``
 - ``own_lists``  its paths for objections and consents
-- ``faults``     errors as JSON and back, so that the far side raises what the gate raised
-- ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes
+- ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes; errors as JSON and back, so that the
+                 far side raises what the gate raised
 - ``client``     ``ControlClient(socket).ask(request)``: blocking, quick to import; ``exchange`` is its HTTP, and how it
                  watches
 

@@ -23,7 +23,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from gate.config import Config
-from gate.control.faults import NOT_PERMITTED
+from gate.control.sockets import NOT_PERMITTED
 from gate.control.work import log, uid_of
 from gate.core.finding import terms
 from gate.errors import RefusedError, UsageError

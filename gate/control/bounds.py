@@ -25,7 +25,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
-from gate.control.faults import fault
+from gate.control.sockets import fault
 from gate.control.work import answer, log
 from gate.errors import ControlError
 

@@ -47,9 +47,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from gate.config import Config, Token, kept_token, read_secret, token_hash
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
-from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
 from gate.control.own_lists import ENTER, Note, OwnLists
+from gate.control.sockets import fault, status
 from gate.control.work import LARGEST_BODY, Answer, Busy, Workers, answer, body, fields_of, once, pairs, raw_body
 from gate.core.terms import Reason, Verdict
 from gate.errors import ConfigError, ControlError, GateError, RefusedError, StoreError, UsageError

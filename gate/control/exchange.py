@@ -26,7 +26,7 @@ from typing import Any, Self
 import msgspec
 
 from gate.control import sockets
-from gate.control.faults import revived
+from gate.control.sockets import revived
 from gate.errors import ControlError
 
 _LARGEST_LINE = 64 << 20

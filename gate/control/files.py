@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from gate.control import sockets
-from gate.control.faults import fault, revived
+from gate.control.sockets import fault, revived
 from gate.control.work import peer_of
 from gate.errors import ControlError, GateError, UsageError
 from gate.handed_over_file import HandedOverFile, let_go, refusal

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
+from gate.control.sockets import fault, status
 from gate.control.work import Workers, answer, body, pairs
 from gate.errors import GateError, UsageError
 from gate.operations.lists.entries import KEPT_BEFORE

@@ -30,9 +30,9 @@ from gate.control import sockets
 from gate.control.authorisation import Authoriser, Lookups, Principal, Refused, Roles, Unusual, masked_for, refusal
 from gate.control.bounds import BoundedServer, Bounds, answering, by_account
 from gate.control.endpoint import Count, endpoint
-from gate.control.faults import fault, status
 from gate.control.files import Files, files_socket
 from gate.control.messages import CarryOut, parsed
+from gate.control.sockets import fault, status
 from gate.control.work import LARGEST_BODY, Busy, Workers, answer, body, log
 from gate.errors import ControlError, GateError
 from gate.operations.catalogue import OPERATIONS

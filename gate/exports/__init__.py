@@ -5,7 +5,6 @@
 - ``rtp_timeline``  one direction of a call: RTP packets decoded and placed on the time line; how silence, gaps and
                     losses are filled
 - ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
-- ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
 - ``report``    a month's figures and the record of processing as pages, with charts
 - ``wav``     the file itself: there when it is whole, absent when anything failed
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser, its keys and the page around it

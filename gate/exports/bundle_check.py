@@ -23,8 +23,8 @@ from gate.core.facts.audit import BundleExported
 from gate.core.facts.calls import CallIn, Decision, Transferred
 from gate.core.facts.derived import OF_CALL, OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired
+from gate.core.facts.lists import RegisterImported
 from gate.core.facts.recordings import Exported
-from gate.core.facts.registers import RegisterImported
 from gate.core.facts.retention import FactsErased, Hold, HoldReleased
 from gate.errors import GateError
 from gate.exports import bundle as form

@@ -15,8 +15,7 @@ from gate.core.cells import csv_text
 from gate.core.evidence import commitment, leaf_bytes
 from gate.core.facts import Body, calls, recordings
 from gate.core.facts.derived import OF_CALL
-from gate.core.facts.lists import Objection
-from gate.core.facts.registers import RegisterImported
+from gate.core.facts.lists import Objection, RegisterImported
 from gate.exports.bundle import BundleError
 from gate.types import Row
 

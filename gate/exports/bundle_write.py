@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from gate.core.evidence import parse_checkpoint
-from gate.core.facts.registers import RegisterImported
+from gate.core.facts.lists import RegisterImported
 from gate.core.facts.retention import FactsErased
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows

@@ -22,9 +22,8 @@ from typing import Final
 from gate.core.evidence import remnant, stamp
 from gate.core.facts import derived
 from gate.core.facts.derived import AGEING, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL, WITH_CALL
-from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.lists import ConsentWithdrawn, Objection, RegisterImported
 from gate.core.facts.recordings import Exported
-from gate.core.facts.registers import RegisterImported
 from gate.core.facts.requests import Rectification
 from gate.core.facts.retention import FactsErased, Hold, NumberShown
 from gate.store import contacts

@@ -38,7 +38,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from gate.batched import batched
 from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import Subject
 from gate.core.facts.lists import ConsentWithdrawn, Objection
@@ -49,7 +48,7 @@ from gate.errors import GateError, StoreError
 from gate.handed_over_file import kind_of
 from gate.log import Logger
 from gate.store.projections import number_hash
-from gate.types import Row
+from gate.types import Row, batched
 
 NAME: Final = "memory.journal"
 VERSION: Final = 1

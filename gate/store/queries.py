@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from gate.batched import batched
 from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.core.facts.calls import Decision
@@ -29,7 +28,7 @@ from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
 from gate.store.rows import R, Values
-from gate.types import Row
+from gate.types import Row, batched
 
 if TYPE_CHECKING:
     from gate.ports import Fact

@@ -18,7 +18,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gate.batched import batched
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.core.facts.audit import BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT
@@ -27,7 +26,7 @@ from gate.errors import StoreError
 from gate.store.queries import marks, slices
 from gate.store.reader import Reader, open_reader
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
-from gate.types import Row
+from gate.types import Row, batched
 
 PAGE: Final = 500
 LEAVES: Final = 4096

@@ -27,8 +27,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from gate.batched import batched
 from gate.sqlite_thread import Piece, SqliteThread
+from gate.types import batched
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
 

@@ -326,7 +326,7 @@ def open_trailer(
 ) -> dict[str, Any]:
     """What was sealed at the recording's end (seconds, packets, gaps, cause, levels), without reading its audio.
 
-    ``gate.exports.envelope`` makes a waveform of it. Raises as ``open_recording``, ``Truncated`` for an interrupted
+    ``gate.client.listening`` makes a waveform of it. Raises as ``open_recording``, ``Truncated`` for an interrupted
     one, which has no end.
     """
     with SealedReader(path) as reader:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from gate.client.listening import read_envelope
 from gate.client.recordings import sealed_file
 from gate.errors import RefusedError
-from gate.exports.envelope import read_envelope
 from gate.vault.reader import open_trailer
 from tests.support.gatehouse import running
 from tests.support.phones import Phones

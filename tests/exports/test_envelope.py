@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gate.client.listening import read_envelope
 from gate.errors import VaultError
-from gate.exports.envelope import read_envelope
 from gate.recorder.levels import Curve
 
 

@@ -1,8 +1,10 @@
-"""Facts about the firm's own lists: objections and consents."""
+"""Facts about telephone numbers on lists: the firm's own objections and consents, the preference service registers,
+and the CRM's contacts and files that were screened (counts, and nobody named).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET
 
@@ -11,11 +13,13 @@ from gate.core.facts.fact import (
     Body,
     Code,
     Column,
+    Firm,
     From,
     Id,
     Maybe,
     Number,
     Person,
+    Rests,
     Sort,
     Subject,
     Term,
@@ -119,3 +123,116 @@ class ListExported(Body, frozen=True, kw_only=True):
     list: Code
     """``objections``, ``consents``, ``contacts``."""
     since: Maybe[Time] = UNSET
+
+
+@fact(
+    "register_imported",
+    Subject.REGISTER,
+    term=Term.REQUESTS,
+    rests=Rests.LOG,
+    makes=True,
+    sets={"leaf_index": From.LEAF, "at": From.AT, "actor": From.ACTOR},
+)
+class RegisterImported(Body, frozen=True, kw_only=True):
+    """A licensee's file is in force; of a snapshot whose import was never told, only what the snapshot says."""
+
+    name: Annotated[Code, COLUMN]
+    count: Annotated[int, COLUMN]
+    as_of: Annotated[Time | None, COLUMN]
+    sha256: Annotated[Id, COLUMN]
+    coverage: Annotated[list[Code], COLUMN]
+    source_name: Annotated[Firm, COLUMN]
+    source_sha256: Maybe[Id] = UNSET
+    previous_sha256: Maybe[Id] = UNSET
+    lines: Maybe[int] = UNSET
+    duplicates: Maybe[int] = UNSET
+    bad: Maybe[int] = UNSET
+    bad_lines: Annotated[Maybe[list[Any]], Sort.CODE] = UNSET
+    added: Annotated[Maybe[int], COLUMN] = UNSET
+    removed: Annotated[Maybe[int], COLUMN] = UNSET
+    accepted_shrink: Annotated[Maybe[bool], COLUMN] = UNSET
+    accepted: Maybe[Words] = UNSET
+    """Why a file was taken that cannot be the whole register."""
+    implausible: Maybe[Code] = UNSET
+    first_seen: Maybe[Time | None] = UNSET
+    contacts: Maybe[dict[Code, int] | None] = UNSET
+    path_said: Maybe[Firm] = UNSET
+    noted_late: Maybe[bool] = UNSET
+
+
+@fact("register_refused", Subject.REGISTER)
+class RegisterRefused(Body, frozen=True, kw_only=True):
+    """A file was refused: the register in force has stayed."""
+
+    name: Code
+    source_name: Firm
+    why: Firm
+    watched: bool
+    source_sha256: Id
+    path_said: Maybe[Firm] = UNSET
+
+
+Editions = Annotated[list[dict[str, Any]], Sort.CODE]
+"""The editions of the registers that something rested on."""
+
+
+@fact("contacts_imported", Subject.CONTACTS)
+class ContactsImported(Body, frozen=True, kw_only=True):
+    """A list of contacts came in, and takes the place of the one before."""
+
+    source_name: Firm
+    path_said: Maybe[Firm] = UNSET
+    sha256: Id
+    mode: Code
+    """``add`` or ``replace``."""
+    columns: list[Firm]
+    topic: Code
+    rows: int
+    bad_rows: int
+    objections: Maybe[int] = UNSET
+    """Kept because the file's own columns say so; none where it is missing."""
+    before: int
+    in_file: int
+    new: int
+    carried_over: int
+    reasons: Annotated[dict[str, int], Sort.CODE]
+    registers: Editions
+    contacts: int
+
+
+@fact("contacts_screened", Subject.CONTACTS)
+class ContactsScreened(Body, frozen=True, kw_only=True):
+    """All contacts were screened again."""
+
+    why: Code
+    contacts: int
+    newly_blocked: int
+    newly_allowed: int
+    topic: Code
+    registers: Editions
+
+
+@fact("contacts_forgotten", Subject.CONTACTS, term=Term.REQUESTS)
+class ContactsForgotten(Body, frozen=True, kw_only=True):
+    """The contacts of a number were deleted."""
+
+    contacts: int
+    reason: Maybe[Words] = UNSET
+
+
+@fact("screened", Subject.GATE)
+class Screened(Body, frozen=True, kw_only=True):
+    """A file was screened beside the gate (``dialgate screen``)."""
+
+    source_name: Firm
+    sha256: Id
+    output_sha256: Id
+    columns: list[Firm]
+    rows: int
+    reasons: Annotated[dict[str, dict[str, int]], Sort.CODE]
+    bad_rows: int
+    registers: Editions
+    purpose: Code
+    topic: Code
+    as_of: Time
+    hours_applied: bool

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gate.batched import batched
 from gate.core.evidence import stamp
-from gate.core.facts import contacts as facts
+from gate.core.facts import lists as facts
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.operations.contacts.bulk_screener import Outcome
 from gate.operations.contacts.list_reading import (
@@ -43,7 +42,7 @@ from gate.operations.data_folder import NO_GATE
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
 from gate.store import contacts as rows
-from gate.types import Progress, Row
+from gate.types import Progress, Row, batched
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile

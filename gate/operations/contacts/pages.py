@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from gate.converting import convert
 from gate.core.days import LONDON
-from gate.core.facts import contacts as facts
+from gate.core.facts import lists as facts
 from gate.core.facts.lists import ListExported
 from gate.core.terms import Topic
 from gate.errors import RefusedError, UsageError

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from gate.calls.screener import Screener
 from gate.converting import convert
 from gate.core.evidence import stamp
-from gate.core.facts import contacts as facts
+from gate.core.facts import lists as facts
 from gate.core.hours import Hours
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from gate.core.facts import contacts as facts
+from gate.core.facts import lists as facts
 from gate.core.terms import Purpose, Topic
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Request, Response, about, operation
 from gate.operations.registers.in_force import RegisterIdentity

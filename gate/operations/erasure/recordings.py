@@ -22,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.batched import batched
 from gate.clock import Clock
 from gate.core.facts import recordings as facts
 from gate.core.retention import Hold, HoldGround, Kind, Recording, Sorted, Target
@@ -30,7 +29,7 @@ from gate.log import Logger
 from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
+from gate.types import Row, batched
 from gate.vault.files import remove, sealed_files
 
 if TYPE_CHECKING:

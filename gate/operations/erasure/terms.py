@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from gate.batched import batched
 from gate.core.days import LONDON
 from gate.core.facts.lists import Objection
 from gate.core.facts.retention import TermsSwept
@@ -32,7 +31,7 @@ from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Respo
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
+from gate.types import Row, batched
 
 if TYPE_CHECKING:
     from gate.config.schema import Retention

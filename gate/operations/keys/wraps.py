@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gate.batched import batched
 from gate.converting import convert
 from gate.core.facts import keys as facts
 from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
@@ -54,6 +53,7 @@ from gate.showing import many
 from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
+from gate.types import batched
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

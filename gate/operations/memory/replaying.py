@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from gate.batched import batched
 from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import RecordingErased
@@ -34,7 +33,7 @@ from gate.store import kept, requests
 from gate.store.memory import REPLAYED_BY, Read
 from gate.store.projections import NUMBERS
 from gate.store.queries import Source, marks
-from gate.types import Row
+from gate.types import Row, batched
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -17,7 +17,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.days import london_day
-from gate.core.facts import registers as facts
+from gate.core.facts import lists as facts
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.converting import convert
-from gate.core.facts.registers import RegisterImported, RegisterRefused
+from gate.core.facts.lists import RegisterImported, RegisterRefused
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 
 if TYPE_CHECKING:

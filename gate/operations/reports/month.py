@@ -18,8 +18,8 @@ from msgspec.structs import asdict
 
 from gate.config import Config, reminders
 from gate.core.days import LONDON, london_day, midnight
-from gate.core.facts.contacts import Screened
 from gate.core.facts.gate import GateStarted, NotPermitted
+from gate.core.facts.lists import Screened
 from gate.core.facts.recordings import ErasedCameBack
 from gate.core.facts.retention import FactsErased, NumberShown
 from gate.core.request_words import State

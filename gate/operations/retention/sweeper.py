@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.batched import batched
 from gate.clock import Clock
 from gate.core.evidence import stamp
 from gate.core.facts import retention as facts
@@ -30,7 +29,7 @@ from gate.store import kept
 from gate.store.paging import parts
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.types import Progress, Row
+from gate.types import Progress, Row, batched
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb
