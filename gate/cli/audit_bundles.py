@@ -87,6 +87,7 @@ def export(
     summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
     say(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
     say(f"Give the verifier key by another way: {result['vkey']}")
+    say(f"And the SHA-256 of reader.py in it, which opens it with Python alone: {result['reader']}")
     view.data(result)
 
 

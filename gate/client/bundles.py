@@ -89,6 +89,7 @@ def make_bundle(
         "to": begun.until,
         "checkpoint": made.checkpoint,
         "vkey": made.vkey,
+        "reader": made.reader,
         "damaged": made.damaged,
     }
     return begun.recipient, result

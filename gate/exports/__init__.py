@@ -13,6 +13,7 @@
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte) and its container: ``bundle_rows`` its
               rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal, checkpoints, leaves and their
               proofs), ``bundle_check`` (what is sealed inside, and what the gate claims beside the facts)
+- ``reader``   the program in each bundle, which opens it with Python and ``cryptography`` alone; nothing imports it
 - ``letters``  letters about data-subject requests as text, HTML and a message, in the firm's own words;
                ``letter_samples``: letters to look at
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message

@@ -23,6 +23,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
@@ -35,6 +36,8 @@ from gate.showing import many as many
 VERSION: Final = 2
 
 README: Final = "README.txt"
+READER: Final = "reader.py"
+"""A program that opens and checks a bundle with nothing of Dialgate; bundles made before it was there have none."""
 VKEY: Final = "gate.vkey"
 PEM: Final = "gate.pem"
 CHECKPOINT: Final = "checkpoint.txt"
@@ -193,6 +196,16 @@ def wraps_lines(data: bytes) -> list[bytes]:
     if wraps_bytes(lines) != data:
         raise BundleError(f"{WRAPS} was changed: it does not end in the SHA-256 of its lines")
     return lines
+
+
+def reader_source() -> bytes:
+    """``reader.py``, as each bundle carries it."""
+    return Path(__file__).with_name(READER).read_bytes()
+
+
+def reader_sha256() -> str:
+    """Its digest, which is told by other ways too: the manual, the export's leaf and output."""
+    return hashlib.sha256(reader_source()).hexdigest()
 
 
 def log_member(name: str) -> str:

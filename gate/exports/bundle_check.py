@@ -49,6 +49,8 @@ class Claims:
         self._until = manifest.period.until
         self._begun = ""
         """When the export began."""
+        self._reader = next((each.sha256 for each in manifest.members if each.name == form.READER), "")
+        self._reader_logged = ""
         self._holds: dict[str, Mapping[str, Any]] = {}
         self._released: set[str] = set()
         self._joined: set[str] = set()
@@ -73,7 +75,7 @@ class Claims:
             if before is None or before.leaf < fact.leaf:
                 self._recipients[fact.subject] = fact
         elif fact.kind == BundleExported.kind and fact.subject == self._bundle:
-            self._begun = fact.at
+            self._begun, self._reader_logged = fact.at, str(rows.body_of(fact).get("reader") or "")
 
     def recording(
         self, status: str, row: Mapping[str, Any], call: Mapping[str, Any], facts: Sequence[rows.FactRow]
@@ -103,6 +105,8 @@ class Claims:
         """What came of it; ``told`` is the register of recipients."""
         if self._begun and self._until > self._begun:
             findings.fails("complete", f"The period was not over when it was exported ({self._begun}): it goes on.")
+        if self._reader_logged and self._reader != self._reader_logged:
+            findings.fails("reader", f"{form.READER} is not the program whose digest is in the log: do not run it.")
         for name, closed in self._late:
             if not self._begun or closed < self._begun:
                 self._statuses.add(f"{name} (said to have been open; it was closed before the export began)")

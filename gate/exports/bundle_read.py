@@ -159,7 +159,8 @@ def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Finding
         raise BundleError("the files in the bundle are not those of the manifest, in its order")
     recordings = [name for name in names if name.startswith("recordings/")]
     logs = [form.log_member(name) for name in form.LOGS]
-    first = [form.README, form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY]
+    reader = [form.READER] if form.READER in names else []
+    first = [form.README, *reader, form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY]
     sounds = [name for name in names if name.startswith("announcements/")]
     for name in (*recordings, *sounds):
         folder, _, inner = name.partition("/")

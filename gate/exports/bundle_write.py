@@ -192,6 +192,7 @@ class _Writing:
     def run(self) -> Parts:
         contents, tar = self._contents, self._tar
         tar.add(form.README, rows.description())
+        tar.add(form.READER, form.reader_source())
         tar.add(form.VKEY, contents.vkey.encode() + b"\n")
         tar.add(form.PEM, contents.pem)
         tar.add(form.CHECKPOINT, contents.checkpoint.encode())

@@ -493,7 +493,7 @@ def _bend(value: Any, data: st.DataObject) -> Any:
 def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, whole: bool) -> None:
     """What came after the export, within the period, is in no bundle."""
     manifest: Any = SimpleNamespace(
-        bundle="b", recipient=SimpleNamespace(id="p"), period=Period("2026-03-01T00:00:00.000000Z", until)
+        bundle="b", recipient=SimpleNamespace(id="p"), period=Period("2026-03-01T00:00:00.000000Z", until), members=[]
     )
     claims, findings = Claims(manifest), Findings()
     claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))

@@ -505,7 +505,7 @@ class SmallDesk:
     def audit_export_make(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("audit_export_make", **fields)
         made = {"folder": "/data/exports/b-1", "checkpoint": 7, "counts": {"calls": 1}, "damaged": []}
-        return made | {"sha256": "ab" * 32, "size": 900, "vkey": "dialgate+00000000+AAAA"}
+        return made | {"sha256": "ab" * 32, "size": 900, "vkey": "dialgate+00000000+AAAA", "reader": "cd" * 32}
 
     def audit_checkpoint(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_checkpoint", actor=actor)

@@ -66,6 +66,8 @@ class BundleExported(Body, frozen=True, kw_only=True):
     recipient: Id
     recipient_purpose: Maybe[Code] = UNSET
     openers: Maybe[list[Id]] = UNSET
+    reader: Maybe[Id] = UNSET
+    """SHA-256 of the program in it that opens it."""
     purpose: Maybe[Words] = UNSET
     """Before it was a fact of its own (``words``)."""
 

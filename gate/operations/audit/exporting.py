@@ -29,6 +29,7 @@ from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
 from gate.errors import GateError, RefusedError, UsageError
+from gate.exports.bundle import reader_sha256
 from gate.operations.audit import bundle_contents
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.erasure.recordings import hold_of
@@ -119,6 +120,7 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
         recipient=who["id"],
         recipient_purpose=who["purpose"],
         openers=asked.openers,
+        reader=reader_sha256(),
     )
     said = Beside(of=begun.kind, text=asked.purpose)
     folder.store.call(lambda tx: [tx.append(folder.fact(body, bundle, caller.actor)) for body in (begun, said)])
@@ -266,6 +268,8 @@ class BundleMade(Response, frozen=True):
     damaged: list[str]
     """Recordings whose file is not the one whose digest is in the log."""
     vkey: str
+    reader: str
+    """SHA-256 of the program in the bundle that opens it."""
 
 
 class AuditExportMake(Request[BundleMade], frozen=True):
@@ -315,7 +319,8 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
 
     folder.store.call(keep)
     folder.bundles.sign(asked.bundle, made["sha256"], made["folder"])
-    return convert(made | {"checkpoint": signed.size, "vkey": folder.bundles.vkey()["vkey"]}, BundleMade)
+    keys = {"vkey": folder.bundles.vkey()["vkey"], "reader": reader_sha256()}
+    return convert(made | keys | {"checkpoint": signed.size}, BundleMade)
 
 
 def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:
