@@ -40,6 +40,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     for name in ("consent", "objection"):
         if found := answer.get(f"{name}_id"):
             yield f"{name}: {found}"
+    for each in answer["warnings"]:
+        yield f"WARNING: {each}"
 
 
 def _register(register: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ as it stands; ``retention.months`` alone is a fault (``gate.config.rules``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_address
@@ -70,7 +71,52 @@ def in_clear(config: Config) -> list[str]:
 def reminders(config: Config, today: date) -> list[str]:
     """What somebody must see to: the review, and on a live gate every value that is looser than the policy's."""
     due = review_due(config, today)
-    return [*([due] if due else []), *(departures(config) if config.calling.live else [])]
+    return [
+        *([due] if due else []),
+        *([*departures(config), *announcement_gaps(config)] if config.calling.live else []),
+    ]
+
+
+_PRESS: Final = frozenset({"press", "pressing", "dial", "key", "push", "touch", "tap", "choose", "enter"})
+_DIGITS: Final = dict(
+    zip(
+        "0123456789*#",
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "star", "hash"],
+        strict=True,
+    )
+)
+_SELLS: Final = re.compile(
+    r"\b(?:offers?|discounts?|sav(?:e|ing) (?:money|up|you|on)|savings|deals?|bargains?|sale|cheap(?:er|est)?|exclusive"
+    r"|limited time|prizes?|guaranteed?|best price|half price|special price|cash ?back|interest[ -]free|buy|act now"
+    r"|free (?:quote|trial|gift|survey|of charge))\b|[£%]"
+)
+
+
+def announcement_gaps(config: Config) -> list[str]:
+    """What the announcement lacks that it must say (PECR reg 24, SI 2018/356), and what it may not (reg 19), a sentence
+    each; of a firm's own recording by its ``text``."""
+    spoken, firm = config.announcement, config.firm
+    text = " ".join(spoken.text.casefold().split())
+    if not text:
+        return ["announcement.text is empty: write down what announcement.wav says, so that it can be looked at"]
+    gaps = []
+    if not any(name.casefold() in text for name in (firm.trading_name, firm.legal_name)):
+        gaps.append(f"announcement.text does not say who calls: name {firm.trading_name} (PECR reg 24)")
+    if config.recording.enabled and "record" not in text:
+        gaps.append("announcement.text does not say that the call is recorded (SI 2018/356)")
+    digit = spoken.opt_out_digit
+    if not any(
+        words & _PRESS and words & {digit, _DIGITS[digit]}
+        for words in (set(re.findall(r"\w+|[*#]", sentence)) for sentence in re.split(r"[.;!?]", text))
+    ):
+        gaps.append(f"announcement.text does not say how to object: say what pressing {digit} does")
+    said = {name: _SELLS.search(getattr(spoken, name).casefold()) for name in ("text", "goodbye_text", "receipt_text")}
+    gaps += [
+        f'announcement.{name} sells ("{found[0]}"): recorded marketing needs a consent of its own (PECR reg 19)'
+        for name, found in said.items()
+        if found
+    ]
+    return gaps
 
 
 def _terms(config: Config) -> Iterator[str]:

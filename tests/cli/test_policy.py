@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gate.clock import SystemClock
+from gate.config.write import amend
 from tests.support.commands import dialgate
 from tests.support.example import go_live, make_example
 
@@ -83,3 +84,40 @@ def test_longer_than_the_policys_twelve_months_is_a_class_with_a_reason_or_nothi
     kept = 'months = 12\nclasses = ["topic:pensions=5 FCA SYSC 10A"]'
     config.write_text(config.read_text().replace("months = 24", kept))
     assert dialgate("config", "show", "-c", str(config)).code == 0
+
+
+WHOLE = "This is Webeo about your contract. This call is recorded. Press 9 and we will not call you again."
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (WHOLE, []),
+        ("Webeo here. We record. To object, press the nine.", []),
+        (WHOLE.replace("This is Webeo", "Hello"), ["does not say who calls: name Webeo"]),
+        (WHOLE.replace("This call is recorded. ", ""), ["does not say that the call is recorded"]),
+        (WHOLE.replace("Press 9", "Listen"), ["does not say how to object: say what pressing 9 does"]),
+        (WHOLE.replace("Press 9", "Press 8"), ["does not say how to object"]),
+        (WHOLE + " We have a special offer for you.", ['announcement.text sells ("offer")']),
+        (WHOLE + " Save money on your bills.", ['announcement.text sells ("save money")']),
+        (WHOLE + " Only £20 a month.", ['announcement.text sells ("£")']),
+        ("Hello. How are you?", ["who calls", "recorded", "how to object"]),
+    ],
+)
+def test_an_announcement_that_lacks_something_or_sells_is_warned_of_on_a_live_gate(
+    config: Path, text: str, says: list[str]
+) -> None:
+    amend(config, {"announcement": {"text": text}})
+    assert not [each for each in told(config) if "announcement" in each], "the example is not live"
+    assert "WARNING" not in dialgate("check", "020 7946 0123", "-c", str(config)).out
+    go_live(config)
+    warned = [each for each in told(config) if "announcement" in each]
+    assert len(warned) == len(says) and all(part in each for part, each in zip(says, warned, strict=True))
+    lines = dialgate("check", "020 7946 0123", "-c", str(config)).out.splitlines()
+    assert [f"Policy: {line[9:]}" for line in lines if line.startswith("WARNING: ")] == warned
+
+
+def test_what_else_is_spoken_may_not_sell_either(config: Path) -> None:
+    go_live(config)
+    amend(config, {"announcement": {"goodbye_text": "Goodbye. Ask us about our discounts."}})
+    assert sum('announcement.goodbye_text sells ("discounts")' in each for each in told(config)) == 1

@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
+
+from gate.config.policy import announcement_gaps
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rules import cost
 from gate.core.screening import decision_fact
@@ -56,6 +59,8 @@ class Checked(Response, frozen=True, kw_only=True):
     registers: list[RegisterSaid]
     consent_id: str | None
     objection_id: str | None
+    warnings: list[str] = msgspec.field(default_factory=list)
+    """What is wrong with the announcement that whoever is called would hear, on a live gate."""
 
 
 class Check(Request[Checked], frozen=True, kw_only=True):
@@ -74,7 +79,8 @@ def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     folder.screener.prepare()
     attempt = _attempt(folder, asked.number, asked.purpose, asked.topic, "", caller.actor)
     decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
-    return Checked(**_verdict(folder, decision, now))
+    warnings = announcement_gaps(folder.config) if folder.config.calling.live else []
+    return Checked(**_verdict(folder, decision, now), warnings=warnings)
 
 
 class Decided(Checked, frozen=True, kw_only=True):
