@@ -97,15 +97,15 @@ def announcement_gaps(config: Config) -> list[str]:
     each; of a firm's own recording by its ``text``."""
     spoken, firm = config.announcement, config.firm
     text = " ".join(spoken.text.casefold().split())
-    if not text:
-        return ["announcement.text is empty: write down what announcement.wav says, so that it can be looked at"]
     gaps = []
-    if not any(name.casefold() in text for name in (firm.trading_name, firm.legal_name)):
+    if not text:
+        gaps.append("announcement.text is empty: write down what announcement.wav says, so that it can be looked at")
+    elif not any(name.casefold() in text for name in (firm.trading_name, firm.legal_name)):
         gaps.append(f"announcement.text does not say who calls: name {firm.trading_name} (PECR reg 24)")
-    if config.recording.enabled and "record" not in text:
+    if text and config.recording.enabled and "record" not in text:
         gaps.append("announcement.text does not say that the call is recorded (SI 2018/356)")
     digit = spoken.opt_out_digit
-    if not any(
+    if text and not any(
         words & _PRESS and words & {digit, _DIGITS[digit]}
         for words in (set(re.findall(r"\w+|[*#]", sentence)) for sentence in re.split(r"[.;!?]", text))
     ):
