@@ -12,7 +12,7 @@
 - one module for each subject: ``setup`` (init; ``guided``: its questions), ``serve``, ``status``, ``check``,
   ``screen``, ``contacts``, ``register``, ``lists`` (objection, consent), ``calls`` (and reveal), ``recordings``
   (``recording_ingest``: those from elsewhere), ``retention`` (and hold), ``keys``, ``proposals``, ``audit``
-  (``audit_bundles``: bundles for auditors), ``settings`` (config, edge), ``credentials`` (account, token),
+  (``audit_bundles``: bundles for auditors), ``settings`` (config, edge), ``credentials`` (account, token), ``doctor``,
   ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``letters``, ``manual``,
   ``pages`` (report, receipts, receipt), ``trunk_test``
 - ``request``   its commands; ``request_fulfil`` needs more, and is loaded when it is used

@@ -74,6 +74,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("gate.cli.demo", "Show the whole job on loopback, with real SIP, RTP and files."),
     "init": ("gate.cli.setup", "Make a configuration, data folders and first keys."),
     "serve": ("gate.cli.serve", "Run the gate."),
+    "doctor": ("gate.cli.doctor", "What is well and what is not, each with the command that mends it."),
     "status": ("gate.cli.status", "The gate at a glance; exit code 1 where something needs attention."),
     "check": ("gate.cli.check", "May this number be dialled?"),
     "screen": ("gate.cli.screen", "A whole CRM file: which numbers may be dialled?"),

@@ -30,6 +30,7 @@ DESIGNED = {
     "status": set(),
     "check": set(),
     "edge": {"config"},
+    "doctor": set(),
     "account": {"add", "password"},
     "token": {"add"},
     "trunk-test": set(),
