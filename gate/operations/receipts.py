@@ -7,23 +7,23 @@ out for the page that the firm hosts.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from gate.converting import convert
+from gate.converting import convert, decode
 from gate.core.receipts import code_of, shown
+from gate.core.rows.audit import LeafKept, SignedNote
+from gate.core.rows.calls import ReceiptRow
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.exports import page
 from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Cursor, Line, Request, Response, about, operation
 from gate.store.paging import no_place
 from gate.store.tree import node_provider
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.core.evidence import Node
@@ -88,28 +88,28 @@ class ReceiptEvidence(Response, frozen=True):
     leaves: list[ReceiptLeaf]
 
 
-def newest_checkpoint(reader: Reader, beyond: int) -> Row | None:
-    """The newest signed checkpoint over more than so many leaves: ``size`` and ``note``."""
+def newest_checkpoint(reader: Reader, beyond: int) -> SignedNote | None:
+    """The newest signed checkpoint over more than so many leaves."""
     sql = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1"
-    rows = reader.query(sql, [beyond])
+    rows = reader.rows(SignedNote, sql, [beyond])
     return rows[0] if rows else None
 
 
-def proofs(reader: Reader, rows: Sequence[Row], checkpoint: Row, vkey: str) -> list[ReceiptEvidence]:
+def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[ReceiptEvidence]:
     """For each row of ``receipts`` its evidence. Raises ``StoreError``, ``AuditError``."""
     node = node_provider(reader.connection)
     return [_proof(reader, row, node, checkpoint, vkey) for row in rows]
 
 
-def _proof(reader: Reader, row: Row, node: Node, checkpoint: Row, vkey: str) -> ReceiptEvidence:
-    size = checkpoint["size"]
-    receipt, decision = (reader.query(_LEAF, [row[name]]) for name in ("leaf_index", "decision"))
-    if not receipt or not decision:
-        raise StoreError(f"receipt {row['id']} names a leaf that is not there", hint="run `dialgate audit verify`")
+def _proof(reader: Reader, row: ReceiptRow, node: Node, checkpoint: SignedNote, vkey: str) -> ReceiptEvidence:
+    size = checkpoint.size
+    receipt, decision = (reader.rows(LeafKept, _LEAF, [leaf]) for leaf in (row.leaf_index, row.decision))
+    if not receipt or not decision or row.decision is None:
+        raise StoreError(f"receipt {row.id} names a leaf that is not there", hint="run `dialgate audit verify`")
     (own,), (other,) = receipt, decision
-    shown = page.leaf(row["leaf_index"], size, node, leaf=own["leaf"], salt=own["salt"], body=own["body"])
-    alone = page.hash_alone(row["decision"], size, node, other["hash"])
-    return convert(page.evidence(checkpoint["note"], vkey, [shown, alone]), ReceiptEvidence)
+    shown = page.leaf(row.leaf_index, size, node, leaf=own.leaf, salt=own.salt, body=own.body)
+    alone = page.hash_alone(row.decision, size, node, other.hash)
+    return convert(page.evidence(checkpoint.note, vkey, [shown, alone]), ReceiptEvidence)
 
 
 UNKNOWN = "there is no receipt with this code"
@@ -212,25 +212,27 @@ def receipt_show(folder: DataFolder, asked: ReceiptShow, caller: Caller) -> Rece
 
 def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | None:
     sql = "SELECT * FROM receipts WHERE number_hash = ? ORDER BY leaf_index DESC LIMIT 1"
-    rows = reader.query(sql, [bytes.fromhex(keyed)])
+    rows = reader.rows(ReceiptRow, sql, [bytes.fromhex(keyed)])
     if not rows:
         return None
     (row,) = rows
-    told = None if row["told"] is None else bool(row["told"])
-    values: dict[str, Any] = {"code": shown(code), "leaf_index": row["leaf_index"], "told": told}
-    values |= {name: row[name] for name in ("told_how", "why")}
-    facts = reader.query("SELECT body FROM facts WHERE leaf_index = ? AND body IS NOT NULL", [row["leaf_index"]])
-    if not facts or row["number"] is None:
-        return ReceiptShown(**values, kept=False, said=None, proof=None)
-    said = convert(json.loads(facts[0]["body"]), Said)
-    checkpoint = newest_checkpoint(reader, row["leaf_index"])
-    proof = proofs(reader, rows, checkpoint, vkey)[0] if checkpoint else None
-    return ReceiptShown(**values, kept=True, said=said, proof=proof)
+    (own,) = reader.rows(LeafKept, _LEAF, [row.leaf_index]) or (None,)
+    said = decode(own.body, Said) if own and own.body is not None and row.number is not None else None
+    checkpoint = newest_checkpoint(reader, row.leaf_index) if said else None
+    return ReceiptShown(
+        code=shown(code),
+        kept=said is not None,
+        said=said,
+        leaf_index=row.leaf_index,
+        told_how=row.told_how,
+        told=row.told,
+        why=row.why,
+        proof=proofs(reader, rows, checkpoint, vkey)[0] if checkpoint else None,
+    )
 
 
 _KEPT = (
-    "SELECT leaf_index, id, number, decision FROM receipts"
-    " WHERE number IS NOT NULL AND leaf_index < ? AND leaf_index > ? ORDER BY leaf_index LIMIT ?"
+    "SELECT * FROM receipts WHERE number IS NOT NULL AND leaf_index < ? AND leaf_index > ? ORDER BY leaf_index LIMIT ?"
 )
 
 
@@ -264,9 +266,9 @@ def receipts_codes(folder: DataFolder, asked: ReceiptsCodes, caller: Caller) -> 
         signed = folder.log.checkpoint()
         folder.trust.signed(signed.missed)
         size = signed.size
-    rows = folder.read(lambda reader: reader.query(_KEPT, [size, _place(asked.after), asked.limit]))
+    rows = folder.read(lambda reader: reader.rows(ReceiptRow, _KEPT, [size, _place(asked.after), asked.limit]))
     return ReceiptCodes(
-        items=[row["number"] for row in rows],
+        items=[row.number or "" for row in rows],
         next=_next(rows, asked.limit),
         size=size,
         vkey=folder.bundles.vkey()["vkey"],
@@ -302,12 +304,12 @@ def receipts_proofs(folder: DataFolder, asked: ReceiptsProofs, caller: Caller) -
     vkey = folder.bundles.vkey()["vkey"]
 
     def read(reader: Reader) -> ReceiptProofs:
-        kept = reader.query("SELECT size, note FROM checkpoints WHERE size = ?", [asked.size])
+        kept = reader.rows(SignedNote, "SELECT size, note FROM checkpoints WHERE size = ?", [asked.size])
         if not kept:
             raise UsageError(f"there is no checkpoint of size {asked.size}", hint="receipts_codes names one")
-        rows = reader.query(_KEPT, [asked.size, _place(asked.after), asked.limit])
+        rows = reader.rows(ReceiptRow, _KEPT, [asked.size, _place(asked.after), asked.limit])
         made = proofs(reader, rows, kept[0], vkey)
-        items = [ReceiptProof(row["number"], evidence) for row, evidence in zip(rows, made, strict=True)]
+        items = [ReceiptProof(row.number or "", evidence) for row, evidence in zip(rows, made, strict=True)]
         return ReceiptProofs(items, _next(rows, asked.limit))
 
     return folder.read(read)
@@ -321,5 +323,5 @@ def _place(after: str | None) -> int:
     return int(after)
 
 
-def _next(rows: list[Row], limit: int) -> str | None:
-    return str(rows[-1]["leaf_index"]) if len(rows) == limit else None
+def _next(rows: list[ReceiptRow], limit: int) -> str | None:
+    return str(rows[-1].leaf_index) if len(rows) == limit else None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import pytest
 
 from gate.core.rows import Heading, Row, heading
-from gate.core.rows.calls import CallRow, RecordingRow
+from gate.core.rows.calls import CallRow, ReceiptRow, RecordingRow
 from gate.errors import StoreError
 from gate.store import schema
 from gate.store.rows import structs_of
@@ -17,6 +17,7 @@ from gate.store.rows import structs_of
 TABLES: dict[type[Row], tuple[str, frozenset[str]]] = {
     CallRow: ("calls", frozenset({"kept", "silent"})),
     RecordingRow: ("recordings", frozenset()),
+    ReceiptRow: ("receipts", frozenset()),
 }
 """Row -> its table, and the fields that are no column of it."""
 

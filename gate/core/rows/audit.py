@@ -43,6 +43,22 @@ class LeafShown(Row, frozen=True):
     """The size of the first checkpoint over it."""
 
 
+class LeafKept(Row, frozen=True):
+    """A leaf with its value, as both are kept: salt and body (canonical JSON) are None where it was erased."""
+
+    leaf: bytes
+    hash: bytes
+    salt: bytes | None
+    body: str | None
+
+
+class SignedNote(Row, frozen=True):
+    """A checkpoint as it was signed."""
+
+    size: int
+    note: str
+
+
 class CheckpointRow(Row, frozen=True):
     """A signed head."""
 

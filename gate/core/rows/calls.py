@@ -181,3 +181,20 @@ class CallWatched(Row, frozen=True, kw_only=True):
     paused_by: str
     levels: Levels
     seconds: float
+
+
+class ReceiptRow(Row, frozen=True, kw_only=True):
+    """A callee's receipt."""
+
+    leaf_index: int
+    id: str
+    number: str | None
+    """Its code; None where it is no longer kept."""
+    decision: int | None
+    """The leaf of the decision."""
+    told_how: str | None
+    """``spoken`` or ``sent``; None where neither was tried."""
+    told: bool | None
+    """To its end."""
+    why: str | None
+    """Why not."""
