@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +22,9 @@ from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
 from gate.ports import Fact, Played
+from tests.support.disks import no_file_longer_than
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 class Disk:
@@ -149,13 +152,33 @@ def announced_twice(play: Play) -> None:
     play.told()
 
 
-def test_a_call_is_not_connected_while_an_objection_of_its_number_waits_for_room(play: Play, disk: Disk) -> None:
+@contextmanager
+def locked(play: Play) -> Iterator[None]:
+    """Somebody else holds the database's write lock, for longer than the store waits."""
+    play.store.alone(lambda connection: connection.execute("PRAGMA busy_timeout = 20"))
+    other = sqlite3.connect(play.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+@contextmanager
+def full(play: Play) -> Iterator[None]:
+    """No file of the store's may grow."""
+    written = play.store.path.with_name(f"{play.store.path.name}-wal")
+    with no_file_longer_than(written.stat().st_size):
+        yield
+
+
+@pytest.mark.parametrize("enemy", [locked, full])
+def test_a_call_is_not_connected_while_an_objection_of_its_number_waits_for_room(play: Play, enemy: Any) -> None:
     announced_twice(play)
-    disk.full = True
-    play.call_manager.digit("call", "callee", "9")
-    play.settle()
-    disk.full = False  # there is room again, and the objection is not tried again yet
-    play.over("announcement")
+    with enemy(play):
+        play.call_manager.digit("call", "callee", "9")
+        until(lambda: (play.run(), play.retry_queue.behind)[1])
+    play.over("announcement")  # there is room again, and the objection is not tried again yet
     assert not {"join", "connect"} & set(play.told())
     assert "connected" not in play.kinds("next")
     play.pass_time(2)
