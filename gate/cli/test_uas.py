@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from gate import g711
 from gate.sip import message
-from gate.sip.endpoint import Endpoint
+from gate.sip.peers import Endpoint
 from gate.sip.sippy_adapter import patches
 from gate.sip.sippy_adapter.classes import (
     ED2,

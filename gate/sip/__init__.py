@@ -9,9 +9,9 @@ How a call comes in and goes out::
 
 - ``line.SipLine``      the front: ``ports.Line`` with the loop of its thread; nothing else is needed from outside
 - ``udp``               sockets: one receiving thread per socket, sending from the line thread
-- ``streams``           TCP and TLS: connections, who is at which; ``endpoint``: the gate's end of a way to a peer
-- ``stream_io``         the one thread that reads and writes them all; its parts: ``connection`` (its bounds, too),
-                        ``framing``, ``certificates``
+- ``streams``           TCP and TLS: connections, who is at which
+- ``stream_io``         the one thread that reads and writes them all, with the certificates of TLS; ``connection``: one
+                        of them, how many there may be, messages out of its bytes
 - ``message``           the parser, bodies of several parts, answers made without a dialog; ``header_fields``: pieces of
                         header values
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
@@ -21,7 +21,8 @@ How a call comes in and goes out::
                         the call manager is told of it
 - ``overload``          how late the line is, what share of new calls it lets in, and how the rest is sent away
 - ``rate_limit``        how often unproven addresses are answered
-- ``peers``             who may speak for one side of a call, and where accounts have proven themselves
+- ``peers``             who may speak for one side of a call, where accounts have proven themselves; the gate's end of
+                        a way to a peer
 - ``pending``           INVITEs that wait for the call manager's decision
 - ``response_cache``    responses kept for retransmissions; refusals
 - ``auth``              digest authentication, wrong passwords, PBX addresses

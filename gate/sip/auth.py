@@ -36,10 +36,9 @@ import structlog
 
 from gate.config import HASHES, Account, Config, Pbx, half_digests
 from gate.errors import ConfigError
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import pairs, uri_of, user_of
 from gate.sip.message import Address, SipMessage
-from gate.sip.peers import ProvenAddresses
+from gate.sip.peers import Endpoint, ProvenAddresses
 
 FREE = 5
 FREE_EVERYWHERE = 20

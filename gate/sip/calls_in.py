@@ -27,12 +27,11 @@ from gate.core.bridging import Stage, Step
 from gate.core.calls_in import CallingIn
 from gate.sip import identity, sdp
 from gate.sip.bridge import Bridge
-from gate.sip.endpoint import Endpoint
 from gate.sip.failure_mapping import NOT_ACCEPTABLE
 from gate.sip.header_fields import split_list, uri_of, usable_uri, user_of
 from gate.sip.identity import ALLOW, LOOP_HEADER
 from gate.sip.message import Address, SipMessage, body_of
-from gate.sip.peers import DialogPeer
+from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route

@@ -15,10 +15,9 @@ from ipaddress import ip_address
 from gate.config import Config
 from gate.sip.admission import Fault
 from gate.sip.auth import ProvenCaller
-from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import SDP, Address, BadMessage, SipMessage, body_of, content_type
-from gate.sip.peers import DialogPeer, plain
+from gate.sip.peers import DialogPeer, Endpoint, plain
 from gate.sip.udp import split_address
 
 CLIENT_HEADER = "x-dialgate-client"

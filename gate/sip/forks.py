@@ -20,9 +20,8 @@ from gate.sip.sippy_adapter.patches import guarded
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
-    from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
-    from gate.sip.peers import DialogPeer
+    from gate.sip.peers import DialogPeer, Endpoint
     from gate.sip.routes import Route
     from gate.sip.sippy_adapter.leg import Leg
 

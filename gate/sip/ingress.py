@@ -43,10 +43,9 @@ from gate.sip.admission import (
     passed_through,
 )
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
+from gate.sip.connection import Fault
 from gate.sip.edge import EdgeDoor, in_clear, stays_encrypted_fault
-from gate.sip.endpoint import Endpoint
 from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES, PhoneSystems
-from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.message import (
     Address,
@@ -60,7 +59,7 @@ from gate.sip.message import (
     unpack,
 )
 from gate.sip.overload import SendingAway
-from gate.sip.peers import DialogPeer
+from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.recording_sessions import CAPABLE

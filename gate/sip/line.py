@@ -13,10 +13,10 @@ from gate.ports import LineEvents, MediaRelay, Timer
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
 from gate.sip.calls_in import CallInBridge
-from gate.sip.endpoint import Endpoint
+from gate.sip.connection import Fault
 from gate.sip.engine import Engine
-from gate.sip.framing import Fault
 from gate.sip.message import Address
+from gate.sip.peers import Endpoint
 from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2

@@ -37,10 +37,10 @@ from collections.abc import Callable
 from math import exp
 from typing import TYPE_CHECKING
 
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import SPACE, ambiguous, parameters
 from gate.sip.identity import raw_number
 from gate.sip.message import Address, SipMessage
+from gate.sip.peers import Endpoint
 from gate.sip.pending import Pending
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gate.core.calls_in import CallingIn
-from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, Attempted, SipMessage, TransactionKey
-from gate.sip.peers import DialogPeer
+from gate.sip.peers import DialogPeer, Endpoint
 
 TRYING_AFTER = 0.15
 """Seconds until the caller gets 100 Trying (it retransmits after 0.5)."""

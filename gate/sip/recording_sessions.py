@@ -26,11 +26,10 @@ from gate.ports.recording_sessions import HeardIn, SessionAsked, SessionEvents
 from gate.sip import identity
 from gate.sip.admission import SUPPORTED, Fault, invite_fault
 from gate.sip.bridge import Bridge
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import split_list
 from gate.sip.message import SDP, Address, SipMessage, body_of, content_type
 from gate.sip.overload import RETRY_SECONDS
-from gate.sip.peers import networks
+from gate.sip.peers import Endpoint, networks
 from gate.sip.pending import Pending
 from gate.sip.recording_offer import (
     Metadata,

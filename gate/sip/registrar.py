@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import parameters_of, split_list, uri_of, user_of, whole
 from gate.sip.message import Address, SipMessage
+from gate.sip.peers import Endpoint
 
 MAX_BINDINGS = 10
 """Per account."""

@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.sip import sdp
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import split_list, uri_of
 from gate.sip.message import Address, SipMessage, TransactionKey, answer, destination, parse
-from gate.sip.peers import DialogPeer
+from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.response_cache import refusal
 from gate.sip.sippy_adapter.classes import SipCallId, SipFrom, SipHeader, SipRoute, SipTo, SipURL
 from gate.sip.sippy_adapter.leg import Leg, reason

@@ -19,14 +19,12 @@ import structlog
 
 from gate.config import Config
 from gate.errors import ConfigError
-from gate.sip.certificates import Certificates
-from gate.sip.connection import Connection, ConnectionBounds
-from gate.sip.endpoint import Endpoint
+from gate.sip.connection import Connection, ConnectionBounds, Fault, Framed
 from gate.sip.flood_filter import FloodFilter
-from gate.sip.framing import Fault, Framed
 from gate.sip.message import Address
+from gate.sip.peers import Endpoint
 from gate.sip.sippy_adapter.event_loop import StepQueue
-from gate.sip.stream_io import StreamIO
+from gate.sip.stream_io import Certificates, StreamIO
 from gate.sip.udp import BACKLOG, split_address
 
 _log = structlog.get_logger("gate.sip")

@@ -49,8 +49,8 @@ from gate.sip.sippy_adapter.classes import CCEventFail, CCEventUpdate, MsgBody
 from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:
-    from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
+    from gate.sip.peers import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

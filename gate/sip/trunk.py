@@ -27,9 +27,9 @@ import structlog
 
 from gate.config import Config, Trunk
 from gate.sip.connection import Connection
-from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import whole
 from gate.sip.message import Address
+from gate.sip.peers import Endpoint
 from gate.sip.routes import Route
 from gate.sip.sippy_adapter.classes import (
     SipAddress,

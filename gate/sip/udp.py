@@ -21,10 +21,9 @@ from ipaddress import ip_address
 import structlog
 
 from gate.errors import ConfigError
-from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import MAX_MESSAGE, Address
-from gate.sip.peers import plain
+from gate.sip.peers import Endpoint, plain
 from gate.sip.sippy_adapter.event_loop import StepQueue
 
 _log = structlog.get_logger("gate.sip")

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
-from gate.sip.endpoint import Endpoint
 from gate.sip.message import SipMessage
 from gate.sip.overload import GOAL, LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
+from gate.sip.peers import Endpoint
 from gate.sip.pending import Pending, PendingCalls
 from tests.support.clocks import Clock
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for

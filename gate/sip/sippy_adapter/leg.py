@@ -32,9 +32,8 @@ from sippy.SipReason import SipReason
 from sippy.SipURL import SipURL
 from sippy.UaStateDisconnected import UaStateDisconnected
 
-from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
-from gate.sip.peers import DialogPeer
+from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.refreshing import (
     AGENT,

@@ -26,8 +26,8 @@ from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTr
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
-from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, SipMessage
+from gate.sip.peers import Endpoint
 from gate.sip.sippy_adapter.rewriting import mend, parsable, rewrite
 from gate.sip.udp import Transport
 
