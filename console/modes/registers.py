@@ -41,6 +41,7 @@ from gate.operations.lists.objections import (
     ObjectionAdd,
     ObjectionList,
     ObjectionRemove,
+    ObjectionRow,
     ObjectionsUndone,
     ObjectionUndo,
 )
@@ -335,7 +336,9 @@ class Mode(ListMode):
     async def _way_back(self, row: Row) -> Callable[[], Awaitable[None]] | None:
         """How this objection is put back, found out while its list still has it; None where its texts are not had."""
         try:
-            kept = await whole(self.feed, row, lambda ident: ObjectionList(text=ident, limit=1000))
+            kept = await whole(
+                self.feed, msgspec.convert(row, ObjectionRow), lambda ident: ObjectionList(text=ident, limit=1000)
+            )
         except GateError:
             return None
         return partial(objection_again, self.feed, kept)

@@ -27,12 +27,13 @@ from console.widgets.ask import Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from gate.core.days import HOW, LONDON, day_of
+from gate.core.rows.retention import HoldRow, RetentionNow
 from gate.errors import GateError, UsageError
 from gate.operations.proposals import ProposalList
 from gate.operations.retention.holds import HoldList, HoldRelease, HoldReleased
-from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
+from gate.operations.retention.schedule import RetentionForecast, RetentionStatus, RetentionSweep
 from gate.showing import clean
 from gate.types import Progress
 
@@ -197,7 +198,7 @@ class Mode(ListMode):
         else:
             self.notify("This account sees how many go, not which: that takes an auditor or more.", timeout=5)
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: HoldRow) -> None:
         """Open the hold."""
         self.app.push_screen(HoldDetail(row))
 
@@ -283,14 +284,12 @@ class Mode(ListMode):
         row = self.table.row
         if row is None:
             return
-        if row.get("released_at"):
+        if row.released_at:
             self.notify("It is released already.", timeout=3)
             return
         # whoever asked for a restriction is told before it ends
         told_first = (
-            (Field.of(HoldRelease, "told_on", needed=True),)
-            if row.get("kind") == "restriction" and "-r" in str(row["id"])
-            else ()
+            (Field.of(HoldRelease, "told_on", needed=True),) if row.kind == "restriction" and "-r" in row.id else ()
         )
         next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
 
@@ -300,14 +299,14 @@ class Mode(ListMode):
                 day = day_of(on, self._today()) if on else None
             except ValueError:
                 raise UsageError(f"{on!r} is no day", hint=HOW) from None
-            return await self.feed.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"], told_on=day))
+            return await self.feed.ask(HoldRelease(hold_id=row.id, reason=told["reason"], told_on=day))
 
         answer = await filled(
             self,
             f"Release this {kind(row)[0]}?",
             (Field.of(HoldRelease, "reason"), *told_first),
             send,
-            said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
+            said=f"{words.text(row.reference)[0]}: {words.text(row.reason)[0]}\n"
             f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",
             act="Release",
         )
@@ -315,6 +314,6 @@ class Mode(ListMode):
             self.app.done(said)
             self.returned()
         elif answer is not None:
-            again = partial(hold_again, self.feed, row, TARGETS[str(row["target"])])
+            again = partial(hold_again, self.feed, row, TARGETS[row.target])
             self.app.done("Released; undo puts on a new hold like it", back=again)
             self.returned()

@@ -17,7 +17,8 @@ from console.modes.recordings import RecordingDetail
 from console.modes.retention_holds import ask_for_hold
 from console.modes.retention_shown import goes
 from console.theme import PLAIN, WARN
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
+from gate.core.rows.retention import DueRecording
 from gate.operations.retention.schedule import RetentionDay
 
 
@@ -38,13 +39,13 @@ class DayScreen(ListMode):
                 Column(
                     "Opened",
                     21,
-                    lambda row: (f"{words.day(row.get('opened_at'))[0]} {words.clock(row.get('opened_at'))[0]}", PLAIN),
+                    lambda row: (f"{words.day(row.opened_at)[0]} {words.clock(row.opened_at)[0]}", PLAIN),
                 ),
                 Column("State", 5, goes),
-                Column("Held by", 20, lambda row: words.text(row.get("held"), WARN), grows=True),
-                Column("Recording", 12, lambda row: words.text(row.get("recording_id"))),
-                Column("From", 14, lambda row: words.caller(row.get("claimed_by")), rank=1),
-                Column("Purpose", 20, lambda row: words.text(row.get("purpose")), rank=2),
+                Column("Held by", 20, lambda row: words.text(row.held, WARN), grows=True),
+                Column("Recording", 12, lambda row: words.text(row.recording_id)),
+                Column("From", 14, lambda row: words.caller(row.claimed_by), rank=1),
+                Column("Purpose", 20, lambda row: words.text(row.purpose), rank=2),
             ),
             "recording_id",
             "Nothing goes on this day.",
@@ -63,9 +64,9 @@ class DayScreen(ListMode):
         """This day."""
         return {"day": self._day}
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: DueRecording) -> None:
         """The recording."""
-        self.app.push_screen(RecordingDetail(self.MODE, str(row["recording_id"]), row.get("call_id")))
+        self.app.push_screen(RecordingDetail(self.MODE, row.recording_id, row.call_id))
 
     def action_back(self) -> None:
         """To the calendar."""
@@ -81,5 +82,5 @@ class DayScreen(ListMode):
     async def action_hold(self) -> None:
         """Keep the recording under the cursor."""
         row = self.table.row
-        if row is not None and await ask_for_hold(self, str(row["recording_id"])):
+        if row is not None and await ask_for_hold(self, row.recording_id):
             self.returned()

@@ -13,8 +13,9 @@ from console.modes.taking_back import release_again
 from console.theme import PLAIN
 from console.widgets.ask import Field
 from console.widgets.report import Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from gate.core.retention import HoldGround
+from gate.core.rows.retention import HoldRow
 from gate.errors import RefusedError
 from gate.operations.retention.holds import HoldAdd, HoldAdded
 
@@ -26,19 +27,19 @@ TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
 
 
 UNSAID = "not said"
-WHAT: Sequence[Column[Any]] = (
+WHAT: Sequence[Column[HoldRow]] = (
     Column("Kind", 11, kind),
-    Column("On", 9, lambda row: words.text(row.get("target"))),
+    Column("On", 9, lambda row: words.text(row.target)),
     Column("Which", 17, target_of),
-    Column("Reference", 16, lambda row: words.text(row.get("reference"))),
-    Column("Ground", 16, lambda row: words.text((row.get("ground") or "").replace("_", " ")), rank=2),
+    Column("Reference", 16, lambda row: words.text(row.reference)),
+    Column("Ground", 16, lambda row: words.text((row.ground or "").replace("_", " ")), rank=2),
 )
-WHY: Sequence[Column[Any]] = (
-    Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
-    Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
+WHY: Sequence[Column[HoldRow]] = (
+    Column("Reason", 16, lambda row: words.text(row.reason), grows=True, rank=1),
+    Column("By", 16, lambda row: words.text(row.actor), rank=3),
 )
 REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference"))
-MADE: Column[Any] = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
+MADE: Column[HoldRow] = Column("Made", words.WHEN, lambda row: words.moment(row.made_at), rank=2)
 
 
 RESTRICTION = "restriction"
@@ -151,35 +152,35 @@ class HoldDetail(DetailScreen):
 
     HELP_TEXT = "One hold, with its reason. Releasing it is in the list: d."
 
-    def __init__(self, row: Row) -> None:
-        super().__init__("retention", f"{kind(row)[0].capitalize()} {words.text(row.get('reference'))[0]}")
+    def __init__(self, row: HoldRow) -> None:
+        super().__init__("retention", f"{kind(row)[0].capitalize()} {words.text(row.reference)[0]}")
         self._row = row
 
     def copied(self) -> str:
         """Its id."""
-        return str(self._row["id"])
+        return self._row.id
 
     async def sections(self) -> Sequence[Section]:
         """What it is on, and what came of it."""
         row = self._row
-        restricts = row.get("kind") == "restriction"
+        restricts = row.kind == "restriction"
         pairs = [
             ("State", in_force(row)),
             ("Kind", kind(row)),
             ("That is", ("neither erased nor opened" if restricts else "not erased; it may be opened", PLAIN)),
-            ("On", words.text(row.get("target"))),
-            ("Number", words.number(row.get("number")) if row.get("target") == "number" else words.NOTHING),
-            ("Recording", words.text(row.get("recording_id"))),
-            ("Call", words.text(row.get("call_id"))),
-            ("Reference", words.text(row.get("reference"))),
-            ("Reason", words.text(row.get("reason"))),
-            ("Made", words.moment(row.get("made_at"))),
-            ("By", words.text(row.get("actor"))),
-            ("Id", words.text(row.get("id"))),
+            ("On", words.text(row.target)),
+            ("Number", words.number(row.number) if row.target == "number" else words.NOTHING),
+            ("Recording", words.text(row.recording_id)),
+            ("Call", words.text(row.call_id)),
+            ("Reference", words.text(row.reference)),
+            ("Reason", words.text(row.reason)),
+            ("Made", words.moment(row.made_at)),
+            ("By", words.text(row.actor)),
+            ("Id", words.text(row.id)),
         ]
-        if row.get("released_at"):
+        if row.released_at:
             pairs += [
-                ("Released", words.moment(row["released_at"])),
-                ("Why", words.text(row.get("released_why"))),
+                ("Released", words.moment(row.released_at)),
+                ("Why", words.text(row.released_why)),
             ]
         return [Section("", pairs)]

@@ -9,32 +9,31 @@ from console import words
 from console.modes.retention_calendar import Going
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
 from console.widgets.danger import Plan
-from console.widgets.rows import Row
-from gate.operations.retention.schedule import RetentionNow, Sweep
+from gate.core.rows.retention import DueRecording, HoldRow, RetentionNow, Sweep
 from gate.showing import clean
 
 
-def kind(row: Row) -> words.Shown:
+def kind(row: HoldRow) -> words.Shown:
     """A hold, or a restriction."""
-    word = clean(str(row.get("kind")))
+    word = clean(str(row.kind))
     return word, LOUD if word == "restriction" else PLAIN
 
 
-def in_force(row: Row) -> words.Shown:
+def in_force(row: HoldRow) -> words.Shown:
     """In force, or released."""
-    return words.state("released" if row.get("released_at") else "in force")
+    return words.state("released" if row.released_at else "in force")
 
 
-def goes(row: Row) -> words.Shown:
+def goes(row: DueRecording) -> words.Shown:
     """Whether it goes, as a word."""
-    return ("held", WARN) if row.get("held") else ("goes", BAD)
+    return ("held", WARN) if row.held else ("goes", BAD)
 
 
-def target_of(row: Row) -> words.Shown:
+def target_of(row: HoldRow) -> words.Shown:
     """What a hold is on: a number, hidden in part, or the beginning of an id."""
-    if row.get("target") == "number":
-        return words.number(row.get("number"))
-    return clean(str(row.get(f"{row.get('target')}_id") or "-"))[:16], PLAIN
+    if row.target == "number":
+        return words.number(row.number)
+    return clean((row.call_id if row.target == "call" else row.recording_id) or "-")[:16], PLAIN
 
 
 def standing(status: RetentionNow) -> list[words.Shown]:

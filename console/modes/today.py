@@ -29,8 +29,8 @@ from gate.operations.operation import Request, operation_of
 
 if TYPE_CHECKING:
     from gate.core.rows.calls import ReasonCount
+    from gate.core.rows.retention import RetentionNow
     from gate.operations.calls.calls import CallsReasons
-    from gate.operations.retention.schedule import RetentionNow
 
 R = TypeVar("R")
 FOLLOW_SECONDS = 5.0

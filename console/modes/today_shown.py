@@ -16,8 +16,8 @@ from gate.core.terms import ALLOWING
 
 if TYPE_CHECKING:
     from gate.core.rows.calls import ReasonCount
+    from gate.core.rows.retention import RetentionNow
     from gate.operations.proposals import Proposal
-    from gate.operations.retention.schedule import RetentionNow
 
 SOON_DAYS: Final = 7
 """A request that is due within so many days is of today."""

@@ -23,7 +23,7 @@ from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack, new_passphrase
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.operations.requests.searching import ENTRIES, ContentsOf, PackMade
+from gate.operations.requests.searching import ContentsOf, PackMade
 from gate.showing import local, spoken_number
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
+ENTRIES = ("objections", "consents", "contacts", "holds", "requests")
+"""What is held besides calls."""
 _ENTRIES = ("consents", "objections", "holds")
 """What can be left out besides recordings, by its id."""
 _LEFT_OUT = "Showing it would harm somebody else (Article 15(4) of the UK GDPR)."

@@ -7,12 +7,12 @@ What became of a call is told in words that the person who was called reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from gate.core.letters import LetterFirm
+from gate.core.rows.requests import HeldAttempt
 from gate.core.terms import Reason
 
 RIGHTS: Final = (
@@ -214,28 +214,27 @@ def told(reason: str) -> str:
     return _TOLD.get(Reason(reason), _OURS) if reason in set(Reason) else _OURS
 
 
-def outcome(call: Mapping[str, Any]) -> str:
-    """From a call's row (``reason``, ``state``, ``cause``, ``bridged``, ``answered_at``, ``seconds``, ``recording_id``,
-    ``recorded_seconds``): ``answered, 3 min 5 s``; of a call in ``a call to us: answered, …``."""
+def outcome(call: HeldAttempt) -> str:
+    """``answered, 3 min 5 s``; of a call in ``a call to us: answered, …``."""
     said = _outcome(call)
-    return f"a call to us: {said}" if call.get("reason") == "call_in" else said
+    return f"a call to us: {said}" if call.reason == "call_in" else said
 
 
-def _outcome(call: Mapping[str, Any]) -> str:
-    state = call["state"]
+def _outcome(call: HeldAttempt) -> str:
+    state = call.state
     if state == "called_against_refusal":  # by another way than the gate, which came to know of it by a recording
-        length_of_it = f", {length(call['recorded_seconds'])}" if call.get("recorded_seconds") else ""
-        refused = "without being checked first" if call.get("reason") == "not_asked" else "although it had been refused"
+        length_of_it = f", {length(call.recorded_seconds)}" if call.recorded_seconds else ""
+        refused = "without being checked first" if call.reason == "not_asked" else "although it had been refused"
         return f"called all the same, {refused}{length_of_it}"
     if state == "refused":
         return "not dialled"
-    if state == "asked" or call.get("cause") == "redirected":
+    if state == "asked":
         return "allowed to the phone system, which dials by itself"
     if state != "ended":
         return "in progress"
-    if call["bridged"]:
-        return f"answered, {length(call['seconds'] or 0.0)}"
-    return "answered, ended before an agent was heard" if call["answered_at"] else "not answered"
+    if call.bridged:
+        return f"answered, {length(call.seconds or 0.0)}"
+    return "answered, ended before an agent was heard" if call.answered_at else "not answered"
 
 
 def length(seconds: float) -> str:

@@ -112,16 +112,14 @@ def backup_done(folder: DataFolder, asked: BackupDone, caller: Caller) -> Backup
     signed = folder.log.checkpoint()
     folder.trust.signed(signed.missed)
     with folder.reader() as reader:
-        (row,) = [
-            each for each in of_subject(reader, asked.id, [body.kind], signed.size) if each["leaf_index"] == index
-        ]
+        (row,) = [each for each in of_subject(reader, asked.id, [body.kind], signed.size) if each.leaf_index == index]
         proof = inclusion_proof(index, signed.size, nodes(reader))
     return BackupMade(
         id=asked.id,
         index=index,
-        leaf=row["leaf"].decode(),
-        salt=row["salt"].hex(),
-        body=row["body"],
+        leaf=row.leaf.decode(),
+        salt=(row.salt or b"").hex(),
+        body=row.body or "",
         proof=[base64.b64encode(each).decode() for each in proof],
         checkpoint=signed.note,
     )

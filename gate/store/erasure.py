@@ -153,14 +153,14 @@ _BEFORE: Final = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APAR
 
 def leaves_of(tx: Source, subjects: Collection[str]) -> list[int]:
     """The leaves of every fact about these objections, consents, holds or requests that has a body."""
-    return [fact["leaf_index"] for each in subjects for fact in facts_of(tx, each) if fact["body"] is not None]
+    return [fact.leaf_index for each in subjects for fact in facts_of(tx, each) if fact.body is not None]
 
 
 def personal_leaves(tx: Source, request_id: str) -> list[int]:
     """The leaves of a request that say who asked, and what was said: to the gate, why somebody was shown the number,
     and by the mail server, which may name whom it would write to."""
     facts = facts_of(tx, request_id)
-    return [fact["leaf_index"] for fact in facts if fact["kind"] in OF_REQUEST and fact["body"] is not None]
+    return [fact.leaf_index for fact in facts if fact.kind in OF_REQUEST and fact.body is not None]
 
 
 def words_about_contacts(tx: Source, references: Collection[str]) -> list[int]:

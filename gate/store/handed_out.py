@@ -6,6 +6,8 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT, record
 from gate.core.facts.recordings import Exported
@@ -13,6 +15,8 @@ from gate.core.facts.requests import PackMade, Rectification
 from gate.core.facts.retention import FactsErased
 from gate.core.rows import Page
 from gate.core.rows.audit import CopyRow
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import Handed, HeldStatement, Taken
 from gate.store import erasure, requests
 from gate.store.queries import Source, facts_of, marks, rows_page, slices
 from gate.store.transaction import StoreTransaction
@@ -20,27 +24,25 @@ from gate.store.transfers import of_others
 from gate.types import Row
 
 
-def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Sequence[str]) -> list[Row]:
-    """To whom these recordings, and packs about these numbers, were handed out: ``what`` (``bundle``, ``recording``,
-    ``pack``), ``recipient`` (ids of keys, or the request's reference), ``on`` (the last day, UTC), ``recordings`` (by
-    id: the last day, and the ids of bundles that it was in); each once."""
+def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Sequence[str]) -> list[Handed]:
+    """To whom these recordings, and packs about these numbers, were handed out; each once."""
     found: dict[tuple[str, str], str] = {}
-    given: dict[tuple[str, str], Row] = {}
+    given: dict[tuple[str, str], dict[str, Taken]] = {}
     for recording in recording_ids:
         for fact in facts_of(tx, recording):
-            if fact["kind"] == Exported.kind and fact["body"]:
-                what = "bundle" if fact["body"].get("bundle") else "recording"
-                place = what, str(fact["body"].get("recipient") or "")
-                found[place] = fact["at"][:10]
-                each = given.setdefault(place, {}).setdefault(recording, {"on": "", "bundles": []})
-                each["on"] = found[place]
-                each["bundles"] += [fact["body"]["bundle"]] if what == "bundle" else []
+            if fact.kind == Exported.kind and fact.body:
+                bundle = fact.body.get("bundle")
+                place = "bundle" if bundle else "recording", str(fact.body.get("recipient") or "")
+                found[place] = fact.at[:10]
+                taken = given.setdefault(place, {})
+                before = taken[recording].bundles if recording in taken else []
+                taken[recording] = Taken(on=found[place], bundles=[*before, *([bundle] if bundle else [])])
     for request in requests.of_numbers(tx, numbers) if numbers else []:
-        for fact in facts_of(tx, request["id"]):
-            if fact["kind"] == PackMade.kind:
-                found["pack", request["reference"]] = fact["at"][:10]
+        for fact in facts_of(tx, request.id):
+            if fact.kind == PackMade.kind:
+                found["pack", request.reference] = fact.at[:10]
     return [
-        {"what": what, "recipient": to, "on": on, "recordings": given.get((what, to), {})}
+        Handed(what=what, recipient=to, on=on, recordings=given.get((what, to), {}))
         for (what, to), on in sorted(found.items())
     ]
 
@@ -58,9 +60,8 @@ _LEAVES: Final = (
 )
 
 
-def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
-    """In which bundles of evidence the facts of these leaves went out, and to whom: ``what`` (``bundle``), ``bundle``,
-    ``recipient``, ``on`` (the day, UTC), ``calls`` (ids) and ``entries`` (``consent <id>``).
+def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
+    """In which bundles of evidence the facts of these leaves went out, and to whom.
 
     A bundle has every fact of the calls of its period, and every other one of the period itself, up to the checkpoint
     that it was made with (``gate.store.slices``): also of calls that were refused, or not recorded.
@@ -75,47 +76,46 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
         calls = dict.fromkeys(fact["call_id"] for fact in inside if fact["called"])
         entries = dict.fromkeys(_named(fact) for fact in inside if not fact["called"])
         if inside:
-            found.append(
-                {"what": "bundle", "bundle": bundle["bundle"], "recipient": begun["recipient"], "on": bundle["day"]}
-                | {"calls": [*calls], "entries": [*entries]}
-            )
+            handed = Handed(what="bundle", bundle=bundle["bundle"], recipient=begun["recipient"], on=bundle["day"])
+            found.append(replace(handed, calls=[*calls], entries=[*entries]))
     return found
 
 
-def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Collection[str]) -> list[Row]:
-    """What was put right of these calls and entries of the lists, oldest first: ``at``, ``record``, ``id``,
-    ``request``, ``statement``. What somebody put right who was transferred to a call (``talk``: from which) is beside
-    theirs, and not beside the call of whoever was called."""
+def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Collection[str]) -> list[HeldStatement]:
+    """What was put right of these calls and entries of the lists, oldest first. What somebody put right who was
+    transferred to a call (``talk``: from which) is beside theirs, and not beside the call of whoever was called."""
     rows = tx.query(
         "SELECT at, subject, call_id, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index",
         [Rectification.kind],
     )
     told = [(row, json.loads(row["body"])) for row in rows]
     return [
-        {"at": row["at"], "id": row["subject"], **{name: body[name] for name in ("record", "request", "statement")}}
+        HeldStatement(
+            at=row["at"],
+            record=body["record"],
+            id=row["subject"],
+            request=body["request"],
+            statement=body["statement"],
+        )
         for row, body in told
         if (body.get("talk") or row["call_id"]) in calls or row["subject"] in entries
     ]
 
 
-def emptied(course: Sequence[Row]) -> list[int]:
+def emptied(course: Sequence[FactRow]) -> list[int]:
     """The leaves that were emptied for a request, from its course."""
-    return [
-        leaf for fact in course if fact["kind"] == FactsErased.kind for leaf in (fact["body"] or {}).get("leaves", ())
-    ]
+    return [leaf for fact in course if fact.kind == FactsErased.kind for leaf in (fact.body or {}).get("leaves", ())]
 
 
 def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:
     """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too."""
     leaves = erasure.call_leaves(tx, [*call_ids], numbers, of_others(tx, call_ids, numbers))
     if whole and numbers:
-        entries = (
-            requests.objections_of(tx, numbers),
-            requests.consents_of(tx, numbers),
-            requests.holds_of(tx, numbers, ()),
-        )
-        leaves += erasure.leaves_of(tx, [row["id"] for rows in entries for row in rows])
-        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in erasure.personal_leaves(tx, row["id"])]
+        ids = [each.id for each in requests.objections_of(tx, numbers)]
+        ids += [each.id for each in requests.consents_of(tx, numbers)]
+        ids += [each.id for each in requests.holds_of(tx, numbers, ())]
+        leaves += erasure.leaves_of(tx, ids)
+        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in erasure.personal_leaves(tx, row.id)]
     return leaves
 
 
@@ -149,8 +149,8 @@ def copies_about(
     found = open_copies(tx)
     if not found:
         return []
-    bundles = {each["bundle"] for each in in_bundles(tx, leaves)}
-    packs = {each["reference"] for each in requests.of_numbers(tx, numbers)} if numbers else set()
+    bundles = {each.bundle for each in in_bundles(tx, leaves)}
+    packs = {each.reference for each in requests.of_numbers(tx, numbers)} if numbers else set()
     listed = {
         "objections": requests.objections_of(tx, numbers),
         "consents": requests.consents_of(tx, numbers),
@@ -168,6 +168,6 @@ def purposes_of(tx: StoreTransaction, recipients: Collection[str]) -> dict[str, 
     found: dict[str, str] = {}
     for each in recipients:
         for fact in facts_of(tx, each):
-            if fact["kind"] in OF_RECIPIENT and fact["body"]:
-                found[each] = str(fact["body"].get("purpose") or "")
+            if fact.kind in OF_RECIPIENT and fact.body:
+                found[each] = str(fact.body.get("purpose") or "")
     return found

@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts.retention import RetentionReason, RetentionSwept
+from gate.core.rows import Page
+from gate.core.rows.retention import HoldRow, KeptRecording, LastSweep, Tombstone
 from gate.store import transfers
-from gate.store.queries import SLICE, Page, Source, marks, page_of, slices, where_text
-from gate.types import Row
+from gate.store.queries import SLICE, Source, marks, rows_page, where_text
 
 _ROW = (
     "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at, r.erasing_basis,"
@@ -29,33 +33,34 @@ _SWEPT = f"FROM facts WHERE kind = '{RetentionSwept.kind}' AND subject = 'retent
 class Next(NamedTuple):
     """Rows, and where the ones after them begin; ``None`` at the end."""
 
-    items: list[Row]
+    items: list[KeptRecording]
     next: tuple[str, str] | None
 
 
 def oldest(tx: Source, before: datetime, after: tuple[str, str] | None = None, limit: int = 500) -> Next:
     """Recordings not erased that were opened before a time, oldest first, with what the rules need of their calls."""
-    rows = tx.query(
+    rows = tx.rows(
+        KeptRecording,
         f"{_ROW} WHERE r.erased_at IS NULL AND r.opened_at < ? AND (r.opened_at, r.recording_id) > (?, ?)"
         " ORDER BY r.opened_at, r.recording_id LIMIT ?",
         [stamp(before), *(after or ("", "")), limit],
     )
     rows = _with_joined(tx, rows)
-    last = (rows[-1]["opened_at"], rows[-1]["recording_id"]) if len(rows) == limit else None
+    last = (rows[-1].opened_at, rows[-1].recording_id) if len(rows) == limit else None
     return Next(rows, last)
 
 
-def these(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
+def these(tx: Source, recording_ids: Sequence[str]) -> list[KeptRecording]:
     """The same rows of these recordings, those erased left out; at most ``SLICE`` ids."""
-    rows = tx.query(
-        f"{_ROW} WHERE r.erased_at IS NULL AND r.recording_id IN ({marks(recording_ids)})", [*recording_ids]
-    )
+    sql = f"{_ROW} WHERE r.erased_at IS NULL AND r.recording_id IN ({marks(recording_ids)})"
+    rows = tx.rows(KeptRecording, sql, [*recording_ids])
     return _with_joined(tx, rows)
 
 
-def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[Row]:
+def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[KeptRecording]:
     """The same rows of recordings whose erasure was decided and not yet finished, in the order of their ids."""
-    rows = tx.query(
+    rows = tx.rows(
+        KeptRecording,
         f"{_ROW} WHERE r.erasing_at IS NOT NULL AND r.erased_at IS NULL AND r.recording_id > ?"
         " ORDER BY r.recording_id LIMIT ?",
         [after, limit],
@@ -63,16 +68,17 @@ def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[Row]:
     return _with_joined(tx, rows)
 
 
-def _with_joined(tx: Source, rows: list[Row]) -> list[Row]:
-    """With ``joined``: numbers of others who are heard in each, as they were transferred to its call."""
-    came = transfers.before(tx, {row["call_id"] for row in rows if row["call_id"]})
-    numbers = {call: [talk["number"] for talk in talks if talk["number"]] for call, talks in came.items()}
-    return [row | {"joined": numbers.get(row["call_id"], [])} for row in rows]
+def _with_joined(tx: Source, rows: list[KeptRecording]) -> list[KeptRecording]:
+    """Each with those ``joined`` to its call by a transfer."""
+    came = transfers.before(tx, {row.call_id for row in rows if row.call_id})
+    numbers = {call: tuple(talk.number for talk in talks if talk.number) for call, talks in came.items()}
+    return [replace(row, joined=numbers[row.call_id]) if row.call_id in numbers else row for row in rows]
 
 
-def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
-    """``recording_id``, ``call_id`` and ``key_id`` of those of these recordings that the log says are erased."""
-    return tx.query(
+def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Tombstone]:
+    """Those of these recordings that the log says are erased."""
+    return tx.rows(
+        Tombstone,
         "SELECT recording_id, call_id, key_id FROM recordings"  # noqa: S608 - only marks are put in
         f" WHERE erased_at IS NOT NULL AND recording_id IN ({marks(recording_ids)})",
         [*recording_ids],
@@ -88,7 +94,7 @@ def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
     return {row["recording_id"] for row in rows}
 
 
-def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
+def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[HoldRow]:
     """The holds in force that bear on any of these recordings, or on somebody who was transferred to its call, oldest
     first; at most ``SLICE`` ids."""
     parts = [
@@ -100,21 +106,23 @@ def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
             " JOIN holds AS h ON h.number = c.number AND h.target = 'number' AND h.released_at IS NULL",
         )
     ]
-    found = tx.query(" UNION ".join(parts) + " ORDER BY leaf_index", [*recording_ids] * len(parts))
     calls = tx.query(
         f"SELECT call_id FROM recordings WHERE call_id IS NOT NULL AND recording_id IN ({marks(recording_ids)})",  # noqa: S608
         [*recording_ids],
     )
     came = transfers.before(tx, {row["call_id"] for row in calls}).values()
-    for part in slices({talk["number"] for talks in came for talk in talks if talk["number"]}):
-        on = f"target = 'number' AND released_at IS NULL AND number IN ({marks(part)})"
-        found += tx.query(f"SELECT * FROM holds WHERE {on}", part)  # noqa: S608 - only marks
-    return sorted({row["id"]: row for row in found}.values(), key=lambda row: int(row["leaf_index"]))
+    joined = json.dumps(sorted({talk.number for talks in came for talk in talks if talk.number}))
+    parts.append(
+        "SELECT * FROM holds WHERE target = 'number' AND released_at IS NULL"
+        " AND number IN (SELECT value FROM json_each(?))"
+    )
+    ids = [*recording_ids] * (len(parts) - 1)
+    return tx.rows(HoldRow, " UNION ".join(parts) + " ORDER BY leaf_index", [*ids, joined])
 
 
-def hold(tx: Source, hold_id: str) -> Row | None:
+def hold(tx: Source, hold_id: str) -> HoldRow | None:
     """One hold."""
-    rows = tx.query("SELECT * FROM holds WHERE id = ?", [hold_id])
+    rows = tx.rows(HoldRow, "SELECT * FROM holds WHERE id = ?", [hold_id])
     return rows[0] if rows else None
 
 
@@ -126,12 +134,12 @@ def holds_page(
     *,
     released: bool = False,
     text: str | None = None,
-) -> Page:
+) -> Page[HoldRow]:
     """Holds in force, newest first; with ``released`` those that are over too. ``text``: those in whose reference,
     reason, kind, target, ids or number it stands."""
     where = {"number = ?": number, "coalesce(released_at, '') = ?": None if released else ""}
     where |= where_text(text, "reference", "reason", "kind", "target", "id", "recording_id", "call_id", "number")
-    return page_of(tx, "holds", "made_at", "id", where, after, limit)
+    return rows_page(tx, HoldRow, "holds", "made_at", "id", where, after, limit)
 
 
 def covered(tx: Source, target: str, value: str) -> tuple[list[str], int]:
@@ -150,9 +158,8 @@ def covered(tx: Source, target: str, value: str) -> tuple[list[str], int]:
     return [row["recording_id"] for row in rows if not row["gone"]], sum(bool(row["gone"]) for row in rows)
 
 
-def last_sweep(tx: Source) -> Row | None:
-    """The newest ``retention_swept`` fact that is not erased: ``at``, ``actor``, its body and, where it is not erased,
-    the ``reason`` that was given for it."""
+def last_sweep(tx: Source) -> LastSweep | None:
+    """The newest sweep that the log has, with the reason that was given for it where that is not erased."""
     rows = tx.query(f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY leaf_index DESC LIMIT 1")
     if not rows:
         return None
@@ -160,8 +167,8 @@ def last_sweep(tx: Source) -> Row | None:
     said = tx.query(
         "SELECT body FROM facts WHERE leaf_index = ? AND kind = ?", [found.pop("leaf_index") + 1, RetentionReason.kind]
     )
-    reason: Row = json.loads(said[0]["body"] or "{}") if said else {}
-    return {**json.loads(found.pop("body")), **reason, **found}
+    reason = json.loads(said[0]["body"] or "{}") if said else {}
+    return convert({**json.loads(found.pop("body")), **reason, **found}, LastSweep)
 
 
 def swept_until(tx: Source, day: str) -> str | None:

@@ -191,14 +191,14 @@ def call(tx: Source, call_id: str) -> CallShown | None:
     return CallShown(call=with_kept(tx, calls)[0], facts=facts, recordings=recordings)
 
 
-def facts_of(tx: Source, subject: str) -> list[Row]:
+def facts_of(tx: Source, subject: str) -> list[FactRow]:
     """Every fact about a recording, an objection, a consent, … (``call`` for calls), in the order of the log."""
-    rows = tx.query(
+    return tx.rows(
+        FactRow,
         "SELECT leaf_index, kind, subject, at, actor, body FROM facts"
         " WHERE subject = ? AND (call_id IS NULL OR call_id <> subject) ORDER BY leaf_index",
         [subject],
     )
-    return [_with_body(row) for row in rows]
 
 
 def _with_body(row: Row) -> Row:

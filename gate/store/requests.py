@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from gate.core.evidence import stamp
@@ -27,11 +28,15 @@ from gate.core.facts.requests import (
 )
 from gate.core.facts.retention import NumberShown
 from gate.core.letters import Leaf
+from gate.core.rows import Page
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import HeldAttempt, HeldConsent, HeldContact, HeldObjection, HeldReceipt, RequestRow
+from gate.core.rows.retention import HoldRow
 from gate.store import contacts, transfers
-from gate.store.queries import Page, Source, facts_of, marks, page_of, slices
+from gate.store.queries import Source, facts_of, marks, rows_page, slices
+from gate.store.rows import R
 from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 LAST_ENTERED: Final = (
     "(SELECT max(at) FROM facts WHERE subject = requests.id AND (call_id IS NULL OR call_id <> subject) AND kind IN"  # noqa: S608 - names of the code
@@ -65,13 +70,14 @@ _UNTOLD = (
 # --- requests -----------------------------------------------------------------------------------------------------
 
 
-def find(tx: StoreTransaction, name: str) -> Row | None:
+def find(tx: StoreTransaction, name: str) -> RequestRow | None:
     """A request by its reference or its id."""
-    rows = tx.query("SELECT * FROM requests WHERE reference = ? OR id = ?", (name.strip().upper(), name.strip()))
-    return _request(rows[0]) if rows else None
+    sql = "SELECT * FROM requests WHERE reference = ? OR id = ?"
+    rows = tx.rows(RequestRow, sql, (name.strip().upper(), name.strip()))
+    return rows[0] if rows else None
 
 
-def course(tx: Source, request_id: str) -> list[Row]:
+def course(tx: Source, request_id: str) -> list[FactRow]:
     """Every fact of a request, in the order of the log; the body of an erased one is None."""
     return facts_of(tx, request_id)
 
@@ -105,24 +111,23 @@ def next_reference(tx: StoreTransaction, year: int) -> str:
     return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
 
 
-def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[Row]:
+def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[RequestRow]:
     """Requests that are not over and fit ``text`` (see ``page``), oldest first; with ``untold`` those too that are over
     for the person alone."""
     which = f"({IS_OPEN} OR {_UNTOLD})" if untold else IS_OPEN
-    rows = tx.query(
+    return tx.rows(
+        RequestRow,
         f"SELECT * FROM requests WHERE {which} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
         [_typed(text)],
     )
-    return [_request(row) for row in rows]
 
 
 def page(
     tx: StoreTransaction, after: str | None = None, limit: int = 50, state: str | None = None, text: str = ""
-) -> Page:
+) -> Page[RequestRow]:
     """Requests, newest first; with ``text`` those in whose reference, kind, state, name or number it stands."""
     where = {"state = ?": state, _FITS: _typed(text) or None}
-    found = page_of(tx, "requests", "opened_at", "id", where, after, limit)
-    return Page([_request(row) for row in found.items], found.next)
+    return rows_page(tx, RequestRow, "requests", "opened_at", "id", where, after, limit)
 
 
 def _typed(text: str) -> str:
@@ -146,20 +151,14 @@ def outlived(tx: StoreTransaction, reference: str) -> bool:
     return bool(tx.query(receipts, [reference]))
 
 
-def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[RequestRow]:
     """Requests by or about these numbers, oldest first."""
     asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "0"
-    rows = tx.query(
+    return tx.rows(
+        RequestRow,
         f"SELECT * FROM requests WHERE numbers IS NOT NULL AND ({asked}) ORDER BY opened_at, id",  # noqa: S608 - marks
         [json.dumps(number) for number in numbers],
     )
-    return [_request(row) for row in rows]
-
-
-def _request(row: Row) -> Row:
-    row["numbers"] = json.loads(row["numbers"]) if row["numbers"] else []
-    row["written"] = None if row["written"] is None else bool(row["written"])
-    return row
 
 
 # --- what is held of a person -------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ def calls_of(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int = 1000,
-) -> list[Row]:
+) -> list[HeldAttempt]:
     """Attempts to these numbers (None: to any) within a span, oldest first, each with its recording where it has one:
     refused ones and those that were not recorded too, and those whose spelling was refused (``07700 900123 x5``); and
     calls to others to which somebody with one of these numbers was transferred."""
@@ -180,17 +179,17 @@ def calls_of(
     span = [stamp(at) for at in times.values() if at is not None]
     if numbers is None:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return tx.query(f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*span, limit])
+        return tx.rows(HeldAttempt, f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*span, limit])
     rest = "".join(f" AND {condition}" for condition in conditions)
     of_them = f"{_CALL} WHERE c.number IN ({marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
-    found = tx.query(of_them, [*numbers, *span, limit])
+    found = tx.rows(HeldAttempt, of_them, [*numbers, *span, limit])
     written = ending_in(numbers)
     raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
     refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
-    more = {*refused, *transfers.joined_by(tx, numbers)}.difference(row["call_id"] for row in found)
+    more = {*refused, *transfers.joined_by(tx, numbers)}.difference(row.call_id for row in found)
     first, last = (stamp(at) if at is not None else "" for at in (since, until))
-    found += [row for row in calls(tx, more) if first <= row["at"] and (not last or row["at"] < last)]
-    return sorted(found, key=lambda row: (row["at"], row["call_id"]))[:limit]
+    found += [row for row in calls(tx, more) if first <= row.at and (not last or row.at < last)]
+    return sorted(found, key=lambda row: (row.at, row.call_id))[:limit]
 
 
 def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict[str, int]:
@@ -201,50 +200,53 @@ def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict
         "objections": len(objections_of(tx, numbers)),
         "consents": len(consents_of(tx, numbers)),
         "contacts": len(contacts_of(tx, numbers)),
-        "holds": len(holds_of(tx, numbers, [row["call_id"] for row in found])),
-        "requests": sum(row["id"] != but for row in of_numbers(tx, numbers)) if numbers else 0,
+        "holds": len(holds_of(tx, numbers, [row.call_id for row in found])),
+        "requests": sum(row.id != but for row in of_numbers(tx, numbers)) if numbers else 0,
     }
 
 
-def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
+def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[HeldAttempt]:
     """The same rows of these calls."""
-    found: list[Row] = []
+    found: list[HeldAttempt] = []
     for part in slices(call_ids):
-        found += tx.query(f"{_CALL} WHERE c.call_id IN ({marks(part)})", part)
-    return sorted(found, key=lambda row: (row["at"], row["call_id"]))
+        found += tx.rows(HeldAttempt, f"{_CALL} WHERE c.call_id IN ({marks(part)})", part)
+    return sorted(found, key=lambda row: (row.at, row.call_id))
 
 
-def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldObjection]:
     """Objections of these numbers, those taken back and those of an erased person too."""
     names = "id, made_at, source, note, call_id, removed_at, removed_why, scope, number IS NULL AS erased"
-    return _by_hash(tx, "objections", names, "made_at", numbers)
+    return _by_hash(tx, HeldObjection, "objections", names, "made_at", numbers)
 
 
-def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldConsent]:
     """Consents of these numbers, the withdrawn ones too."""
     names = "id, given_at, how, wording, who, evidence, purpose, topics, caller, holds_until"
     names += ", withdrawn_at, withdrawn_why"
-    return _by_hash(tx, "consents", names, "given_at", numbers)
+    return _by_hash(tx, HeldConsent, "consents", names, "given_at", numbers)
 
 
-def _by_hash(tx: StoreTransaction, table: str, names: str, order: str, numbers: Sequence[str]) -> list[Row]:
+def _by_hash(
+    tx: StoreTransaction, kind: type[R], table: str, names: str, order: str, numbers: Sequence[str]
+) -> list[R]:
     return [
-        {"number": number, **row}
+        row
         for number in numbers
-        for row in tx.query(
-            f"SELECT {names} FROM {table} WHERE number_hash = ? ORDER BY {order}",  # noqa: S608 - names are the code's
-            (tx.hash_of(number),),
+        for row in tx.rows(
+            kind,
+            f"SELECT ? AS number, {names} FROM {table} WHERE number_hash = ? ORDER BY {order}",  # noqa: S608 - names are the code's
+            (number, tx.hash_of(number)),
         )
     ]
 
 
-def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldContact]:
     """Rows of the contact list in force with these numbers."""
     current = contacts.in_force(tx)
     if current is None:
         return []
     return [
-        row | {"number": number, "imported_at": current["imported_at"]}
+        HeldContact(**row | {"number": number, "imported_at": current["imported_at"]})
         for number in numbers
         for row in contacts.page(
             tx, current["list"], None, 1000, {"number": int(number.removeprefix("+"))}, changed_since=None
@@ -252,57 +254,54 @@ def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
     ]
 
 
-def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[str]) -> list[Row]:
-    """Holds in force on these numbers, or on these calls and their recordings."""
-    recordings = "SELECT recording_id FROM recordings WHERE call_id IN"
-    found: dict[str, Row] = {}
-    for target, values, among in (
-        ("number", numbers, "number IN ({})"),
-        ("call", call_ids, "call_id IN ({})"),
-        ("recording", call_ids, f"recording_id IN ({recordings} ({{}}))"),
-    ):
-        for part in slices(values):
-            rows = tx.query(
-                f"SELECT * FROM holds WHERE target = '{target}' AND released_at IS NULL"  # noqa: S608 - the code's own
-                f" AND {among.format(marks(part))}",
-                part,
-            )
-            found |= {row["id"]: row for row in rows}
-    return sorted(found.values(), key=lambda row: row["leaf_index"])
+def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[str]) -> list[HoldRow]:
+    """Holds in force on these numbers, or on these calls and their recordings, oldest first."""
+    calls = "SELECT value FROM json_each(:calls)"
+    among = {
+        "number": "number IN (SELECT value FROM json_each(:numbers))",
+        "call": f"call_id IN ({calls})",
+        "recording": f"recording_id IN (SELECT recording_id FROM recordings WHERE call_id IN ({calls}))",  # noqa: S608
+    }
+    parts = [
+        f"SELECT * FROM holds WHERE target = '{target}' AND released_at IS NULL AND {which}"  # noqa: S608 - the code's own
+        for target, which in among.items()
+    ]
+    asked = {"numbers": json.dumps([*numbers]), "calls": json.dumps([*call_ids])}
+    return tx.rows(HoldRow, " UNION ".join(parts) + " ORDER BY leaf_index", asked)
 
 
 def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     """Those of these holds that have been released."""
-    rows: list[Row] = []
-    for part in slices(ids):
-        rows += tx.query(f"SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN ({marks(part)})", part)  # noqa: S608
-    return [row["id"] for row in rows]
+    sql = "SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))"
+    return [row["id"] for row in tx.query(sql, [json.dumps([*ids])])]
 
 
-def receipts_of(tx: Source, call_ids: Collection[str]) -> list[Row]:
-    """The receipts of these calls that are still kept, oldest first: ``call_id``, ``at``, ``code``, ``told``."""
-    rows: list[Row] = []
+def receipts_of(tx: Source, call_ids: Collection[str]) -> list[HeldReceipt]:
+    """The receipts of these calls that are still kept, oldest first; their codes as they are stored."""
+    rows: list[HeldReceipt] = []
     for part in slices(call_ids):
-        rows += tx.query(
+        rows += tx.rows(
+            HeldReceipt,
             "SELECT call_id, issued_at AS at, number AS code, told FROM receipts"  # noqa: S608 - marks alone
             f" WHERE number IS NOT NULL AND call_id IN ({marks(part)})",
             part,
         )
-    return sorted(rows, key=lambda row: str(row["at"]))
+    return sorted(rows, key=lambda row: row.at)
 
 
-def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) -> list[Row]:
+def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) -> list[tuple[str, str]]:
     """When recordings of these calls were taken (``exported``), and the numbers of these calls or entries shown
-    (``number_shown``): ``at``, ``kind``, oldest first. What is emptied counts too: that it was done stays."""
-    rows: list[Row] = []
+    (``number_shown``): (at, kind), oldest first. What is emptied counts too: that it was done stays."""
+    found: list[tuple[str, str]] = []
     for kind, column, values in ((Exported, "call_id", call_ids), (NumberShown, "subject", subjects)):
         other = "" if column == "call_id" else " AND (call_id IS NULL OR call_id <> subject)"
         for part in slices(values):
-            rows += tx.query(
+            rows = tx.query(
                 f"SELECT at, kind FROM facts WHERE kind = '{kind.kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
                 part,
             )
-    return sorted(rows, key=lambda row: str(row["at"]))
+            found += [(row["at"], row["kind"]) for row in rows]
+    return sorted(found, key=itemgetter(0))
 
 
 def ending_in(numbers: Sequence[str], before: str = "") -> re.Pattern[str]:

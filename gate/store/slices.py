@@ -22,11 +22,12 @@ from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.core.facts.audit import BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.retention import FactsErased
+from gate.core.rows.audit import ProvenFact
 from gate.errors import StoreError
 from gate.store.queries import marks, slices
 from gate.store.reader import Reader, open_reader
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
-from gate.types import Row, batched
+from gate.types import batched
 
 PAGE: Final = 500
 LEAVES: Final = 4096
@@ -265,21 +266,22 @@ def nodes(reader: Reader) -> Node:
     return node_provider(reader.connection)
 
 
-def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) -> list[Row]:
-    """Facts of these kinds about a subject among the first ``size`` leaves: ``leaf_index``, ``kind``, ``subject``,
-    ``salt`` and ``body`` (None where erased; the text that the leaf commits to), ``leaf`` (bytes)."""
-    return reader.query(
+def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) -> list[ProvenFact]:
+    """Facts of these kinds about a subject among the first ``size`` leaves."""
+    return reader.rows(
+        ProvenFact,
         f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
         " ORDER BY f.leaf_index",
         [subject, *kinds, size],
     )
 
 
-def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[Row]:
+def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[ProvenFact]:
     """The same of receipts of recordings of these calls that were erased on a basis."""
-    found: list[Row] = []
+    found: list[ProvenFact] = []
     for part in slices(calls):
-        found += reader.query(
+        found += reader.rows(
+            ProvenFact,
             f"{_WITH_LEAF} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
             f" WHERE call_id IN ({marks(part)})) AND {_OWN} AND f.kind = ?"
             " AND json_extract(f.body, '$.basis') = ? AND f.leaf_index < ? ORDER BY f.leaf_index",

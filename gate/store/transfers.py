@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from gate.core.rows.requests import Talk
 from gate.store.queries import Source, marks, slices
-from gate.types import Row
 
 SCHEMA: Final = """
 ALTER TABLE calls ADD COLUMN transferred_to TEXT;
@@ -27,13 +27,13 @@ _AFTER: Final = (
 )
 
 
-def before(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Row]]:
-    """Of each of these calls the talks whose callees came to it: ``call_id`` and ``number`` (None where erased). Calls
-    to which nobody came are left out."""
+def before(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Talk]]:
+    """Of each of these calls the talks whose callees came to it. Calls to which
+    nobody came are left out."""
     return _walk(tx, call_ids, _BEFORE)
 
 
-def after(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Row]]:
+def after(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Talk]]:
     """Of each of these talks the calls that its callee went over to, in the same way."""
     return _walk(tx, call_ids, _AFTER)
 
@@ -47,7 +47,7 @@ def joined_by(tx: Source, numbers: Collection[str]) -> set[str]:
             part,
         )
         talks += [row["call_id"] for row in rows]
-    return {row["call_id"] for rows in after(tx, talks).values() for row in rows}
+    return {talk.call_id for found in after(tx, talks).values() for talk in found}
 
 
 def of_others(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -> set[str]:
@@ -64,20 +64,20 @@ def of_others(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -
         for call, talks in came.items()
         if called.get(call)
         and called[call] not in numbers
-        and any(talk["call_id"] in ids or talk["number"] in numbers for talk in talks)
+        and any(talk.call_id in ids or talk.number in numbers for talk in talks)
     }
 
 
 def shared(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -> set[str]:
     """Those of these calls of a person, known by these numbers, in which somebody else is heard, too."""
     came, theirs = before(tx, call_ids), of_others(tx, call_ids, numbers)
-    return theirs | {call for call, talks in came.items() if any(talk["number"] not in numbers for talk in talks)}
+    return theirs | {call for call, talks in came.items() if any(talk.number not in numbers for talk in talks)}
 
 
-def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Row]]:
+def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Talk]]:
     """What is reached from each, over as many transfers as there were."""
     ways = {each: {each} for each in starts}
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[Talk]] = {}
     places = set(ways)
     while places:
         rows = [row for part in slices(sorted(places)) for row in tx.query(sql.format(marks(part)), part)]
@@ -86,7 +86,7 @@ def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Row]]:
             known = ways.setdefault(row["call_id"], set())
             fresh = ways[row["place"]] - known
             for start in fresh:
-                found.setdefault(start, []).append({"call_id": row["call_id"], "number": row["number"]})
+                found.setdefault(start, []).append(Talk(call_id=row["call_id"], number=row["number"]))
             if fresh:
                 known |= fresh
                 places.add(row["call_id"])

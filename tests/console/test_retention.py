@@ -20,12 +20,12 @@ from console.widgets.choice import Choice
 from gate.core.evidence import canonical, stamp
 from gate.core.request_words import Asks
 from gate.core.retention import HoldGround
+from gate.core.rows.retention import LastSweep, RetentionNow, RetentionTerms
 from gate.errors import RefusedError
 from gate.operations.operation import plan_digest
 from gate.operations.proposals import ProposalConfirm, ProposalList
 from gate.operations.requests.course import Decide, Open, VerifyIdentity
 from gate.operations.retention.holds import HoldAdd
-from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact
 from gate.showing import grouped
 from gate.store.store import EvidenceStore

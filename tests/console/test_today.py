@@ -19,8 +19,8 @@ from console.setup import Setup
 from console.theme import BAD, PLAIN
 from console.widgets.rows import LocalTable, RowsTable
 from gate.control.client import ControlClient
+from gate.core.rows.retention import LastSweep, RetentionNow, RetentionTerms
 from gate.operations.calls.calls import ReasonCount
-from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from tests.console.asked import board
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
 from tests.console.day import NOW

@@ -44,7 +44,7 @@ def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_p
 
     answer = keeping.retention.sweep(actor="user:ann(1)")
 
-    assert (answer["erased"], answer["faults"], answer["ok"]) == (5, 0, True)
+    assert (answer.erased, answer.faults, answer.ok) == (5, 0, True)
     assert found_in(keeping.folder, secrets) == []
     assert found_in(keeping.folder, sealed) == []
     assert not any(keeping.opens(name) for name in names)
@@ -78,7 +78,7 @@ def test_no_private_key_there_is_opens_it_and_the_person_stays_uncallable(keepin
         shutil.copy(keeping.path(name), backup)
         open_recording(keeping.path(name), keeping.wraps(name), people[1:] if name == "whole" else people)
 
-    assert keeping.retention.sweep(actor="gate")["erased"] == 2
+    assert keeping.retention.sweep(actor="gate").erased == 2
 
     assert found_in(keeping.folder, [*secrets, new]) == []
     for name in ("whole", "shared"):
@@ -116,14 +116,14 @@ def test_twice_is_harmless(keeping):
     keeping.record("old")
     keeping.retention.sweep(actor="gate")
     again = keeping.retention.sweep(actor="gate")
-    assert (again["due"], again["erased"]) == (0, 0)
+    assert (again.due, again.erased) == (0, 0)
     assert len(keeping.facts("recording_erased")) == 1
 
 
 def test_a_recording_without_a_file_has_its_receipt_too(keeping):
     keeping.record("old")
     keeping.path("old").unlink()
-    assert keeping.retention.sweep(actor="gate")["erased"] == 1
+    assert keeping.retention.sweep(actor="gate").erased == 1
     assert json.loads(keeping.facts("recording_erased")[0]["body"])["file"] == "not_there"
 
 
@@ -137,18 +137,18 @@ def test_a_file_that_will_not_go_is_told_and_tried_again(keeping):
 
     answer = keeping.retention.sweep(actor="gate")
 
-    assert (answer["ok"], answer["erased"], answer["faults"]) == (False, 1, 1)
-    (fault,) = answer["fault_list"]
-    assert (fault["recording_id"], fault["code"]) == ("stuck", "erased_file_still_there")
-    assert "still there" in fault["fault"]
+    assert (answer.ok, answer.erased, answer.faults) == (False, 1, 1)
+    (fault,) = answer.fault_list
+    assert (fault.recording_id, fault.code) == ("stuck", "erased_file_still_there")
+    assert "still there" in fault.fault
     assert keeping.state("stuck") == "erasing"
     assert keeping.wraps("stuck") == [], "its key is gone all the same"
     assert [row["subject"] for row in keeping.facts("recording_erased")] == ["free"]
-    assert keeping.retention.status()["unfinished"] == 1
+    assert keeping.retention.status().unfinished == 1
 
     (stuck / "in-the-way").unlink()
     stuck.rmdir()
-    assert keeping.retention.sweep(actor="gate")["resumed"] == 1
+    assert keeping.retention.sweep(actor="gate").resumed == 1
     assert keeping.state("stuck") == "erased"
     assert len(keeping.facts("recording_erasing")) == 2
 
@@ -159,7 +159,7 @@ def test_a_path_that_leads_out_of_the_folder_removes_nothing(keeping):
     victim.touch()
     keeping.store.call(lambda tx: tx.write("UPDATE recordings SET path = '../victim.dgr'"))
     answer = keeping.retention.sweep(actor="gate")
-    assert "does not lead" in answer["fault_list"][0]["fault"]
+    assert "does not lead" in answer.fault_list[0].fault
     assert victim.exists()
 
 
@@ -170,8 +170,8 @@ def test_held_and_restricted_stay_and_are_named(keeping):
     keeping.hold("h2", "call", "call-by-call", kind="restriction")
     keeping.hold("h3", "number", "+447700900001")
     answer = keeping.retention.sweep(actor="gate")
-    assert answer["erased"] == 1
-    assert {each["recording_id"]: each["hold"] for each in answer["held_by"]} == {
+    assert answer.erased == 1
+    assert {each.recording_id: each.hold for each in answer.held_by} == {
         "by-recording": "hold h1/26 (h1)",
         "by-call": "restriction h2/26 (h2)",
         "by-number": "hold h3/26 (h3)",
@@ -191,7 +191,7 @@ def test_a_hold_that_comes_after_the_plan_holds(keeping):
 
     keeping.retention.plan = then_held
     answer = keeping.retention.sweep(actor="gate")
-    assert (answer["due"], answer["erased"], answer["held"]) == (4, 3, 1)
+    assert (answer.due, answer.erased, answer.held) == (4, 3, 1)
     assert keeping.opens("old-2")
 
 
@@ -272,7 +272,7 @@ def test_a_file_that_the_log_does_not_know_is_told_and_left_alone(keeping):
     stray = keeping.path("known").with_name("stray.dgr")
     stray.touch()
     assert keeping.retention.at_start().unknown == 1
-    assert keeping.retention.sweep(actor="gate")["unknown_files"] == 1
+    assert keeping.retention.sweep(actor="gate").unknown_files == 1
     assert stray.exists()
 
 
@@ -302,7 +302,7 @@ def test_killed_at_fifty_points_of_a_sweep_of_a_thousand(tmp_path):
     assert not any(keeping.opens(name) for name in due)
     assert {path.stem for path in files_under(keeping.recordings)} == {*held, *young}
     assert all(keeping.opens(name) for name in held + young)
-    assert keeping.retention.status()["unfinished"] == 0
+    assert keeping.retention.status().unfinished == 0
     assert keeping.facts("erased_came_back") == [], "no receipt came before its erasure"
     keeping.verified()
     keeping.close()

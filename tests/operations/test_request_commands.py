@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from gate.config import load
 from gate.core.request_steps import FIELDS, Act, FieldKind
 from gate.core.request_words import AT_ONCE, LETTER_OF, Asks, Do
 from gate.core.requests import TABLE, handle, opened
+from gate.core.rows.calls import FactRow
 from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
@@ -101,7 +103,7 @@ def granted(folder: DataFolder, asks: Asks) -> str:
 
 def todo(folder: DataFolder, reference: str) -> tuple[Do, ...]:
     shown = request_show(folder, Show(request=reference), ANN)
-    return replay([{"kind": each.kind, "body": each.body, "at": each.at} for each in shown.facts]).todo
+    return replay([FactRow(**asdict(each), subject=shown.id) for each in shown.facts]).todo
 
 
 def kinds(folder: DataFolder, reference: str) -> list[str]:
@@ -162,12 +164,12 @@ def carried_out(folder: DataFolder, command: Do, reference: str) -> int:
     """How often that was done."""
     row = folder.store.call(lambda tx: book.find(tx, reference))
     sql, value = {
-        Do.KEEP_OBJECTION: ("SELECT count(*) AS n FROM objections WHERE id LIKE ?", f"{row['id']}-o%"),
-        Do.RESTRICT: ("SELECT count(*) AS n FROM holds WHERE id LIKE ?", f"{row['id']}-r%"),
+        Do.KEEP_OBJECTION: ("SELECT count(*) AS n FROM objections WHERE id LIKE ?", f"{row.id}-o%"),
+        Do.RESTRICT: ("SELECT count(*) AS n FROM holds WHERE id LIKE ?", f"{row.id}-r%"),
         Do.FORGET: (
             "SELECT count(*) AS n FROM facts WHERE subject = ? AND kind = 'facts_erased'"
             " AND json_extract(body, '$.what') = 'request'",
-            row["id"],
+            row.id,
         ),
     }[command]
     return int(folder.store.call(lambda tx: tx.query(sql, (value,)))[0]["n"])
@@ -230,7 +232,7 @@ def test_what_is_there_already_is_not_made_again(folder: DataFolder) -> None:
         def again(tx: Any, reference: str = reference, command: Do = command, table: str = table) -> tuple[int, int]:
             row = book.find(tx, reference)
             assert row is not None
-            request = replay(book.course(tx, row["id"]))
+            request = replay(book.course(tx, row.id))
             count = f"SELECT count(*) AS n FROM {table}"  # noqa: S608 - one of two
             there = tx.query(count)[0]["n"]
             steps.carry_out(folder, tx, row, request, [command], ANN.actor)
@@ -360,7 +362,7 @@ def test_commands_are_carried_out_in_their_order(folder: DataFolder) -> None:
         sql = "SELECT min(leaf_index) AS n FROM facts WHERE kind = ? AND subject LIKE ?"
         return int(folder.store.call(lambda tx: tx.query(sql, (kind, subject)))[0]["n"])
 
-    of = row["id"]
+    of = row.id
     places = [
         first("request_granted", of),
         first("objection", f"{of}-o0"),

@@ -61,17 +61,17 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         assert (done["recordings"], done["held_calls"], done["mentions"]) == (1, 0, [])
         (receipt,) = rows(house, "SELECT body FROM facts WHERE kind = 'request_carried'")
         assert "900123" not in receipt["body"] and "900 123" not in receipt["body"]
-        assert [row["id"] for row in house.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
+        assert [row.id for row in house.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
         letter = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)
         said = " ".join(letter["text"].split())
         assert "appears in records about somebody else" in said and why["reference"] not in said
     with ExitStack() as stack:
         house = open_folder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
-        assert house.retention.sweep(actor=ANN)["held"] == 1
+        assert house.retention.sweep(actor=ANN).held == 1
         (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'other'")
         assert row["state"] == "closed"
         assert ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
-        assert house.retention.sweep(actor=ANN)["erased"] == 1
+        assert house.retention.sweep(actor=ANN).erased == 1
         assert house.log.verify().ok
 
 
@@ -166,7 +166,7 @@ def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
         outcome = erase(*arguments, **more)
-        if house.store.call(lambda tx: kept.hold(tx, hold))["released_at"] is None:
+        if house.store.call(lambda tx: kept.hold(tx, hold)).released_at is None:
             ByName(house).hold_release(hold_id=hold, reason="settled", actor=ANN)
         return outcome
 

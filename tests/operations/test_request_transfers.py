@@ -193,7 +193,7 @@ def test_a_restriction_closes_what_they_are_heard_in(house: DataFolder) -> None:
             ByName(house).recording_take(recording_id=name, purpose="a complaint", actor=ANN)
         assert refused.value.reason == "restricted"
     told = house.store.call(lambda tx: to_tell_of_restriction(tx, [PERSON]))
-    assert [each["recording"] for each in told["regulator"]] == ["last"]
+    assert [each.recording for each in told["regulator"]] == ["last"]
     assert house.store.call(lambda tx: kept.holds_on(tx, ["alone"])) == []
 
 

@@ -23,6 +23,7 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.requests import standing
 from gate.operations.requests.standing import RequestWatch, replay
+from gate.operations.requests.steps import load as load_request
 from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
@@ -108,7 +109,7 @@ def test_each_step_is_taken_or_refused_as_the_rules_say(
     for step in REACHED[before]:
         STEPS[step](house, reference)
     assert state(house, reference) == before
-    request = replay(ByName(house).request_show(request=reference, actor=ANN)["facts"])
+    request = replay(house.store.call(lambda tx: load_request(tx, reference)[1]))
     facts = len(ByName(house).request_show(request=reference, actor=ANN)["facts"])
     try:
         after = handle(request, event(TODAY, **MADE.get(event, {})))[0].state

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec import UNSET
 
 from gate.core.retention import Day, Terms
+from gate.core.rows.retention import RetentionNow, RetentionTerms
 from gate.errors import RefusedError
 from gate.operations.retention.sweeper import shorter
 from gate.ports import Fact
@@ -23,12 +25,12 @@ def test_a_dry_run_changes_nothing_and_names_what_would_go(keeping):
     keeping.record("young", YOUNG)
     keeping.hold("h1", "recording", "held")
     leaves = keeping.store.call(lambda tx: tx.head())
-    row = keeping.retention.plan().as_row()
-    assert (row["day"], row["due"], row["held"], row["due_ids"]) == ("2027-03-02", 1, 1, ["old"])
-    assert row["held_by"] == [{"recording_id": "held", "hold": "hold h1/26 (h1)"}]
+    row = keeping.retention.plan().shown()
+    assert (row.day, row.due, row.held, row.due_ids) == (date(2027, 3, 2), 1, 1, ["old"])
+    assert [(each.recording_id, each.hold) for each in row.held_by] == [("held", "hold h1/26 (h1)")]
     assert keeping.store.call(lambda tx: tx.head()) == leaves
     assert keeping.opens("old")
-    assert keeping.retention.plan().digest == row["digest"]
+    assert keeping.retention.plan().digest == row.digest
 
 
 def test_what_was_shown_is_what_goes(keeping):
@@ -41,7 +43,7 @@ def test_what_was_shown_is_what_goes(keeping):
     assert keeping.opens("old")
     assert keeping.opens(late)
     again = keeping.retention.plan()
-    assert keeping.retention.sweep(actor="user:ann(1)", digest=again.digest)["erased"] == 2
+    assert keeping.retention.sweep(actor="user:ann(1)", digest=again.digest).erased == 2
 
 
 @pytest.mark.parametrize("change", ["day", "terms", "hold"])
@@ -65,7 +67,7 @@ def test_every_page_is_walked(keeping, monkeypatch):
     names = [keeping.record(f"old-{n}", OLD - timedelta(minutes=n // 2)) for n in range(8)]
     told = []
     answer = keeping.retention.sweep(actor="gate", progress=lambda done, _: told.append(done))
-    assert answer["erased"] == 8
+    assert answer.erased == 8
     assert told == [0.25, 0.5, 0.75, 1.0]
     assert not any(keeping.opens(name) for name in names)
 
@@ -98,8 +100,8 @@ def test_a_day_lists_what_goes_on_it_and_what_holds_it(keeping, monkeypatch):
         items, after = [], None
         while True:
             page = retention.on_day(day, after, 1)
-            items += [(row["recording_id"], row["held"]) for row in page["items"]]
-            after = page["next"]
+            items += [(row.recording_id, row.held) for row in page.items]
+            after = page.next
             if after is None:
                 return items
 
@@ -116,15 +118,15 @@ def test_a_day_of_a_class_is_found_years_back(keeping):
     days = {day.day: day.due for day in retention.forecast(400)}
     assert sum(days.values()) == 2
     for day, due in days.items():
-        assert len(retention.on_day(day, None, 10)["items"]) == due
-    assert [row["recording_id"] for row in retention.on_day(tomorrow, None, 10)["items"]] == ["plain"]
+        assert len(retention.on_day(day, None, 10).items) == due
+    assert [row.recording_id for row in retention.on_day(tomorrow, None, 10).items] == ["plain"]
 
 
 def test_the_reason_of_a_sweep_is_kept(keeping):
     keeping.record("old")
     row = keeping.retention.sweep(actor="user:ann(1)", reason="their year is over")
-    assert row["reason"] == "their year is over"
-    assert keeping.retention.status()["last"]["reason"] == "their year is over"
+    assert row.reason == "their year is over"
+    assert keeping.retention.status().last.reason == "their year is over"
 
 
 def test_classes_keep_longer(keeping):
@@ -146,20 +148,20 @@ def test_forecast_and_status(keeping):
     today = NOW.date()
     assert keeping.retention.forecast(7) == [Day(today, 2, 0), Day(today + timedelta(days=1), 1, 1)]
     status = keeping.retention.status()
-    assert status == {
-        "terms": {"months": 12, "years": {}},
-        "sweep_at": "02:30",
-        "backup_days": 30,
-        "day": "2027-03-02",
-        "due": 2,
-        "held": 0,
-        "unfinished": 0,
-        "last": None,
-        "waits": keeping.retention.waits(),
-    }
+    assert status == RetentionNow(
+        terms=RetentionTerms(months=12, years={}),
+        sweep_at="02:30",
+        backup_days=30,
+        day=today,
+        due=2,
+        held=0,
+        unfinished=0,
+        last=None,
+        waits=keeping.retention.waits(),
+    )
     keeping.retention.sweep(actor="user:ann(1)")
-    last = keeping.retention.status()["last"]
-    assert (last["erased"], last["complete"], last["actor"]) == (2, True, "user:ann(1)")
+    last = keeping.retention.status().last
+    assert (last.erased, last.complete, last.actor) == (2, True, "user:ann(1)")
 
 
 def at(text):
@@ -192,7 +194,7 @@ def waits(retention):
     with pytest.raises(RefusedError) as refused:
         retention.daily()
     assert refused.value.reason == "retention_waits"
-    assert retention.status()["waits"] == retention.waits() != ""
+    assert retention.status().waits == retention.waits() != ""
     return retention.waits()
 
 
@@ -204,7 +206,7 @@ def test_a_clock_that_is_ahead_erases_nothing(keeping):
     assert keeping.opens("thirty days old")
     keeping.clock.time -= timedelta(days=399)
     assert keeping.retention.waits() == ""
-    assert keeping.retention.daily()["erased"] == 0
+    assert keeping.retention.daily().erased == 0
 
 
 def test_a_gate_that_stood_off_waits_for_somebody_to_look(keeping):
@@ -234,14 +236,14 @@ def test_the_first_sweep_waits_where_anything_is_due(keeping):
 def test_a_sweep_of_a_day_to_come_keeps_nothing(keeping):
     keeping.record("old")
     keeping.put(swept("2028-04-05"))
-    assert keeping.retention.daily()["erased"] == 1
+    assert keeping.retention.daily().erased == 1
     assert keeping.retention.daily() is None, "done, once"
 
 
 def test_a_clock_that_was_behind_is_no_clock_that_is_ahead(keeping):
     keeping.record("old")
     keeping.put(swept("2027-03-01"), swept("2020-01-01"))
-    assert keeping.retention.daily()["erased"] == 1
+    assert keeping.retention.daily().erased == 1
 
 
 def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
@@ -253,8 +255,8 @@ def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
             tx, [leaf for leaf, *_ in found], subject="r", at=NOW, actor="x", basis="request", what="facts"
         )
     )
-    last = keeping.retention.status()["last"]
-    assert (len(found), last["day"], last.get("reason")) == (1, "2027-03-02", None)
+    last = keeping.retention.status().last
+    assert (len(found), last.day, last.reason) == (1, date(2027, 3, 2), UNSET)
     assert keeping.retention.daily() is None
     keeping.verified()
 
@@ -265,7 +267,7 @@ def test_an_erased_sweep_is_passed_over(keeping):
     keeping.store.call(
         lambda tx: erase_facts(tx, [head["leaf"]], subject="r", at=NOW, actor="x", basis="request", what="facts")
     )
-    assert keeping.retention.status()["last"]["day"] == "2027-03-01"
+    assert keeping.retention.status().last.day == date(2027, 3, 1)
     assert keeping.retention.daily() is not None
 
 
@@ -275,11 +277,11 @@ def test_shorter_terms_wait_for_somebody_to_look(keeping):
     with pytest.raises(RefusedError) as refused:
         careless.daily()
     assert refused.value.reason == "retention_waits"
-    assert "shorter" in careless.status()["waits"]
+    assert "shorter" in careless.status().waits
     assert keeping.opens("old")
     careless.sweep(actor="user:ann(1)", digest=careless.plan().digest)
     assert not keeping.opens("old")
-    assert careless.status()["waits"] == ""
+    assert careless.status().waits == ""
     keeping.clock.time += timedelta(days=1)
     assert careless.daily() is not None
 
@@ -296,7 +298,7 @@ def test_shorter_terms_wait_for_somebody_to_look(keeping):
     ],
 )
 def test_what_counts_as_shorter(months, years, expected):
-    assert shorter(Terms(LONDON, months, years), {"months": 12, "years": {"a": 5}}) is expected
+    assert shorter(Terms(LONDON, months, years), RetentionTerms(months=12, years={"a": 5})) is expected
 
 
 def test_a_sweep_that_is_stopped_goes_on_at_the_next(keeping, monkeypatch):
@@ -305,8 +307,8 @@ def test_a_sweep_that_is_stopped_goes_on_at_the_next(keeping, monkeypatch):
         keeping.record(f"old-{n}")
     retention = keeping.retention
     answer = retention.sweep(actor="gate", progress=lambda *_: retention.stop())
-    assert (answer["erased"], answer["complete"], answer["ok"]) == (2, False, False)
-    assert keeping.with_terms().daily()["erased"] == 3
+    assert (answer.erased, answer.complete, answer.ok) == (2, False, False)
+    assert keeping.with_terms().daily().erased == 3
 
 
 def test_one_sweep_at_a_time(keeping):

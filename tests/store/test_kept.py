@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from gate.audit.verify import verify
+from gate.core.rows.retention import Tombstone
 from gate.ports import Fact
 from gate.store import kept, queries
 from gate.store.projections import TABLES
@@ -30,7 +32,7 @@ def calls(store, count, number=NUMBER):
 
 
 def ids(rows):
-    return [row["recording_id"] for row in rows]
+    return [row.recording_id for row in rows]
 
 
 def test_oldest_first_by_key_without_the_erased_ones(store):
@@ -44,7 +46,7 @@ def test_oldest_first_by_key_without_the_erased_ones(store):
         if after is None:
             break
     assert ids(found) == [f"rec-{n:06}" for n in (0, 1, 3, 4, 5, 6)]
-    assert found[0] == {
+    assert asdict(found[0]) == {
         "recording_id": "rec-000000",
         "call_id": "call-000000",
         "opened_at": "2026-03-02T09:00:09.000000Z",
@@ -57,7 +59,7 @@ def test_oldest_first_by_key_without_the_erased_ones(store):
         "purpose": "marketing",
         "topic": "general",
         "claimed_by": "account:alice",
-        "joined": [],
+        "joined": (),
     }
     some = store.call(lambda tx: kept.oldest(tx, START + timedelta(minutes=15)))
     assert ids(some.items) == ["rec-000000", "rec-000001"]
@@ -83,7 +85,7 @@ def test_erasures_under_way_and_tombstones(store):
     assert store.call(lambda tx: kept.erasing(tx, after="rec-000000")) == []
     among = [f"rec-{n:06}" for n in range(9)]
     assert store.call(lambda tx: kept.erased_among(tx, among)) == [
-        {"recording_id": "rec-000001", "call_id": "call-000001", "key_id": "key-1"}
+        Tombstone(recording_id="rec-000001", call_id="call-000001", key_id="key-1")
     ]
     assert ids(store.call(lambda tx: kept.these(tx, among))) == ["rec-000000", "rec-000002", "rec-000003"]
 
@@ -100,11 +102,11 @@ def test_holds_bear_by_recording_call_and_number(store):
         Fact("hold_released", "h4", LATER, "user:ann(1)", {"reason": "settled"}),
     )
     among = [f"rec-{n:06}" for n in range(6)]
-    assert [row["id"] for row in store.call(lambda tx: kept.holds_on(tx, among))] == ["h1", "h2", "h3"]
-    assert [row["id"] for row in store.call(lambda tx: kept.holds_on(tx, among[1:4]))] == ["h2"]
+    assert [row.id for row in store.call(lambda tx: kept.holds_on(tx, among))] == ["h1", "h2", "h3"]
+    assert [row.id for row in store.call(lambda tx: kept.holds_on(tx, among[1:4]))] == ["h2"]
     assert store.call(lambda tx: kept.holds_on(tx, among[2:4])) == []
     row = store.call(lambda tx: kept.hold(tx, "h4"))
-    assert (row["released_by"], row["released_why"], row["reference"]) == ("user:ann(1)", "settled", "h4/26")
+    assert (row.released_by, row.released_why, row.reference) == ("user:ann(1)", "settled", "h4/26")
     put(store, *erased(4, "recording_erasing"))
     assert store.call(lambda tx: kept.covered(tx, "number", "+447700900001")) == (["rec-000005"], 1)
     assert store.call(lambda tx: kept.covered(tx, "call", "call-000001")) == (["rec-000001"], 0)
@@ -116,11 +118,11 @@ def test_pages_of_holds(store):
     put(store, Fact("hold_released", "h3", LATER, "user:ann(1)", {"reason": "settled"}))
     first = store.call(lambda tx: kept.holds_page(tx, None, 3))
     second = store.call(lambda tx: kept.holds_page(tx, first.next, 3))
-    assert [[row["id"] for row in page.items] for page in (first, second)] == [["h4", "h2", "h1"], ["h0"]]
+    assert [[row.id for row in page.items] for page in (first, second)] == [["h4", "h2", "h1"], ["h0"]]
     everything = store.call(lambda tx: kept.holds_page(tx, released=True))
-    assert [row["id"] for row in everything.items] == ["h4", "h3", "h2", "h1", "h0"]
+    assert [row.id for row in everything.items] == ["h4", "h3", "h2", "h1", "h0"]
     found = store.call(lambda tx: kept.holds_page(tx, text="H2/26"))
-    assert [row["id"] for row in found.items] == ["h2"]
+    assert [row.id for row in found.items] == ["h2"]
     assert store.call(lambda tx: kept.holds_page(tx, text="h3")).items == []
 
 
@@ -128,11 +130,12 @@ def test_the_last_sweep(store):
     assert store.call(kept.last_sweep) is None
     for day in (1, 2):
         at = START + timedelta(days=day)
-        put(store, Fact("retention_swept", "retention", at, "gate", {"erased": day}))
-    known = {"erased": 2, "at": "2026-03-04T09:00:00.000000Z", "actor": "gate"}
-    assert store.call(kept.last_sweep) == known
+        body = {"day": at.date().isoformat(), "erased": day, "terms": {"months": 12, "years": {}}}
+        put(store, Fact("retention_swept", "retention", at, "gate", body))
+    known = store.call(kept.last_sweep)
+    assert (known.erased, known.at, known.actor) == (2, "2026-03-04T09:00:00.000000Z", "gate")
     put(store, Fact("retention_reason", "retention", at, "gate", {"reason": "their year is over"}))
-    assert store.call(kept.last_sweep) == {**known, "reason": "their year is over"}
+    assert store.call(kept.last_sweep) == replace(known, reason="their year is over")
 
 
 def test_the_newest_day_of_a_sweep(store):
@@ -184,8 +187,8 @@ def test_every_question_has_its_index(store, ask, index):
         connection.set_trace_callback(asked.append)
         ask(tx)
         connection.set_trace_callback(None)
-        sql = next(sql for sql in asked if sql.startswith("SELECT"))
-        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        selects = [sql for sql in asked if sql.startswith("SELECT")]
+        return [row[3] for sql in selects for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     plan = store.call(work)
     assert any(index in step for step in plan), plan

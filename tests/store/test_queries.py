@@ -78,7 +78,7 @@ def test_one_call_with_all_that_speaks_of_it(store):
     assert (shown.call.state, shown.call.objected) == ("ended", True)
     assert [recording.gaps for recording in shown.recordings] == [[(1.0, 2.5)]]
     assert store.call(lambda tx: queries.call(tx, "nobody")) is None
-    assert [f["kind"] for f in store.call(lambda tx: queries.facts_of(tx, "rec-000003"))] == [
+    assert [f.kind for f in store.call(lambda tx: queries.facts_of(tx, "rec-000003"))] == [
         "recording_opened",
         "recording_closed",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ from tests.support.examples import examples
 PERSON, OTHER = "+447700900123", "+442079460555"
 DAY = date(2026, 3, 2)
 ANN = "user:ann(1)"
+
+DAYS = "SELECT paused_on, searched_on FROM requests WHERE id = ?"
 
 
 def open_facts(request_id, asks=Asks.ACCESS, reference="DSR-2026-0001", **person):
@@ -74,12 +77,13 @@ def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
         fact = body_of(event(kind, day), **MORE.get(kind, {})).fact(request_id, START + timedelta(days=day), ANN)
         put(store, fact)
         found = store.call(lambda tx: book.find(tx, request_id))
-        assert found["state"] == request.state
-        assert (found["paused_on"] is None) == (request.paused_on is None)
-        assert (found["searched_on"] is not None) == request.searched
+        assert found.state == request.state
+        (kept,) = store.call(lambda tx: tx.query(DAYS, (request_id,)))
+        assert (kept["paused_on"] is None) == (request.paused_on is None)
+        assert (kept["searched_on"] is not None) == request.searched
         assert replay(store.call(lambda tx: book.course(tx, request_id))) == request
     over = request.state in ("done", "closed")
-    assert (request_id in {each["id"] for each in store.call(book.open_ones)}) is not over
+    assert (request_id in {each.id for each in store.call(book.open_ones)}) is not over
 
 
 def test_references_count_within_their_year(store):
@@ -87,13 +91,13 @@ def test_references_count_within_their_year(store):
     put(store, *open_facts("a", reference="DSR-2026-0009"), *open_facts("b", reference="DSR-2026-12345"))
     assert store.call(lambda tx: book.next_reference(tx, 2026)) == "DSR-2026-12346"
     assert store.call(lambda tx: book.next_reference(tx, 2027)) == "DSR-2027-0001"
-    assert store.call(lambda tx: book.find(tx, " dsr-2026-0009 "))["id"] == "a"
-    assert store.call(lambda tx: book.find(tx, "a"))["reference"] == "DSR-2026-0009"
+    assert store.call(lambda tx: book.find(tx, " dsr-2026-0009 ")).id == "a"
+    assert store.call(lambda tx: book.find(tx, "a")).reference == "DSR-2026-0009"
     assert store.call(lambda tx: book.find(tx, "c")) is None
 
 
 def calls(store, *arguments, **more):
-    return [row["call_id"] for row in store.call(lambda tx: book.calls_of(tx, *arguments, **more))]
+    return [row.call_id for row in store.call(lambda tx: book.calls_of(tx, *arguments, **more))]
 
 
 def test_calls_are_found_by_number_and_time_recorded_or_not(store):
@@ -111,7 +115,7 @@ def test_calls_are_found_by_number_and_time_recorded_or_not(store):
     put(store, decision("unread", "", at=late, **refused), decision("other", "", raw="0207", reason="number_invalid"))
     assert sorted(calls(store, [PERSON], late)) == ["call-000002", "no-recording", "refused", "unread"]
     (row,) = store.call(lambda tx: book.calls(tx, ["call-000002"]))
-    assert (row["recording_id"], row["recording"], row["state"]) == ("rec-000002", "closed", "ended")
+    assert (row.recording_id, row.recording, row.state) == ("rec-000002", "closed", "ended")
 
 
 def test_an_hour_that_the_clocks_skip_or_repeat_is_found(store):
@@ -136,14 +140,14 @@ def test_the_lists_are_found_too_an_erased_persons_objection_as_well(store):
     of_call = hold | {"target": "call", "number": None, "call_id": "call-000000", "reason": "x", "reference": "18"}
     put(store, *a_call(0, PERSON), Fact("hold", "h2", START, ANN, of_call))
     (objection,) = store.call(lambda tx: book.objections_of(tx, [PERSON]))
-    assert (objection["id"], objection["removed_why"], objection["erased"]) == ("o1", "mistake", 0)
-    assert [row["who"] for row in store.call(lambda tx: book.consents_of(tx, [PERSON]))] == ["Pat"]
-    assert [row["id"] for row in store.call(lambda tx: book.holds_of(tx, [PERSON], ["call-000000"]))] == ["h1", "h2"]
+    assert (objection.id, objection.removed_why, objection.erased) == ("o1", "mistake", 0)
+    assert [row.who for row in store.call(lambda tx: book.consents_of(tx, [PERSON]))] == ["Pat"]
+    assert [row.id for row in store.call(lambda tx: book.holds_of(tx, [PERSON], ["call-000000"]))] == ["h1", "h2"]
     leaves = store.call(lambda tx: erasure.leaves_of(tx, ["o1"]))
     assert len(leaves) == 2
     store.call(lambda tx: erasure.empty(tx, leaves, subject="r", basis="request", what="test", at=START, actor=ANN))
     (objection,) = store.call(lambda tx: book.objections_of(tx, [PERSON]))
-    assert (objection["erased"], objection["note"], objection["removed_why"]) == (1, None, None)
+    assert (objection.erased, objection.note, objection.removed_why) == (1, None, None)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +228,10 @@ def test_searches_use_indexes(store):
                 plans.append("; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)))
             return self.tx.query(sql, values)
 
+        def rows(self, kind, sql, values=()):
+            self.query(sql, values)
+            return self.tx.rows(kind, sql, values)
+
     def work(tx):
         planned = Planned(tx)
         book.calls_of(planned, [PERSON], START, START)
@@ -238,7 +246,7 @@ def test_searches_use_indexes(store):
         book.unfinished(planned)
 
     store.call(work)
-    assert [plan for plan in plans if "SCAN" in plan.replace("SCAN requests USING INDEX", "")] == []
+    assert [plan for plan in plans if "SCAN" in re.sub("SCAN (requests USING INDEX|json_each)", "", plan)] == []
 
 
 @pytest.mark.parametrize("erased", [("part-1",), ("part-2",), ("part-1", "part-2")])
@@ -251,7 +259,7 @@ def test_a_call_recorded_in_parts_names_its_callee_until_the_last_is_erased(stor
     put(
         store, *(Fact(f"recording_{kind}", each, START, ANN, gone) for each in erased for kind in ("erasing", "erased"))
     )
-    (found,) = {each["call_id"] for each in store.call(lambda tx: book.calls_of(tx, [PERSON]))}
+    (found,) = {each.call_id for each in store.call(lambda tx: book.calls_of(tx, [PERSON]))}
     rows = [{"call_id": found, "number": PERSON}] * 2
     went = store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == ((1, 0) if len(erased) == 2 else (0, 1))

@@ -7,7 +7,7 @@ own, so that it can be erased and the course still be told: ``Opened`` and the s
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, field
 
@@ -29,8 +29,9 @@ from gate.core.facts.fact import (
     Words,
     fact,
 )
+from gate.core.rows.requests import Given, Handed
 
-ToTell = Annotated[dict[str, list[dict[str, Any]]], Sort.ID]
+ToTell = Annotated[dict[str, list[Given]], Sort.ID]
 """Recipients who are to be told (Art 19), each with what they were given."""
 
 
@@ -177,7 +178,7 @@ class Carrying(Body, frozen=True, kw_only=True):
     kept a part: it has no receipt again."""
 
     calls: list[Id]
-    recipients: Annotated[Maybe[list[dict[str, Any]]], Sort.ID] = UNSET
+    recipients: Annotated[Maybe[list[Handed]], Sort.ID] = UNSET
     """What went to whom, while it is still known."""
     copies: Maybe[list[Id]] = UNSET
     """Copies in clear of what goes, that are not destroyed."""

@@ -8,6 +8,8 @@ is None where it was erased.
 - ``calls``  calls, their recordings, and the facts that speak of them
 - ``audit``  the evidence log, and copies in clear
 - ``month``  a month's report, and what it is made of
+- ``requests``  requests of data subjects, and what is held of a person
+- ``retention``  what goes when, and what is held
 """
 
 from __future__ import annotations

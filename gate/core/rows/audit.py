@@ -146,3 +146,15 @@ class CopyRow(Row, frozen=True, kw_only=True):
     """The day on which it happened, as was said."""
     destroyed_by: str | None = None
     how: str | None = None
+
+
+class ProvenFact(Row, frozen=True):
+    """A fact as it lies in the tree, to be shown with its proof."""
+
+    leaf_index: int
+    kind: str
+    subject: str
+    salt: bytes | None
+    body: str | None
+    """The text that the leaf commits to; None where it was erased."""
+    leaf: bytes

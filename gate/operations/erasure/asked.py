@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import UNSET, UnsetType, field
-
 from gate.converting import convert
-from gate.core.rows.audit import CopyRow
 from gate.operations.erasure.eraser import Eraser
+from gate.operations.erasure.plan import Carried
 from gate.operations.operation import (
     KEEPERS,
     Caller,
     Line,
-    MayWait,
     Note,
     Proposed,
     Request,
@@ -26,35 +23,6 @@ from gate.store.handed_out import open_copies
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-
-
-class Carried(MayWait, frozen=True, kw_only=True):
-    """What would go (``dry_run``), or what went."""
-
-    dry_run: bool
-    calls: int
-    recordings: int
-    shared: int = 0
-    """Recordings of them in which another person is heard."""
-    whole: bool
-    """All of the person, not only some calls."""
-    held_calls: int
-    held_by: list[str]
-    """Names of the holds that keep something."""
-    copies: list[CopyRow] = field(default_factory=list)
-    """Copies in clear of it that are not destroyed: nobody but people can destroy them."""
-    digest: str | UnsetType = UNSET
-    """Of what would go and what stays; not of what went."""
-    facts: int | UnsetType = UNSET
-    """Facts that were emptied; this and what follows is of what went."""
-    held_back: int | UnsetType = UNSET
-    """Recordings that stay."""
-    open_requests: list[str] | UnsetType = UNSET
-    """References of the person's other requests, which keep their numbers until they are over."""
-    mentions: list[str] | UnsetType = UNSET
-    """What else of others a number stands in."""
-    backups_until: str | UnsetType = UNSET
-    """Until when backups may hold ciphertext."""
 
 
 class CarryOut(Request[Carried], frozen=True):
@@ -74,7 +42,7 @@ def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Propo
     plan = eraser.plan_to_carry_out(asked.request, asked.digest)
     bound = CarryOut(request=plan.reference, execute=True, digest=plan.digest, reason=asked.reason.strip())
     takes = f"{many(len(plan.going), 'call')}, {many(len(plan.standing), 'recording')}"
-    return Proposed(bound, plan.request_id, takes, Carried(dry_run=True, **plan.as_row()))
+    return Proposed(bound, plan.request_id, takes, plan.shown([]))
 
 
 @operation(
@@ -94,8 +62,8 @@ def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Ca
     """
     eraser = folder.one(Eraser)
     if not asked.execute:
-        return Carried(dry_run=True, **eraser.plan(asked.request))
+        return eraser.plan(asked.request)
     receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)
-    left = receipt.get("copies") or ()
+    left = receipt.copies or ()
     copies = folder.store.call(lambda tx: [each for each in open_copies(tx) if each.id in left])
-    return convert(receipt | {"dry_run": False, "copies": copies}, Carried)
+    return convert(receipt.values() | {"dry_run": False, "copies": copies}, Carried)

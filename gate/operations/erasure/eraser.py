@@ -28,9 +28,11 @@ from gate.core.facts.retention import HoldReleased
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
 from gate.core.rows.audit import CopyRow
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import RequestRow
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
-from gate.operations.erasure.plan import GONE, Plan, own_restrictions, plan_again, plan_of
+from gate.operations.erasure.plan import GONE, Carried, Plan, own_restrictions, plan_again, plan_of
 from gate.operations.operation import plan_changed
 from gate.operations.requests.standing import bodies, last
 from gate.operations.requests.steps import load, same_name
@@ -39,7 +41,7 @@ from gate.store import contacts, erasure
 from gate.store import requests as book
 from gate.store.handed_out import copies_about, emptied, handed_out, in_bundles, leaves_about, open_copies
 from gate.store.transaction import StoreTransaction
-from gate.types import Progress, Row
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -69,13 +71,13 @@ class Eraser:
 
     # --- asked for ------------------------------------------------------------------------------------------------
 
-    def plan(self, request: str) -> Row:
-        """What would go now, with the ``copies`` in clear of it that are not destroyed. Nothing is changed. Raises
-        ``RefusedError`` where it neither is granted nor can be."""
+    def plan(self, request: str) -> Carried:
+        """What would go now, as a dry run, with the copies in clear of it that are not destroyed. Nothing is changed.
+        Raises ``RefusedError`` where it neither is granted nor can be."""
 
-        def work(tx: StoreTransaction) -> Row:
+        def work(tx: StoreTransaction) -> Carried:
             plan = plan_of(tx, _granted(tx, request, soon=True))
-            return plan.as_row() | {"copies": _copies(tx, plan, _leaves(tx, plan))}
+            return plan.shown(_copies(tx, plan, _leaves(tx, plan)))
 
         return self._store.call(work)
 
@@ -90,7 +92,7 @@ class Eraser:
 
     def carry_out(
         self, request: str, actor: str, progress: Progress | None = None, *, digest: str = "", reason: str = ""
-    ) -> Row:
+    ) -> kinds.Carried:
         """Erase what a granted request asks for; its receipt. Harmless twice. With ``digest``, only what the plan of
         that digest showed; ``reason`` is kept until the request forgets the person.
 
@@ -98,9 +100,9 @@ class Eraser:
         something else), and what erasing raises: then it goes on where it stopped when it is asked for again, or when
         the gate starts.
         """
-        begun, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
-        if begun is None:
-            return receipt
+        begun = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
+        if isinstance(begun, kinds.Carried):
+            return begun
         plan, left = self._recordings(begun, lambda tx: plan_of(tx, _granted(tx, begun.request_id)), actor)
         if left:
             raise StoreError(
@@ -141,28 +143,29 @@ class Eraser:
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, tx: StoreTransaction, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
+    def _begin(self, tx: StoreTransaction, name: str, actor: str, digest: str, reason: str) -> Plan | kinds.Carried:
+        """What goes, decided from here on; the receipt where all of it has gone."""
         row = _granted(tx, name)
-        course, now = book.course(tx, row["id"]), self._clock.now()
+        course, now = book.course(tx, row.id), self._clock.now()
         receipt = last(course, kinds.Carried)
-        if receipt and row["carried_at"] and _begun(tx, row):
-            return None, receipt.values()
+        if receipt and row.carried_at and _begun(tx, row):
+            return receipt
         plan = _ready(tx, row, digest)
         if reason.strip():
-            tx.append(kinds.SaidAt(step="erasing", text=reason.strip()).fact(row["id"], now, actor))
+            tx.append(kinds.SaidAt(step="erasing", text=reason.strip()).fact(row.id, now, actor))
         if plan.whole:  # their own restrictions end with it: that is their consent (Article 18(2))
             for hold in own_restrictions(tx, plan):
                 ended = HoldReleased(reason=f"the person asked for their erasure ({plan.reference})")
                 tx.append(ended.fact(hold, now, actor))
-        if row["carrying_at"] is None or _partly(row):
-            calls, leaves = [each["call_id"] for each in plan.calls], _leaves(tx, plan)
-            recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
+        if row.carrying_at is None or _partly(row):
+            calls, leaves = [each.call_id for each in plan.calls], _leaves(tx, plan)
+            recordings = [each.recording_id for each in plan.calls if each.recording_id]
             # named while it is still known what went to whom
             recipients = handed_out(tx, recordings, plan.lines) + in_bundles(tx, [*leaves, *emptied(course)])
             copies = [each.id for each in _copies(tx, plan, leaves)]
             body = kinds.Carrying(calls=calls, recipients=recipients, copies=copies or UNSET)
-            tx.append(body.fact(row["id"], now, actor))
-        return plan, {}
+            tx.append(body.fact(row.id, now, actor))
+        return plan
 
     def _recordings(self, plan: Plan, planned: Callable[[StoreTransaction], Plan], actor: str) -> tuple[Plan, str]:
         """Recordings go; returns the plan as it is after them, and why some stay that should not.
@@ -171,14 +174,14 @@ class Eraser:
         come since, whose recording is there. What was held and is no more goes as well: facts are emptied only where
         no recording of theirs opens.
         """
-        decided = {each["call_id"] for each in plan.calls}
+        decided = {each.call_id for each in plan.calls}
         for _ in range(ROUNDS):
             own = self._store.call(partial(own_restrictions, plan=plan))
             outcome = self._retention.erase_asked(plan.recordings, basis=plan.why, actor=actor, own=own)
             plan = self._store.call(planned)
-            plan.calls = [each for each in plan.calls if each["call_id"] in decided]
+            plan.calls = [each for each in plan.calls if each.call_id in decided]
             if outcome.faults:
-                count, fault = len(outcome.faults), outcome.faults[0]["fault"]
+                count, fault = len(outcome.faults), outcome.faults[0].fault
                 return plan, f"{count} recordings have lost their key, but their files would not go: {fault}"
             if not plan.standing:
                 return plan, ""
@@ -209,7 +212,7 @@ class Eraser:
         """Facts of these calls, but for what somebody has put on hold since the plan was made."""
         calls = book.calls(tx, call_ids)
         plan.hold(tx, calls)
-        going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
+        going = [each.call_id for each in calls if each.call_id not in plan.held and each.recording in GONE]
         words = erasure.words_about_calls(tx, set(going) - plan.others, plan.names)
         facts = self._emptied(tx, plan, words, "words", actor)
         return facts + self._emptied(tx, plan, erasure.call_leaves(tx, going, plan.lines, plan.others), "calls", actor)
@@ -244,48 +247,48 @@ class Eraser:
             hint="end what reads it (an export, a console), then again",
         )
 
-    def _receipt(self, tx: StoreTransaction, plan: Plan, facts: int, actor: str) -> Row:
+    def _receipt(self, tx: StoreTransaction, plan: Plan, facts: int, actor: str) -> kinds.Carried:
         course, row = book.course(tx, plan.request_id), book.find(tx, plan.request_id)
         kept = last(course, kinds.Carried)
-        if kept and row and row["carried_at"]:
-            return kept.values()
-        calls = book.calls(tx, [each["call_id"] for each in plan.calls])
-        erased = [each for each in calls if each["recording"] == "erased"]
+        if kept and row and row.carried_at:
+            return kept
+        calls = book.calls(tx, [each.call_id for each in plan.calls])
+        erased = [each for each in calls if each.recording == "erased"]
         copies = [each.id for each in copies_left(tx, course)]
         # who asked is forgotten with the confirmation
         leaves = [*emptied(course), *erasure.personal_leaves(tx, plan.request_id)]
         body = kinds.Carried(
             calls=len(plan.going),
             recordings=len(erased),
-            shared=sum(each["call_id"] in plan.shared for each in erased),
+            shared=sum(each.call_id in plan.shared for each in erased),
             facts=facts,
             whole=plan.whole,
-            held_back=sum(each["recording"] not in GONE for each in calls),
+            held_back=sum(each.recording not in GONE for each in calls),
             held_calls=len(plan.held),
             held_by=plan.held_by,
             held=plan.held_count,
             open_requests=_still_open(tx, plan),
             mentions=sorted(plan.mentions),
             backups_until=self._retention.backups_until().isoformat(),
-            tell=to_tell(tx, course, [each["recording_id"] for each in erased], leaves),
+            tell=to_tell(tx, course, [each.recording_id for each in erased if each.recording_id], leaves),
             copies=copies or UNSET,
         )
         tx.append(body.fact(plan.request_id, self._clock.now(), actor))
-        return body.values()
+        return body
 
 
 # --- copies in clear ----------------------------------------------------------------------------------------------
 
 
 def _leaves(tx: StoreTransaction, plan: Plan) -> list[int]:
-    return leaves_about(tx, [each["call_id"] for each in plan.calls], plan.lines, whole=plan.whole)
+    return leaves_about(tx, [each.call_id for each in plan.calls], plan.lines, whole=plan.whole)
 
 
 def _copies(tx: StoreTransaction, plan: Plan, leaves: Collection[int]) -> list[CopyRow]:
     return copies_about(tx, plan.going, plan.lines if plan.whole else (), leaves)
 
 
-def copies_left(tx: StoreTransaction, course: list[Row]) -> list[CopyRow]:
+def copies_left(tx: StoreTransaction, course: list[FactRow]) -> list[CopyRow]:
     """Copies in clear of what an erasure took, by its course, that are not destroyed."""
     named = {each for begun in bodies(course, kinds.Carrying) for each in begun.copies or ()}
     return [each for each in open_copies(tx) if each.id in named]
@@ -294,54 +297,54 @@ def copies_left(tx: StoreTransaction, course: list[Row]) -> list[CopyRow]:
 # --- how far it is ------------------------------------------------------------------------------------------------
 
 
-def _granted(tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
+def _granted(tx: StoreTransaction, name: str, *, soon: bool = False) -> RequestRow:
     """The row of an erasure that is granted (``soon``: or can be now); raises ``RefusedError`` for any other."""
     row, _, request = load(tx, name)
     granted = request.state in (State.GRANTED, State.PARTLY_DONE)  # carried out already, too: there is its receipt
     ready = granted or (soon and not why_not(request, events.Granted(request.received)))
     if request.asks is not Asks.ERASURE or not ready:
         raise RefusedError(
-            f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
+            f"{row.reference} is for {request.asks} and {request.state}: there is nothing to erase",
             reason="request_not_ready",
-            hint=f"dialgate request show {row['reference']}",
+            hint=f"dialgate request show {row.reference}",
         )
     return row
 
 
-def _partly(row: Row) -> bool:
+def _partly(row: RequestRow) -> bool:
     """True where a hold kept a part, and nothing has been begun since."""
-    return row["state"] == State.PARTLY_DONE and row["carried_at"] is not None
+    return row.state == State.PARTLY_DONE and row.carried_at is not None
 
 
-def _begun(tx: StoreTransaction, row: Row) -> bool:
+def _begun(tx: StoreTransaction, row: RequestRow) -> bool:
     """It was decided already, and nothing that a hold kept is free since."""
     if not _partly(row):
-        return row["carrying_at"] is not None
+        return row.carrying_at is not None
     plan = plan_of(tx, row)
-    return not plan.standing and plan.held_count >= row["held"]
+    return not plan.standing and plan.held_count >= (row.held or 0)
 
 
-def _ready(tx: StoreTransaction, row: Row, digest: str) -> Plan:
+def _ready(tx: StoreTransaction, row: RequestRow, digest: str) -> Plan:
     plan = plan_of(tx, row)
-    live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
+    live = [each.call_id for each in plan.calls if each.state in _LIVE or each.recording == "open"]
     if live:
         raise RefusedError(
-            f"{row['reference']}: call {live[0]} with this person is not over",
+            f"{row.reference}: call {live[0]} with this person is not over",
             reason="call_in_progress",
             hint="Wait until it is, then again.",
         )
     if plan.undecided:
         raise RefusedError(
-            f"{row['reference']}: nobody has said on what ground {plan.undecided[0]} keeps something",
+            f"{row.reference}: nobody has said on what ground {plan.undecided[0]} keeps something",
             reason="hold_without_ground",
             hint="Say it, or release the hold: dialgate hold ground ID --ground … (what has none stops no erasure)",
         )
-    plan_changed(f"the erasure {row['reference']}", digest, plan.digest)
+    plan_changed(f"the erasure {row.reference}", digest, plan.digest)
     return plan
 
 
 def _still_open(tx: StoreTransaction, plan: Plan) -> list[str]:
     """References of other requests of the person that are not over: they keep their numbers until they are."""
-    open_ = {each["id"] for each in book.open_ones(tx)} - {plan.request_id}
-    theirs = [each for each in book.of_numbers(tx, plan.free_lines) if same_name(each["name"] or "", plan.name)]
-    return sorted({each["reference"] for each in theirs if each["id"] in open_} | plan.open_requests)
+    open_ = {each.id for each in book.open_ones(tx)} - {plan.request_id}
+    theirs = [each for each in book.of_numbers(tx, plan.free_lines) if same_name(each.name or "", plan.name)]
+    return sorted({each.reference for each in theirs if each.id in open_} | plan.open_requests)

@@ -12,11 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from gate.core.facts.derived import ALONE, OF_A_RECORD, STANDING_WORDS, STANDS
 from gate.core.facts.requests import Carrying, Searched
+from gate.core.rows.audit import CopyRow
+from gate.core.rows.requests import HeldAttempt, RequestRow
+from gate.core.rows.retention import HoldRow
 from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
-from gate.operations.operation import plan_digest
+from gate.operations.operation import MayWait, plan_digest
 from gate.operations.requests.standing import last
 from gate.operations.requests.steps import OWN_RESTRICTION, nameless, same_name
 from gate.store import erasure, transfers
@@ -32,6 +38,35 @@ MOST: Final = 1_000_000
 """Calls of one person: all there are."""
 
 
+class Carried(MayWait, frozen=True, kw_only=True):
+    """What would go (``dry_run``), or what went."""
+
+    dry_run: bool
+    calls: int
+    recordings: int
+    shared: int = 0
+    """Recordings of them in which another person is heard."""
+    whole: bool
+    """All of the person, not only some calls."""
+    held_calls: int
+    held_by: list[str]
+    """Names of the holds that keep something."""
+    copies: list[CopyRow] = msgspec.field(default_factory=list)
+    """Copies in clear of it that are not destroyed: nobody but people can destroy them."""
+    digest: str | UnsetType = UNSET
+    """Of what would go and what stays; not of what went."""
+    facts: int | UnsetType = UNSET
+    """Facts that were emptied; this and what follows is of what went."""
+    held_back: int | UnsetType = UNSET
+    """Recordings that stay."""
+    open_requests: list[str] | UnsetType = UNSET
+    """References of the person's other requests, which keep their numbers until they are over."""
+    mentions: list[str] | UnsetType = UNSET
+    """What else of others a number stands in."""
+    backups_until: str | UnsetType = UNSET
+    """Until when backups may hold ciphertext."""
+
+
 @dataclass(slots=True)
 class Plan:
     """What goes and what stays."""
@@ -43,7 +78,7 @@ class Plan:
     lines: list[str]
     whole: bool
     """All of the person, not only some calls."""
-    calls: list[Row]
+    calls: list[HeldAttempt]
     name: str
     """Who asks, where it is known."""
     others: set[str] = field(default_factory=set)
@@ -67,17 +102,17 @@ class Plan:
     @property
     def going(self) -> list[str]:
         """Calls that nothing holds."""
-        return [each["call_id"] for each in self.calls if each["call_id"] not in self.held]
+        return [each.call_id for each in self.calls if each.call_id not in self.held]
 
     @property
     def recordings(self) -> list[str]:
         """Recordings that are not erased yet, held ones too: what holds them is judged when they go."""
-        return [each["recording_id"] for each in self.calls if each["recording"] not in GONE]
+        return [each.recording_id for each in self.calls if each.recording_id and each.recording not in GONE]
 
     @property
     def standing(self) -> list[str]:
         """Those of them that nothing holds."""
-        return [each["recording_id"] for each in self.calls if self._stands(each)]
+        return [each.recording_id for each in self.calls if each.recording_id and self._stands(each)]
 
     @property
     def free_lines(self) -> list[str]:
@@ -100,30 +135,32 @@ class Plan:
         calls, recordings = sorted(self.going), sorted(self.recordings)
         return plan_digest([self.request_id, calls, recordings, self.free_lines, sorted(self.held.items())])
 
-    def as_row(self) -> Row:
-        """For an answer: a dry run."""
-        return {
-            "calls": len(self.going),
-            "recordings": len(self.standing),
-            "shared": sum(each["call_id"] in self.shared and self._stands(each) for each in self.calls),
-            "whole": self.whole,
-            "held_calls": len(self.held),
-            "held_by": self.held_by,
-            "digest": self.digest,
-        }
+    def shown(self, copies: list[CopyRow]) -> Carried:
+        """As a dry run; ``copies``: in clear of it that are not destroyed."""
+        return Carried(
+            copies=copies,
+            dry_run=True,
+            calls=len(self.going),
+            recordings=len(self.standing),
+            shared=sum(each.call_id in self.shared and self._stands(each) for each in self.calls),
+            whole=self.whole,
+            held_calls=len(self.held),
+            held_by=self.held_by,
+            digest=self.digest,
+        )
 
     def names(self, text: str) -> bool:
         """Whether a text names the person."""
         return not nameless(text, self.name)
 
-    def hold(self, tx: StoreTransaction, calls: list[Row]) -> bool:
+    def hold(self, tx: StoreTransaction, calls: list[HeldAttempt]) -> bool:
         """Note what holds something of these calls, and of the numbers; True where a number is held that was free."""
         free = self.free_lines
         kept = keepers(tx, self.lines, calls, lambda hold: not stands_aside(tx, hold, self.lines, self.name))
         unread = next(iter(kept.lines.values()), "")
         for each in calls:  # no number: its spelling was refused
-            if unread and not each["number"]:
-                kept.calls.setdefault(each["call_id"], unread)
+            if unread and not each.number:
+                kept.calls.setdefault(each.call_id, unread)
         self.held |= kept.calls
         self.held_lines |= kept.lines
         self.undecided += kept.undecided
@@ -160,7 +197,7 @@ class Plan:
         the contacts that go. Where something rests on such words, it is noted for the receipt."""
         if not self.free_lines:
             return []
-        references = {each["reference"] for each in book.contacts_of(tx, self.free_lines)}
+        references = {each.reference for each in book.contacts_of(tx, self.free_lines)}
         leaves = erasure.words_about_contacts(tx, references)
         if self.name:
             named = erasure.words_naming(tx, ALONE | STANDING_WORDS, self.names)
@@ -173,7 +210,7 @@ class Plan:
         (fact,) = tx.query("SELECT subject, body FROM facts WHERE leaf_index = ?", [leaf])
         body = json.loads(fact["body"] or "{}")
         if call_id is not None:
-            return (body.get("talk") or call_id) in {each["call_id"] for each in self.calls}
+            return (body.get("talk") or call_id) in {each.call_id for each in self.calls}
         record = erasure.record_of(tx, str(body.get("record")), fact["subject"])
         return record is not None and (record["numbers"] is None or not set(self.lines).isdisjoint(record["numbers"]))
 
@@ -186,10 +223,10 @@ class Plan:
             return not set(self.free_lines).isdisjoint(record["numbers"])
         if record["record"] == "request":
             return True  # its words alone say whose it is
-        return record["call_id"] in {each["call_id"] for each in self.calls}
+        return record["call_id"] in {each.call_id for each in self.calls}
 
-    def _stands(self, call: Row) -> bool:
-        return call["recording"] not in GONE and call["call_id"] not in self.held
+    def _stands(self, call: HeldAttempt) -> bool:
+        return call.recording not in GONE and call.call_id not in self.held
 
 
 def _entry(leaf: int, kind: str) -> str:
@@ -199,31 +236,31 @@ def _entry(leaf: int, kind: str) -> str:
 # --- made ---------------------------------------------------------------------------------------------------------
 
 
-def plan_of(tx: StoreTransaction, row: Row) -> Plan:
+def plan_of(tx: StoreTransaction, row: RequestRow) -> Plan:
     """What would go now of a request for erasure: the calls that its search found, and where all of the person was
     searched for, those since. Raises ``StoreError``."""
-    course = book.course(tx, row["id"])
+    course = book.course(tx, row.id)
     scope, carrying = last(course, Searched), last(course, Carrying)
     if scope is None:
-        raise StoreError(f"{row['reference']}: the log has no search for what it erases", hint="dialgate audit verify")
-    whole, lines = bool(scope.whole), row["numbers"]
+        raise StoreError(f"{row.reference}: the log has no search for what it erases", hint="dialgate audit verify")
+    whole, lines = bool(scope.whole), row.lines
     calls = book.calls(tx, (carrying and carrying.calls) or scope.calls or [])
     if whole and lines:
-        known = {each["call_id"] for each in calls}
-        calls += [each for each in book.calls_of(tx, lines, limit=MOST) if each["call_id"] not in known]
-    plan = Plan(row["id"], row["reference"], f"request {row['reference']}", lines, whole, calls, row["name"] or "")
+        known = {each.call_id for each in calls}
+        calls += [each for each in book.calls_of(tx, lines, limit=MOST) if each.call_id not in known]
+    plan = Plan(row.id, row.reference, f"request {row.reference}", lines, whole, calls, row.name or "")
     return _judged(tx, plan)
 
 
 def plan_again(tx: StoreTransaction, request: str, lines: list[str], call_ids: list[str], *, whole: bool) -> Plan:
     """What an erasure took that the store, put back from before it, knows no more of."""
     calls = book.calls_of(tx, lines, limit=MOST) if whole and lines else book.calls(tx, call_ids)
-    known = book.find(tx, request) or {}  # of a store from before the erasure: who asked
-    return _judged(tx, Plan(request, request, "memory journal", lines, whole, calls, known.get("name") or ""))
+    known = book.find(tx, request)  # of a store from before the erasure: who asked
+    return _judged(tx, Plan(request, request, "memory journal", lines, whole, calls, (known and known.name) or ""))
 
 
 def _judged(tx: StoreTransaction, plan: Plan) -> Plan:
-    ids = [each["call_id"] for each in plan.calls]
+    ids = [each.call_id for each in plan.calls]
     plan.others, plan.shared = transfers.of_others(tx, ids, plan.lines), transfers.shared(tx, ids, plan.lines)
     plan.hold(tx, plan.calls)
     return plan
@@ -241,32 +278,32 @@ class Kept(NamedTuple):
     """Names of those of which nobody has said the ground."""
 
 
-def keepers(tx: StoreTransaction, lines: list[str], calls: list[Row], stops: Callable[[Row], bool]) -> Kept:
+def keepers(tx: StoreTransaction, lines: list[str], calls: list[HeldAttempt], stops: Callable[[HoldRow], bool]) -> Kept:
     """What holds in force keep of these numbers and calls: those that ``stops`` says stop this erasure. A call is kept
     by a hold on it, on its recording, on its number and on that of whoever was transferred to it."""
     kept = Kept({}, {}, [])
-    recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
-    came = transfers.before(tx, {each["call_id"] for each in calls})
-    inside = {each["call_id"]: [each, *came.get(each["call_id"], ())] for each in calls}
-    others = {each["number"] for call in came for each in inside[call] if each["number"]}.difference(lines)
+    recorded = {each.recording_id: each.call_id for each in calls if each.recording_id}
+    came = transfers.before(tx, {each.call_id for each in calls})
+    inside = {each.call_id: [each.number, *(talk.number for talk in came.get(each.call_id, ()))] for each in calls}
+    others = {number for call in came for number in inside[call] if number}.difference(lines)
     on_others: dict[str, str] = {}
     for hold in book.holds_of(tx, [*lines, *sorted(others)], list(inside)):
         if not stops(hold):
             continue
         known = hold_of(hold)
         kept.undecided.extend([known.name] if known.undecided else [])
-        if hold["target"] == "number":
-            (on_others if hold["number"] in others else kept.lines).setdefault(hold["number"], known.name)
-        else:
-            kept.calls.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], known.name)
-    for call, each in inside.items():
-        names = (kept.lines.get(one["number"]) or on_others.get(one["number"]) for one in each)
+        if hold.target == "number":
+            (on_others if known.value in others else kept.lines).setdefault(known.value, known.name)
+        elif call := recorded.get(hold.recording_id or "") or hold.call_id:
+            kept.calls.setdefault(call, known.name)
+    for call, numbers in inside.items():
+        names = (kept.lines.get(number) or on_others.get(number) for number in numbers if number)
         if keeper := next(filter(None, names), ""):
             kept.calls.setdefault(call, keeper)
     return kept
 
 
-def stands_aside(tx: StoreTransaction, hold: Row, lines: list[str], name: str) -> bool:
+def stands_aside(tx: StoreTransaction, hold: HoldRow, lines: list[str], name: str) -> bool:
     """Whether a hold stops no erasure that a person of this name, with these numbers, asks for: it has no ground in
     law, or it is their own restriction (Article 18(2))."""
     return not hold_of(hold).stops_requests or _own(tx, hold, lines, name)
@@ -274,11 +311,12 @@ def stands_aside(tx: StoreTransaction, hold: Row, lines: list[str], name: str) -
 
 def own_restrictions(tx: StoreTransaction, plan: Plan) -> list[str]:
     """Ids of the restrictions in force that the person of a plan asked for."""
-    return [hold["id"] for hold in book.holds_of(tx, plan.lines, ()) if _own(tx, hold, plan.lines, plan.name)]
+    return [hold.id for hold in book.holds_of(tx, plan.lines, ()) if _own(tx, hold, plan.lines, plan.name)]
 
 
-def _own(tx: StoreTransaction, hold: Row, lines: list[str], name: str) -> bool:
-    request, by_request, _ = hold["id"].rpartition(OWN_RESTRICTION)
-    if hold["kind"] != "restriction" or hold["number"] not in lines or not by_request:
+def _own(tx: StoreTransaction, hold: HoldRow, lines: list[str], name: str) -> bool:
+    request, by_request, _ = hold.id.rpartition(OWN_RESTRICTION)
+    if hold.kind != "restriction" or hold.number not in lines or not by_request:
         return False
-    return same_name((book.find(tx, request) or {}).get("name") or "", name)
+    own = book.find(tx, request)
+    return same_name((own and own.name) or "", name)

@@ -15,21 +15,24 @@ again what came back from a backup (LAW 5.4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from gate.clock import Clock
 from gate.core.facts import recordings as facts
-from gate.core.retention import Hold, HoldGround, Kind, Recording, Sorted, Target
+from gate.core.retention import Hold, Kind, Recording, Sorted, Target
+from gate.core.rows.retention import ErasureFault, HoldRow, KeptRecording, Tombstone
 from gate.log import Logger
 from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.types import Row, batched
+from gate.types import batched
 from gate.vault.files import remove, sealed_files
 
 if TYPE_CHECKING:
@@ -49,8 +52,7 @@ class Outcome:
     erased: int = 0
     held: list[tuple[str, str]] = field(default_factory=list)
     """(recording id, name of the hold)."""
-    faults: list[Row] = field(default_factory=list)
-    """``recording_id``, ``code`` (``erased_file_still_there``), ``fault``."""
+    faults: list[ErasureFault] = field(default_factory=list)
     unknown: int = 0
     """Sealed files of which the log knows nothing: no term ends for them, somebody has to look."""
 
@@ -102,7 +104,7 @@ class RecordingEraser:
         outcome, after = Outcome(), ""
         while rows := self._store.call(partial(kept.erasing, limit=BATCH, after=after)):
             outcome.add(self._carry_out(rows, actor))
-            after = rows[-1]["recording_id"]
+            after = rows[-1].recording_id
         if outcome.erased:
             log.warning("erasures_resumed", erased=outcome.erased)
         return outcome
@@ -114,14 +116,10 @@ class RecordingEraser:
         """
         outcome = Outcome()
         for ids in _pages_of_keys(self._keys):
-            again = [row | {"what": "keys"} for row in self._tombstones(ids)]
-            outcome.add(self._erase_again(again, actor))
+            outcome.add(self._erase_again(self._tombstones(ids), actor))
         for part in batched(sealed_files(self._recordings), 500):
             paths = dict(part)
-            again = [
-                row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
-            ]
-            outcome.add(self._erase_again(again, actor))
+            outcome.add(self._erase_again(self._tombstones(list(paths)), actor, paths))
             outcome.unknown += len(paths) - len(self._store.call(partial(kept.known_among, recording_ids=list(paths))))
         if outcome.erased:
             log.warning("erased_came_back", recordings=outcome.erased)
@@ -133,97 +131,94 @@ class RecordingEraser:
 
     def _decide(
         self, tx: StoreTransaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
-    ) -> tuple[list[Row], list[tuple[str, str]]]:
-        rows = {row["recording_id"]: row for row in kept.these(tx, recording_ids)}
-        open_ = [recording_of(row) for row in rows.values() if not row["erasing_at"]]
+    ) -> tuple[list[KeptRecording], list[tuple[str, str]]]:
+        rows = {row.recording_id: row for row in kept.these(tx, recording_ids)}
+        open_ = [recording_of(row) for row in rows.values() if not row.erasing_at]
         found = rule(open_, [hold_of(row) for row in kept.holds_on(tx, [each.id for each in open_])])
         now = self._clock.now()
         for each in found.due:
             tx.append(facts.RecordingErasing(call_id=each.call_id, basis=basis).fact(each.id, now, actor))
-            rows[each.id]["erasing_basis"] = basis
-        going = {each.id for each in found.due} | {key for key, row in rows.items() if row["erasing_at"]}
+            rows[each.id] = replace(rows[each.id], erasing_basis=basis)
+        going = {each.id for each in found.due} | {key for key, row in rows.items() if row.erasing_at}
         return [rows[key] for key in rows if key in going], [(each.id, hold.name) for each, hold in found.held]
 
-    def _carry_out(self, rows: Sequence[Row], actor: str) -> Outcome:
+    def _carry_out(self, rows: Sequence[KeptRecording], actor: str) -> Outcome:
         if not rows:
             return Outcome()
-        self._keys.shred([row["recording_id"] for row in rows])
-        removals = remove(self._recordings, [row["path"] or "" for row in rows])
+        self._keys.shred([row.recording_id for row in rows])
+        removals = remove(self._recordings, [row.path or "" for row in rows])
         gone = [(row, each.found) for row, each in zip(rows, removals, strict=True) if not each.fault]
-        faults = [_fault(row, each.fault) for row, each in zip(rows, removals, strict=True) if each.fault]
+        faults = [_fault(row.recording_id, each.fault) for row, each in zip(rows, removals, strict=True) if each.fault]
         self._store.call(lambda tx: self._receipts(tx, gone, actor))
         return Outcome(erased=len(gone), faults=faults)
 
-    def _receipts(self, tx: StoreTransaction, gone: Sequence[tuple[Row, bool]], actor: str) -> None:
+    def _receipts(self, tx: StoreTransaction, gone: Sequence[tuple[KeptRecording, bool]], actor: str) -> None:
         now, until = self._clock.now(), self._backups_until().isoformat()
-        standing = {row["recording_id"] for row in kept.these(tx, [row["recording_id"] for row, _ in gone])}
+        standing = {row.recording_id for row in kept.these(tx, [row.recording_id for row, _ in gone])}
         for row, found in gone:
-            if row["recording_id"] in standing:  # else it has its receipt
+            if row.recording_id in standing:  # else it has its receipt
                 body = facts.RecordingErased(
-                    call_id=row["call_id"],
-                    key_id=row["key_id"],
-                    basis=row["erasing_basis"],
+                    call_id=row.call_id,
+                    key_id=row.key_id,
+                    basis=row.erasing_basis,
                     file="removed" if found else "not_there",
                     backups_until=until,
                 )
-                tx.append(body.fact(row["recording_id"], now, actor))
+                tx.append(body.fact(row.recording_id, now, actor))
 
-    def _tombstones(self, ids: Sequence[str]) -> list[Row]:
+    def _tombstones(self, ids: Sequence[str]) -> list[Tombstone]:
         return self._store.call(lambda tx: kept.erased_among(tx, ids))
 
-    def _erase_again(self, again: Sequence[Row], actor: str) -> Outcome:
+    def _erase_again(self, again: Sequence[Tombstone], actor: str, paths: Mapping[str, str] | None = None) -> Outcome:
+        """``paths``: where their files lie; None where it is their keys that came back."""
         if not again:
             return Outcome()
-        now = self._clock.now()
+        now, what = self._clock.now(), "file" if paths else "keys"
         came = [
-            facts.ErasedCameBack(call_id=row["call_id"], what=row["what"]).fact(row["recording_id"], now, actor)
-            for row in again
+            facts.ErasedCameBack(call_id=row.call_id, what=what).fact(row.recording_id, now, actor) for row in again
         ]
         self._store.call(lambda tx: [tx.append(fact) for fact in came])
-        self._keys.shred([row["recording_id"] for row in again])
-        filed = [row for row in again if row["what"] == "file"]
-        removals = remove(self._recordings, [row["path"] for row in filed])
-        faults = [_fault(row, each.fault) for row, each in zip(filed, removals, strict=True) if each.fault]
+        ids = [row.recording_id for row in again]
+        self._keys.shred(ids)
+        removals = remove(self._recordings, [paths[each] for each in ids]) if paths else []
+        faults = [_fault(key, each.fault) for key, each in zip(ids, removals, strict=False) if each.fault]
         return Outcome(erased=len(again) - len(faults), faults=faults)
 
 
-def recording_of(row: Row) -> Recording:
-    """A row of ``gate.store.kept`` as the rules know it: the term runs from the call, where that is known."""
-    classes = {f"{name}:{row[name]}" for name in ("topic", "purpose") if row[name]}
-    if row["claimed_by"]:
-        classes.add(row["claimed_by"])
+def recording_of(row: KeptRecording) -> Recording:
+    """A recording as the rules know it: the term runs from the call, where that is known."""
+    classes = {row.topic and f"topic:{row.topic}", row.purpose and f"purpose:{row.purpose}", row.claimed_by}
     return Recording(
-        id=row["recording_id"],
-        at=datetime.fromisoformat(row["at"] or row["opened_at"]),
-        call_id=row["call_id"] or "",
-        number=row["number"] or "",
-        joined=frozenset(row["joined"]),
-        classes=frozenset(classes),
+        id=row.recording_id,
+        at=datetime.fromisoformat(row.at or row.opened_at),
+        call_id=row.call_id or "",
+        number=row.number or "",
+        joined=frozenset(row.joined),
+        classes=frozenset(each for each in classes if each),
     )
 
 
-def hold_of(row: Row) -> Hold:
-    """A row of the holds as the rules know it."""
-    target = Target(row["target"])
-    value = {Target.RECORDING: row["recording_id"], Target.CALL: row["call_id"], Target.NUMBER: row["number"]}[target]
-    released = row["released_at"]
+def hold_of(row: HoldRow) -> Hold:
+    """A hold as the rules know it."""
+    target = Target(row.target)
+    value = {Target.RECORDING: row.recording_id, Target.CALL: row.call_id, Target.NUMBER: row.number}[target]
     return Hold(
-        id=row["id"],
+        id=row.id,
         target=target,
         value=value or "",
-        kind=Kind(row["kind"]),
-        reason=row["reason"] or "(erased)",
-        reference=row["reference"] or "",
-        by=row["actor"],
-        at=datetime.fromisoformat(row["made_at"]),
-        released_at=datetime.fromisoformat(released) if released else None,
-        ground=HoldGround(row["ground"]) if row["ground"] else None,
+        kind=Kind(row.kind),
+        reason=row.reason or "(erased)",
+        reference=row.reference or "",
+        by=row.actor or "",
+        at=datetime.fromisoformat(row.made_at),
+        released_at=datetime.fromisoformat(row.released_at) if row.released_at else None,
+        ground=row.ground,
     )
 
 
-def _fault(row: Row, fault: str) -> Row:
-    log.error(STILL_THERE, recording=row["recording_id"], fault=fault)
-    return {"recording_id": row["recording_id"], "code": STILL_THERE, "fault": fault}
+def _fault(recording_id: str, fault: str) -> ErasureFault:
+    log.error(STILL_THERE, recording=recording_id, fault=fault)
+    return ErasureFault(recording_id=recording_id, code=STILL_THERE, fault=fault)
 
 
 def _pages_of_keys(keys: KeyStoreDb) -> Iterator[list[str]]:

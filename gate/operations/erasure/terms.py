@@ -198,15 +198,15 @@ def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, acto
     calls = book.calls(tx, ids)
     held = keepers(tx, numbers, calls, lambda _: True).calls
     asking = _asking(tx)
-    onward = {call: [each["call_id"] for each in there] for call, there in transfers.after(tx, ids).items()}
+    onward = {call: [each.call_id for each in there] for call, there in transfers.after(tx, ids).items()}
     there = book.calls(tx, {call for calls in onward.values() for call in calls})
-    recorded = {each["call_id"] for each in (*calls, *there) if each["recording"] not in GONE}
+    recorded = {each.call_id for each in (*calls, *there) if each.recording not in GONE}
     going = {
-        each["call_id"]: each["number"]
+        each.call_id: each.number
         for each in calls
-        if each["call_id"] not in held
-        and each["number"] not in asking
-        and recorded.isdisjoint([each["call_id"], *onward.get(each["call_id"], ())])
+        if each.call_id not in held
+        and each.number not in asking
+        and recorded.isdisjoint([each.call_id, *onward.get(each.call_id, ())])
     }
     leaves = erasure.call_leaves(tx, list(going), [number for number in going.values() if number])
     _emptied(tx, [*leaves, *erasure.words_about_calls(tx, going)], at=at, actor=actor, what=what)
@@ -222,7 +222,7 @@ def erase_entries(
 
     Who took a consent back stays uncallable: an objection with the keyed hash of the number alone takes its place.
     """
-    staying = {hold["number"] for hold in book.holds_of(tx, numbers, ())} | _asking(tx)
+    staying = {hold.number for hold in book.holds_of(tx, numbers, ())} | _asking(tx)
     going = [number for number in numbers if number not in staying]
     leaves: list[int] = []
     for number in going:
@@ -239,7 +239,7 @@ def erase_entries(
 
 def _asking(tx: StoreTransaction) -> set[str]:
     """Numbers of people whose requests are not over."""
-    return {number for row in book.open_ones(tx) for number in row["numbers"]}
+    return {number for row in book.open_ones(tx) for number in row.lines}
 
 
 def _emptied(tx: StoreTransaction, leaves: Collection[int], *, at: datetime, actor: str, what: str) -> int:

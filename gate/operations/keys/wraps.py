@@ -388,8 +388,8 @@ def _plan(folder: DataFolder, asked: KeyDrop) -> tuple[list[str], dict[str, Any]
 
 def unheld(tx: StoreTransaction, recording_ids: Sequence[str]) -> list[str]:
     """Those of these recordings that the log knows, that are not being erased, and that nothing holds."""
-    rows = [row for row in kept.these(tx, recording_ids) if not row["erasing_at"]]
-    holds = [hold_of(row) for row in kept.holds_on(tx, [row["recording_id"] for row in rows])]
+    rows = [row for row in kept.these(tx, recording_ids) if not row.erasing_at]
+    holds = [hold_of(row) for row in kept.holds_on(tx, [row.recording_id for row in rows])]
     return sorted(each.id for each in sorted_by_holds(map(recording_of, rows), holds).due)
 
 

@@ -294,7 +294,7 @@ def _shred(folder: DataFolder, recording_ids: list[str]) -> int:
     """Erase again: those that the store knows with a receipt, of the others whatever key there is."""
     count = 0
     for part in batched(recording_ids, BATCH):
-        standing = [row["recording_id"] for row in folder.store.call(partial(kept.these, recording_ids=part))]
+        standing = [row.recording_id for row in folder.store.call(partial(kept.these, recording_ids=part))]
         if standing:
             count += folder.retention.erase_asked(standing, basis="memory journal", actor=REPLAYED_BY).erased
         known = folder.store.call(partial(kept.known_among, recording_ids=part))
@@ -321,7 +321,7 @@ def _mark(folder: DataFolder, erased: list[Row]) -> int:
         for act in part:
             row = requests.find(tx, act["id"])
             done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act["id"], RequestReplayed.kind])
-            if row is not None and row["carried_at"] is None and not done:
+            if row is not None and row.carried_at is None and not done:
                 body = RequestReplayed(carried_at=act["at"], whole=act["whole"])
                 tx.append(folder.fact(body, act["id"], REPLAYED_BY))
                 count += 1

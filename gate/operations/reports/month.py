@@ -263,7 +263,7 @@ def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -
     """One request as it stood at the end, by what was entered until then: its days, and whether its answer came in
     time."""
     course = queries.facts_of(reader, row.id)
-    known = [fact for fact in course if datetime.fromisoformat(fact["at"]) < until]
+    known = [fact for fact in course if datetime.fromisoformat(fact.at) < until]
     request = replay(known or course[:1])  # it came before the end, and was entered after it
     end = request.over_on or last
     clock = request.last_clock(end)

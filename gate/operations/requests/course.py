@@ -11,16 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from gate.core import request_words as events
 from gate.core.facts.requests import AskedBy, Opened, Rectification
 from gate.core.request_steps import HOWS
 from gate.core.request_words import Asks, Ground
 from gate.core.requests import telling
+from gate.core.rows import Row
+from gate.core.rows.requests import RequestRow
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, about, operation
@@ -42,7 +45,6 @@ from gate.operations.requests.telling import chosen, to_tell_of_rectification, t
 from gate.store import requests as book
 from gate.store import transfers
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -201,16 +203,16 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
 
     def work(tx: StoreTransaction) -> Standing:
         row, course, before = load(tx, asked.request)
-        if not nameless(asked.checked, row["name"] or ""):
+        if not nameless(asked.checked, row.name or ""):
             raise UsageError(
                 "what was checked is kept, also when the person is forgotten: their name is in it",
                 hint="Say the kind of proof only: 'passport seen in person'.",
             )
         on, proven = claimed(folder, asked, row, before)
         checked = asked.checked.strip()
-        take(folder, tx, row, before, events.IdentityProven(on), caller.actor, checked=checked, **proven)
+        take(folder, tx, row, before, events.IdentityProven(on), caller.actor, words=None, checked=checked, **proven)
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
-        return shown(folder, tx, row["id"])
+        return shown(folder, tx, row.id)
 
     return folder.store.call(work)
 
@@ -263,7 +265,7 @@ def request_clarified(folder: DataFolder, asked: Clarified, caller: Caller) -> S
         on, proven = claimed(folder, asked, row, before)
         take(folder, tx, row, before, events.Clarified(on), caller.actor, words={"answer": asked.answer}, **proven)
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
-        return shown(folder, tx, row["id"])
+        return shown(folder, tx, row.id)
 
     return folder.store.call(work)
 
@@ -344,7 +346,7 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
         row, _, before = load(tx, asked.request)
         if before.asks is Asks.COMPLAINT:  # DPA 2018 s.164A: they are told what came of it
             _needs(asked.reasons, "the outcome, which goes into the letter", "--reasons 'what you found and have done'")
-        tell = to_tell_of_restriction(tx, row["numbers"]) if before.asks is Asks.RESTRICTION else {}
+        tell = to_tell_of_restriction(tx, row.lines) if before.asks is Asks.RESTRICTION else {}
         on, proven = claimed(folder, asked, row, before)
         more = ({"tell": tell} if tell else {}) | proven
         take(
@@ -357,7 +359,7 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
             words={"remark": asked.reasons},
             **more,
         )
-        return shown(folder, tx, row["id"])
+        return shown(folder, tx, row.id)
 
     return folder.store.call(work)
 
@@ -393,8 +395,8 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
             return events.RecipientTold(on, named)
         return telling(request, asked.who, on)
 
-    how: dict[str, Any] = {"how": asked.how} if asked.how else {}
-    return step(folder, asked, caller.actor, event, proof=asked.who == "authority", **how)
+    how: dict[str, object] = {"how": asked.how} if asked.how else {}
+    return step(folder, asked, caller.actor, event, words=None, proof=asked.who == "authority", **how)
 
 
 class Withdraw(Dated, frozen=True):
@@ -457,46 +459,58 @@ def request_rectify(folder: DataFolder, asked: Rectify, caller: Caller) -> Stand
     def work(tx: StoreTransaction) -> Standing:
         row, course, before = load(tx, asked.request)
         records = [_record(tx, row, each.strip()) for each in dict.fromkeys(asked.records)]
-        calls = [each["call_id"] for each in records if each["call_id"]]
-        tell = to_tell_of_rectification(tx, course, calls, [each["id"] for each in records if not each["call_id"]])
+        calls = [each.call_id for each in records if each.call_id]
+        tell = to_tell_of_rectification(tx, course, calls, [each.id for each in records if not each.call_id])
         on, proven = claimed(folder, asked, row, before)
         event = events.Rectified(on, tuple(tell))
-        named: dict[str, Any] = {"records": [f"{each['record']} {each['id']}" for each in records]}
+        named: dict[str, object] = {"records": [f"{each.record} {each.id}" for each in records]}
         named |= {"tell": tell} if tell else {}
         take(folder, tx, row, before, event, caller.actor, words={STATEMENT: asked.statement}, **named, **proven)
         for each in records:
             body = Rectification(
-                request=row["reference"],
-                record=each["record"],
+                request=row.reference,
+                record=each.record,
                 statement=asked.statement.strip(),
-                call_id=each["call_id"] or UNSET,
-                talk=each["talk"] or UNSET,
+                call_id=each.call_id or UNSET,
+                talk=each.talk or UNSET,
             )
-            tx.append(folder.fact(body, each["id"], caller.actor))
-        return shown(folder, tx, row["id"])
+            tx.append(folder.fact(body, each.id, caller.actor))
+        return shown(folder, tx, row.id)
 
     return folder.store.call(work)
 
 
-def _record(tx: StoreTransaction, request: Row, name: str) -> Row:
+class _Record(Row, frozen=True):
+    """What a statement stands beside."""
+
+    id: str
+    call_id: str | None
+    number: str | None
+    record: str = ""
+    """One of ``_RECORDS``."""
+    talk: str = ""
+    """The person's own call, from which they were transferred to this one."""
+
+
+def _record(tx: StoreTransaction, request: RequestRow, name: str) -> _Record:
     for record, sql in _RECORDS.items():
-        for row in tx.query(sql, (name,)):
-            talk = "" if row["number"] in request["numbers"] else _talk(tx, request, row["call_id"])
+        for row in tx.rows(_Record, sql, (name,)):
+            talk = "" if row.number in request.lines else _talk(tx, request, row.call_id)
             if talk is None:
                 raise UsageError(
-                    f"{record} {name} is of another number than those of {request['reference']}",
-                    hint=f"dialgate request verify-identity {request['reference']} --number … adds a number of theirs",
+                    f"{record} {name} is of another number than those of {request.reference}",
+                    hint=f"dialgate request verify-identity {request.reference} --number … adds a number of theirs",
                 )
-            return row | {"record": record, "talk": talk}
+            return replace(row, record=record, talk=talk)
     raise UsageError(
         f"there is no call, recording, consent or objection {name}",
         hint="See: dialgate calls list --number …, dialgate consent list --number …",
     )
 
 
-def _talk(tx: StoreTransaction, request: Row, call_id: str | None) -> str | None:
+def _talk(tx: StoreTransaction, request: RequestRow, call_id: str | None) -> str | None:
     """The call of this person from which they were transferred to a call of somebody else's, which makes them a
     party to it: the statement is theirs, and not of whoever was called. None where there is none."""
     came = transfers.before(tx, [call_id] if call_id else ())
-    theirs = (talk["call_id"] for talks in came.values() for talk in talks if talk["number"] in request["numbers"])
+    theirs = (talk.call_id for talks in came.values() for talk in talks if talk.number in request.lines)
     return next(theirs, None)

@@ -6,13 +6,14 @@ A letter is personal data and is kept nowhere in the gate: whoever asks for one 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from gate.core import request_words as events
 from gate.core.days import london_day, spoken_day
@@ -27,6 +28,9 @@ from gate.core.request_words import OVER, Asks, LetterKind, State, missing
 from gate.core.requests import fits, why_not
 from gate.core.retention import HoldGround, Kind
 from gate.core.rows.audit import CopyKind, CopyRow
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import Given, Handed, RequestRow, Taken
+from gate.core.rows.retention import HoldRow
 from gate.errors import RefusedError, UsageError
 from gate.exports.letters import firm_of, render, templates_of
 from gate.operations.erasure.eraser import copies_left
@@ -34,14 +38,13 @@ from gate.operations.erasure.plan import ELSEWHERE, MOST
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
 from gate.operations.requests.steps import OWN_RESTRICTION, READY, load
-from gate.operations.requests.telling import chosen, given_to, own_copies, who_got
+from gate.operations.requests.telling import chosen, given_to, handed_of, own_copies, who_got
 from gate.showing import spoken_number
 from gate.store import kept
 from gate.store import requests as book
 from gate.store.handed_out import copies_about, leaves_about
 from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -122,27 +125,27 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
         if access and not before.held:
             _check_nothing(tx, row)
-        name = (asked.pack or f"{row['reference']}.html") if access and before.held else ""
+        name = (asked.pack or f"{row.reference}.html") if access and before.held else ""
         said_in_it = _facts(tx, row, course, before, kind, day, name)
         if kind is LetterKind.RECIPIENT:
             to = chosen(before.recipients, before.untold, asked.recipient)
-            return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
+            return row.id, _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
         if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION, Asks.RECTIFICATION):
             again = bool(folder.config.storage.memory)
             recipients, own = _recipients(folder, course)
-            said_in_it = replace(said_in_it, recipients=recipients, own_copies=own, erased_again=again)
+            said_in_it = dataclasses.replace(said_in_it, recipients=recipients, own_copies=own, erased_again=again)
             if copies := _copies(tx, row, course, before.asks):
                 leaves = tuple(Leaf(each.leaf_index, CopyMade.kind, each.made_at) for each in copies)
-                said_in_it = replace(
+                said_in_it = dataclasses.replace(
                     said_in_it,
                     copies=tuple(_copy(each, day) for each in copies),
                     leaves={**said_in_it.leaves, CopyMade.kind: leaves},
                 )
-        return row["id"], said_in_it, ""
+        return row.id, said_in_it, ""
 
     request_id, said_in_it, recipient = folder.store.call(facts)
     if asked.proof:
-        said_in_it = replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey()["vkey"])
+        said_in_it = dataclasses.replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey()["vkey"])
     letter = _rendered(folder, said_in_it)
     digest = hashlib.sha256(letter.eml).hexdigest()
     if asked.send and not letter.to:
@@ -218,16 +221,17 @@ def letters_explain(folder: DataFolder, asked: ExplainLetter, caller: Caller) ->
         digest = asked.letter.strip().lower()
         subject = book.of_letter(tx, digest)
         row, course, _ = load(tx, subject or asked.letter)
-        made = [fact for fact in course if fact["kind"] == kinds.LetterMade.kind and fact["body"]]
+        made = [fact for fact in course if fact.kind == kinds.LetterMade.kind and fact.body]
         if subject:
-            made = [fact for fact in made if digest in fact["body"].values()]
-        return ExplainedLetters(letters=[_explained(tx, row["reference"], fact) for fact in made])
+            made = [fact for fact in made if fact.body and digest in fact.body.values()]
+        return ExplainedLetters(letters=[_explained(tx, row.reference, fact) for fact in made])
 
     return folder.store.call(work)
 
 
-def _explained(tx: StoreTransaction, reference: str, fact: Row) -> Explained:
-    rests: dict[str, list[int | str]] = fact["body"].get("rests") or {}
+def _explained(tx: StoreTransaction, reference: str, fact: FactRow) -> Explained:
+    body = fact.body or {}
+    rests: dict[str, list[int | str]] = body.get("rests") or {}
     leaves = book.leaves_at(tx, {each for found in rests.values() for each in found if isinstance(each, int)})
     sentences = [
         Sentence(
@@ -239,10 +243,10 @@ def _explained(tx: StoreTransaction, reference: str, fact: Row) -> Explained:
     ]
     return Explained(
         reference=reference,
-        kind=LetterKind(fact["body"]["kind"]),
-        index=fact["leaf_index"],
-        at=fact["at"],
-        sha256=fact["body"].get("sha256") or "",
+        kind=LetterKind(body["kind"]),
+        index=fact.leaf_index,
+        at=fact.at,
+        sha256=body.get("sha256") or "",
         sentences=_reasoned(sentences),
     )
 
@@ -264,7 +268,7 @@ def _index(rest: Leaf | str) -> int | str:
 def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
     """In the firm's words. Raises ``GateError`` where a template is at fault."""
     config = folder.config
-    facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
+    facts = dataclasses.replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
     firm, now = firm_of(config, facts.today), folder.clock.now()
     return render(facts, firm, templates_of(config), now=now, sender=config.mail_sender)
 
@@ -279,8 +283,8 @@ def _sent(folder: DataFolder, letter: Letter) -> str:
 
 def _facts(
     tx: StoreTransaction,
-    row: Row,
-    course: list[Row],
+    row: RequestRow,
+    course: list[FactRow],
     request: events.Request,
     kind: LetterKind,
     today: date,
@@ -289,28 +293,28 @@ def _facts(
     clock, carried, opened = request.clock_on(today), last(course, kinds.Carried), last(course, kinds.Opened)
     scope = last(course, kinds.Searched) if request.searched else None
     found = book.calls(tx, (scope.calls or []) if scope else [])
-    made = [each for each in found if each["verdict"] == "allow" or each["recording_id"] or each["answered_at"]]
+    made = [each for each in found if each.verdict == "allow" or each.recording_id or each.answered_at]
     keeping = [_hold(tx, name) for name in (carried.held_by if carried else ())]
     objections, restrictions = _of_request(tx, row, "-o"), _of_request(tx, row, OWN_RESTRICTION)
     asked_identity = last(course, kinds.IdentityAsked)
     answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
         kind=kind,
-        reference=row["reference"],
+        reference=row.reference,
         asks=request.asks,
         received=request.received,
         today=today,
-        leaves=_leaves(course, [*objections, *restrictions], keeping),
-        channel=row["channel"],
+        leaves=_leaves([*course, *objections, *restrictions, *(each.fact for each in keeping)]),
+        channel=row.channel,
         due=clock.due if clock else None,
         ico_due=clock.ico_date if clock and request.asks is not Asks.COMPLAINT else None,
         identified=request.identified,
         asked_identity=date.fromisoformat(asked_identity.on) if asked_identity else None,
         paused=request.stands_still,
         decided=_decided(course),
-        name=row["name"] or "",
-        contact=row["contact"] or "",
-        numbers=tuple(row["numbers"]),
+        name=row.name or "",
+        contact=row.contact or "",
+        numbers=tuple(row.lines),
         ground=request.ground,
         holds=tuple(_held(each) for each in keeping),
         held_calls=carried.held_calls if carried else 0,
@@ -319,22 +323,22 @@ def _facts(
         completed=request.partial and request.state is not State.PARTLY_DONE,
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
-        missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
+        missing=missing(request.asks, row.lines, row.since) if request.state not in OVER else (),
         stopped=_first(objections, Objection),
         all_calls=bool(opened and opened.scope == "all"),
-        objection_ended=any(each["kind"] == ObjectionRemoved.kind for each in objections),
-        restriction_ended=any(each["kind"] == HoldReleased.kind for each in restrictions),
+        objection_ended=any(each.kind == ObjectionRemoved.kind for each in objections),
+        restriction_ended=any(each.kind == HoldReleased.kind for each in restrictions),
         searched=date.fromisoformat(scope.on) if scope else None,
         narrowed=scope is not None and not scope.whole,
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(made),
         found_stopped=len(found) - len(made),
-        found_recordings=sum(each["recording"] not in (None, "erased") for each in found),
+        found_recordings=sum(each.recording not in (None, "erased") for each in found),
         found_entries=(scope.entries or 0) if scope else 0,
         pack=pack,
-        erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
-        went=bool(carried and (carried.calls or carried.recordings or carried.facts > len(row["numbers"]))),
+        erased_recordings=sum(each.recording == "erased" for each in found) if answer else went,
+        went=bool(carried and (carried.calls or carried.recordings or carried.facts > len(row.lines))),
         backups_until=date.fromisoformat(carried.backups_until) if carried else None,
         statements=tuple(statements(course)),
         beside=tuple(name.partition(" ")[0] for name in dict.fromkeys(_records(course))),
@@ -342,42 +346,43 @@ def _facts(
     )
 
 
-def _records(course: list[Row]) -> list[str]:
+def _records(course: list[FactRow]) -> list[str]:
     return [name for each in bodies(course, kinds.Rectified) for name in each.records]
 
 
-def _leaves(course: list[Row], own: list[Row], keeping: list[Row]) -> dict[str, tuple[Leaf, ...]]:
-    """What the letter can rest on: the newest fact of each kind, all statements of what is right; the objections and
-    restrictions that the request made (``own``); the holds that keep something; the letter that told the person."""
+def _leaves(facts: list[FactRow]) -> dict[str, tuple[Leaf, ...]]:
+    """What the letter can rest on: the newest fact of each kind of the course, all statements of what is right; the
+    objections and restrictions that the request made; the holds that keep something; the letter that told the
+    person."""
     found: dict[str, tuple[Leaf, ...]] = {}
-    for fact in (*course, *own, *keeping):
-        key, body = fact["kind"], fact["body"] or {}
+    for fact in facts:
+        key, body = fact.kind, fact.body or {}
         if key == kinds.LetterMade.kind and body.get("kind") not in (LetterKind.REFUSAL, LetterKind.CONFIRMATION):
             continue
         if key == kinds.SaidAt.kind:
             key = f"{key}:{body.get('step', '')}"
-        leaf = Leaf(fact["leaf_index"], fact["kind"], fact["at"])
+        leaf = Leaf(fact.leaf_index, fact.kind, fact.at)
         several = key in (Objection.kind, Hold.kind, kinds.Rectified.kind) or key.endswith(f":{STATEMENT}")
         found[key] = (*(found.get(key, ()) if several else ()), leaf)
     return found
 
 
-def _of_request(tx: StoreTransaction, row: Row, mark: str) -> list[Row]:
+def _of_request(tx: StoreTransaction, row: RequestRow, mark: str) -> list[FactRow]:
     """The facts of the objections, or restrictions, that the gate made of a request."""
-    return [fact for place in range(len(row["numbers"])) for fact in facts_of(tx, f"{row['id']}{mark}{place}")]
+    return [fact for place in range(len(row.lines)) for fact in facts_of(tx, f"{row.id}{mark}{place}")]
 
 
-def _first(facts: list[Row], kind: type[Body]) -> date | None:
+def _first(facts: list[FactRow], kind: type[Body]) -> date | None:
     """The day on which the last of the numbers got its fact."""
-    days = [london_day(fact["at"]) for fact in facts if fact["kind"] == kind.kind]
+    days = [london_day(fact.at) for fact in facts if fact.kind == kind.kind]
     return max(days, default=None)
 
 
-def _check(row: Row, request: events.Request, kind: LetterKind, day: date) -> None:
+def _check(row: RequestRow, request: events.Request, kind: LetterKind, day: date) -> None:
     """Raise where this letter would say what is not so, or to nobody."""
     if not why_not(request, events.LetterMade(day, kind)):
         return
-    reference = row["reference"]
+    reference = row.reference
     if not fits(request, kind):
         raise RefusedError(
             f"{reference} is for {request.asks} and {request.state}: there is no {kind} letter to write",
@@ -397,53 +402,61 @@ def _check(row: Row, request: events.Request, kind: LetterKind, day: date) -> No
     )
 
 
-def _check_nothing(tx: StoreTransaction, row: Row) -> None:
+def _check_nothing(tx: StoreTransaction, row: RequestRow) -> None:
     """Raise where the letter would say that nothing is held, and the store holds something of these numbers now."""
-    counts = book.counts_of(tx, row["numbers"], but=row["id"])
+    counts = book.counts_of(tx, row.lines, but=row.id)
     found = [f"{name}: {count}" for name, count in counts.items() if count]
-    if not row["numbers"] or found:
+    if not row.lines or found:
         raise RefusedError(
-            f"{row['reference']}: nobody is told that nothing is held of these numbers. In the store are "
+            f"{row.reference}: nobody is told that nothing is held of these numbers. In the store are "
             f"{', '.join(found) or 'no numbers to look for'}",
             reason="something_is_held",
-            hint=f"Search again: dialgate request search {row['reference']} --everything",
+            hint=f"Search again: dialgate request search {row.reference} --everything",
         )
 
 
-def _decided(course: list[Row]) -> date | None:
+def _decided(course: list[FactRow]) -> date | None:
     decision = last(course, kinds.Refused) or last(course, kinds.Granted)
     return date.fromisoformat(decision.on) if decision else None
 
 
-def _hold(tx: StoreTransaction, name: str) -> Row:
-    """The fact of a hold that a receipt names, with the hold as it is now. Raises ``RefusedError`` where nobody has
-    said its ground: a letter gives the person, and the authority, no ground that the log does not have."""
+class _Keeping(NamedTuple):
+    """A hold that keeps something, as it is now."""
+
+    fact: FactRow
+    """By which it was put on."""
+    hold: HoldRow
+    name: str
+
+
+def _hold(tx: StoreTransaction, name: str) -> _Keeping:
+    """The hold that a receipt names. Raises ``RefusedError`` where nobody has said its ground: a letter gives the
+    person, and the authority, no ground that the log does not have."""
     hold_id = name.rpartition("(")[2].rstrip(")")
-    row = kept.hold(tx, hold_id) or {}
-    if row.get("kind") != Kind.RESTRICTION and row.get("ground") in (None, HoldGround.NONE):
+    row = kept.hold(tx, hold_id)
+    if row is None or (row.kind != Kind.RESTRICTION and row.ground in (None, HoldGround.NONE)):
         raise RefusedError(
             f"{name} keeps something on no ground that a letter could give",
             reason="hold_without_ground",
             hint="Say its ground: dialgate hold ground ID --ground … With none, carry the erasure out again.",
         )
-    fact = next(each for each in facts_of(tx, hold_id) if each["kind"] == Hold.kind)
-    return fact | {"hold": row, "name": name}
+    fact = next(each for each in facts_of(tx, hold_id) if each.kind == Hold.kind)
+    return _Keeping(fact, row, name)
 
 
-def _held(keeping: Row) -> Held:
-    hold = keeping["hold"]
+def _held(keeping: _Keeping) -> Held:
+    hold = keeping.hold
     return Held(
-        ground="restriction" if hold["kind"] == Kind.RESTRICTION else str(hold["ground"]),
-        case=hold["reference"] or "",
-        law=hold["law"] or "",
-        elsewhere=ELSEWHERE in keeping["name"],
+        ground="restriction" if hold.kind == Kind.RESTRICTION else str(hold.ground),
+        case=hold.reference or "",
+        law=hold.law or "",
+        elsewhere=ELSEWHERE in keeping.name,
     )
 
 
-def _recipients(folder: DataFolder, course: list[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _recipients(folder: DataFolder, course: list[FactRow]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who else got what an erasure or a restriction is about (Art 19), and which files went to the person."""
-    carrying = last(course, kinds.Carrying)
-    handed = (carrying.recipients if carrying else None) or _of_restriction(course)
+    handed = handed_of(last(course, kinds.Carrying)) or _of_restriction(course)
     return who_got(folder, handed), own_copies(handed)
 
 
@@ -456,14 +469,14 @@ _COPIES: Final = {
 }
 
 
-def _copies(tx: StoreTransaction, row: Row, course: list[Row], asks: Asks) -> list[CopyRow]:
+def _copies(tx: StoreTransaction, row: RequestRow, course: list[FactRow], asks: Asks) -> list[CopyRow]:
     """Copies in clear of what is erased or locked that are not destroyed."""
     if asks is Asks.ERASURE:
         return copies_left(tx, course)
-    if asks is not Asks.RESTRICTION or not row["numbers"]:
+    if asks is not Asks.RESTRICTION or not row.lines:
         return []
-    calls = [each["call_id"] for each in book.calls_of(tx, row["numbers"], limit=MOST)]
-    return copies_about(tx, calls, row["numbers"], leaves_about(tx, calls, row["numbers"], whole=True))
+    calls = [each.call_id for each in book.calls_of(tx, row.lines, limit=MOST)]
+    return copies_about(tx, calls, row.lines, leaves_about(tx, calls, row.lines, whole=True))
 
 
 def _copy(copy: CopyRow, today: date) -> str:
@@ -472,21 +485,22 @@ def _copy(copy: CopyRow, today: date) -> str:
     return f"{_COPIES[copy.what]} {spoken_day(made)}: {plan} {spoken_day(until)}"
 
 
-def _of_restriction(course: list[Row]) -> list[Row]:
+def _of_restriction(course: list[FactRow]) -> list[Handed]:
     """As the receipt of an erasure names them; of a rectification, those of all its statements."""
-    tell: dict[str, list[Row]] = {}
+    tell: dict[str, list[Given]] = {}
     granted, rectified = bodies(course, kinds.Granted), bodies(course, kinds.Rectified)
     for each_tell in (*(each.tell for each in granted), *(each.tell for each in rectified)):
         tell |= each_tell or {}
     return [_handed(recipient, each) for recipient, given in sorted(tell.items()) for each in given]
 
 
-def _handed(recipient: str, given: Row) -> Row:
-    if "recording" not in given:
-        return given | {"what": "bundle", "recipient": recipient}
-    recordings = {given["recording"]: given}
-    what = "bundle" if given["bundles"] else "recording"
-    return {"what": what, "recipient": recipient, "on": given["on"], "recordings": recordings}
+def _handed(recipient: str, given: Given) -> Handed:
+    if not given.recording:
+        handed = Handed(what="bundle", recipient=recipient, on=given.on, bundle=given.bundle)
+        return replace(handed, calls=given.calls, entries=given.entries)
+    bundles = given.bundles or []
+    recordings = {given.recording: Taken(on=given.on, bundles=bundles)}
+    return Handed(what="bundle" if bundles else "recording", recipient=recipient, on=given.on, recordings=recordings)
 
 
 def _for_recipient(

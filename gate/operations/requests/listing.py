@@ -37,8 +37,8 @@ def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Sta
 
     def work(tx: StoreTransaction) -> Page[Standing]:
         if asked.everything or asked.state is not None:
-            rows, following = book.page(tx, asked.after, asked.limit, asked.state, words)
-            return Page(items=[read(tx, row, today) for row in rows], next=following)
+            found = book.page(tx, asked.after, asked.limit, asked.state, words)
+            return Page(items=[read(tx, row, today) for row in found.items], next=found.next)
         return Page(items=open_standings(tx, today, words))
 
     return folder.store.call(work)
@@ -83,7 +83,12 @@ def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
         reasons = {act.value: forbidden(request, act, today) for act in Act}
         return Shown(
             **{name: getattr(standing, name) for name in standing.__struct_fields__},
-            facts=[CourseFact(**{name: fact[name] for name in CourseFact.__struct_fields__}) for fact in course],
+            facts=[
+                CourseFact(
+                    leaf_index=each.leaf_index, kind=each.kind, at=each.at, actor=each.actor or "", body=each.body
+                )
+                for each in course
+            ],
             steps=list(possible(request, today)),
             forbidden={act: why for act, why in reasons.items() if why},
         )

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+from gate.core.evidence import Node
 from gate.core.facts import requests as kinds
 from gate.core.facts.recordings import RecordingErased
 from gate.core.request_words import Asks
+from gate.core.rows.audit import ProvenFact
 from gate.errors import RefusedError
 from gate.exports import page
 from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.operations.requests.steps import READY, load
 from gate.store import slices as kept
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -60,10 +61,10 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
     row, _, before = folder.store.call(partial(load, name=asked.request))
     signed = folder.log.checkpoint()
 
-    def read(reader: Reader) -> list[Row]:
-        mine = kept.of_subject(reader, row["id"], [each.kind for each in _SHOWN], signed.size)
+    def read(reader: Reader) -> list[dict[str, object]]:
+        mine = kept.of_subject(reader, row.id, [each.kind for each in _SHOWN], signed.size)
         erased = kept.erased_for(
-            reader, RecordingErased.kind, f"request {row['reference']}", _calls(reader, row["id"]), signed.size
+            reader, RecordingErased.kind, f"request {row.reference}", _calls(reader, row.id), signed.size
         )
         found = [*mine, *erased][:MOST]
         node = kept.nodes(reader)
@@ -72,13 +73,13 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
     leaves = folder.read(read)
     if len(leaves) < 2:  # the request alone
         raise RefusedError(
-            f"{row['reference']}: there is nothing to prove yet: nothing was searched for and no letter was made",
+            f"{row.reference}: there is nothing to prove yet: nothing was searched for and no letter was made",
             reason=READY,
-            hint=f"See: dialgate request show {row['reference']}",
+            hint=f"See: dialgate request show {row.reference}",
         )
     return RequestProof(
-        id=row["id"],
-        reference=row["reference"],
+        id=row.id,
+        reference=row.reference,
         asks=before.asks,
         firm=folder.config.firm.legal_name,
         evidence=page.evidence(signed.note, folder.bundles.vkey()["vkey"], leaves),
@@ -90,21 +91,21 @@ def _calls(reader: Reader, request_id: str) -> list[str]:
     return sorted({call for body in rows for call in body.get("calls") or ()})
 
 
-def _leaf(row: Row, size: int, node: Any) -> dict[str, Any]:
-    own = row["body"] is not None and _own(row["kind"], json.loads(row["body"]))
+def _leaf(row: ProvenFact, size: int, node: Node) -> dict[str, object]:
+    own = row.body is not None and _own(row.kind, row.body)
     return page.leaf(
-        row["leaf_index"],
+        row.leaf_index,
         size,
         node,
-        leaf=row["leaf"],
-        salt=row["salt"] if own else None,
-        body=row["body"] if own else None,
+        leaf=row.leaf,
+        salt=row.salt if own else None,
+        body=row.body if own else None,
     )
 
 
-def _own(kind: str, body: Row) -> bool:
+def _own(kind: str, body: str) -> bool:
     """Whether the value speaks of nobody else."""
     if kind != kinds.Carried.kind:
         return True
-    others = any(ELSEWHERE in name for name in body.get("held_by") or ())
-    return not body.get("mentions") and not others
+    carried = kinds.Carried.read(json.loads(body))
+    return not carried.mentions and not any(ELSEWHERE in name for name in carried.held_by)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict, replace
 
-from gate.converting import convert
 from gate.core import receipts
 from gate.core import request_words as events
 from gate.core import requests as rules
@@ -24,6 +24,19 @@ from gate.core.facts import requests as kinds
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import NumberShown
 from gate.core.pack_words import outcome
+from gate.core.rows import Row
+from gate.core.rows.requests import (
+    EarlierRequest,
+    HeldAttempt,
+    HeldCall,
+    HeldConsent,
+    HeldContact,
+    HeldHold,
+    HeldObjection,
+    HeldReceipt,
+    HeldStatement,
+    RequestRow,
+)
 from gate.errors import RefusedError, UsageError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, Response, about, operation
@@ -45,7 +58,6 @@ from gate.store import requests as book
 from gate.store import transfers
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, statements_beside
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -55,102 +67,9 @@ MOST: Final = 10_000
 """Calls of one request."""
 CANDIDATES: Final = 200
 """Calls shown where only a time is known: somebody has to say which of them are meant. So many outside one, too."""
-ENTRIES: Final = ("objections", "consents", "contacts", "holds", "requests")
-"""What is held besides calls."""
 
 
 # --- what is held -------------------------------------------------------------------------------------------------
-
-
-class HeldCall(Response, frozen=True):
-    """An attempt to call the person, recorded or not."""
-
-    call_id: str
-    at: str
-    number: str | None
-    verdict: str | None
-    reason: str | None
-    purpose: str | None
-    topic: str | None
-    state: str
-    seconds: float | None
-    bridged: int | None
-    answered_at: str | None
-    unrecorded_why: str | None
-    recording_id: str | None
-    recording: str | None
-    """State of the recording."""
-    recorded_seconds: float | None
-    recorded_at: str | None
-    """When the recording began."""
-    erased_at: str | None
-    outcome: str
-    """In words; of a recording in which somebody else was called, or was transferred to the call, that too."""
-    by_transfer: bool
-    """Somebody else was called, and the person was transferred to the call: its number and decision are theirs."""
-
-
-class HeldObjection(Response, frozen=True):
-    """An objection of the person, one taken back too."""
-
-    number: str
-    id: str
-    made_at: str
-    source: str | None
-    note: str | None
-    call_id: str | None
-    removed_at: str | None
-    removed_why: str | None
-    scope: str | None
-    """What it stops: ``marketing`` (None, too), ``all``."""
-    erased: int
-    """1 where only the keyed hash of the number is left."""
-
-
-class HeldConsent(Response, frozen=True):
-    """A consent of the person, a withdrawn one too."""
-
-    number: str
-    id: str
-    given_at: str
-    how: str | None
-    wording: str | None
-    who: str | None
-    evidence: str | None
-    purpose: str | None
-    topics: str | None
-    caller: str | None
-    holds_until: str | None
-    withdrawn_at: str | None
-    withdrawn_why: str | None
-
-
-class HeldHold(Response, frozen=True):
-    """A hold that keeps something of it."""
-
-    id: str
-    kind: str
-    name: str
-    made_at: str
-
-
-class HeldStatement(Response, frozen=True):
-    """What was put right, beside a record."""
-
-    at: str
-    record: str
-    id: str
-    request: str
-    statement: str
-
-
-class EarlierRequest(Response, frozen=True):
-    """Another request about these numbers."""
-
-    reference: str
-    asks: str
-    received: str
-    state: str
 
 
 class Found(Response, frozen=True, kw_only=True):
@@ -170,48 +89,62 @@ class Found(Response, frozen=True, kw_only=True):
     lines: list[str] | UnsetType = UNSET
     objections: list[HeldObjection] | UnsetType = UNSET
     consents: list[HeldConsent] | UnsetType = UNSET
-    contacts: list[dict[str, object]] | UnsetType = UNSET
+    contacts: list[HeldContact] | UnsetType = UNSET
     holds: list[HeldHold] | UnsetType = UNSET
     requests: list[EarlierRequest] | UnsetType = UNSET
     statements: list[HeldStatement] | UnsetType = UNSET
 
 
-def what_is_held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
-    """What is held of a request's numbers, with these calls: as values for ``Found``."""
-    lines = row["numbers"]
-    shown = _calls(tx, lines, found)
-    holds = book.holds_of(tx, lines, [each["call_id"] for each in found])
-    others = [each for each in book.of_numbers(tx, lines) if each["id"] != row["id"]] if lines else []
+class Held(Row, frozen=True):
+    """What is held of somebody's numbers, with some calls."""
+
+    lines: list[str]
+    calls: list[HeldCall]
+    objections: list[HeldObjection]
+    consents: list[HeldConsent]
+    statements: list[HeldStatement]
+    contacts: list[HeldContact]
+    holds: list[HeldHold]
+    requests: list[EarlierRequest]
+
+    @property
+    def entries(self) -> int:
+        """How much is held besides calls."""
+        lists = len(self.objections) + len(self.consents) + len(self.contacts)
+        return lists + len(self.holds) + len(self.requests)
+
+
+def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found: list[HeldAttempt]) -> Held:
+    """What is held of a request's numbers, with these calls."""
+    calls = _calls(tx, lines, found)
+    holds = book.holds_of(tx, lines, [each.call_id for each in found])
+    others = [each for each in book.of_numbers(tx, lines) if each.id != row.id] if lines else []
     objections, consents = book.objections_of(tx, lines), book.consents_of(tx, lines)
-    return {
-        "reference": row["reference"],
-        "lines": lines,
-        "calls": shown,
-        "objections": objections,
-        "consents": consents,
-        "statements": statements_beside(
-            tx,
-            {each["call_id"] for each in shown if not each["by_transfer"]},
-            {each["id"] for each in (*objections, *consents)},
-        ),
-        "contacts": book.contacts_of(tx, lines),
-        "holds": [
-            {"id": each["id"], "kind": each["kind"], "name": hold_of(each).name, "made_at": each["made_at"]}
-            for each in holds
+    entries = {*(each.id for each in objections), *(each.id for each in consents)}
+    return Held(
+        lines=lines,
+        calls=calls,
+        objections=objections,
+        consents=consents,
+        statements=statements_beside(tx, {each.call_id for each in calls if not each.by_transfer}, entries),
+        contacts=book.contacts_of(tx, lines),
+        holds=[HeldHold(id=each.id, kind=each.kind, name=hold_of(each).name, made_at=each.made_at) for each in holds],
+        requests=[
+            EarlierRequest(reference=each.reference, asks=each.asks, received=each.received, state=each.state)
+            for each in others
         ],
-        "requests": [{name: each[name] for name in ("reference", "asks", "received", "state")} for each in others],
-    }
+    )
 
 
-def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[Row]) -> list[Row]:
-    ids = [each["call_id"] for each in found]
+def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[HeldAttempt]) -> list[HeldCall]:
+    ids = [each.call_id for each in found]
     theirs, shared = transfers.of_others(tx, ids, lines), transfers.shared(tx, ids, lines)
     calls = []
     for each in found:
-        by_transfer = each["call_id"] in theirs
+        by_transfer = each.call_id in theirs
         said = f"after a transfer: {outcome(each)}" if by_transfer else outcome(each)
-        said += " (another person is heard in it)" if each["call_id"] in shared else ""
-        calls.append(each | {"outcome": said, "by_transfer": by_transfer})
+        said += " (another person is heard in it)" if each.call_id in shared else ""
+        calls.append(HeldCall(**asdict(each), outcome=said, by_transfer=by_transfer))
     return calls
 
 
@@ -259,75 +192,76 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         allowed(row, before, events.Searched(day, 0), folder.today())  # before anything is looked at
         known = list(dict.fromkeys([*told_of(row, course), *lines]))
         # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
-        chosen: list[str] = [] if known or asked.calls else row["numbers"]
+        chosen: list[str] = [] if known or asked.calls else row.lines
         known = known or chosen
         given = (asked.since, asked.until)
         span = given if any(given) else _own_span(row, skip=asked.everything or bool(asked.calls))
         if asked.calls:
             found = _chosen(tx, asked.calls)
             theirs = transfers.of_others(tx, asked.calls, known)
-            chosen = [each["number"] for each in found if each["number"] and each["call_id"] not in theirs]
+            chosen = [each.number for each in found if each.number and each.call_id not in theirs]
         elif known:
             found = book.calls_of(tx, known, *span, limit=MOST + 1)
         elif any(span):
             return _candidates(folder, tx, row, span, caller.actor)
         else:
             raise UsageError(
-                f"{row['reference']}: nothing to search by",
+                f"{row.reference}: nothing to search by",
                 hint="Give --number, --on DATE with --around, or --call; ask for them with: dialgate request clarify",
             )
         if len(found) > MOST:
             raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
-        amend(folder, tx, row, course, caller.actor, lines, chosen)
-        held = what_is_held(tx, row, found)
+        every = amend(folder, tx, row, course, caller.actor, lines, chosen)
+        held = what_is_held(tx, row, every, found)
         whole = not asked.calls and not any(span)
-        ids = [each["call_id"] for each in found]
-        outside = [] if whole else _outside(tx, row["numbers"], set(ids))
-        event = events.Searched(day, len(found), sum(len(held[name]) for name in ENTRIES), len(outside))
-        take(folder, tx, row, before, event, caller.actor, whole=whole, calls=ids)
-        shown = {
-            "candidates": False,
-            "whole": whole,
-            "found": len(found),
-            "outside": _calls(tx, row["numbers"], outside[:CANDIDATES]),
-        }
-        return convert(held | shown, Found)
+        ids = [each.call_id for each in found]
+        outside = [] if whole else _outside(tx, every, set(ids))
+        event = events.Searched(day, len(found), held.entries, len(outside))
+        take(folder, tx, replace(row, numbers=every), before, event, caller.actor, whole=whole, calls=ids)
+        return Found(
+            reference=row.reference,
+            candidates=False,
+            whole=whole,
+            found=len(found),
+            outside=_calls(tx, every, outside[:CANDIDATES]),
+            **{name: getattr(held, name) for name in Held.__struct_fields__},
+        )
 
     return folder.store.call(work)
 
 
-def _outside(tx: StoreTransaction, lines: list[str], found: set[str]) -> list[Row]:
+def _outside(tx: StoreTransaction, lines: list[str], found: set[str]) -> list[HeldAttempt]:
     """Calls of these numbers at any time but those that were found."""
     every = book.calls_of(tx, lines, limit=MOST + len(found))
-    return [each for each in every if each["call_id"] not in found]
+    return [each for each in every if each.call_id not in found]
 
 
-def _own_span(row: Row, *, skip: bool) -> tuple[datetime | None, datetime | None]:
+def _own_span(row: RequestRow, *, skip: bool) -> tuple[datetime | None, datetime | None]:
     if skip:
         return None, None
-    since, until = (datetime.fromisoformat(row[name]) if row[name] else None for name in ("since", "until"))
+    since, until = (datetime.fromisoformat(at) if at else None for at in (row.since, row.until))
     return since, until
 
 
-def _chosen(tx: StoreTransaction, calls: Sequence[str]) -> list[Row]:
+def _chosen(tx: StoreTransaction, calls: Sequence[str]) -> list[HeldAttempt]:
     found = book.calls(tx, calls)
-    if unknown := set(calls) - {each["call_id"] for each in found}:
+    if unknown := set(calls) - {each.call_id for each in found}:
         raise UsageError(f"there is no call {', '.join(sorted(unknown))}", hint="See: dialgate calls list")
     return found
 
 
 def _candidates(
-    folder: DataFolder, tx: StoreTransaction, row: Row, span: tuple[datetime | None, datetime | None], actor: str
+    folder: DataFolder, tx: StoreTransaction, row: RequestRow, span: tuple[datetime | None, datetime | None], actor: str
 ) -> Found:
     """Calls of a span, whoever was called: looked at by somebody, which the log says."""
     found = book.calls_of(tx, None, *span, limit=CANDIDATES + 1)
     since, until = (at.isoformat() if at else None for at in span)
-    tx.append(folder.fact(facts.Looked(since=since, until=until, shown=min(len(found), CANDIDATES)), row["id"], actor))
+    tx.append(folder.fact(facts.Looked(since=since, until=until, shown=min(len(found), CANDIDATES)), row.id, actor))
     return Found(
-        reference=row["reference"],
+        reference=row.reference,
         candidates=True,
         more=len(found) > CANDIDATES,
-        calls=convert(_calls(tx, (), found[:CANDIDATES]), list[HeldCall]),
+        calls=_calls(tx, (), found[:CANDIDATES]),
     )
 
 
@@ -336,17 +270,6 @@ _LOOKED: Final = {
     NumberShown.kind: "your number was shown in full",
 }
 """Kind of fact -> in words."""
-
-
-class HeldReceipt(Response, frozen=True):
-    """A receipt of a call with the person."""
-
-    call_id: str
-    at: str
-    code: str
-    """As people read it."""
-    told: int | None
-    """1 where it was told them to its end."""
 
 
 class Looked(Response, frozen=True):
@@ -369,7 +292,7 @@ class Contents(Response, frozen=True, kw_only=True):
     calls: list[HeldCall]
     objections: list[HeldObjection]
     consents: list[HeldConsent]
-    contacts: list[dict[str, object]]
+    contacts: list[HeldContact]
     """Rows of the contact list, as they were imported."""
     holds: list[HeldHold]
     requests: list[EarlierRequest]
@@ -399,37 +322,35 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
         scope = last(course, kinds.Searched)
-        held = what_is_held(tx, row, book.calls(tx, (scope.calls or []) if scope else []))
-        others = {each["reference"] for each in book.of_numbers(tx, held["lines"]) if _of_other(row, each)}
-        earlier = [each for each in held["requests"] if each["reference"] not in others]
-        held |= {"requests": earlier, "requests_of_others": len(held["requests"]) - len(earlier)}
-        of = {"id": row["id"], "name": row["name"], "whole": bool(scope and scope.whole)}
-        return convert(held | of | _beside(folder, tx, held, others, whole=of["whole"]), Contents)
+        held = what_is_held(tx, row, row.lines, book.calls(tx, (scope.calls or []) if scope else []))
+        others = {
+            each.reference for each in book.of_numbers(tx, held.lines) if not same_name(row.name or "", each.name or "")
+        }
+        whole = bool(scope and scope.whole)
+        calls = [each.call_id for each in held.calls]
+        own = [each.call_id for each in held.calls if not each.by_transfer]
+        entries = [*(each.id for each in held.objections), *(each.id for each in held.consents)] if whole else []
+        handed = handed_out(
+            tx, [each.recording_id for each in held.calls if each.recording_id], held.lines if whole else []
+        )
+        # the packs of others were not given to this person
+        given = [each for each in handed if each.recipient not in others]
+        given += in_bundles(tx, leaves_about(tx, calls, held.lines, whole=whole))
+        earlier = [each for each in held.requests if each.reference not in others]
+        found = {name: getattr(held, name) for name in Held.__struct_fields__} | {"requests": earlier}
+        return Contents(
+            id=row.id,
+            reference=row.reference,
+            name=row.name,
+            whole=whole,
+            **found,
+            requests_of_others=len(held.requests) - len(earlier),
+            given=[*(f"you, or whoever acted for you: {each}" for each in own_copies(given)), *who_got(folder, given)],
+            receipts=[replace(each, code=receipts.shown(each.code)) for each in book.receipts_of(tx, own)],
+            looked=[Looked(at=at, what=_LOOKED[kind]) for at, kind in book.looked_at(tx, calls, [*own, *entries])],
+        )
 
     return folder.store.call(work)
-
-
-def _of_other(row: Row, request: Row) -> bool:
-    return not same_name(row["name"] or "", request["name"] or "")
-
-
-def _beside(folder: DataFolder, tx: StoreTransaction, held: Row, others: set[str], *, whole: bool) -> Row:
-    """What the search does not show: ``given``, ``receipts``, ``looked``. ``others``: references of requests of other
-    people: their packs were not given to this one."""
-    lines, calls = held["lines"], [each["call_id"] for each in held["calls"]]
-    own = [each["call_id"] for each in held["calls"] if not each["by_transfer"]]
-    recordings = [each["recording_id"] for each in held["calls"] if each["recording_id"]]
-    entries = [each["id"] for name in ("objections", "consents") for each in held[name]] if whole else []
-    leaves = leaves_about(tx, calls, lines, whole=whole)
-    handed = handed_out(tx, recordings, lines if whole else [])
-    given = [each for each in handed if each["recipient"] not in others] + in_bundles(tx, leaves)
-    return {
-        "given": (*(f"you, or whoever acted for you: {each}" for each in own_copies(given)), *who_got(folder, given)),
-        "receipts": [each | {"code": receipts.shown(each["code"])} for each in book.receipts_of(tx, own)],
-        "looked": [
-            {"at": each["at"], "what": _LOOKED[each["kind"]]} for each in book.looked_at(tx, calls, [*own, *entries])
-        ],
-    }
 
 
 class PackMade(Request[Standing], frozen=True):
@@ -450,20 +371,19 @@ def request_pack_made(folder: DataFolder, asked: PackMade, caller: Caller) -> St
     def work(tx: StoreTransaction) -> Standing:
         row, _, before = load(tx, asked.request)
         _for_pack(folder, row, before)
-        made: Row = {"sha256": asked.sha256, "calls": asked.calls}
-        made |= {"recordings": asked.recordings, "left_out": asked.left_out}
+        made = {"calls": asked.calls, "recordings": asked.recordings, "left_out": asked.left_out}
         event, words = events.PackMade(folder.today()), {"left_out": asked.why}
-        take(folder, tx, row, before, event, caller.actor, words=words, **made)
-        return shown(folder, tx, row["id"])
+        take(folder, tx, row, before, event, caller.actor, words=words, sha256=asked.sha256, **made)
+        return shown(folder, tx, row.id)
 
     return folder.store.call(work)
 
 
-def _for_pack(folder: DataFolder, row: Row, request: events.Request) -> None:
+def _for_pack(folder: DataFolder, row: RequestRow, request: events.Request) -> None:
     if rules.why_not(request, events.PackMade(folder.today())):
         raise RefusedError(
-            f"{row['reference']}: a pack is made for an access request that is granted; this one is for "
+            f"{row.reference}: a pack is made for an access request that is granted; this one is for "
             f"{request.asks} and {request.state}",
             reason=READY,
-            hint=f"See: dialgate request show {row['reference']}",
+            hint=f"See: dialgate request show {row.reference}",
         )

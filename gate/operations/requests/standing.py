@@ -25,12 +25,13 @@ from gate.core.facts import requests as kinds
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import OVER, Asks, Event, Ground, LetterKind, Request, State, missing
 from gate.core.requests import opened, possible, replayed
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import RequestRow
 from gate.errors import StoreError
 from gate.log import Logger
 from gate.operations.operation import Response
 from gate.store import requests as book
 from gate.store.queries import Source
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -68,7 +69,7 @@ _OF_NOW: Final = (words.PackMade, words.Erased, words.LetterMade)
 """Events that happen when their fact is kept: its body has no day."""
 
 
-def body_of(event: Event, **more: Any) -> Body:
+def body_of(event: Event, **more: object) -> Body:
     """An event as the body of its fact: a day, and at most counts or a code; nothing personal. ``more``: fields of the
     fact that the event does not have."""
     values = {
@@ -110,48 +111,48 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
     return event(**values)
 
 
-def replay(course: Iterable[Mapping[str, Any]]) -> Request:
+def replay(course: Iterable[FactRow]) -> Request:
     """The request as its facts make it, in the order of the log."""
     request: Request | None = None
     for fact in course:
-        kind, body = fact["kind"], fact["body"]
-        if kind == facts.Opened.kind:
+        kind, body = fact.kind, fact.body
+        if kind == facts.Opened.kind and body is not None:
             asks, received = Asks(body["asks"]), date.fromisoformat(body["received"])
             request, _ = opened(asks, received, written=bool(body["written"]))
         elif kind == facts.AskedBy.kind and request is not None:
             known = body and (body["name"] is not None or body["contact"] is not None)
             request = dataclasses.replace(request, forgotten=not known)
         elif kind in EVENTS and body is not None and request is not None:
-            request = replayed(request, event_of(kind, body, fact["at"]))
+            request = replayed(request, event_of(kind, body, fact.at))
     if request is None:
         raise ValueError("no fact opens this request")
     return request
 
 
-def bodies(course: Iterable[Mapping[str, Any]], kind: type[B]) -> list[B]:
+def bodies(course: Iterable[FactRow], kind: type[B]) -> list[B]:
     """The bodies of the facts of a kind, oldest first, but for erased ones. Raises ``StoreError``."""
-    return [_read(kind, fact["body"]) for fact in course if fact["kind"] == kind.kind and fact["body"]]
+    return [_read(kind, fact) for fact in course if fact.kind == kind.kind and fact.body]
 
 
-def last(course: Iterable[Mapping[str, Any]], kind: type[B]) -> B | None:
+def last(course: Iterable[FactRow], kind: type[B]) -> B | None:
     """The body of the newest fact of a kind; None where there is none, or it is erased. Raises ``StoreError``."""
-    bodies = [fact["body"] for fact in course if fact["kind"] == kind.kind]
-    return _read(kind, bodies[-1]) if bodies and bodies[-1] else None
+    found = [fact for fact in course if fact.kind == kind.kind]
+    return _read(kind, found[-1]) if found and found[-1].body else None
 
 
-def _read(kind: type[B], body: Mapping[str, Any]) -> B:
+def _read(kind: type[B], fact: FactRow) -> B:
     try:
-        return kind.read(body)
+        return kind.read(fact.body or {})
     except msgspec.ValidationError as error:
         raise StoreError(f"a fact {kind.kind} holds what none does: {error}", hint="dialgate audit verify") from error
 
 
-def statements(course: Iterable[Mapping[str, Any]]) -> list[str]:
+def statements(course: Iterable[FactRow]) -> list[str]:
     """What was put right, as it was said, oldest first; nothing of what is erased."""
     return [body.text for body in bodies(course, facts.SaidAt) if body.step == STATEMENT]
 
 
-def said(course: Iterable[Mapping[str, Any]], step: str) -> str:
+def said(course: Iterable[FactRow], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
     return next((body.text for body in reversed(bodies(course, facts.SaidAt)) if body.step == step), "")
 
@@ -255,27 +256,29 @@ class Standing(Response, frozen=True):
     """What is to be done now, as commands."""
 
 
-def standing_of(row: Row, course: list[Row], request: Request, today: date, freed: Sequence[str] = ()) -> Standing:
+def standing_of(
+    row: RequestRow, course: list[FactRow], request: Request, today: date, freed: Sequence[str] = ()
+) -> Standing:
     """A request as it stands on a day; ``freed``: what ``freed_of`` says."""
     clock = request.clock_on(today)
     steps = possible(request, today)
     acknowledge = request.acknowledge_by() if request.state not in OVER else None
     carried, pack = last(course, kinds.Carried), last(course, kinds.PackMade)
     return Standing(
-        id=row["id"],
-        reference=row["reference"],
+        id=row.id,
+        reference=row.reference,
         asks=request.asks,
         state=request.state,
-        channel=row["channel"],
+        channel=row.channel,
         received=request.received,
-        opened_at=row["opened_at"],
-        written=row["written"],
-        name=row["name"],
-        contact=row["contact"],
-        lines=row["numbers"],
-        about=row["about"],
-        since=row["since"],
-        until=row["until"],
+        opened_at=row.opened_at,
+        written=row.written,
+        name=row.name,
+        contact=row.contact,
+        lines=row.lines,
+        about=row.about,
+        since=row.since,
+        until=row.until,
         started=clock.started if clock else None,
         due=clock.due if clock else None,
         ico_due=clock.ico_date if clock else None,
@@ -288,9 +291,9 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
         extended=bool(clock and clock.extended),
         acknowledge_by=acknowledge,
         identified=request.identified,
-        checked=row["checked"],
+        checked=row.checked,
         searched=request.searched,
-        found=row["found"],
+        found=row.found,
         outside=request.outside,
         missing=_missing(row, request),
         ground=request.ground,
@@ -300,24 +303,24 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
         carried_out=convert(carried.values(), Receipt) if carried else None,
         pack=convert(pack.values(), Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
-        next=command_lines(row["reference"], steps, complete=bool(freed)),
+        next=command_lines(row.reference, steps, complete=bool(freed)),
     )
 
 
-def _missing(row: Row, request: Request) -> list[str]:
+def _missing(row: RequestRow, request: Request) -> list[str]:
     if request.searched or request.state in (*OVER, State.GRANTED, State.REFUSED):
         return []
-    return list(missing(request.asks, row["numbers"] or (), row["since"]))
+    return list(missing(request.asks, row.lines, row.since))
 
 
-def read(tx: Source, row: Row, today: date) -> Standing:
+def read(tx: Source, row: RequestRow, today: date) -> Standing:
     """A request as the store has it."""
-    course = book.course(tx, row["id"])
+    course = book.course(tx, row.id)
     request = replay(course)
     return standing_of(row, course, request, today, freed_of(tx, request, course))
 
 
-def freed_of(tx: Source, request: Request, course: list[Row]) -> list[str]:
+def freed_of(tx: Source, request: Request, course: list[FactRow]) -> list[str]:
     """Names of the holds that kept a part of an erasure and have ended."""
     if request.state is not State.PARTLY_DONE:
         return []

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import UNSET
 
@@ -28,6 +28,8 @@ from gate.core.request_words import ACTS, AT_ONCE, LETTER_OF, NEEDS_IDENTITY, As
 from gate.core.request_words import Request as RequestState
 from gate.core.requests import UnexpectedEvent, handle, misdated, possible
 from gate.core.retention import Kind, Target
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import RequestRow
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.operation import Line, Request, about
@@ -36,7 +38,6 @@ from gate.operations.requests.standing import Standing, body_of, command_lines, 
 from gate.store import erasure
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -47,7 +48,7 @@ OWN_RESTRICTION: Final = "-r"
 
 
 def carry_out(
-    folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, commands: Sequence[Do], actor: str
+    folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: RequestState, commands: Sequence[Do], actor: str
 ) -> bool:
     """Carry out those commands that the gate carries out by itself; ``request``: after the event.
 
@@ -58,25 +59,27 @@ def carry_out(
     return any(erased)
 
 
-def _keep_objections(folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, actor: str) -> bool:
+def _keep_objections(
+    folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: RequestState, actor: str
+) -> bool:
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
     if request.asks is Asks.OBJECTION:
         _named(row)
-    opened = last(book.course(tx, row["id"]), Opened)
+    opened = last(book.course(tx, row.id), Opened)
     scope = opened.scope if opened else UNSET
-    for place, number in enumerate(row["numbers"]):
-        objection_id = f"{row['id']}-o{place}"
+    for place, number in enumerate(row.lines):
+        objection_id = f"{row.id}-o{place}"
         if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
             body = Objection(number=number, source="request", note="", call_id=None, scope=scope)
             tx.append(last_word(tx, folder.fact(body, objection_id, actor)))
     return False
 
 
-def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: RequestState, actor: str) -> bool:
+def _restrict(folder: DataFolder, tx: StoreTransaction, row: RequestRow, _request: RequestState, actor: str) -> bool:
     """Recordings with the person's numbers are neither opened nor erased (LAW 4.7)."""
     _named(row)
-    for place, number in enumerate(row["numbers"]):
-        hold_id = f"{row['id']}{OWN_RESTRICTION}{place}"
+    for place, number in enumerate(row.lines):
+        hold_id = f"{row.id}{OWN_RESTRICTION}{place}"
         if not tx.query("SELECT id FROM holds WHERE id = ?", (hold_id,)):
             body = Hold(
                 sort=Kind.RESTRICTION.value,
@@ -85,32 +88,32 @@ def _restrict(folder: DataFolder, tx: StoreTransaction, row: Row, _request: Requ
                 call_id=None,
                 number=number,
                 reason="asked for by the person",
-                reference=row["reference"],
+                reference=row.reference,
             )
             tx.append(folder.fact(body, hold_id, actor))
     return False
 
 
-def _named(row: Row) -> None:
-    if not row["numbers"]:
+def _named(row: RequestRow) -> None:
+    if not row.lines:
         raise UsageError(
-            f"{row['reference']}: which number is it about?",
-            hint=f"dialgate request verify-identity {row['reference']} --number … --checked …",
+            f"{row.reference}: which number is it about?",
+            hint=f"dialgate request verify-identity {row.reference} --number … --checked …",
         )
 
 
-def _forget(folder: DataFolder, tx: StoreTransaction, row: Row, request: RequestState, actor: str) -> bool:
+def _forget(folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: RequestState, actor: str) -> bool:
     """Forget who asked where they need not be known any more: they were told of their erasure, or another request of
     theirs erased them while this one was open. Reference, dates, decision and receipts stay."""
     erased = request.asks is Asks.ERASURE and request.state is State.DONE
-    if not erased and not book.outlived(tx, row["reference"]):
+    if not erased and not book.outlived(tx, row.reference):
         return False
-    leaves, now = erasure.personal_leaves(tx, row["id"]), folder.clock.now()
-    erasure.empty(tx, leaves, subject=row["id"], at=now, actor=actor, basis="request", what="request")
+    leaves, now = erasure.personal_leaves(tx, row.id), folder.clock.now()
+    erasure.empty(tx, leaves, subject=row.id, at=now, actor=actor, basis="request", what="request")
     return True
 
 
-_AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, Row, RequestState, str], bool]]] = {
+_AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, RequestRow, RequestState, str], bool]]] = {
     Do.KEEP_OBJECTION: _keep_objections,
     Do.RESTRICT: _restrict,
     Do.FORGET: _forget,
@@ -164,12 +167,12 @@ class Dated(OfRequest, frozen=True):
     ] = ""
 
 
-def load(tx: StoreTransaction, name: str) -> tuple[Row, list[Row], RequestState]:
+def load(tx: StoreTransaction, name: str) -> tuple[RequestRow, list[FactRow], RequestState]:
     """Row, course and state of a request; raises ``UsageError`` where there is none."""
     row = book.find(tx, name)
     if row is None:
         raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
-    course = book.course(tx, row["id"])
+    course = book.course(tx, row.id)
     return row, course, replay(course)
 
 
@@ -191,8 +194,8 @@ def day_of(folder: DataFolder, on: date | None, request: RequestState | None = N
 
 
 def claimed(
-    folder: DataFolder, asked: Dated, row: Row, request: RequestState, *, proof: bool = False
-) -> tuple[date, Row]:
+    folder: DataFolder, asked: Dated, row: RequestRow, request: RequestState, *, proof: bool = False
+) -> tuple[date, dict[str, object]]:
     """The day on which a step happened, as it is claimed, and its proof as it goes into the fact; ``proof``: it needs
     one whatever the day. Raises ``UsageError`` as ``day_of`` and ``checked_proof``, and where a proof is missing."""
     on, given = day_of(folder, asked.on, request), Proof(asked.evidence, asked.evidence_sha256)
@@ -201,19 +204,19 @@ def claimed(
             f"{on} is before today, and nothing proves it",
             hint="Give a proof with --reference or --file; without --dated it counts as done today.",
         )
-    return on, checked_proof(given, row) if proof or given != Proof() else {}
+    return on, {**checked_proof(given, row)} if proof or given != Proof() else {}
 
 
 def take(
     folder: DataFolder,
     tx: StoreTransaction,
-    row: Row,
+    row: RequestRow,
     request: RequestState,
     event: Event,
     actor: str,
     *,
     words: Mapping[str, str] | None = None,
-    **more: Any,
+    **more: object,
 ) -> bool:
     """Take a step where the rules allow it: keep its fact, what was said (``words``: by step), and carry out what is
     commanded. ``more`` goes into the fact, nothing personal.
@@ -223,11 +226,11 @@ def take(
     """
     after, commands = allowed(row, request, event, folder.today())
     if why := misdated(request, event):
-        raise UsageError(f"{row['reference']}: {why}", hint="check the date")
-    tx.append(folder.fact(body_of(event, **more), row["id"], actor))
+        raise UsageError(f"{row.reference}: {why}", hint="check the date")
+    tx.append(folder.fact(body_of(event, **more), row.id, actor))
     for step, text in (words or {}).items():
         if text.strip():  # a fact of its own, which can be erased
-            tx.append(folder.fact(SaidAt(step=step, text=text.strip()), row["id"], actor))
+            tx.append(folder.fact(SaidAt(step=step, text=text.strip()), row.id, actor))
     return carry_out(folder, tx, row, after, commands, actor)
 
 
@@ -239,7 +242,7 @@ def step(
     *,
     words: Mapping[str, str] | None = None,
     proof: bool = False,
-    **more: Any,
+    **more: object,
 ) -> Standing:
     """A step that does no more than be taken; ``make``: its event on a day, ``more``: what goes into its fact besides.
     Raises as ``claimed`` and ``take``."""
@@ -248,7 +251,7 @@ def step(
         row, _, request = load(tx, asked.request)
         on, proven = claimed(folder, asked, row, request, proof=proof)
         erased = take(folder, tx, row, request, make(on, request), actor, words=words, **more, **proven)
-        return shown(folder, tx, row["id"]), erased
+        return shown(folder, tx, row.id), erased
 
     standing, erased = folder.store.call(work)
     if erased and not folder.store.scrub():  # no older page of it stays, at the latest when nobody reads one any more
@@ -257,7 +260,7 @@ def step(
     return found
 
 
-def allowed(row: Row, request: RequestState, event: Event, today: date) -> tuple[RequestState, list[Do]]:
+def allowed(row: RequestRow, request: RequestState, event: Event, today: date) -> tuple[RequestState, list[Do]]:
     """What ``gate.core.requests.handle`` says. Raises ``RefusedError`` where the step cannot be taken now."""
     try:
         return handle(request, replace(event, entered=today))
@@ -267,9 +270,9 @@ def allowed(row: Row, request: RequestState, event: Event, today: date) -> tuple
         why = f": {error.why}" if error.why else f" while it is {state}"
         proof = ": the identity is not proven" if unproven and isinstance(event, Searched) else ""
         raise RefusedError(
-            f"{row['reference']}: {ACTS[type(event).__name__]}{why}{proof}",
+            f"{row.reference}: {ACTS[type(event).__name__]}{why}{proof}",
             reason="identity_not_proven" if unproven and request.state is not State.CLOSED else READY,
-            hint=f"Now: {'; '.join(command_lines(row['reference'], possible(request, event.on))) or 'it is over'}.",
+            hint=f"Now: {'; '.join(command_lines(row.reference, possible(request, event.on))) or 'it is over'}.",
         ) from None
 
 
@@ -281,13 +284,13 @@ def numbers_of(numbers: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(number_of(number) for number in numbers))
 
 
-def told_of(row: Row, course: list[Row]) -> list[str]:
+def told_of(row: RequestRow, course: list[FactRow]) -> list[str]:
     """The person's numbers, without those of calls that the last search chose: somebody may have chosen wrongly."""
     chosen = chosen_of(course)
-    return [each for each in row["numbers"] if each not in chosen]
+    return [each for each in row.lines if each not in chosen]
 
 
-def chosen_of(course: list[Row]) -> list[str]:
+def chosen_of(course: list[FactRow]) -> list[str]:
     """Numbers of calls that the last search chose."""
     asked_by = last(course, AskedBy)
     return (asked_by.chosen or []) if asked_by else []
@@ -296,20 +299,29 @@ def chosen_of(course: list[Row]) -> list[str]:
 def amend(
     folder: DataFolder,
     tx: StoreTransaction,
-    row: Row,
-    course: list[Row],
+    row: RequestRow,
+    course: list[FactRow],
     actor: str,
     numbers: Sequence[str],
     chosen: Sequence[str] = (),
-) -> None:
-    """Add numbers to what is known of the person; ``chosen``: those of calls that a search chose."""
+) -> list[str]:
+    """Add numbers to what is known of the person, and return them all; ``chosen``: those of calls that a search
+    chose."""
     told = list(dict.fromkeys([*told_of(row, course), *numbers]))
     found = [each for each in dict.fromkeys(chosen) if each not in told]
     lines = [*told, *found]
-    if lines != row["numbers"] or found != chosen_of(course):
-        known = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
-        tx.append(folder.fact(AskedBy(**known, lines=lines, chosen=found), row["id"], actor))
-        row["numbers"] = lines
+    if lines != row.lines or found != chosen_of(course):
+        known = AskedBy(
+            name=row.name,
+            contact=row.contact,
+            about=row.about,
+            since=row.since,
+            until=row.until,
+            lines=lines,
+            chosen=found,
+        )
+        tx.append(folder.fact(known, row.id, actor))
+    return lines
 
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -329,7 +341,7 @@ class Proof:
     """Of the file."""
 
 
-def checked_proof(proof: Proof, row: Row) -> Row:
+def checked_proof(proof: Proof, row: RequestRow) -> dict[str, str]:
     """A proof as it goes into the fact of a request, ``row``. Raises ``UsageError`` where it is none, or where it says
     who asks: the fact stays when the request forgets them."""
     evidence = " ".join(proof.evidence.split())
@@ -340,7 +352,7 @@ def checked_proof(proof: Proof, row: Row) -> Row:
     if not proof.sha256 and not any(sign.isdigit() for sign in evidence):
         raise UsageError(f"{evidence!r} is a word and no reference: there is no number in it", hint=_HINT)
     digits = re.sub(r"[^0-9]", "", evidence)
-    if not nameless(evidence, row["name"] or "") or any(each[-9:] in digits for each in row["numbers"] or ()):
+    if not nameless(evidence, row.name or "") or any(each[-9:] in digits for each in row.lines):
         raise UsageError(
             "the proof is kept, also when the person is forgotten: their name or number is in it",
             hint="Give another reference, or name the file otherwise.",

@@ -104,7 +104,7 @@ def _calls_in(tx: StoreTransaction, asked: CopiesAdd) -> list[str]:
         row = book.find(tx, name)
         if row is None:
             raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
-        scope = last(book.course(tx, row["id"]), Searched)
+        scope = last(book.course(tx, row.id), Searched)
         calls += (scope.calls or []) if scope else []
     if asked.what is CopyKind.BUNDLE and not tx.query(
         "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [name, BundleExported.kind]

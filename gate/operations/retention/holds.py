@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET
 
-from gate.converting import convert
 from gate.core.facts import retention as facts
 from gate.core.retention import NAMED, HoldGround, Kind, Target
+from gate.core.rows import Page
+from gate.core.rows.retention import HoldRow
 from gate.errors import RefusedError, UsageError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
@@ -22,7 +23,6 @@ from gate.operations.operation import (
     MayWait,
     Note,
     Number,
-    Page,
     Paged,
     Proposed,
     Request,
@@ -154,7 +154,7 @@ def _check_ground(ground: HoldGround | None, law: str, review_on: date | None, t
         raise UsageError(f"{review_on} is over", hint="Give the day on which the hold is looked at again.")
 
 
-def _grounded(ground: HoldGround | None, law: str, review_on: date | None) -> dict[str, Any]:
+def _grounded(ground: HoldGround | None, law: str, review_on: date | None) -> dict[str, str]:
     """These as the fields of a fact."""
     said = {"ground": ground and ground.value, "law": law.strip(), "review_on": review_on and review_on.isoformat()}
     return {name: value for name, value in said.items() if value}
@@ -188,7 +188,7 @@ def hold_ground(folder: DataFolder, asked: HoldGroundSet, caller: Caller) -> Hol
 
     def work(tx: StoreTransaction) -> None:
         row = _in_force(tx, asked.hold_id)
-        if row["kind"] == Kind.RESTRICTION:
+        if row.kind == Kind.RESTRICTION:
             raise UsageError(f"{asked.hold_id} is a restriction, which is its own ground (Article 18)")
         body = facts.HoldGrounded(**_grounded(asked.ground, asked.law, asked.review_on))
         tx.append(folder.fact(body, asked.hold_id, caller.actor))
@@ -201,20 +201,21 @@ def hold_ground(folder: DataFolder, asked: HoldGroundSet, caller: Caller) -> Hol
 def hold_warnings(folder: DataFolder) -> list[str]:
     """Holds whose ground nobody has said, and those whose review is due."""
     rows = folder.store.call(
-        lambda tx: tx.query(
-            "SELECT id, reference, ground, review_on FROM holds WHERE released_at IS NULL AND kind = ?"
+        lambda tx: tx.rows(
+            HoldRow,
+            "SELECT * FROM holds WHERE released_at IS NULL AND kind = ?"
             " AND (ground IS NULL OR review_on <= ?) ORDER BY made_at",
             [Kind.HOLD.value, folder.today().isoformat()],
         )
     )
-    unsaid, due = [row for row in rows if not row["ground"]], [row for row in rows if row["ground"]]
+    unsaid, due = [row for row in rows if not row.ground], [row for row in rows if row.ground]
     told = []
     if unsaid:
-        of = f"{many(len(unsaid), 'hold')}, the first of {unsaid[0]['reference']}"
-        told.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0]['id']} --ground …")
+        of = f"{many(len(unsaid), 'hold')}, the first of {unsaid[0].reference}"
+        told.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0].id} --ground …")
     told += [
-        f"The hold {row['reference']} was to be looked at on {row['review_on']}: dialgate hold ground {row['id']} "
-        f"--ground {row['ground']} --review DATE, or dialgate hold release {row['id']}"
+        f"The hold {row.reference} was to be looked at on {row.review_on}: dialgate hold ground {row.id} "
+        f"--ground {row.ground} --review DATE, or dialgate hold release {row.id}"
         for row in due[:5]
     ]
     return told
@@ -325,29 +326,29 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
     return HoldReleased(id=asked.hold_id, released=folder.store.call(work))
 
 
-def _plan(tx: StoreTransaction, row: dict[str, Any]) -> tuple[int, str]:
+def _plan(tx: StoreTransaction, row: HoldRow) -> tuple[int, str]:
     """How many recordings a hold keeps, and the digest of it and them."""
     hold = hold_of(row)
     keeps, _ = kept.covered(tx, hold.target.value, hold.value)
     return len(keeps), plan_digest(hold.id, hold.kind.value, hold.target.value, hold.value, keeps)
 
 
-def _in_force(tx: StoreTransaction, hold_id: str) -> dict[str, Any]:
-    row: dict[str, Any] | None = kept.hold(tx, hold_id)
-    if row is None or row["released_at"] is not None:
+def _in_force(tx: StoreTransaction, hold_id: str) -> HoldRow:
+    row = kept.hold(tx, hold_id)
+    if row is None or row.released_at is not None:
         raise UsageError(f"no hold {hold_id} is in force", hint="See: dialgate hold list")
     return row
 
 
-def _told_first(tx: StoreTransaction, row: dict[str, Any], told_on: date | None, today: date) -> None:
+def _told_first(tx: StoreTransaction, row: HoldRow, told_on: date | None, today: date) -> None:
     """Whoever asked for a restriction is told before it ends (Art 18(3) UK GDPR): the confirmation promises it."""
     if told_on and told_on > today:
         raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")
     asked_for = tx.query(
         "SELECT reference FROM requests WHERE asks = 'restriction' AND ? LIKE id || '-r%'",  # as in requests.executor
-        [row["id"]],
+        [row.id],
     )
-    if row["kind"] == Kind.RESTRICTION and asked_for and told_on is None:
+    if row.kind == Kind.RESTRICTION and asked_for and told_on is None:
         raise RefusedError(
             f"the person who asked for {asked_for[0]['reference']} is told before this restriction ends",
             reason="person_not_told",
@@ -356,28 +357,6 @@ def _told_first(tx: StoreTransaction, row: dict[str, Any], told_on: date | None,
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
-
-
-class HoldRow(Response, frozen=True):
-    """A hold or a restriction; what is personal in it is None where it was erased."""
-
-    id: str
-    made_at: str
-    actor: str | None
-    kind: str
-    target: str
-    recording_id: str | None
-    call_id: str | None
-    number: str | None
-    reason: str | None
-    reference: str | None
-    released_at: str | None
-    released_by: str | None
-    released_why: str | None
-    ground: HoldGround | None = None
-    """None of a restriction, and of a hold of which nobody has said it."""
-    law: str | None = None
-    review_on: str | None = None
 
 
 class HoldList(Paged[Page[HoldRow]], frozen=True):
@@ -396,7 +375,6 @@ class HoldList(Paged[Page[HoldRow]], frozen=True):
 def hold_list(folder: DataFolder, asked: HoldList, caller: Caller) -> Page[HoldRow]:
     """Holds and restrictions in force, newest first."""
     number = number_of(asked.number) if asked.number else None
-    rows, after = folder.store.call(
+    return folder.store.call(
         lambda tx: kept.holds_page(tx, asked.after, asked.limit, number, released=asked.released, text=asked.text)
     )
-    return Page(items=convert(rows, list[HoldRow]), next=after)

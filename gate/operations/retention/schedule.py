@@ -6,9 +6,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
-from gate.converting import convert
+from gate.core.rows import Page
+from gate.core.rows.retention import DueRecording, RetentionNow, Sweep
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import (
@@ -18,7 +19,6 @@ from gate.operations.operation import (
     Caller,
     Line,
     Note,
-    Page,
     Paged,
     Request,
     Response,
@@ -30,77 +30,7 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 
-class RetentionTerms(Response, frozen=True):
-    """How long recordings are kept."""
-
-    months: int
-    years: dict[str, int]
-    """By class of call, where that is longer."""
-
-
-class HeldRecording(Response, frozen=True):
-    """A recording that is due, and what keeps it."""
-
-    recording_id: str
-    hold: str
-    """Name of the hold."""
-
-
-class ErasureFault(Response, frozen=True):
-    """A file that would not go. Its key is gone; the next sweep tries again."""
-
-    recording_id: str
-    code: str
-    fault: str
-
-
 # --- as it stands ---------------------------------------------------------------------------------------------------
-
-
-class LastSweep(Response, frozen=True, kw_only=True):
-    """The newest sweep, as the log has it: of an older version some counts may be missing."""
-
-    day: date
-    digest: str = ""
-    due: int = 0
-    erased: int = 0
-    resumed: int = 0
-    """Erasures that were begun before and are finished."""
-    held: int = 0
-    faults: int = 0
-    """Files that would not go."""
-    unknown_files: int = 0
-    """Sealed files of which the log knows nothing."""
-    complete: bool = True
-    terms: RetentionTerms
-    reason: str | UnsetType = UNSET
-    """Why it was done by hand."""
-    at: str
-    actor: str
-
-
-class RetentionNow(Response, frozen=True, kw_only=True):
-    """Retention as it stands."""
-
-    terms: RetentionTerms
-    sweep_at: str
-    """Time of day of the daily sweep, ``HH:MM`` in London."""
-    backup_days: int
-    day: date
-    due: int
-    held: int
-    """Due but for a hold."""
-    unfinished: int
-    """Erasures decided and not finished: a file would not go, or the gate died."""
-    last: LastSweep | None
-    waits: str
-    """Why the daily sweep does not run; empty where it does."""
-    terms_wait: str = ""
-    """Why that of call records, requests and contacts does not."""
-    memory_refused: str = ""
-    """Why the second place that outlives a restore cannot be relied on, so that marketing is refused."""
-    memory_waits: str = ""
-    """Why acts wait to be written there."""
 
 
 class RetentionStatus(Request[RetentionNow], frozen=True):
@@ -110,42 +40,16 @@ class RetentionStatus(Request[RetentionNow], frozen=True):
 @operation(RetentionStatus, "retention_status", roles=EVERYBODY)
 def retention_status(folder: DataFolder, _asked: RetentionStatus, _caller: Caller) -> RetentionNow:
     """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
-    more = {
-        "terms_wait": folder.one(TermSweep).waits(),
-        "memory_refused": folder.one(SecondPlace).why,
-        "memory_waits": folder.one(SecondPlace).debt,
-    }
-    return convert(folder.retention.status() | more, RetentionNow)
+    memory = folder.one(SecondPlace)
+    return replace(
+        folder.retention.status(),
+        terms_wait=folder.one(TermSweep).waits(),
+        memory_refused=memory.why,
+        memory_waits=memory.debt,
+    )
 
 
 # --- the sweep ------------------------------------------------------------------------------------------------------
-
-
-class Sweep(Response, frozen=True, kw_only=True, omit_defaults=True):
-    """What a sweep would erase (a dry run), or what it erased. Lists have at most 1,000 entries, counts are of all."""
-
-    dry_run: bool
-    day: date
-    digest: str
-    """Stands for what is due: a sweep is bound to it."""
-    due: int
-    erased: int | None = None
-    """None in a dry run, as all that follows without a word about it."""
-    resumed: int | None = None
-    held: int
-    unfinished: int | None = None
-    """Erasures begun before that go in any case; of a dry run only."""
-    faults: int | None = None
-    unknown_files: int | None = None
-    complete: bool | None = None
-    terms: RetentionTerms | None = None
-    reason: str | None = None
-    ok: bool | None = None
-    """It is complete, and every file has gone."""
-    fault_list: list[ErasureFault] | None = None
-    due_ids: list[str] | None = None
-    """Of a dry run only."""
-    held_by: list[HeldRecording]
 
 
 class RetentionSweep(Request[Sweep], frozen=True):
@@ -164,11 +68,10 @@ def retention_sweep(folder: DataFolder, asked: RetentionSweep, caller: Caller) -
     Raises ``RefusedError``: ``plan_changed`` where it would not be what that dry run showed; ``sweep_running``.
     """
     if asked.execute is None:
-        return convert({"dry_run": True} | folder.retention.plan().as_row(), Sweep)
-    done = folder.retention.sweep(
+        return folder.retention.plan().shown()
+    return folder.retention.sweep(
         actor=caller.actor, digest=asked.execute, reason=asked.reason.strip(), progress=caller.progress
     )
-    return convert({"dry_run": False} | done, Sweep)
 
 
 # --- the forecast ---------------------------------------------------------------------------------------------------
@@ -201,19 +104,6 @@ def retention_forecast(folder: DataFolder, asked: RetentionForecast, _caller: Ca
     return Forecast(days=days)
 
 
-class DueRecording(Response, frozen=True):
-    """A recording that goes on a day."""
-
-    recording_id: str
-    call_id: str | None
-    opened_at: str
-    purpose: str | None
-    claimed_by: str | None
-    """Who said what the call was for: ``account:alice``."""
-    held: str | None
-    """Name of the hold that keeps it; None where it goes."""
-
-
 class RetentionDay(Paged[Page[DueRecording]], frozen=True):
     """The recordings that go on a day, held ones among them."""
 
@@ -223,4 +113,4 @@ class RetentionDay(Paged[Page[DueRecording]], frozen=True):
 @operation(RetentionDay, "retention_day", roles=READERS)
 def retention_day(folder: DataFolder, asked: RetentionDay, _caller: Caller) -> Page[DueRecording]:
     """Recordings that go on a day, oldest first, held ones among them."""
-    return convert(folder.retention.on_day(asked.day, asked.after, asked.limit), Page[DueRecording])
+    return folder.retention.on_day(asked.day, asked.after, asked.limit)

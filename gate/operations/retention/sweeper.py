@@ -18,10 +18,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from gate.clock import Clock
 from gate.core.evidence import stamp
 from gate.core.facts import retention as facts
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
+from gate.core.rows import Page
+from gate.core.rows.retention import (
+    DueRecording,
+    HeldRecording,
+    HoldRow,
+    KeptRecording,
+    LastSweep,
+    RetentionNow,
+    RetentionTerms,
+    Sweep,
+)
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.erasure.recordings import BATCH, Outcome, RecordingEraser, hold_of, recording_of
@@ -29,7 +42,7 @@ from gate.store import kept
 from gate.store.paging import parts
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
-from gate.types import Progress, Row, batched
+from gate.types import Progress, batched
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb
@@ -58,17 +71,18 @@ class Plan:
     unfinished: int = 0
     """Erasures that were decided before and have no receipt yet: carried out in any case."""
 
-    def as_row(self) -> Row:
-        """For an answer."""
-        return {
-            "day": self.today.isoformat(),
-            "digest": self.digest,
-            "due": len(self.due),
-            "held": len(self.held),
-            "unfinished": self.unfinished,
-            "due_ids": self.due[:SHOWN],
-            "held_by": [{"recording_id": key, "hold": name} for key, name in self.held[:SHOWN]],
-        }
+    def shown(self) -> Sweep:
+        """As a dry run."""
+        return Sweep(
+            dry_run=True,
+            day=self.today,
+            digest=self.digest,
+            due=len(self.due),
+            held=len(self.held),
+            unfinished=self.unfinished,
+            due_ids=self.due[:SHOWN],
+            held_by=_held_by(self.held),
+        )
 
 
 class Retention:
@@ -105,7 +119,7 @@ class Retention:
     def plan(self) -> Plan:
         """What a sweep would erase now. Nothing is changed."""
         today = self.today()
-        digest = hashlib.sha256(f"retention {today} {terms_of(self.terms)}\n".encode())
+        digest = hashlib.sha256(f"retention {today} {asdict(terms_of(self.terms))}\n".encode())
         plan = Plan(today, "")
         for recordings, holds, unfinished in self._pages(today):
             found = due(recordings, holds, today, self.terms)
@@ -123,15 +137,15 @@ class Retention:
         pages = self._pages(today + timedelta(days=days))
         return merge(*(forecast(recordings, holds, today, days, self.terms) for recordings, holds, _ in pages))
 
-    def on_day(self, day: date, after: str | None, limit: int) -> Row:
+    def on_day(self, day: date, after: str | None, limit: int) -> Page[DueRecording]:
         """The recordings that go on a day, oldest first, each with the name of what holds it; a page of them.
 
         Today's are what a sweep would erase now: what should have gone before too. No day before today has any.
         """
         today = self.today()
-        items: list[Row] = []
+        items: list[DueRecording] = []
         if day < today:
-            return {"items": items, "next": None}
+            return Page(items=items)
         late = [("", self.terms.horizon(today))]
         spans = [(stamp(start), end) for start, end in self.terms.spans(day)] if day > today else late
         at, recording_id = ("", "") if after is None else parts(after, 2)
@@ -144,34 +158,34 @@ class Retention:
                     for each in (*found.due, *(held for held, _ in found.held))
                     if day == today or self.terms.last_day(each) == day
                 }
-                items += [_going(row, names.get(row["recording_id"])) for row in rows if row["recording_id"] in going]
+                items += [_going(row, names.get(row.recording_id)) for row in rows if row.recording_id in going]
                 if len(items) > limit:
                     last = items[limit - 1]
-                    return {"items": items[:limit], "next": f"{last['opened_at']} {last['recording_id']}"}
-        return {"items": items, "next": None}
+                    return Page(items=items[:limit], next=f"{last.opened_at} {last.recording_id}")
+        return Page(items=items)
 
-    def _between(self, after: tuple[str, str], end: datetime) -> Iterator[tuple[list[Row], list[Hold]]]:
+    def _between(self, after: tuple[str, str], end: datetime) -> Iterator[tuple[list[KeptRecording], list[Hold]]]:
         """Recordings not erased, nor on their way out, opened before ``end``, oldest first, with their holds."""
         place: tuple[str, str] | None = after
         while place is not None:
             rows, holds, place = self._store.call(partial(self._page, horizon=end, after=place))
-            yield [row for row in rows if not row["erasing_at"]], [hold_of(row) for row in holds]
+            yield [row for row in rows if not row.erasing_at], [hold_of(row) for row in holds]
 
-    def status(self) -> Row:
+    def status(self) -> RetentionNow:
         """Terms, what is due, what is held, the last sweep and what keeps the next one from running."""
         plan = self.plan()
         last = self._last()
-        return {
-            "terms": terms_of(self.terms),
-            "sweep_at": f"{self.sweep_at:%H:%M}",
-            "backup_days": self.backup_days,
-            "day": plan.today.isoformat(),
-            "due": len(plan.due),
-            "held": len(plan.held),
-            "unfinished": plan.unfinished,
-            "last": last,
-            "waits": self._waits(last),
-        }
+        return RetentionNow(
+            terms=terms_of(self.terms),
+            sweep_at=f"{self.sweep_at:%H:%M}",
+            backup_days=self.backup_days,
+            day=plan.today,
+            due=len(plan.due),
+            held=len(plan.held),
+            unfinished=plan.unfinished,
+            last=last,
+            waits=self._waits(last),
+        )
 
     def waits(self) -> str:
         """What keeps the daily sweep from running until somebody has executed a dry run; empty where nothing does."""
@@ -183,16 +197,16 @@ class Retention:
         horizon = self.terms.horizon(until)
         while True:
             rows, holds, after = self._store.call(partial(self._page, horizon=horizon, after=after))
-            open_ = [recording_of(row) for row in rows if not row["erasing_at"]]
+            open_ = [recording_of(row) for row in rows if not row.erasing_at]
             yield open_, [hold_of(row) for row in holds], len(rows) - len(open_)
             if after is None:
                 return
 
     def _page(
         self, tx: StoreTransaction, horizon: datetime, after: tuple[str, str] | None
-    ) -> tuple[list[Row], list[Row], tuple[str, str] | None]:
+    ) -> tuple[list[KeptRecording], list[HoldRow], tuple[str, str] | None]:
         rows, following = kept.oldest(tx, horizon, after, PAGE)
-        return rows, kept.holds_on(tx, [row["recording_id"] for row in rows]), following
+        return rows, kept.holds_on(tx, [row.recording_id for row in rows]), following
 
     # --- sweeping
 
@@ -205,7 +219,7 @@ class Retention:
 
     def sweep(
         self, *, actor: str, digest: str | None = None, reason: str = "", progress: Progress | None = None
-    ) -> Row:
+    ) -> Sweep:
         """Erase what is due, and keep the fact ``retention_swept``, and ``reason`` where one is given. Harmless twice.
 
         With ``digest``, only what the dry run of that digest showed. Raises ``RefusedError`` (``sweep_running``;
@@ -224,7 +238,7 @@ class Retention:
                 )
             return self._execute(plan, before, actor, reason, progress)
 
-    def _execute(self, plan: Plan, before: Outcome, actor: str, reason: str, progress: Progress | None) -> Row:
+    def _execute(self, plan: Plan, before: Outcome, actor: str, reason: str, progress: Progress | None) -> Sweep:
         basis = f"retention, swept {plan.today}"
         outcome = Outcome()
         done = 0
@@ -248,19 +262,29 @@ class Retention:
             faults=len(faults),
             unknown_files=before.unknown,
             complete=done >= len(plan.due),
-            terms=terms_of(self.terms),
+            terms=asdict(terms_of(self.terms)),
         )
-        now, said = self._clock.now(), {"reason": reason} if reason else {}
-        bodies = [swept, facts.RetentionReason(reason=reason)] if said else [swept]
+        now = self._clock.now()
+        bodies = [swept, facts.RetentionReason(reason=reason)] if reason else [swept]
         self._store.call(lambda tx: [tx.append(each.fact("retention", now, actor)) for each in bodies])
-        body = swept.values()
-        log.info(swept.kind, **body)
-        more = {
-            "ok": not faults and bool(body["complete"]),
-            "fault_list": faults[:SHOWN],
-            "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
-        }
-        return body | said | more
+        log.info(swept.kind, **swept.values())
+        return Sweep(
+            dry_run=False,
+            day=plan.today,
+            digest=plan.digest,
+            due=swept.due,
+            erased=swept.erased,
+            resumed=swept.resumed,
+            held=swept.held,
+            faults=swept.faults,
+            unknown_files=swept.unknown_files,
+            complete=swept.complete,
+            terms=terms_of(self.terms),
+            reason=reason or None,
+            ok=not faults and swept.complete,
+            fault_list=faults[:SHOWN],
+            held_by=_held_by(held),
+        )
 
     def erase_asked(
         self, recording_ids: Sequence[str], *, basis: str, actor: str, own: Collection[str] = ()
@@ -280,7 +304,7 @@ class Retention:
         """Until when a backup that was made before now may hold ciphertext."""
         return self.today() + timedelta(days=self.backup_days)
 
-    def daily(self) -> Row | None:
+    def daily(self) -> Sweep | None:
         """The daily sweep, where its time has come and it has not been done: the sweep's answer, else None.
 
         A day that was missed is made up for at once. Raises as ``sweep``, and ``RefusedError`` (``retention_waits``)
@@ -288,11 +312,10 @@ class Retention:
         """
         now = self._clock.now().astimezone(self.terms.timezone)
         last = self._last()
-        if last is not None and last.get("complete"):
-            day = date.fromisoformat(last["day"])
-            if day > now.date():  # the clock was ahead: what falls due until then must not be kept for it
-                log.warning("retention_swept_ahead", day=last["day"], today=now.date().isoformat())
-            elif day == now.date() or (day == now.date() - timedelta(days=1) and now.time() < self.sweep_at):
+        if last is not None and last.complete:
+            if last.day > now.date():  # the clock was ahead: what falls due until then must not be kept for it
+                log.warning("retention_swept_ahead", day=last.day.isoformat(), today=now.date().isoformat())
+            elif last.day == now.date() or (last.day == now.date() - timedelta(days=1) and now.time() < self.sweep_at):
                 return None
         elif last is None and now.time() < self.sweep_at:
             return None
@@ -306,11 +329,11 @@ class Retention:
 
     # --- steps
 
-    def _last(self) -> Row | None:
+    def _last(self) -> LastSweep | None:
         return self._store.call(kept.last_sweep)
 
-    def _waits(self, last: Row | None) -> str:
-        before = last["terms"] if last else {"months": MONTHS, "years": {}}
+    def _waits(self, last: LastSweep | None) -> str:
+        before = last.terms if last else RetentionTerms(months=MONTHS, years={})
         if shorter(self.terms, before):
             return f"the terms have become shorter than those of the last sweep: {_LOOK}"
         today = self.today()
@@ -337,21 +360,30 @@ class Retention:
             self._one.release()
 
 
-def _going(row: Row, hold: str | None) -> Row:
-    """A recording that goes, for an answer."""
-    shown = {name: row[name] for name in ("recording_id", "call_id", "opened_at", "purpose", "claimed_by")}
-    return shown | {"held": hold}
+def _going(row: KeptRecording, hold: str | None) -> DueRecording:
+    return DueRecording(
+        recording_id=row.recording_id,
+        call_id=row.call_id,
+        opened_at=row.opened_at,
+        purpose=row.purpose,
+        claimed_by=row.claimed_by,
+        held=hold,
+    )
 
 
-def terms_of(terms: Terms) -> Row:
-    """The terms as they go into evidence: ``months``, ``years`` by class."""
-    return {"months": terms.months, "years": dict(sorted(terms.years.items()))}
+def _held_by(held: Sequence[tuple[str, str]]) -> list[HeldRecording]:
+    return [HeldRecording(recording_id=key, hold=name) for key, name in held[:SHOWN]]
 
 
-def shorter(terms: Terms, before: Row) -> bool:
+def terms_of(terms: Terms) -> RetentionTerms:
+    """The terms as they go into evidence."""
+    return RetentionTerms(months=terms.months, years=dict(sorted(terms.years.items())))
+
+
+def shorter(terms: Terms, before: RetentionTerms) -> bool:
     """Whether any recording is kept for a shorter time than under the terms before."""
     years = {name: 12 * count for name, count in terms.years.items()}
-    was = {name: 12 * count for name, count in before["years"].items()}
-    return terms.months < before["months"] or any(
-        max(years.get(name, 0), terms.months) < max(months, before["months"]) for name, months in was.items()
+    was = {name: 12 * count for name, count in before.years.items()}
+    return terms.months < before.months or any(
+        max(years.get(name, 0), terms.months) < max(months, before.months) for name, months in was.items()
     )
