@@ -198,7 +198,7 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
         days = standing["days_left"]
         left = f"{days} days left" if days >= 0 else f"{-days} days ago"
         policy = f"; by policy {standing['policy_due']}" if standing["policy_due"] != standing["due"] else ""
-        yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}{policy}){paused}"
+        yield f"  due: {standing['due']} ({left}; by law {standing['ico_due']}{policy}){paused}"
     elif standing["state"] == "identity_asked":
         yield f"  due: 30 days after the proof of identity arrives (by policy {standing['policy_due']})"
     if standing.get("acknowledge_by"):

@@ -13,9 +13,10 @@ from gate.cli.asking import reach
 from gate.cli.command import make
 from gate.cli.output import View
 from gate.control.client import ControlClient
+from gate.core.allowances import ENDLESS
 from gate.operations.audit.leaves import AuditStatus
 from gate.operations.status.glance import Status, attention
-from gate.showing import local
+from gate.showing import local, many
 
 Row = Mapping[str, Any]
 NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start dialgate, or dialgate serve"
@@ -50,13 +51,7 @@ def lines(answer: Row) -> Iterator[str]:
     if trunks := answer.get("trunks", ()):
         yield "trunks: " + ", ".join(f"{each['name']} {_health(each)}" for each in trunks)
     for each in answer.get("usage", ()):
-        yield (
-            f"{each['claimed_by']}: {each['calls_now']} of {each['calls_at_once']:,} calls at once, "
-            f"{each['calls_last_minute']} of {each['calls_a_minute']:,} in the last minute, "
-            f"{each['seconds_today']:,} of {each['seconds_a_day']:,} seconds today, "
-            f"{each['service_percent_today']} % of {each['calls_today']:,} calls service, "
-            f"{each['listed_service_today']:,} of them to numbers that are listed or have objected"
-        )
+        yield f"{each['claimed_by']}: {', '.join(_used(each))}"
     for each in answer.get("trunk_tests", ()):
         tested = f"{each['outcome'].replace('_', ' ')}, {local(each['at'])}" if each["at"] else "never"
         yield f"{each['claimed_by']}: test that it obeys a refusal: {tested}"
@@ -83,6 +78,17 @@ def lines(answer: Row) -> Iterator[str]:
     yield "requests: " + (", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) or "none")
     for each in answer["attention"]:
         yield f"ATTENTION: {each}"
+
+
+def _used(row: Row) -> Iterator[str]:
+    """What an account or a PBX uses of what it may; whoever only asks, by HTTP, has no calls in hand."""
+    if row["calls_at_once"] < ENDLESS:
+        yield f"{row['calls_now']:,} of {row['calls_at_once']:,} calls at once"
+    yield f"{row['calls_last_minute']:,} of {row['calls_a_minute']:,} in the last minute"
+    if row["seconds_a_day"] < ENDLESS:
+        yield f"{row['seconds_today']:,} of {row['seconds_a_day']:,} seconds today"
+    yield f"{row['service_percent_today']} % of {many(row['calls_today'], 'call')} today were service calls"
+    yield f"{row['listed_service_today']:,} of these to numbers that are listed or have objected"
 
 
 def _counted(total: int, parts: Mapping[str, int]) -> str:

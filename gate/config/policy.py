@@ -129,16 +129,16 @@ def _terms(config: Config) -> Iterator[str]:
     yield from _above("consent.months", config.consent.months, Consents().months)
     yield from _above("requests.identity_days", config.requests.identity_days, Requests().identity_days)
     if config.calling.redial_hours < (least := Calling().redial_hours):
-        yield f"calling.redial_hours is {config.calling.redial_hours}: the policy's least is {least}"
+        yield f"calling.redial_hours is {config.calling.redial_hours}: the policy asks for at least {least}"
     for name in ATTEMPTS:
         value, most = getattr(config.calling, name), getattr(Calling(), name)
         if not 0 < value <= most:
-            yield f"calling.{name} is {value or 'without a bound'}: the policy's most is {most}"
+            yield f"calling.{name} is {value or 'without a bound'}: the policy allows at most {most}"
 
 
 def _above(key: str, value: int, most: int) -> Iterator[str]:
     if value > most:
-        yield f"{key} is {value}: the policy's most is {most}"
+        yield f"{key} is {value}: the policy allows at most {most}"
 
 
 def _hours(calling: Calling) -> Iterator[str]:

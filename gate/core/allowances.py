@@ -18,7 +18,8 @@ FEWEST_FOR_A_SHARE = 20
 FEWEST_LISTED = 20
 """Service calls of a day to listed numbers below which no share of them is told."""
 DAYS_BEFORE = 28
-_ENDLESS = 10**9
+ENDLESS = 10**9
+"""Where there is no bound."""
 JUMP = 2
 """How many times the share of the days before is told."""
 
@@ -36,7 +37,7 @@ class Allowance:
 
 def asking(a_minute: int, service_percent: int = 100) -> Allowance:
     """Of who asks by HTTP before it dials: questions a minute. None of them is a call in hand, or talk."""
-    return Allowance(a_minute, _ENDLESS, _ENDLESS, service_percent)
+    return Allowance(a_minute, ENDLESS, ENDLESS, service_percent)
 
 
 @dataclass(frozen=True, slots=True)

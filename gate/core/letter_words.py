@@ -388,12 +388,19 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "again": _s("If you think that we are wrong, please write to us, and we will look at it again.", POLICY),
     "authority.told": _s(
-        "Our policy is to tell {authority} about our decision and our reasons, without your name.", POLICY
+        "Our policy is to tell {authority} about our decision and our reasons, without your name.",
+        POLICY,
+        needs="erasure",
     ),
     "reasons": _s("These are our reasons:", Refused),
     "remark": _s("We also want to tell you this:", Granted),
+    "authority.told.other": _s(
+        "We will also tell {authority} about our decision and our reasons, without your name.", Refused, never="erasure"
+    ),
     # --- grounds
-    "ground.legal_obligation": _s("The law requires us to keep this data.", Refused, GDPR + "17(3)(b)"),
+    "ground.legal_obligation": _s(
+        "The law requires us to keep this data (Article 17(3)(b) of the UK GDPR).", Refused, GDPR + "17(3)(b)"
+    ),
     "ground.legal_claims": _s(
         "We need this data for a legal claim (Article 17(3)(e) of the UK GDPR).", Refused, GDPR + "17(3)(e)"
     ),
@@ -513,7 +520,10 @@ WORDS: Final[Mapping[str, Words]] = {
     "hold.elsewhere": _s("Your number also appears in records about somebody else, which we must keep.", Hold),
     # --- to the authority
     "authority.policy": _s(
-        "Our policy is to tell you whenever we refuse what a person asks of us about their data.", POLICY
+        "Our policy is to tell you when we refuse to erase a person's data.", POLICY, needs="erasure"
+    ),
+    "authority.other": _s(
+        "We are telling you that we refused what a person asked of us about their data.", Refused, never="erasure"
     ),
     "authority.nothing": _s("You do not need to do anything.", POLICY),
     "authority.controller": _s("Controller: {firm}"),

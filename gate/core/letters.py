@@ -204,6 +204,11 @@ class LetterFacts:
         return self.asks is Asks.COMPLAINT
 
     @property
+    def erasure(self) -> bool:
+        """It asks for an erasure: the policy has its refusal told to the authority (LAW 4.5)."""
+        return self.asks is Asks.ERASURE
+
+    @property
     def phoned(self) -> bool:
         """It came by phone."""
         return self.channel == "phone"
@@ -770,7 +775,7 @@ def _refusal(w: _Writer) -> str:
         w.para("concerns")
         w.quote(f.held_back, "left_out", rests=Refused)
     w.para("still.prove" if f.unproven else "")
-    w.para("again", "authority.told")
+    w.para("again", "authority.told" if f.erasure else "authority.told.other")
     return "subject.refusal"
 
 
@@ -804,7 +809,7 @@ def _reasons(w: _Writer) -> None:
 
 def _authority(w: _Writer) -> str:
     f = w.facts
-    w.para("authority.policy", "authority.nothing")
+    w.para("authority.policy" if f.erasure else "authority.other", "authority.nothing")
     w.items(
         "authority.controller",
         "authority.reference",

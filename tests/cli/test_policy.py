@@ -69,7 +69,7 @@ def test_looser_values_are_told_of_a_live_gate_for_as_long_as_they_stand(config:
     assert "Reminder: consent.months is 60" in dialgate("config", "show", "-c", str(config)).err
     assert told(config) == [], "a gate that reaches nobody is for trying things out"
     go_live(config)
-    assert "Policy: consent.months is 60: the policy's most is 24" in told(config)
+    assert "Policy: consent.months is 60: the policy allows at most 24" in told(config)
     config.write_text(config.read_text().replace("months = 60", "months = 24"))
     assert not [each for each in told(config) if "consent" in each]
 

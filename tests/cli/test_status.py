@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gate.cli.status import NOT_RUNNING
+from gate.cli.status import NOT_RUNNING, _used
 from gate.config.write import amend
+from gate.core.allowances import ENDLESS
 from gate.operations.status.glance import attention
 from tests.support.commands import Done, dialgate
 from tests.support.example import go_live, make_example
@@ -116,3 +117,19 @@ def test_a_live_gate_asks_until_it_is_decided_how_emergency_calls_go(tmp_path: P
     amend(config, {"emergency": {"elsewhere": True}})
     done = dialgate("config", "show", "-c", str(config))
     assert done.code and "they go by the gate, or by another line" in done.err
+
+
+def test_whoever_only_asks_has_no_calls_in_hand_and_no_bound_of_a_thousand_million() -> None:
+    """``0 of 1,000,000,000 calls at once``."""
+    used = {
+        "claimed_by": "token:crm", "calls_now": 0, "calls_at_once": ENDLESS, "calls_last_minute": 3,
+        "calls_a_minute": 6000, "seconds_today": 0, "seconds_a_day": ENDLESS, "calls_today": 1,
+        "service_percent_today": 0, "listed_service_today": 0,
+    }  # fmt: skip
+    assert list(_used(used)) == [
+        "3 of 6,000 in the last minute",
+        "0 % of 1 call today were service calls",
+        "0 of these to numbers that are listed or have objected",
+    ]
+    bounded = used | {"calls_at_once": 20, "seconds_a_day": 36000}
+    assert next(iter(_used(bounded))) == "0 of 20 calls at once"
