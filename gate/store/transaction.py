@@ -55,7 +55,7 @@ _UNATTENDED = (
 _TRIED = (
     "SELECT at, ended_at IS NULL AND source IS NOT 'ask' FROM calls INDEXED BY calls_tried"  # noqa: S608
     " WHERE number = ? AND at > ? AND verdict = 'allow' AND reason NOT IN ('call_in', 'emergency_call')"
-    " AND NOT (cause IS 'trunk_unreachable' AND code IS 503)"  # no INVITE had left
+    " AND cause IS NOT 'decision_late' AND NOT (cause IS 'trunk_unreachable' AND code IS 503)"  # no INVITE had left
     f" AND call_id IS NOT ? AND {IS_ATTEMPT} ORDER BY at DESC"
 )
 
@@ -210,7 +210,8 @@ class StoreTransaction:
 
     def tried(self, number: str, since: datetime, besides: str | None = None) -> Tried:
         """The attempts at this number that were let through after ``since``; a question that a call came of is none,
-        nor is the call ``besides``, nor one that was over before an INVITE left, for want of a trunk."""
+        nor is the call ``besides``, nor one that was over before an INVITE left: its decision came late, or all trunks
+        were known to be down."""
         with self._guarded() as connection:
             rows = connection.execute(_TRIED, (number, stamp(since), besides)).fetchall()
         return Tried(sum(open_ for _, open_ in rows), tuple(datetime.fromisoformat(at) for at, _ in rows))

@@ -449,6 +449,8 @@ def test_a_call_whose_decision_is_late_is_refused_by_that_name_and_never_dialled
     row = play.call()
     ended = ("allow", "ended", "decision_late") if number.endswith("123") else ("block", "refused", None)
     assert (row["verdict"], row["state"], row["cause"]) == ended
+    tried = play.store.call(lambda tx: tx.tried(NUMBER, NOW - timedelta(days=1)))
+    assert (tried.in_hand, tried.times) == (0, ()), "nobody was rung"
 
 
 def test_where_the_disk_does_not_answer_that_is_why_there_is_no_decision(play: Play, stall: Stall) -> None:
