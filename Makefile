@@ -6,6 +6,7 @@
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
 ## make pictures    the console's pictures anew
 ## make tour        every mode of the console, at three sizes in three themes, drawn into TOUR to be looked at
+## make build       wheel, source and SBOM, into dist
 ## make lock        the locked dependencies anew
 # Each sets up .venv on first use. One test alone:
 #   .venv/bin/python -m pytest tests/core/test_calls.py::test_no_evidence_no_call
@@ -29,7 +30,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: help demo test test-quick bench check pictures tour reference lock clean
+.PHONY: help demo test test-quick bench check pictures tour reference build lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -91,11 +92,20 @@ tour: $(READY)
 
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header
 
+# What a release consists of: wheel, source, and the list of what is installed with it (CycloneDX).
+build: $(READY)
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(LOCKED) --only-binary :all: -r .uv.lock -r .release.lock
+	$(COMPILE) --all-extras --constraint .requirements.lock pyproject.toml | $(BIN)/cyclonedx-py requirements - \
+	  --pyproject pyproject.toml --output-reproducible -o $$(ls dist/*.whl | sed 's/-py3-none-any.whl/.cdx.json/')
+
 lock: $(READY)
 	$(LOCKED) --only-binary :all: -r .uv.lock
 	$(COMPILE) --all-extras --group dev pyproject.toml -o .requirements.lock
 	$(COMPILE) --group build -o .build.lock
 	$(COMPILE) --group lock -o .uv.lock
+	$(COMPILE) --group release -o .release.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
