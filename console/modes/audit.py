@@ -25,11 +25,10 @@ from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
-from gate.core.rows.audit import CheckpointRow, Leaf, LogNow
+from gate.core.rows.audit import CheckpointRow, Leaf, LogNow, LogVerified
 from gate.errors import GateError, StoppedError, UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditKey, AuditVerify, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus
-from gate.operations.audit.signed_log import LogVerified
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
 from gate.showing import clean

@@ -10,9 +10,7 @@ from console import words
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
-from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow
-from gate.operations.audit.checkpoints import VerifierKey
-from gate.operations.audit.signed_log import LogVerified
+from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow, LogVerified, VerifierKey
 from gate.operations.keys.recipients import Recipients
 from gate.showing import clean
 

@@ -202,7 +202,7 @@ def receipt_show(folder: DataFolder, asked: ReceiptShow, caller: Caller) -> Rece
         raise UsageError(str(error), hint="It has ten signs, such as 4K7 X2Q 9RMR: ask for it again.") from error
     now = folder.clock.now()
     folder.one(Guesses).look(caller.actor, now)
-    vkey = folder.bundles.vkey()["vkey"]
+    vkey = folder.bundles.vkey().vkey
     found = folder.read(lambda reader: _found(reader, code, folder.hash_of(code), vkey))
     if found is None:
         folder.one(Guesses).wrong(caller.actor, now)
@@ -271,7 +271,7 @@ def receipts_codes(folder: DataFolder, asked: ReceiptsCodes, caller: Caller) -> 
         items=[row.number or "" for row in rows],
         next=_next(rows, asked.limit),
         size=size,
-        vkey=folder.bundles.vkey()["vkey"],
+        vkey=folder.bundles.vkey().vkey,
     )
 
 
@@ -301,7 +301,7 @@ class ReceiptsProofs(Request[ReceiptProofs], frozen=True):
 def receipts_proofs(folder: DataFolder, asked: ReceiptsProofs, caller: Caller) -> ReceiptProofs:
     """Give the receipts that are kept, with their proofs under one checkpoint. Raises ``UsageError`` where there is no
     such checkpoint."""
-    vkey = folder.bundles.vkey()["vkey"]
+    vkey = folder.bundles.vkey().vkey
 
     def read(reader: Reader) -> ReceiptProofs:
         kept = reader.rows(SignedNote, "SELECT size, note FROM checkpoints WHERE size = ?", [asked.size])

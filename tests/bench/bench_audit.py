@@ -26,7 +26,7 @@ from gate.exports.audio import export_wav
 from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.exports.bundle_write import Contents, assemble, write_parts
+from gate.exports.bundle_write import Contents, Recorded, assemble, write_parts
 from gate.operations.audit import bundle_contents, bundles
 from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
@@ -120,7 +120,7 @@ def make(folder: Path) -> dict[str, Any]:
         ids = {"recording_id": recording_id, "key_id": row["key_id"]}
         given = bundle_contents.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
         wrapped.add(Path(row["path"]), given, auditor.id, **ids)
-        recorded.append(bundle_contents.recorded(row))
+        recorded.append(Recorded(recording_id, row["key_id"], Path(row["path"]), row["sha256"]))
         statuses[recording_id] = ("included", "")
     wrapped.close()
     wraps = time.perf_counter() - began

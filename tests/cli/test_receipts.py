@@ -104,7 +104,7 @@ def contents(site: Path, codes: list[str], vkey: str) -> dict[str, str]:
 def test_killed_in_the_middle_every_file_is_whole_and_the_erased_went_first(home: Path) -> None:
     site = home / "site"
     with opened(home / "gate") as house:
-        vkey = house.bundles.vkey()["vkey"]
+        vkey = house.bundles.vkey().vkey
         old = [receipted(house.store, n, NUMBERS[n], LONG_AGO) for n in range(3)]
         young = [receipted(house.store, n, NUMBERS[n], NOW) for n in range(3, 7)]
     assert dialgate("receipts", "publish", str(site)).code == 0

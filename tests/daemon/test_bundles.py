@@ -57,7 +57,7 @@ def test_a_wrap_that_the_auditor_has_is_taken_as_it_is(auditor: PrivateKey, tmp_
 def test_what_is_signed_is_the_seal_of_a_bundle(tmp_path: Path) -> None:
     key = CheckpointKey.create(tmp_path / "gate.key", "dialgate-x")
     signing = Bundles(tmp_path)
-    assert signing.vkey()["vkey"] == check_vkey(f" {key.vkey}\n") == key.vkey
+    assert signing.vkey().vkey == check_vkey(f" {key.vkey}\n") == key.vkey
     text = f"dialgate audit bundle 2\nbundle b-1\n{'ab' * 32}  manifest.json\n"
     (tmp_path / "tail").write_bytes(b"")
     signing.sign("b-1", "ab" * 32, str(tmp_path))

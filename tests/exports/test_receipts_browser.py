@@ -42,7 +42,7 @@ class Firm:
             self.codes = [receipted(house.store, n, NUMBERS[n], NOW) for n in (1, 2, 3)]
             listed = Decision(Verdict.ALLOW, Reason.SERVICE_CALL, NUMBERS[4], "", REGISTERS, objection_id="o-1")
             self.service = receipted(house.store, 4, NUMBERS[4], NOW, decided=listed)
-            self.vkey = house.bundles.vkey()["vkey"]
+            self.vkey = house.bundles.vkey().vkey
         self.publish()
 
     def publish(self) -> None:

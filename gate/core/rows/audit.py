@@ -158,3 +158,65 @@ class ProvenFact(Row, frozen=True):
     body: str | None
     """The text that the leaf commits to; None where it was erased."""
     leaf: bytes
+
+
+class InPeriod(Row, frozen=True, kw_only=True):
+    """A recording whose call was decided in a period, for a bundle."""
+
+    recording_id: str
+    call_id: str
+    key_id: str | None
+    path: str | None
+    """Relative to the folder of recordings."""
+    sha256: str | None
+    size: int | None
+    state: str
+    closed_at: str | None
+    at: str
+    leaf_index: int
+
+
+class ForBundle(InPeriod, frozen=True, kw_only=True):
+    """What becomes of it; ``path`` is absolute."""
+
+    status: str
+    """See ``gate.exports.bundle.STATUSES``."""
+    why: str
+    holds: list[str]
+    """Restrictions that bear on it."""
+
+
+class RecordingNow(Row, frozen=True):
+    """How a recording stands."""
+
+    recording_id: str
+    state: str
+    sha256: str | None
+    size: int | None
+
+
+class VerifierKey(Row, frozen=True):
+    """What all signatures of this gate are checked with."""
+
+    name: str
+    vkey: str
+    """C2SP: ``name+hash+base64``."""
+    pem: str
+
+
+class LogVerified(Row, frozen=True):
+    """What a verification found; see ``gate.audit.heads.Report``."""
+
+    ok: bool
+    size: int
+    root: str
+    first_fault: LogFault | None
+    faults: list[LogFault]
+    fault_count: int
+    checked: dict[str, int]
+    proven: list[str]
+    not_proven: list[str]
+    """What it cannot show, in sentences."""
+    vkey: str
+    vkey_from: str
+    """``elsewhere`` or ``gate.key``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.core.evidence import Checkpoint, parse_checkpoint
+from gate.core.rows.audit import ForBundle
 from gate.errors import AuditError, GateError, UsageError
 from gate.exports.bundle import announcement_member
 from gate.exports.bundle_write import Recorded, wrap_line
@@ -27,9 +28,9 @@ Wraps = Sequence[tuple[str, bytes]]
 """(recipient, wrapped key) of a recording."""
 
 
-def recorded(row: dict[str, Any]) -> Recorded:
+def recorded(row: ForBundle) -> Recorded:
     """A recording that goes out."""
-    return Recorded(row["recording_id"], row["key_id"], Path(row["path"]), row["sha256"])
+    return Recorded(row.recording_id, row.key_id or "", Path(row.path or ""), row.sha256 or "")
 
 
 def registered(data: Path, recipient_id: str) -> Recipient:

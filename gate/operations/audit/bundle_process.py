@@ -3,7 +3,6 @@ gate.operations.audit.bundle_process``): a month of calls is minutes of work tha
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,9 +12,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 import gate
+from gate.converting import decode
+from gate.core.rows.audit import ForBundle
 from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
 from gate.exports import bundle as form
 from gate.exports.bundle_write import Contents, write_parts
@@ -28,30 +31,70 @@ KEPT_SECONDS: Final = 86400.0
 """Parts that nobody has fetched for so long are removed."""
 
 
-def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-    """Write ``head`` and ``tail``: ``sha256`` and ``size`` of the manifest, ``counts``, ``damaged``.
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle to be made."""
 
-    Raises ``GateError``.
-    """
-    data, folder = Path(job["data"]), Path(job["folder"])
-    to = bundle_contents.registered(data, job["recipient"])
-    restrictions = [hold for row in _rows(folder) for hold in row["holds"]]
+    bundle: str
+    made: str
+    firm: str
+    checkpoint: str
+    """The signed note, over ``size`` leaves."""
+    size: int
+    since: str
+    until: str
+    recipient: str
+    data: str = ""
+    folder: str = ""
+    """For its parts."""
+    older: list[int] = []
+    """Sizes of checkpoints that its recipient holds."""
+    vkey: str = ""
+    pem: str = ""
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a bundle."""
+
+    folder: str
+    sha256: str
+    """Of the manifest."""
+    size: int
+    counts: dict[str, int]
+    damaged: list[str]
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From the child: how far it is, what it has made, or what went wrong."""
+
+    progress: float = 0.0
+    what: str = ""
+    made: Made | None = None
+    error: str = ""
+    hint: str = ""
+    kind: str = ""
+
+
+def make(job: Job, progress: Progress | None = None) -> Made:
+    """Write ``head`` and ``tail``. Raises ``GateError``."""
+    data, folder = Path(job.data), Path(job.folder)
+    to = bundle_contents.registered(data, job.recipient)
+    restrictions = [hold for row in _rows(folder) for hold in row.holds]
     contents = Contents(
-        bundle=job["bundle"],
-        made=job["made"],
-        firm=job["firm"],
-        vkey=job["vkey"],
-        pem=job["pem"].encode(),
-        checkpoint=job["checkpoint"],
-        period=form.Period(job["from"], job["to"]),
+        bundle=job.bundle,
+        made=job.made,
+        firm=job.firm,
+        vkey=job.vkey,
+        pem=job.pem.encode(),
+        checkpoint=job.checkpoint,
+        period=form.Period(job.since, job.until),
         recipient=form.To(to.id, to.name, to.purpose, to.fingerprint),
         recipients=bundle_contents.key_list(data),
-        statuses={row["recording_id"]: (row["status"], row["why"]) for row in _rows(folder)},
+        statuses={row.recording_id: (row.status, row.why) for row in _rows(folder)},
         sound=lambda name: bundle_contents.announcement(data, name),
-        older=job["older"],
+        older=job.older,
     )
-    log = bundle_contents.log_slice(data, job["size"], job["from"], job["to"], restrictions)
-    recorded = (bundle_contents.recorded(row) for row in _rows(folder) if row["status"] == "included")
+    log = bundle_contents.log_slice(data, job.size, job.since, job.until, restrictions)
+    recorded = (bundle_contents.recorded(row) for row in _rows(folder) if row.status == "included")
     try:
         with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
             parts = write_parts(
@@ -64,13 +107,13 @@ def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any
     except OSError as error:
         raise GateError(f"cannot write to {folder}: {error.strerror or error}", hint="is there room?") from error
     counts = {name: count for name, count in parts.manifest.counts.items() if count}
-    return {"sha256": parts.sha256, "size": parts.size, "counts": counts, "damaged": parts.damaged}
+    return Made(folder=job.folder, sha256=parts.sha256, size=parts.size, counts=counts, damaged=parts.damaged)
 
 
-def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+def _rows(folder: Path) -> Iterator[ForBundle]:
     with (folder / ROWS).open("rb") as file:
         for line in file:
-            yield json.loads(line)
+            yield decode(line, ForBundle)
 
 
 def sweep(exports: Path, now: datetime) -> None:
@@ -81,7 +124,7 @@ def sweep(exports: Path, now: datetime) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def in_child(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+def in_child(job: Job, progress: Progress | None = None) -> Made:
     """``make`` in a child process. Where ``progress`` raises, the child is ended."""
     home = str(Path(gate.__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
@@ -95,17 +138,16 @@ def in_child(job: dict[str, Any], progress: Progress | None = None) -> dict[str,
     ):
         assert child.stdin is not None and child.stdout is not None  # noqa: S101 - asked for above
         try:
-            child.stdin.write(json.dumps(job))
+            child.stdin.write(msgspec.json.encode(job).decode())
             child.stdin.close()
             for line in child.stdout:
-                message = json.loads(line)
-                if "made" in message:
-                    made: dict[str, Any] = message["made"]
-                    return made
-                if "error" in message:
-                    raise _ERRORS.get(message["kind"], GateError)(message["error"], hint=message["hint"])
+                message = decode(line, Message)
+                if message.made is not None:
+                    return message.made
+                if message.error:
+                    raise _ERRORS.get(message.kind, GateError)(message.error, hint=message.hint)
                 if progress:
-                    progress(message["progress"], message["what"])
+                    progress(message.progress, message.what)
         finally:
             child.kill()
         errors.seek(0)
@@ -118,16 +160,16 @@ _ERRORS: Final = {each.__name__: each for each in (AuditError, StoreError, Usage
 
 def main() -> int:
     """Read the job from standard input; tell progress and what came of it, a line of JSON each."""
-    job = json.load(sys.stdin)
+    job = decode(sys.stdin.read(), Job)
 
-    def tell(**line: Any) -> None:
-        sys.stdout.write(json.dumps(line) + "\n")
+    def tell(message: Message) -> None:
+        sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
         sys.stdout.flush()
 
     try:
-        tell(made=make(job, lambda done, what: tell(progress=done, what=what)))
+        tell(Message(made=make(job, lambda done, what: tell(Message(done, what)))))
     except GateError as error:
-        tell(error=error.message, hint=error.hint, kind=type(error).__name__)
+        tell(Message(error=error.message, hint=error.hint, kind=type(error).__name__))
         return 1
     return 0
 

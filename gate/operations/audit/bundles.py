@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
+from gate.core.rows.audit import ForBundle, VerifierKey
 from gate.errors import GateError, UsageError
 from gate.exports import bundle as form
 from gate.exports.bundle import seal_text
 from gate.exports.bundle_write import add_signature
 from gate.operations.audit import bundle_contents, bundle_process
 from gate.operations.audit.bundle_contents import Wraps
+from gate.operations.audit.bundle_process import Job, Made
 from gate.vault.signing import CheckpointKey, public_pem
 from gate.vault.wrap import half_of
 
@@ -28,40 +32,40 @@ class Bundles:
         self._path = data / "gate.key"
         self._own_process = own_process
 
-    def vkey(self) -> dict[str, Any]:
-        """``name``, ``vkey`` and ``pem`` of the key that signs. Raises ``VaultError``."""
+    def vkey(self) -> VerifierKey:
+        """The key that all signatures are checked with. Raises ``VaultError``."""
         key = CheckpointKey.load(self._path)
-        return {"name": key.name, "vkey": key.vkey, "pem": public_pem(key.vkey).decode()}
+        return VerifierKey(key.name, key.vkey, public_pem(key.vkey).decode())
 
     def make(
         self,
-        job: dict[str, Any],
-        rows: Iterable[dict[str, Any]],
+        job: Job,
+        rows: Iterable[ForBundle],
         checkpoints: Sequence[tuple[str, str]],
         progress: Callable[[float, str], None] | None,
-    ) -> dict[str, Any]:
+    ) -> Made:
         """The parts of a bundle in a folder of their own. What was left by exports that nobody fetched goes first."""
         key = self.vkey()
         exports = self._data / "exports"
-        bundle_process.sweep(exports, datetime.fromisoformat(job["made"]))
-        folder = exports / job["bundle"]
-        if not form.RECORDING_ID.fullmatch(job["bundle"]):
-            raise UsageError(f"not a bundle: {job['bundle'][:80]!r}")
+        bundle_process.sweep(exports, datetime.fromisoformat(job.made))
+        folder = exports / job.bundle
+        if not form.RECORDING_ID.fullmatch(job.bundle):
+            raise UsageError(f"not a bundle: {job.bundle[:80]!r}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         try:
-            log = bundle_contents.log_slice(self._data, job["size"], job["from"], job["to"])
+            log = bundle_contents.log_slice(self._data, job.size, job.since, job.until)
             # Recipients of earlier bundles have the checkpoints that those were made with.
-            older = [*log.bundle_sizes(), *bundle_contents.older_checkpoints(key["vkey"], log, checkpoints)]
+            older = [*log.bundle_sizes(), *bundle_contents.older_checkpoints(key.vkey, log, checkpoints)]
             with (folder / bundle_process.ROWS).open("xb") as file:
                 for row in rows:
-                    file.write(form.json_line(row))
-            job = {**job, "data": str(self._data), "folder": str(folder), "older": older, **key}
+                    file.write(msgspec.json.encode(row) + b"\n")
+            job = replace(job, data=str(self._data), folder=str(folder), older=older, vkey=key.vkey, pem=key.pem)
             made = bundle_process.in_child(job, progress) if self._own_process else bundle_process.make(job, progress)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return made | {"folder": str(folder)}
+        return replace(made, folder=str(folder))
 
     def sign(self, bundle: str, manifest_sha256: str, folder: str) -> None:
         """Put the signature of a bundle's seal to its parts. Raises ``VaultError``."""

@@ -14,10 +14,10 @@ from gate.converting import convert
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import EvidenceRestored
 from gate.core.facts.retention import Beside
-from gate.core.rows.audit import CheckpointRow, LogFault
+from gate.core.rows.audit import CheckpointRow, LogFault, LogVerified, VerifierKey
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
-from gate.operations.audit.signed_log import LogVerified, SignedCheckpoint
+from gate.operations.audit.signed_log import SignedCheckpoint
 from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import (
@@ -76,15 +76,6 @@ def checkpoints_list(folder: DataFolder, asked: CheckpointsList, caller: Caller)
 # --- the key that signs them ---------------------------------------------------------------------------------------
 
 
-class VerifierKey(Response, frozen=True):
-    """What all signatures of this gate are checked with."""
-
-    name: str
-    vkey: str
-    """C2SP: ``name+hash+base64``."""
-    pem: str
-
-
 class AuditKey(Request[VerifierKey], frozen=True):
     """The verifier key, for auditors."""
 
@@ -92,7 +83,7 @@ class AuditKey(Request[VerifierKey], frozen=True):
 @operation(AuditKey, "audit_key", roles=READERS)
 def audit_key(folder: DataFolder, asked: AuditKey, caller: Caller) -> VerifierKey:
     """The verifier key, to be handed to auditors: what all signatures of this gate are checked with."""
-    return convert(folder.bundles.vkey(), VerifierKey)
+    return folder.bundles.vkey()
 
 
 # --- an older state accepted ---------------------------------------------------------------------------------------
@@ -229,7 +220,7 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
         ok=report.ok,
         size=report.size,
         root=report.root,
-        first_fault=msgspec.to_builtins(report.first_fault),
+        first_fault=msgspec.structs.asdict(report.first_fault) if report.first_fault else None,
     )
     try:
         folder.keep(body, "log", caller.actor)

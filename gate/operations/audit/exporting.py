@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from gate.converting import convert
 from gate.core.evidence import stamp
@@ -28,9 +29,12 @@ from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
+from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
 from gate.errors import GateError, RefusedError, UsageError
 from gate.exports.bundle import reader_sha256
 from gate.operations.audit import bundle_contents
+from gate.operations.audit.bundle_contents import Wraps
+from gate.operations.audit.bundle_process import Job
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import Recipient, must_be_logged
@@ -138,13 +142,13 @@ def _check_openable(
 ) -> None:
     closed, looked, after = 0, 0, ("", "", -1)
     while rows := _in_period(folder, period, after):
-        ids = [row["recording_id"] for row in rows]
+        ids = [row.recording_id for row in rows]
         held = folder.store.call(partial(_restrictions, ids=ids))
         for row in rows:
-            goes = row["state"] in ("closed", "interrupted") and row["recording_id"] not in held
-            wraps = folder.keys.wraps(row["recording_id"]) if goes else []
+            goes = row.state in ("closed", "interrupted") and row.recording_id not in held
+            wraps = folder.keys.wraps(row.recording_id) if goes else []
             closed += bool(wraps) and not folder.bundles.openable(wraps, recipient, openers)
-        after = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
+        after = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
         looked += len(rows)
         caller.progress(0.0, f"{looked:,} recordings looked at")
     if closed:
@@ -208,45 +212,37 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
     Those that go out come with their wrapped keys, after the leaf that says so.
     """
     begun = begun_export(folder, asked.bundle, caller.actor)
-    rows = _in_period(folder, (begun["from"], begun["to"]), _place(asked.after))
-    wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
+    rows = _in_period(folder, (begun.since, begun.to), _place(asked.after))
+    wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
     recordings = folder.config.data / "recordings"
 
-    def take(tx: StoreTransaction) -> list[Row]:
-        ids = [row["recording_id"] for row in rows]
-        states = {each["recording_id"]: each for each in _states(tx, ids)}
+    def take(tx: StoreTransaction) -> list[ExportedRecording]:
+        ids = [row.recording_id for row in rows]
+        states = {each.recording_id: each for each in _states(tx, ids)}
         held = _restrictions(tx, ids)
         items = []
         for row in rows:
-            name = row["recording_id"]
-            now = row | states[name]
+            name = row.recording_id
+            now = replace(row, **asdict(states[name]))
             restriction = held[name][-1].name if name in held else ""
             status, why = _status(now, restriction, wraps[name], recordings)
             if status == "included":
-                body = Exported(call_id=row["call_id"], recipient=begun["recipient"], bundle=asked.bundle)
+                body = Exported(call_id=row.call_id, recipient=begun.recipient, bundle=asked.bundle)
                 tx.append(folder.fact(body, name, caller.actor))
-            items.append(now | {"status": status, "why": why})
+            given = wraps[name] if status == "included" else ()
+            found = asdict(now) | {"path": str(sealed_at(recordings, now.path)), "status": status, "why": why}
+            shown = [RecordingWrap(who, base64.b64encode(wrap).decode()) for who, wrap in given]
+            items.append(ExportedRecording(**found, wraps=shown))
         return items
 
     items = folder.store.call(take) if rows else []
     last = rows[-1] if len(rows) == PAGE else None
-    return ExportPage(
-        items=[_exported(item, wraps[item["recording_id"]], recordings) for item in items],
-        next=f"{last['at']} {last['leaf_index']} {last['call_id']}" if last else None,
-    )
+    return ExportPage(items=items, next=f"{last.at} {last.leaf_index} {last.call_id}" if last else None)
 
 
-def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -> ExportedRecording:
-    given = wraps if item["status"] == "included" else ()
-    more = {
-        "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in given],
-        "path": str(sealed_at(recordings, item["path"])),
-    }
-    return convert(item | more, ExportedRecording)
-
-
-def _states(tx: StoreTransaction, ids: Sequence[str]) -> list[Row]:
-    return tx.query(
+def _states(tx: StoreTransaction, ids: Sequence[str]) -> list[RecordingNow]:
+    return tx.rows(
+        RecordingNow,
         f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks(ids)})",  # noqa: S608
         [*ids],
     )
@@ -296,16 +292,16 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     signed = folder.log.checkpoint()
     made = folder.bundles.make(
-        {
-            "bundle": asked.bundle,
-            "made": stamp(folder.clock.now()),
-            "firm": folder.config.firm.legal_name,
-            "checkpoint": signed.note,
-            "size": signed.size,
-            "from": begun["from"],
-            "to": begun["to"],
-            "recipient": begun["recipient"],
-        },
+        Job(
+            bundle=asked.bundle,
+            made=stamp(folder.clock.now()),
+            firm=folder.config.firm.legal_name,
+            checkpoint=signed.note,
+            size=signed.size,
+            since=begun.since,
+            until=begun.to,
+            recipient=begun.recipient,
+        ),
         _statuses(folder, asked.bundle, begun),
         asked.checkpoints,
         caller.progress,
@@ -314,38 +310,34 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     def keep(tx: StoreTransaction) -> None:
         if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [asked.bundle, BundleSigned.kind]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
-        body = BundleSigned(manifest_sha256=made["sha256"], manifest_size=made["size"], checkpoint=signed.size)
+        body = BundleSigned(manifest_sha256=made.sha256, manifest_size=made.size, checkpoint=signed.size)
         tx.append(folder.fact(body, asked.bundle, caller.actor))
 
     folder.store.call(keep)
-    folder.bundles.sign(asked.bundle, made["sha256"], made["folder"])
-    keys = {"vkey": folder.bundles.vkey()["vkey"], "reader": reader_sha256()}
-    return convert(made | keys | {"checkpoint": signed.size}, BundleMade)
+    folder.bundles.sign(asked.bundle, made.sha256, made.folder)
+    keys = {"vkey": folder.bundles.vkey().vkey, "reader": reader_sha256()}
+    return BundleMade(**asdict(made), **keys, checkpoint=signed.size)
 
 
-def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:
+def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBundle]:
     """What becomes of each recording of the period, page by page: what went out by the leaf that says so."""
-    place, period = ("", "", -1), (begun["from"], begun["to"])
+    place, period = ("", "", -1), (begun.since, begun.to)
     recordings = folder.config.data / "recordings"
     while rows := _in_period(folder, period, place):
-        wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
+        wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
         taken, held = folder.store.call(partial(_taken_and_restricted, bundle=bundle, ids=list(wraps)))
         for row in rows:
-            name = row["recording_id"]
+            name = row.recording_id
             status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], recordings)
             if name in taken and status != "included":
                 raise UsageError(f"recording {name} is {status} by now", hint="export anew")
             if status == "included" and name not in taken:
-                if (row["closed_at"] or "") < begun["at"]:
+                if (row.closed_at or "") < begun.at:
                     raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
                 status, why = "open", "it ended after the export had begun"
-            yield row | {
-                "path": str(sealed_at(recordings, row["path"])),
-                "status": status,
-                "why": why,
-                "holds": [hold.id for hold in held.get(name, ())],
-            }
-        place = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
+            found = asdict(row) | {"path": str(sealed_at(recordings, row.path))}
+            yield ForBundle(**found, status=status, why=why, holds=[hold.id for hold in held.get(name, ())])
+        place = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
 
 
 def _taken_and_restricted(
@@ -363,8 +355,8 @@ def _taken_and_restricted(
 # --- shared --------------------------------------------------------------------------------------------------------
 
 
-def _in_period(folder: DataFolder, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
-    return folder.store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
+def _in_period(folder: DataFolder, period: tuple[str, str], after: tuple[str, str, int]) -> list[InPeriod]:
+    return folder.store.call(lambda tx: tx.rows(InPeriod, _IN_PERIOD, [*period, *after, PAGE]))
 
 
 def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Hold]]:
@@ -377,16 +369,25 @@ def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Ho
     return found
 
 
-def begun_export(folder: DataFolder, bundle: str, actor: str) -> Row:
+class Begun(NamedTuple):
+    """An export that was begun."""
+
+    at: str
+    since: str
+    to: str
+    recipient: str
+
+
+def begun_export(folder: DataFolder, bundle: str, actor: str) -> Begun:
     """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
     sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = ?"
     rows = folder.read(lambda reader: reader.query(sql, [bundle, BundleExported.kind]))
     if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
         raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
-    begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
+    begun = BundleExported.read(json.loads(rows[0]["body"]))
     # still: it may have changed since
-    must_be_logged(folder, _allowed(folder.keyring().recipients(), begun["recipient"]))
-    return begun
+    must_be_logged(folder, _allowed(folder.keyring().recipients(), begun.recipient))
+    return Begun(rows[0]["at"], begun.since, begun.to, begun.recipient)
 
 
 def _allowed(register: Sequence[Row], named: str) -> Row:
@@ -414,17 +415,17 @@ def _allowed(register: Sequence[Row], named: str) -> Row:
     return row
 
 
-def _status(row: Row, restriction: str, wraps: Sequence[Any], folder: Path) -> tuple[str, str]:
+def _status(row: InPeriod, restriction: str, wraps: Wraps, folder: Path) -> tuple[str, str]:
     """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``."""
-    if row["state"] in ("erased", "erasing", "open"):
-        return row["state"], ""
-    if not row["size"] or not row["path"]:
+    if row.state in ("erased", "erasing", "open"):
+        return row.state, ""
+    if not row.size or not row.path:
         return "empty", ""
     if restriction:
         return "restricted", restriction
     if not wraps:
         return "missing", "its wrapped keys are not in the key store"
-    if not (folder / row["path"]).is_file():
+    if not (folder / row.path).is_file():
         return "missing", "its sealed file is not in the folder of recordings"
     return "included", ""
 
@@ -473,7 +474,7 @@ def audit_export_part(folder: DataFolder, asked: AuditExportPart, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     data = folder.config.data
     if asked.part == RECIPIENT:
-        text = bundle_contents.registered(data, begun["recipient"]).to_text().encode()
+        text = bundle_contents.registered(data, begun.recipient).to_text().encode()
         return ExportPiece(data=base64.b64encode(text[asked.offset :]).decode())
     sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = ?"
     if not folder.read(lambda reader: reader.query(sql, [asked.bundle, BundleSigned.kind])):

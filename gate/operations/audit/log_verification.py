@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from gate.audit.verify import verify
+from gate.core.rows.audit import LogFault, LogVerified
 from gate.store.projections import TABLES, number_hash
 from gate.store.schema import differences
 from gate.vault.signing import CheckpointKey, check_vkey, verify_note
@@ -21,7 +20,7 @@ def verified_log(
     vkey: str,
     checkpoints: Sequence[tuple[str, str]],
     progress: Callable[[float, str], None] | None,
-) -> dict[str, Any]:
+) -> LogVerified:
     """The report of ``gate.audit.verify``, with ``vkey`` and where it is from (``vkey_from``).
 
     ``folders`` hold checkpoints. ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are
@@ -39,9 +38,18 @@ def verified_log(
         shape=lambda connection: differences(connection, number_hash(pepper, "")),
         progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
     )
-    found: dict[str, Any] = msgspec.to_builtins(report)
-    found |= {"ok": report.ok, "first_fault": msgspec.to_builtins(report.first_fault)}
-    if vkey:
-        return found | {"vkey": trusted, "vkey_from": "elsewhere"}
+    faults = [LogFault(what=each.what, message=each.message, leaf_index=each.leaf_index) for each in report.faults]
     own = "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
-    return found | {"not_proven": [*report.not_proven, own], "vkey": trusted, "vkey_from": "gate.key"}
+    return LogVerified(
+        ok=report.ok,
+        size=report.size,
+        root=base64.b64encode(report.root).decode(),
+        first_fault=faults[0] if faults else None,
+        faults=faults,
+        fault_count=report.fault_count,
+        checked=dict(report.checked),
+        proven=[*report.proven],
+        not_proven=[*report.not_proven, *(() if vkey else (own,))],
+        vkey=trusted,
+        vkey_from="elsewhere" if vkey else "gate.key",
+    )

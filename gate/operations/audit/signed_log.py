@@ -15,9 +15,8 @@ from gate.audit.checkpoints import Checkpointer, Newest
 from gate.audit.heads import Log, Place, Standing, compare, file_name, folder_notes, last_fit
 from gate.clock import Clock
 from gate.config import Config
-from gate.converting import convert
 from gate.core.facts.audit import ClockAccepted
-from gate.core.rows.audit import LogFault
+from gate.core.rows.audit import LogVerified
 from gate.errors import GateError, VaultError
 from gate.store.reader import Reader
 from gate.store.rows import R, Values
@@ -155,24 +154,6 @@ class SignedCheckpoint(Response, frozen=True):
     """Why a copy could not be put into the second place; it is tried again with the next checkpoint."""
 
 
-class LogVerified(Response, frozen=True):
-    """What a verification found; see ``gate.audit.heads.Report``."""
-
-    ok: bool
-    size: int
-    root: str
-    first_fault: LogFault | None
-    faults: list[LogFault]
-    fault_count: int
-    checked: dict[str, int]
-    proven: list[str]
-    not_proven: list[str]
-    """What it cannot show, in sentences."""
-    vkey: str
-    vkey_from: str
-    """``elsewhere`` or ``gate.key``."""
-
-
 class SignedLog:
     """Blocking and thread-safe; not for the line thread, nor for the store's."""
 
@@ -272,5 +253,4 @@ class SignedLog:
         from gate.operations.audit.log_verification import verified_log  # ciphers and more: not to sign or compare
 
         folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
-        report = verified_log(self._config.data, self._pepper, folders, vkey, checkpoints, progress)
-        return convert(report, LogVerified)
+        return verified_log(self._config.data, self._pepper, folders, vkey, checkpoints, progress)

@@ -145,7 +145,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
 
     request_id, said_in_it, recipient = folder.store.call(facts)
     if asked.proof:
-        said_in_it = dataclasses.replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey()["vkey"])
+        said_in_it = dataclasses.replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey().vkey)
     letter = _rendered(folder, said_in_it)
     digest = hashlib.sha256(letter.eml).hexdigest()
     if asked.send and not letter.to:

@@ -82,7 +82,7 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
         reference=row.reference,
         asks=before.asks,
         firm=folder.config.firm.legal_name,
-        evidence=page.evidence(signed.note, folder.bundles.vkey()["vkey"], leaves),
+        evidence=page.evidence(signed.note, folder.bundles.vkey().vkey, leaves),
     )
 
 
