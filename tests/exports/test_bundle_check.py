@@ -236,7 +236,7 @@ def test_a_recording_said_to_be_erased_needs_its_receipt(
         patch.setattr(
             exporting,
             "_status",
-            lambda row, *rest: ("erased", "") if row["recording_id"] == "rec-other" else honest(row, *rest),
+            lambda row, *rest: ("erased", "") if row.recording_id == "rec-other" else honest(row, *rest),
         )
         assert made.export(tmp_path / "b.bundle").code == 0
     assert "recording rec-other" in _failed(made, tmp_path / "b.bundle")["rows"]
