@@ -315,8 +315,8 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
 
     folder.store.call(keep)
     folder.bundles.sign(asked.bundle, made.sha256, made.folder)
-    keys = {"vkey": folder.bundles.vkey().vkey, "reader": reader_sha256()}
-    return BundleMade(**asdict(made), **keys, checkpoint=signed.size)
+    vkey = folder.bundles.vkey().vkey
+    return BundleMade(**asdict(made), checkpoint=signed.size, vkey=vkey, reader=reader_sha256())
 
 
 def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBundle]:
