@@ -58,7 +58,7 @@ def exports(body: Body) -> Body:
 def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
     """Check a file, keep what it holds, and say how many."""
     found = read_list(name, read_file(file), file.name, SystemClock().now())
-    if found.encoding == "cp1252":
+    if found.not_utf8:
         say(f"{file} is not UTF-8: read as Windows-1252.")
     with reach(view.config) as gate, view.progress(f"Importing {name}") as progress:
         report = send_list(gate, found, skip_bad=skip_bad, progress=progress)

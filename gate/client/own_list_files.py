@@ -6,7 +6,6 @@ too.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,9 +17,9 @@ import msgspec
 from msgspec import UNSET
 
 from gate.client.gate import Gate, pages
-from gate.core.cells import csv_rows, csv_text
+from gate.core.cells import csv_text, plain
 from gate.errors import UsageError
-from gate.operations.contacts.csv_reader import HEAD, sniff
+from gate.operations.contacts.csv_reader import CsvReader
 from gate.operations.lists.consents import ConsentExport, ConsentImport
 from gate.operations.lists.entries import (
     COLUMNS,
@@ -66,7 +65,8 @@ class ListFile:
     """``objections`` or ``consents``."""
     source_name: str
     sha256: str
-    encoding: str
+    not_utf8: int = 0
+    """From which line on it was read as Windows-1252; 0: it was not."""
     entries: list[Entry] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     """(line, what is wrong), in the file's order."""
@@ -81,19 +81,19 @@ class ListFile:
 
 def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFile:
     """Read and check a whole file. Raises ``UsageError`` where it is no such list: header, encoding, broken quoting."""
-    text, encoding = _text(raw)
     shown = source_name[-200:].encode("utf-8", "replace").decode()
-    found = ListFile(name, shown, hashlib.sha256(raw).hexdigest(), encoding)
-    rows = csv_rows(io.StringIO(text, newline=""), sniff(raw[:HEAD]).delimiter)
+    reader = CsvReader(io.BytesIO(raw), quote='"')
+    found = ListFile(name, shown, hashlib.sha256(raw).hexdigest())
+    rows = ((line, [plain(cell) for cell in cells]) for line, cells in reader.rows())
     try:
-        _, names = next(rows, (1, []))
-        header = _header(name, names)
+        header = _header(name, next(rows, (1, []))[1])
         for line, values in rows:
             if any(values):
                 _one(found, line, header, values, now)
-        return found
-    except csv.Error as error:
-        raise UsageError(f"{source_name}, {error}", hint="is a quote missing?") from None
+    except UsageError as error:
+        raise UsageError(f"{source_name}, {error.message}", hint=error.hint) from None
+    found.not_utf8 = reader.not_utf8
+    return found
 
 
 def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str], now: datetime) -> None:
@@ -123,17 +123,6 @@ def _header(name: str, values: Sequence[str]) -> list[str]:
     if missing:
         raise UsageError(f"line 1: no column {', '.join(missing)}", hint=hint)
     return header
-
-
-def _text(raw: bytes) -> tuple[str, str]:
-    """The text and the encoding it was read as: UTF-8, UTF-16 with its mark, else Windows-1252."""
-    encodings = ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        try:
-            return raw.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    raise UsageError("the file is no text in UTF-8, UTF-16 or Windows-1252", hint="save it as CSV in UTF-8")
 
 
 def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress | None = None) -> dict[str, Any]:

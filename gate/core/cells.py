@@ -1,4 +1,4 @@
-"""CSV as it leaves and comes in: one writer, one reader, and cells that no spreadsheet takes for a formula.
+"""CSV as it leaves and comes in: a writer, and cells that no spreadsheet takes for a formula.
 
 A spreadsheet evaluates a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end, wherever the text came
 from: a note that somebody typed, a caller's name. Such a cell leaves with an apostrophe before it, which makes it text
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 MARK: Final = "'"
@@ -46,23 +46,6 @@ def csv_text(rows: Iterable[Iterable[str]]) -> str:
     lines: list[str] = []
     csv.writer(_Lines(lines), lineterminator=LINE_END).writerows([guarded(cell) for cell in row] for row in rows)
     return "".join(lines)
-
-
-def csv_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file: the line on which each begins, from 1, and its cells, ``plain``. Lines keep their ends.
-
-    Raises ``csv.Error`` that names the line where a quote is out of place.
-    """
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise csv.Error(f"line {line}: {error}") from None
-        yield line, [plain(cell) for cell in cells]
 
 
 def _marked(text: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.cells import csv_text, plain
 from gate.errors import UsageError
 from gate.operations.contacts import csv_reader
 from gate.operations.contacts.csv_reader import CsvReader, sniff
@@ -145,3 +146,20 @@ def test_the_dialect_that_makes_most_rows_alike_is_taken(raw: bytes, rows: list[
 def test_utf16_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no utf-16-le"):
         read(b"\xff\xfea\0,\0b")
+
+
+TEXTS = st.text(st.one_of(st.sampled_from("'=+-@\t\r\n \"',;＝1aé\u00a0"), st.characters(exclude_categories=["Cs"])))
+
+
+@given(st.lists(st.lists(TEXTS, min_size=2, max_size=4), min_size=1, max_size=5))
+def test_rows_that_were_written_come_back_with_their_line_ends(rows: list[list[str]]) -> None:
+    reader = CsvReader(io.BytesIO(csv_text([["number", "note"], *rows]).encode()), ",", quote='"')
+    assert [[plain(cell) for cell in cells] for _, cells in reader.rows()][1:] == rows
+
+
+def test_rows_begin_on_their_lines_and_a_quote_out_of_place_is_refused() -> None:
+    assert list(CsvReader(io.BytesIO(b' a ,"b\r\nc"\n3,=1\n')).rows()) == [(1, [" a ", "b\r\nc"]), (3, ["3", "=1"])]
+    with pytest.raises(UsageError, match="line 2: "):
+        list(CsvReader(io.BytesIO(b'a,b\n"x"y,1\n')).rows())
+    with pytest.raises(UsageError, match=r"line 2: .*never closed"):
+        list(CsvReader(io.BytesIO(b'a,b\n"x,1\n')).rows())

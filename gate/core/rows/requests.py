@@ -10,7 +10,7 @@ from gate.core.rows import Row
 class RequestRow(Row, frozen=True):
     """A request as its table has it; what is personal is None where it was erased.
 
-    How it stands is never kept: ``gate.operations.requests.facts.replay`` makes it from its facts.
+    How it stands is never kept: ``gate.operations.requests.standing.replay`` makes it from its facts.
     """
 
     id: str

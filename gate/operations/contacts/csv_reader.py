@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import BinaryIO, Final, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn
 
 from gate.errors import UsageError
 
@@ -146,6 +147,8 @@ class CsvReader:
     """Told how many bytes were read so far."""
     digest: Callable[[bytes], None] = lambda _: None
     """Given every byte that was read, in order."""
+    quote: str = ""
+    """Where it is known, as ``delimiter``."""
     dialect: Dialect = field(init=False)
     not_utf8: int = field(init=False, default=0)
     """The first line, counted at the beginning of its block, from which on the file is no UTF-8; 0: it is all UTF-8."""
@@ -154,6 +157,8 @@ class CsvReader:
     def __post_init__(self) -> None:
         self._first = self._read(HEAD)
         self.dialect = sniff(self._first, self.delimiter)
+        if self.quote:
+            self.dialect = replace(self.dialect, quote=self.quote)
 
     def text_of(self, field_text: str) -> str:
         """A field of a row as the text that was meant."""
@@ -190,6 +195,18 @@ class CsvReader:
             _check_length(carried, line)
         if line == 1:
             raise UsageError("the file is empty", hint="a CSV file begins with the names of its columns")
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row with the line on which it begins, its fields as they were meant, line ends in them kept. Raises as
+        ``blocks``, and where a quote is out of place."""
+        how: Mapping[str, Any] = {"delimiter": self.dialect.delimiter, "quotechar": self.dialect.quote, "strict": True}
+        for block in self.blocks():
+            for text, line in zip(block.texts, block.lines, strict=True):
+                try:
+                    row = next(csv.reader(io.StringIO(text, newline=""), **how), [])
+                except csv.Error as error:
+                    _broken(line, str(error))
+                yield line, [self.text_of(cell) for cell in row]
 
     def _read(self, size: int) -> bytes:
         pieces = []
