@@ -54,6 +54,10 @@ GROUNDS: Final = {
     Ground.MANIFESTLY_UNFOUNDED: "it is manifestly unfounded or excessive",
     Ground.ACCURATE: "what is held is right as it is",
     Ground.IDENTITY_NOT_PROVEN: "nobody knows who asks",
+    Ground.CANNOT_IDENTIFY: "nothing tells which data is theirs",
+    Ground.REPRESENTATIVE: "they ask for somebody else, and have not shown that they may",
+    Ground.NOT_LIVING: "the person has died",
+    Ground.FEE: "the fee was not paid",
 }
 
 

@@ -419,8 +419,8 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
     the supervisory authority have been told: both letters are made for it. GROUND is one of legal_obligation,
-    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, identity_not_proven and, of a
-    rectification, accurate.
+    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, fee, identity_not_proven,
+    cannot_identify, representative, not_living and, of a rectification, accurate.
     """
     if asked.grant == (asked.ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")

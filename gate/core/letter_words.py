@@ -449,6 +449,47 @@ WORDS: Final[Mapping[str, Words]] = {
     "ground.identity_not_proven.why": _s(
         "We must not show your calls to somebody else, or erase them for somebody else.", GDPR + "5(1)(f)"
     ),
+    "ground.cannot_identify": _s(
+        "We cannot tell which data is about you (Article 11(2) of the UK GDPR).",
+        Refused,
+        GDPR + "11(2)",
+        never="identified",
+    ),
+    "ground.cannot_identify.authority": _s(
+        "We cannot tell which data is about the person (Article 11(2) of the UK GDPR).",
+        Refused,
+        GDPR + "11(2)",
+        never="identified",
+    ),
+    "ground.representative": _s(
+        "You ask for somebody else, and we have not seen that you may (Article 12(6) of the UK GDPR).",
+        Refused,
+        GDPR + "12(6)",
+        never="identified",
+    ),
+    "ground.representative.authority": _s(
+        "Somebody asks for another person, and we have not seen that they may (Article 12(6) of the UK GDPR).",
+        Refused,
+        GDPR + "12(6)",
+        never="identified",
+    ),
+    "ground.not_living": _s(
+        "The person has died, and the law on personal data covers living people (recital 27 of the UK GDPR).",
+        Refused,
+        GDPR + "recital 27",
+    ),
+    "ground.fee": _s(
+        "In our view the request is clearly unfounded or excessive, and you have not paid our fee (Article 12(5) of "
+        "the UK GDPR).",
+        Refused,
+        GDPR + "12(5)",
+    ),
+    "ground.fee.authority": _s(
+        "In our view the request is clearly unfounded or excessive, and the person has not paid our fee (Article 12(5) "
+        "of the UK GDPR).",
+        Refused,
+        GDPR + "12(5)",
+    ),
     "ground.access.legal_obligation": _s(
         "The law does not let us show you this data (Schedule 2 to the Data Protection Act 2018).",
         Refused,

@@ -62,6 +62,14 @@ class Ground(StrEnum):
     ACCURATE = "accurate"
     """Of a rectification alone: it is right as it is."""
     IDENTITY_NOT_PROVEN = "identity_not_proven"
+    CANNOT_IDENTIFY = "cannot_identify"
+    """Nothing tells which data is theirs (Art 11(2))."""
+    REPRESENTATIVE = "representative"
+    """Somebody asks for another person, and has not shown that they may."""
+    NOT_LIVING = "not_living"
+    """The person has died (recital 27)."""
+    FEE = "fee"
+    """The fee that was asked for was not paid (Art 12(5))."""
 
 
 class LetterKind(StrEnum):

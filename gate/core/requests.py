@@ -45,7 +45,9 @@ from gate.core.request_words import (
 
 _UNDONE: Final = frozenset({Do.MAKE_PACK, Do.ERASE, Do.RECTIFY})
 """What was granted and is not done."""
-_LEAVES_IT: Final = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN)
+_UNKNOWN: Final = (Ground.IDENTITY_NOT_PROVEN, Ground.CANNOT_IDENTIFY, Ground.REPRESENTATIVE)
+"""Grounds on which nobody is known to whom it could be done."""
+_LEAVES_IT: Final = (*_UNKNOWN, Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.NOT_LIVING, Ground.FEE)
 """Grounds on which nothing is rectified."""
 Guard = Callable[[Request, Any], str]
 
@@ -93,10 +95,12 @@ def not_searched_again(request: Request, _event: Event) -> str:
 
 def not_refused(request: Request, event: words.Refused) -> str:
     """An objection is never refused; nor is anybody for an identity that is proven."""
-    if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
+    if event.ground in _UNKNOWN and request.identified:
         return "the identity is proven"
     if event.ground is Ground.CONTRACT and request.asks is Asks.ACCESS:
         return "a contract is no ground to refuse a copy (Art 15)"
+    if event.ground is Ground.FEE and request.asks is Asks.COMPLAINT:
+        return "a complaint costs nothing (DPA 2018 s.164A)"
     if request.asks is Asks.RECTIFICATION and event.ground not in _LEAVES_IT:
         return "what is wrong is put right, whatever it is needed for (Art 16)"
     if event.ground is Ground.ACCURATE and request.asks is not Asks.RECTIFICATION:

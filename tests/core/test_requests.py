@@ -328,7 +328,8 @@ def test_a_rectification_is_over_when_what_is_right_is_kept_and_recipients_are_t
 
 def test_what_is_wrong_is_put_right_whatever_it_is_needed_for():
     request, _ = opened(Asks.RECTIFICATION, START)
-    left = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN)
+    left = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN, Ground.CANNOT_IDENTIFY)
+    left += (Ground.REPRESENTATIVE, Ground.NOT_LIVING, Ground.FEE)
     assert tuple(each for each in Ground if not why_not(request, Refused(day(1), each))) == tuple(
         each for each in Ground if each in left
     )
