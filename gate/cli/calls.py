@@ -13,6 +13,7 @@ from gate.core.finding import sought
 from gate.core.rows.calls import CallRow, ReasonCount
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsPause, CallsReasons, CallsResume, CallsShow, Kind, Reveal
+from gate.operations.calls.warnings import CallsAcknowledge
 
 REASONS = click.Choice([each.value for each in Reason])
 
@@ -96,6 +97,20 @@ only_asks(
     names={"why": "--reason"},
     help="Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes.",
     example='dialgate calls resume 6f2c9e… --reason "the card is paid"',
+)
+
+
+only_asks(
+    "acknowledge",
+    CallsAcknowledge,
+    "call_id",
+    group=command,
+    names={"why": "--reason"},
+    help="""End the alarm on a call that was made against the gate's refusal.
+
+    Who, when and why is in the log. What is learnt of it later, and every other such call, is an alarm of its own.
+    """,
+    example='dialgate calls acknowledge 6f2c9e… --reason "trunk 2 is removed from the outbound route"',
 )
 
 

@@ -85,7 +85,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The firm's own do-not-call list: add, remove, undo, list, import, export.",
     ),
     "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, list, import, export."),
-    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume."),
+    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume, acknowledge."),
     "receipt": ("gate.cli.pages:receipt", "What a callee's receipt says, by its code."),
     "receipts": ("gate.cli.pages:receipts", "The page of receipts that the firm hosts: publish."),
     "reveal": ("gate.cli.calls:reveal", "A telephone number in full, for a reason that is logged."),

@@ -76,6 +76,7 @@ def lines(answer: Row) -> Iterator[str]:
     )
     told = {name: value for name, value in answer["requests"].items() if isinstance(value, int)}
     yield "requests: " + (", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) or "none")
+    yield from answer.get("acknowledged", ())
     for each in answer["attention"]:
         yield f"ATTENTION: {each}"
 

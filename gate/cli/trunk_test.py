@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -21,11 +22,15 @@ from gate.core.numbers import NumberRefused, parse
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsList
 from gate.operations.status.trunk_tests import Outcome, TrunkTest, TrunkTestList, TrunkTests
+from gate.sip.framing import Framer, NotSipError
 from gate.sip.message import BadMessage, answer, destination
 from gate.sip.message import parse as read
 
 LOOK_SECONDS = 0.5
 """How often the log is looked at."""
+CONNECTIONS = 16
+"""At once; one phone system has one or two."""
+WRITE_SECONDS = 2.0
 SAYS = {
     Outcome.OBEYED: "It obeyed: the gate refused the call, and the second trunk was not dialled.",
     Outcome.NOT_OBEYED: "IT DID NOT OBEY: the second trunk was dialled with a number that may not be called.",
@@ -41,7 +46,10 @@ SAYS = {
 )
 @click.argument("name", required=False)
 @click.option(
-    "--listen", required=True, metavar="ADDRESS:PORT", help="Where to stand in for the second trunk (UDP) for the test."
+    "--listen",
+    required=True,
+    metavar="ADDRESS:PORT",
+    help="Where to stand in for the second trunk (UDP and TCP) for the test.",
 )
 @click.option("--seconds", type=click.IntRange(5, 3000), default=120, show_default=True, help="How long to wait.")
 @click.option(
@@ -65,7 +73,7 @@ def command(view: View, name: str | None, listen: str, seconds: int, patience: i
     since = SystemClock().now()
     try:
         say(
-            f"Point the second trunk of {system.partition(':')[2]} at {second.address} (UDP), then dial "
+            f"Point the second trunk of {system.partition(':')[2]} at {second.address} (UDP or TCP), then dial "
             f"{_national(known.number)} from one of its phones. Waiting for {seconds} s."
         )
         _wait(view, second, known.number, system, since, seconds, patience)
@@ -123,25 +131,56 @@ class _Second:
         self.rung: list[str] = []
         """Whoever dialled the number here."""
         bare = host.strip("[]")
-        self._socket = socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+        self._udp, self._tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+        self._framers: dict[socket.socket, Framer] = {}
+        """Connections, each with what has come of its next message."""
         try:
-            self._socket.bind((bare, int(port)))
+            self._udp.bind((bare, int(port)))
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._tcp.bind(self._udp.getsockname())
+            self._tcp.listen()
         except OSError as error:
-            self._socket.close()
+            self.close()
             raise GateError(
                 f"{listen} cannot be listened at: {error.strerror}", hint="free the port, or name another"
             ) from error
-        self.address = f"{host}:{self._socket.getsockname()[1]}"
+        self.address = f"{host}:{self._udp.getsockname()[1]}"
 
     def serve(self, seconds: float) -> None:
         """Answer what comes within so many seconds; ends early where the number was dialled."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.rung:
-            if select.select([self._socket], [], [], left)[0]:
-                data, source = self._socket.recvfrom(65535)
-                self._take(data, (f"[{source[0]}]" if ":" in source[0] else source[0], source[1]))
+            for each in select.select([self._udp, self._tcp, *self._framers], [], [], left)[0]:
+                if each is self._udp:
+                    data, source = each.recvfrom(65535)
+                    self._take(data, source, None)
+                elif each is self._tcp:
+                    self._accept()
+                else:
+                    self._read(each)
 
-    def _take(self, data: bytes, source: tuple[str, int]) -> None:
+    def _accept(self) -> None:
+        connection, _ = self._tcp.accept()
+        connection.settimeout(WRITE_SECONDS)
+        if len(self._framers) < CONNECTIONS:
+            self._framers[connection] = Framer()
+        else:
+            connection.close()
+
+    def _read(self, connection: socket.socket) -> None:
+        try:
+            data = connection.recv(65535)
+            for message in self._framers[connection].feed(data):
+                self._take(message.data, connection.getpeername(), connection)
+        except (OSError, NotSipError):
+            data = b""
+        if not data:
+            del self._framers[connection]
+            connection.close()
+
+    def _take(self, data: bytes, address: tuple[Any, ...], connection: socket.socket | None) -> None:
+        source = f"[{address[0]}]" if ":" in address[0] else str(address[0]), int(address[1])
         try:
             request = read(data)
         except BadMessage:
@@ -154,8 +193,12 @@ class _Second:
             code, phrase = (486, "Busy Here") if mine else (503, "Only A Test Is Taken Here")
             if mine:
                 self.rung.append(f"{source[0]}:{source[1]}")
-        host, port = destination(request, source)
-        self._socket.sendto(answer(request, code, phrase, source, (), "trunk-test"), (host.strip("[]"), port))
+        said = answer(request, code, phrase, source, (), "trunk-test")
+        if connection is not None:
+            connection.sendall(said)
+        else:
+            host, port = destination(request, source)
+            self._udp.sendto(said, (host.strip("[]"), port))
 
     def _dials(self, uri: str) -> bool:
         """The user of the URI is the number, with an outside line before it or not."""
@@ -167,4 +210,5 @@ class _Second:
 
     def close(self) -> None:
         """The port is free again."""
-        self._socket.close()
+        for each in (self._udp, self._tcp, *self._framers):
+            each.close()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gate.operations import backup, parsing, proposals, receipts
 from gate.operations.audit import checkpoints, exporting, leaves
-from gate.operations.calls import calls, recordings, screening
+from gate.operations.calls import calls, recordings, screening, warnings
 from gate.operations.contacts import crm_import, forecast, pages, rescreening, screening_log
 from gate.operations.erasure import asked, terms
 from gate.operations.ingest import ingesting
@@ -23,7 +23,7 @@ from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     *(checkpoints, exporting, leaves),
-    *(calls, recordings, screening),
+    *(calls, recordings, screening, warnings),
     *(crm_import, forecast, pages, rescreening, screening_log),
     *(asked, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),

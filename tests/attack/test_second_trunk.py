@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support import programs
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.pbx import Asterisk
 from tests.support.sip_peer import Phone
+from tests.support.sip_stream import StreamPhone
 from tests.support.waiting import PATIENCE
 
 TEST_NUMBER = "01632960999"
@@ -71,6 +73,16 @@ def running(folder: Path, change: Change) -> Iterator[Gatehouse]:
         gate.stop()
 
 
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """The gate answers nothing meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def system(gate: Gatehouse, second: tuple[str, int], how: dict[str, Any]) -> Asterisk:
     how = dict(how)
     if (signs := how.get("account")) is not None:
@@ -93,8 +105,10 @@ def trunk_two() -> Iterator[tuple[tuple[str, int], list[str]]]:
                 return
 
 
-def outcome_of(gate: Gatehouse, how: dict[str, Any]) -> tuple[int, str]:
-    """Exit code and outcome of ``dialgate trunk-test`` while the phone system dials the number."""
+def outcome_of(
+    gate: Gatehouse, how: dict[str, Any], dials: Callable[[tuple[str, int]], object] | None = None
+) -> tuple[int, str]:
+    """Exit code and outcome of ``dialgate trunk-test`` while the phone system dials the number, or does this."""
     at = ("127.0.0.1", free_port())
     words = ("trunk-test", "--listen", f"127.0.0.1:{at[1]}", "--seconds", "12", "--after", "2", "--json")
     out = gate.folder / "trunk-test.json"
@@ -103,7 +117,7 @@ def outcome_of(gate: Gatehouse, how: dict[str, Any]) -> tuple[int, str]:
             "gate.cli.main", *words, "-c", str(gate.config), stdout=file, stderr=log, cwd=Path.cwd()
         )
         answers(at)
-        system(gate, at, how).dial(TEST_NUMBER)
+        (dials or (lambda at: system(gate, at, how).dial(TEST_NUMBER)))(at)
         code = command.wait(PATIENCE)
     return code, str(json.loads(out.read_text())["outcome"])
 
@@ -144,6 +158,24 @@ def test_no_listed_number_takes_the_second_trunk_unless_status_says_so(name: str
             assert "DOES NOT OBEY A REFUSAL" in attention(gate)[0]
 
 
+def test_a_second_trunk_that_is_dialled_by_tcp_is_seen_too(tmp_path: Path) -> None:
+    def dials(at: tuple[str, int]) -> None:
+        system(gate, at, {}).dial(TEST_NUMBER)  # it obeys over UDP
+        with closing(StreamPhone(at).sock) as other, closing(StreamPhone(at).sock) as half:
+            half.sendall(b"INVITE sip:")  # a connection that says nothing whole holds up nobody
+            phone = StreamPhone(at)
+            phone.send(phone.request("OPTIONS", phone.new_dialog()))
+            assert phone.recv().code == 200
+            other.close()
+            phone.dial(TEST_NUMBER)
+            assert phone.recv().code == 486
+            phone.sock.close()
+
+    with running(tmp_path, pbx) as gate:
+        assert outcome_of(gate, {}, dials) == (1, "not_obeyed")
+        assert any("DOES NOT OBEY A REFUSAL" in each for each in attention(gate))
+
+
 def test_one_that_signs_in_as_a_softphone_does_is_refused_for_good_and_told_of(tmp_path: Path) -> None:
     with running(tmp_path, lambda gate: None) as gate, trunk_two() as (second, came):
         assert attention(gate) == []
@@ -159,9 +191,19 @@ def test_one_that_signs_in_as_a_softphone_does_is_refused_for_good_and_told_of(t
     assert came == []
 
 
-def test_where_the_gate_is_away_the_phone_system_alone_can_keep_from_its_next_trunk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["dead", "frozen"])
+def test_where_the_gate_is_away_the_phone_system_alone_can_keep_from_its_next_trunk(how: str, tmp_path: Path) -> None:
     """The test says so; with the cookbook's guard, which lets each call try one trunk, none rings."""
     with running(tmp_path, pbx) as gate:
+        if how == "frozen":
+            assert gate.process is not None
+            with frozen(gate.process.pid), trunk_two() as (second, came):
+                guarded = system(gate, second, {"patience": 0.5, "hook": tried_once()})
+                guarded.dial(LISTED)
+                assert (guarded.ends, came) == ([0], [])
+                system(gate, second, {"patience": 0.5}).dial(LISTED)
+            assert came, "without the guard it dials on, as the manual says"
+            return
         gate.stop()
         assert outcome_of(gate, {"patience": 0.5}) == (1, "not_obeyed")
         assert any("DOES NOT OBEY A REFUSAL" in each for each in attention(gate))
@@ -210,13 +252,10 @@ def test_the_hook_over_http_keeps_every_number_from_the_second_trunk(tmp_path: P
             unguarded = system(gate, second, {"hook": ask, "patience": 2.0})
             unguarded.dial(LISTED)
         assert came == []
-        os.kill(gate.process.pid, 19)  # SIGSTOP
-        try:
+        with frozen(gate.process.pid):
             with trunk_two() as (second, came):
-                frozen = system(gate, second, {"hook": tried_once(ask), "patience": 2.0})
-                frozen.dial(UNLISTED)
-            assert (frozen.ends, came) == ([], [])
-        finally:
-            os.kill(gate.process.pid, 18)  # SIGCONT
+                held_up = system(gate, second, {"hook": tried_once(ask), "patience": 2.0})
+                held_up.dial(UNLISTED)
+            assert (held_up.ends, came) == ([], [])
     finally:
         gate.stop()

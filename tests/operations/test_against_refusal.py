@@ -12,6 +12,7 @@ import pytest
 
 from gate.calls.metrics import Metrics
 from gate.daemon import chores
+from gate.errors import UsageError
 from gate.exports.report import month_page
 from gate.operations.calls.warnings import DAYS
 from gate.operations.operation import Caller
@@ -83,3 +84,34 @@ def test_the_report_of_the_month_has_a_section_of_it(month: Month) -> None:
     )
     assert CALL in page and NUMBER not in page
     assert month.report("2026-10")["against_refusal"] == []
+
+
+def test_an_acknowledgement_ends_the_alarm_and_says_who_and_hides_nothing_later(month: Month) -> None:
+    desk = ByName(month.folder)
+    with pytest.raises(UsageError, match="was made against a refusal"):
+        desk.calls_acknowledge(call_id="refused", why="seen", actor=ANN)
+    with pytest.raises(UsageError, match="for a reason only"):
+        desk.calls_acknowledge(call_id=CALL, why=" ", actor=ANN)
+    assert told(month)["alarms"] and not told(month)["acknowledged"]
+    desk.calls_acknowledge(call_id=CALL, why="trunk 2 is removed", actor=ANN)
+    assert told(month)["alarms"] == []
+    (seen,) = told(month)["acknowledged"]
+    assert f"acknowledged by {ANN}" in seen and CALL in seen
+    facts = desk.calls_show(call_id=CALL, actor=ANN)["facts"]
+    assert [fact["body"]["why"] for fact in facts if fact["kind"] == "against_refusal_acknowledged"] == [
+        "trunk 2 is removed"
+    ]
+    metrics = Metrics()
+    chores.measure(month.folder, metrics, list)
+    assert metrics.registry.get_sample_value("dialgate_called_against_refusal") == 0
+
+    # Another recording of the same call, by a clock that was set back; then another call.
+    again = {"call_id": CALL, "recording_id": "rec-2", "reason": "listed_tps"}
+    month.put("called_against_refusal", "rec-2", NOW - timedelta(days=3), SBC, **again)
+    (alarm,) = told(month)["alarms"]
+    assert alarm.startswith("A call was made") and told(month)["acknowledged"] == []
+    desk.calls_acknowledge(call_id=CALL, why="the same one", actor=ANN)
+    assert told(month)["alarms"] == []
+    other = {"call_id": "refused", "recording_id": "rec-3", "reason": "listed_tps"}
+    month.put("called_against_refusal", "rec-3", NOW - timedelta(days=1), SBC, **other)
+    assert "calls show refused" in told(month)["alarms"][0] and len(told(month)["acknowledged"]) == 1

@@ -24,6 +24,7 @@ from gate.core.facts.fact import (
     Term,
     Time,
     Trace,
+    Words,
     fact,
 )
 
@@ -230,6 +231,14 @@ class CalledAgainstRefusal(Body, frozen=True, kw_only=True):
     call_id: Id
     recording_id: Id
     reason: Code
+
+
+@fact("against_refusal_acknowledged", Subject.CALL, term=Term.CALLS)
+class AgainstRefusalAcknowledged(Body, frozen=True, kw_only=True):
+    """Somebody has seen that a call was made against the refusal, as far as the log showed it then."""
+
+    why: Words
+    """What was found, and done."""
 
 
 @fact("receipt", Subject.RECEIPT, term=Term.CALLS, makes=True, sets={"leaf_index": From.LEAF, "issued_at": From.AT})

@@ -6,32 +6,40 @@ the recording.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.evidence import stamp
-from gate.core.facts.calls import OneSided
+from gate.core.facts.calls import AgainstRefusalAcknowledged, CalledAgainstRefusal, OneSided
+from gate.errors import UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.showing import local
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.transaction import StoreTransaction
 
 
 DAYS: Final = 7
 """For so long after its recording came each is told of."""
 _AGAINST: Final = (
-    "SELECT call_id, reason, claimed_by, against_at FROM calls INDEXED BY calls_against WHERE against_at > ?"
-    " ORDER BY against_at DESC"
+    "SELECT c.call_id, c.reason, c.claimed_by, c.against_at, f.actor AS seen_by, f.at AS seen_at"
+    " FROM calls AS c INDEXED BY calls_against LEFT JOIN facts AS f ON f.leaf_index ="
+    " (SELECT max(leaf_index) FROM facts WHERE call_id = c.call_id AND kind = :seen)"
+    " AND f.leaf_index > (SELECT max(leaf_index) FROM facts WHERE call_id = c.call_id AND kind = :known)"
+    " WHERE c.against_at > :since ORDER BY c.against_at DESC"
 )
+"""An acknowledgement counts where its leaf is younger than all that the log knows of that call."""
 
 
 def count_against_refusal(folder: DataFolder) -> int:
-    """How many there were in the last ``DAYS`` days."""
-    return len(_against(folder))
+    """How many there were in the last ``DAYS`` days that nobody has acknowledged."""
+    return len(_against(folder)[0])
 
 
 def alarms(folder: DataFolder) -> list[str]:
-    """A sentence where there was one in the last ``DAYS`` days."""
-    if not (rows := _against(folder)):
+    """A sentence where there was one in the last ``DAYS`` days that nobody has acknowledged."""
+    rows, _ = _against(folder)
+    if not rows:
         return []
     last, many = rows[0], len(rows)
     calls = "A call was made against the gate's refusal" if many == 1 else f"{many:,} calls were made against refusals"
@@ -41,9 +49,57 @@ def alarms(folder: DataFolder) -> list[str]:
     ]
 
 
-def _against(folder: DataFolder) -> list[dict[str, str]]:
+def acknowledged(folder: DataFolder) -> list[str]:
+    """A sentence for each of the last ``DAYS`` days that somebody has acknowledged."""
+    return [
+        f"a call against the gate's refusal ({row['reason']}, {row['claimed_by'] or 'erased'}): acknowledged by "
+        f"{row['seen_by']}, {local(row['seen_at'])}. dialgate calls show {row['call_id']}"
+        for row in _against(folder)[1]
+    ]
+
+
+def _against(folder: DataFolder) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Those that nobody has acknowledged, and the others; the newest first."""
     since = stamp(folder.clock.now() - timedelta(days=DAYS))
-    return folder.read(lambda tx: tx.query(_AGAINST, [since]))
+    values = {"since": since, "known": CalledAgainstRefusal.kind, "seen": AgainstRefusalAcknowledged.kind}
+    rows = folder.read(lambda tx: tx.query(_AGAINST, values))
+    return [row for row in rows if row["seen_at"] is None], [row for row in rows if row["seen_at"] is not None]
+
+
+class Acknowledged(Response, frozen=True, kw_only=True):
+    """What is in the log."""
+
+    call_id: str
+    at: str
+
+
+class CallsAcknowledge(Request[Acknowledged], frozen=True, kw_only=True):
+    """Say that a call against a refusal has been seen to."""
+
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    why: Annotated[
+        Note, about("What was found and done; kept in the log.", eg=("trunk 2 is removed from the outbound route",))
+    ]
+
+
+@operation(CallsAcknowledge, "calls_acknowledge", roles=KEEPERS)
+def calls_acknowledge(folder: DataFolder, asked: CallsAcknowledge, caller: Caller) -> Acknowledged:
+    """End the alarm on a call that was made against the gate's refusal: who, when and why is kept. Whatever is learnt
+    of it later, and every other such call, is an alarm of its own."""
+    why = asked.why.strip()
+    if not why:
+        raise UsageError("an alarm is acknowledged for a reason only", hint="Say what was found, and what was done.")
+
+    def work(tx: StoreTransaction) -> str:
+        if not tx.query("SELECT 1 FROM calls WHERE call_id = ? AND against_at IS NOT NULL", [asked.call_id]):
+            raise UsageError(
+                f"no call {asked.call_id} was made against a refusal", hint="See the first lines of dialgate status."
+            )
+        fact = folder.fact(AgainstRefusalAcknowledged(why=why), asked.call_id, caller.actor)
+        tx.append(fact)
+        return fact.at.isoformat()
+
+    return Acknowledged(call_id=asked.call_id, at=folder.store.call(work))
 
 
 HOURS: Final = 24

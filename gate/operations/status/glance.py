@@ -17,7 +17,7 @@ from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
 from gate.operations.calls.calls import lookup_warnings
-from gate.operations.calls.warnings import alarms, one_sided_warnings
+from gate.operations.calls.warnings import acknowledged, alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
@@ -107,6 +107,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     evidence: Evidence
     alarms: list[str]
     """What comes before everything else: calls that were made against a refusal."""
+    acknowledged: list[str]
+    """Of these, what somebody has acknowledged."""
     warnings: list[str]
     """What somebody must see to, a sentence each."""
     line: dict[str, int]
@@ -149,6 +151,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
         alarms=alarms(folder),
+        acknowledged=acknowledged(folder),
         warnings=warnings(folder),
         line=counts.get("line", {}),
         usage=convert(counts.get("usage", []), list[Usage]),
