@@ -22,7 +22,7 @@ from gate.core.numbers import NumberRefused, parse
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsList
 from gate.operations.status.trunk_tests import Outcome, TrunkTest, TrunkTestList, TrunkTests
-from gate.sip.framing import Framer, NotSipError
+from gate.sip.connection import Framer, NotSipError
 from gate.sip.message import BadMessage, answer, destination
 from gate.sip.message import parse as read
 
