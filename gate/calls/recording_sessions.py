@@ -1,14 +1,6 @@
 """Recordings that another system sends us while the call goes on (SIPREC): bound, sealed as they arrive, in the log.
 
-The steps, all asked from the line thread, each durable before the next::
-
-    which decision the call belongs to       (none, or recorded already: refused)
-    the recorder opens: a key, its wraps, two taps
-    media ports; copies of both streams go to the taps, where nothing is kept yet
-    the wrapped key
-    the leaves, in one transaction           (looked at again: it may have changed)
-    the recorder keeps; 200
-
+Its rules are ``core.session_states``; each step is asked from the line thread, and durable before the next.
 So no audio is kept of which the log does not know. A gate that is killed leaves a sealed part, which the next start
 closes in the log.
 """
@@ -28,6 +20,7 @@ from gate.clock import elapsed
 from gate.core.facts import Body
 from gate.core.facts import recordings as facts
 from gate.core.facts.calls import OneSided
+from gate.core.session_states import Do, Event, State, step
 from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
 
 if TYPE_CHECKING:
@@ -58,10 +51,11 @@ class Session:
     """Of the decision that it is bound to."""
     opened: RecordingOpened | None = None
     payloads: _Payloads | None = None
-    noting: bool = False
-    """Its leaves are being written."""
-    noted: bool = False
-    """The log knows the recording."""
+    state: State = State.LOOKING
+    number: str = ""
+    """Of the customer, E.164."""
+    sources: tuple[int, int] = (0, 0)
+    """Ports from which its copies come."""
     cause: str = ""
     """Why it has ended; empty while it goes on."""
     kept_from: float | None = None
@@ -69,8 +63,6 @@ class Session:
     ended: float = 0.0
     silent: str = ""
     """The stream that nothing came in at first: its side, or ``both``."""
-    done: bool = False
-    """The recorder has closed it, or cannot."""
     closed: RecordingClosed | None = None
     error: Exception | None = None
     limit: Timer | None = None
@@ -102,6 +94,18 @@ class RecordingSessions:
         retry_queue.on_settled.append(self._check_stopped)
         self._sessions: dict[str, Session] = {}
         self._stopped: Callable[[], None] | None = None
+        self._methods: Mapping[Do, Callable[[Session], None]] = {
+            Do.OPEN: self._open,
+            Do.TAKE: self._take,
+            Do.TAP: self._tap,
+            Do.KEEP_KEY: self._keep_key,
+            Do.NOTE: self._note_session,
+            Do.START: self._start,
+            Do.CLOSE: lambda session: media.when_quiet(session.id, lambda: self._close(session)),
+            Do.CLOSE_UNUSED: self._close,
+            Do.NOTE_CLOSING: self._note_closing,
+            Do.LET_GO: self._let_go,
+        }
         self.stopping = False
         """No new ones."""
 
@@ -147,62 +151,74 @@ class RecordingSessions:
         """Store thread."""
         return look(tx, session.asked, session.client.unbound == "keep", self._own, self._clock.now())
 
+    def _tell(self, session: Session, event: Event) -> None:
+        """Feed an event to the rules, and carry out what they command."""
+        session.state, commands = step(session.state, event)
+        for command in commands:
+            self._methods[command](session)
+
     def _found(self, session: Session, found: Found | None, error: Exception | None) -> None:
-        if session.cause:
-            return
         if found is None:
             self._fail(session, error, "evidence_unavailable")
-            return
-        if found.why_not:
+        elif found.why_not:
             self._end(session, found.why_not)
-            return
+        else:
+            session.number = found.number
+            self._tell(session, Event.FOUND)
+
+    def _open(self, session: Session) -> None:
         now = self._clock.now().isoformat()
         header = {"recording_id": session.id, "call_id": session.id, "opened": now, "from": FROM}
 
         def opened(opened: RecordingOpened | None, error: Exception | None) -> None:
-            self._step(session, self._opened, found, opened, error)
+            self._step(session, self._opened, opened, error)
 
         self._recorder.open(session.id, session.id, header, opened)
 
-    def _opened(self, session: Session, found: Found, opened: RecordingOpened | None, error: Exception | None) -> None:
+    def _opened(self, session: Session, opened: RecordingOpened | None, error: Exception | None) -> None:
         session.opened = opened
-        if session.cause:
-            self._close(session)
-        elif opened is None:
+        if opened is None:
             self._fail(session, error, "recorder_unavailable")
         else:
-            self._line.take(
-                session.id, first_side(session.asked, found.number), lambda maps: self._ready(session, maps)
-            )
+            self._tell(session, Event.OPENED)
+
+    def _take(self, session: Session) -> None:
+        first = first_side(session.asked, session.number)
+        self._line.take(session.id, first, lambda maps: self._ready(session, maps))
 
     def _ready(self, session: Session, payloads: _Payloads | None) -> None:
         """Its media ports are there."""
         session.payloads = payloads
-        if session.cause or payloads is None or session.opened is None:
-            return
-        self._recorder.media_changed(session.id, payloads)
-        taps = session.opened.caller_port, session.opened.callee_port
-        self._media.copy(session.id, *taps, lambda sources: self._tapped(session, sources))
+        if payloads is not None:
+            self._tell(session, Event.READY)
+
+    def _tap(self, session: Session) -> None:
+        if session.opened is not None:
+            self._recorder.media_changed(session.id, session.payloads or {})
+            taps = session.opened.caller_port, session.opened.callee_port
+            self._media.copy(session.id, *taps, lambda sources: self._tapped(session, sources))
 
     def _tapped(self, session: Session, sources: tuple[int, int] | None) -> None:
-        opened = session.opened
-        if session.cause or opened is None:
-            return
         if sources is None:
             self._end(session, "media_failed")
-            return
-        self._recorder.listen(session.id, *sources)
-        self._keys.put(
-            session.id, opened.key_id, opened.wraps, lambda error: self._step(session, self._key_kept, error)
-        )
+        else:
+            session.sources = sources
+            self._tell(session, Event.TAPPED)
+
+    def _keep_key(self, session: Session) -> None:
+        if opened := session.opened:
+            self._recorder.listen(session.id, *session.sources)
+            self._keys.put(
+                session.id, opened.key_id, opened.wraps, lambda error: self._step(session, self._key_kept, error)
+            )
 
     def _key_kept(self, session: Session, error: Exception | None) -> None:
-        if session.cause:
-            return
         if error is not None:
             self._fail(session, error, "evidence_unavailable")
-            return
-        session.noting = True
+        else:
+            self._tell(session, Event.KEY_KEPT)
+
+    def _note_session(self, session: Session) -> None:
         self._store.submit(
             lambda tx: self._note(tx, session),
             lambda why_not, error: self._step(session, self._noted, why_not, error),
@@ -231,14 +247,13 @@ class RecordingSessions:
         return ""
 
     def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
-        session.noting, session.noted = False, error is None and not why_not
-        if session.cause:
-            if session.done:
-                self._finish(session)
-            return
-        if not session.noted:
+        if error is None and not why_not:
+            self._tell(session, Event.NOTED)
+        else:
+            self._tell(session, Event.NOT_NOTED)
             self._fail(session, error or why_not, why_not or "evidence_unavailable")
-            return
+
+    def _start(self, session: Session) -> None:
         if session.asked.paused:
             self.paused(session.id, True)
         self._recorder.start(session.id, session.payloads or {}, [self._event(session)])
@@ -267,7 +282,7 @@ class RecordingSessions:
     def paused(self, session_id: str, on: bool) -> None:
         """Its client pauses, or goes on."""
         session = self._sessions.get(session_id)
-        if session is None or not session.noted:
+        if session is None or session.state is not State.KEEPING:
             return
         (self._recorder.pause if on else self._recorder.resume)(session_id)
         kind = facts.RecordingPaused if on else facts.RecordingResumed
@@ -320,8 +335,9 @@ class RecordingSessions:
             stopped()
 
     def _fail(self, session: Session, error: object, cause: str) -> None:
-        log.error("recording_session_failed", session=session.id, error=str(error))
-        self._end(session, cause)
+        if not session.cause:
+            log.error("recording_session_failed", session=session.id, error=str(error))
+            self._end(session, cause)
 
     def _end(self, session: Session, cause: str) -> None:
         """Refuse it, or hang up."""
@@ -337,36 +353,27 @@ class RecordingSessions:
             session.limit.cancel()
         self._metrics.recording_sessions_ended.labels(cause).inc()
         log.info("recording_session_over", session=session.id, client=session.asked.client, cause=cause)
-        if session.opened is None:
-            self._let_go(session)  # where the recorder is only opening, its answer closes it
-        else:
-            self._media.when_quiet(session.id, lambda: self._close(session))
+        self._tell(session, Event.END)
 
     def _close(self, session: Session) -> None:
-        if session.opened is None:
-            return
-
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
             self._step(session, self._closed, closed, error)
 
         self._recorder.close(session.id, done)
 
     def _closed(self, session: Session, closed: RecordingClosed | None, error: Exception | None) -> None:
-        session.done, session.closed, session.error = True, closed, error
-        if not session.noting:  # else what the log says of its begin comes first
-            self._finish(session)
+        session.closed, session.error = closed, error
+        self._tell(session, Event.CLOSED)
 
-    def _finish(self, session: Session) -> None:
-        """The recorder is done: how the recording ended goes into the log, where that knows of one."""
-        if session.noted and session.error is not None:
+    def _note_closing(self, session: Session) -> None:
+        """How the recording ended goes into the log."""
+        if session.error is not None:
             log.error("recording_not_closed", recording=session.id, error=str(session.error))
             self._mend(session.id, _lasted(session))
-        elif session.noted:
-            closed, lasted = session.closed or empty(session.id), _lasted(session)
-            silent = unheard(session.silent, closed.packets)
-            ending = closing(session.call_id, closed, talked=lasted, silent=silent, ended_by=session.cause)
-            self._keep(session, ending)
-        self._let_go(session)
+            return
+        closed, lasted = session.closed or empty(session.id), _lasted(session)
+        silent = unheard(session.silent, closed.packets)
+        self._keep(session, closing(session.call_id, closed, talked=lasted, silent=silent, ended_by=session.cause))
 
     def _keep(self, session: Session, body: Body) -> None:
         self._retry_queue.keep(body.fact(session.id, self._clock.now(), _actor(session)))

@@ -14,6 +14,7 @@
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
 - ``calls_in``    the life of a call in, likewise; ``bridging``: how far the line has brought either
+- ``session_states``  the life of a recording session (SIPREC)
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request
