@@ -38,7 +38,7 @@ from gate.showing import clean
 _WORDS = {each.action: each for each in keys.REQUEST if isinstance(each, Binding)}
 
 
-def _title(row: Mapping[str, Any]) -> str:
+def _title(row: Standing) -> str:
     state, left = shown.state(row)[0], shown.left(row)[0]
     return state if state == left else f"{state}, {left}"
 
@@ -53,10 +53,10 @@ class RequestDetail(DetailScreen):
         "u shows who asks, in full; the log keeps who looked, and why."
     )
 
-    def __init__(self, mode: str, row: Mapping[str, Any]) -> None:
-        super().__init__(mode, f"Request {clean(str(row['reference']))}")
-        self.reference = str(row["reference"])
-        self.request_id = str(row["id"])
+    def __init__(self, mode: str, row: Standing) -> None:
+        super().__init__(mode, f"Request {clean(row.reference)}")
+        self.reference = row.reference
+        self.request_id = row.id
         self._standing: ShownRequest | None = None
         self._full: ShownRequest | None = None
         """As it stands, numbers in full, for a while after somebody has asked for them."""
@@ -75,7 +75,7 @@ class RequestDetail(DetailScreen):
             full = self._full
             self._full = msgspec.structs.replace(answer, name=full.name, contact=full.contact, lines=full.lines)
         self.refresh_bindings()
-        title = _title(msgspec.to_builtins(answer))
+        title = _title(answer)
         self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {title}")
         return self.drawn()
 
@@ -86,9 +86,9 @@ class RequestDetail(DetailScreen):
             return None
         now, later = self._can(answer)
         return [
-            *shown.told(msgspec.to_builtins(self._full or answer), full=self._full is not None),
+            *shown.told(self._full or answer, full=self._full is not None),
             Section("What may be done now", lines=now or [("nothing more", DIM)]),
-            shown.course(msgspec.to_builtins(answer.facts)),
+            shown.course(answer.facts),
             Section("What may not be done now, and why", lines=later),
         ]
 

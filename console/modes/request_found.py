@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,29 +16,24 @@ from console.modes.calls import CallDetail
 from console.theme import DIM, LOUD, OK, PLAIN, WARN
 from console.widgets.footer import KeyLine
 from console.widgets.report import Report, Section
-from console.widgets.rows import Column, LocalTable, Row, RowsTable
+from console.widgets.rows import Column, LocalTable, RowsTable
 from console.widgets.status import StatusLine
+from gate.core.rows.requests import HeldCall
 from gate.operations.requests.searching import Found, Search
 from gate.showing import clean
 
-LISTS = ("objections", "consents", "contacts", "holds", "requests")
+
+def _recording(row: HeldCall) -> words.Shown:
+    return words.state(row.recording) if row.recording else ("not recorded", DIM)
 
 
-def _recording(row: Row) -> words.Shown:
-    return words.state(row["recording"]) if row.get("recording") else ("not recorded", DIM)
-
-
-def _marked(row: Row) -> words.Shown:
-    return ("theirs", LOUD) if row.get("marked") else ("", PLAIN)
-
-
-COLUMNS: Sequence[Column[Any]] = (
-    Column("Called", words.WHEN, lambda row: words.moment(row.get("at"))),
-    Column("Number", 16, lambda row: words.called(row.get("number"), row.get("raw"))),
-    Column("Outcome", 15, lambda row: words.text(row.get("outcome")), grows=True),
-    Column("Reason", 13, lambda row: words.reason(row.get("reason")), rank=1),
+COLUMNS: Sequence[Column[HeldCall]] = (
+    Column("Called", words.WHEN, lambda row: words.moment(row.at)),
+    Column("Number", 16, lambda row: words.called(row.number)),
+    Column("Outcome", 15, lambda row: words.text(row.outcome), grows=True),
+    Column("Reason", 13, lambda row: words.reason(row.reason), rank=1),
     Column("Recording", 12, _recording),
-    Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=2),
+    Column("Call", 12, lambda row: words.text(row.call_id), rank=2),
 )
 
 
@@ -56,19 +50,20 @@ class FoundScreen(GateScreen):
     def __init__(self, mode: str, found: Found) -> None:
         super().__init__()
         self._mode = mode
-        self._found: Mapping[str, Any] = msgspec.to_builtins(found)
-        self._rows = [dict(row) for row in self._found["calls"]]
+        self._found = found
+        self._theirs: set[str] = set()
+        """Ids of the calls that are marked."""
 
     @property
     def candidates(self) -> bool:
         """These are calls to choose from."""
-        return bool(self._found["candidates"])
+        return self._found.candidates
 
     def compose(self) -> ComposeResult:
         """Status, what this is, the calls, the entries, footer."""
         yield StatusLine(self._mode)
         yield Static(self._said(), classes="title", markup=False)
-        columns = (Column("", 6, _marked), *COLUMNS) if self.candidates else COLUMNS
+        columns = (Column("", 6, self._marked), *COLUMNS) if self.candidates else COLUMNS
         yield LocalTable(columns, key_of="call_id", none="No call was found.")
         yield Report(_entries(self._found))
         yield KeyLine()
@@ -76,38 +71,40 @@ class FoundScreen(GateScreen):
     def on_mount(self) -> None:
         """Fill in the rows."""
         table = self.query_one(LocalTable)
-        table.set_rows(self._rows)
+        table.set_rows(self._found.calls)
         table.focus()
 
+    def _marked(self, row: HeldCall) -> words.Shown:
+        return ("theirs", LOUD) if row.call_id in self._theirs else ("", PLAIN)
+
     def _said(self) -> str:
-        reference, count = self._found["reference"], len(self._rows)
+        reference, count = self._found.reference, len(self._found.calls)
         if self.candidates:
-            more = ", and there are more: narrow the time" if self._found.get("more") else ""
+            more = ", and there are more: narrow the time" if self._found.more else ""
             return f"{reference}: whose calls? {count} of that time{more}. m marks, s takes them."
-        scope = "all that is held" if self._found.get("whole") else "these calls alone"
+        scope = "all that is held" if self._found.whole else "these calls alone"
         return f"{reference}: found {words.many(count, 'call')}; a decision is about {scope}"
 
     @on(RowsTable.Opened)
     def _opened(self) -> None:
         row = self.query_one(LocalTable).row
         if row is not None:
-            self.app.push_screen(CallDetail(self._mode, str(row["call_id"])))
+            self.app.push_screen(CallDetail(self._mode, row.call_id))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Marking is for calls to choose from."""
         if action == "mark":
             return self.candidates
         if action == "take":
-            return self.candidates and (any(row.get("marked") for row in self._rows) or None)
+            return self.candidates and (bool(self._theirs) or None)
         return True
 
     def action_mark(self) -> None:
         """This call was with them, or was not."""
         table = self.query_one(LocalTable)
         if table.row is not None:
-            row = self._rows[table.cursor]
-            row["marked"] = not row.get("marked")
-            table.set_rows(self._rows)
+            self._theirs ^= {table.row.call_id}
+            table.set_rows(self._found.calls)
             self.refresh_bindings()
 
     def action_take(self) -> None:
@@ -115,8 +112,8 @@ class FoundScreen(GateScreen):
         self.run_worker(self._take(), exclusive=True, group="take")
 
     async def _take(self) -> None:
-        calls = [row["call_id"] for row in self._rows if row.get("marked")]
-        answer = await self.ask(Search(request=self._found["reference"], calls=tuple(calls)))
+        calls = tuple(each.call_id for each in self._found.calls if each.call_id in self._theirs)
+        answer = await self.ask(Search(request=self._found.reference, calls=calls))
         if answer is not None:
             self.app.nothing_to_undo()
             self.app.switch_screen(FoundScreen(self._mode, answer))
@@ -124,20 +121,20 @@ class FoundScreen(GateScreen):
     def copied(self) -> str:
         """The call's id."""
         row = self.query_one(LocalTable).row
-        return str(row["call_id"]) if row else ""
+        return str(row.call_id) if row else ""
 
     def action_back(self) -> None:
         """Back to the request."""
         self.leave()
 
 
-def _entries(found: Mapping[str, Any]) -> list[Section]:
+def _entries(found: Found) -> list[Section]:
     """A line for each list, with what matters of its entries."""
-    if found["candidates"]:
+    if found.candidates:
         return [Section("", lines=[("Nothing is found yet: nobody's number is known.", WARN)])]
     pairs = []
-    if outside := found.get("outside"):
-        days = ", ".join(words.moment(each["at"])[0] for each in outside[:4])
+    if outside := found.outside:
+        days = ", ".join(words.moment(each.at)[0] for each in outside[:4])
         more = f"; and {len(outside) - 4} more" if len(outside) > 4 else ""
         pairs.append(
             (
@@ -148,25 +145,18 @@ def _entries(found: Mapping[str, Any]) -> list[Section]:
                 ),
             )
         )
-    for name in LISTS:
-        entries = found.get(name) or ()
-        said = "; ".join(filter(None, (_entry(name, each) for each in entries[:4])))
+    lists: dict[str, list[list[words.Shown]]] = {
+        "objections": [[words.day(each.made_at), words.text(each.source)] for each in found.objections or ()],
+        "consents": [[words.day(each.given_at), words.text(each.how)] for each in found.consents or ()],
+        "contacts": [[words.text(each.reference), words.text(each.verdict)] for each in found.contacts or ()],
+        "holds": [[words.text(each.name)] for each in found.holds or ()],
+        "requests": [
+            [words.text(each.reference), words.text(each.asks), words.text(each.state)] for each in found.requests or ()
+        ],
+    }
+    for name, entries in lists.items():
+        said = "; ".join(filter(None, (" ".join(text for text, _ in each if text != "-") for each in entries[:4])))
         more = f"; and {len(entries) - 4} more" if len(entries) > 4 else ""
         tone = (WARN if name == "holds" else OK) if entries else DIM
         pairs.append((name.capitalize(), (clean(f"{len(entries)}" + (f": {said}{more}" if said else "")), tone)))
     return [Section("", pairs)]
-
-
-def _entry(name: str, row: Row) -> str:
-    shown = {
-        "objections": ("made_at", "source"),
-        "consents": ("given_at", "how"),
-        "contacts": ("reference", "verdict"),
-        "holds": ("name",),
-        "requests": ("reference", "asks", "state"),
-    }[name]
-    return " ".join(
-        words.day(row[each])[0] if each.endswith("_at") else words.text(row.get(each))[0]
-        for each in shown
-        if row.get(each)
-    )

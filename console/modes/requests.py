@@ -21,11 +21,12 @@ from console.modes.requests_board import Board
 from console.widgets.filter import FilterLine
 from console.widgets.pages import PagedTable, Rows
 from console.widgets.report import Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from gate.core.request_words import Asks, State
 from gate.errors import RefusedError
 from gate.operations.requests.course import Open
 from gate.operations.requests.listing import ListOf
+from gate.operations.requests.standing import Standing
 
 BOARD = 0
 FINDS = "reference, kind, state, name or number"
@@ -42,15 +43,15 @@ ASKS = {
 CHANNELS = {"phone": "", "email": "", "post": "", "in_person": "", "web": ""}
 
 
-COLUMNS: Sequence[Column[Any]] = (
-    Column("Request", 13, lambda row: words.text(row.get("reference"))),
+COLUMNS: Sequence[Column[Standing]] = (
+    Column("Request", 13, lambda row: words.text(row.reference)),
     Column("Asks for", 11, shown.asks),
     Column("State", 14, shown.state),
     Column("Left", 15, shown.left),
-    Column("Due", 11, lambda row: words.day(row.get("due"))),
+    Column("Due", 11, lambda row: words.day(row.due)),
     Column("From", 8, shown.name, grows=True),
-    Column("Received", 11, lambda row: words.day(row.get("received")), rank=1),
-    Column("Regulator", 11, lambda row: words.day(row.get("ico_due")), rank=2),
+    Column("Received", 11, lambda row: words.day(row.received), rank=1),
+    Column("Regulator", 11, lambda row: words.day(row.ico_due), rank=2),
 )
 
 
@@ -88,7 +89,7 @@ class Mode(ListMode):
         ),
     )
 
-    async def preview(self, row: Row) -> Sequence[Section]:
+    async def preview(self, row: Standing) -> Sequence[Section]:
         """The request; who asks is hidden in part, as everywhere until it is asked for."""
         return shown.told(row)
 
@@ -136,7 +137,7 @@ class Mode(ListMode):
             fields = dict(by_text(text)) if text else {}
             for over in (State.DONE, State.CLOSED):
                 page = await self.feed.ask(ListOf(masked=True, state=over, limit=OVER, **fields))
-                rows += msgspec.to_builtins(page.items)
+                rows += page.items
             return Rows(rows, None)
 
         return cards
@@ -164,7 +165,7 @@ class Mode(ListMode):
         row, table = self.board.row, self.query_one(f"#view-{BOARD}", PagedTable)
         if row is not None:
             places = range(table.total)
-            table.cursor = next((at for at in places if (table.row_at(at) or {}).get("id") == row["id"]), 0)
+            table.cursor = next((at for at in places if getattr(table.row_at(at), "id", "") == row.id), 0)
 
     @on(Board.Opened)
     def _open_card(self) -> None:
@@ -193,14 +194,14 @@ class Mode(ListMode):
             return self.feed.session.may("request_open") or None
         return super().check_action(action, parameters)
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: Standing) -> None:
         """Open the request."""
         open_detail(self, "request", self.MODE, "", row)
 
     def copied(self) -> str:
         """The reference of the request."""
         row = self.table.row
-        return str(row.get("reference", "")) if row else ""
+        return str(row.reference) if row else ""
 
     @work
     async def action_new(self) -> None:
@@ -219,6 +220,5 @@ class Mode(ListMode):
         fields = (*OPEN, STOPS) if objects else OPEN
         answer = await filled(self, f"A request for {asks}", fields, send, said=said, act="Note it")
         if answer is not None:
-            row = msgspec.to_builtins(answer)
-            self.app.done(f"{answer.reference}: {answer.asks}, {shown.left(row)[0]}")
-            self.open_row(row)
+            self.app.done(f"{answer.reference}: {answer.asks}, {shown.left(answer)[0]}")
+            self.open_row(answer)

@@ -18,7 +18,8 @@ from textual.widget import Widget
 from console import keys
 from console.modes import request_shown as shown
 from console.theme import DIM, LOUD, PLAIN, TONES
-from console.widgets.rows import Row, said_at
+from console.widgets.rows import said_at
+from gate.operations.requests.standing import Standing
 from gate.showing import clean
 
 NARROWEST = 18
@@ -58,7 +59,7 @@ class Board(Widget, can_focus=True):
 
     def __init__(self, **extra: Any) -> None:
         super().__init__(**extra)
-        self.columns: list[list[Row]] = [[] for _ in shown.PLACES]
+        self.columns: list[list[Standing]] = [[] for _ in shown.PLACES]
         self.saying = "Loading…"
         """What is said where there is no card."""
         self.known = False
@@ -68,22 +69,20 @@ class Board(Widget, can_focus=True):
         self._tops = [0] * len(shown.PLACES)
         """The first card that is seen in each."""
 
-    def show(self, rows: Sequence[Row], none: str, *, told: bool = True) -> None:
+    def show(self, rows: Sequence[Standing], none: str, *, told: bool = True) -> None:
         """Show these; the cursor stays on its request, wherever that is now. ``told``: that is all there are."""
         known, self.known = self.row, told
-        self.columns = [[row for row in rows if row.get("state") in states] for _, states in shown.PLACES]
+        self.columns = [[row for row in rows if row.state in states] for _, states in shown.PLACES]
         self.saying = none
-        places = {
-            row["id"]: (column, card) for column, cards in enumerate(self.columns) for card, row in enumerate(cards)
-        }
-        here = places.get(known["id"]) if known else None
+        places = {row.id: (column, card) for column, cards in enumerate(self.columns) for card, row in enumerate(cards)}
+        here = places.get(known.id) if known else None
         self.at = here or self._near(self.at)
         self._follow()
         self.refresh()
         self.post_message(self.Moved())
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> Standing | None:
         """The request under the cursor."""
         column, card = self.at
         return self.columns[column][card] if card < len(self.columns[column]) else None
@@ -237,11 +236,11 @@ class Board(Widget, can_focus=True):
         return self.get_component_rich_style(f"board--{tone}", partial=True) if tone else Style.null()
 
 
-def _lines(row: Row) -> list[tuple[str, str]]:
+def _lines(row: Standing) -> list[tuple[str, str]]:
     """A card: the reference, what is asked and by whom, how long there is."""
     name = shown.name(row)[0]
     who = "" if name == "-" else f", {name}"
-    return [(clean(str(row.get("reference"))), LOUD), (f"{shown.asks(row)[0]}{who}", PLAIN), shown.left(row)]
+    return [(clean(row.reference), LOUD), (f"{shown.asks(row)[0]}{who}", PLAIN), shown.left(row)]
 
 
 def _fit(text: str, width: int) -> str:

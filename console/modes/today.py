@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from datetime import time as day_time
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-import msgspec
 from rich.cells import cell_len
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -137,7 +136,7 @@ class Mode(ModeScreen):
         """The rows, and whether everything that this account may see was told."""
         ask = await on_thread(_asked_for)
         asked: list[Awaitable[list[Item] | None]] = [
-            self._of(ask.requests, lambda told: shown.due(msgspec.to_builtins(told.items))),
+            self._of(ask.requests, lambda told: shown.due(told.items)),
             self._of(ask.waiting, lambda told: shown.waiting(told.items)),
             self._of(ask.sweep, lambda told: shown.sweep(told, self.feed.now())),
             self._days(ask.reasons),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gate.core.rows.calls import ReasonCount
     from gate.core.rows.retention import RetentionNow
     from gate.operations.proposals import Proposal
+    from gate.operations.requests.standing import Standing
 
 SOON_DAYS: Final = 7
 """A request that is due within so many days is of today."""
@@ -51,7 +52,7 @@ class Item:
     place: Place
     find: str = ""
     """What is looked for there."""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Standing | None = None
     """The thing itself, where Enter opens it."""
 
     def row(self) -> dict[str, Any]:
@@ -74,18 +75,18 @@ def attentions(found: Iterable[Attention]) -> list[Item]:
     ]
 
 
-def due(rows: Sequence[Mapping[str, Any]]) -> list[Item]:
+def due(rows: Sequence[Standing]) -> list[Item]:
     """Requests that are overdue, warned of, or due within days; how many are open besides."""
     left_of, state_of = (late(f"console.modes.request_shown:{name}") for name in ("left", "state"))
     items = []
     for row in rows:
         left = left_of(row)
-        days = row.get("days_left")
+        days = row.days_left
         if left[1] not in (BAD, WARN) and (days is None or days > SOON_DAYS):
             continue
-        what = row["warning"] if row.get("stuck") else f"due {words.day(row.get('due'))[0]}"
-        said = f"{row['reference']}, {row['asks']}, {state_of(row)[0]}: {what}"
-        items.append(Item(f"request {row['id']}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
+        what = row.warning if row.stuck else f"due {words.day(row.due)[0]}"
+        said = f"{row.reference}, {row.asks}, {state_of(row)[0]}: {what}"
+        items.append(Item(f"request {row.id}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
     rest = len(rows) - len(items)
     if rows and rest:
         what = words.many(rest, "other request" if items else "request")

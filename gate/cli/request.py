@@ -218,7 +218,7 @@ def step(fact: dict[str, Any]) -> str:
         ProposalClosed.kind: words(body.get("how") or ""),
         RecipientTold.kind: f"{body.get('recipient')}: {words(body.get('how') or '-')}",
     }.get(kind)
-    claimed = f"claimed: {day}" if (day := claimed_day(fact)) else ""
+    claimed = f"claimed: {day}" if (day := claimed_day(fact["body"], fact["at"])) else ""
     shown = "".join(f" ({each})" for each in (note, claimed, _proof(body)) if body and each)
     return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"
 

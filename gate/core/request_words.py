@@ -163,10 +163,11 @@ _STEPS: Final[dict[str, str]] = {
 }
 
 
-def claimed_day(fact: Mapping[str, Any]) -> str:
-    """The day on which a step is claimed to have happened, where that is not the one on which it was entered."""
-    on = (fact["body"] or {}).get("on")
-    return str(on) if on and on != london_day(fact["at"]).isoformat() else ""
+def claimed_day(body: Mapping[str, Any] | None, at: str) -> str:
+    """The day on which a step is claimed to have happened, where that is not the one on which it was entered (``at``);
+    from the body of its fact."""
+    on = (body or {}).get("on")
+    return str(on) if on and on != london_day(at).isoformat() else ""
 
 
 def step_words(kind: str) -> str:

@@ -18,6 +18,8 @@ from gate.core.deadlines import Clock
 from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Event, Ground, Request, State
 from gate.core.requests import forbidden, handle, opened, possible
+from gate.core.rows.calls import FactRow
+from gate.core.rows.requests import RequestRow
 from gate.errors import UsageError
 from gate.operations.requests.listing import Shown
 from gate.operations.requests.standing import standing_of
@@ -25,6 +27,12 @@ from tests.console.day import NOW
 
 TODAY = date(2026, 7, 15)
 ROW: dict[str, Any] = {
+    "asks": "access",
+    "received": "2026-07-09",
+    "carrying_at": None,
+    "carried_at": None,
+    "held": None,
+    "state": "received",
     "id": "q-1",
     "reference": "DSR-2026-0001",
     "channel": "email",
@@ -43,7 +51,7 @@ ROW: dict[str, Any] = {
 
 def shown(request: Request, **more: Any) -> Shown:
     """As the gate shows it."""
-    standing = standing_of(ROW | more, [], request, TODAY)
+    standing = standing_of(RequestRow(**ROW | more), [], request, TODAY)
     reasons = {act.value: forbidden(request, act, TODAY) for act in Act}
     return Shown(
         **{name: getattr(standing, name) for name in standing.__struct_fields__},
@@ -133,14 +141,15 @@ def test_every_step_that_is_offered_has_its_form_and_its_request(course: str) ->
         ({"days_left": 12, "warning": ""}, "due in 12 d"),
         ({"days_left": 4, "warning": "25 days have passed"}, "soon: 4 d"),
         ({"days_left": -2, "warning": "overdue"}, "OVERDUE 2 d"),
-        ({"days_left": 9, "warning": "", "paused_on": "2026-07-10"}, "paused, 9 d"),
-        ({"days_left": None, "warning": "", "state": "identity_asked"}, "waits for proof"),
+        ({"days_left": 9, "warning": "", "paused_on": date(2026, 7, 10)}, "paused, 9 d"),
+        ({"days_left": None, "warning": "", "state": State.IDENTITY_ASKED}, "waits for proof"),
         ({"days_left": 9, "warning": "overdue"}, "ack. OVERDUE"),
-        ({"days_left": None, "warning": "", "state": "done"}, "done"),
+        ({"days_left": None, "warning": "", "state": State.DONE}, "done"),
     ],
 )
 def test_days_left_are_a_word(more: dict[str, Any], says: str) -> None:
-    assert left({"state": "in_hand"} | more)[0] == says
+    standing = standing_of(RequestRow(**ROW), [], COURSES["in hand"], TODAY)
+    assert left(msgspec.structs.replace(standing, **{"late": False, **more}))[0] == says
 
 
 def test_who_asks_is_hidden_in_part() -> None:
@@ -183,8 +192,10 @@ def test_what_an_erasure_left_is_shown() -> None:
     request = COURSES["erased"]
 
     def pairs(receipt: dict[str, Any]) -> dict[str, Any]:
-        course = [{"kind": "request_carried", "body": receipt}]
-        row = msgspec.to_builtins(standing_of(ROW, course, request, TODAY))
+        fact = FactRow(
+            leaf_index=1, kind="request_carried", subject="q-1", at=ROW["opened_at"], actor="x", body=receipt
+        )
+        row = standing_of(RequestRow(**ROW), [fact], request, TODAY)
         return dict(pair for section in told(row) for pair in section.pairs)
 
     found = pairs(gone | left)
@@ -196,4 +207,4 @@ def test_what_an_erasure_left_is_shown() -> None:
 
 def test_a_paused_and_an_extended_clock_come_back_from_how_they_stand() -> None:
     request = Request(Asks.ACCESS, date(2026, 7, 1), State.IN_HAND, Clock(date(2026, 7, 1), 9, True), True)
-    assert clock_of(msgspec.to_builtins(shown(request))) == request.clock
+    assert clock_of(shown(request)) == request.clock

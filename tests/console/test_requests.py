@@ -494,7 +494,7 @@ async def test_the_board_is_walked_by_keys_and_mouse_and_follows_its_card(served
         await pilot.press("7")
         await until(pilot, shows(pilot, "DSR-2026-0001", "→ Over 2"))
         cards = app.screen.board  # type: ignore[attr-defined]
-        here = lambda: cards.row["reference"]  # noqa: E731
+        here = lambda: cards.row.reference  # noqa: E731
         assert here() == "DSR-2026-0001"
         await pilot.press("j", "l", "j")
         assert here() == "DSR-2026-0005"

@@ -25,6 +25,7 @@ from gate.core.facts import requests as kinds
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import OVER, Asks, Event, Ground, LetterKind, Request, State, missing
 from gate.core.requests import opened, possible, replayed
+from gate.core.rows import Row
 from gate.core.rows.calls import FactRow
 from gate.core.rows.requests import RequestRow
 from gate.errors import StoreError
@@ -162,7 +163,7 @@ UNTOLD: Final = "over for the person: recipients are to be told"
 WARNINGS: Final = ("", "20 days have passed", "25 days have passed", "overdue")
 
 
-class Receipt(Response, frozen=True, kw_only=True):
+class Receipt(Row, frozen=True, kw_only=True):
     """What an erasure came to."""
 
     calls: int
@@ -188,7 +189,7 @@ class Receipt(Response, frozen=True, kw_only=True):
     """Until when backups may hold ciphertext."""
 
 
-class Pack(Response, frozen=True):
+class Pack(Row, frozen=True):
     """A pack that was made."""
 
     sha256: str
@@ -197,7 +198,7 @@ class Pack(Response, frozen=True):
     left_out: int
 
 
-class Standing(Response, frozen=True):
+class Standing(Row, frozen=True):
     """A request as it stands. What is personal is None where the person is forgotten."""
 
     id: str
