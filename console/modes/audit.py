@@ -166,9 +166,7 @@ class Mode(ListMode):
             self.app.push_screen(TextDetail(self.MODE, title, shown.checkpoint(row), row.note, "the note"))
         elif self.at == KEYS:
             sections = shown.recipient(row)
-            self.app.push_screen(
-                TextDetail(self.MODE, "Recipient", sections, str(row.get("fingerprint") or ""), "the fingerprint")
-            )
+            self.app.push_screen(TextDetail(self.MODE, "Recipient", sections, row.fingerprint, "the fingerprint"))
         elif self.feed.session.may("audit_leaf"):
             self.app.push_screen(LeafDetail(self.MODE, row))
         else:

@@ -9,17 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from console import words
 from console.feed import on_thread
 from console.modes import audit_shown as shown
 from console.theme import PLAIN
 from console.widgets.ask import Ask, Field
 from console.widgets.pick import Pick
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.core.days import HOW_WITH_TIME, LONDON, moment_of
+from gate.core.rows.keys import RecipientWorth
 from gate.errors import GateError, RefusedError, StoppedError, UsageError
 from gate.operations.audit.exporting import AuditExport
 from gate.operations.keys.recipients import KeyList
@@ -29,26 +28,25 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
     from gate.client.opening import KeyOpener
 
-RECIPIENTS: Sequence[Column[Any]] = (
-    Column("Name", 18, lambda row: words.text(row.get("name")), grows=True),
-    Column("Role", 11, lambda row: words.text(row.get("role"))),
+RECIPIENTS: Sequence[Column[RecipientWorth]] = (
+    Column("Name", 18, lambda row: words.text(row.name), grows=True),
+    Column("Role", 11, lambda row: words.text(row.role)),
     Column("Exports for", 14, shown.purpose),
     Column("Recordings", 12, shown.sealed_to),
     Column("Alone", 13, shown.sole, rank=1),
 )
 
 
-async def recipient(screen: GateScreen) -> Row | None:
+async def recipient(screen: GateScreen) -> RecipientWorth | None:
     """Somebody from the register of recipients, picked; None where it was left."""
     register = await screen.ask(KeyList())
     if register is None:
         return None
-    rows = [msgspec.to_builtins(each) for each in register.recipients]
-    picked: Row | None = await screen.app.push_screen_wait(
+    picked: RecipientWorth | None = await screen.app.push_screen_wait(
         Pick(
             "Whom is the bundle for?",
             RECIPIENTS,
-            sorted(rows, key=lambda row: (not row.get("purpose"), str(row.get("name")))),
+            sorted(register.recipients, key=lambda row: (not row.purpose, row.name)),
             key_of="id",
             said="The register of recipients. Exports go to those with a purpose; the gate refuses others.",
             none="Nobody: dialgate key add FILE --purpose …",
@@ -57,9 +55,9 @@ async def recipient(screen: GateScreen) -> Row | None:
     return picked
 
 
-async def export(screen: GateScreen, opener: KeyOpener, who: Row) -> Mapping[str, Any] | None:
+async def export(screen: GateScreen, opener: KeyOpener, who: RecipientWorth) -> Mapping[str, Any] | None:
     """Ask for the rest, and make it; what it is, or None. The form comes back with what was wrong in it."""
-    values, said = _begin(screen), f"For {clean(str(who.get('name')))}, {shown.purpose(who)[0].replace('_', ' ')}."
+    values, said = _begin(screen), f"For {clean(who.name)}, {shown.purpose(who)[0].replace('_', ' ')}."
     wrong = ""
     while True:
         keys = f"Keys open now: {clean(opener.holder())}." if opener.holder() else ""
@@ -148,14 +146,18 @@ async def _unlocked(screen: GateScreen, opener: KeyOpener, key: Path) -> bool:
 
 
 async def _made(
-    screen: GateScreen, opener: KeyOpener, who: Row, between: tuple[datetime, datetime], form: Mapping[str, str]
+    screen: GateScreen,
+    opener: KeyOpener,
+    who: RecipientWorth,
+    between: tuple[datetime, datetime],
+    form: Mapping[str, str],
 ) -> Any:
     """What was made, or the error."""
     stop, output = threading.Event(), Path(form["output"].strip())
 
     async def act(progress: Callable[[float, str], None]) -> Any:
         heed = partial(screen.app.call_from_thread, progress)
-        work = partial(opener.bundle, *between, str(who["id"]), form["purpose"].strip(), output, stop, heed)
+        work = partial(opener.bundle, *between, who.id, form["purpose"].strip(), output, stop, heed)
         return await on_thread(work)
 
     async def end() -> None:

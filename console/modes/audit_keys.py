@@ -11,13 +11,13 @@ from console import words
 from console.feed import on_thread
 from console.modes.request_forms import filled
 from console.widgets.ask import NO, YES, Field
+from gate.core.rows.keys import Recipient
 from gate.errors import UsageError
-from gate.operations.keys.recipients import Half, KeyAdd, KeyChange, KeyRetire, Purpose, Recipient, Role
+from gate.operations.keys.recipients import Half, KeyAdd, KeyChange, KeyRetire, Purpose, Role
 from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
-    from console.widgets.rows import Row
 
 NONE: Final = "none"
 AS_FILE: Final = "as_the_file_says"
@@ -25,13 +25,13 @@ LARGEST: Final = 20_000
 """Bytes of a public key's file."""
 
 
-def _terms(role: tuple[str, ...], row: Row) -> tuple[Field, ...]:
-    """What a recipient is on the register for."""
+def _terms(role: tuple[str, ...], row: Recipient | None = None) -> tuple[Field, ...]:
+    """What a recipient is on the register for; None: it is new."""
     return (
-        Field.of(KeyChange, "role", str(row.get("role") or role[0]), choices=role),
-        Field.of(KeyChange, "purpose", str(row.get("purpose") or NONE), choices=_or_none(Purpose)),
-        Field.of(KeyChange, "half", str(row.get("half") or NONE), choices=_or_none(Half)),
-        Field.of(KeyChange, "seals", YES if row.get("seals", True) else NO),
+        Field.of(KeyChange, "role", (row and row.role) or role[0], choices=role),
+        Field.of(KeyChange, "purpose", (row and row.purpose) or NONE, choices=_or_none(Purpose)),
+        Field.of(KeyChange, "half", (row and row.half) or NONE, choices=_or_none(Half)),
+        Field.of(KeyChange, "seals", YES if row is None or row.seals else NO),
     )
 
 
@@ -60,35 +60,35 @@ async def add(screen: GateScreen) -> bool:
 
     roles = (AS_FILE, *filter(None, get_args(Role)))
     said = "Recordings from now on are sealed to it, unless you say no. What was sealed before stays closed to them."
-    fields = (Field("file", "File of their public key", hint="ann.recipient"), *_terms(roles, {}))
+    fields = (Field("file", "File of their public key", hint="ann.recipient"), *_terms(roles))
     added = await filled(screen, "Put a key on the register", fields, send, said=said, act="Add")
     if added is not None:
         screen.app.done(f"On the register: {clean(added.name)}, {added.role}. Compare: {added.fingerprint}")
     return added is not None
 
 
-async def change(screen: GateScreen, row: Row) -> bool:
+async def change(screen: GateScreen, row: Recipient) -> bool:
     """Put a recipient on other terms. Call it in a worker."""
 
     async def send(told: Mapping[str, str]) -> Recipient:
-        return await screen.feed.ask(KeyChange(recipient_id=str(row["id"]), seals=told["seals"] == YES, **_asked(told)))
+        return await screen.feed.ask(KeyChange(recipient_id=row.id, seals=told["seals"] == YES, **_asked(told)))
 
     said = "It holds for new recordings and exports; what they can open they still can."
-    title = f"Other terms for {clean(str(row.get('name')))}"
+    title = f"Other terms for {clean(row.name)}"
     changed = await filled(screen, title, _terms(get_args(Role)[1:], row), send, said=said, act="Change")
     if changed is not None:
         screen.app.done(f"Changed: {clean(changed.name)}")
     return changed is not None
 
 
-async def retire(screen: GateScreen, row: Row) -> bool:
+async def retire(screen: GateScreen, row: Recipient) -> bool:
     """Seal nothing more to a recipient, after what that means was shown. Call it in a worker."""
-    would = await screen.ask(KeyRetire(recipient_id=str(row["id"]), dry_run=True))
+    would = await screen.ask(KeyRetire(recipient_id=row.id, dry_run=True))
     if would is None:
         return False
 
     async def send(_told: Mapping[str, str]) -> Any:
-        return await screen.feed.ask(KeyRetire(recipient_id=str(row["id"])))
+        return await screen.feed.ask(KeyRetire(recipient_id=row.id))
 
     opens = words.many(would.recordings, "recording")
     said = f"Nothing more is sealed to them. Their key still opens {opens}"

@@ -9,8 +9,8 @@ from typing import Any, Final
 from console import words
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
-from console.widgets.rows import Row
 from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow, LogVerified, VerifierKey
+from gate.core.rows.keys import Recipient, RecipientWorth
 from gate.operations.keys.recipients import Recipients
 from gate.showing import clean
 
@@ -35,23 +35,21 @@ def copies(row: CheckpointRow) -> words.Shown:
     return (clean(", ".join(row.copies)), PLAIN) if row.copies else ("NO FILE", BAD)
 
 
-def purpose(row: Row) -> words.Shown:
+def purpose(row: Recipient) -> words.Shown:
     """What exports may go to a recipient for."""
-    return words.text(row["purpose"]) if row.get("purpose") else ("no exports", DIM)
+    return words.text(row.purpose) if row.purpose else ("no exports", DIM)
 
 
-def sealed_to(row: Row) -> words.Shown:
+def sealed_to(row: Recipient) -> words.Shown:
     """Whether new recordings are sealed to a recipient, and which half of a two-person key it holds."""
-    if not row.get("seals"):
+    if not row.seals:
         return "exports only", DIM
-    half = row.get("half")
-    return (f"{clean(str(half))} half" if half else "sealed to"), OK
+    return (f"{clean(row.half)} half" if row.half else "sealed to"), OK
 
 
-def sole(row: Row) -> words.Shown:
+def sole(row: RecipientWorth) -> words.Shown:
     """How many recordings nobody else could open."""
-    alone = row.get("alone")
-    return (f"sole of {alone:,}", WARN) if alone else ("-", DIM)
+    return (f"sole of {row.alone:,}", WARN) if row.alone else ("-", DIM)
 
 
 # --- the log as it is ---------------------------------------------------------------------------------------------
@@ -159,24 +157,24 @@ def verifier_key(verifier: VerifierKey) -> list[Section]:
     ]
 
 
-def recipient(row: Row) -> list[Section]:
+def recipient(row: RecipientWorth) -> list[Section]:
     """Somebody on the register of recipients."""
-    alone, opens = row.get("alone") or 0, row.get("recordings") or 0
+    alone, opens = row.alone, row.recordings
     worth: words.Shown = (f"{opens:,} recordings", PLAIN)
     pairs = [
-        ("Name", words.text(row.get("name"))),
-        ("Id", _as_is(row.get("id"))),
-        ("Role", words.text(row.get("role"))),
+        ("Name", words.text(row.name)),
+        ("Id", _as_is(row.id)),
+        ("Role", words.text(row.role)),
         ("Exports", purpose(row)),
         ("Recordings", sealed_to(row)),
         ("Opens", worth),
         ("Alone", (f"sole recipient of {alone:,}: lost, they are lost", WARN) if alone else ("of none", OK)),
-        ("Since", words.day(row.get("created"))),
-        ("Fingerprint", _as_is(row.get("fingerprint"))),
+        ("Since", words.day(row.created)),
+        ("Fingerprint", _as_is(row.fingerprint)),
     ]
-    for share in ("first", "second"):
-        if row.get(share):
-            pairs.insert(-2, (f"{share.capitalize()} half", (f"of {row[share]:,} recordings", PLAIN)))
+    for share, of in (("First", row.first), ("Second", row.second)):
+        if of:
+            pairs.insert(-2, (f"{share} half", (f"of {of:,} recordings", PLAIN)))
     return [Section("", pairs)]
 
 

@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, make
@@ -110,7 +109,7 @@ def status(view: View, asked: ContactsStatus) -> None:
     elif now.up_to_date is False:
         say("A register has changed: the contacts are being screened again.")
     registers = [{key: getattr(each, key) for key in ("name", "state", "as_of", "count")} for each in now.registers]
-    view.data(msgspec.to_builtins(now) | {"registers": registers})
+    view.data(asdict(now) | {"registers": registers})
 
 
 @make("rescreen", group=command, example="dialgate contacts rescreen")

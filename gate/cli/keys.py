@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from gate.cli import passphrase as asked
 from gate.cli.asking import ask, asks, option, reach
@@ -16,8 +15,9 @@ from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.client import rotation
 from gate.clock import SystemClock
+from gate.core.rows.keys import Recipient
 from gate.errors import GateError, UsageError, VaultError
-from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
+from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire
 from gate.operations.keys.wraps import KeyDrop
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
@@ -113,10 +113,13 @@ def list_(view: View) -> None:
     "Alone" counts the recordings that would be lost with that key: no other recipient in force opens them.
     """
     answer = ask(view, KeyList())
-    shown = msgspec.to_builtins(answer)
-    for row, each in zip(shown["recipients"], answer.recipients, strict=True):
-        row["given"] = _given(each)
-    view.rows(shown, "recipients", COLUMNS, none="There is no recipient: dialgate key new, then dialgate key add")
+    recipients = [asdict(each) | {"given": _given(each)} for each in answer.recipients]
+    view.rows(
+        asdict(answer) | {"recipients": recipients},
+        "recipients",
+        COLUMNS,
+        none="There is no recipient: dialgate key new, then dialgate key add",
+    )
     for each in answer.retired:
         say(f"Retired, and still opens {each.recordings} recordings: {each.name} ({each.id})")
     for warning in answer.warnings:

@@ -108,7 +108,11 @@ def columns(row: type[msgspec.Struct], *names: str) -> list[Column]:
 
 
 def _json_values(value: Any) -> Any:
-    """An operation's response as JSON values; anything else as it is."""
+    """An operation's response, or parts of one, as JSON values; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {name: _json_values(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_json_values(each) for each in value]
     return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
+from msgspec.structs import asdict
 
 from gate.cli.asking import option, reach
 from gate.cli.command import make
@@ -85,4 +85,4 @@ def _folder(view: View, path: Path, gate: Gate, said: Told | None) -> list[dict[
 
 def _row(name: str, sealed: RecordingIngested | None, why: str) -> dict[str, object]:
     blank = {"recording_id": "", "call_id": "", "already": False, "bound_by": "", "refused": "", "seconds": 0.0}
-    return {"file": name, **(msgspec.to_builtins(sealed) if sealed else blank), "why": why}
+    return {"file": name, **(asdict(sealed) if sealed else blank), "why": why}

@@ -23,6 +23,7 @@ from sqlite_utils import Database
 from gate.client.files import must_be_new, output_file
 from gate.client.gate import Gate, pages
 from gate.client.recordings import hand_out
+from gate.core.rows.keys import Recipient
 from gate.errors import GateError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
@@ -37,7 +38,6 @@ from gate.operations.audit.exporting import (
     BundleMade,
     ExportBegun,
 )
-from gate.operations.keys.recipients import Recipient
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import parse_recipient

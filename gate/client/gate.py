@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from gate.control.messages import carry_out, checked, response
+from gate.control.messages import carry_out, checked, fields_of, response
 from gate.errors import ControlError, UsageError
 from gate.handed_over_file import OWN, HandedOverFile, open_file, refusal
 from gate.operations.accounts import user
@@ -51,7 +51,7 @@ class FolderHere:
     def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """As ``ControlClient.ask``."""
         operation = operation_of(request)
-        fields = msgspec.to_builtins(request)
+        fields = fields_of(request)
         asked = checked(operation, fields)
         if operation.running:
             raise ControlError(

@@ -6,10 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from gate.control import sockets
-from gate.control.messages import checked, parsed, response
+from gate.control.messages import checked, fields_of, parsed, response
 from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.operation import Operation, Request, operation_of
@@ -48,7 +46,7 @@ class ControlClient:
         the end.
         """
         operation = operation_of(request)
-        asked = checked(operation, msgspec.to_builtins(request))
+        asked = checked(operation, fields_of(request))
         found: R = response(operation, self._asked(operation, asked, progress, given))
         return found
 
@@ -64,7 +62,7 @@ class ControlClient:
         progress: Progress | None,
         given: HandedOverFile | None,
     ) -> Any:
-        fields = msgspec.to_builtins(request)
+        fields = fields_of(request)
         timeout = self.timeout * (10 if operation.streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 

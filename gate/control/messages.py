@@ -40,6 +40,12 @@ def parsed(name: str, fields: Mapping[str, Any]) -> Request[Any]:
     return checked(operation, fields)
 
 
+def fields_of(request: Request[Any]) -> dict[str, Any]:
+    """The fields of a request as JSON values, as they go to the gate."""
+    fields: dict[str, Any] = msgspec.to_builtins(request)
+    return fields
+
+
 def checked(operation: Operation[Any, Any], fields: Mapping[str, Any]) -> Request[Any]:
     """The request with these fields. Raises ``UsageError`` for one that does not exist, or a value that is wrong."""
     try:

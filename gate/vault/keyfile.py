@@ -47,6 +47,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from msgspec.structs import asdict
 
 from gate.converting import decode
 from gate.core.evidence import canonical
@@ -154,7 +155,7 @@ def _seal(recipient: Recipient, secret: bytes, passphrase: str) -> str:
         "dialgate": "private key",
         "version": 1,
         "recipient": json.loads(recipient.to_text()),
-        "kdf": msgspec.to_builtins(kdf),
+        "kdf": asdict(kdf),
     }
     sealed = AESGCM(key).encrypt(_NONCE, secret, canonical(fields))
     fields["sealed"] = to_base64(sealed)
@@ -179,9 +180,7 @@ def _parse(data: bytes, where: str) -> tuple[_File, Recipient]:
 
 def _open(data: bytes, passphrase: str, where: str) -> tuple[PrivateKey, bytes]:
     file, recipient = _parse(data, where)
-    bound = canonical(
-        {"dialgate": "private key", "version": 1, "recipient": file.recipient, "kdf": msgspec.to_builtins(file.kdf)}
-    )
+    bound = canonical({"dialgate": "private key", "version": 1, "recipient": file.recipient, "kdf": asdict(file.kdf)})
     try:
         sealed = from_base64(file.sealed)
         secret = AESGCM(file.kdf.derive(passphrase)).decrypt(_NONCE, sealed, bound)

@@ -329,7 +329,7 @@ async def test_nothing_goes_to_somebody_without_a_purpose(held: Served, tmp_path
         await pilot.press("8", "shift+tab")
         await until(pilot, shows(pilot, "[keys]", "Ann Example"))
         await until(pilot, lambda: app.screen.table.row)
-        while app.screen.table.row["name"] != "Ann Example":
+        while app.screen.table.row.name != "Ann Example":
             await pilot.press("j")
         await pilot.press("e")
         await until(pilot, shows(pilot, "Export a bundle", "For Ann Example, no exports."))

@@ -44,7 +44,7 @@ async def test_a_key_is_added_put_on_other_terms_and_retired(served: Served, tmp
         await until(pilot, shows(pilot, "On the register: Bea Auditor, auditor"))
         await until(pilot, shows(pilot, "Bea Auditor"))
         assert served.rows("key_add")[-1]["purpose"] == "regulator"
-        while app.screen.table.row["name"] != "Bea Auditor":  # type: ignore[attr-defined]
+        while app.screen.table.row.name != "Bea Auditor":  # type: ignore[attr-defined]
             await pilot.press("j")
         await pilot.press("t")
         await until(pilot, shows(pilot, "Other terms for Bea Auditor"))

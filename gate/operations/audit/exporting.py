@@ -30,6 +30,7 @@ from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
 from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
+from gate.core.rows.keys import Recipient
 from gate.errors import GateError, RefusedError, UsageError
 from gate.exports.bundle import reader_sha256
 from gate.operations.audit import bundle_contents
@@ -37,7 +38,7 @@ from gate.operations.audit.bundle_contents import Wraps
 from gate.operations.audit.bundle_process import Job
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.erasure.recordings import hold_of
-from gate.operations.keys.recipients import Recipient, must_be_logged
+from gate.operations.keys.recipients import must_be_logged
 from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation
 from gate.showing import local
 from gate.store import kept

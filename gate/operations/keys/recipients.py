@@ -12,6 +12,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.facts import keys as facts
+from gate.core.rows.keys import Recipient, RecipientWorth
 from gate.errors import RefusedError, VaultError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, about, operation
@@ -35,43 +36,6 @@ _told: Final[set[str]] = set()
 Role = Literal["", "compliance", "auditor", "escrow"]
 Purpose = Literal["", "regulator", "court", "internal_audit", "data_subject"]
 Half = Literal["", "first", "second"]
-
-
-class Recipient(Response, frozen=True):
-    """A public key on the register, and whose it is."""
-
-    id: str
-    name: str
-    role: str
-    purpose: str
-    """What exports may go to it for; empty: none may."""
-    half: str
-    """Its share of a two-person key; empty: it opens recordings alone."""
-    seals: bool
-    """New recordings are sealed to it."""
-    created: str
-    fingerprint: str
-
-
-class Worth(Response, frozen=True):
-    """What a recipient's private key is worth."""
-
-    recordings: int
-    """Recordings that it opens."""
-    alone: int
-    """Of these: what no other recipient in force could open."""
-    first: int
-    """Of these: those of which it holds the first share."""
-    second: int
-
-
-class RecipientWorth(Recipient, frozen=True):
-    """A recipient, and what its private key is worth; see ``Worth``."""
-
-    recordings: int
-    alone: int
-    first: int
-    second: int
 
 
 # --- the list ------------------------------------------------------------------------------------------------------

@@ -29,10 +29,11 @@ from gate.core.facts import keys as facts
 from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
 from gate.core.facts.recordings import RecordingOpened
 from gate.core.retention import asked as sorted_by_holds
+from gate.core.rows.keys import Recipient, Worth
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.erasure.recordings import hold_of, recording_of
-from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth, must_be_logged
+from gate.operations.keys.recipients import EXPORTS_ONLY, must_be_logged
 from gate.operations.operation import (
     ADMINS,
     KEEPERS,
