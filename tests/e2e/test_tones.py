@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -168,11 +168,13 @@ KEPT = (8, 0, 9)
 
 @dataclass
 class Chosen:
-    """One call: the caller's list of codecs, what the callee's side likes best, and the number of telephone events."""
+    """One call: the caller's list of codecs, what the callee takes of what it was offered and its own list, and the
+    number of telephone events."""
 
     number: str
     order: tuple[int, ...]
     taken: int
+    theirs: tuple[int, ...]
     event: int
     phone: Phone
     agent: Party
@@ -186,11 +188,12 @@ class Chosen:
         return "\r\n".join([*head, *lines, ""])
 
     def set_up(self, trunk: Callee) -> None:
-        """The callee answers in the codec that it likes best, and names one beside it that it was not offered."""
+        """The callee answers in the codec that it likes best, and names those that it was not offered, too: before it,
+        or after it."""
         self.phone.dial(self.number, body=self.body(self.agent.port, [*self.order, self.event]))
         offer = trunk.ring()
         assert kinds_of(offer.body) == [*(kind for kind in self.order if kind in KEPT), self.event]
-        trunk.pick_up(self.body(self.customer.port, [self.taken, 18, self.event]))
+        trunk.pick_up(self.body(self.customer.port, [*self.theirs, self.event]))
         self.customer.talk_to(ports_of(offer.body))
 
     def connected(self) -> None:
@@ -224,10 +227,12 @@ def test_calls_with_codec_lists_of_every_kind_are_announced_heard_recorded_and_o
     lists = [(first, *(each for each in CODECS if each != first)) for first in CODECS]
     lists = [order if place % 2 else (order[0], *order[:0:-1]) for place, order in enumerate(lists)]
     cases = list(product(lists, KEPT))
+    theirs = [order for place in range(3) for order in permutations((0, 18, 96)) if order[place] == 0]
     with ExitStack() as open_until, Callee(port=house.trunk_port) as trunk:
         calls = [
             Chosen(
-                f"0113496{500 + place:04d}", order, taken, 97 + place * 30 // (len(cases) - 1),
+                f"0113496{500 + place:04d}", order, taken,
+                tuple(kind or taken for kind in theirs[place % len(theirs)]), 97 + place * 30 // (len(cases) - 1),
                 open_until.enter_context(Phone(house.address)),
                 open_until.enter_context(Party(AGENT, taken)),
                 open_until.enter_context(Party(CUSTOMER, taken)),
