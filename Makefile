@@ -1,6 +1,7 @@
 ## make demo        the whole job on loopback
 ## make test        the whole suite, with the programs it talks to (SIPp, baresip, chromium, tmux, ...) where they are
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
+## make test-deep   the deep ones alone: state machines, mutants, kills, properties with all their examples
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
@@ -30,7 +31,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: help demo test test-quick bench check pictures tour reference build lock clean
+.PHONY: help demo test test-quick test-deep bench check pictures tour reference build lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -69,6 +70,10 @@ test: $(READY)
 # for little: one worker more than there are processors. A property is tried with 25 examples at most.
 test-quick: $(READY)
 	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
+
+# What make test-quick leaves out: thousands of cases each. make test has them too.
+test-deep: $(READY)
+	$(PYTEST) $(APART) $(UNUSED) -m "deep and not load"
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
