@@ -228,7 +228,7 @@ _NOT_STORED = frozenset({"state"})
 
 def check_derived(connection: sqlite3.Connection, table: Table, pepper: bytes | None, findings: Findings) -> None:
     """Compare a derived table with what its facts make, and what stays of erased ones with the receipt of that."""
-    stays = _stays(connection, table.name)
+    stays = _receipts_by_key(connection, table.name)
     if table.by_call:
         _check_call_ids(connection, OF_CALL, findings)
     groups = _groups(connection, table)
@@ -287,7 +287,7 @@ def receipts(connection: sqlite3.Connection) -> Iterator[Receipt]:
             yield Receipt(index, frozenset(body.get("leaves", ())), body.get("filed"), body.get("stays", {}))
 
 
-def _stays(connection: sqlite3.Connection, name: str) -> dict[str, list[Receipt]]:
+def _receipts_by_key(connection: sqlite3.Connection, name: str) -> dict[str, list[Receipt]]:
     """The receipts that speak of the rows of a table, by their keys."""
     said: dict[str, list[Receipt]] = {}
     for receipt in receipts(connection):

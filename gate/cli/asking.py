@@ -87,7 +87,7 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 
 
-class Said(Moment):
+class ObjectionTime(Moment):
     """A time at which somebody said no: as ``Moment``, but a bare day is its end (today: now). Of what is said on one
     day, the one that forbids the call stands."""
 

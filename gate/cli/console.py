@@ -80,10 +80,10 @@ def _web(view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None
     if mode:
         child += ["--mode", mode]
     view.config  # noqa: B018 - a faulty configuration is told here rather than in the browser
-    serve(child, port, lambda address: _told(view, address))
+    serve(child, port, lambda address: _show_address(view, address))
 
 
-def _told(view: View, address: str) -> None:
+def _show_address(view: View, address: str) -> None:
     view.data({"address": address}, text=lambda shown: [shown["address"]])
     sys.stdout.flush()
     say("Open this address in a browser on this machine; it signs in once. Ctrl+C ends it.")

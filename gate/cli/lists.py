@@ -13,7 +13,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, Id, Said, Since, ask, asks, only_asks, option, reach
+from gate.cli.asking import Day, Id, ObjectionTime, Since, ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
@@ -103,7 +103,7 @@ def objection() -> None:
     numbers=True,
     example='dialgate objection add "020 7946 0123" --note "asked on the phone"',
 )
-@asks(ObjectionAdd, "number", types={"made_at": Said()})
+@asks(ObjectionAdd, "number", types={"made_at": ObjectionTime()})
 def add_objection(view: View, asked: ObjectionAdd) -> None:
     """Never again call NUMBER for marketing, or at all."""
     view.data(ask(view, asked), text=kept)
@@ -126,7 +126,7 @@ only_asks(
     group=objection,
     example='dialgate objection undo --trunk main --since "2026-03-02 14:00" --reason "forged caller IDs"',
 )
-@asks(ObjectionUndo, types={"since": Since(), "until": Said()}, without=("digest",))
+@asks(ObjectionUndo, types={"since": Since(), "until": ObjectionTime()}, without=("digest",))
 def undo(view: View, asked: ObjectionUndo) -> None:
     """Take back what callers made by key on the call-back line. It may take two people: dialgate proposal.
 

@@ -25,7 +25,7 @@ from gate.cli.output import complain, complain_as_json
 from gate.errors import GateError, UsageError
 
 
-def told(error: click.ClickException) -> tuple[str, str]:
+def usage_fault(error: click.ClickException) -> tuple[str, str]:
     """What is wrong with a command line, and what to do."""
     context = getattr(error, "ctx", None)
     hint = f"{context.command_path} --help" if context else ""
@@ -175,7 +175,7 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        message, hint = told(error)
+        message, hint = usage_fault(error)
         complain((UsageError if error.exit_code == 2 else GateError)(message, hint=hint), json=json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):

@@ -103,13 +103,13 @@ def _lines(receipt: dict[str, Any]) -> Iterator[str]:
     for each in said["found"] or [GROUNDS.get(said["reason"], said["reason"])]:
         yield f"Found: {each}"
     yield "To object: " + "; ".join(each for each in object_to.values() if each).replace("\n", ", ")
-    yield f"Code: {_told(receipt)}"
+    yield f"Code: {_how_told(receipt)}"
     proof = receipt["proof"]
     signed = f"in the signed log of {proof['checkpoint'].splitlines()[1]} leaves" if proof else "not signed yet"
     yield f"Leaf: {receipt['leaf_index']}, for the decision of leaf {said['decision']}; {signed}"
 
 
-def _told(receipt: dict[str, Any]) -> str:
+def _how_told(receipt: dict[str, Any]) -> str:
     if receipt["told_how"] is None:
         return "not told"
     return f"{receipt['told_how']}" if receipt["told"] else f"not {receipt['told_how']} to its end: {receipt['why']}"

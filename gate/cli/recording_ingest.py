@@ -15,7 +15,7 @@ from gate.cli.command import make
 from gate.cli.output import View, say
 from gate.cli.recordings import command
 from gate.client.gate import Gate
-from gate.core.recording_names import Told
+from gate.core.recording_names import CallName
 from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.ingest.folder import Ask, IngestFolder, NotRemoved, go_on, hand_in, note_of, removable
@@ -42,7 +42,7 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
     its name (ingest.names), or by NAME.json beside it. One that belongs to no decision is refused, unless
     ingest.unbound is "keep". Exit code 1 where a file is still there in clear.
     """
-    said = Told(call_id, number, at) if call_id or number else None
+    said = CallName(call_id, number, at) if call_id or number else None
     with reach(view.config) as gate:
         rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, bool(swap))]
     columns = [("file", "File"), ("recording_id", "Recording"), ("call_id", "Call"), ("bound_by", "Bound by")]
@@ -63,7 +63,7 @@ def _asking(gate: Gate) -> Ask:
     return ask
 
 
-def _file(view: View, path: Path, gate: Gate, said: Told | None, swap: bool) -> dict[str, object]:
+def _file(view: View, path: Path, gate: Gate, said: CallName | None, swap: bool) -> dict[str, object]:
     if not removable(path.parent):
         raise UsageError(f"{path} could not be removed afterwards", hint="let this account write in its folder")
     go_on(path.parent)
@@ -74,7 +74,7 @@ def _file(view: View, path: Path, gate: Gate, said: Told | None, swap: bool) -> 
         return _row(path.name, None, error.message)
 
 
-def _folder(view: View, path: Path, gate: Gate, said: Told | None) -> list[dict[str, object]]:
+def _folder(view: View, path: Path, gate: Gate, said: CallName | None) -> list[dict[str, object]]:
     if said is not None:
         raise UsageError("a folder has many calls", hint="name one file, or leave these options out")
     folder, rows = IngestFolder(path, view.config.ingest), []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Page(Protocol):
+class HasNext(Protocol):
     """A page of a list."""
 
     @property
@@ -31,7 +31,7 @@ class Page(Protocol):
         ...
 
 
-P = TypeVar("P", bound=Page)
+P = TypeVar("P", bound=HasNext)
 
 
 class Gate(Protocol):

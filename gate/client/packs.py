@@ -16,7 +16,7 @@ from gate.client.recordings import open_taken, who
 from gate.clock import today
 from gate.core.days import LONDON, spoken_day
 from gate.core.letters import counted
-from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, standard_notice, told
+from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, reason_words, standard_notice
 from gate.core.rows.audit import CopyKind
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
@@ -216,7 +216,7 @@ def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
         at=_when(call),
         # Whom they were transferred to, and why that number could be called, is that person's own (Article 15(4)).
         number="" if call["by_transfer"] else call["number"] or "",
-        decision="" if call["by_transfer"] else told(call["reason"]),
+        decision="" if call["by_transfer"] else reason_words(call["reason"]),
         purpose=_purpose(call),
         outcome=call["outcome"],
         recording=_recording(call, left_out),
@@ -298,7 +298,10 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     yield PackTable(
         "Entries of our contact list",
         ("Number", "Our reference", "Could it be called, when we looked last"),
-        tuple((spoken_number(each["number"]), each["reference"], told(each["reason"])) for each in held["contacts"]),
+        tuple(
+            (spoken_number(each["number"]), each["reference"], reason_words(each["reason"]))
+            for each in held["contacts"]
+        ),
     )
     yield PackTable(
         "Requests you made before",

@@ -188,7 +188,7 @@ async def question(asked: web.Request) -> dict[str, Any]:
     return fields
 
 
-def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Response:
+def formatted(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Response:
     """The answer: ``value`` has verdict and reason. A cache keeps none of it."""
     verdict, reason = str(value.get("verdict", Verdict.BLOCK)), str(value.get("reason", Reason.INTERNAL_ERROR))
     if _form(asked) is Form.TEXT:
@@ -204,7 +204,7 @@ def told(asked: web.Request, value: dict[str, Any], code: int = 200) -> web.Resp
 
 def refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
     """The answer where there is no decision: a block."""
-    return told(asked, _block(error, reason), code)
+    return formatted(asked, _block(error, reason), code)
 
 
 def _block(error: GateError, reason: str) -> dict[str, Any]:
@@ -458,7 +458,7 @@ def endpoint_app(
         try:
             request = _within(asked[_HOLDER], parsed("decide", await question(asked)))
             with answering(asked):
-                return told(asked, await decide(request, _actor(asked)))
+                return formatted(asked, await decide(request, _actor(asked)))
         except GateError as error:
             return _refused(asked, _code(error), error, _reason(error))
 
@@ -523,8 +523,8 @@ def endpoint_app(
     async def look() -> list[str]:
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
-                told = await checkers.call(carry_out, Status(), Caller("http:readyz"))
-            return [str(each) for each in told.get("not_ready", ())]
+                health = await checkers.call(carry_out, Status(), Caller("http:readyz"))
+            return [str(each) for each in health.get("not_ready", ())]
         except (GateError, TimeoutError):
             return [NO_ANSWER]
 

@@ -58,7 +58,7 @@ def exchange(
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise ControlError(
-            f"the gate at {path} cannot be reached: {said(error)}", hint="is it running? dialgate serve"
+            f"the gate at {path} cannot be reached: {reason_of(error)}", hint="is it running? dialgate serve"
         ) from None
     finally:
         connection.close()
@@ -76,7 +76,7 @@ class Connection(http.client.HTTPConnection):
         self.sock: socket.socket = sockets.connect(self._path, self.timeout)
 
 
-def said(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """An error of the connection in a few words."""
     text = error.strerror if isinstance(error, OSError) else str(error)
     return text or type(error).__name__
@@ -144,7 +144,7 @@ class Watching(Iterator[dict[str, Any]]):
             self._end("the gate is silent")
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
             # The last two: the response was closed by another thread while it was read.
-            self._end(f"the gate at {self._path} cannot be reached: {said(error)}")
+            self._end(f"the gate at {self._path} cannot be reached: {reason_of(error)}")
         if not raw.endswith(b"\n"):
             self._end("the gate has stopped")
         line = decoded(raw)

@@ -170,7 +170,7 @@ def handed(control: Path, given: HandedOverFile, timeout: float) -> Iterator[str
         with contextlib.closing(sockets.connect(path, timeout)) as connection:
             with contextlib.suppress(BrokenPipeError):  # refused before the file came: why has been said
                 socket.send_fds(connection, [b"\n"], [given.fileno()])
-            told = _told(connection)
+            told = _whole_answer(connection)
             if "ticket" not in told:
                 raise revived(told)
             yield str(told["ticket"])
@@ -181,7 +181,7 @@ def handed(control: Path, given: HandedOverFile, timeout: float) -> Iterator[str
         ) from None
 
 
-def _told(connection: socket.socket) -> dict[str, Any]:
+def _whole_answer(connection: socket.socket) -> dict[str, Any]:
     raw = b""
     while not raw.endswith(b"\n") and (piece := connection.recv(65536)):
         raw += piece

@@ -209,7 +209,7 @@ _TOLD: Final = {
 _OURS: Final = "No: something on our side was not ready for a call."
 
 
-def told(reason: str) -> str:
+def reason_words(reason: str) -> str:
     """Whether a call was allowed, and why, as it is told to the person who was called; every reason code has words."""
     return _TOLD.get(Reason(reason), _OURS) if reason in set(Reason) else _OURS
 

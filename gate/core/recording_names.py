@@ -26,7 +26,7 @@ WILDCARDS = 3
 _PARTS = re.compile(r"(\{number\}|\{date\}|\{time\}|\{call_id\}|\*)")
 
 
-class Told(NamedTuple):
+class CallName(NamedTuple):
     """By which a recording's call is found: the Call-ID of its INVITE, or number and time."""
 
     call_id: str = ""
@@ -34,7 +34,7 @@ class Told(NamedTuple):
     at: datetime | None = None
 
 
-def told_by(name: str, patterns: Sequence[str]) -> Told | None:
+def call_named(name: str, patterns: Sequence[str]) -> CallName | None:
     """What the name of a file says; None where it fits no pattern, or says no time that there is."""
     for pattern in patterns:
         if (found := _compiled(pattern).fullmatch(name)) is None:
@@ -42,7 +42,7 @@ def told_by(name: str, patterns: Sequence[str]) -> Told | None:
         said = found.groupdict()
         at = _at(said["date"] + said["time"]) if said.get("date") and said.get("time") else None
         if said.get("call_id") or (said.get("number") and at):
-            return Told(said.get("call_id") or "", said.get("number") or "", at)
+            return CallName(said.get("call_id") or "", said.get("number") or "", at)
     return None
 
 

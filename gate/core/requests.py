@@ -331,7 +331,7 @@ def _letter_made(request: Request, event: words.LetterMade) -> Taken:
     return replace(request, todo=tuple(each for each in request.todo if LETTER_OF.get(each) is not event.kind)), []
 
 
-def _told(who: str) -> Handler:
+def _telling(who: str) -> Handler:
     def told(request: Request, _event: Event) -> Taken:
         both = request.told | {who}
         if both == {"person", "authority"}:
@@ -372,8 +372,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.GRANTED, words.Searched): Transition(_searched, (s.GRANTED,), not_searched_again),
         (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), not_extended),
         (s.RECEIVED, words.Extended): Transition(_extended, (s.RECEIVED,), not_extended_yet),
-        (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
-        (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
+        (s.REFUSED, words.PersonTold): Transition(_telling("person"), (s.REFUSED, s.CLOSED), person),
+        (s.REFUSED, words.AuthorityTold): Transition(_telling("authority"), (s.REFUSED, s.CLOSED), authority),
         (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), no_pack),
         (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), not_erased),
         (s.GRANTED, words.Rectified): Transition(_rectified, (s.GRANTED,), not_rectified),

@@ -129,11 +129,11 @@ COLUMNS_BEFORE: Final = {name: tuple(each for each in of if each not in _LATER) 
 def description() -> bytes:
     """``README.txt`` of a bundle: ``bundle.txt`` with the tables above in their place."""
     tables = {"calls": CALL, "decisions": DECISION, "recordings": RECORDING, "registers": REGISTER}
-    told = "\n\n".join(f"  {name}\n" + "\n".join(_told(sources)) for name, sources in tables.items())
+    told = "\n\n".join(f"  {name}\n" + "\n".join(_column_lines(sources)) for name, sources in tables.items())
     return Path(__file__).with_name("bundle.txt").read_text(encoding="utf-8").replace("{rows}", told).encode()
 
 
-def _told(sources: Mapping[str, Source]) -> Iterable[str]:
+def _column_lines(sources: Mapping[str, Source]) -> Iterable[str]:
     return (f"    {name:<22}{body.kind}: {field}" for name, (body, field) in sources.items())
 
 

@@ -114,12 +114,12 @@ async def _connected(client: SMTP, server: str) -> None:
     try:
         await client.connect()
     except SMTPTimeoutError as error:
-        raise MailError(f"{server} does not answer: {_said(error)}", hint="see mail.host and mail.port") from None
+        raise MailError(f"{server} does not answer: {_reply(error)}", hint="see mail.host and mail.port") from None
     except SMTPConnectError as error:
-        raise MailError(f"{server} cannot be reached: {_said(error)}", hint=_reach_hint(error)) from None
+        raise MailError(f"{server} cannot be reached: {_reply(error)}", hint=_reach_hint(error)) from None
     except (SMTPException, OSError) as error:
         raise MailError(
-            f"{server} gives no protected connection: {_said(error)}",
+            f"{server} gives no protected connection: {_reply(error)}",
             hint="see mail.security, and mail.ca_file for a certificate of its own",
         ) from None
 
@@ -135,7 +135,7 @@ async def _authenticated(client: SMTP, server: str, username: str, password: str
         await client.login(username, password)
     except SMTPException as error:
         raise MailError(
-            f"{server} does not let {username} in: {_said(error)}", hint="see mail.username and mail.password_file"
+            f"{server} does not let {username} in: {_reply(error)}", hint="see mail.username and mail.password_file"
         ) from None
 
 
@@ -145,27 +145,27 @@ async def _handed_over(client: SMTP, server: str, sender: str, to: str, eml: byt
         await client.mail(sender)
         await client.rcpt(to)
     except SMTPSenderRefused as error:
-        raise MailError(f"{server} takes no mail from {sender}: {_said(error)}", hint="see mail.sender") from None
+        raise MailError(f"{server} takes no mail from {sender}: {_reply(error)}", hint="see mail.sender") from None
     except SMTPRecipientRefused as error:
         later = error.code < 500  # RFC 5321, 4.2.1: 4yz is for now, 5yz for good
         hint = "nothing was sent; try again later" if later else "ask for another address, or use post"
-        raise MailError(f"{server} does not deliver to {to}: {_said(error)}", hint=hint) from None
+        raise MailError(f"{server} does not deliver to {to}: {_reply(error)}", hint=hint) from None
     except SMTPException as error:
-        raise MailError(f"{server} broke off: {_said(error)}", hint="nothing was sent; try again later") from None
+        raise MailError(f"{server} broke off: {_reply(error)}", hint="nothing was sent; try again later") from None
     try:
         answer = await client.data(eml.replace(f"{DRAFT}: 1\r\n".encode(), b"", 1))
     except SMTPDataError as error:
-        raise MailError(f"{server} refused the letter: {_said(error)}", hint="nothing was sent") from None
+        raise MailError(f"{server} refused the letter: {_reply(error)}", hint="nothing was sent") from None
     except SMTPException as error:
         raise MailError(
-            f"{server} broke off before it said whether it took the letter: {_said(error)}",
+            f"{server} broke off before it said whether it took the letter: {_reply(error)}",
             hint="ask the mail server's log before sending it again",
             uncertain=True,
         ) from None
     return f"{answer.code} {one_line(answer.message)}"[:_LONGEST]
 
 
-def _said(error: Exception) -> str:
+def _reply(error: Exception) -> str:
     """What the server said, with its code, on one line."""
     code = getattr(error, "code", None)
     message = getattr(error, "message", None) or str(error) or type(error).__name__

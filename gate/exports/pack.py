@@ -67,21 +67,21 @@ _POLICY: Final = (
 _DATA: Final = "<!-- data -->"
 
 
-class Page(NamedTuple):
+class PackPage(NamedTuple):
     """What stands before and behind the data."""
 
     before: bytes
     behind: bytes
 
 
-def parts(firm: str, reference: str, header: str) -> Page:
+def parts(firm: str, reference: str, header: str) -> PackPage:
     """The page for a firm's name and a reference, which stand in it in clear."""
     script, style = source("pack/pack.js"), source("pack/pack.css")
     page = rendered(
         "pack/pack.html", _POLICY, script=script, style=style, firm=firm, reference=reference, header=header
     )
     before, behind = page.split(_DATA)
-    return Page(before.encode("utf-8", "replace"), behind.encode("utf-8", "replace"))
+    return PackPage(before.encode("utf-8", "replace"), behind.encode("utf-8", "replace"))
 
 
 def data(sealed: bytes, attributes: str) -> bytes:

@@ -18,7 +18,7 @@ _ENTRY: Final = re.compile(r"^- \[([^\[\]\n]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
 
 
-class Page(NamedTuple):
+class ManualPage(NamedTuple):
     """A page as the index names it."""
 
     name: str
@@ -26,10 +26,10 @@ class Page(NamedTuple):
     about: str
 
 
-def pages() -> list[Page]:
+def pages() -> list[ManualPage]:
     """Every page that the index lists, in its order."""
     text = (FOLDER / f"{INDEX}.md").read_text(encoding="utf-8")
-    return [Page(name, title, " ".join(about.split())) for title, name, about in _ENTRY.findall(text)]
+    return [ManualPage(name, title, " ".join(about.split())) for title, name, about in _ENTRY.findall(text)]
 
 
 def read(name: str) -> str:

@@ -41,7 +41,7 @@ def number_or_id(target: str, entry: str) -> str:
         ) from error
 
 
-def said(what: str, **given: str) -> None:
+def must_have(what: str, **given: str) -> None:
     """Raise ``UsageError`` where one of these texts is empty; ``what`` needs them."""
     missing = [name for name, value in given.items() if not value.strip()]
     if missing:

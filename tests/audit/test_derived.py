@@ -85,7 +85,7 @@ def test_a_row_changed_after_an_erasure(data, statement):
 
 def test_a_row_that_no_receipt_speaks_of_is_counted_as_unverified(data, monkeypatch):
     monkeypatch.setattr("gate.store.erasure.remnant", lambda _: "")
-    monkeypatch.setattr("gate.audit.leaves._stays", lambda *_: {})
+    monkeypatch.setattr("gate.audit.leaves._receipts_by_key", lambda *_: {})
     erase(data, 0, 1, 2)
     report = audit(data)
     assert report.ok, report.faults

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from gate.core.pack_words import PackRecording, told
+from gate.core.pack_words import PackRecording, reason_words
 from gate.core.terms import ALLOWING, Reason
 from gate.exports import pack
 from gate.exports.pack import ALPHABET, build_pack, new_passphrase, normalised
@@ -21,9 +21,9 @@ from tests.support.packs import PASSPHRASE, OpenedPack, contents, sound
 def test_another_program_opens_it_from_its_format(tmp_path: Path) -> None:
     long = sound("r2", 40.0, "c9")
     assert len(long.audio) > 256 * 1024, "over several pieces"
-    told: list[tuple[int, str]] = []
+    seen: list[tuple[int, str]] = []
     report = build_pack(
-        contents(), [sound("r1"), long], PASSPHRASE, tmp_path / "pack.html", progress=lambda n, t: told.append((n, t))
+        contents(), [sound("r1"), long], PASSPHRASE, tmp_path / "pack.html", progress=lambda n, t: seen.append((n, t))
     )
     opened = OpenedPack(tmp_path / "pack.html", PASSPHRASE.upper().replace("-", " "))
     assert opened.header["iterations"] == 1_000_000
@@ -41,7 +41,7 @@ def test_another_program_opens_it_from_its_format(tmp_path: Path) -> None:
     whole = (tmp_path / "pack.html").read_bytes()
     assert (report.size, report.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
     assert (report.recordings, report.seconds) == (2, 43.0)
-    assert told == [(1, "Call r1"), (2, "Call r2")]
+    assert seen == [(1, "Call r1"), (2, "Call r2")]
     assert (tmp_path / "pack.html").stat().st_mode & 0o777 == 0o600
 
 
@@ -98,9 +98,9 @@ def test_what_people_wrote_cannot_break_the_page(tmp_path: Path) -> None:
 
 def test_every_reason_is_told_to_the_person_as_a_yes_or_a_no() -> None:
     for reason in Reason:
-        assert told(reason).startswith("Yes" if reason in ALLOWING else "No"), reason
-        assert "call it" not in told(reason), "they are not the salesperson"
-    assert told("").startswith("No") and told("no_such_code").startswith("No")
+        assert reason_words(reason).startswith("Yes" if reason in ALLOWING else "No"), reason
+        assert "call it" not in reason_words(reason), "they are not the salesperson"
+    assert reason_words("").startswith("No") and reason_words("no_such_code").startswith("No")
 
 
 def test_nothing_held_is_said(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ class _Failed(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _ChildLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the process."""
 
     part: Part | None = None
@@ -456,7 +456,7 @@ def _listen(pipe: IO[bytes], tell: Callable[[Part], None], stalled: float) -> Re
             return None
         *whole, begun = (begun + piece).split(b"\n")
         for line in whole:
-            said = decode(line, _Said)
+            said = decode(line, _ChildLine)
             if said.failed is not None:
                 kind = _KINDS.get(said.failed.kind, GateError)
                 raise kind(said.failed.message, hint=said.failed.hint)
@@ -479,7 +479,7 @@ def main(arguments: Sequence[str]) -> int:
             if part.done - told[0] < 0.002:
                 return
             told[0] = part.done
-        _say(_Said(part=part))
+        _say(_ChildLine(part=part))
 
     given = HandedOverFile(given_as, job.said)
     try:
@@ -487,13 +487,13 @@ def main(arguments: Sequence[str]) -> int:
             into = Into(*(files.enter_context(os.fdopen(each, "wb")) for each in descriptors))
             read = read_list(job, given, into, tell)
     except GateError as error:
-        _say(_Said(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
+        _say(_ChildLine(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
         return 1
-    _say(_Said(read=read))
+    _say(_ChildLine(read=read))
     return 0
 
 
-def _say(said: _Said) -> None:
+def _say(said: _ChildLine) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from gate.config import Ingest
-from gate.core.recording_names import Told, told_by
+from gate.core.recording_names import CallName, call_named
 from gate.durable import sync_folder
 from gate.errors import GateError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
@@ -126,7 +126,7 @@ class Outcome:
     """Why it is still there in clear; empty where it is gone."""
 
 
-def hand_in(path: Path, told: Told, swap: bool, ask: Ask) -> RecordingIngested:
+def hand_in(path: Path, told: CallName, swap: bool, ask: Ask) -> RecordingIngested:
     """Seal one file, and then remove it. Raises ``GateError``; ``NotRemoved`` where it is sealed and still there."""
     with open_file(path, LARGEST) as file:
         asked = RecordingIngest(path=str(path)[-4096:], call_id=told.call_id, number=told.number, at=told.at, swap=swap)
@@ -137,19 +137,19 @@ def hand_in(path: Path, told: Told, swap: bool, ask: Ask) -> RecordingIngested:
     return sealed
 
 
-def note_of(path: Path, section: Ingest) -> tuple[Told, bool]:
+def note_of(path: Path, section: Ingest) -> tuple[CallName, bool]:
     """Whose call a file is of, and whether its channels are swapped. Raises ``UsageError``."""
     beside = path.with_name(path.name + BESIDE)
     try:
         with open_file(beside, _LARGEST_NOTE) as file, file.reader() as reader:
             note = msgspec.json.decode(reader.read(), type=Note)
-        return Told(note.call_id, note.number, note.at), section.swap if note.swap is None else note.swap
+        return CallName(note.call_id, note.number, note.at), section.swap if note.swap is None else note.swap
     except UsageError:
         if beside.exists():
             raise
     except (msgspec.MsgspecError, ValueError) as error:
         raise UsageError(f"what lies beside it is not understood: {error}", hint="see ingest.names") from None
-    if (told := told_by(path.name, section.names)) is None:
+    if (told := call_named(path.name, section.names)) is None:
         raise UsageError("its name says of no call", hint='see ingest.names, or write NAME.json: {"call_id": "…"}')
     return told, section.swap
 

@@ -52,7 +52,7 @@ from gate.operations.operation import (
     plan_changed,
     plan_digest,
 )
-from gate.operations.parsing import number_of, number_or_id, said
+from gate.operations.parsing import must_have, number_of, number_or_id
 from gate.showing import many
 from gate.store import queries
 
@@ -217,7 +217,7 @@ def _undo_plan(tx: StoreTransaction, asked: ObjectionUndo, now: datetime) -> tup
 
 def _checked_undo(folder: DataFolder, asked: ObjectionUndo) -> ObjectionUndo:
     """With the end of its span. Raises ``UsageError``."""
-    said("an undo of objections", reason=asked.reason)
+    must_have("an undo of objections", reason=asked.reason)
     if asked.trunk not in (names := [each.name for each in folder.config.trunk]):
         raise UsageError(f"there is no trunk {asked.trunk!r}", hint=f"known: {', '.join(names)}")
     until = min(asked.until or folder.clock.now(), folder.clock.now())

@@ -36,7 +36,7 @@ from gate.exports.letters import firm_of, render, templates_of
 from gate.operations.erasure.eraser import copies_left
 from gate.operations.erasure.plan import ELSEWHERE, MOST
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
-from gate.operations.requests.standing import STATEMENT, bodies, last, said, statements
+from gate.operations.requests.standing import STATEMENT, bodies, last, statements, words_at
 from gate.operations.requests.steps import OWN_RESTRICTION, READY, load
 from gate.operations.requests.telling import chosen, given_to, handed_of, own_copies, who_got
 from gate.showing import spoken_number
@@ -321,8 +321,8 @@ def _facts(
         held_recordings=carried.held_back if carried else 0,
         partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
         completed=request.partial and request.state is not State.PARTLY_DONE,
-        reasons=said(course, _SAID[kind]) if kind in _SAID else "",
-        answer=said(course, "remark"),
+        reasons=words_at(course, _SAID[kind]) if kind in _SAID else "",
+        answer=words_at(course, "remark"),
         missing=missing(request.asks, row.lines, row.since) if request.state not in OVER else (),
         stopped=_first(objections, Objection),
         all_calls=bool(opened and opened.scope == "all"),
@@ -342,7 +342,7 @@ def _facts(
         backups_until=date.fromisoformat(carried.backups_until) if carried else None,
         statements=tuple(statements(course)),
         beside=tuple(name.partition(" ")[0] for name in dict.fromkeys(_records(course))),
-        held_back=said(course, "left_out") if answer else "",
+        held_back=words_at(course, "left_out") if answer else "",
     )
 
 

@@ -153,7 +153,7 @@ def statements(course: Iterable[FactRow]) -> list[str]:
     return [body.text for body in bodies(course, facts.SaidAt) if body.step == STATEMENT]
 
 
-def said(course: Iterable[FactRow], step: str) -> str:
+def words_at(course: Iterable[FactRow], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
     return next((body.text for body in reversed(bodies(course, facts.SaidAt)) if body.step == step), "")
 

@@ -33,7 +33,7 @@ from gate.operations.operation import (
     plan_changed,
     plan_digest,
 )
-from gate.operations.parsing import number_of, said
+from gate.operations.parsing import must_have, number_of
 from gate.showing import many
 from gate.store import kept, queries
 
@@ -98,7 +98,7 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
     Raises ``RefusedError`` (``erased``) for a recording that is erased, or whose erasure has begun.
     """
     target, value = _target(asked)
-    said("a hold", reason=asked.reason, reference=asked.reference)
+    must_have("a hold", reason=asked.reason, reference=asked.reference)
     kind = Kind.RESTRICTION if asked.restriction else Kind.HOLD
     if asked.restriction and asked.ground:
         raise UsageError("a restriction is its own ground (Article 18)", hint="Leave the ground out.")
@@ -156,8 +156,8 @@ def _check_ground(ground: HoldGround | None, law: str, review_on: date | None, t
 
 def _grounded(ground: HoldGround | None, law: str, review_on: date | None) -> dict[str, str]:
     """These as the fields of a fact."""
-    said = {"ground": ground and ground.value, "law": law.strip(), "review_on": review_on and review_on.isoformat()}
-    return {name: value for name, value in said.items() if value}
+    given = {"ground": ground and ground.value, "law": law.strip(), "review_on": review_on and review_on.isoformat()}
+    return {name: value for name, value in given.items() if value}
 
 
 # --- looking at one again ------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ class HoldRelease(Request[HoldReleased], frozen=True):
 
 def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Proposed[HoldRelease]:
     """Bound to what the hold keeps now."""
-    said("a release", reason=asked.reason)
+    must_have("a release", reason=asked.reason)
 
     def work(tx: StoreTransaction) -> tuple[int, str]:
         row = _in_force(tx, asked.hold_id)
@@ -312,7 +312,7 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
     Raises ``RefusedError``: ``person_not_told`` for a restriction that a person asked for, where they were not told
     before (``told_on``); ``plan_changed``.
     """
-    said("a release", reason=asked.reason)
+    must_have("a release", reason=asked.reason)
 
     def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
