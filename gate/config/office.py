@@ -102,6 +102,32 @@ class Mail(Section, frozen=True):
     timeout_seconds: int = 30
 
 
+class Webhook(Section, frozen=True):
+    """Another program that is told what happens."""
+
+    name: str
+    url: str
+    """Where it is told, by POST: https, or http on this machine itself."""
+    secret_file: str
+    """File with the secret that messages are signed with (``whsec_`` and base64, or a text of 16 characters or more);
+    or ``env:NAME``."""
+    events: tuple[
+        Literal[
+            "objection.made",
+            "call.refused",
+            "call.one_sided",
+            "call.against_refusal",
+            "gate.not_ready",
+            "requests.due",
+            "evidence.rolled_back",
+        ],
+        ...,
+    ] = ()
+    """What it is told; empty: everything."""
+    numbers: bool = False
+    """Telephone numbers in full; else they are hidden in part."""
+
+
 class Console(Section, frozen=True):
     """The console (``dialgate console``)."""
 

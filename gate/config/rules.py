@@ -13,6 +13,7 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
@@ -149,7 +150,28 @@ def asking(readable: Readable) -> list[Fault]:
         found += _tokens(readable, control)
     if roles := readable.get("roles", Roles):
         found += _roles(roles)
+    found += _webhooks(readable)
     return found
+
+
+def _webhooks(readable: Readable) -> Iterator[Fault]:
+    names: dict[str, int] = {}
+    for index, webhook in readable.arrays.get("webhook", {}).items():
+        if not _TOKEN.fullmatch(webhook.name):
+            text = f'"{webhook.name}" is not a name: small letters, digits, - and _, at most 32'
+            yield Fault(("webhook", index, "name"), text)
+        if (other := names.setdefault(webhook.name, index)) != index:
+            yield Fault(("webhook", index, "name"), f'"{webhook.name}" is there twice, as webhook[{other}] too')
+        try:
+            url = urlsplit(webhook.url)
+            host, _ = url.hostname or "", url.port
+        except ValueError:
+            host = ""
+        if not host or url.scheme not in ("http", "https") or url.username or not webhook.url.isprintable():
+            yield Fault(("webhook", index, "url"), f'"{webhook.url}" is not an address; write https://HOST/PATH')
+        elif url.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+            yield Fault(("webhook", index, "url"), "over a network only https: what it tells could be read on the way")
+        yield from duplicates(webhook.events, ("webhook", index, "events"))
 
 
 def _control(control: Control) -> Iterator[Fault]:
@@ -353,6 +375,8 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
             yield from faults
         elif (other := held.setdefault(token_hash(read_secret(base, token.token_file)), index)) != index:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
+    for index, webhook in readable.arrays.get("webhook", {}).items():
+        yield from _secret(webhook.secret_file, base, ("webhook", index, "secret_file"), shortest=16)
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:
         yield from _secret(mail.password_file, base, ("mail", "password_file"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from gate.config.faults import CallPurpose, CallTopic, Section
-from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
+from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles, Webhook
 from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
 from gate.core.rules import TEST_NUMBER
 
@@ -509,6 +509,7 @@ class Config(Section, frozen=True):
     limits: Limits = Limits()
     control: Control = Control()
     token: tuple[Token, ...] = ()
+    webhook: tuple[Webhook, ...] = ()
     ingest: Ingest = Ingest()
     siprec: tuple[Siprec, ...] = ()
     requests: Requests = Requests()

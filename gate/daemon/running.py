@@ -58,6 +58,7 @@ from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, set_for_calls,
 from gate.daemon.logs import configure_logs
 from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.recording import wait_for_recorder
+from gate.daemon.webhooks import WebhookPost, states_of
 from gate.errors import GateError, RecorderError, StoreError
 from gate.media.prompts import prepare, prepare_in
 from gate.media.relay import RtpIoMedia
@@ -138,6 +139,7 @@ log = structlog.get_logger()
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
 DAY_SECONDS = 86400.0
+WEBHOOK_SECONDS = 2.0
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
@@ -149,12 +151,14 @@ class GateProcess:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config = config
         self._at_line = AtLine()
+        self._webhooks: list[WebhookPost] = []
         drop = config.ingest.folder
         self._ingest_folder = IngestFolder(config.path(drop) if drop else None, config.ingest)
         gate = replace(self._at_line.gate(), warnings=self._warnings)
         # Its lock first: nothing is touched beside another gate.
         self._folder = open_folder(config, stack, gate=gate)
         self._folder.log.check_signer()
+        self._webhooks += [WebhookPost(each, self._folder, states_of(self._folder)) for each in config.webhook]
         self._folder.one(SecondPlace).look(whole=True)
         self._signer = Signer(self._folder)
         self._signer.compare()
@@ -279,7 +283,8 @@ class GateProcess:
         return view
 
     def _warnings(self) -> list[str]:
-        return [*self._ingest_folder.warnings(), *self._at_line.warnings()]
+        told = (each for webhook in self._webhooks for each in webhook.warnings())
+        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told]
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -433,6 +438,7 @@ class GateProcess:
             watch(folder),
             watch_recordings(folder, self._ingest_folder),
         ]
+        chores += [chore(each.look, "webhook_not_told", every=WEBHOOK_SECONDS) for each in self._webhooks]
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)
             chores.append(chore(post.look, "checkpoint_not_mailed", every=60.0, again=3600.0))

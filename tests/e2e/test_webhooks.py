@@ -1,0 +1,199 @@
+"""Webhooks of a gate: receivers that are away, wrong or killed; nothing lost, nothing twice under another id."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+
+from gate.daemon import webhooks
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
+from tests.support.settings import secret
+from tests.support.waiting import PATIENCE
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes, at").decode()
+
+
+class Receiver:
+    """A program that is told; ``answer`` is what it says next."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.wrong: list[str] = []
+        self.answer = 204
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                parts = [self.headers[f"webhook-{each}"] for each in ("id", "timestamp")]
+                key = base64.b64decode(SECRET.removeprefix("whsec_"))
+                digest = hmac.new(key, ".".join(parts).encode() + b"." + body, hashlib.sha256).digest()
+                if self.headers["webhook-signature"] != "v1," + base64.b64encode(digest).decode():
+                    receiver.wrong.append(parts[0])
+                answer = receiver.answer
+                receiver.got.append(json.loads(body) | {"id": parts[0], "answer": answer})
+                self.send_response(answer)
+                if answer == 302:
+                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def taken(self, kind: str = "") -> list[dict[str, Any]]:
+        return [each for each in self.got if each["answer"] == 204 and each["type"].startswith(kind)]
+
+
+def add(house: Gatehouse, name: str, port: int, /, **values: Any) -> None:
+    secret(house.folder / "secrets" / f"{name}.webhook", SECRET + "\n")
+    document = tomlkit.parse(house.config.read_text())
+    table = tomlkit.table()
+    table.update(
+        {"name": name, "url": f"http://127.0.0.1:{port}/told?of=gate", "secret_file": f"secrets/{name}.webhook"}
+    )
+    table.update(values)
+    document.setdefault("webhook", tomlkit.aot()).append(table)
+    house.config.write_text(tomlkit.dumps(document))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Gatehouse]:
+    made = Gatehouse(tmp_path / "gate", announcement=0.6)
+    made.http = f"127.0.0.1:{free_port()}"
+    yield made
+    made.kill()
+
+
+def refuse(house: Gatehouse, times: int = 1) -> None:
+    for _ in range(times):
+        assert house.client.call("decide", number=LISTED)["verdict"] == "block"
+
+
+def test_a_receiver_is_told_in_order_signed_and_without_numbers_in_clear(house: Gatehouse) -> None:
+    receiver, other = Receiver(), Receiver()
+    add(house, "crm", receiver.port)
+    add(house, "dialler", other.port, events=["objection.made"], numbers=True)
+    house.start()
+    refuse(house, 3)
+    assert house.client.call("decide", number=UNLISTED)["verdict"] == "allow"
+    house.client.call("objection_add", number=UNLISTED, note="wants no calls, says Ada Byron")
+    refuse(house, 2)
+    house.wait(lambda: len(receiver.taken("call.refused")) >= 5, PATIENCE, "it is not told")
+    house.wait(lambda: other.got, PATIENCE, "the other is not told")
+    assert not receiver.wrong + other.wrong
+    kinds = [each["type"] for each in receiver.taken() if not each["id"].startswith("state-")]
+    assert kinds == ["call.refused"] * 3 + ["objection.made"] + ["call.refused"] * 2
+    leaves = [int(each["id"].removeprefix("leaf-")) for each in receiver.taken("call.refused")]
+    assert leaves == sorted(set(leaves))
+    text = json.dumps(receiver.got)
+    assert "+442079460101" not in text and "+442079460123" not in text and "Byron" not in text
+    assert receiver.taken("call.refused")[0]["data"]["reason"] == "listed_tps"
+    (told,) = other.taken()
+    assert (told["type"], told["data"]["number"]) == ("objection.made", "+442079460123")
+    receiver.close()
+    other.close()
+
+
+def test_a_receiver_that_is_away_and_a_gate_that_is_killed_lose_nothing(house: Gatehouse) -> None:
+    first = Receiver()
+    port = first.port
+    add(house, "crm", port, events=["call.refused"])
+    house.start()
+    refuse(house, 2)
+    house.wait(lambda: len(first.taken()) == 2, PATIENCE, "it is not told")
+    first.close()
+    refuse(house, 4)
+    house.wait(lambda: "webhook_not_taken" in house.log.read_text(), PATIENCE, "it was not tried")
+    house.kill()
+    house.start()
+    refuse(house, 3)
+    second = Receiver(port)
+    house.wait(lambda: len({each["id"] for each in second.taken()}) == 7, PATIENCE, "something is lost")
+    second.answer = 500
+    refuse(house)
+    house.wait(lambda: any(each["answer"] == 500 for each in second.got), PATIENCE, "it was not tried")
+    second.answer = 204
+    house.wait(lambda: len({each["id"] for each in second.taken()}) == 8, PATIENCE, "it is not told again")
+    tried = Counter(each["id"] for each in first.taken() + second.taken())
+    assert set(tried.values()) == {1}, "what was taken is not sent again"
+    assert len(tried) == 10
+    assert not second.wrong
+    second.close()
+
+
+def test_what_the_gate_cannot_do_is_told_when_it_begins_and_when_it_is_over(house: Gatehouse) -> None:
+    receiver = Receiver()
+    add(house, "watch", receiver.port, events=["gate.not_ready"])
+    house.start()
+    register = house.data / "registers"
+    kept = {each: each.read_bytes() for each in register.glob("ctps*") if each.is_file()}
+    for each in kept:
+        each.unlink()
+    house.wait(lambda: receiver.taken("gate.not_ready"), PATIENCE, "it is not told")
+    assert receiver.taken()[0]["data"]["begun"] == ["register_missing"]
+    for each, content in kept.items():
+        each.write_bytes(content)
+        each.chmod(0o600)
+    house.wait(lambda: len(receiver.taken("gate.not_ready")) >= 2, PATIENCE, "it is not told that it is over")
+    assert receiver.taken()[-1]["data"] == {"now": [], "begun": [], "over": ["register_missing"]}
+    receiver.close()
+
+
+def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(house: Gatehouse) -> None:
+    receiver = Receiver()
+    receiver.answer = 302
+    add(house, "crm", receiver.port, events=["call.refused"])
+    house.start()
+    refuse(house)
+    house.wait(lambda: receiver.got, PATIENCE, "it was not tried")
+    house.stop()
+    kept = house.data / "webhooks" / "crm.json"
+    state = json.loads(kept.read_bytes())
+    assert state["tries"] >= 1 and "elsewhere" not in {each["type"] for each in receiver.got}
+    state |= {"tries": len(webhooks.PAUSES), "again_at": ""}  # it was refused for more than a day
+    kept.write_text(json.dumps(state))
+    house.start()
+    house.wait(lambda: json.loads(kept.read_bytes())["aside"], PATIENCE, "it is not put aside")
+    receiver.answer = 204
+    refuse(house)
+    house.wait(receiver.taken, PATIENCE, "what came after it is held up")
+    told = dialgate("status", config=house.config, check=False)["attention"]
+    assert any("1 event of the webhook crm put aside" in each and "302" in each for each in told)
+    assert kept.stat().st_mode & 0o077 == 0 and b"+44" not in kept.read_bytes()
+    receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"url": "http://crm.example/told"}, "over a network only https"),
+        ({"url": "ftp://127.0.0.1/"}, "is not an address"),
+        ({"url": "https://user:pass@crm.example/"}, "is not an address"),
+        ({"url": "https://crm.example:99999/"}, "is not an address"),
+        ({"name": "../x"}, "is not a name"),
+        ({"events": ["call.made"]}, "webhook[0].events"),
+    ],
+)
+def test_where_it_may_not_be_told_the_gate_does_not_start(house: Gatehouse, values: dict[str, Any], fault: str) -> None:
+    add(house, "crm", 80, **values)
+    assert fault in json.dumps(dialgate("config", "show", config=house.config, check=False))
