@@ -25,6 +25,8 @@ from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_
 from tests.support.pbx import Asterisk
 from tests.support.sip_peer import Phone
 from tests.support.sip_stream import StreamPhone
+from tests.support.sipp import Sipp
+from tests.support.sipp_scenario import RINGING, invite, refused_ack, scenario
 from tests.support.waiting import PATIENCE
 
 TEST_NUMBER = "01632960999"
@@ -156,6 +158,60 @@ def test_no_listed_number_takes_the_second_trunk_unless_status_says_so(name: str
         assert bool(attention(gate)) is (outcome != "obeyed")
         if takes_it:
             assert "DOES NOT OBEY A REFUSAL" in attention(gate)[0]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", list(SETUPS))
+def test_the_macro_as_a_script_of_sipps_dials_the_second_trunk_in_no_other_set_up(name: str, tmp_path: Path) -> None:
+    """SIPp is the phone system: it reads the code, and by it ends the call or sends the INVITE to trunk 2."""
+    change, how, _, takes_it = SETUPS[name]
+    with running(tmp_path, change) as gate, trunk_two() as (second, came):
+        user, password = how.get("account", ("1001", ""))
+        path = tmp_path / "macro.xml"
+        signs_in, busy = "account" in how, how.get("continue_if_busy", False)
+        path.write_text(macro(second, user, signs=signs_in, continue_if_busy=busy))
+        signs = ("-au", user, "-ap", password or gate.password("alice"))
+        sipp = Sipp(path, remote=gate.address, host=how.get("host", "127.0.0.1"), service=LISTED, extra=signs)
+        result = sipp.result()
+        assert result.code == 0, result.errors + result.messages
+    assert [each.split()[0] for each in came][:1] == (["INVITE"] if takes_it else []), result.messages
+
+
+def macro(second: tuple[str, int], user: str, *, signs: bool, continue_if_busy: bool) -> str:
+    """The macro's logic: upon the codes that end a call it is over, upon all others trunk 2 is dialled."""
+    again, dials, over = 1, 2, 3
+    elsewhere = f'<setdest host="{second[0]}" port="{second[1]}" protocol="udp"/>'
+
+    def sends(cseq: int, *headers: str) -> str:
+        text = invite(*headers, cseq=cseq).replace("sip:sipp@", f"sip:{user}@")
+        return text.replace(' retrans="500"', "") if cseq == 9 else text
+
+    def upon(code: int, label: int, more: str = ' optional="true"') -> str:
+        return f'<recv response="{code}"{more} next="{label}"/>\n'
+
+    def label(number: int, then: int = 0, *steps: str) -> str:
+        return f'<label id="{number}"/>\n' + "".join(steps) + (f'<nop next="{then}"/>\n' if then else "")
+
+    def tries(cseq: int, *headers: str) -> str:
+        """One INVITE to the gate, and what its answer comes to."""
+        ends, goes_on = 10 + cseq, 20 + cseq
+        codes = dict.fromkeys((404, 410, 480, 484, 486, 600, 604), ends)
+        codes |= dict.fromkeys((400, 401, 403, 407, 408, 420, 422, 482, 488, 500, 502, 503, 504), goes_on)
+        if continue_if_busy:
+            codes |= {486: goes_on, 600: goes_on}
+        if signs and not headers:
+            codes[401] = again
+        asked = "".join(upon(code, to, ' optional="true" auth="true"') for code, to in codes.items() if to == again)
+        reads = "".join(upon(code, to) for code, to in codes.items() if to != again)
+        last = upon(603, goes_on, f' timeout="4000" ontimeout="{dials}"')
+        acks = label(ends, over, refused_ack(cseq)) + label(goes_on, dials, refused_ack(cseq))
+        return sends(cseq, *headers) + RINGING + asked + reads + last + acks
+
+    return scenario(
+        tries(1),
+        label(again, 0, refused_ack(1)), tries(2, "[authentication]"),
+        label(dials, 0, f"<nop><action>{elsewhere}</action></nop>\n"), sends(9), label(over),
+    )  # fmt: skip
 
 
 def test_a_second_trunk_that_is_dialled_by_tcp_is_seen_too(tmp_path: Path) -> None:
