@@ -83,7 +83,10 @@ class FoundScreen(GateScreen):
             more = ", and there are more: narrow the time" if self._found.more else ""
             return f"{reference}: whose calls? {count} of that time{more}. m marks, s takes them."
         scope = "all that is held" if self._found.whole else "these calls alone"
-        return f"{reference}: found {words.many(count, 'call')}; a decision is about {scope}"
+        others = self._found.others or ()
+        names = ", ".join(clean(each.name) or "somebody else" for each in others)
+        left = f"; left out, as it is of {names}: {sum(each.entries for each in others)}" if others else ""
+        return f"{reference}: found {words.many(count, 'call')}; a decision is about {scope}{left}"
 
     @on(RowsTable.Opened)
     def _opened(self) -> None:

@@ -380,6 +380,13 @@ def search(view: View, asked: Search, **when: Any) -> None:
         return
     if outside := len(found.outside or ()):
         say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
+    for each in found.others or ():
+        time = f"{each.since} to {each.until}" if each.since != each.until else each.since
+        whom = f"of {each.name}" if each.name else "of somebody else"
+        say(f"On these lines are {many(each.entries, 'thing')} {whom} ({time}): left out, and no erasure takes them.")
+    if found.calls_of_others:
+        of = many(found.calls_of_others, "call")
+        say(f"{of} of these lines: made when they were somebody else's. The person is not told of them.")
     if not found.whole:
         say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
     say(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")

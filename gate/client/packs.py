@@ -122,7 +122,7 @@ def _without(held: dict[str, Any], leave_out: Sequence[str]) -> tuple[dict[str, 
         )
     kept = {name: [each for each in held[name] if each["id"] not in leave_out] for name in _ENTRIES}
     left = sum(len(held[name]) - len(kept[name]) for name in ("consents", "objections"))
-    return held | kept, left + held["requests_of_others"]
+    return held | kept, left + held["requests_of_others"] + held["entries_of_others"]
 
 
 def _take(

@@ -25,6 +25,7 @@ from gate.core.facts.requests import (
     Granted,
     IdentityAsked,
     LetterMade,
+    LineHeld,
     Opened,
     PackMade,
     Rectified,
@@ -191,7 +192,16 @@ WORDS: Final[Mapping[str, Words]] = {
     "search": _s(
         "On **{searched}** we searched our call records, our recordings and our lists for {numbers}.", Searched
     ),
-    "search.all": _s("We searched every date, and every way of writing the number.", Searched, never="narrowed"),
+    "search.all": _s(
+        "We searched every date, and every way of writing the number.", Searched, never="narrowed line_held"
+    ),
+    "search.theirs": _s(
+        "We searched the time in which the number was yours, and every way of writing it.",
+        Searched,
+        LineHeld,
+        needs="line_held",
+        never="narrowed",
+    ),
     "search.some": _s("We searched for the calls that you named.", Searched, needs="narrowed"),
     "search.outside": _s("We also hold {outside} at other times.", Searched, needs="outside"),
     "search.outside.ask": _s("If you want to know about those too, please tell us.", Searched, needs="outside"),

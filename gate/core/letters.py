@@ -138,6 +138,8 @@ class LetterFacts:
     """The day of the search that an answer is about."""
     narrowed: bool = False
     """It was for some calls of the numbers, not for all that is held."""
+    line_held: bool = False
+    """The numbers were the person's for a time alone: what is from before or after is somebody else's."""
     outside: int = 0
     """Calls of the same numbers that were not searched for."""
     nothing: bool = False
@@ -624,7 +626,10 @@ def _response(w: _Writer) -> str:
         return "subject.response"
     w.para("received")
     if f.searched:
-        w.para("search" if f.numbers else "", "search.some" if f.narrowed else "search.all")
+        w.para(
+            "search" if f.numbers else "",
+            "search.some" if f.narrowed else "search.theirs" if f.line_held else "search.all",
+        )
         w.para(*(("search.outside", "search.outside.ask") if f.narrowed and f.outside else ()))
     if f.nothing:
         w.para("nothing", "nothing.kinds")

@@ -217,7 +217,8 @@ def words_naming(tx: Source, kinds: Mapping[str, str], named: Callable[[str], bo
 def record_of(tx: Source, kind: str, subject: str) -> Row | None:
     """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
     request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
-    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, of a request the ``person`` who asks."""
+    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, the ``person`` who asks or agreed, and
+    ``at``: since when it is."""
     record = derived.record(kind)
     rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject]) if record else []  # noqa: S608 - one of four
     if not rows:
@@ -232,7 +233,8 @@ def record_of(tx: Source, kind: str, subject: str) -> Row | None:
     if record == "hold" and row["target"] != "number":
         numbers = []
     of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
-    of["person"] = (row["name"] or "") if record == "request" else ""
+    of["person"] = (row["name"] if record == "request" else row["who"] if record == "consent" else "") or ""
+    of["at"] = row["given_at"] if record == "consent" else row["opened_at"] if record == "request" else row["made_at"]
     return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
 
 

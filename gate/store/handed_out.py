@@ -107,15 +107,24 @@ def emptied(course: Sequence[FactRow]) -> list[int]:
     return [leaf for fact in course if fact.kind == FactsErased.kind for leaf in (fact.body or {}).get("leaves", ())]
 
 
-def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:
-    """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too."""
+def leaves_about(
+    tx: StoreTransaction,
+    call_ids: Collection[str],
+    numbers: Sequence[str],
+    *,
+    whole: bool,
+    but: Collection[str] = (),
+) -> list[int]:
+    """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too, but for the
+    entries and requests with these ids."""
     leaves = erasure.call_leaves(tx, [*call_ids], numbers, of_others(tx, call_ids, numbers))
     if whole and numbers:
         ids = [each.id for each in requests.objections_of(tx, numbers)]
         ids += [each.id for each in requests.consents_of(tx, numbers)]
         ids += [each.id for each in requests.holds_of(tx, numbers, ())]
-        leaves += erasure.leaves_of(tx, ids)
-        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in erasure.personal_leaves(tx, row.id)]
+        leaves += erasure.leaves_of(tx, [each for each in ids if each not in but])
+        asked = [row.id for row in requests.of_numbers(tx, numbers) if row.id not in but]
+        leaves += [leaf for request in asked for leaf in erasure.personal_leaves(tx, request)]
     return leaves
 
 

@@ -192,17 +192,25 @@ def calls_of(
     return sorted(found, key=lambda row: (row.at, row.call_id))[:limit]
 
 
-def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict[str, int]:
-    """How much is held of these numbers, at any time, by what it is; ``but``: this request does not count."""
-    found = calls_of(tx, numbers, limit=COUNTED) if numbers else []
-    return {
-        "calls": len(found),
-        "objections": len(objections_of(tx, numbers)),
-        "consents": len(consents_of(tx, numbers)),
-        "contacts": len(contacts_of(tx, numbers)),
-        "holds": len(holds_of(tx, numbers, [row.call_id for row in found])),
-        "requests": sum(row.id != but for row in of_numbers(tx, numbers)) if numbers else 0,
+def counts_of(
+    tx: StoreTransaction,
+    numbers: Sequence[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    but: Collection[str],
+) -> dict[str, int]:
+    """How much is held of these numbers, in this time, by what it is; entries and requests with these ids (``but``) do
+    not count."""
+    found = calls_of(tx, numbers, since, until, limit=COUNTED) if numbers else []
+    ids = {
+        "objections": [row.id for row in objections_of(tx, numbers)],
+        "consents": [row.id for row in consents_of(tx, numbers)],
+        "holds": [row.id for row in holds_of(tx, numbers, [row.call_id for row in found])],
+        "requests": [row.id for row in of_numbers(tx, numbers)] if numbers else [],
     }
+    counted = {name: len(set(each).difference(but)) for name, each in ids.items()}
+    return {"calls": len(found), "contacts": len(contacts_of(tx, numbers)), **counted}
 
 
 def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[HeldAttempt]:

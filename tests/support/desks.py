@@ -384,6 +384,7 @@ class SmallDesk:
             **empty,
             requests=[],
             requests_of_others=0,
+            entries_of_others=0,
             statements=[],
             given=[],
             receipts=[],

@@ -128,6 +128,15 @@ class Extended(_Step, frozen=True, kw_only=True):
     on: Annotated[Time, Column("extended_on")]
 
 
+@fact("request_line", Subject.REQUEST)
+class LineHeld(Body, frozen=True, kw_only=True):
+    """Since when, and until when, the lines of a request are the person's: what is before and after is another's."""
+
+    since: Time | None
+    until: Time | None
+    """The last day."""
+
+
 @fact("request_looked", Subject.REQUEST)
 class Looked(Body, frozen=True, kw_only=True):
     """Somebody looked at the calls of a span, whoever was called."""

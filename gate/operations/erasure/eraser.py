@@ -281,7 +281,8 @@ class Eraser:
 
 
 def _leaves(tx: StoreTransaction, plan: Plan) -> list[int]:
-    return leaves_about(tx, [each.call_id for each in plan.calls], plan.lines, whole=plan.whole)
+    others = {each.id for each in plan.whose.of_others(tx, plan.lines, plan.request_id)}
+    return leaves_about(tx, [each.call_id for each in plan.calls], plan.lines, whole=plan.whole, but=others)
 
 
 def _copies(tx: StoreTransaction, plan: Plan, leaves: Collection[int]) -> list[CopyRow]:

@@ -24,7 +24,7 @@ from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import MayWait, plan_digest
 from gate.operations.requests.standing import last
-from gate.operations.requests.steps import OWN_RESTRICTION, nameless, same_name
+from gate.operations.requests.steps import OWN_RESTRICTION, Whose, nameless, same_name, whose
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -79,8 +79,10 @@ class Plan:
     whole: bool
     """All of the person, not only some calls."""
     calls: list[HeldAttempt]
-    name: str
-    """Who asks, where it is known."""
+    whose: Whose
+    """Who asks, where it is known, and since when the lines are theirs."""
+    before: set[str] = field(default_factory=set)
+    """Calls of the lines from another time: somebody else's."""
     others: set[str] = field(default_factory=set)
     """Calls of them to somebody else, to which the person was transferred: their recordings go, and of what the log
     says what is about the person."""
@@ -149,6 +151,11 @@ class Plan:
             digest=self.digest,
         )
 
+    @property
+    def name(self) -> str:
+        """Who asks, where it is known."""
+        return self.whose.name
+
     def names(self, text: str) -> bool:
         """Whether a text names the person."""
         return not nameless(text, self.name)
@@ -170,11 +177,13 @@ class Plan:
         """The leaves that go for a fact in which a free number stands: of the person's own records all, of others'
         none. What stays is noted for the receipt: a hold in force, a request that is not over, and whatever is about
         somebody else, who would lose it by a mention."""
-        if subject == self.request_id or call_id in self.held:
-            return set()  # until the person has been told; until the hold has ended
+        if subject == self.request_id or call_id in self.held or call_id in self.before:
+            return set()  # until the person has been told; until the hold has ended; not of the person
         record = erasure.record_of(tx, kind, subject)
         if record is None:
-            if kind in STANDS or (kind in OF_A_RECORD and not self._own_statement(tx, leaf, call_id)):
+            (fact,) = tx.query("SELECT at, subject, body FROM facts WHERE leaf_index = ?", [leaf])
+            another = kind in OF_A_RECORD and not self._own_statement(tx, fact, call_id)
+            if kind in STANDS or another or not self.whose.theirs(fact["at"]):
                 self.mentions.add(_entry(leaf, kind))
                 return set()
             return {leaf}
@@ -205,20 +214,19 @@ class Plan:
             self.mentions |= {_entry(leaf, kind) for leaf, kind in named if kind in STANDING_WORDS}
         return leaves
 
-    def _own_statement(self, tx: StoreTransaction, leaf: int, call_id: str | None) -> bool:
+    def _own_statement(self, tx: StoreTransaction, fact: Row, call_id: str | None) -> bool:
         """Whether a fact is of a call, a consent or an objection of the person."""
-        (fact,) = tx.query("SELECT subject, body FROM facts WHERE leaf_index = ?", [leaf])
         body = json.loads(fact["body"] or "{}")
         if call_id is not None:
             return (body.get("talk") or call_id) in {each.call_id for each in self.calls}
         record = erasure.record_of(tx, str(body.get("record")), fact["subject"])
-        return record is not None and (record["numbers"] is None or not set(self.lines).isdisjoint(record["numbers"]))
+        return record is not None and self._theirs(record)
 
     def _theirs(self, record: Row) -> bool:
         if record["numbers"] is None:
             return True  # erased before: nothing is left in it that somebody else could lose
-        if not same_name(record["person"], self.name):
-            return False  # a request of another person on the same line
+        if not self.whose.theirs(record["at"], record["person"]):
+            return False  # of another person on the same line
         if record["numbers"]:
             return not set(self.free_lines).isdisjoint(record["numbers"])
         if record["record"] == "request":
@@ -243,12 +251,16 @@ def plan_of(tx: StoreTransaction, row: RequestRow) -> Plan:
     scope, carrying = last(course, Searched), last(course, Carrying)
     if scope is None:
         raise StoreError(f"{row.reference}: the log has no search for what it erases", hint="dialgate audit verify")
-    whole, lines = bool(scope.whole), row.lines
+    whole, lines, of = bool(scope.whole), row.lines, whose(row, course)
     calls = book.calls(tx, (carrying and carrying.calls) or scope.calls or [])
     if whole and lines:
         known = {each.call_id for each in calls}
-        calls += [each for each in book.calls_of(tx, lines, limit=MOST) if each.call_id not in known]
-    plan = Plan(row.id, row.reference, f"request {row.reference}", lines, whole, calls, row.name or "")
+        later = book.calls_of(tx, lines, of.since, of.until, limit=MOST)
+        calls += [each for each in later if each.call_id not in known]
+    plan = Plan(row.id, row.reference, f"request {row.reference}", lines, whole, calls, of)
+    if whole and lines and (of.since or of.until):
+        known = {each.call_id for each in calls}
+        plan.before = {each.call_id for each in book.calls_of(tx, lines, limit=MOST)} - known
     return _judged(tx, plan)
 
 
@@ -256,7 +268,8 @@ def plan_again(tx: StoreTransaction, request: str, lines: list[str], call_ids: l
     """What an erasure took that the store, put back from before it, knows no more of."""
     calls = book.calls_of(tx, lines, limit=MOST) if whole and lines else book.calls(tx, call_ids)
     known = book.find(tx, request)  # of a store from before the erasure: who asked
-    return _judged(tx, Plan(request, request, "memory journal", lines, whole, calls, (known and known.name) or ""))
+    of = Whose((known and known.name) or "")
+    return _judged(tx, Plan(request, request, "memory journal", lines, whole, calls, of))
 
 
 def _judged(tx: StoreTransaction, plan: Plan) -> Plan:

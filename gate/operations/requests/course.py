@@ -40,6 +40,7 @@ from gate.operations.requests.steps import (
     shown,
     step,
     take,
+    whose,
 )
 from gate.operations.requests.telling import chosen, to_tell_of_rectification, to_tell_of_restriction
 from gate.store import requests as book
@@ -343,10 +344,11 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
     """A restriction names those who were given what it is about: they are told of it (Art 19)."""
 
     def work(tx: StoreTransaction) -> Standing:
-        row, _, before = load(tx, asked.request)
+        row, course, before = load(tx, asked.request)
         if before.asks is Asks.COMPLAINT:  # DPA 2018 s.164A: they are told what came of it
             _needs(asked.reasons, "the outcome, which goes into the letter", "--reasons 'what you found and have done'")
-        tell = to_tell_of_restriction(tx, row.lines) if before.asks is Asks.RESTRICTION else {}
+        locks, of = before.asks is Asks.RESTRICTION, whose(row, course)
+        tell = to_tell_of_restriction(tx, row.lines, of) if locks else {}
         on, proven = claimed(folder, asked, row, before)
         more = ({"tell": tell} if tell else {}) | proven
         take(

@@ -37,7 +37,7 @@ from gate.operations.erasure.eraser import copies_left
 from gate.operations.erasure.plan import ELSEWHERE, MOST
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import STATEMENT, bodies, last, statements, words_at
-from gate.operations.requests.steps import OWN_RESTRICTION, READY, load
+from gate.operations.requests.steps import OWN_RESTRICTION, READY, load, whose
 from gate.operations.requests.telling import chosen, given_to, handed_of, own_copies, who_got
 from gate.showing import spoken_number
 from gate.store import kept
@@ -124,7 +124,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         _check(row, before, kind, day)
         access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
         if access and not before.held:
-            _check_nothing(tx, row)
+            _check_nothing(tx, row, course)
         name = (asked.pack or f"{row.reference}.html") if access and before.held else ""
         said_in_it = _facts(tx, row, course, before, kind, day, name)
         if kind is LetterKind.RECIPIENT:
@@ -330,6 +330,7 @@ def _facts(
         restriction_ended=any(each.kind == HoldReleased.kind for each in restrictions),
         searched=date.fromisoformat(scope.on) if scope else None,
         narrowed=scope is not None and not scope.whole,
+        line_held=last(course, kinds.LineHeld) is not None,
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(made),
@@ -402,9 +403,11 @@ def _check(row: RequestRow, request: events.Request, kind: LetterKind, day: date
     )
 
 
-def _check_nothing(tx: StoreTransaction, row: RequestRow) -> None:
+def _check_nothing(tx: StoreTransaction, row: RequestRow, course: list[FactRow]) -> None:
     """Raise where the letter would say that nothing is held, and the store holds something of these numbers now."""
-    counts = book.counts_of(tx, row.lines, but=row.id)
+    of = whose(row, course)
+    others = {each.id for each in of.of_others(tx, row.lines, row.id)}
+    counts = book.counts_of(tx, row.lines, of.since, of.until, but=others | {row.id})
     found = [f"{name}: {count}" for name, count in counts.items() if count]
     if not row.lines or found:
         raise RefusedError(
@@ -475,8 +478,10 @@ def _copies(tx: StoreTransaction, row: RequestRow, course: list[FactRow], asks: 
         return copies_left(tx, course)
     if asks is not Asks.RESTRICTION or not row.lines:
         return []
-    calls = [each.call_id for each in book.calls_of(tx, row.lines, limit=MOST)]
-    return copies_about(tx, calls, row.lines, leaves_about(tx, calls, row.lines, whole=True))
+    of = whose(row, course)
+    others = {each.id for each in of.of_others(tx, row.lines, row.id)}
+    calls = [each.call_id for each in book.calls_of(tx, row.lines, of.since, of.until, limit=MOST)]
+    return copies_about(tx, calls, row.lines, leaves_about(tx, calls, row.lines, whole=True, but=others))
 
 
 def _copy(copy: CopyRow, today: date) -> str:

@@ -8,8 +8,8 @@ the firm looked and why is not told: the one is their own, the other may speak o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -44,14 +44,16 @@ from gate.operations.requests.course import Numbers
 from gate.operations.requests.standing import Standing, last
 from gate.operations.requests.steps import (
     READY,
+    OfOther,
+    Whose,
     allowed,
     amend,
     load,
     numbers_of,
-    same_name,
     shown,
     take,
     told_of,
+    whose,
 )
 from gate.operations.requests.telling import own_copies, who_got
 from gate.store import requests as book
@@ -72,6 +74,19 @@ CANDIDATES: Final = 200
 # --- what is held -------------------------------------------------------------------------------------------------
 
 
+class OnLine(Response, frozen=True):
+    """Somebody else on the person's lines: what is theirs is left out of the pack, and no erasure takes it."""
+
+    name: str
+    """Empty where it is not known: of before, or after, the lines were the person's."""
+    since: str
+    """The first of what they left."""
+    until: str
+    """The last."""
+    entries: int
+    """Consents, objections, requests."""
+
+
 class Found(Response, frozen=True, kw_only=True):
     """The answer to a search. ``candidates``: only a time was known, nothing is found yet."""
 
@@ -87,6 +102,10 @@ class Found(Response, frozen=True, kw_only=True):
     outside: list[HeldCall] | UnsetType = UNSET
     """Calls of the same numbers at other times than the person named, or that were not chosen."""
     lines: list[str] | UnsetType = UNSET
+    others: list[OnLine] | UnsetType = UNSET
+    """Names on these lines that are not the person's, with their periods."""
+    calls_of_others: int | UnsetType = UNSET
+    """Calls from before, or after, the lines were the person's: nobody tells them of these."""
     objections: list[HeldObjection] | UnsetType = UNSET
     consents: list[HeldConsent] | UnsetType = UNSET
     contacts: list[HeldContact] | UnsetType = UNSET
@@ -106,6 +125,8 @@ class Held(Row, frozen=True):
     contacts: list[HeldContact]
     holds: list[HeldHold]
     requests: list[EarlierRequest]
+    others: list[OnLine]
+    """Names on the numbers that are not the person's, with their periods; what is theirs is left out."""
 
     @property
     def entries(self) -> int:
@@ -114,12 +135,15 @@ class Held(Row, frozen=True):
         return lists + len(self.holds) + len(self.requests)
 
 
-def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found: list[HeldAttempt]) -> Held:
-    """What is held of a request's numbers, with these calls."""
+def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found: list[HeldAttempt], of: Whose) -> Held:
+    """What is held of a request's numbers, with these calls, but for what is somebody else's."""
+    others = of.of_others(tx, lines, row.id)
+    left = {each.id for each in others}
     calls = _calls(tx, lines, found)
     holds = book.holds_of(tx, lines, [each.call_id for each in found])
-    others = [each for each in book.of_numbers(tx, lines) if each.id != row.id] if lines else []
-    objections, consents = book.objections_of(tx, lines), book.consents_of(tx, lines)
+    earlier = [each for each in book.of_numbers(tx, lines) if each.id not in {row.id, *left}] if lines else []
+    objections = [each for each in book.objections_of(tx, lines) if each.id not in left]
+    consents = [each for each in book.consents_of(tx, lines) if each.id not in left]
     entries = {*(each.id for each in objections), *(each.id for each in consents)}
     return Held(
         lines=lines,
@@ -131,9 +155,18 @@ def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found:
         holds=[HeldHold(id=each.id, kind=each.kind, name=hold_of(each).name, made_at=each.made_at) for each in holds],
         requests=[
             EarlierRequest(reference=each.reference, asks=each.asks, received=each.received, state=each.state)
-            for each in others
+            for each in earlier
         ],
+        others=list(_on_line(others)),
     )
+
+
+def _on_line(others: list[OfOther]) -> Iterator[OnLine]:
+    names: dict[str, list[str]] = {}
+    for each in others:
+        names.setdefault(each.name, []).append(each.at)
+    for name, times in sorted(names.items()):
+        yield OnLine(name, min(times)[:10], max(times)[:10], len(times))
 
 
 def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[HeldAttempt]) -> list[HeldCall]:
@@ -173,6 +206,10 @@ class Search(Request[Found], frozen=True):
     everything: Annotated[
         bool, about("At any time, whatever call the request names.", "At any time, whatever call the request names")
     ] = False
+    line_since: Annotated[
+        date | None, about("The day since when the lines are theirs: what is from before is somebody else's.")
+    ] = None
+    line_until: Annotated[date | None, about("The last day on which the lines were theirs.")] = None
 
 
 @operation(Search, "request_search", roles=KEEPERS)
@@ -190,6 +227,11 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         row, course, before = load(tx, asked.request)
         day = folder.today()
         allowed(row, before, events.Searched(day, 0), folder.today())  # before anything is looked at
+        if asked.line_since or asked.line_until:
+            since, until = (each.isoformat() if each else None for each in (asked.line_since, asked.line_until))
+            tx.append(folder.fact(facts.LineHeld(since=since, until=until), row.id, caller.actor))
+            course = book.course(tx, row.id)
+        of = whose(row, course)
         known = list(dict.fromkeys([*told_of(row, course), *lines]))
         # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
         chosen: list[str] = [] if known or asked.calls else row.lines
@@ -198,10 +240,12 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         span = given if any(given) else _own_span(row, skip=asked.everything or bool(asked.calls))
         if asked.calls:
             found = _chosen(tx, asked.calls)
+            if another := [each.call_id for each in found if not of.theirs(each.at)]:
+                raise UsageError(f"call {another[0]} is from another time than that in which the line was theirs")
             theirs = transfers.of_others(tx, asked.calls, known)
             chosen = [each.number for each in found if each.number and each.call_id not in theirs]
         elif known:
-            found = book.calls_of(tx, known, *span, limit=MOST + 1)
+            found = [each for each in book.calls_of(tx, known, *span, limit=MOST + 1) if of.theirs(each.at)]
         elif any(span):
             return _candidates(folder, tx, row, span, caller.actor)
         else:
@@ -211,19 +255,21 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
             )
         if len(found) > MOST:
             raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
-        every = amend(folder, tx, row, course, caller.actor, lines, chosen)
-        held = what_is_held(tx, row, every, found)
+        numbers = amend(folder, tx, row, course, caller.actor, lines, chosen)
+        held = what_is_held(tx, row, numbers, found, of)
         whole = not asked.calls and not any(span)
         ids = [each.call_id for each in found]
-        outside = [] if whole else _outside(tx, every, set(ids))
+        every = _outside(tx, numbers, set(ids)) if not whole or of.since or of.until else []
+        outside = [each for each in every if of.theirs(each.at)]
         event = events.Searched(day, len(found), held.entries, len(outside))
-        take(folder, tx, replace(row, numbers=every), before, event, caller.actor, whole=whole, calls=ids)
+        take(folder, tx, replace(row, numbers=numbers), before, event, caller.actor, whole=whole, calls=ids)
         return Found(
             reference=row.reference,
             candidates=False,
             whole=whole,
             found=len(found),
-            outside=_calls(tx, every, outside[:CANDIDATES]),
+            outside=_calls(tx, numbers, outside[:CANDIDATES]),
+            calls_of_others=len(every) - len(outside),
             **{name: getattr(held, name) for name in Held.__struct_fields__},
         )
 
@@ -298,6 +344,8 @@ class Contents(Response, frozen=True, kw_only=True):
     requests: list[EarlierRequest]
     requests_of_others: int
     """Requests about the same numbers that bear another name: they are that person's own (Article 15(4))."""
+    entries_of_others: int
+    """Consents and objections that are somebody else's, in the same way."""
     statements: list[HeldStatement]
     given: list[str]
     """Who was given recordings or records of the person, what and when, a line each."""
@@ -322,10 +370,11 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
         scope = last(course, kinds.Searched)
-        held = what_is_held(tx, row, row.lines, book.calls(tx, (scope.calls or []) if scope else []))
-        others = {
-            each.reference for each in book.of_numbers(tx, held.lines) if not same_name(row.name or "", each.name or "")
-        }
+        of = whose(row, course)
+        held = what_is_held(tx, row, row.lines, book.calls(tx, (scope.calls or []) if scope else []), of)
+        left = of.of_others(tx, held.lines, row.id)
+        asked_by_others = {each.id for each in left if each.record == "request"}
+        others = {each.reference for each in book.of_numbers(tx, held.lines) if each.id in asked_by_others}
         whole = bool(scope and scope.whole)
         calls = [each.call_id for each in held.calls]
         own = [each.call_id for each in held.calls if not each.by_transfer]
@@ -335,16 +384,16 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         )
         # the packs of others were not given to this person
         given = [each for each in handed if each.recipient not in others]
-        given += in_bundles(tx, leaves_about(tx, calls, held.lines, whole=whole))
-        earlier = [each for each in held.requests if each.reference not in others]
-        found = {name: getattr(held, name) for name in Held.__struct_fields__} | {"requests": earlier}
+        given += in_bundles(tx, leaves_about(tx, calls, held.lines, whole=whole, but={each.id for each in left}))
+        found = {name: getattr(held, name) for name in Held.__struct_fields__ if name != "others"}
         return Contents(
             id=row.id,
             reference=row.reference,
             name=row.name,
             whole=whole,
             **found,
-            requests_of_others=len(held.requests) - len(earlier),
+            requests_of_others=len(asked_by_others),
+            entries_of_others=len(left) - len(asked_by_others),
             given=[*(f"you, or whoever acted for you: {each}" for each in own_copies(given)), *who_got(folder, given)],
             receipts=[replace(each, code=receipts.shown(each.code)) for each in book.receipts_of(tx, own)],
             looked=[Looked(at=at, what=_LOOKED[kind]) for at, kind in book.looked_at(tx, calls, [*own, *entries])],

@@ -15,14 +15,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Final
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 from msgspec import UNSET
 
 from gate.calls.objecting import last_word
+from gate.core.days import LONDON
+from gate.core.evidence import stamp
 from gate.core.facts.lists import Objection
-from gate.core.facts.requests import AskedBy, Opened, SaidAt
+from gate.core.facts.requests import AskedBy, LineHeld, Opened, SaidAt
 from gate.core.facts.retention import Hold
 from gate.core.request_words import ACTS, AT_ONCE, LETTER_OF, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
 from gate.core.request_words import Request as RequestState
@@ -370,6 +372,52 @@ def same_name(one: str, other: str) -> bool:
     """Whether two names may be one person's: all words of the shorter stand in the longer. True where one has none."""
     words = sorted((_words(one) - _TITLES, _words(other) - _TITLES), key=len)
     return words[0] <= words[1]
+
+
+class OfOther(NamedTuple):
+    """An entry or a request that is somebody else's."""
+
+    record: str
+    id: str
+    name: str
+    """Empty where it is not known."""
+    at: str
+
+
+class Whose(NamedTuple):
+    """Whose the lines of a request are: by the person's name, and by the time in which the lines were theirs."""
+
+    name: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    """From here on they were another's."""
+
+    def theirs(self, at: str, who: str = "") -> bool:
+        """Whether what a line has from this time, in this name (empty: in none), may be the person's."""
+        first, last = (stamp(each) if each else "" for each in (self.since, self.until))
+        return first <= at and (not last or at < last) and same_name(who, self.name)
+
+    def of_others(self, tx: StoreTransaction, lines: Sequence[str], but: str = "") -> list[OfOther]:
+        """Entries of the lists and requests about these numbers that are somebody else's; ``but``: the request that
+        asks."""
+        found = [OfOther("consent", each.id, each.who or "", each.given_at) for each in book.consents_of(tx, lines)]
+        found += [OfOther("objection", each.id, "", each.made_at) for each in book.objections_of(tx, lines)]
+        asked = book.of_numbers(tx, lines) if lines else []
+        found += [OfOther("request", each.id, each.name or "", each.opened_at) for each in asked if each.id != but]
+        return [each for each in found if not self.theirs(each.at, each.name)]
+
+
+def whose(row: RequestRow, course: list[FactRow]) -> Whose:
+    """Whose the lines of a request are, as its handler has it."""
+    held = last(course, LineHeld)
+    since, until = (
+        date.fromisoformat(each) if each else None for each in ((held.since, held.until) if held else ("", ""))
+    )
+    return Whose(
+        row.name or "",
+        datetime.combine(since, time(), LONDON) if since else None,
+        datetime.combine(until + timedelta(days=1), time(), LONDON) if until else None,
+    )
 
 
 def _words(text: str) -> set[str]:

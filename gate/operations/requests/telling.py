@@ -21,6 +21,7 @@ from gate.core.rows.requests import Given, Handed
 from gate.errors import UsageError
 from gate.operations.erasure.plan import GONE, MOST
 from gate.operations.requests.standing import last
+from gate.operations.requests.steps import Whose
 from gate.store import erasure
 from gate.store import requests as book
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
@@ -48,12 +49,14 @@ def to_tell(tx: StoreTransaction, course: list[FactRow], erased: Collection[str]
     }
 
 
-def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str]) -> Told:
+def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str], of: Whose | None = None) -> Told:
     """Recipients of what is held of these numbers, each with what they were given: recordings that are not erased,
-    records of calls, entries of the lists."""
-    calls = book.calls_of(tx, numbers, limit=MOST) if numbers else []
+    records of calls, entries of the lists; ``of``: but for what is somebody else's."""
+    of = of or Whose()
+    calls = book.calls_of(tx, numbers, of.since, of.until, limit=MOST) if numbers else []
+    others = {each.id for each in of.of_others(tx, numbers)}
     there = [each.recording_id for each in calls if each.recording_id and each.recording not in GONE]
-    leaves = leaves_about(tx, [each.call_id for each in calls], numbers, whole=True)
+    leaves = leaves_about(tx, [each.call_id for each in calls], numbers, whole=True, but=others)
     return _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
 
 
