@@ -239,11 +239,10 @@ def register_line(row: Row, *, short: bool = False) -> Shown:
     return f"{name} {left} d{'' if short else ' left'}", WARN if left <= 5 else OK
 
 
-def until(row: Row) -> Shown:
+def until(as_of: date | str | None, left: int | None) -> Shown:
     """``until 10 Aug 2026, 26 days more``: how long a register supports marketing calls (PECR reg 21(3))."""
-    left = row.get("days_left")
     try:
-        last = date.fromisoformat(str(row.get("as_of"))) + timedelta(days=MAX_AGE_DAYS)
+        last = date.fromisoformat(str(as_of)) + timedelta(days=MAX_AGE_DAYS)
     except ValueError:
         return "no calls: there is no list", BAD
     if left is None or left < 0:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -28,20 +27,20 @@ from console.theme import DIM, PLAIN
 from console.widgets.ask import YES, Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
-from console.widgets.rows import Column, Row, RowsTable
+from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.widgets.working import Working
 from gate.clock import SystemClock
 from gate.core.days import HOW, LONDON, day_of
+from gate.core.rows.lists import ObjectionRow
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
-from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
+from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentRow, ConsentWithdraw
 from gate.operations.lists.entries import time_of
 from gate.operations.lists.objections import (
     ObjectionAdd,
     ObjectionList,
     ObjectionRemove,
-    ObjectionRow,
     ObjectionsUndone,
     ObjectionUndo,
 )
@@ -63,14 +62,14 @@ VIEWS = (
         "registers",
         RegisterStatus,
         (
-            Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
-            Column("State", 8, lambda row: words.state(row.get("state"))),
-            Column("List of", 12, lambda row: words.day(row.get("as_of"))),
+            Column("Register", 8, lambda row: (clean(row.name or "").upper(), PLAIN)),
+            Column("State", 8, lambda row: words.state(row.state)),
+            Column("List of", 12, lambda row: words.day(row.as_of)),
             Column("Age", 5, age, right=True),
             Column("Left", 5, left, right=True),
-            Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
-            Column("Coverage", 9, lambda row: words.coverage(row.get("coverage")), grows=True),
-            Column("SHA-256", 12, lambda row: words.ident(str(row.get("sha256") or "")[:12]), rank=1),
+            Column("Numbers", 12, lambda row: words.count(row.count), right=True),
+            Column("Coverage", 9, lambda row: words.coverage(row.coverage), grows=True),
+            Column("SHA-256", 12, lambda row: words.ident(row.sha256[:12]), rank=1),
         ),
         "name",
         "No register is asked for.",
@@ -80,13 +79,13 @@ VIEWS = (
         "imports",
         RegisterImports,
         (
-            Column("At", words.WHEN, lambda row: words.moment(row.get("at"))),
-            Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
-            Column("List of", 12, lambda row: words.day(row.get("as_of"))),
-            Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
+            Column("At", words.WHEN, lambda row: words.moment(row.at)),
+            Column("Register", 8, lambda row: (clean(row.name or "").upper(), PLAIN)),
+            Column("List of", 12, lambda row: words.day(row.as_of)),
+            Column("Numbers", 12, lambda row: words.count(row.count), right=True),
             Column("Changed", 18, changed),
-            Column("By", 10, lambda row: words.text(row.get("actor")), grows=True, rank=1),
-            Column("File", 12, lambda row: words.text(row.get("source_name")), rank=2),
+            Column("By", 10, lambda row: words.text(row.actor), grows=True, rank=1),
+            Column("File", 12, lambda row: words.text(row.source_name), rank=2),
         ),
         "import_id",
         "Nothing was imported.",
@@ -95,12 +94,12 @@ VIEWS = (
         "objections",
         ObjectionList,
         (
-            Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at"))),
-            Column("Number", 16, lambda row: words.number(row.get("number"))),
-            Column("Told by", 9, lambda row: words.text(row.get("source"))),
-            Column("Stops", 9, lambda row: words.text(row.get("scope") or "marketing"), rank=2),
-            Column("Note", 14, lambda row: words.text(row.get("note")), grows=True),
-            Column("Noted by", 16, lambda row: words.text(row.get("actor")), rank=1),
+            Column("Made", words.WHEN, lambda row: words.moment(row.made_at)),
+            Column("Number", 16, lambda row: words.number(row.number)),
+            Column("Told by", 9, lambda row: words.text(row.source)),
+            Column("Stops", 9, lambda row: words.text(row.scope or "marketing"), rank=2),
+            Column("Note", 14, lambda row: words.text(row.note), grows=True),
+            Column("Noted by", 16, lambda row: words.text(row.actor), rank=1),
         ),
         "id",
         "Nobody has objected.",
@@ -112,13 +111,13 @@ VIEWS = (
         "consents",
         ConsentList,
         (
-            Column("Given", words.WHEN, lambda row: words.moment(row.get("given_at"))),
-            Column("Number", 16, lambda row: words.number(row.get("number"))),
+            Column("Given", words.WHEN, lambda row: words.moment(row.given_at)),
+            Column("Number", 16, lambda row: words.number(row.number)),
             Column("State", 9, consent_state),
-            Column("How", 9, lambda row: words.text(row.get("how"))),
-            Column("By", 12, lambda row: words.text(row.get("who")), grows=True),
-            Column("For", 9, lambda row: words.text(row.get("topics") or "general"), rank=2),
-            Column("Evidence", 14, lambda row: words.text(row.get("evidence")), rank=1),
+            Column("How", 9, lambda row: words.text(row.how)),
+            Column("By", 12, lambda row: words.text(row.who), grows=True),
+            Column("For", 9, lambda row: words.text(row.topics or "general"), rank=2),
+            Column("Evidence", 14, lambda row: words.text(row.evidence), rank=1),
         ),
         "id",
         "Nobody has consented.",
@@ -182,15 +181,14 @@ class Mode(ListMode):
     def open_row(self, row: Row) -> None:
         """Everything about it."""
         kind = ("Register", "Import", "Objection", "Consent")[self.at]
-        self.app.push_screen(RowDetail(self.MODE, f"{kind} {words.text(row.get(self.view.key))[0]}", row))
+        self.app.push_screen(RowDetail(self.MODE, f"{kind} {words.text(field_of(row, self.view.key))[0]}", row))
 
     # --- import ---------------------------------------------------------------------------------------------------
 
     @work
     async def action_import(self) -> None:
         """Ask for a file, then import it: it is opened here, with this account's rights."""
-        row = self.table.row or {}
-        name = str(row.get("name") or "tps")
+        name = str(field_of(self.table.row, "name") or "tps")
         answer = await filled(
             self,
             "Import a register",
@@ -208,7 +206,7 @@ class Mode(ListMode):
         )
         if answer is not None:
             name = str(answer.name).upper()
-            counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
+            counts = f"{answer.count:,} numbers, {changed(answer)[0]}"
             again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
             self.app.done(f"{name} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
         self.returned()
@@ -302,7 +300,7 @@ class Mode(ListMode):
         if told is None:
             return
         back = await self._way_back(row) if objection else None
-        target, reason = str(row["id"]), told["reason"]
+        target, reason = row.id, told["reason"]
         asked: Request[Any] = (
             ObjectionRemove(target=target, reason=reason)
             if objection
@@ -333,12 +331,10 @@ class Mode(ListMode):
         self.app.done(told)
         self.returned()
 
-    async def _way_back(self, row: Row) -> Callable[[], Awaitable[None]] | None:
+    async def _way_back(self, row: ObjectionRow) -> Callable[[], Awaitable[None]] | None:
         """How this objection is put back, found out while its list still has it; None where its texts are not had."""
         try:
-            kept = await whole(
-                self.feed, msgspec.convert(row, ObjectionRow), lambda ident: ObjectionList(text=ident, limit=1000)
-            )
+            kept = await whole(self.feed, row, lambda ident: ObjectionList(text=ident, limit=1000))
         except GateError:
             return None
         return partial(objection_again, self.feed, kept)
@@ -379,8 +375,9 @@ def import_request(told: Mapping[str, str]) -> RegisterImport:
     )
 
 
-def _of(row: Row) -> str:
-    return f"{words.number(row.get('number'))[0]}, of {words.moment(row.get('made_at') or row.get('given_at'))[0]}"
+def _of(row: ObjectionRow | ConsentRow) -> str:
+    made = row.made_at if isinstance(row, ObjectionRow) else row.given_at
+    return f"{words.number(row.number)[0]}, of {words.moment(made)[0]}"
 
 
 # --- details ------------------------------------------------------------------------------------------------------

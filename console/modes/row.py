@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from console import words
@@ -67,6 +69,10 @@ def _shown(name: str, value: Any, row: Row) -> words.Shown:
         return words.moment(value)
     if name == "coverage" and isinstance(value, str) and value.startswith("["):
         return words.coverage(json.loads(value))
+    if isinstance(value, date):
+        return words.day(value)
+    if isinstance(value, Struct):
+        value = asdict(value)
     if isinstance(value, str) and is_time(value):
         return words.moment(value) if "T" in value else words.day(value)
     if isinstance(value, bool):

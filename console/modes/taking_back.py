@@ -15,8 +15,8 @@ from gate.operations.retention.holds import HoldAdd, HoldAdded, HoldList, HoldRe
 
 if TYPE_CHECKING:
     from console.feed import Feed
+    from gate.core.rows.lists import ObjectionRow
     from gate.core.rows.retention import HoldRow
-    from gate.operations.lists.objections import ObjectionRow
     from gate.operations.operation import Page, Request
 
 R = TypeVar("R", "HoldRow", "ObjectionRow")

@@ -133,7 +133,8 @@ def registers(rows: Iterable[Mapping[str, Any]]) -> list[Item]:
     """Days left of each register."""
     return [
         Item(f"register {row.get('name')}", "register", words.register_line(row, short=True),
-             (f"List of {words.day(row.get('as_of'))[0]}: {words.until(row)[0]}", PLAIN), Place("registers", 0))
+             (f"List of {words.day(row['as_of'])[0]}: {words.until(row['as_of'], row['days_left'])[0]}", PLAIN),
+             Place("registers", 0))
         for row in rows
     ]  # fmt: skip
 

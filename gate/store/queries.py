@@ -25,6 +25,7 @@ from gate.core.facts.calls import Decision
 from gate.core.numbers import beginning_of
 from gate.core.rows import Page as Paged
 from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
+from gate.core.rows.lists import ObjectionRow, RegisterImportRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
 from gate.store.rows import R, Values
@@ -319,14 +320,14 @@ def objections_page(
     number: str | None = None,
     *,
     text: str | None = None,
-) -> Page:
+) -> Paged[ObjectionRow]:
     """Objections in force, newest first; ``number`` is NULL where erased.
 
     ``text``: those in whose number, note, source or id it stands.
     """
     where = {"number = ?": number, "coalesce(removed_at, '') = ?": ""}
     where |= where_text(text, "number", "note", "source", "id")
-    return page_of(tx, "objections", "made_at", "id", where, after, limit)
+    return rows_page(tx, ObjectionRow, "objections", "made_at", "id", where, after, limit)
 
 
 def consents_page(
@@ -338,6 +339,6 @@ def consents_page(
     return page_of(tx, "consents", "noted_at", "id", where, after, limit)
 
 
-def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
+def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Paged[RegisterImportRow]:
     """Imports of registers, newest first."""
-    return page_of(tx, "register_imports", "at", "import_id", {}, after, limit)
+    return rows_page(tx, RegisterImportRow, "register_imports", "at", "import_id", {}, after, limit)

@@ -67,8 +67,8 @@ def test_a_register_says_in_a_word_whether_it_supports_calls() -> None:
     assert words.register_line(row | {"days_left": 3})[1] == WARN
     assert words.register_line(row | {"days_left": -1}) == ("TPS STALE", BAD)
     assert words.register_line({"name": "ctps", "state": "missing"}) == ("CTPS MISSING", BAD)
-    assert words.until(row) == ("until 04 Aug 2026, 20 days more", OK)
-    assert words.until(row | {"days_left": -1})[1] == BAD
+    assert words.until(row["as_of"], row["days_left"]) == ("until 04 Aug 2026, 20 days more", OK)
+    assert words.until(row["as_of"], -1)[1] == BAD
 
 
 def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:

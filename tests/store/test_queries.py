@@ -94,14 +94,14 @@ def test_what_a_killed_gate_left_open(store):
 def test_own_lists(store):
     put(store, *own_lists())
     objections = store.call(queries.objections_page).items
-    assert [(row["id"], row["note"]) for row in objections] == [("obj-1", "angry")]
-    assert "number_hash" not in objections[0]
+    assert [(row.id, row.note) for row in objections] == [("obj-1", "angry")]
+    assert not hasattr(objections[0], "number_hash")
     consents = store.call(queries.consents_page).items
     assert [(row["id"], bool(row["withdrawn_at"])) for row in consents] == [("con-2", True), ("con-1", False)]
     assert [c["id"] for c in store.call(lambda tx: queries.consents_page(tx, None, 9, "+447700900003")).items] == [
         "con-1"
     ]
-    assert store.call(queries.register_imports_page).items[0]["count"] == 18_000_000
+    assert store.call(queries.register_imports_page).items[0].count == 18_000_000
 
 
 def test_counts(store):
@@ -213,7 +213,9 @@ def test_lists_are_found_by_what_was_typed(store):
     store.call(lambda tx: [tx.append(fact) for fact in (*own_lists(), *a_call(1))])
 
     def found(read, text):
-        return [row["id"] for row in store.call(lambda tx: read(tx, text=text)).items]
+        return [
+            row["id"] if isinstance(row, dict) else row.id for row in store.call(lambda tx: read(tx, text=text)).items
+        ]
 
     assert found(queries.objections_page, "07700 9000") == ["obj-1"]
     assert found(queries.objections_page, "ANGRY") == ["obj-1"]

@@ -11,6 +11,7 @@ import msgspec
 from gate.converting import convert
 from gate.core.facts.lists import Consent, ListExported
 from gate.core.facts.lists import ConsentWithdrawn as Withdrawn
+from gate.core.rows import Row
 from gate.core.screening import last_day
 from gate.core.terms import Objection, Purpose, Scope
 from gate.errors import UsageError
@@ -253,7 +254,7 @@ def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller)
 # --- the list ------------------------------------------------------------------------------------------------------
 
 
-class ConsentRow(Response, frozen=True):
+class ConsentRow(Row, frozen=True):
     """A consent; what is personal in it is None where it was erased."""
 
     leaf_index: int

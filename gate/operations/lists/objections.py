@@ -10,11 +10,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gate.calls.objecting import last_word
-from gate.converting import convert
 from gate.core.calls_in import BY_KEY, HELD
 from gate.core.evidence import stamp
 from gate.core.facts.lists import ListExported, Objection
 from gate.core.facts.lists import ObjectionRemoved as Removed
+from gate.core.rows.lists import ObjectionRow
 from gate.core.screening import live_consents, standing_objection
 from gate.core.terms import Scope
 from gate.errors import UsageError
@@ -286,25 +286,6 @@ def held_warnings(folder: DataFolder) -> list[str]:
 # --- the list ------------------------------------------------------------------------------------------------------
 
 
-class ObjectionRow(Response, frozen=True):
-    """An objection; what is personal in it is None where it was erased."""
-
-    leaf_index: int
-    id: str
-    number: str | None
-    made_at: str
-    source: str | None
-    note: str | None
-    actor: str | None
-    call_id: str | None
-    """The call in which it was told."""
-    removed_at: str | None
-    removed_by: str | None
-    removed_why: str | None
-    scope: str | None = None
-    """``marketing`` (also None) or ``all``."""
-
-
 class ObjectionList(Paged[Page[ObjectionRow]], frozen=True):
     """The objections in force."""
 
@@ -329,8 +310,7 @@ def objection_list(folder: DataFolder, asked: ObjectionList, caller: Caller) -> 
 def _page(
     folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
 ) -> Page[ObjectionRow]:
-    rows, following = folder.store.call(lambda tx: queries.objections_page(tx, after, limit, number, text=text))
-    return Page(items=convert(rows, list[ObjectionRow]), next=following)
+    return folder.store.call(lambda tx: queries.objections_page(tx, after, limit, number, text=text))
 
 
 # --- in bulk -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import msgspec
 from gate.converting import convert
 from gate.core.days import london_day
 from gate.core.facts import lists as facts
+from gate.core.rows.lists import RegisterImportRow
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
@@ -357,24 +358,6 @@ def register_cancel(folder: DataFolder, asked: RegisterCancel, caller: Caller) -
 # --- the list ------------------------------------------------------------------------------------------------------
 
 
-class RegisterImportRow(Response, frozen=True):
-    """An import; what is None was not noted."""
-
-    leaf_index: int
-    import_id: str
-    at: str
-    actor: str | None
-    name: str | None
-    as_of: date | None
-    sha256: str | None
-    count: int | None
-    coverage: str | None
-    added: int | None
-    removed: int | None
-    source_name: str | None
-    accepted_shrink: bool | None
-
-
 class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
     """The imports of both registers."""
 
@@ -382,5 +365,4 @@ class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
 @operation(RegisterImports, "register_imports", roles=READERS)
 def register_imports(folder: DataFolder, asked: RegisterImports, caller: Caller) -> Page[RegisterImportRow]:
     """Imports, newest first: day, count, how many numbers were added and removed, by whom, from which file."""
-    rows, after = folder.store.call(lambda tx: queries.register_imports_page(tx, asked.after, asked.limit))
-    return Page(items=convert(rows, list[RegisterImportRow]), next=after)
+    return folder.store.call(lambda tx: queries.register_imports_page(tx, asked.after, asked.limit))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gate.converting import convert
 from gate.core.facts.lists import RegisterImported, RegisterRefused
+from gate.core.rows import Row
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class RegisterIdentity(Response, frozen=True):
     sha256: str
 
 
-class RefusedFile(Response, frozen=True):
+class RefusedFile(Row, frozen=True):
     """A file that was not taken."""
 
     at: str
@@ -37,7 +38,7 @@ class RefusedFile(Response, frozen=True):
     why: str
 
 
-class RegisterInForce(Response, frozen=True):
+class RegisterInForce(Row, frozen=True):
     """One register."""
 
     name: str
