@@ -87,6 +87,7 @@ check: $(READY)
 
 reference: $(READY)
 	$(BIN)/python -m gate.control.openapi > gate/manual/openapi.json.new && mv gate/manual/openapi.json.new gate/manual/openapi.json
+	$(BIN)/python -m gate.control.openapi http > gate/manual/http.json.new && mv gate/manual/http.json.new gate/manual/http.json
 
 pictures: $(READY)
 	$(BIN)/python -m tests.console.pictures

@@ -110,5 +110,156 @@ def document() -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+# --- HTTP for programs ----------------------------------------------------------------------------------------------
+
+_BLOCK: Final = {"$ref": "#/components/schemas/Block"}
+_OF_A_TOKEN: Final = "The token is missing or wrong, or is not for this."  # noqa: S105 - a sentence
+
+
+def http_openapi() -> dict[str, Any]:
+    """The reference of ``control.http``, as JSON values."""
+    kinds: dict[str, tuple[type, type]] = {
+        name: (each.request, each.response)
+        for name in ("decide", "objection_add", "objection_list", "consent_add", "consent_list", "recording_ingest")
+        if (each := OPERATIONS[name])
+    }
+    made, components = msgspec.json.schema_components(
+        [kind for pair in kinds.values() for kind in pair],
+        schema_hook=_anything,
+        ref_template="#/components/schemas/{name}",
+    )
+    of = dict(zip(kinds, zip(made[::2], made[1::2], strict=True), strict=True))
+    components["Error"] = _ERROR
+    components["Block"] = {
+        "allOf": [
+            {"$ref": "#/components/schemas/Error"},
+            {"type": "object", "properties": {"verdict": {"const": "block"}, "reason": {"type": "string"}}},
+        ]
+    }
+    for name in ("ObjectionAdd", "ConsentAdd", "Decide"):
+        components[name]["properties"].pop("once" if name != "Decide" else "refused_claim")
+    decided = {"anyOf": [of["decide"][1], _BLOCK]}
+    paths: dict[str, Any] = {
+        "/v1/decision": {
+            "get": _http("decision", "May this number be dialled?", "decisions", decided, query=kinds["decide"][0]),
+            "post": _http("decisionPosted", "The same, in a body.", "decisions", decided, body=of["decide"][0]),
+        },
+        "/v1/decisions": {
+            "post": _http(
+                "decisions", "Up to 1,000 questions at once.", "decisions",
+                _object({"decisions": {"type": "array", "items": decided}}),
+                body=_object({"decisions": {"type": "array", "maxItems": 1000, "items": of["decide"][0]}}),
+            ),
+        },
+        "/v1/recording": {
+            "put": _http(
+                "recording", "A recording that a phone system made (WAV).", "recordings", of["recording_ingest"][1],
+                query=kinds["recording_ingest"][0], wav=True,
+            ),
+        },
+        "/metrics": {"get": _plain("metrics", "For Prometheus.", "text/plain", secured=True)},
+    }  # fmt: skip
+    for path, one, entered in (("objections", "objection", "An objection"), ("consents", "consent", "A consent")):
+        add, found = of[f"{one}_add"], of[f"{one}_list"]
+        number = {"name": "number", "in": "query", "required": True, "schema": {"type": "string"}}
+        paths[f"/v1/{path}"] = {
+            "post": _http(one, f"{entered} is entered.", "lists", add[1], body=add[0], once=True),
+            "get": _http(path, f"The {path} of one number.", "lists", found[1]) | {"parameters": [number]},
+        }
+    for path, what in (
+        ("livez", "The process answers."),
+        ("readyz", "Marketing calls are taken."),
+        ("healthz", "As readyz."),
+    ):
+        paths[f"/{path}"] = {"get": _plain(path, what, "application/json", secured=False)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Dialgate over HTTP",
+            "version": version("dialgate"),
+            "description": "For phone systems, CRMs and monitoring. Whatever is not verdict allow is a no.",
+            "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
+        },
+        "servers": [
+            {
+                "url": "{scheme}://{address}",
+                "description": "control.http of the configuration",
+                "variables": {
+                    "scheme": {"default": "http", "enum": ["http", "https"]},
+                    "address": {"default": "127.0.0.1:8080"},
+                },
+            }
+        ],
+        "security": [{"token": []}, {"password": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "dialgate token add NAME --may WHAT"},
+                "password": {"type": "http", "scheme": "basic", "description": "The token's name, and the token."},
+            },
+            "schemas": {name: _in_a_line(schema) for name, schema in sorted(components.items())},
+        },
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _http(
+    name: str, summary: str, right: str, response: Any, *, body: Any = None, query: type | None = None,
+    wav: bool = False, once: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """An operation for programs with a token for ``right``."""
+    said: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "x-token-may": right,
+        "responses": {
+            "200": {"description": "The answer.", "content": {"application/json": {"schema": response}}},
+            "401": {"description": _OF_A_TOKEN, "content": {"application/json": {"schema": _BLOCK}}},
+            "default": {"description": "What went wrong.", "content": {"application/json": {"schema": _BLOCK}}},
+        },
+    }
+    if once or wav:
+        said["responses"]["201"] = said["responses"]["200"] | {"description": "It is kept."}
+    if body is not None:
+        said["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if wav:
+        said["requestBody"] = {"required": True, "content": {"audio/wav": {"schema": {"type": "string"}}}}
+    if query is not None:
+        fields = [each for each in msgspec.structs.fields(query) if each.name not in ("path", "file", "refused_claim")]
+        schemas, _ = msgspec.json.schema_components([each.type for each in fields], schema_hook=_anything)
+        said["parameters"] = [
+            {"name": each.encode_name, "in": "query", "required": each.required, "schema": _alone(schema)}
+            for each, schema in zip(fields, schemas, strict=True)
+        ]
+    if once:
+        header = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}
+        said["parameters"] = [header]
+    return said
+
+
+def _alone(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema for a query string: one of words where it names others."""
+    return schema if "$ref" not in json.dumps(schema) else {"type": "string"}
+
+
+def _plain(name: str, summary: str, kind: str, *, secured: bool) -> dict[str, Any]:
+    content = {kind: {"schema": {"type": "string" if kind == "text/plain" else "object"}}}
+    said: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": {"description": "The answer.", "content": content}},
+    }
+    if secured:
+        said["x-token-may"] = "metrics"
+        said["responses"]["401"] = {"description": _OF_A_TOKEN}
+    else:
+        said["security"] = []
+        said["responses"]["503"] = {"description": "Not so, and why.", "content": content}
+    return said
+
+
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    sys.stdout.write(json.dumps(http_openapi(), indent=1) + "\n" if "http" in sys.argv else document())
