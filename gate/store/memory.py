@@ -33,11 +33,12 @@ import stat
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from gate.core.deadlines import Clock
 from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import Subject
 from gate.core.facts.lists import ConsentWithdrawn, Objection
@@ -371,12 +372,16 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
 
 
 def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
-    """Whether a request stops marketing to the numbers that it is about (LAW 1.7a), as the store has it now."""
-    for row in _rows(connection, "SELECT asks, numbers, state FROM requests WHERE id = ?", request):
-        if row["asks"] in STOPPING:
-            hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
-            over = row["state"] in ("done", "closed")
-            yield {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
+    """A request as the store has it now: its reference, what it asks for, when it was received and is due, and the
+    numbers to which it stops marketing while it is open (LAW 1.7a). Who asks is not in it."""
+    named = "reference, asks, received, numbers, state"
+    for row in _rows(connection, f"SELECT {named} FROM requests WHERE id = ?", request):  # noqa: S608 - a constant
+        stops = row["asks"] in STOPPING
+        hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")] if stops else []
+        over = row["state"] in ("done", "closed")
+        act = {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
+        due = Clock(date.fromisoformat(row["received"])).due.isoformat()
+        yield act | {name: row[name] for name in ("reference", "asks", "received")} | {"due": due}
 
 
 def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:

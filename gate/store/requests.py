@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from gate.core.evidence import stamp
+from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import (
     AuthorityTold,
@@ -103,12 +104,22 @@ def leaves_at(tx: Source, indexes: Collection[int]) -> dict[int, Leaf]:
 
 
 def next_reference(tx: StoreTransaction, year: int) -> str:
-    """The reference of the next request of a year."""
+    """The reference of the next request of a year: one that no request has or had, also not one that a restore lost."""
     (row,) = tx.query(
-        "SELECT max(CAST(substr(reference, 10) AS INTEGER)) AS last FROM requests WHERE reference LIKE ?",
-        (f"DSR-{year}-%",),
+        "SELECT max(CAST(substr(reference, 10) AS INTEGER)) AS last FROM (SELECT reference FROM requests"
+        " UNION ALL SELECT value FROM facts, json_each(facts.body, '$.gone') WHERE kind = ?) WHERE reference LIKE ?",
+        (MemoryReplayed.kind, f"DSR-{year}-%"),
     )
     return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
+
+
+def nameless(tx: Source) -> list[str]:
+    """References of open requests of which a restore lost who asked."""
+    rows = tx.query(
+        f"SELECT reference FROM requests WHERE channel = 'memory' AND numbers = '[]' AND name = '' AND {IS_OPEN}"  # noqa: S608 - the code's own
+        " ORDER BY received, reference"
+    )
+    return [row["reference"] for row in rows]
 
 
 def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[RequestRow]:

@@ -137,3 +137,7 @@ class MemoryReplayed(Body, frozen=True, kw_only=True):
     recordings: int
     facts: int
     requests: int
+    reopened: Maybe[list[Code]] = UNSET
+    """References of open requests that the store lacked: each is opened again, without who asked."""
+    gone: Maybe[list[Code]] = UNSET
+    """References of requests that were over, and that the store lacked: none of them is given to another."""

@@ -7,7 +7,8 @@ A store that was put back knows nothing of what people have asked since. In this
    a restriction;
 3. recordings that were erased lose their keys and files again;
 4. people who were erased are erased again, but for what is held;
-5. the requests are marked, and a leaf says what was replayed.
+5. requests that are not there are opened again, without who asked, under their reference; the others are marked, and
+   a leaf says what was replayed.
 
 What the replay keeps names ``gate:memory`` as its actor. An objection or a hold keeps its id.
 """
@@ -24,7 +25,7 @@ from msgspec import UNSET, UnsetType
 from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import RecordingErased
-from gate.core.facts.requests import Carried, RequestReplayed
+from gate.core.facts.requests import AskedBy, Carried, Opened, RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
 from gate.operations.erasure.recordings import BATCH
@@ -63,7 +64,7 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
     """
     of, new = _sorted([*found.known, *found.acts]), _sorted(found.acts)
     known = _Known(folder)
-    counts = {
+    counts: Row = {
         "holds_released": _release(folder, of.get(HoldReleased.kind, {})),
         "holds": _hold(folder, known, _standing(of, Hold.kind, HoldReleased.kind)),
         "objections": _objections(folder, _standing(of, Objection.kind, ObjectionRemoved.kind)),
@@ -74,10 +75,14 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
     erased = list(new.get(Carried.kind, {}).values())
     counts["facts"] = sum(_erase_again(folder, known, act) for act in erased)
     counts["requests"] = _mark(folder, erased)
-    if any(counts.values()):
-        folder.keep(MemoryReplayed(entries=entries, **counts), "memory", REPLAYED_BY)
-        log.warning(MemoryReplayed.kind, entries=entries, **counts)
-    return counts
+    pending = [act for act in of.get("request_pending", {}).values() if "reference" in act]
+    missing: Row = {"reopened": _reopen(folder, [act for act in pending if not act["over"]])}
+    missing["gone"] = _gone(folder, [act for act in pending if act["over"]])
+    missing = {name: references for name, references in missing.items() if references}
+    if any(counts.values()) or missing:
+        folder.keep(MemoryReplayed(entries=entries, **counts, **missing), "memory", REPLAYED_BY)
+        log.warning(MemoryReplayed.kind, entries=entries, **counts, **missing)
+    return counts | missing
 
 
 def contradicted(source: Source, acts: Sequence[Row]) -> Iterator[str]:
@@ -311,6 +316,48 @@ def _erase_again(folder: DataFolder, known: _Known, act: Row) -> int:
     from gate.operations.erasure.eraser import Eraser  # a check compares the journal too, without it
 
     return folder.one(Eraser).again(act["id"], numbers, act["calls"], whole=whole, actor=REPLAYED_BY)
+
+
+def _reopen(folder: DataFolder, pending: list[Row]) -> list[str]:
+    """Open each request that the store lacks again, under its id and reference; returns what each is, to be named. Who
+    asked is in no journal: somebody has to find that out."""
+    opened: list[str] = []
+
+    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+        there = _ids(tx, "requests", [act["id"] for act in part])
+        for act in part:
+            if act["id"] in there:
+                continue
+            taken = tx.query("SELECT 1 FROM requests WHERE reference = ?", [act["reference"]])
+            reference = requests.next_reference(tx, int(act["received"][:4])) if taken else act["reference"]
+            came = Opened(
+                reference=reference, asks=act["asks"], channel="memory", received=act["received"], written=True
+            )
+            about = f"{_WHY}, and with it who asked was lost" + (f" ({act['reference']})" if taken else "")
+            asked = AskedBy(name="", contact="", lines=[], about=about, since=None, until=None)
+            tx.append(folder.fact(came, act["id"], REPLAYED_BY))
+            tx.append(folder.fact(asked, act["id"], REPLAYED_BY))
+            opened.append(reference)
+        return len(part)
+
+    _in_parts(folder, work, pending)
+    return opened
+
+
+def _gone(folder: DataFolder, over: list[Row]) -> list[str]:
+    """References of requests that were over, that the store lacks and no leaf has named yet."""
+
+    def read(source: Source) -> list[str]:
+        named = source.query(
+            "SELECT value FROM facts, json_each(facts.body, '$.gone') WHERE kind = ?", [MemoryReplayed.kind]
+        )
+        known = {row["value"] for row in named}
+        there: set[str] = set()
+        for part in batched(over, _PART):
+            there |= _ids(source, "requests", [act["id"] for act in part])
+        return sorted(act["reference"] for act in over if act["id"] not in there and act["reference"] not in known)
+
+    return folder.read(read)
 
 
 def _mark(folder: DataFolder, erased: list[Row]) -> int:

@@ -31,6 +31,7 @@ from gate.operations.status import trunk_tests
 from gate.operations.status.trunk_tests import TrunkTested
 from gate.showing import local
 from gate.store import queries
+from gate.store.requests import nameless
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -179,6 +180,11 @@ def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce]) -> tuple
     return tuple(dict.fromkeys(found))
 
 
+def _lost_by_restore(folder: DataFolder) -> list[str]:
+    lost = folder.read(nameless)
+    return [f"A restore lost who asked, find that out: {', '.join(lost)}. dialgate request list"] if lost else []
+
+
 def warnings(folder: DataFolder) -> list[str]:
     """What somebody must see to, a sentence each."""
     waits = folder.retention.waits()
@@ -192,6 +198,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *copy_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
+        *_lost_by_restore(folder),
         *_letters_due(folder),
         *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *(f"Set-up: {each}" for each in (*undecided(folder.config), *in_clear(folder.config))),
