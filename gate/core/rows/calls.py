@@ -198,3 +198,24 @@ class ReceiptRow(Row, frozen=True, kw_only=True):
     """To its end."""
     why: str | None
     """Why not."""
+
+
+class AgainstKnown(Row, frozen=True, kw_only=True):
+    """A call that was made although the gate had refused it, and whether somebody has acknowledged that."""
+
+    call_id: str
+    reason: str | None
+    claimed_by: str | None
+    against_at: str
+    """When that was learnt."""
+    seen_by: str | None
+    seen_at: str | None
+
+
+class OneSidedTalk(Row, frozen=True, kw_only=True):
+    """A talk in which nothing came from one side at first."""
+
+    subject: str
+    at: str
+    side: str | None
+    """``caller``, ``callee`` or ``both``; None where it was erased."""

@@ -6,9 +6,10 @@ A check is what a command asks for cold: nothing here imports more than a decisi
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from gate.config.policy import announcement_gaps
 from gate.core.numbers import NumberRefused, parse
@@ -80,7 +81,7 @@ def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     attempt = _attempt(folder, asked.number, asked.purpose, asked.topic, "", caller.actor)
     decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
     warnings = announcement_gaps(folder.config) if folder.config.calling.live else []
-    return Checked(**_verdict(folder, decision, now), warnings=warnings)
+    return replace(_verdict(folder, decision, now), warnings=warnings)
 
 
 class Decided(Checked, frozen=True, kw_only=True):
@@ -129,7 +130,7 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     origin = {"source": "ask", "asked_by": caller.actor, "to_be_shown_by": attempt.claimed_by}
     if (help_needed := folder.screener.emergency(attempt)) is not None:
         _keep_call_for_help(folder, help_needed, attempt, decision_id, origin, asked_by)
-        return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
+        return Decided(**asdict(_verdict(folder, help_needed, now)), decision_id=decision_id)
     claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
     limit, leaf = folder.gate.question(asked_by)
     if limit is Reason.EVIDENCE_UNAVAILABLE and not leaf:
@@ -146,7 +147,7 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
             _take_back(folder, attempt, now, origin)
             raise
     folder.gate.answered(asked_by, decision)
-    return Decided(**_verdict(folder, decision, now), decision_id=decision_id)
+    return Decided(**asdict(_verdict(folder, decision, now)), decision_id=decision_id)
 
 
 def _logged(
@@ -207,26 +208,29 @@ def _attempt(folder: DataFolder, number: str, purpose: Purpose, topic: Topic, ac
     return Attempt(number, purpose, topic, presentation, False, claimed_by, "request")
 
 
-def _of_number(e164: str) -> dict[str, str]:
+def _of_number(e164: str) -> tuple[str, str, str]:
     """What it is, what it costs, and where."""
     try:
         number = parse(e164)
     except NumberRefused:
-        return {}
-    return {"kind": number.kind.value, "cost": cost(number).value, "jurisdiction": number.jurisdiction}
+        return "", "", ""
+    return number.kind.value, cost(number).value, number.jurisdiction
 
 
-def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str, Any]:
-    """The fields of ``Checked``."""
+def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
+    """What is answered."""
     today = folder.london(now)
     days = {row["name"]: row["days_left"] for row in folder.registers.status(today)}
-    return {
-        "number": decision.number,
-        "verdict": decision.verdict.value,
-        "reason": decision.reason.value,
-        "explanation": decision.explanation,
-        **_of_number(decision.number),
-        "registers": [
+    kind, price, jurisdiction = _of_number(decision.number)
+    return Checked(
+        number=decision.number,
+        verdict=decision.verdict.value,
+        reason=decision.reason.value,
+        explanation=decision.explanation,
+        kind=kind,
+        cost=price,
+        jurisdiction=jurisdiction,
+        registers=[
             RegisterSaid(
                 name=view.name,
                 state=view.state,
@@ -237,6 +241,6 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str,
             )
             for view in decision.registers
         ],
-        "consent_id": decision.consent_id,
-        "objection_id": decision.objection_id,
-    }
+        consent_id=decision.consent_id,
+        objection_id=decision.objection_id,
+    )

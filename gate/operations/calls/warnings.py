@@ -6,10 +6,11 @@ the recording.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from gate.core.evidence import stamp
 from gate.core.facts.calls import AgainstRefusalAcknowledged, CalledAgainstRefusal, OneSided
+from gate.core.rows.calls import AgainstKnown, OneSidedTalk
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.showing import local
@@ -44,26 +45,26 @@ def alarms(folder: DataFolder) -> list[str]:
     last, many = rows[0], len(rows)
     calls = "A call was made against the gate's refusal" if many == 1 else f"{many:,} calls were made against refusals"
     return [
-        f"{calls}, known since {local(last['against_at'])} ({last['reason']}, {last['claimed_by'] or 'erased'}): find "
-        f"the way past the gate and close it. dialgate calls show {last['call_id']}, dialgate trunk-test"
+        f"{calls}, known since {local(last.against_at)} ({last.reason}, {last.claimed_by or 'erased'}): find "
+        f"the way past the gate and close it. dialgate calls show {last.call_id}, dialgate trunk-test"
     ]
 
 
 def acknowledged(folder: DataFolder) -> list[str]:
     """A sentence for each of the last ``DAYS`` days that somebody has acknowledged."""
     return [
-        f"a call against the gate's refusal ({row['reason']}, {row['claimed_by'] or 'erased'}): acknowledged by "
-        f"{row['seen_by']}, {local(row['seen_at'])}. dialgate calls show {row['call_id']}"
+        f"a call against the gate's refusal ({row.reason}, {row.claimed_by or 'erased'}): acknowledged by "
+        f"{row.seen_by}, {local(row.seen_at or '')}. dialgate calls show {row.call_id}"
         for row in _against(folder)[1]
     ]
 
 
-def _against(folder: DataFolder) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _against(folder: DataFolder) -> tuple[list[AgainstKnown], list[AgainstKnown]]:
     """Those that nobody has acknowledged, and the others; the newest first."""
     since = stamp(folder.clock.now() - timedelta(days=DAYS))
     values = {"since": since, "known": CalledAgainstRefusal.kind, "seen": AgainstRefusalAcknowledged.kind}
-    rows = folder.read(lambda tx: tx.query(_AGAINST, values))
-    return [row for row in rows if row["seen_at"] is None], [row for row in rows if row["seen_at"] is not None]
+    rows = folder.read(lambda tx: tx.rows(AgainstKnown, _AGAINST, values))
+    return [row for row in rows if row.seen_at is None], [row for row in rows if row.seen_at is not None]
 
 
 class Acknowledged(Response, frozen=True, kw_only=True):
@@ -121,10 +122,10 @@ def one_sided_warnings(folder: DataFolder) -> list[str]:
         return []
     last, many = rows[0], len(rows)
     talks = "One-sided talk" if many == 1 else f"One-sided talks: {many:,} in {HOURS} hours"
-    silent = {"both": "either side"}.get(str(last["side"]), f"the {last['side'] or 'erased side'}")
-    return [f"{talks}: no audio came from {silent} ({local(last['at'])}). dialgate calls show {last['subject']}"]
+    silent = {"both": "either side"}.get(last.side or "", f"the {last.side or 'erased side'}")
+    return [f"{talks}: no audio came from {silent} ({local(last.at)}). dialgate calls show {last.subject}"]
 
 
-def _one_sided(folder: DataFolder) -> list[dict[str, Any]]:
+def _one_sided(folder: DataFolder) -> list[OneSidedTalk]:
     since = stamp(folder.clock.now() - timedelta(hours=HOURS))
-    return folder.read(lambda tx: tx.query(_ONE_SIDED, [OneSided.kind, since]))
+    return folder.read(lambda tx: tx.rows(OneSidedTalk, _ONE_SIDED, [OneSided.kind, since]))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.facts import gate as facts
+from gate.core.rows import Row
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, about, operation
@@ -21,7 +22,6 @@ from gate.showing import local
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.types import Row
 
 DAYS: Final = 180
 """After so long it is tested anew: phone systems are changed and brought up to date."""
@@ -95,26 +95,34 @@ def trunk_test(folder: DataFolder, asked: TrunkTest, caller: Caller) -> TrunkTes
     if not now - LONGEST <= asked.since <= now:
         raise UsageError("a test begins within the hour before its end", hint="see the clock of this machine")
     values = [folder.config.calling.test_number, stamp(asked.since)]
-    calls = folder.read(lambda tx: tx.query(_CALLS, values))
-    own = [each for each in calls if each["claimed_by"] == asked.claimed_by]
+    calls = folder.read(lambda tx: tx.rows(_Attempt, _CALLS, values))
+    own = [each for each in calls if each.claimed_by == asked.claimed_by]
     outcome = _outcome(own, calls, rung=asked.rung)
     fact = facts.TrunkTested(
         claimed_by=asked.claimed_by,
         outcome=outcome.value,
         rung=asked.rung,
         listened_at=asked.listened_at,
-        calls=[each["call_id"] for each in own],
+        calls=[each.call_id for each in own],
     )
     folder.keep(fact, "gate", caller.actor)
     return TrunkTested(claimed_by=asked.claimed_by, outcome=outcome, at=now.isoformat())
 
 
-def _outcome(own: list[Row], calls: list[Row], *, rung: bool) -> Outcome:
+class _Attempt(Row, frozen=True):
+    """A call to the number of the test."""
+
+    call_id: str
+    claimed_by: str | None
+    reason: str | None
+
+
+def _outcome(own: list[_Attempt], calls: list[_Attempt], *, rung: bool) -> Outcome:
     if rung:
         return Outcome.NOT_OBEYED
     if own:
         return Outcome.OBEYED
-    strangers = any(each["reason"] == Reason.NOT_AUTHENTICATED for each in calls)
+    strangers = any(each.reason == Reason.NOT_AUTHENTICATED for each in calls)
     return Outcome.NOT_KNOWN if strangers else Outcome.NEVER_ASKED
 
 
