@@ -233,3 +233,8 @@ def test_in_a_terminal_a_page_goes_through_the_pager(tmp_path: Path) -> None:
     shown = re.sub(r"\x1b\[[0-9;]*m", "", (tmp_path / "shown").read_text())
     assert "Retention" in shown and "# Retention" not in shown and "```" not in shown
     assert "dialgate manual accounts" in " ".join(shown.split()), "a link says what is typed to follow it"
+
+
+@pytest.mark.parametrize("name", manual.FILES)
+def test_a_file_beside_the_pages_is_written_as_it_is(name: str) -> None:
+    assert dialgate("manual", name).out == (manual.FOLDER / name).read_text(encoding="utf-8")
