@@ -147,7 +147,7 @@ def test_two_talks_are_joined_once_that_is_kept_and_a_pause_is_over(play: Play) 
 
 def found(play: Play, number: str) -> list[str]:
     """Calls that a request of this number finds."""
-    return [row["call_id"] for row in play.store.call(lambda tx: requests.calls_of(tx, [number]))]
+    return [row.call_id for row in play.store.call(lambda tx: requests.calls_of(tx, [number]))]
 
 
 def test_a_request_of_either_callee_finds_the_call_in_which_both_are_heard(play: Play) -> None:
