@@ -30,6 +30,7 @@ DESIGNED = {
     "status": set(),
     "check": set(),
     "edge": {"config"},
+    "copies": {"add", "destroyed", "list"},
     "doctor": set(),
     "account": {"add", "password"},
     "token": {"add"},

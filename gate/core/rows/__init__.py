@@ -6,6 +6,7 @@ name of its column, and what a column keeps as JSON or as 0 and 1 is decoded by 
 is None where it was erased.
 
 - ``calls``  calls, their recordings, and the facts that speak of them
+- ``lists``  objections, consents, and the registers in force
 - ``keys``  the register of recipients
 - ``audit``  the evidence log, and copies in clear
 - ``month``  a month's report, and what it is made of
