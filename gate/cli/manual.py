@@ -128,8 +128,8 @@ def _plain(text: str) -> str:
 def command(view: View, page: str | None, man: Path | None) -> None:
     """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown.
 
-    grafana.json (a dashboard), alerts.yml (rules for Prometheus), http.json and openapi.json (references) are written as
-    they are.
+    grafana.json (a dashboard), alerts.yml (rules for Prometheus), http.json and openapi.json (references) are written
+    as they are.
     """
     if man is not None:
         written = write(cast(click.Group, click.get_current_context().find_root().command), man)
