@@ -228,10 +228,10 @@ def caller(claimed_by: str | None) -> Shown:
     return text(who.partition(":")[2] or who)
 
 
-def register_line(row: Row, *, short: bool = False) -> Shown:
+def register_line(register: Mapping[str, Any], *, short: bool = False) -> Shown:
     """``TPS 12 d left``, in the tone of what is left of it."""
-    name = clean(str(row.get("name", "?"))).upper()
-    left, how = row.get("days_left"), str(row.get("state") or "missing")
+    name = clean(str(register.get("name", "?"))).upper()
+    left, how = register.get("days_left"), str(register.get("state") or "missing")
     if how != "ok" or left is None:
         return f"{name} {how.upper()}", BAD
     if left < 0:

@@ -8,8 +8,7 @@ from typing import Final
 
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
-from console.widgets.rows import Row
-from gate.operations.contacts.pages import ContactsNow
+from gate.operations.contacts.pages import ContactChange, ContactsNow
 from gate.showing import clean
 
 _CHANGES: Final[Mapping[str, words.Shown]] = {
@@ -19,9 +18,9 @@ _CHANGES: Final[Mapping[str, words.Shown]] = {
 }
 
 
-def change(row: Row) -> words.Shown:
+def change(row: ContactChange) -> words.Shown:
     """What became of a contact."""
-    return _CHANGES.get(str(row.get("change")), words.NOTHING)
+    return _CHANGES.get(row.change, words.NOTHING)
 
 
 def standing(now: ContactsNow, since: datetime) -> list[words.Shown]:

@@ -25,27 +25,34 @@ from console.modes.sure import sure
 from console.theme import DIM, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Report, Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.client.copies import copy_of
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
 from gate.errors import GateError, UsageError
-from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
+from gate.operations.contacts.pages import (
+    ContactFault,
+    ContactRow,
+    ContactsChanges,
+    ContactsFaults,
+    ContactsList,
+    ContactsStatus,
+)
 
 CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
 """How often the counts are asked for at most: the gate goes through all contacts for them."""
 
-_NUMBER: Column[Any] = Column("Number", 16, lambda row: words.number(row.get("number")))
-_REFERENCE: Column[Any] = Column("Reference", 10, lambda row: words.text(row.get("reference")), grows=True)
-_REASON: Column[Any] = Column("Reason", 17, lambda row: words.reason(row.get("reason")))
-_SINCE: Column[Any] = Column("Since", words.WHEN, lambda row: words.moment(row.get("since")))
+_NUMBER: Column[ContactRow] = Column("Number", 16, lambda row: words.number(row.number))
+_REFERENCE: Column[ContactRow] = Column("Reference", 10, lambda row: words.text(row.reference), grows=True)
+_REASON: Column[ContactRow] = Column("Reason", 17, lambda row: words.reason(row.reason))
+_SINCE: Column[ContactRow] = Column("Since", words.WHEN, lambda row: words.moment(row.since))
 VIEWS = (
     View(
         "contacts",
         ContactsList,
-        (_NUMBER, _REFERENCE, Column("Verdict", 8, lambda row: words.verdict(row.get("verdict"))), _REASON, _SINCE),
+        (_NUMBER, _REFERENCE, Column("Verdict", 8, lambda row: words.verdict(row.verdict)), _REASON, _SINCE),
         "id",
         "There is no contact: i imports the CRM's list.",
         filters=lambda text: {"text": text},
@@ -66,10 +73,10 @@ VIEWS = (
         "bad rows",
         ContactsFaults,
         (
-            Column("Line", 8, lambda row: words.count(row.get("line")), right=True),
-            Column("Column", 14, lambda row: words.text(row.get("field"))),
-            Column("Reference", 14, lambda row: words.text(row.get("reference"))),
-            Column("What is wrong", 20, lambda row: words.text(row.get("fault")), grows=True),
+            Column("Line", 8, lambda row: words.count(row.line), right=True),
+            Column("Column", 14, lambda row: words.text(row.field)),
+            Column("Reference", 14, lambda row: words.text(row.reference)),
+            Column("What is wrong", 20, lambda row: words.text(row.fault), grows=True),
         ),
         "line",
         "Every row of the CRM's file was a contact.",
@@ -167,12 +174,12 @@ class Mode(ListMode):
         self._known = True
         self.query_one("#standing", Report).show([Section("", lines=standing(status, self.since))])
 
-    def open_row(self, row: Row) -> None:
+    def open_row(self, row: ContactRow | ContactFault) -> None:
         """The contact; of a bad row every field."""
-        if self.at == FAULTS:
-            self.app.push_screen(RowDetail(self.MODE, f"Line {row['line']} of the CRM's file", row))
+        if isinstance(row, ContactFault):
+            self.app.push_screen(RowDetail(self.MODE, f"Line {row.line} of the CRM's file", row))
         else:
-            self.app.push_screen(ContactDetail(str(row["id"])))
+            self.app.push_screen(ContactDetail(row.id))
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
@@ -251,7 +258,7 @@ class Mode(ListMode):
     @work
     async def action_forget(self) -> None:
         """Forget the numbers of what is marked, else the one under the cursor."""
-        ids = [str(row["id"]) for row in self.chosen]
+        ids = [row.id for row in self.chosen]
         if ids and await forget(self, *ids):
             self.unmark()
             self.table.reload()

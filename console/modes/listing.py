@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -25,7 +24,6 @@ from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today
 from gate.core.finding import sought
-from gate.core.rows import Row as GateRow
 from gate.errors import RefusedError
 from gate.operations.operation import Request
 
@@ -275,10 +273,7 @@ class ListMode(ModeScreen):
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
             fields = known(view.request, masked=True, limit=limit) | fields
             answer = await self.feed.ask(view.request(**fields))
-            items = [
-                each if isinstance(each, GateRow) else msgspec.to_builtins(each) for each in getattr(answer, view.items)
-            ]
-            return Rows(items, getattr(answer, "next", None), getattr(answer, "prev", None))
+            return Rows(getattr(answer, view.items), getattr(answer, "next", None), getattr(answer, "prev", None))
 
         return fetch
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from console import words
 from console.late import open_detail
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
-from gate.core.rows import Row
 from gate.errors import GateError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.contacts.pages import ContactsList
@@ -73,4 +70,4 @@ async def _page(screen: GateScreen, request: Request[Page[Any]]) -> list[Any]:
 
 def _row(kind: str, ident: str, said: str, thing: Any = None) -> dict[str, Any]:
     row = {"key": f"{kind} {ident}", "kind": kind, "id": ident, "said": f"{said} ({ident[:12]})"}
-    return row | {"thing": thing if isinstance(thing, Row) else msgspec.to_builtins(thing)}
+    return row | {"thing": thing}

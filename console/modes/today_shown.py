@@ -132,7 +132,7 @@ def sweep(now: RetentionNow, at: datetime) -> list[Item]:
 def registers(rows: Iterable[Mapping[str, Any]]) -> list[Item]:
     """Days left of each register."""
     return [
-        Item(f"register {row.get('name')}", "register", words.register_line(row, short=True),
+        Item(f"register {row['name']}", "register", words.register_line(row, short=True),
              (f"List of {words.day(row['as_of'])[0]}: {words.until(row['as_of'], row['days_left'])[0]}", PLAIN),
              Place("registers", 0))
         for row in rows

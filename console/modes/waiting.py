@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from console import words
 from console.modes.request_doing import choose
@@ -14,7 +12,7 @@ from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.errors import GateError
 from gate.operations.operation import Response
-from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
+from gate.operations.proposals import Proposal, ProposalConfirm, ProposalList, ProposalWithdraw
 from gate.showing import clean
 
 if TYPE_CHECKING:
@@ -29,17 +27,17 @@ async def settle(screen: GateScreen) -> bool:
     answer = await screen.ask(ProposalList())
     if answer is None:
         return False
-    columns: Sequence[Column[Any]] = (
-        Column("What", 30, lambda row: words.text(row["what"]), grows=True),
-        Column("Takes", 14, lambda row: words.text(row["takes"])),
-        Column("Asked by", 18, lambda row: words.text(row["asked_by"])),
-        Column("Until", words.WHEN, lambda row: words.moment(row["until"])),
+    columns: Sequence[Column[Proposal]] = (
+        Column("What", 30, lambda row: words.text(row.what), grows=True),
+        Column("Takes", 14, lambda row: words.text(row.takes)),
+        Column("Asked by", 18, lambda row: words.text(row.asked_by)),
+        Column("Until", words.WHEN, lambda row: words.moment(row.until)),
     )
     row = await screen.app.push_screen_wait(
         Pick(
             "What waits for a second person",
             columns,
-            [msgspec.to_builtins(each) for each in answer.items],
+            answer.items,
             key_of="id",
             said="One person has asked for it; another one confirms within a day, or it is not done.",
             none="Nothing waits.",
@@ -47,16 +45,16 @@ async def settle(screen: GateScreen) -> bool:
     )
     if row is None:
         return False
-    why = clean(str(row["arguments"].get("reason") or ""))
+    why = clean(str(row.arguments.get("reason") or ""))
     said = (
-        f"{words.text(row['what'])[0]}: takes {words.text(row['takes'])[0]} (plan {row['plan']}), or nothing where that"
-        f" has changed; asked for by {words.text(row['asked_by'])[0]}." + (why and f" {why}")
+        f"{words.text(row.what)[0]}: takes {words.text(row.takes)[0]} (plan {row.plan}), or nothing where that"
+        f" has changed; asked for by {words.text(row.asked_by)[0]}." + (why and f" {why}")
     )
     options = [(CONFIRM, "it is done, as it was asked for"), (WITHDRAW, "it is not done")]
     act = await choose(screen, "Confirm this?", "Act", options, said=said)
     if act is None:
         return False
-    proposal_id = str(row["id"])
+    proposal_id = row.id
 
     async def done(progress: Progress) -> Response:
         if act == CONFIRM:
@@ -68,5 +66,5 @@ async def settle(screen: GateScreen) -> bool:
         screen.complain(result)
         return False
     if result is not None:
-        screen.app.done(f"{'Confirmed' if act == CONFIRM else 'Withdrawn'}: {words.text(row['what'])[0]}")
+        screen.app.done(f"{'Confirmed' if act == CONFIRM else 'Withdrawn'}: {words.text(row.what)[0]}")
     return True

@@ -19,7 +19,7 @@ from gate.control.client import ControlClient
 from gate.errors import UsageError
 from gate.operations import data_folder
 from gate.operations.contacts.list_import import ListImport
-from gate.operations.contacts.pages import ContactsNow
+from gate.operations.contacts.pages import ContactChange, ContactsNow
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE
@@ -380,8 +380,10 @@ def test_no_contacts_and_a_register_that_has_changed_are_told(full: Served) -> N
     )
     lines = standing(behind, since)
     assert ("BEHIND" in lines[2][0], lines[2][1]) == (True, "warn")
-    assert change({"change": "first_blocked"})[0] == "came blocked"
-    assert change({})[0] == "-"
+    came = ContactChange(
+        id="c", reference="", number="", verdict="block", reason="", since="2026-07-15", change="first_blocked"
+    )
+    assert change(came)[0] == "came blocked"
 
 
 async def test_contacts_are_sorted_by_a_column(full: Served) -> None:
@@ -393,5 +395,5 @@ async def test_contacts_are_sorted_by_a_column(full: Served) -> None:
         await pilot.press("j", "j", "enter")
         await until(pilot, shows(pilot, "by Verdict▼", "Verdict▼"))
         await until(pilot, lambda: app.screen.table.row_at(0))
-        rows = [app.screen.table.row_at(at)["verdict"] for at in range(9)]
+        rows = [app.screen.table.row_at(at).verdict for at in range(9)]
         assert rows == ["block"] * 7 + ["allow"] * 2

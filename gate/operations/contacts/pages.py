@@ -20,6 +20,7 @@ from gate.converting import convert
 from gate.core.days import LONDON
 from gate.core.facts import lists as facts
 from gate.core.facts.lists import ListExported
+from gate.core.rows import Row
 from gate.core.terms import Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
@@ -181,7 +182,7 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
 # --- the list ------------------------------------------------------------------------------------------------------
 
 
-class ContactRow(Response, frozen=True, kw_only=True):
+class ContactRow(Row, frozen=True, kw_only=True):
     """A contact, and what the last screening said of it."""
 
     id: str
@@ -370,7 +371,7 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
 # --- rows that were faulty -----------------------------------------------------------------------------------------
 
 
-class ContactFault(Response, frozen=True):
+class ContactFault(Row, frozen=True):
     """What in the CRM's file was no contact."""
 
     line: int
