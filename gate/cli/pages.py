@@ -14,8 +14,10 @@ import click
 from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE_OR_DASH, FOLDER, make
 from gate.cli.output import View, say
-from gate.client.files import output_file
+from gate.client.files import must_be_new, output_file
 from gate.client.pages import HOST_IT, publish_into
+from gate.client.papers import papers
+from gate.clock import today
 from gate.core.receipts import GROUNDS
 from gate.core.rows.month import MonthReport
 from gate.core.terms import Reason
@@ -29,19 +31,29 @@ from gate.operations.reports.month import ReportMonth
 @make(
     "report",
     example="dialgate report --month 2026-11 -o november.html\n"
-    "dialgate report --article-30 -o record.html\ndialgate report --month 2026-11 --json",
+    "dialgate report --article-30 -o record.html\ndialgate report --month 2026-11 --json\n"
+    "dialgate report --papers drafts",
 )
 @option(ReportMonth, "month", needed=False)
 @click.option("--article-30", "record", is_flag=True, help="The record of processing (UK GDPR Art 30), as configured.")
 @click.option(
+    "--papers", "drafts", type=FOLDER, metavar="DIR",
+    help="Drafts into DIR: impact assessment, legitimate interests, privacy notice, record of processing.",
+)  # fmt: skip
+@click.option(
     "-o", "--output", type=FILE_OR_DASH, metavar="FILE", help="The HTML page to write; - for standard output."
 )
-def report(view: View, month: str | None, record: bool, output: Path | None) -> None:
+def report(view: View, month: str | None, record: bool, drafts: Path | None, output: Path | None) -> None:
     """Write a report: one HTML page that needs no network and no script, for the screen and for paper.
 
     It holds counts, codes and dates, and names nobody but the firm's accounts and PBXs. With --json the figures are
-    written instead.
+    written instead. The drafts of --papers mark what a person must still fill in; no file that exists is replaced.
     """
+    if drafts is not None and month is None and not record and output is None:
+        _papers(view, drafts)
+        return
+    if drafts is not None:
+        raise UsageError("drafts are made by themselves", hint="dialgate report --papers DIR")
     if (month is None) is not record:
         raise UsageError("a report is of a month, or the record of processing", hint="--month YYYY-MM or --article-30")
     if output is None and not view.json:
@@ -55,6 +67,19 @@ def report(view: View, month: str | None, record: bool, output: Path | None) -> 
             say(f"Wrote {output}.")
     if view.json and str(output) != "-":
         view.data(report)
+
+
+def _papers(view: View, folder: Path) -> None:
+    made = ask(view, ReportArticle30())
+    texts = papers(view.config, made, today()) | {"record-of-processing.html": record_page(made)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in texts:
+        must_be_new(folder / name)
+    for name, text in texts.items():
+        with output_file(folder / name) as file:
+            file.write(text.encode("utf-8", "replace"))
+    view.data({"folder": str(folder), "files": list(texts)})
+    say("These are drafts: each names what a person must still fill in.")
 
 
 @click.group("receipts")

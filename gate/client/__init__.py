@@ -14,6 +14,7 @@ The command line and the console import it; it asks a gate, whichever that is, a
   the recipients
 - ``own_list_files``  objections and consents as CSV files
 - ``pages``       the pages that the console makes, and the page of receipts that the firm hosts
+- ``papers``      drafts of the papers that a firm owes: impact assessment, legitimate interests, privacy notice
 - ``doctor``      what is well and what is not, on the machine and in the gate
 - ``searches``    what somebody looks for again and again, for the console
 """

@@ -16,7 +16,16 @@ from gate.client.recordings import open_taken, who
 from gate.clock import today
 from gate.core.days import LONDON, spoken_day
 from gate.core.letters import counted
-from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, length, reason_words, standard_notice
+from gate.core.pack_words import (
+    PackCall,
+    PackContents,
+    PackNotice,
+    PackRecording,
+    PackTable,
+    length,
+    reason_words,
+    standard_notice,
+)
 from gate.core.rows.audit import CopyKind
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
@@ -170,11 +179,9 @@ def _opened(
         )
 
 
-def contents_of(
-    config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date, entries: int = 0
-) -> PackContents:
-    """All of a pack but the audio, from what the gate holds; ``entries``: how many of the lists are left out."""
-    notice = standard_notice(
+def notice_of(config: Config) -> PackNotice:
+    """What the law lets a person know (Art 15(1)), as configured."""
+    return standard_notice(
         purpose=config.recording.purpose,
         months=config.retention.months,
         calls_months=config.retention.calls_months,
@@ -189,13 +196,19 @@ def contents_of(
             f"Recordings of {name.replace(':', ' ')}: {years} years." for name, years in config.retention.years.items()
         ),
     )
+
+
+def contents_of(
+    config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date, entries: int = 0
+) -> PackContents:
+    """All of a pack but the audio, from what the gate holds; ``entries``: how many of the lists are left out."""
     reasons = sorted(set(left_out.values()))
     return PackContents(
         firm=firm_of(config, made_on),
         reference=held["reference"],
         made_on=made_on,
         numbers=tuple(held["lines"]),
-        notice=notice,
+        notice=notice_of(config),
         name=held["name"] or "",
         calls=tuple(_call(call, left_out) for call in held["calls"]),
         held=tuple(_tables(held)),
