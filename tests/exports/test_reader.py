@@ -267,7 +267,7 @@ def test_a_bundle_from_before_there_was_a_reader_holds(
     class Older:
         """As a fact of 0.1."""
 
-        kind = BundleExported.kind
+        kind, read = BundleExported.kind, BundleExported.read
 
         def __new__(cls, **fields: Any) -> BundleExported:  # type: ignore[misc]
             return BundleExported(**{name: value for name, value in fields.items() if name != "reader"})
