@@ -57,6 +57,7 @@ DESIGNED = {
     "receipts": {"publish"},
     "reveal": set(),
     "config": {"show"},
+    "copies": {"add", "destroyed", "list"},
     "console": set(),
     "manual": set(),
 }
