@@ -25,7 +25,7 @@ from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.core.request_words import Asks, Ground
 from gate.errors import GateError, UsageError
-from gate.operations.erasure.asked import CarryOut
+from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
 from gate.operations.keys.recipients import KeyList
 from gate.operations.requests.course import Decide

@@ -19,7 +19,7 @@ from console.widgets.ask import YES, Ask, Field
 from gate.core.days import AROUND, HOW, day_of, length_of, span, time_of_day
 from gate.core.request_steps import Act, FieldKind, FormField, Step
 from gate.errors import UsageError
-from gate.operations.erasure.asked import CarryOut
+from gate.operations.erasure.eraser import CarryOut
 from gate.operations.operation import Request
 from gate.operations.requests.course import (
     Acknowledge,

@@ -21,7 +21,7 @@ from gate.core.days import spoken_day
 from gate.core.request_words import Asks, LetterKind, State
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
-from gate.operations.erasure.asked import CarryOut
+from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
 from gate.operations.requests.course import Told
 from gate.operations.requests.listing import Show

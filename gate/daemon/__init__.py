@@ -8,6 +8,5 @@
                  recordings from elsewhere, the log signed, compared and mailed
 - ``webhooks``   what happens, sent to other programs
 - ``at_line``    what others ask of the line, and what the recorder reports
-- ``logs``       structured logs
-- ``interpreter``  when Python looks for garbage, and how soon a thread makes way
+- ``process``    structured logs; when Python looks for garbage, and how soon a thread makes way
 """

@@ -10,7 +10,7 @@ from typing import Final
 from gate.clock import Clock
 from gate.config import Config
 from gate.control.messages import every_operation
-from gate.daemon.logs import configure_logs
+from gate.daemon.process import configure_logs
 from gate.operations.data_folder import NO_GATE, DataFolder, RunningGate
 from gate.operations.memory.place import SecondPlace
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from gate.clock import Clock, SystemClock
 from gate.config import Log
 from gate.converting import convert
-from gate.daemon.interpreter import run_where_the_gate_may
-from gate.daemon.logs import configure_logs
+from gate.daemon.process import configure_logs, run_where_the_gate_may
 from gate.errors import StoreError, VaultError
 from gate.operations.keys.recipients import admit
 from gate.recorder.main import inherited

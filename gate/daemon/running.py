@@ -54,9 +54,8 @@ from gate.daemon.chores import (
     watch,
     watch_recordings,
 )
-from gate.daemon.interpreter import LOOK_SECONDS, QuietCollector, set_for_calls, stay_on_one_core
-from gate.daemon.logs import configure_logs
 from gate.daemon.opening import OWN_FILES, open_folder
+from gate.daemon.process import LOOK_SECONDS, QuietCollector, configure_logs, set_for_calls, stay_on_one_core
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.webhooks import WebhookPost, states_of
 from gate.errors import GateError, RecorderError, StoreError

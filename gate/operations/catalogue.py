@@ -9,7 +9,7 @@ from gate.operations import backup, parsing, proposals, receipts
 from gate.operations.audit import checkpoints, exporting, leaves
 from gate.operations.calls import calls, recordings, screening, warnings
 from gate.operations.contacts import crm_import, forecast, pages, rescreening, screening_log
-from gate.operations.erasure import asked, terms
+from gate.operations.erasure import eraser, terms
 from gate.operations.ingest import ingesting
 from gate.operations.keys import recipients, wraps
 from gate.operations.lists import consents, objections
@@ -25,7 +25,7 @@ _MODULES: Final = (
     *(checkpoints, exporting, leaves),
     *(calls, recordings, screening, warnings),
     *(crm_import, forecast, pages, rescreening, screening_log),
-    *(asked, terms, copies, holds, schedule),
+    *(eraser, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),
     *(course, letters, listing, proving, searching),

@@ -20,7 +20,7 @@ from typing import Any
 
 from gate.audit.verify import verify
 from gate.core.evidence import inclusion_proof
-from gate.daemon.interpreter import MAKES_WAY_SECONDS
+from gate.daemon.process import MAKES_WAY_SECONDS
 from gate.ports import Fact
 from gate.store import search
 from gate.store.projections import TABLES

@@ -12,7 +12,7 @@ from tests.support.waiting import PATIENCE
 
 BEGINNING = """
 import gc, sys, weakref
-from gate.daemon.interpreter import AT_LEAST_EVERY, MAKES_WAY_SECONDS, QUIET, YOUNG, QuietCollector, set_for_calls
+from gate.daemon.process import AT_LEAST_EVERY, MAKES_WAY_SECONDS, QUIET, YOUNG, QuietCollector, set_for_calls
 
 class Node:
     pass
@@ -90,9 +90,9 @@ def test_the_interpreter_holds_no_call_up(program: str) -> None:
 
 CORES = """
 import os, subprocess, sys, threading
-from gate.daemon.interpreter import ON_ONE_CORE, stay_on_one_core
+from gate.daemon.process import ON_ONE_CORE, stay_on_one_core
 
-CHILD = "import os; from gate.daemon.interpreter import run_where_the_gate_may as run; " \\
+CHILD = "import os; from gate.daemon.process import run_where_the_gate_may as run; " \\
     "before = len(os.sched_getaffinity(0)); run(os.getppid()); print(before, len(os.sched_getaffinity(0)))"
 ready, over, seen = threading.Barrier(4), threading.Event(), {}
 

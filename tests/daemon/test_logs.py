@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from gate.config import Log
-from gate.daemon.logs import ACTOR, FAULT, Bounded, configure_logs
+from gate.daemon.process import ACTOR, FAULT, Bounded, configure_logs
 from tests.support.clocks import Clock
 
 

@@ -22,7 +22,7 @@ from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
-from gate.operations.erasure.asked import CarryOut, request_carry_out
+from gate.operations.erasure.eraser import CarryOut, request_carry_out
 from gate.operations.operation import Caller
 from gate.operations.requests import steps
 from gate.operations.requests.course import (

@@ -32,8 +32,8 @@ from tests.support import cheap_keys, databases, spare
 from tests.support.example import TEMPLATE, make_example
 
 MAIN = "gate.cli.main"
-_GATE = ("gate.daemon.running", "gate.daemon.interpreter", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
-_RECORDER = ("gate.recorder.main", "gate.vault.sealer", "gate.daemon.logs", "structlog")
+_GATE = ("gate.daemon.running", "gate.daemon.process", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
+_RECORDER = ("gate.recorder.main", "gate.vault.sealer", "gate.daemon.process", "structlog")
 _LATE = (
     "cryptography.hazmat.backends.openssl.backend",
     "encodings.idna",

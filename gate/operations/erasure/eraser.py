@@ -11,6 +11,8 @@ The order, and what a kill at each point leaves. The objection that keeps the pe
 4. the write-ahead log is cut, so that no file holds an older page;
 5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
    Where something is held the request is partly done; once a hold has ended all of it is carried out again, from 1 on.
+
+People ask for it (``request_carry_out``): what would go, and carrying it out.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import UNSET
 
+from gate.converting import convert
 from gate.core import request_words as events
 from gate.core.facts import requests as kinds
 from gate.core.facts.retention import HoldReleased
@@ -33,10 +36,22 @@ from gate.core.rows.requests import RequestRow
 from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, Carried, Plan, own_restrictions, plan_again, plan_of
-from gate.operations.operation import plan_changed
+from gate.operations.operation import (
+    KEEPERS,
+    Caller,
+    Line,
+    Note,
+    Proposed,
+    Request,
+    SecondPerson,
+    about,
+    operation,
+    plan_changed,
+)
 from gate.operations.requests.standing import bodies, last
 from gate.operations.requests.steps import load, same_name
 from gate.operations.requests.telling import to_tell
+from gate.showing import many
 from gate.store import contacts, erasure
 from gate.store import requests as book
 from gate.store.handed_out import copies_about, emptied, handed_out, in_bundles, leaves_about, open_copies
@@ -45,6 +60,7 @@ from gate.types import Progress
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+
 
 log = Logger()
 
@@ -349,3 +365,47 @@ def _still_open(tx: StoreTransaction, plan: Plan) -> list[str]:
     open_ = {each.id for each in book.open_ones(tx)} - {plan.request_id}
     theirs = [each for each in book.of_numbers(tx, plan.free_lines) if same_name(each.name or "", plan.name)]
     return sorted({each.reference for each in theirs if each.id in open_} | plan.open_requests)
+
+
+class CarryOut(Request[Carried], frozen=True):
+    """Erase what a granted request asks for; without ``execute`` only say what would go, also before it is granted."""
+
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+    execute: Annotated[bool, about("Erase; else only say what would go.")] = False
+    digest: Annotated[Line, about("That of a dry run: what it showed goes, or nothing does (plan_changed).")] = ""
+    reason: Annotated[Note, about("Why; kept until the request forgets the person.", "Why")] = ""
+
+
+def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Proposed[CarryOut] | None:
+    """Bound to what would go now. One that was begun goes on without being asked for again."""
+    eraser = folder.one(Eraser)
+    if eraser.begun(asked.request):
+        return None
+    plan = eraser.plan_to_carry_out(asked.request, asked.digest)
+    bound = CarryOut(request=plan.reference, execute=True, digest=plan.digest, reason=asked.reason.strip())
+    takes = f"{many(len(plan.going), 'call')}, {many(len(plan.standing), 'recording')}"
+    return Proposed(bound, plan.request_id, takes, plan.shown([]))
+
+
+@operation(
+    CarryOut,
+    "request_carry_out",
+    roles=KEEPERS,
+    streams=True,
+    second_person=SecondPerson(
+        lambda asked: f"the erasure {asked.request}", _erasure_waits, needed=lambda asked: asked.execute
+    ),
+)
+def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Carried:
+    """Erase what a granted request asks for, and keep the receipt.
+
+    Without ``execute`` it says what would go, also before it is granted. With ``digest``, that of such an answer, only
+    what was shown goes. One that was begun goes on.
+    """
+    eraser = folder.one(Eraser)
+    if not asked.execute:
+        return eraser.plan(asked.request)
+    receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)
+    left = receipt.copies or ()
+    copies = folder.store.call(lambda tx: [each for each in open_copies(tx) if each.id in left])
+    return convert(receipt.values() | {"dry_run": False, "copies": copies}, Carried)
