@@ -67,7 +67,7 @@ class Doing:
     def do(self) -> OpenRequests:
         if self._error:
             raise self._error
-        return OpenRequests(open=3, warned=1, overdue=1)
+        return OpenRequests(open=3, warned=1, overdue=1, stuck=0)
 
 
 def test_a_sweep_that_waits_is_seen_until_it_is_done() -> None:

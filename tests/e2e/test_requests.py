@@ -78,7 +78,7 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
         with pytest.raises(VaultError):
             open_recording(backup, [], private, recording_id=name)
     assert ask("check", number=DIALLED)["reason"] == "objected"
-    assert gate.client.call("status")["requests"] == {"open": 0, "warned": 0, "overdue": 0}
+    assert gate.client.call("status")["requests"] == {"open": 0, "warned": 0, "overdue": 0, "stuck": 0}
     assert gate.stop() == 0
     assert spelled_in(gate.data, *SAID) == []
     gate.verified()
