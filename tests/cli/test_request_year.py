@@ -45,6 +45,24 @@ def test_every_letter_of_the_year_reads_as_it_was_approved(year: tuple[Year, lis
     assert story.golden() == kept(f"{number:02}-{story.name}.txt", story.golden())
 
 
+def test_every_sentence_of_every_letter_of_the_year_is_explained(year: tuple[Year, list[Story]]) -> None:
+    firm, stories = year
+    with firm.opened() as house:
+        rows = house.store.call(lambda tx: tx.query("SELECT leaf_index, kind, at FROM facts"))
+    leaves = {row["leaf_index"]: (row["kind"], row["at"]) for row in rows}
+    sentences = 0
+    for story in stories:
+        for letter in dialgate("letters", "explain", story.reference, "--json").json["letters"]:
+            assert letter["sentences"], story.name
+            for sentence in letter["sentences"]:
+                sentences += 1
+                assert sentence["rests"], (story.name, sentence["name"])
+                for rest in sentence["rests"]:
+                    told = (rest["kind"], rest["at"])
+                    assert rest["source"] or leaves[rest["index"]] == told, (story.name, sentence["name"])
+    assert sentences > 1000
+
+
 def test_the_reports_of_the_year_agree_with_its_requests(year: tuple[Year, list[Story]]) -> None:
     firm, stories = year
     firm.move("2029-01-02")
