@@ -30,7 +30,6 @@ DESIGNED = {
     "status": set(),
     "check": set(),
     "edge": {"config"},
-    "copies": {"add", "destroyed", "list"},
     "doctor": set(),
     "account": {"add", "password"},
     "token": {"add"},
