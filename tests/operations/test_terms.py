@@ -168,7 +168,7 @@ def test_the_daily_one_waits_for_somebody_at_the_first_time_and_where_a_term_bec
     house.clock = SetClock(NOW + timedelta(days=1))
     call(house, "next", NUMBERS[1], months_ago(24) + timedelta(days=1))
     done = house.one(TermSweep).daily()
-    assert done is not None and done["gone"]["calls"] == 1
+    assert done is not None and done.gone["calls"] == 1
     house.clock = SetClock(NOW + timedelta(days=2))
     house.one(TermSweep).months["calls"] = 6
     with pytest.raises(RefusedError, match="shorter"):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from gate.core.days import LONDON
 from gate.core.rules import days_left
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.bulk_screener import Outcome, bulk_screener
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import AT_ONCE, States
 from gate.operations.data_folder import rules_of
@@ -116,7 +116,7 @@ class _Counts:
         self.reasons: dict[str, int] = {}
         self.no_longer: dict[str, int] = {}
 
-    def add(self, now: Any, then: Any, contacts: int) -> None:
+    def add(self, now: Outcome, then: Outcome, contacts: int) -> None:
         """So many contacts with these outcomes."""
         self.reasons[then.reason] = self.reasons.get(then.reason, 0) + contacts
         if then.verdict == "allow":

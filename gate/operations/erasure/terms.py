@@ -16,7 +16,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -83,7 +83,7 @@ class TermSweep:
             return f"personal data are past their term, and were never swept: {_LOOK}"
         return ""
 
-    def daily(self) -> Row | None:
+    def daily(self) -> TermsSwept | None:
         """Once a day, after the sweep of recordings. Raises ``RefusedError`` (``retention_waits``) where somebody has
         to look first."""
         last = self._folder.read(lambda tx: erasure.last(tx, TermsSwept.kind))
@@ -96,7 +96,7 @@ class TermSweep:
             raise RefusedError(f"the daily sweep of terms waits: {why}", reason="retention_waits")
         return self.sweep("gate")
 
-    def sweep(self, actor: str) -> Row:
+    def sweep(self, actor: str) -> TermsSwept:
         """Empty what is due, and keep the fact that says how much. Harmless twice. Raises ``RefusedError``
         (``sweep_running``), ``StoreError``."""
         if not self._one.acquire(blocking=False):
@@ -108,10 +108,10 @@ class TermSweep:
 
     # --- steps
 
-    def _sweep(self, actor: str) -> Row:
+    def _sweep(self, actor: str) -> TermsSwept:
         today = self._folder.today()
         before, over = self._before(today), self._over(today)
-        gone: Row = dict.fromkeys(SORTS, 0)
+        gone = dict.fromkeys(SORTS, 0)
         held = 0
         for name, refused in (("calls", False), ("refused", True)):
             for went, stay in self._calls(before[name], name, actor, refused=refused):
@@ -141,7 +141,7 @@ class TermSweep:
         if (words or any(gone.values())) and not self._folder.store.scrub():
             log.warning("terms_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
         log.info(body.kind, held=held, **gone)
-        return body.values()
+        return body
 
     def _calls(self, before: datetime, what: str, actor: str, *, refused: bool) -> Iterator[tuple[int, int]]:
         place = ("", "")
@@ -289,8 +289,8 @@ WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def _rows(sweep: TermSweep, counts: Mapping[str, Any], soon: Mapping[str, int]) -> list[TermDue]:
-    return [TermDue(name, WORDS[name], sweep.months[name], int(counts[name]), int(soon[name])) for name in SORTS]
+def _rows(sweep: TermSweep, counts: Mapping[str, int], soon: Mapping[str, int]) -> list[TermDue]:
+    return [TermDue(name, WORDS[name], sweep.months[name], counts[name], soon[name]) for name in SORTS]
 
 
 @operation(RetentionTermsShow, "retention_terms", roles=EVERYBODY)
@@ -311,7 +311,7 @@ def retention_terms_sweep(folder: DataFolder, asked: RetentionTermsSweep, caller
     done = folder.one(TermSweep).sweep(caller.actor)
     return TermsNow(
         dry_run=False,
-        terms=_rows(folder.one(TermSweep), done["gone"], folder.one(TermSweep).due(30)),
-        held=done["held"],
+        terms=_rows(folder.one(TermSweep), done.gone, folder.one(TermSweep).due(30)),
+        held=done.held,
         waits=folder.one(TermSweep).waits(),
     )

@@ -87,11 +87,10 @@ def body_of(event: Event, **more: object) -> Body:
     return KINDS[type(event)](**values, **more)
 
 
-def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
-    """The event that a fact stands for; ``at``: when it was kept. Raises ``KeyError`` or ``ValueError`` where it is
-    none."""
-    event = EVENTS[kind]
-    entered = london_day(at)
+def event_of(fact: FactRow) -> Event:
+    """The event that a fact stands for. Raises ``KeyError`` or ``ValueError`` where it is none."""
+    event, body = EVENTS[fact.kind], fact.body or {}
+    entered = london_day(fact.at)
     values: dict[str, Any] = {"on": date.fromisoformat(body["on"]) if body.get("on") else entered, "entered": entered}
     if event is words.IdentityAsked and "within" in body:
         values["within"] = int(body["within"])
@@ -124,7 +123,7 @@ def replay(course: Iterable[FactRow]) -> Request:
             known = body and (body["name"] is not None or body["contact"] is not None)
             request = dataclasses.replace(request, forgotten=not known)
         elif kind in EVENTS and body is not None and request is not None:
-            request = replayed(request, event_of(kind, body, fact.at))
+            request = replayed(request, event_of(fact))
     if request is None:
         raise ValueError("no fact opens this request")
     return request
