@@ -42,7 +42,7 @@ from gate.core.deadlines import Clock
 from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import Subject
 from gate.core.facts.lists import ConsentWithdrawn, Objection
-from gate.core.facts.requests import Carried, Carrying
+from gate.core.facts.requests import Carried, Carrying, LineHeld
 from gate.core.facts.retention import Hold
 from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
@@ -358,17 +358,24 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
             fact["kind"]: json.loads(fact["body"])
             for fact in _rows(
                 connection,
-                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL AND kind IN (?, ?)"
+                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL AND kind IN (?, ?, ?)"
                 " ORDER BY leaf_index",
                 request,
                 Carrying.kind,
                 Carried.kind,
+                LineHeld.kind,
             )
         }
         whole = bool(bodies.get(Carried.kind, {}).get("whole"))
         hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
         calls = [] if whole else bodies.get(Carrying.kind, {}).get("calls", [])
-        yield {"act": Carried.kind, "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
+        # what of the same numbers is somebody else's, and is not erased after a restore either
+        theirs = {name: day for name, day in bodies.get(LineHeld.kind, {}).items() if day}
+        named = [each.split() for each in bodies.get(Carried.kind, {}).get("mentions") or ()]
+        if left := [words[1] for words in named if words[0] in ("consent", "objection")]:
+            theirs["left"] = left
+        of = {"whole": whole, "hashes": hashes, "calls": calls}
+        yield {"act": Carried.kind, "id": request, "at": at, **of, **theirs}
 
 
 def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:

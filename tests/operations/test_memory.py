@@ -305,3 +305,27 @@ def test_a_second_place_that_has_just_answered_is_there(place: Path) -> None:
         assert [memory.in_time(lambda: "there") for _ in range(300)] == ["there"] * 300
     finally:
         sys.setswitchinterval(before)
+
+
+def test_what_is_anothers_on_the_line_is_not_erased_after_a_restore_either(folder: Path, place: Path) -> None:
+    """The store that is put back knows no more of the request, nor of the days on which the line was the person's."""
+    words = {"how": "paper", "wording": "I agree", "evidence": "form 7", "actor": ANN}
+    with opened(folder) as house:
+        ByName(house).consent_add(number=PERSON, who="Samira Otherwise", **words)
+        since = (house.today() - timedelta(days=28)).isoformat()
+    backup = Backup(folder)
+    with opened(folder) as house:
+        reference = granted(house, line_since=since)
+        ByName(house).request_carry_out(request=reference, execute=True, actor=ANN)
+        left = house.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = house.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+    assert [row["call_id"] for row in left] == ["call-rec0", "refused", "call-rec1"], "of the subscriber before"
+    assert [row["who"] for row in consents] == ["Samira Otherwise"]
+
+    backup.put_back()
+    with opened(folder) as house:
+        calls = house.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = house.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+        assert calls == left
+        assert [row["who"] for row in consents] == ["Samira Otherwise"]
+        assert ByName(house).audit_verify(actor=ANN)["ok"]

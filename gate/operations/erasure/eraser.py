@@ -143,12 +143,24 @@ class Eraser:
         self._scrub()  # a gate that died after the last commit had not cut the log
         return done
 
-    def again(self, request: str, numbers: list[str], calls: list[str], *, whole: bool, actor: str) -> int:
-        """Erase once more what an erasure took that the store knows no more of; how many facts. What is held stays.
+    def again(
+        self,
+        request: str,
+        numbers: list[str],
+        calls: list[str],
+        since: str | None = None,
+        until: str | None = None,
+        left: Collection[str] = (),
+        *,
+        whole: bool,
+        actor: str,
+    ) -> int:
+        """Erase once more what an erasure took that the store knows no more of; how many facts. What is held stays, and
+        what is somebody else's: from before or after the days on which the numbers were the person's, and ``left``.
         Raises as ``carry_out``."""
 
         def planned(tx: StoreTransaction) -> Plan:
-            return plan_again(tx, request, numbers, calls, whole=whole)
+            return plan_again(tx, request, numbers, calls, (since, until), left, whole=whole)
 
         plan, left = self._recordings(self._store.call(planned), planned, actor)
         if left:

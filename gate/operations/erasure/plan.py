@@ -8,7 +8,7 @@ the plan notes where, by ids, for the receipt.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -24,7 +24,7 @@ from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import MayWait, plan_digest
 from gate.operations.requests.standing import last
-from gate.operations.requests.steps import OWN_RESTRICTION, Whose, nameless, same_name, whose
+from gate.operations.requests.steps import OWN_RESTRICTION, Whose, nameless, same_name, whose, whose_from
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -83,6 +83,8 @@ class Plan:
     """Who asks, where it is known, and since when the lines are theirs."""
     before: set[str] = field(default_factory=set)
     """Calls of the lines from another time: somebody else's."""
+    left: Collection[str] = ()
+    """Ids of entries that are somebody else's, as an erasure from before a restore has found."""
     others: set[str] = field(default_factory=set)
     """Calls of them to somebody else, to which the person was transferred: their recordings go, and of what the log
     says what is about the person."""
@@ -191,7 +193,7 @@ class Plan:
             return set()  # and what keeps it is named already
         if record["in_force"] and record["record"] == "hold":
             self.holds_elsewhere.add(f"{record['kind']}{ELSEWHERE}{record['id']})")
-        elif not self._theirs(record):
+        elif record["id"] in self.left or not self._theirs(record):
             self.mentions.add(f"{record['record']} {record['name']}")
         elif record["in_force"] and record["record"] == "request":
             self.open_requests.add(record["name"])
@@ -258,18 +260,34 @@ def plan_of(tx: StoreTransaction, row: RequestRow) -> Plan:
         later = book.calls_of(tx, lines, of.since, of.until, limit=MOST)
         calls += [each for each in later if each.call_id not in known]
     plan = Plan(row.id, row.reference, f"request {row.reference}", lines, whole, calls, of)
-    if whole and lines and (of.since or of.until):
-        known = {each.call_id for each in calls}
-        plan.before = {each.call_id for each in book.calls_of(tx, lines, limit=MOST)} - known
+    _note_before(tx, plan)
     return _judged(tx, plan)
 
 
-def plan_again(tx: StoreTransaction, request: str, lines: list[str], call_ids: list[str], *, whole: bool) -> Plan:
-    """What an erasure took that the store, put back from before it, knows no more of."""
-    calls = book.calls_of(tx, lines, limit=MOST) if whole and lines else book.calls(tx, call_ids)
+def plan_again(
+    tx: StoreTransaction,
+    request: str,
+    lines: list[str],
+    call_ids: list[str],
+    days: tuple[str | None, str | None],
+    left: Collection[str],
+    *,
+    whole: bool,
+) -> Plan:
+    """What an erasure took that the store, put back from before it, knows no more of. ``days``: the first and the last
+    on which the lines were the person's; ``left``: entries that it left, as somebody else's."""
     known = book.find(tx, request)  # of a store from before the erasure: who asked
-    of = Whose((known and known.name) or "")
-    return _judged(tx, Plan(request, request, "memory journal", lines, whole, calls, of))
+    of = whose_from((known and known.name) or "", days)
+    calls = book.calls_of(tx, lines, of.since, of.until, limit=MOST) if whole and lines else book.calls(tx, call_ids)
+    plan = Plan(request, request, "memory journal", lines, whole, calls, of, left=left)
+    _note_before(tx, plan)
+    return _judged(tx, plan)
+
+
+def _note_before(tx: StoreTransaction, plan: Plan) -> None:
+    if plan.whole and plan.lines and (plan.whose.since or plan.whose.until):
+        known = {each.call_id for each in plan.calls}
+        plan.before = {each.call_id for each in book.calls_of(tx, plan.lines, limit=MOST)} - known
 
 
 def _judged(tx: StoreTransaction, plan: Plan) -> Plan:

@@ -315,7 +315,8 @@ def _erase_again(folder: DataFolder, known: _Known, act: Row) -> int:
     whole = bool(act["whole"])
     from gate.operations.erasure.eraser import Eraser  # a check compares the journal too, without it
 
-    return folder.one(Eraser).again(act["id"], numbers, act["calls"], whole=whole, actor=REPLAYED_BY)
+    theirs = (act.get("since"), act.get("until"), act.get("left", ()))
+    return folder.one(Eraser).again(act["id"], numbers, act["calls"], *theirs, whole=whole, actor=REPLAYED_BY)
 
 
 def _reopen(folder: DataFolder, pending: list[Row]) -> list[str]:

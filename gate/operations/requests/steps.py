@@ -410,11 +410,14 @@ class Whose(NamedTuple):
 def whose(row: RequestRow, course: list[FactRow]) -> Whose:
     """Whose the lines of a request are, as its handler has it."""
     held = last(course, LineHeld)
-    since, until = (
-        date.fromisoformat(each) if each else None for each in ((held.since, held.until) if held else ("", ""))
-    )
+    return whose_from(row.name or "", (held.since, held.until) if held else (None, None))
+
+
+def whose_from(name: str, days: tuple[str | None, str | None]) -> Whose:
+    """Somebody's, from a first day to a last one."""
+    since, until = (date.fromisoformat(each) if each else None for each in days)
     return Whose(
-        row.name or "",
+        name,
         datetime.combine(since, time(), LONDON) if since else None,
         datetime.combine(until + timedelta(days=1), time(), LONDON) if until else None,
     )
