@@ -12,6 +12,7 @@ At the end: refusals made outside the screening, and the fact of a decision, on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
@@ -112,6 +113,20 @@ def unspoken(wording: str, topics: Collection[Topic]) -> list[Topic]:
     return [
         topic for topic in Topic if topic in topics and not any(word in said for word in _SPEAKS_OF.get(topic, ("",)))
     ]
+
+
+_NOT: Final = re.compile(r"\b(?:not|never|no|nothing|except|without|cannot)\b|n[\u2019']t\b")
+_CALLED: Final = re.compile(r"\b(?:call|ring|phone|contact)")
+
+
+def denied(wording: str, topics: Collection[Topic]) -> str:
+    """The part of the words of a consent that says no to one of these topics, or to calls at all; empty where none."""
+    for part in re.split(r"[.,;:!?]|\b(?:but|and|so)\b", wording.casefold()):
+        no = _NOT.search(part)
+        about = [topic for topic in Topic if any(word in part for word in _SPEAKS_OF.get(topic, ()))]
+        if no and (any(topic in topics for topic in about) or (not about and _CALLED.search(part, no.end()))):
+            return " ".join(part.split())
+    return ""
 
 
 def standing_objection(objections: Sequence[Objection], live: Sequence[Consent]) -> Objection | None:

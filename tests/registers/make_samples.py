@@ -32,7 +32,7 @@ FREE = ("02079460123", "01632960123", "07700900123", "07700900200", "01632960100
 CONSENTS = (
     ("+441632960202", "2025-11-03T10:15:00+00:00", "web form", "Yes, you may call me on this number", "Gareth Pugh",
      "form 2025-11-03 #4471"),
-    ("+441134960042", "2025-12-09T16:40:00+00:00", "by telephone", "I am happy for Example Energy to call me",
+    ("+441134960042", "2025-12-09T16:40:00+00:00", "by telephone", "I am happy for Webeo to call me",
      "Amina Khan", "call of 2025-12-09"),
     ("+442079460150", "2026-01-12T09:05:00+00:00", "contract", "Calls about our account and new tariffs are welcome",
      "Harbour Bakery Ltd", "contract 2026/0031, section 7"),

@@ -6,9 +6,11 @@ them again before they keep anything: what the one refuses does not get in throu
 
 from __future__ import annotations
 
+import calendar
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +22,11 @@ from gate.core.days import LONDON, time_of_day
 from gate.core.facts import Body
 from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused, likely
-from gate.core.screening import last_day, live_consents, own_day_fault, standing_objection, unspoken
+from gate.core.screening import denied, last_day, live_consents, own_day_fault, standing_objection, unspoken
 from gate.core.terms import Objection, Purpose, Scope, Topic, date_text
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Line, Moment, Note, Response
+from gate.operations.parsing import number_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -155,6 +158,12 @@ def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
         yield "evidence_sha256 goes with the kind file, and with no other"
     elif scope["evidence_sha256"] and not re.fullmatch(r"[0-9a-f]{64}", scope["evidence_sha256"]):
         yield "evidence_sha256 is no SHA-256: 64 hexadecimal digits"
+    elif scope["evidence_sha256"] == _EMPTY:
+        yield "evidence_sha256: the file is empty, and proves nothing"
+    for name in ("wording", "who", "evidence"):
+        text = str(fields.get(name) or "").strip()
+        if text and (text.casefold().strip(".") in _NOTHING or not any(sign.isalnum() for sign in text)):
+            yield f'{name}: "{text}" says nothing'
     if scope["purpose"] not in set(Purpose):
         yield f'purpose: "{scope["purpose"]}" is none of {", ".join(Purpose)}'
     topics = scope["topics"].split(",")
@@ -162,6 +171,8 @@ def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
         yield f'topics: "{wrong[0]}" is none of {", ".join(Topic)}'
     elif silent := unspoken(str(fields.get("wording") or ""), [Topic(topic) for topic in topics]):
         yield f"wording says nothing of {silent[0]}: calls about it need a yes in words of their own"
+    elif denies := denied(str(fields.get("wording") or ""), [Topic(topic) for topic in topics]):
+        yield f"wording denies it: {denies}"
 
 
 def checked_scope(
@@ -181,19 +192,60 @@ def checked_scope(
             f"this consent was given to {scope['caller']}, and this firm is {firm.trading_name} ({firm.legal_name})",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
+    if other := next((each for each in _firms_in(str(fields["wording"])) if not _is_of(_plain(each), names)), ""):
+        raise UsageError(
+            f"these words name {other}, and this firm is {firm.trading_name} ({firm.legal_name})",
+            hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
+        )
     if Topic.PENSIONS in scope["topics"].split(",") and not firm.pensions_authorisation.strip():
         raise UsageError(
             "only an authorised firm may call about pensions (PECR reg 21B)",
             hint="Say what authorises it in firm.pensions_authorisation, or leave the topic out.",
         )
-    if scope["evidence_kind"] == "recording" and not tx.query(
-        "SELECT 1 FROM recordings WHERE recording_id = ? AND erased_at IS NULL", (str(fields["evidence"]).strip(),)
-    ):
-        raise UsageError(
-            f"there is no recording {fields['evidence']}",
-            hint="Give the id of one that is kept: dialgate recording list",
+    if scope["evidence_kind"] == "recording":
+        calls = tx.query(
+            "SELECT c.number FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
+            " WHERE r.recording_id = ? AND r.erased_at IS NULL",
+            (str(fields["evidence"]).strip(),),
         )
+        if not calls:
+            raise UsageError(
+                f"there is no recording {fields['evidence']}",
+                hint="Give the id of one that is kept: dialgate recording list",
+            )
+        if calls[0]["number"] != number_of(str(fields["number"])):
+            raise UsageError(
+                f"recording {fields['evidence']} is of a call with another number",
+                hint="Give the recording in which this line's subscriber agreed.",
+            )
     return scope | {"holds_longer": bool(own and own > last_day(day, months))}
+
+
+_EMPTY: Final = hashlib.sha256(b"").hexdigest()
+_NOTHING: Final = frozenset({"none", "no", "n/a", "na", "nil", "null", "tbc", "tba", "unknown", "x", "xxx", "test"})
+_NAMING: Final = (
+    re.compile(r"\bfor ((?:[A-Z][\w&'-]{0,40} ){0,3}[A-Z][\w&'-]{0,40}) to (?:call|ring|phone|contact)\b"),
+    re.compile(r"\bcalls? from ((?:[A-Z][\w&'-]{0,40} ){0,3}[A-Z][\w&'-]{0,40})"),
+    re.compile(r"\b((?:[A-Z][\w&'-]{0,40} ){0,3}[A-Z][\w&'-]{0,40}) (?:may|can|could) (?:call|ring|phone|contact)\b"),
+    re.compile(r"\b((?:[A-Z][\w&'-]{0,40} ){0,3}[A-Z][\w&'-]{0,40}) (?:Ltd|Limited|PLC|Plc|plc|LLP)\b"),
+)
+"""How the words of a consent name a caller: up to four words with capitals."""
+_NOBODY: Final = frozenset({"i", "you", "they", "we", "he", "she", "yes", "your company", "your firm", "yes you"})
+
+_TIMES_OF_YEAR: Final = frozenset(
+    {*map(str.casefold, (*calendar.day_name, *calendar.month_name)), "christmas", "easter"}
+)
+
+
+def _firms_in(wording: str) -> Iterator[str]:
+    """Names of callers in the words of a consent."""
+    for naming in _NAMING:
+        yield from (found[1] for found in naming.finditer(" ".join(wording.split())))
+
+
+def _is_of(name: str, names: Collection[str]) -> bool:
+    """Whether a plain name is one of these, a part of one, or nobody's."""
+    return name in _NOBODY or name in _TIMES_OF_YEAR or any(name in each or each in name for each in names if each)
 
 
 def _plain(name: str) -> str:
