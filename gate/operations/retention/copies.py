@@ -181,7 +181,8 @@ def copy_warnings(folder: DataFolder) -> list[str]:
     late = [each for each in folder.store.call(open_copies) if each.until < today]
     if not late:
         return []
+    count = "1 copy" if len(late) == 1 else f"{len(late):,} copies"
     return [
-        f"{len(late):,} copies in clear should be destroyed, the first by {late[0].until}: dialgate copies "
-        "list, then dialgate copies destroyed ID --how …"
+        f"{count} in clear should be destroyed, the first by {late[0].until}: dialgate copies list, then dialgate copies "
+        "destroyed ID --how …"
     ]
