@@ -183,6 +183,6 @@ def copy_warnings(folder: DataFolder) -> list[str]:
         return []
     count = "1 copy" if len(late) == 1 else f"{len(late):,} copies"
     return [
-        f"{count} in clear should be destroyed, the first by {late[0].until}: dialgate copies list, then dialgate copies "
-        "destroyed ID --how …"
+        f"{count} in clear should be destroyed, the first by {late[0].until}: dialgate copies list, then dialgate "
+        "copies destroyed ID --how …"
     ]
