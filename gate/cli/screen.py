@@ -20,10 +20,10 @@ from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.errors import UsageError
 from gate.operations.accounts import user
+from gate.operations.calls.screening import Screened
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.contacts.file_screening import FileScreening, evidence
-from gate.operations.contacts.screening_log import Screened
 
 _SHOWN = 20
 """Bad lines named on the terminal; ``--json`` names up to a thousand."""

@@ -6,7 +6,6 @@ The command line and the console import it; it asks a gate, whichever that is, a
 - ``files``       output files, which come whole or not at all, and files that are read
 - ``recordings``  what the gate gave of a recording, opened; ``opening``: the same for the console, which plays them too
                   (``listening``)
-- ``copies``      what is about to be written in clear, entered in the gate's ledger
 - ``packs``       the pack of an access request
 - ``bundles``     bundles for auditors: made, checked and opened
 - ``rotation``    recordings given to another key, and proven to open with one

@@ -23,8 +23,7 @@ from gate.config import Config, Registers
 from gate.converting import convert
 from gate.core.facts.audit import CheckpointMailed
 from gate.errors import GateError, RefusedError
-from gate.exports.checkpoint_mail import checkpoint_mail
-from gate.exports.mail import MailError, send
+from gate.exports.mail import MailError, checkpoint_mail, send
 from gate.operations.calls.warnings import count_against_refusal, count_one_sided
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest

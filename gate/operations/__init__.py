@@ -1,8 +1,7 @@
 """Operations: everything that people and phone systems can ask of the gate, a package for each subject.
 
 - ``operation``    what an operation is, and how one is declared; ``fields``: what the fields of a request are to
-                   people; ``parsing``: what people type, read, and ids that begin with it; ``cancellation``: work that
-                   may be cancelled while it runs
+                   people; ``parsing``: what people type, read, and ids that begin with it
 - ``catalogue``    all of them, by name and by request
 - ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them;
   what a running gate's line knows; the screening rules that a configuration sets

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gate.operations import backup, parsing, proposals, receipts
 from gate.operations.audit import checkpoints, exporting, leaves
 from gate.operations.calls import calls, recordings, screening, warnings
-from gate.operations.contacts import crm_import, forecast, pages, rescreening, screening_log
+from gate.operations.contacts import crm_import, forecast, pages, rescreening
 from gate.operations.erasure import eraser, terms
 from gate.operations.ingest import ingesting
 from gate.operations.keys import recipients, wraps
@@ -24,7 +24,7 @@ from gate.operations.status import glance, session, trunk_tests
 _MODULES: Final = (
     *(checkpoints, exporting, leaves),
     *(calls, recordings, screening, warnings),
-    *(crm_import, forecast, pages, rescreening, screening_log),
+    *(crm_import, forecast, pages, rescreening),
     *(eraser, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),

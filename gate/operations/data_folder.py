@@ -1,14 +1,16 @@
 """What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them. Also what
-a running gate's line knows before the store does, and the screening rules that the configuration sets.
+a running gate's line knows before the store does, and the screening rules that the configuration sets;
+and work that somebody may cancel while it runs.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -28,7 +30,7 @@ from gate.core.retention import Terms
 from gate.core.rows.calls import CallInHand
 from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import Decision, Reason
-from gate.errors import ConfigError, StoreError
+from gate.errors import ConfigError, GateError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
 from gate.operations.proposals import Proposals
@@ -38,6 +40,7 @@ from gate.registers.library import RegisterLibrary
 from gate.store.projections import number_hash
 from gate.store.reader import DataLock, Reader
 from gate.store.store import EvidenceStore
+from gate.types import Progress
 from gate.vault.keystore import KeyStoreDb
 
 if TYPE_CHECKING:
@@ -274,3 +277,58 @@ def _pepper(data: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     return pepper
+
+
+AT_ONCE: Final = 2
+"""Work of one name: one runs, one waits for it. Each takes a thread of the control interface, and a file on a share
+that does not answer could hold it for long."""
+
+
+class Cancellations:
+    """Which work is to end, by its name. Thread-safe."""
+
+    def __init__(self, busy: Callable[[str], GateError]) -> None:
+        """``busy``: name -> what is raised where ``AT_ONCE`` of that name run already."""
+        self._busy = busy
+        self._lock = threading.Lock()
+        self._running: dict[str, int] = {}
+        self._cancelled: dict[str, str] = {}
+
+    def cancel(self, name: str, actor: str) -> bool:
+        """Cancel the work of this name; False where none runs."""
+        with self._lock:
+            if not self._running.get(name):
+                return False
+            self._cancelled[name] = actor
+            return True
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """While work of this name runs. Raises ``busy`` where ``AT_ONCE`` run already."""
+        with self._lock:
+            if self._running.get(name, 0) >= AT_ONCE:
+                raise self._busy(name)
+            self._running[name] = self._running.get(name, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[name] -= 1
+                if not self._running[name]:
+                    self._cancelled.pop(name, None)
+
+    def checked(
+        self, name: str, progress: Progress, error: Callable[[str], GateError], *, until: float = math.inf
+    ) -> Progress:
+        """``progress`` that raises once the work was cancelled, unless the part ``until`` of it is done.
+
+        ``error``: the actor who cancelled -> what is raised.
+        """
+
+        def tell(fraction: float, text: str) -> None:
+            actor = self._cancelled.get(name)
+            if actor is not None and fraction < until:
+                raise error(actor)
+            progress(fraction, text)
+
+        return tell

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gate.exports.checkpoint_mail import checkpoint_mail
+from gate.exports.mail import checkpoint_mail
 from tests.support import programs
 from tests.support.attacks import attack
 from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gate.errors import GateError, RegisterFailed
-from gate.operations.cancellation import Cancellations
+from gate.operations.data_folder import Cancellations
 
 ANN = "user:ann(1001)"
 

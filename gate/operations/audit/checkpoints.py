@@ -18,7 +18,7 @@ from gate.core.rows.audit import CheckpointRow, LogFault, LogVerified, VerifierK
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import SignedCheckpoint
-from gate.operations.cancellation import AT_ONCE, Cancellations
+from gate.operations.data_folder import AT_ONCE, Cancellations
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import (
     ADMINS,

@@ -76,7 +76,7 @@ def _folder(path: Path) -> Place:
 
 
 def _mailed(path: Path) -> Any:
-    from gate.exports.checkpoint_mail import mailed_notes  # with `email`: where there is a mailbox
+    from gate.exports.mail import mailed_notes  # with `email`: where there is a mailbox
 
     return mailed_notes(path)
 

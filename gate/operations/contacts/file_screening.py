@@ -15,9 +15,9 @@ from gate.converting import convert
 from gate.core.cells import MARK, is_formula, opt_out_columns, opts_out
 from gate.core.terms import Reason
 from gate.errors import UsageError
+from gate.operations.calls.screening import Screened
 from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader
-from gate.operations.contacts.screening_log import Screened
 from gate.operations.registers.in_force import RegisterIdentity
 
 NAMED: Final = 1000

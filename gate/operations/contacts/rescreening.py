@@ -26,8 +26,7 @@ from gate.core.hours import Hours
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
-from gate.operations.cancellation import Cancellations
-from gate.operations.data_folder import rules_of
+from gate.operations.data_folder import Cancellations, rules_of
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity, identity, states
 from gate.store import contacts as rows

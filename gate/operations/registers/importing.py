@@ -22,8 +22,8 @@ from gate.core.rows.lists import RegisterImportRow
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
-from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.contacts.rescreening import Contacts
+from gate.operations.data_folder import AT_ONCE, Cancellations
 from gate.operations.operation import (
     KEEPERS,
     READERS,
