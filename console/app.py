@@ -15,13 +15,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import msgspec
 from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -200,12 +199,12 @@ class ConsoleApp(TypedAhead[None]):
     async def _attend(self) -> None:
         status, log_status, attention = await on_thread(_asked_of_status)
         try:
-            answer = msgspec.to_builtins(await self.feed.ask(status))
-            log = msgspec.to_builtins(await self.feed.ask(log_status))
+            answer = await self.feed.ask(status)
+            log = await self.feed.ask(log_status)
         except GateError:
             return  # the top line says that the gate is away, or how old its data are
         self.attended = True
-        found = [placed(text) for text in attention(answer | {"log": log})]
+        found = [placed(text) for text in attention(answer, log)]
         if found != list(self.attention):
             self.attention = found
             for screen in self.screen_stack:
@@ -402,7 +401,7 @@ class ConsoleApp(TypedAhead[None]):
             self.notify(f"One key for several actions: {names}", severity="warning", timeout=10, markup=False)
 
 
-def _asked_of_status() -> tuple[Request[Any], Request[Any], Callable[[Mapping[str, Any]], Iterator[str]]]:
+def _asked_of_status() -> tuple[Request[Any], Request[Any], Callable[[Any, Any], Iterator[str]]]:
     """What is asked, and how it is read: loaded after the first picture."""
     status = late("gate.operations.status.glance:Status")(masked=True)
     log_status = late("gate.operations.audit.leaves:AuditStatus")()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -47,7 +47,7 @@ from gate.core.call_words import (
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept, step
 from gate.core.facts.calls import LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
-from gate.core.rows.calls import CallInHand
+from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Media, Recorder
@@ -550,7 +550,7 @@ class CallManager:
         self._tell(session, asked)
         return why_not
 
-    def usage(self, now: datetime) -> list[dict[str, Any]]:
+    def usage(self, now: datetime) -> list[UsageRow]:
         """What each account and PBX uses of what it may. Line thread only."""
         return self._usage.rows(now)
 

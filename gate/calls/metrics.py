@@ -17,6 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from gate.core.rows.calls import UsageRow
 from gate.core.terms import UNPROVEN
 
 _DAY = 86_400
@@ -140,12 +141,12 @@ class Metrics:
             left = row["days_left"] if row["state"] == "ok" else None
             self._register_left.labels(row["name"]).set(_DAY * (-1 if left is None else left))
 
-    def usage(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def usage(self, rows: Sequence[UsageRow]) -> None:
         """What accounts and PBXs use of what they may: rows of ``Usage``."""
         for used, limit in _USAGE.items():
-            self._usage.labels(limit).set(max((row[used] / row[limit] for row in rows), default=0.0))
-        self._many_service.set(sum(row["many_service_calls"] for row in rows))
-        self._many_listed.set(sum(row["many_listed_service_calls"] for row in rows))
+            self._usage.labels(limit).set(max((getattr(row, used) / getattr(row, limit) for row in rows), default=0.0))
+        self._many_service.set(sum(row.many_service_calls for row in rows))
+        self._many_listed.set(sum(row.many_listed_service_calls for row in rows))
 
     def asked(self, verdict: str, reason: str) -> None:
         """A phone system that asked by HTTP was answered."""

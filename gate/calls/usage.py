@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -26,6 +25,7 @@ from gate.core.allowances import (
 from gate.core.days import LONDON, midnight
 from gate.core.facts import Body
 from gate.core.facts.gate import ManyListedServiceCalls, ManyServiceCalls
+from gate.core.rows.calls import UsageRow
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
 
@@ -149,7 +149,7 @@ class Usage:
             caller.seconds += seconds
             caller.running = max(0.0, caller.running - seconds)
 
-    def rows(self, now: datetime) -> list[dict[str, Any]]:
+    def rows(self, now: datetime) -> list[UsageRow]:
         """For ``status``: what each caller uses and may use; those that use nothing are left out."""
         rows = []
         for name, allowance in self._allowances.items():
@@ -158,24 +158,24 @@ class Usage:
                 continue
             before = _sum(caller.days)
             rows.append(
-                {
-                    "claimed_by": name,
-                    "calls_last_minute": used.calls_last_minute,
-                    "calls_a_minute": allowance.calls_a_minute,
-                    "calls_now": used.calls_at_once,
-                    "calls_at_once": allowance.calls_at_once,
-                    "seconds_today": round(used.seconds_today),
-                    "seconds_a_day": allowance.seconds_a_day,
-                    "calls_today": used.calls_today,
-                    "service_percent_today": used.service_percent,
-                    "service_percent": allowance.service_percent,
-                    "refused": (reason := exceeded(allowance, used)) and reason.value,
-                    ManyServiceCalls.kind: too_much_service(allowance, used),
-                    "listed_service_today": used.listed_today,
-                    "listed_percent_today": used.listed_percent,
-                    "listed_percent_before": before.listed_percent,
-                    ManyListedServiceCalls.kind: listed_service_jumps(used, before),
-                }
+                UsageRow(
+                    claimed_by=name,
+                    calls_last_minute=used.calls_last_minute,
+                    calls_a_minute=allowance.calls_a_minute,
+                    calls_now=used.calls_at_once,
+                    calls_at_once=allowance.calls_at_once,
+                    seconds_today=round(used.seconds_today),
+                    seconds_a_day=allowance.seconds_a_day,
+                    calls_today=used.calls_today,
+                    service_percent_today=used.service_percent,
+                    service_percent=allowance.service_percent,
+                    refused=(reason := exceeded(allowance, used)) and reason.value,
+                    many_service_calls=too_much_service(allowance, used),
+                    listed_service_today=used.listed_today,
+                    listed_percent_today=used.listed_percent,
+                    listed_percent_before=before.listed_percent,
+                    many_listed_service_calls=listed_service_jumps(used, before),
+                )
             )
         return rows
 

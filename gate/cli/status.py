@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
+from msgspec.structs import asdict
 
 from gate.cli.asking import reach
 from gate.cli.command import make
@@ -33,11 +33,10 @@ def command(view: View) -> None:
     """
     with reach(view.config) as gate:
         runs = isinstance(gate, ControlClient)
-        answer = msgspec.to_builtins(gate.ask(Status())) | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
-    answer["running"] = runs
-    answer["attention"] = [*([] if runs else [NOT_RUNNING]), *attention(answer)]
-    view.data(answer, text=lines, prose=True)
-    if answer["attention"]:
+        answer, log = gate.ask(Status()), gate.ask(AuditStatus())
+    found = [*([] if runs else [NOT_RUNNING]), *attention(answer, log)]
+    view.data(asdict(answer) | {"log": log, "running": runs, "attention": found}, text=lines, prose=True)
+    if found:
         sys.exit(1)
 
 

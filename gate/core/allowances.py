@@ -6,11 +6,11 @@ They bound what a stolen password, a phone system that has gone wrong or a claim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+from gate.core.rows.calls import UsageRow
 from gate.core.terms import Reason
 
 FEWEST_FOR_A_SHARE = 20
@@ -124,13 +124,13 @@ def listed_service_jumps(used: Used, before: Before) -> bool:
     return used.listed_today * before.calls > JUMP * before.listed * used.calls_today
 
 
-def jumps(usage: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence for each account or PBX of which that is so: rows of ``gate.calls.usage``."""
+def jumps(usage: Iterable[UsageRow]) -> Iterator[str]:
+    """A sentence for each account or PBX of which that is so."""
     for each in usage:
-        if each["many_listed_service_calls"]:
-            today, before = each["listed_percent_today"], each["listed_percent_before"]
+        if each.many_listed_service_calls:
+            today, before = each.listed_percent_today, each.listed_percent_before
             yield (
-                f"{each['claimed_by']}: {each['listed_service_today']:,} service calls today to numbers that are "
+                f"{each.claimed_by}: {each.listed_service_today:,} service calls today to numbers that are "
                 f"listed or have objected, {today} % of its calls, and {before} % in the {DAYS_BEFORE} days before: "
                 "dialgate calls list --reason service_call"
             )

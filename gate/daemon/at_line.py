@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.core.call_words import PauseAsked
-from gate.core.rows.calls import CallInHand
+from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.terms import Decision, Reason
 from gate.errors import GateError
 from gate.operations.data_folder import RunningGate
@@ -68,7 +68,7 @@ class AtLine:
         """The calls in hand."""
         return self.ask(lambda: self._call_manager.live(self._clock.now()))
 
-    def usage(self) -> list[dict[str, Any]]:
+    def usage(self) -> list[UsageRow]:
         """What each account and PBX uses of what it may."""
         return self.ask(lambda: self._call_manager.usage(self._clock.now()))
 

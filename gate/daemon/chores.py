@@ -22,6 +22,7 @@ from gate.clock import Clock
 from gate.config import Config, Registers
 from gate.converting import convert
 from gate.core.facts.audit import CheckpointMailed
+from gate.core.rows.calls import UsageRow
 from gate.errors import GateError, RefusedError
 from gate.exports.mail import MailError, checkpoint_mail, send
 from gate.operations.calls.warnings import count_against_refusal, count_one_sided
@@ -89,7 +90,7 @@ def sweep(folder: DataFolder, metrics: Metrics) -> None:
     metrics.retention_waits.set(0)
 
 
-def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[UsageRow]]) -> None:
     """Set the gauges of what changes slowly: limits in use, registers, the newest checkpoint, the disk."""
     with suppress(GateError):  # a line that does not answer shows in everything else
         metrics.usage(usage())

@@ -131,7 +131,7 @@ def test_a_token_may_ask_so_often_a_minute(play: Play, tmp_path: Path) -> None:
     assert [leaf for _, leaf in over] == [True] * LEAVES_OF_A_CALLER + [False] * 5
     assert manager.question("http:another") == (None, True)
     row = manager.usage(play.clock.now())[0]
-    assert (row["claimed_by"], row["calls_last_minute"], row["calls_a_minute"]) == ("http:dialler", 3, 3)
+    assert (row.claimed_by, row.calls_last_minute, row.calls_a_minute) == ("http:dialler", 3, 3)
     play.pass_time(60)
     assert "refused_over_limit" in play.kinds()
     assert manager.question("http:dialler") == (None, True)

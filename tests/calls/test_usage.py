@@ -90,7 +90,7 @@ def test_calls_a_minute(tmp_path: Path) -> None:
     assert [word.split()[0] for word in told] == ["invite"] * 3 + ["refuse"]
     assert told[-1] == "refuse too_many_calls_a_minute"
     assert play.call("x3")["reason"] == "too_many_calls_a_minute"
-    assert play.call_manager.usage(play.clock.now())[0]["refused"] == "too_many_calls_a_minute"
+    assert play.call_manager.usage(play.clock.now())[0].refused == "too_many_calls_a_minute"
     play.pass_time(57)
     play.attempt(call_id="later")
     assert play.call("later")["reason"] == "not_listed"
@@ -190,7 +190,7 @@ def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
     play.attempt(call_id="fourth")
     assert play.call("fourth")["reason"] == "too_many_seconds_a_day"
     used = play.call_manager.usage(play.clock.now())[0]
-    assert (used["seconds_today"], used["seconds_a_day"], used["calls_today"]) == (100, 100, 2)
+    assert (used.seconds_today, used.seconds_a_day, used.calls_today) == (100, 100, 2)
     # A gate that starts anew goes on with the day.
     since = midnight(london_day(play.clock.now().isoformat()))
     kept = play.store.call(lambda tx: used_since(tx, since, 3600.0))
@@ -198,7 +198,7 @@ def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
     again = Usage({"account:alice": Allowance(1000, 1000, 100, 100)}, lambda _: None, kept, play.clock.now())
     assert again.ask("account:alice", play.clock.now()) is Reason.TOO_MANY_SECONDS_A_DAY
     play.clock.time = play.clock.time.replace(hour=23, minute=59)
-    assert play.call_manager.usage(play.clock.now())[0]["refused"] == "too_many_seconds_a_day"
+    assert play.call_manager.usage(play.clock.now())[0].refused == "too_many_seconds_a_day"
     play.pass_time(11 * 3600)
     play.attempt(call_id="tomorrow")
     assert play.call("tomorrow")["reason"] == "not_listed"
@@ -228,7 +228,7 @@ def test_many_service_calls_are_told_once_a_day(tmp_path: Path) -> None:
         {"claimed_by": "account:alice", "calls": 20, "service": 13, "percent": 65, "alarm_above": 50}
     ]
     used = play.call_manager.usage(play.clock.now())
-    assert used[0]["many_service_calls"]
+    assert used[0].many_service_calls
     play.metrics.usage(used)
     assert play.metrics.registry.get_sample_value("dialgate_many_service_calls") == 1
     assert play.metrics.registry.get_sample_value("dialgate_usage_highest", {"limit": "calls_at_once"}) == 0.03
@@ -253,18 +253,18 @@ def test_service_calls_to_listed_numbers_that_jump_are_told_once_a_day(tmp_path:
         {"claimed_by": "account:alice", "calls": 20, "listed": 20, "percent": 100, "percent_before": 20}
     ]
     (row,) = play.call_manager.usage(play.clock.now())
-    assert (row["listed_service_today"], row["listed_percent_today"], row["listed_percent_before"]) == (24, 40, 20)
-    assert not row["many_listed_service_calls"], "twice is no jump yet"
+    assert (row.listed_service_today, row.listed_percent_today, row.listed_percent_before) == (24, 40, 20)
+    assert not row.many_listed_service_calls, "twice is no jump yet"
     play.attempt(LISTED, call_id="one", purpose=Purpose.SERVICE)
     (row,) = play.call_manager.usage(play.clock.now())
-    assert row["many_listed_service_calls"]
+    assert row.many_listed_service_calls
     assert "account:alice: 25 service calls today" in next(jumps([row]))
     play.metrics.usage([row])
     assert play.metrics.registry.get_sample_value("dialgate_many_listed_service_calls") == 1
     assert len(bodies(play, "many_listed_service_calls")) == 1
     play.pass_time(28 * 24 * 3600)
     (row,) = play.call_manager.usage(play.clock.now())
-    assert (row["listed_service_today"], row["many_listed_service_calls"]) == (0, False)
+    assert (row.listed_service_today, row.many_listed_service_calls) == (0, False)
     service_day(play, 29, 30, 20)  # the day of the jump is the only one of those before
     assert bodies(play, "many_listed_service_calls")[1:] == [
         {"claimed_by": "account:alice", "calls": 20, "listed": 20, "percent": 100, "percent_before": 40}
@@ -280,7 +280,7 @@ def test_an_objection_to_marketing_that_stands_counts_like_a_listing(tmp_path: P
     play.attempt("020 7946 0124", call_id="other", purpose=Purpose.SERVICE)
     assert (play.call("service")["reason"], play.call("service")["objection_id"]) == ("service_call", "obj-1")
     assert (play.call("service")["listed_service"], play.call("other")["listed_service"]) == (1, 0)
-    assert play.call_manager.usage(play.clock.now())[0]["listed_service_today"] == 1
+    assert play.call_manager.usage(play.clock.now())[0].listed_service_today == 1
     play.store.close()
 
 

@@ -11,10 +11,16 @@ import pytest
 
 from gate.cli.status import NOT_RUNNING, _used
 from gate.config.write import amend
+from gate.converting import convert
 from gate.core.allowances import ENDLESS
-from gate.operations.status.glance import attention
+from gate.core.rows.audit import LogNow
+from gate.core.rows.calls import UsageRow
+from gate.operations.registers.in_force import RegisterInForce
+from gate.operations.requests.standing import OpenRequests
+from gate.operations.status.glance import GateStatus, attention
 from tests.support.commands import Done, dialgate
 from tests.support.example import go_live, make_example
+from tests.support.example_values import example as an_example
 from tests.support.vault import new_key
 
 
@@ -59,7 +65,7 @@ def _tamper(database: Path) -> None:
 
 
 TRUNK: dict[str, Any] = {"name": "first", "up": None, "registered": None, "code": 0}
-USAGE: dict[str, Any] = {
+USAGE: dict[str, Any] = dict.fromkeys(UsageRow.__struct_fields__, 0) | {
     "claimed_by": "account:alice",
     "refused": None,
     "many_service_calls": False,
@@ -68,6 +74,7 @@ USAGE: dict[str, Any] = {
     "listed_percent_before": 19,
     "many_listed_service_calls": False,
 }
+EMPTY = ("alarms", "acknowledged", "calls", "usage", "trunks", "trunk_tests", "redirects")
 WELL: dict[str, Any] = {
     "registers": [{"name": "tps", "state": "ok", "days_left": 6}],
     "requests": {"open": 2, "warned": 1, "overdue": 0},
@@ -85,7 +92,10 @@ WELL: dict[str, Any] = {
         ({"registers": [{"name": "ctps", "state": "missing", "days_left": None}]}, "CTPS supports no calls: missing"),
         ({"registers": [{"name": "tps", "state": "damaged", "days_left": 9, "problem": "cut"}]}, "no calls: cut"),
         ({"requests": {"open": 2, "overdue": 1}}, "Requests overdue: 1"),
-        ({"log": {"verified": {"at": "2026-03-02T09:00:00.000000Z", "ok": False}}}, "did not hold on 2026-03-02 09:00"),
+        (
+            {"log": {"verified": {"at": "2026-03-02T09:00:00.000000Z", "actor": "a", "ok": False}}},
+            "did not hold on 2026-03-02 09:00",
+        ),
         ({"warnings": ["one key alone"]}, "one key alone"),
         ({"trunks": [TRUNK | {"up": False}]}, "The trunk first is down"),
         ({"trunks": [TRUNK | {"registered": False}]}, "The trunk first does not take the gate's registration"),
@@ -95,7 +105,12 @@ WELL: dict[str, Any] = {
     ],
 )
 def test_what_needs_attention(change: dict[str, Any], said: str | None) -> None:
-    found = list(attention(WELL | change))
+    made = {**an_example(GateStatus), **{name: [] for name in EMPTY}, **WELL, **change}
+    registers = [an_example(RegisterInForce) | {"problem": ""} | each for each in made["registers"]]
+    requests = an_example(OpenRequests) | {"stuck": 0} | made["requests"]
+    log = convert({"size": 1, "checkpoint": None} | made["log"], LogNow)
+    answer = convert(made | {"registers": registers, "requests": requests}, GateStatus)
+    found = list(attention(answer, log))
     assert (found == []) if said is None else (len(found) == 1 and said in found[0]), found
 
 

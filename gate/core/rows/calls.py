@@ -219,3 +219,29 @@ class OneSidedTalk(Row, frozen=True, kw_only=True):
     at: str
     side: str | None
     """``caller``, ``callee`` or ``both``; None where it was erased."""
+
+
+class UsageRow(Row, frozen=True, kw_only=True):
+    """What an account or a PBX uses of what it may."""
+
+    claimed_by: str
+    calls_last_minute: int
+    calls_a_minute: int
+    calls_now: int
+    calls_at_once: int
+    seconds_today: int
+    seconds_a_day: int
+    calls_today: int
+    service_percent_today: int
+    service_percent: int
+    refused: str | None
+    """Reason for which its next call is refused."""
+    many_service_calls: bool
+    listed_service_today: int
+    """Service calls to numbers that are on a register or have objected to marketing."""
+    listed_percent_today: int
+    """Of its calls that were let through."""
+    listed_percent_before: int
+    """The same of the 28 days before."""
+    many_listed_service_calls: bool
+    """That share has jumped."""

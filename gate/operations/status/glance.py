@@ -3,16 +3,17 @@ each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, in_clear, reminders, undecided
 from gate.config.call_rules import forgeable
 from gate.converting import convert
 from gate.core.allowances import jumps
-from gate.core.rows.calls import CallInHand
+from gate.core.rows.audit import LogNow
+from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
@@ -35,32 +36,6 @@ from gate.store.requests import nameless
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-
-
-class Usage(Response, frozen=True, kw_only=True):
-    """What an account or a PBX uses of what it may."""
-
-    claimed_by: str
-    calls_last_minute: int
-    calls_a_minute: int
-    calls_now: int
-    calls_at_once: int
-    seconds_today: int
-    seconds_a_day: int
-    calls_today: int
-    service_percent_today: int
-    service_percent: int
-    refused: str | None
-    """Reason for which its next call is refused."""
-    many_service_calls: bool
-    listed_service_today: int
-    """Service calls to numbers that are on a register or have objected to marketing."""
-    listed_percent_today: int
-    """Of its calls that were let through."""
-    listed_percent_before: int
-    """The same of the 28 days before."""
-    many_listed_service_calls: bool
-    """That share has jumped."""
 
 
 class TrunkHealth(Response, frozen=True, kw_only=True):
@@ -114,7 +89,7 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """What somebody must see to, a sentence each."""
     line: dict[str, int]
     """What a running gate has passed over or refused since its start, by kind."""
-    usage: list[Usage]
+    usage: list[UsageRow]
     """Of a running gate."""
     trunks: list[TrunkHealth]
     """Of a running gate."""
@@ -155,7 +130,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         acknowledged=acknowledged(folder),
         warnings=warnings(folder),
         line=counts.get("line", {}),
-        usage=convert(counts.get("usage", []), list[Usage]),
+        usage=counts.get("usage", []),
         trunks=convert(counts.get("trunks", []), list[TrunkHealth]),
         trunk_tests=trunk_tests.tested(folder),
         redirects=[
@@ -229,41 +204,39 @@ def _letters_due(folder: DataFolder) -> list[str]:
     return [f"Letters: {each}" for each in told]
 
 
-Row = Mapping[str, Any]
 SOON_DAYS: Final = 5
 """A register that supports calls for no longer needs a new file."""
 
 
-def attention(answer: Row) -> Iterator[str]:
-    """A sentence for each thing that somebody must see to; ``answer`` is that of ``status`` with the ``log``."""
-    yield from answer.get("alarms", ())
-    for row in answer["registers"]:
-        name, left = str(row["name"]).upper(), row.get("days_left")
-        if row["state"] != "ok" or left is None or left < 0:
-            why = row.get("problem") or ("its days are over" if row["state"] == "ok" else row["state"])
+def attention(answer: GateStatus, log: LogNow) -> Iterator[str]:
+    """A sentence for each thing that somebody must see to."""
+    yield from answer.alarms
+    for each in answer.registers:
+        name, left = each.name.upper(), each.days_left
+        if each.state != "ok" or left is None or left < 0:
+            why = each.problem or ("its days are over" if each.state == "ok" else each.state)
             yield f"{name} supports no calls: {why}. Import a file: dialgate register import"
         elif left <= SOON_DAYS:
             yield f"{name} supports calls for {left} days more. Import a newer file: dialgate register import"
-    verified = answer["log"]["verified"]
-    if verified and not verified.get("ok"):
-        yield f"The log did not hold on {local(verified['at'])}: dialgate audit verify"
-    if overdue := answer["requests"].get("overdue"):
+    if log.verified and log.verified.ok is not True:
+        yield f"The log did not hold on {local(log.verified.at)}: dialgate audit verify"
+    if overdue := answer.requests.overdue:
         yield f"Requests overdue: {overdue}. dialgate request list"
-    if stuck := answer["requests"].get("stuck"):
+    if stuck := answer.requests.stuck:
         what = "a proof of identity, or that a refusal is told"
         yield f"Requests that wait too long for {what}: {stuck}. dialgate request list"
-    for each in answer.get("trunks", ()):
-        if each["up"] is False:
-            yield f"The trunk {each['name']} is down: it does not answer OPTIONS, or says {each['code']}"
-        if each["registered"] is False:
-            yield f"The trunk {each['name']} does not take the gate's registration"
-    for each in answer.get("usage", ()):
-        if each["refused"]:
-            yield f"{each['claimed_by']} is refused more calls: {each['refused']}. dialgate calls list"
-        if each["many_service_calls"]:
+    for trunk in answer.trunks:
+        if trunk.up is False:
+            yield f"The trunk {trunk.name} is down: it does not answer OPTIONS, or says {trunk.code}"
+        if trunk.registered is False:
+            yield f"The trunk {trunk.name} does not take the gate's registration"
+    for used in answer.usage:
+        if used.refused:
+            yield f"{used.claimed_by} is refused more calls: {used.refused}. dialgate calls list"
+        if used.many_service_calls:
             yield (
-                f"{each['claimed_by']}: {each['service_percent_today']} % of today's calls were claimed as service: "
+                f"{used.claimed_by}: {used.service_percent_today} % of today's calls were claimed as service: "
                 "dialgate calls list --reason service_call"
             )
-    yield from jumps(answer.get("usage", ()))
-    yield from answer["warnings"]
+    yield from jumps(answer.usage)
+    yield from answer.warnings
