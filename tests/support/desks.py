@@ -578,6 +578,7 @@ class SmallDesk:
             "registers": [],
             "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
             "requests": [],
+            "complaints": dict.fromkeys(("received", "acknowledged_late", "granted", "refused", "open"), 0),
             "holds": dict.fromkeys(("put", "released", "in_force", "restrictions"), 0),
             "own_lists": dict.fromkeys(("objections", "removed", "consents", "withdrawn"), 0),
             "exports": {"exported": 0},

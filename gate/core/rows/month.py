@@ -219,8 +219,23 @@ class RequestInMonth(Row, frozen=True):
     days: int
     due: str | None
     late: bool
+    acknowledged_late: bool
+    """Of a complaint: its acknowledgement was entered after its last day, or is missing though that has passed."""
     warning: str
     """What was to be seen to at the end; empty where nothing."""
+
+
+class ComplaintsInMonth(Row, frozen=True):
+    """Complaints (DPA 2018 s.164A) that were open in the month, as they stood at its end."""
+
+    received: int
+    """In the month."""
+    acknowledged_late: int
+    """After the 30th day, or not yet though it has passed."""
+    granted: int
+    """With their outcome told."""
+    refused: int
+    open: int
 
 
 class HoldsInMonth(Row, frozen=True):
@@ -289,6 +304,7 @@ class MonthReport(Row, frozen=True):
     registers: list[RegisterMonth]
     recordings: Recordings
     requests: list[RequestInMonth]
+    complaints: ComplaintsInMonth
     holds: HoldsInMonth
     own_lists: OwnLists
     exports: dict[str, int]

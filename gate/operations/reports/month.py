@@ -18,14 +18,18 @@ from msgspec.structs import asdict
 
 from gate.config import Config, reminders
 from gate.core.days import LONDON, london_day, midnight
+from gate.core.deadlines import acknowledge_by
 from gate.core.facts.gate import GateStarted, NotPermitted
 from gate.core.facts.lists import Screened
 from gate.core.facts.recordings import ErasedCameBack
+from gate.core.facts.requests import Acknowledged
 from gate.core.facts.retention import FactsErased, NumberShown
-from gate.core.request_words import State
+from gate.core.request_words import Asks, State
+from gate.core.rows.calls import FactRow
 from gate.core.rows.month import (
     Attempts,
     AttemptsOfHour,
+    ComplaintsInMonth,
     DayAttempts,
     Evidence,
     Import,
@@ -244,6 +248,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         registers=list(registers_of(folder.config.calling.registers, days, counted.imports, counted.began, now)),
         recordings=recordings_of(days, counted),
         requests=requests,
+        complaints=_complaints(requests, first),
         holds=counted.holds,
         own_lists=counted.own_lists,
         exports={kind: counted.facts[kind] for kind in EXPORTS},
@@ -259,6 +264,23 @@ def policy_of(config: Config, today: date) -> Policy:
     return Policy(firm.policy_version, firm.policy_reviewed, reminders(config, day))
 
 
+def _complaints(requests: list[RequestInMonth], first: date) -> ComplaintsInMonth:
+    rows = [each for each in requests if each.asks == Asks.COMPLAINT]
+    outcomes = Counter(each.outcome for each in rows)
+    return ComplaintsInMonth(
+        received=sum(each.received >= first.isoformat() for each in rows),
+        acknowledged_late=sum(each.acknowledged_late for each in rows),
+        granted=outcomes["fulfilled"],
+        refused=outcomes["refused"],
+        open=outcomes["open"],
+    )
+
+
+def _acknowledged_on(course: Iterable[FactRow], last: date) -> date:
+    """When the acknowledgement of a complaint was entered; ``last`` where it was not until then."""
+    return next((london_day(fact.at) for fact in course if fact.kind == Acknowledged.kind), last)
+
+
 def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -> RequestInMonth:
     """One request as it stood at the end, by what was entered until then: its days, and whether its answer came in
     time."""
@@ -266,6 +288,9 @@ def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -
     known = [fact for fact in course if datetime.fromisoformat(fact.at) < until]
     request = replay(known or course[:1])  # it came before the end, and was entered after it
     end = request.over_on or last
+    acknowledged_late = request.asks is Asks.COMPLAINT and _acknowledged_on(known, last) > acknowledge_by(
+        request.received
+    )
     clock = request.last_clock(end)
     claimed = request.over_claimed if request.over_claimed != request.over_on else None
     refused = "refused" if request.ground else "withdrawn"
@@ -279,5 +304,6 @@ def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -
         days=(end - date.fromisoformat(row.received)).days,
         due=clock.due.isoformat() if clock else None,
         late=request.was_late(end),
+        acknowledged_late=acknowledged_late,
         warning="" if request.over_on else warning_of(request, clock, request.acknowledge_by(), last),
     )
