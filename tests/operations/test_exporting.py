@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import pytest
 from gate.config import load
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
+from gate.exports import reader
 from gate.exports.bundle import seal_text
 from gate.operations.audit import exporting
 from gate.operations.data_folder import DataFolder
@@ -64,6 +66,7 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
         "recipient": made.private.id,
         "recipient_purpose": "regulator",
         "openers": [opener],
+        "reader": hashlib.sha256(Path(reader.__file__).read_bytes()).hexdigest(),
     }
     said = facts(house, "words")[-1]
     assert (said["subject"], said["body"]) == (begun["bundle"], {"of": "bundle_exported", "text": "annual audit"})

@@ -521,6 +521,7 @@ class SmallDesk:
             "last_hour": {},
             "registers": [],
             "alarms": [],
+            "acknowledged": [],
             "trunk_tests": [],
             "warnings": [],
             "line": {},
