@@ -10,7 +10,7 @@ from gate.calls.trust import Trust
 from gate.core import numbers, screening
 from gate.core.facts.calls import LookedAgain
 from gate.core.numbers import Number, NumberRefused
-from gate.core.rules import DAY, Rules
+from gate.core.rules import Rules
 from gate.core.screening import decision_fact, refusal
 from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
 from gate.registers.library import RegisterLibrary
@@ -72,7 +72,9 @@ class Screener:
             objections=[objection for each in reached for objection in tx.objections(each)],
             stops=[stop for each in reached for stop in tx.stops(each)],
             last_unattended=tx.last_unattended(e164) if known else None,
-            tried=tx.tried(e164, now - DAY, question) if known and rules.attempts.any and not in_hand else UNTRIED,
+            tried=tx.tried(e164, now - rules.attempts.longest, question)
+            if known and rules.attempts.any and not in_hand
+            else UNTRIED,
             rules=rules,
             now=now,
         )

@@ -132,7 +132,7 @@ def _terms(config: Config) -> Iterator[str]:
         yield f"calling.redial_hours is {config.calling.redial_hours}: the policy asks for at least {least}"
     for name in ATTEMPTS:
         value, most = getattr(config.calling, name), getattr(Calling(), name)
-        if not 0 < value <= most:
+        if most and not 0 < value <= most:
             yield f"calling.{name} is {value or 'without a bound'}: the policy allows at most {most}"
 
 

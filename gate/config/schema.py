@@ -399,6 +399,8 @@ class Calling(Section, frozen=True):
     attempts_an_hour: int = 3
     attempts_a_day: int = 6
     """In any 24 hours."""
+    attempts_a_week: int = 0
+    """In any seven days, over all lists and accounts; 0: no bound."""
     block: tuple[str, ...] = ("personal", "pager", "084", "087", "helpline")
     """Kinds of numbers that no marketing call goes to: 070, 076, 084, 087, and helplines (0800 1111, 0808 80…)."""
     objection_stops_service: bool = False
@@ -407,7 +409,7 @@ class Calling(Section, frozen=True):
     """Names of a CRM file's columns that say that somebody wants no calls, beside those of the usual CRMs."""
 
 
-ATTEMPTS: Final = ("attempts_at_once", "attempts_a_minute", "attempts_an_hour", "attempts_a_day")
+ATTEMPTS: Final = ("attempts_at_once", "attempts_a_minute", "attempts_an_hour", "attempts_a_day", "attempts_a_week")
 """The keys of ``Calling`` that bound how often one number is tried."""
 
 

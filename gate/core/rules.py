@@ -104,12 +104,21 @@ class AttemptLimits:
     a_minute: int = 2
     an_hour: int = 3
     a_day: int = 6
+    a_week: int = 0
 
     @property
     def windows(self) -> tuple[tuple[int, timedelta, str], ...]:
         """The bounds that there are in a time, each with that time and its name."""
-        every = ((self.a_minute, _MINUTE, "a minute"), (self.an_hour, _HOUR, "an hour"), (self.a_day, DAY, "a day"))
+        every = (
+            *((self.a_minute, _MINUTE, "a minute"), (self.an_hour, _HOUR, "an hour")),
+            *((self.a_day, DAY, "a day"), (self.a_week, 7 * DAY, "a week")),
+        )
         return tuple(each for each in every if each[0])
+
+    @property
+    def longest(self) -> timedelta:
+        """How far back attempts are counted: a day, or as long as a bound reaches."""
+        return max((span for _, span, _ in self.windows), default=DAY)
 
     @property
     def any(self) -> bool:
@@ -176,7 +185,7 @@ class Rules:
         if self.redial < timedelta(0):
             raise ValueError("the redial pause cannot be negative")
         limits = self.attempts
-        if min(limits.at_once, limits.a_minute, limits.an_hour, limits.a_day) < 0:
+        if min(limits.at_once, limits.a_minute, limits.an_hour, limits.a_day, limits.a_week) < 0:
             raise ValueError("the bounds of attempts cannot be negative")
 
 

@@ -184,7 +184,7 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The attempts that were let through to a number in the last day, whatever became of them."""
+    """The attempts that were let through to a number for as long as a bound reaches back, whatever became of them."""
 
     in_hand: int = 0
     """Of them, those that are not over: they ring, are announced to or talk."""
