@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gate.calls.metrics import Metrics
+from gate.core.rows.audit import LastVerification, LogNow
 from gate.daemon import chores
 from gate.errors import UsageError
 from gate.exports.report import month_page
@@ -44,8 +45,8 @@ def told(month: Month) -> dict[str, Any]:
 
 
 def test_status_begins_with_it_for_a_week(month: Month) -> None:
-    answer = told(month) | {"log": {"verified": {"ok": False, "at": NOW.isoformat()}}}
-    first, second, *_ = attention(answer)
+    log = LogNow(0, None, LastVerification(at=NOW.isoformat(), actor=ANN, ok=False))
+    first, second, *_ = attention(status(month.folder, Status(), Caller(ANN)), log)
     assert first.startswith("A call was made against the gate's refusal") and CALL in first
     assert "listed_tps, account:alice" in first
     assert not second.startswith("A call was made")
