@@ -13,7 +13,8 @@ from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.retention import say_copy
-from gate.client.files import copy_of, output_file
+from gate.client.copies import copy_of
+from gate.client.files import output_file
 from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text
 from gate.core.rows.audit import CopyKind

@@ -18,7 +18,8 @@ from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
 from gate.cli.retention import say_copy
-from gate.client.files import copy_of, output_file, read_file
+from gate.client.copies import copy_of
+from gate.client.files import output_file, read_file
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
 from gate.core.rows.audit import CopyKind

@@ -4,6 +4,7 @@ The command line and the console import it; it asks a gate, whichever that is, a
 
 - ``gate``        what is asked: a running gate, or a data folder opened here
 - ``files``       output files, which come whole or not at all, and files that are read
+- ``copies``      a copy in clear, entered before it is written
 - ``recordings``  what the gate gave of a recording, opened; ``opening``: the same for the console, which plays them too
                   (``listening``)
 - ``packs``       the pack of an access request

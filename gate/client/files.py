@@ -9,17 +9,14 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from gate.core.rows.audit import CopyKind
 from gate.durable import whole_file
 from gate.errors import UsageError
 from gate.handed_over_file import open_file
-from gate.operations.retention.copies import CopiesAdd
 
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read whole, at most: some million consents with their evidence."""
@@ -98,17 +95,3 @@ class OutputFiles:
             while piece := source.read(1 << 20):
                 digest.update(piece)
         return digest.hexdigest()
-
-
-def copy_of(
-    what: CopyKind,
-    place: Path,
-    why: str,
-    *,
-    of: str = "",
-    recordings: Sequence[str] = (),
-    until: date | None = None,
-) -> CopiesAdd:
-    """The request that enters a copy in clear which is about to be written here."""
-    where = "standard output" if str(place) == "-" else str(place.absolute())
-    return CopiesAdd(what=what, recordings=tuple(recordings), of=of, place=where, why=why, until=until)

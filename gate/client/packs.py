@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gate.client.files import copy_of
+from gate.client.copies import copy_of
 from gate.client.gate import Gate
 from gate.client.recordings import open_taken, who
 from gate.clock import today

@@ -15,7 +15,8 @@ from typing import Any
 
 import soundfile
 
-from gate.client.files import copy_of, must_be_new
+from gate.client.copies import copy_of
+from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.core.facts.calls import Announced
 from gate.core.rows.audit import CopyKind

@@ -29,7 +29,8 @@ def run(*words: str) -> None:
 def test_what_init_makes_is_its_owners_alone(tmp_path: Path) -> None:
     """The announcement was writable for everybody, and so was each folder on the way."""
     run("init", str(tmp_path / "new" / "made"), "--example")
-    assert open_to_others(tmp_path) == []
+    # The configuration, which holds no secret, is open to the group that its folder is opened to.
+    assert open_to_others(tmp_path) == ["new/made/config.toml 640"]
 
 
 def test_what_a_gate_makes_is_its_owners_alone(tmp_path: Path) -> None:
