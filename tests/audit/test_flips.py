@@ -15,7 +15,7 @@ from tests.support.busy import busy_store, verified
 
 pytestmark = pytest.mark.deep
 
-FLIPS = 150
+FLIPS = 180
 
 _CRM = "a copy of what the CRM holds, and made again by the next import or screening: no call is decided by it"
 CANNOT_MATTER = {

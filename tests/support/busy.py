@@ -96,10 +96,11 @@ def _unfinished() -> list[Fact]:
 
 
 def _matters() -> list[Fact]:
-    """Holds and data-subject requests, in several states."""
+    """Holds, data-subject requests and copies in clear, in several states."""
     at, who = START + timedelta(days=2), "user:root(0)"
     hold = {"kind": "hold", "reason": "a claim", "reference": "1/26", "recording_id": None, "call_id": None}
     asks = {"reference": "DSR-2026-0001", "asks": "access", "channel": "email", "received": "2026-03-03"}
+    copy = {"what": "recording", "calls": ["call-000002"], "of": "", "place": "/srv/a.wav", "why": "a claim"}
     person = {"name": "Ann Example", "contact": "ann@example.com", "lines": ["+447700900003"], "about": "all calls"}
     return [
         Fact("hold", "hold-1", at, who, {**hold, "target": "number", "number": "+447700900003"}),
@@ -115,6 +116,9 @@ def _matters() -> list[Fact]:
         Fact("request_carrying", "req-1", at, who),
         Fact("request_carried", "req-1", at, who, {"held_back": 1}),
         Fact("request_opened", "req-2", at, who, {**asks, "reference": "DSR-2026-0002", "written": False}),
+        Fact("copy_made", "copy-1", at, who, {**copy, "until": "2026-06-01"}),
+        Fact("copy_made", "copy-2", at, who, {**copy, "until": "2026-06-01"}),
+        Fact("copy_destroyed", "copy-2", at, who, {"how": "shredded", "on": "2026-03-04"}),
         Fact("request_refused", "req-2", at, who, {"on": "2026-03-06", "ground": "excessive"}),
     ]  # fmt: skip
 
