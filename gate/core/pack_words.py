@@ -228,7 +228,7 @@ def _outcome(call: HeldAttempt) -> str:
         return f"called all the same, {refused}{length_of_it}"
     if state == "refused":
         return "not dialled"
-    if state == "asked":
+    if state == "asked" or call.cause == "redirected":
         return "allowed to the phone system, which dials by itself"
     if state != "ended":
         return "in progress"

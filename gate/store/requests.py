@@ -48,7 +48,7 @@ COUNTED: Final = 1000
 """Calls that are counted of somebody of whom nothing should be held; more are more than enough."""
 _CALL = (
     "SELECT c.call_id, c.at, c.number, c.verdict, c.reason, c.purpose, c.topic, c.state, c.seconds, c.bridged,"
-    " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
+    " c.answered_at, c.cause, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
     " r.erased_at, r.opened_at AS recorded_at FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
 _FITS = (

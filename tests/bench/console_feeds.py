@@ -121,6 +121,7 @@ def _snapshot(number: int) -> dict[str, Any]:
             "announcement": "played",
             "recorded": True,
             "paused": False,
+            "paused_by": "",
             "levels": {"caller": (number * 7 + place * 13) % 128, "callee": (number * 11 + place * 17) % 128},
             "seconds": number / 200,
         }

@@ -289,7 +289,7 @@ async def test_a_removed_objection_comes_back_with_its_own_date(served: Served) 
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("2", "tab", "tab")
         await until(pilot, shows(pilot, "14 rows"))
-        row = dict(table(app).row)
+        row = table(app).row
         await pilot.press("d")
         await until(pilot, shows(pilot, "Remove this objection?"))
         await typed(pilot, "typing mistake")
@@ -297,7 +297,7 @@ async def test_a_removed_objection_comes_back_with_its_own_date(served: Served) 
         await undone(pilot)
         await until(pilot, shows(pilot, "14 rows"))
         again = next(fact for fact in reversed(served.facts("objection")))
-        assert again["body"]["made_at"][:19] == row["made_at"][:19]
+        assert again["body"]["made_at"][:19] == row.made_at[:19]
 
 
 async def test_what_is_copied_is_the_rows_id(shared: Served) -> None:

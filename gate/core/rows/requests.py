@@ -58,6 +58,7 @@ class HeldAttempt(Row, frozen=True):
     seconds: float | None
     bridged: int | None
     answered_at: str | None
+    cause: str | None
     unrecorded_why: str | None
     recording_id: str | None
     recording: str | None
