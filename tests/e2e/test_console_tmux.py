@@ -56,7 +56,10 @@ def plain(fact: dict[str, Any]) -> dict[str, Any]:
     """Kind, actor and body, without ids, times and references; the two numbers are one."""
     body = (fact["body"] or "{}").replace(BY_COMMAND[1:], BY_HAND[1:])
     told: dict[str, Any] = json.loads(_IDS.sub("*", body))
-    grown = dict.fromkeys(told.keys() & GROWS_WITH_THE_LOG, "*")
+    grown: dict[str, Any] = dict.fromkeys(told.keys() & GROWS_WITH_THE_LOG, "*")
+    if "rests" in told:  # of a letter: each sentence, and the leaves and rules that it rests on
+        rests = {name: ["leaf" if isinstance(each, int) else each for each in on] for name, on in told["rests"].items()}
+        grown["rests"] = rests
     return {"kind": fact["kind"], "actor": fact["actor"], "body": told | grown}
 
 
