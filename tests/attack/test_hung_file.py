@@ -122,10 +122,10 @@ def test_a_list_that_needs_more_memory_than_an_import_may_have_is_refused(tmp_pa
     for rows, fits in ((2_000, True), (400_000, False)):
         given.write_text("id,telephone\n" + "".join(f"{row},0{7700000000 + row}\n" for row in range(rows)))
         if fits:
-            assert read_in_child(tmp_path, open_file(str(given)), memory=400 << 20).contacts == rows
+            assert read_in_child(tmp_path, open_file(str(given)), memory=300 << 20).contacts == rows
         else:
             with pytest.raises(UsageError, match="too large to be read at once"):
-                read_in_child(tmp_path, open_file(str(given)), memory=400 << 20)
+                read_in_child(tmp_path, open_file(str(given)), memory=300 << 20)
 
 
 def read_in_child(tmp_path: Path, given: HandedOverFile, **bounds: Any) -> Read:
