@@ -365,7 +365,17 @@ class SmallDesk:
     def request_search(self, **fields: Any) -> dict[str, Any]:
         call = {"call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123", "reason": "not_listed"}
         call |= {"outcome": "not answered", "state": "ended", "by_transfer": False}
-        unset = ("verdict", "purpose", "topic", "seconds", "bridged", "answered_at", "unrecorded_why", "recording_id")
+        unset = (
+            "verdict",
+            "purpose",
+            "topic",
+            "seconds",
+            "bridged",
+            "answered_at",
+            "cause",
+            "unrecorded_why",
+            "recording_id",
+        )
         call |= dict.fromkeys((*unset, "recording", "recorded_seconds", "recorded_at", "erased_at"))
         return self._request("request_search", fields, candidates=False, whole=True, found=1, outside=[], calls=[call])
 
