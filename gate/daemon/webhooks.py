@@ -29,7 +29,7 @@ from gate.core.facts.calls import CalledAgainstRefusal, Decision, OneSided
 from gate.core.facts.lists import Objection
 from gate.core.terms import Verdict
 from gate.durable import whole_file
-from gate.errors import StoreError
+from gate.errors import ConfigError, StoreError
 from gate.operations.operation import Caller
 from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.operations.requests.standing import open_standings
@@ -113,7 +113,7 @@ class WebhookPost:
         self._webhook = webhook
         self._folder = folder
         self._states = states
-        self._key = key_of(read_secret(folder.config.base, webhook.secret_file))
+        self._key = key_of(webhook, read_secret(folder.config.base, webhook.secret_file))
         self._file = folder.config.data / "webhooks" / f"{webhook.name}.json"
         self._progress = self._kept()
 
@@ -123,12 +123,17 @@ class WebhookPost:
         self._note_states(now)
         if self._progress.again_at and now < datetime.fromisoformat(self._progress.again_at):
             return
-        for event in list(self._next()):
-            if self._wanted(event):
-                said = self._send(event, now)
-                if not said.startswith("2") and not self._given_up(event, said, now):
-                    return
-            self._done(event)
+        events = list(self._next())
+        try:
+            for event in events:
+                if self._wanted(event):
+                    said = self._send(event, now)
+                    if not said.startswith("2") and not self._given_up(event, said, now):
+                        return
+                self._done(event)
+        finally:
+            if events:  # once: what a crash forgets is sent again with the same id
+                self._keep()
 
     def warnings(self) -> Iterator[str]:
         """What somebody must see to."""
@@ -205,7 +210,6 @@ class WebhookPost:
         if kept.tries < len(PAUSES):
             kept.again_at = (now + timedelta(seconds=PAUSES[kept.tries])).isoformat()
             kept.tries += 1
-            self._keep()
             log.warning("webhook_not_taken", webhook=self._webhook.name, message=event.id, said=said, tries=kept.tries)
             return False
         kept.aside = [*kept.aside, Aside(event.id, event.type, event.at, kept.said)][-MOST_ASIDE:]
@@ -219,7 +223,6 @@ class WebhookPost:
         else:
             kept.leaf = event.leaf
         kept.tries, kept.again_at, kept.said = 0, "", ""
-        self._keep()
 
     def _kept(self) -> Progress:
         try:
@@ -253,11 +256,18 @@ def states_of(folder: DataFolder) -> Callable[[], dict[str, list[str]]]:
     return states
 
 
-def key_of(secret: str) -> bytes:
-    """The bytes of a secret: ``whsec_`` and base64, as receivers are given it, or a text of one's own."""
-    if secret.startswith("whsec_"):
-        return base64.b64decode(secret.removeprefix("whsec_"))
-    return secret.encode()
+def key_of(webhook: Webhook, secret: str) -> bytes:
+    """The bytes of a secret: ``whsec_`` and base64, as receivers are given it, or a text of one's own. Raises
+    ``ConfigError``."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise ConfigError(
+            f"the secret of the webhook {webhook.name} is not base64 after whsec_",
+            hint=f"see {webhook.secret_file}: copy it whole, on the first line",
+        ) from None
 
 
 def signature(key: bytes, message_id: str, seconds: str, body: bytes) -> str:

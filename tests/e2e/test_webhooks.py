@@ -197,3 +197,10 @@ def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(ho
 def test_where_it_may_not_be_told_the_gate_does_not_start(house: Gatehouse, values: dict[str, Any], fault: str) -> None:
     add(house, "crm", 80, **values)
     assert fault in json.dumps(dialgate("config", "show", config=house.config, check=False))
+
+
+def test_a_secret_that_is_copied_in_part_stops_the_start_with_a_sentence(house: Gatehouse) -> None:
+    add(house, "crm", 80)
+    secret(house.folder / "secrets" / "crm.webhook", "whsec_is this base64?\n")
+    said = dialgate("serve", config=house.config, check=False)
+    assert "is not base64 after whsec_" in json.dumps(said)
