@@ -145,7 +145,7 @@ class WebhookPost:
             last = kept.aside[-1]
             yield (
                 f"{many(len(kept.aside), 'event')} of the webhook {name} put aside, the last at {local(last.at)}"
-                f" ({last.said}): see {self._file}, and delete it from there once it is dealt with"
+                f" ({last.said}): once that is dealt with, stop the gate and empty aside in {self._file}"
             )
 
     # --- what is next ---------------------------------------------------------------------------------------------
@@ -225,15 +225,17 @@ class WebhookPost:
         kept.tries, kept.again_at, kept.said = 0, "", ""
 
     def _kept(self) -> Progress:
+        size, _ = self._folder.read(lambda tx: tx.head())
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Progress)
+            kept = msgspec.json.decode(self._file.read_bytes(), type=Progress)
         except FileNotFoundError:
-            size, _ = self._folder.read(lambda tx: tx.head())
             return Progress(leaf=size - 1)  # what was before nobody asked to be told
         except (OSError, msgspec.MsgspecError) as error:
             raise StoreError(
                 f"{self._file} cannot be read: {error}", hint="move it away: the webhook then begins with what comes"
             ) from None
+        kept.leaf = min(kept.leaf, size - 1)  # of a log that was restored since, what comes is new
+        return kept
 
     def _keep(self) -> None:
         self._file.parent.mkdir(mode=0o700, exist_ok=True)

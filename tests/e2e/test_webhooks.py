@@ -204,3 +204,14 @@ def test_a_secret_that_is_copied_in_part_stops_the_start_with_a_sentence(house: 
     secret(house.folder / "secrets" / "crm.webhook", "whsec_is this base64?\n")
     said = dialgate("serve", config=house.config, check=False)
     assert "is not base64 after whsec_" in json.dumps(said)
+
+
+def test_after_a_restore_of_an_older_log_what_comes_is_told(house: Gatehouse) -> None:
+    receiver = Receiver()
+    add(house, "crm", receiver.port, events=["call.refused"])
+    (house.data / "webhooks").mkdir(mode=0o700)
+    secret(house.data / "webhooks" / "crm.json", json.dumps({"leaf": 1_000_000}))
+    house.start()
+    refuse(house)
+    house.wait(receiver.taken, PATIENCE, "it is not told")
+    receiver.close()
