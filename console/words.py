@@ -10,6 +10,7 @@ from typing import Any, Final
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.days import LONDON
 from gate.core.rules import MAX_AGE_DAYS
+from gate.core.terms import TOPICS
 from gate.errors import GateError, RefusedError
 from gate.operations.operation import MayWait
 from gate.showing import clean, grouped, grouped_in, local, masked
@@ -211,6 +212,12 @@ def verdict(value: str | None) -> Shown:
     """``allow`` or ``block`` of an attempt."""
     word = clean(value or "-")
     return word, OK if word == "allow" else BAD
+
+
+def topic(code: str | None) -> Shown:
+    """What calls are about; of one with a rule of its own, that too: ``claims: PECR regulation 21A, since …``."""
+    rules: dict[str, str] = {row.topic: row.name for row in TOPICS if row.consent}
+    return text(rules.get(code or "", code))
 
 
 def reason(value: Any) -> Shown:

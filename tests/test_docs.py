@@ -25,7 +25,7 @@ from gate.control import endpoint
 from gate.core import calls, requests
 from gate.core.call_words import ENDS, State
 from gate.core.retention import HoldGround
-from gate.core.terms import Reason, Verdict
+from gate.core.terms import Reason, Topic, Verdict
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
@@ -156,6 +156,7 @@ def _words() -> set[str]:
     fields = {name for each in structs for name in each.__struct_fields__}
     return {
         *Reason,
+        *Topic,
         *ENDS,
         *OPERATIONS,
         *metrics,

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -17,8 +18,10 @@ from console import keys
 from gate import errors, manual
 from gate.cli.main import cli
 from gate.config import load
+from gate.config.faults import CallTopic
 from gate.config.load import fields
-from gate.config.schema import Config
+from gate.config.schema import Config, Firm
+from gate.core.terms import TOPICS, Topic, date_text
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ROLES
 from tests.support.commands import PROGRAM, ROOT, dialgate
@@ -238,3 +241,24 @@ def test_in_a_terminal_a_page_goes_through_the_pager(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", manual.FILES)
 def test_a_file_beside_the_pages_is_written_as_it_is(name: str) -> None:
     assert dialgate("manual", name).out == (manual.FOLDER / name).read_text(encoding="utf-8")
+
+
+def test_the_table_of_topics_is_that_of_the_rules() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in (manual.FOLDER / "registers-and-lists.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `") and line.count("|") == 7
+    ]
+    assert rows == [
+        [
+            f"`{row.topic}`",
+            row.title,
+            "yes" if row.consent else "no",
+            f"{row.caller} (`firm.{row.key}`)" if row.key else "any firm",
+            row.law,
+            date_text(row.since),
+        ]
+        for row in TOPICS
+    ]
+    assert set(get_args(CallTopic)) == set(Topic), "what the configuration takes"
+    assert all(row.key in Firm.__struct_fields__ for row in TOPICS if row.key)

@@ -235,7 +235,7 @@ def _decision(call: CallRow, body: Mapping[str, Any], number: str) -> Section:
         ("That is", words.text(body.get("explanation"))),
         (
             "Purpose",
-            words.text(f"{call.purpose}, topic {call.topic}" if call.purpose else "a call to us"),
+            words.text(f"{call.purpose}, topic {words.topic(call.topic)[0]}" if call.purpose else "a call to us"),
         ),
         ("Shows", (clean(grouped(call.presentation or "-")) + _shown_by(body), PLAIN)),
     ]

@@ -72,7 +72,7 @@ class ContactDetail(DetailScreen):
             ("Verdict", words.verdict(contact.verdict)),
             ("Reason", words.reason(contact.reason)),
             ("Since", words.moment(contact.since)),
-            ("Calls about", words.text(contact.topic)),
+            ("Calls about", words.topic(contact.topic)),
             ("Same number", (f"{words.many(others, 'contact')} more", WARN) if others else ("no other contact", DIM)),
         ]
         return [

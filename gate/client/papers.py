@@ -16,6 +16,7 @@ from gate.client.packs import notice_of
 from gate.config import Config
 from gate.core.days import spoken_day
 from gate.core.pack_words import RIGHTS
+from gate.core.terms import opt_in
 from gate.operations.reports.article30 import UNSAID, ProcessingRecord
 
 _MARK: Final = "[TO FILL IN: {}]"
@@ -122,7 +123,7 @@ def _interests(config: Config, record: ProcessingRecord, day: date) -> _Paper:
         [
             "An objection holds from the next call, whatever the reason.",
             *recordings,
-            "Calls about claims and pensions need consent, and do not rest on this assessment.",
+            f"Calls about {opt_in('and')} need consent, and do not rest on this assessment.",
         ]
     )
     paper.part("Outcome")

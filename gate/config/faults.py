@@ -164,7 +164,7 @@ def _string_length(rest: str) -> int:
 
 CallPurpose = Literal["marketing", "service"]
 """As ``gate.core.terms.Purpose``."""
-CallTopic = Literal["general", "claims", "pensions"]
+CallTopic = Literal["general", "claims", "pensions", "funeral_plans"]
 """As ``gate.core.terms.Topic``."""
 
 

@@ -40,6 +40,7 @@ from gate.config.secrets import half_digests, read_secret, token_hash
 from gate.core import numbers
 from gate.core.retention import MONTHS
 from gate.core.rules import BLOCKABLE, LONGEST_CONSENT
+from gate.core.terms import Topic
 from gate.errors import ConfigError
 
 ADDRESS: Final = re.compile(
@@ -461,7 +462,7 @@ def _retention(retention: Retention) -> Iterator[Fault]:
         yield Fault(("retention", "sweep_at"), f'"{retention.sweep_at}" is not a time of day; write "02:30"')
     for index, each in enumerate(retention.classes):
         if not re.fullmatch(
-            r"(topic:(general|claims|pensions)|purpose:(marketing|service)|(account|trunk):[A-Za-z0-9._+-]{1,64})"
+            rf"(topic:({'|'.join(Topic)})|purpose:(marketing|service)|(account|trunk):[A-Za-z0-9._+-]{{1,64}})"
             r"=[1-9]\d?( \S[^\r\n]*)?",
             each,
         ):

@@ -163,6 +163,9 @@ class Firm(Section, frozen=True):
     pensions_authorisation: str = ""
     """What allows the firm to call about pensions (PECR reg 21B): its FCA firm reference number, or the scheme whose
     trustee or manager it is. Empty: such calls are refused."""
+    funeral_plans_authorisation: str = ""
+    """What allows the firm to call about funeral plans: its FCA firm reference number. Empty: such calls are
+    refused."""
 
 
 class Storage(Section, frozen=True):

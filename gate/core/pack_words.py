@@ -13,7 +13,7 @@ from typing import Final
 
 from gate.core.letters import LetterFirm
 from gate.core.rows.requests import HeldAttempt
-from gate.core.terms import Reason
+from gate.core.terms import Reason, opt_in
 
 RIGHTS: Final = (
     "You can object to our marketing calls at any time; we then stop, whatever the reason, and it costs you nothing.",
@@ -193,7 +193,8 @@ _TOLD: Final = {
     Reason.RESTRICTED: "No: the use of your data was restricted.",
     Reason.CONSENT_EXPIRED: "No: your consent to our calls was too old to rely on.",
     Reason.PENSIONS_NOT_AUTHORISED: "No: we are not authorised to call about pensions.",
-    Reason.TOPIC_NEEDS_CONSENT: "No: calls about claims or pensions need your consent first, and we held none.",
+    Reason.TOPIC_NOT_AUTHORISED: "No: we are not authorised to call about this.",
+    Reason.TOPIC_NEEDS_CONSENT: f"No: calls about {opt_in()} need your consent first, and we held none.",
     Reason.REGISTER_MISSING: "No: we could not look whether your number was on a register.",
     Reason.REGISTER_STALE: "No: our copy of a register was too old to tell whether your number was on it.",
     Reason.REGISTER_DAMAGED: "No: we could not look whether your number was on a register.",

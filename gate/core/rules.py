@@ -13,7 +13,7 @@ from typing import Final
 
 from gate.core.hours import Hours
 from gate.core.numbers import Kind, Number, may_be_routed, presentable
-from gate.core.terms import REGISTER_TITLES, Reason
+from gate.core.terms import REGISTER_TITLES, Reason, Topic
 
 BLOCKABLE: Final = {
     "personal": "Personal numbers (070) can cost as much as a call abroad, and lead anywhere",
@@ -141,8 +141,8 @@ class Rules:
     """May be stricter than the law, never looser."""
     consent_months: int = 24
     """How long a consent holds from the day it was given, in calendar months (LAW 1.5)."""
-    pensions_authorised: bool = False
-    """The firm is authorised, or trustee or manager of a scheme: else it calls nobody about pensions (reg 21B)."""
+    authorised: frozenset[Topic] = frozenset()
+    """Topics for an authorised firm alone of which the firm says what authorises it (``gate.core.terms.TOPICS``)."""
     redial: timedelta = timedelta(hours=72)
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
     attempts: AttemptLimits = AttemptLimits()

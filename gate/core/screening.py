@@ -25,6 +25,7 @@ from gate.core.rules import BLOCKABLE, LONGEST_CONSENT, Rules, days_left, named
 from gate.core.terms import (
     ALLOWING,
     REGISTER_TITLES,
+    TOPICS,
     UNTRIED,
     Attempt,
     Consent,
@@ -40,6 +41,7 @@ from gate.core.terms import (
     Verdict,
     date_text,
     sentence,
+    topic_rule,
 )
 
 
@@ -54,7 +56,8 @@ def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
 
 def covering(live: Sequence[Consent], topic: Topic) -> list[Consent]:
     """Those of the consents that hold which speak of marketing calls on this topic and have their evidence (LAW 1.5,
-    1.6): a general yes is none to claims or pensions, nor theirs to general calls, nor one to service calls to any."""
+    1.6): a general yes is none to a topic that is opt-in, nor one to that to general calls, nor one to service calls to
+    any."""
     marketing = [consent for consent in live if consent.purpose is Purpose.MARKETING]
     return [consent for consent in marketing if topic in consent.topics and consent.proven]
 
@@ -102,7 +105,7 @@ def own_day_fault(given: date, own: date, months: int, wording: str) -> str:
     return ""
 
 
-_SPEAKS_OF: Final = {Topic.CLAIMS: ("claim", "compensation"), Topic.PENSIONS: ("pension",)}
+_SPEAKS_OF: Final = {row.topic: row.spoken for row in TOPICS if row.spoken}
 """What the words of a consent must hold, one of these for each topic (LAW 1.6)."""
 
 
@@ -208,6 +211,7 @@ def decide(
             registers=tuple(registers),
             consent_id=answer.consent_id,
             objection_id=answer.objection_id,
+            topic_rule=answer.topic_rule,
         )
     except Exception:  # noqa: BLE001 - invariant 2: whatever fails here, the call is refused and gets its answer
         return Decision(Verdict.BLOCK, Reason.INTERNAL_ERROR, e164, sentence(Reason.INTERNAL_ERROR))
@@ -227,6 +231,7 @@ class _Answer:
     explanation: str = ""
     consent_id: str | None = None
     objection_id: str | None = None
+    topic_rule: str = ""
 
 
 def _answer(
@@ -261,7 +266,7 @@ def _answer(
         or _withdrawal(consents, live)
         or _stop(stops)
         or _expiry(held, consent, rules, now)
-        or _topic(attempt, consent, rules)
+        or _topic(attempt, consent, rules, local.date())
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
         or _redial(last_unattended, rules, now)
@@ -371,15 +376,19 @@ def _expiry(held: Sequence[Consent], consent: Consent | None, rules: Rules, now:
     )
 
 
-def _topic(attempt: Attempt, consent: Consent | None, rules: Rules) -> _Answer | None:
-    """PECR reg 21A and 21B, LAW 1.6: claims and pensions are opt-in only, on any number, by a consent that speaks of
-    them; and only an authorised firm calls about pensions."""
-    if attempt.topic is Topic.GENERAL:
-        return None
-    if not consent:
-        return _Answer(Reason.TOPIC_NEEDS_CONSENT)
-    if attempt.topic is Topic.PENSIONS and not rules.pensions_authorised:
-        return _Answer(Reason.PENSIONS_NOT_AUTHORISED)
+def _topic(attempt: Attempt, consent: Consent | None, rules: Rules, today: date) -> _Answer | None:
+    """LAW 1.6: the row of ``TOPICS`` that binds on this day. Some topics are opt-in only, on any number, by a consent
+    that speaks of them; and some are for an authorised firm alone."""
+    row = topic_rule(attempt.topic, today)
+    if row is None:
+        return _Answer(Reason.TOPIC_NEEDS_CONSENT, "No rule is known for calls about this topic: do not call.")
+    by = f"({row.law}, since {date_text(row.since)})"
+    if row.consent and not consent:
+        why = f"Calls about {row.title} need this person's consent first {by}, and we hold none."
+        return _Answer(Reason.TOPIC_NEEDS_CONSENT, why, topic_rule=row.name)
+    if row.caller and row.topic not in rules.authorised:
+        why = f"Only {row.caller} may call about {row.title} {by}, and our authorisation is not set: do not call."
+        return _Answer(row.not_authorised, why, topic_rule=row.name)
     return None
 
 
@@ -538,7 +547,7 @@ def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: D
 def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.Decision:
     """What is kept of a decision: every text bounded and valid Unicode (LAW 1.11). ``origin``: fields of the fact that
     say where the call came from."""
-    passed_on = {"shown_from": attempt.shown_from} if attempt.shown_from else {}
+    named = {"shown_from": attempt.shown_from, "topic_rule": decision.topic_rule}
     return facts.Decision(
         number=decision.number,
         raw=_text(attempt.as_dialled or attempt.raw_number),
@@ -563,7 +572,7 @@ def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.
         topic=attempt.topic.value,
         claimed_by=_text(attempt.claimed_by),
         claimed_through=_text(attempt.claimed_through),
-        **{"presentation": _text(attempt.presentation), **passed_on, **origin},
+        **{"presentation": _text(attempt.presentation), **{key: text for key, text in named.items() if text}, **origin},
     )
 
 

@@ -23,11 +23,12 @@ class Purpose(StrEnum):
 
 
 class Topic(StrEnum):
-    """What a marketing call is about; the last two are opt-in only (PECR reg 21A, 21B)."""
+    """What a marketing call is about; ``TOPICS`` has the rule of each."""
 
     GENERAL = "general"
     CLAIMS = "claims"
     PENSIONS = "pensions"
+    FUNERAL_PLANS = "funeral_plans"
 
 
 class Scope(StrEnum):
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     CONSENT_EXPIRED = "consent_expired"
     TOPIC_NEEDS_CONSENT = "topic_needs_consent"
     PENSIONS_NOT_AUTHORISED = "pensions_not_authorised"
+    TOPIC_NOT_AUTHORISED = "topic_not_authorised"
     REGISTER_MISSING = "register_missing"
     REGISTER_STALE = "register_stale"
     REGISTER_DAMAGED = "register_damaged"
@@ -100,6 +102,88 @@ class Reason(StrEnum):
 
 ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL, Reason.EMERGENCY_CALL, Reason.CALL_IN})
 """The reasons that an allow may have; every other one blocks."""
+
+
+def day_text(day: date) -> str:
+    """A day of the year as people say it: ``3 March``."""
+    return f"{day.day} {_MONTHS[day.month]}"
+
+
+def date_text(day: date) -> str:
+    """A date as people say it: ``3 March 2026``."""
+    return f"{day_text(day)} {day.year}"
+
+
+_MONTHS: Final = (
+    *("", "January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+"""Spelled here, not by ``strftime``: a decision must read the same under every locale."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRule:
+    """What the law asks of marketing calls on one topic, from a day on: a row of ``TOPICS``."""
+
+    topic: Topic
+    title: str
+    """As it stands in a sentence: calls about …"""
+    law: str
+    since: date
+    """The first day on which it binds."""
+    consent: bool = False
+    """Opt-in only: on any number, listed or not, by a consent that speaks of the topic."""
+    caller: str = ""
+    """Who alone may call; empty: any firm."""
+    not_authorised: Reason = Reason.TOPIC_NOT_AUTHORISED
+    """The reason code where the firm does not say that it is one of them."""
+    spoken: tuple[str, ...] = ()
+    """The words agreed to must hold one of these; none: any will do."""
+
+    @property
+    def name(self) -> str:
+        """By which a decision names it: ``claims: PECR regulation 21A, since 8 September 2018``."""
+        return f"{self.topic}: {self.law}, since {date_text(self.since)}"
+
+    @property
+    def key(self) -> str:
+        """The key of [firm] that says what allows it to call; empty where any firm may."""
+        return f"{self.topic}_authorisation" if self.caller else ""
+
+
+TOPICS: Final = (
+    TopicRule(Topic.GENERAL, "other products and services", "PECR regulation 21", date(2003, 12, 11)),
+    TopicRule(
+        Topic.CLAIMS, "claims management", "PECR regulation 21A", date(2018, 9, 8),
+        consent=True, spoken=("claim", "compensation"),
+    ),
+    TopicRule(
+        Topic.PENSIONS, "pension schemes", "PECR regulation 21B", date(2019, 1, 9),
+        consent=True, spoken=("pension",),
+        caller="an authorised firm, or the trustee or manager of the scheme",
+        not_authorised=Reason.PENSIONS_NOT_AUTHORISED,
+    ),
+    TopicRule(
+        Topic.FUNERAL_PLANS, "funeral plans", "FCA rules on funeral plans (PS21/8)", date(2022, 7, 29),
+        consent=True, spoken=("funeral",), caller="a firm that the FCA has authorised for funeral plans",
+    ),
+)  # fmt: skip
+"""Every topic, with its rule (LAW 1.6): whether it needs consent, who may call, by which law, and from which day on. A
+new rule of a topic is a row more, with a later day."""
+
+
+def topic_rule(topic: str, day: date) -> TopicRule | None:
+    """The row that binds a call of this day: the newest of its topic, and where none binds yet that of general calls.
+    None for what is no topic: nobody knows what the law asks of it."""
+    rows = [row for row in TOPICS if row.topic == topic]
+    binding = [row for row in rows if row.since <= day] or (rows and [TOPICS[0]])
+    return max(binding, key=lambda row: row.since) if binding else None
+
+
+def opt_in(join: str = "or") -> str:
+    """The titles of the topics that need consent: ``claims management, pension schemes or funeral plans``."""
+    *first, last = dict.fromkeys(row.title for row in TOPICS if row.consent)
+    return f"{', '.join(first)} {join} {last}"
 
 
 UNPROVEN = "unproven"
@@ -159,7 +243,7 @@ class Consent:
     after_objection: bool = False
     """It was entered by name as given after an objection: no other one lifts an objection (LAW 1.7a)."""
     topics: frozenset[Topic] = frozenset({Topic.GENERAL})
-    """What calls it was given for: a general yes is none to claims or pensions (LAW 1.5)."""
+    """What calls it was given for: a general yes is none to a topic of its own (LAW 1.5)."""
     proven: bool = True
     """Its evidence is named; one without any is none."""
     purpose: Purpose = Purpose.MARKETING
@@ -219,6 +303,8 @@ class Decision:
     consent_id: str | None = None
     objection_id: str | None = None
     """The one that blocks; of a service call the one that would block marketing."""
+    topic_rule: str = ""
+    """The row of ``TOPICS`` that refuses; empty where none does."""
 
     @property
     def allowed(self) -> bool:
@@ -244,7 +330,9 @@ _SENTENCES: Final = {
     Reason.CONSENT_EXPIRED: "Their consent to our calls is too old to rely on: ask for a new one before calling.",
     Reason.PENSIONS_NOT_AUTHORISED: "Only an authorised firm may call about pensions, and our authorisation is not "
     "set: do not call about pensions.",
-    Reason.TOPIC_NEEDS_CONSENT: "Calls about claims or pensions need this person's consent first, and we hold none.",
+    Reason.TOPIC_NOT_AUTHORISED: "Only an authorised firm may call about this topic, and our authorisation is not set: "
+    "do not call about it.",
+    Reason.TOPIC_NEEDS_CONSENT: f"Calls about {opt_in()} need this person's consent first, and we hold none.",
     Reason.REGISTER_MISSING: "A register that every call is checked against is missing: "
     "no marketing calls until it is imported.",
     Reason.REGISTER_STALE: "A register is too old to rely on: no marketing calls until a new one is imported.",
@@ -313,6 +401,7 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.RESTRICTED: "use of their data is restricted",
     Reason.CONSENT_EXPIRED: "their consent is too old",
     Reason.PENSIONS_NOT_AUTHORISED: "not authorised for pensions",
+    Reason.TOPIC_NOT_AUTHORISED: "not authorised for this topic",
     Reason.TOPIC_NEEDS_CONSENT: "needs their consent",
     Reason.REGISTER_MISSING: "a register is missing",
     Reason.REGISTER_STALE: "a register is too old",
@@ -343,22 +432,6 @@ def phrase(reason: str) -> str:
     plain = "".join(sign for sign in words if sign.isascii() and (sign.isalpha() or sign == " ")).strip()
     return f"Declined: {plain}"[:_PHRASE_LENGTH] if plain else "Declined"
 
-
-def day_text(day: date) -> str:
-    """A day of the year as people say it: ``3 March``."""
-    return f"{day.day} {_MONTHS[day.month]}"
-
-
-def date_text(day: date) -> str:
-    """A date as people say it: ``3 March 2026``."""
-    return f"{day_text(day)} {day.year}"
-
-
-_MONTHS: Final = (
-    *("", "January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
-"""Spelled here, not by ``strftime``: a decision must read the same under every locale."""
 
 REGISTER_TITLES: Final = {"tps": "Telephone Preference Service", "ctps": "Corporate Telephone Preference Service"}
 """The registers of PECR reg 26 by their short names."""

@@ -29,7 +29,7 @@ from gate.core.hours import Hours
 from gate.core.retention import Terms
 from gate.core.rows.calls import CallInHand
 from gate.core.rules import AttemptLimits, Rules
-from gate.core.terms import Decision, Reason
+from gate.core.terms import TOPICS, Decision, Reason
 from gate.errors import ConfigError, GateError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
@@ -65,7 +65,7 @@ def rules_of(config: Config) -> Rules:
             timezone=LONDON,
             registers=calling.registers,
             consent_months=config.consent.months,
-            pensions_authorised=bool(config.firm.pensions_authorisation.strip()),
+            authorised=frozenset(row.topic for row in TOPICS if row.key and getattr(config.firm, row.key).strip()),
             redial=timedelta(hours=calling.redial_hours),
             attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
             test_number=calling.test_number,

@@ -55,6 +55,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "1.6": (
         f"{SCREENING}::test_law_1_6_claims_and_pensions_are_opt_in_only",
         f"{SCREENING}::test_law_1_6_only_an_authorised_firm_calls_about_pensions",
+        f"{SCREENING}::test_law_1_6_every_topic_has_its_row_with_the_day_from_which_it_binds",
+        f"{SCREENING}::test_law_1_6_a_refusal_names_the_row_that_refused_and_no_other_does",
+        f"{SCREENING}::test_law_1_6_what_is_no_topic_is_refused",
         "cli/test_consents.py::test_pensions_and_claims_need_their_own_words_and_pensions_an_authorised_firm",
         "e2e/test_claims.py::test_no_other_claim_opens_a_way",
     ),

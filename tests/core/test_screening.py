@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import Any, cast
 
 import pytest
 
 from gate.core.hours import Hours
 from gate.core.rules import AttemptLimits, Rules, days_left
 from gate.core.screening import decision_fact, last_consent, live_consents
-from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Scope, Stop, Topic, Tried
+from gate.core.terms import (
+    TOPICS,
+    Consent,
+    Objection,
+    Purpose,
+    Reason,
+    RegisterView,
+    Scope,
+    Stop,
+    Topic,
+    TopicRule,
+    Tried,
+    Verdict,
+    date_text,
+    topic_rule,
+)
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 
 HOUR = timedelta(hours=1)
@@ -250,9 +265,12 @@ def test_law_1_5_the_newest_live_consent_is_relied_on() -> None:
     assert live_consents([replace(newest, withdrawn_at=NOON + DAY), CONSENT], NOON) == [CONSENT]
 
 
-@pytest.mark.parametrize("topic", [Topic.CLAIMS, Topic.PENSIONS])
+AUTHORISED = frozenset(Topic)
+
+
+@pytest.mark.parametrize("topic", [row.topic for row in TOPICS if row.consent])
 def test_law_1_6_claims_and_pensions_are_opt_in_only(topic: Topic) -> None:
-    named, firm = replace(CONSENT, topics=frozenset({topic})), {"pensions_authorised": True}
+    named, firm = replace(CONSENT, topics=frozenset({topic})), {"authorised": AUTHORISED}
     blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, **firm)
     blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=LISTED, **firm)
     blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=(), **firm)
@@ -265,7 +283,7 @@ def test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_gener
     for given in Topic:
         consent = replace(CONSENT, topics=frozenset({given}))
         for topic in Topic:
-            decision = screen(registers=LISTED, topic=topic, consents=[consent], pensions_authorised=True)
+            decision = screen(registers=LISTED, topic=topic, consents=[consent], authorised=AUTHORISED)
             assert decision.allowed is (topic is given), (given, topic)
     both = replace(CONSENT, topics=frozenset({Topic.GENERAL, Topic.CLAIMS}))
     allowed(Reason.CONSENTED, registers=LISTED, consents=[both])
@@ -279,7 +297,39 @@ def test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_gener
 def test_law_1_6_only_an_authorised_firm_calls_about_pensions() -> None:
     consent = replace(CONSENT, topics=frozenset({Topic.PENSIONS}))
     blocked(Reason.PENSIONS_NOT_AUTHORISED, topic=Topic.PENSIONS, consents=[consent])
-    allowed(Reason.CONSENTED, topic=Topic.PENSIONS, consents=[consent], pensions_authorised=True)
+    allowed(Reason.CONSENTED, topic=Topic.PENSIONS, consents=[consent], authorised=AUTHORISED)
+    plans = replace(CONSENT, topics=frozenset({Topic.FUNERAL_PLANS}))
+    blocked(Reason.TOPIC_NOT_AUTHORISED, topic=Topic.FUNERAL_PLANS, consents=[plans], authorised={Topic.PENSIONS})
+    allowed(Reason.CONSENTED, topic=Topic.FUNERAL_PLANS, consents=[plans], authorised={Topic.FUNERAL_PLANS})
+
+
+def test_law_1_6_every_topic_has_its_row_with_the_day_from_which_it_binds() -> None:
+    assert [row.topic for row in TOPICS] == list(Topic)
+    for row in TOPICS:
+        assert topic_rule(row.topic, row.since) is row
+        before = topic_rule(row.topic, row.since - timedelta(days=1))
+        assert before is TOPICS[0], f"{row.name}: before its day the rule of general calls holds"
+        assert (not row.consent) or row.spoken, "a consent has to speak of it"
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in TOPICS if row.consent], ids=[row.topic for row in TOPICS if row.consent]
+)
+def test_law_1_6_a_refusal_names_the_row_that_refused_and_no_other_does(row: TopicRule) -> None:
+    day = datetime.combine(row.since, time(12), tzinfo=LONDON)
+    fresh = [replace(view, as_of=row.since) for view in (TPS, CTPS)]
+    refused = screen(topic=row.topic, now=day, registers=fresh)
+    assert (refused.reason, refused.topic_rule) == (Reason.TOPIC_NEEDS_CONSENT, row.name)
+    assert f"({row.law}, since {date_text(row.since)})" in refused.explanation
+    earlier = [replace(view, as_of=row.since - DAY) for view in (TPS, CTPS)]
+    assert screen(topic=row.topic, now=day - DAY, registers=earlier, hours=Hours.always()).allowed
+    assert not screen(registers=LISTED).topic_rule
+
+
+def test_law_1_6_what_is_no_topic_is_refused() -> None:
+    decision = screen(topic=cast("Topic", "shares"), authorised=AUTHORISED, consents=[CONSENT])
+    assert (decision.verdict, decision.reason) == (Verdict.BLOCK, Reason.TOPIC_NEEDS_CONSENT)
+    assert decision.explanation == "No rule is known for calls about this topic: do not call."
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ rules = st.builds(
         max_age_days=age,
         objection_stops_service=stops,
         consent_months=months,
-        pensions_authorised=stops,
+        authorised=frozenset(Topic) if stops else frozenset(),
     ),
     live=st.sampled_from([False, False, True]),
     hours=st.sampled_from([Hours(), Hours.always()]),

@@ -83,6 +83,8 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     claimed_through: Code
     shown_from: Maybe[Code] = UNSET
     """The header that named ``presentation``, of a call that a PBX passed on for somebody else."""
+    topic_rule: Maybe[Code] = UNSET
+    """The row of the table of topics that refused it, with its law and its day."""
     display_name: Maybe[Firm] = UNSET
     transfer_of: Maybe[Id] = UNSET
     """The call whose callee goes over to this one."""

@@ -8,7 +8,7 @@ The log keeps what was screened beside the gate, too (``dialgate screen``): ``Sc
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -18,7 +18,7 @@ from gate.core.facts import lists as facts
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rules import cost
 from gate.core.screening import decision_fact
-from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic
+from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic, opt_in
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.operation import (
@@ -44,6 +44,9 @@ log = Logger()
 
 Origin = dict[str, str]
 """Of a question: ``source`` is ``ask``, ``asked_by`` the token and the address, whatever account the call is for."""
+
+
+WHAT_ABOUT: Final = f"What a marketing call is about; {opt_in('and')} need the person's own consent."
 
 
 class RegisterSaid(Response, frozen=True, kw_only=True):
@@ -77,6 +80,8 @@ class Checked(Response, frozen=True, kw_only=True):
     registers: list[RegisterSaid]
     consent_id: str | None
     objection_id: str | None
+    topic_rule: str = ""
+    """The row of the table of topics that refuses it, with its law and its day; empty where none does."""
     warnings: list[str] = msgspec.field(default_factory=list)
     """What is wrong with the announcement that whoever is called would hear, on a live gate."""
 
@@ -86,7 +91,7 @@ class Check(Request[Checked], frozen=True, kw_only=True):
 
     number: Number
     purpose: Annotated[Purpose, about("What the call is for.")] = Purpose.MARKETING
-    topic: Annotated[Topic, about("What a marketing call is about.")] = Topic.GENERAL
+    topic: Annotated[Topic, about(WHAT_ABOUT)] = Topic.GENERAL
     at: Annotated[Moment | None, about("As if it were called then.", absent="now")] = None
 
 
@@ -112,7 +117,7 @@ class Decide(Request[Decided], frozen=True, kw_only=True):
 
     number: Number
     purpose: Annotated[Purpose, about("What the call is for.")] = Purpose.MARKETING
-    topic: Annotated[Topic, about("What a marketing call is about.")] = Topic.GENERAL
+    topic: Annotated[Topic, about(WHAT_ABOUT)] = Topic.GENERAL
     account: Annotated[
         Line,
         about("The account or PBX whose presentation number the call would show.", absent="the firm's first number"),
@@ -260,6 +265,7 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
         ],
         consent_id=decision.consent_id,
         objection_id=decision.objection_id,
+        topic_rule=decision.topic_rule,
     )
 
 

@@ -13,7 +13,7 @@ from gate.core.facts.lists import Consent, ListExported
 from gate.core.facts.lists import ConsentWithdrawn as Withdrawn
 from gate.core.rows import Row
 from gate.core.screening import last_day
-from gate.core.terms import Objection, Purpose, Scope
+from gate.core.terms import Objection, Purpose, Scope, Topic, opt_in
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
@@ -101,9 +101,9 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
         Line,
         about(
             "What calls they agreed to, several if need be (default: general). A general yes does not cover "
-            "the others.",
+            f"{opt_in()}.",
             "Calls about",
-            eg=("general", "claims", "pensions"),
+            eg=tuple(Topic),
         ),
     ] = "general"
     caller: Annotated[

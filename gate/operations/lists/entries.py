@@ -23,7 +23,7 @@ from gate.core.facts import Body
 from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused, likely
 from gate.core.screening import denied, last_day, live_consents, own_day_fault, standing_objection, unspoken
-from gate.core.terms import Objection, Purpose, Scope, Topic, date_text
+from gate.core.terms import TOPICS, Objection, Purpose, Scope, Topic, date_text
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 from gate.operations.parsing import number_of
@@ -197,11 +197,12 @@ def checked_scope(
             f"these words name {other}, and this firm is {firm.trading_name} ({firm.legal_name})",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
-    if Topic.PENSIONS in scope["topics"].split(",") and not firm.pensions_authorisation.strip():
-        raise UsageError(
-            "only an authorised firm may call about pensions (PECR reg 21B)",
-            hint="Say what authorises it in firm.pensions_authorisation, or leave the topic out.",
-        )
+    for row in (each for each in TOPICS if each.key and each.topic in scope["topics"].split(",")):
+        if not getattr(firm, row.key).strip():
+            raise UsageError(
+                f"only {row.caller} may call about {row.title} ({row.law})",
+                hint=f"Say what authorises it in firm.{row.key}, or leave the topic out.",
+            )
     if scope["evidence_kind"] == "recording":
         calls = tx.query(
             "SELECT c.number FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
