@@ -8,7 +8,8 @@ from typing import Final
 
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
-from gate.operations.contacts.pages import ContactChange, ContactsNow
+from gate.core.rows.lists import ContactChange
+from gate.operations.contacts.pages import ContactsNow
 from gate.showing import clean
 
 _CHANGES: Final[Mapping[str, words.Shown]] = {

@@ -30,10 +30,9 @@ from console.widgets.working import Working
 from gate.client.copies import copy_of
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
+from gate.core.rows.lists import ContactFault, ContactRow
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import (
-    ContactFault,
-    ContactRow,
     ContactsChanges,
     ContactsFaults,
     ContactsList,

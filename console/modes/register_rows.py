@@ -5,11 +5,10 @@ from __future__ import annotations
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
 from console.widgets.report import Section
-from gate.core.rows.lists import RegisterImportRow
+from gate.core.rows.lists import RegisterImportRow, RegisterInForce
 from gate.core.rules import MAX_AGE_DAYS
 from gate.operations.lists.consents import ConsentRow
 from gate.operations.registers.importing import RegisterImported
-from gate.operations.registers.in_force import RegisterInForce
 from gate.showing import clean
 
 

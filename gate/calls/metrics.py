@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +17,7 @@ from prometheus_client import (
 )
 
 from gate.core.rows.calls import UsageRow
+from gate.core.rows.lists import RegisterState
 from gate.core.terms import UNPROVEN
 
 _DAY = 86_400
@@ -135,11 +135,11 @@ class Metrics:
         way = "stranger" if claimed_by in ("", UNPROVEN) else "pbx" if claimed_by.startswith("trunk:") else "phone"
         self._decisions.labels(way, verdict).inc()
 
-    def registers(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def registers(self, rows: Sequence[RegisterState]) -> None:
         """What is left of each register: rows of ``RegisterLibrary.status``."""
         for row in rows:
-            left = row["days_left"] if row["state"] == "ok" else None
-            self._register_left.labels(row["name"]).set(_DAY * (-1 if left is None else left))
+            left = row.days_left if row.state == "ok" else None
+            self._register_left.labels(row.name).set(_DAY * (-1 if left is None else left))
 
     def usage(self, rows: Sequence[UsageRow]) -> None:
         """What accounts and PBXs use of what they may: rows of ``Usage``."""

@@ -13,9 +13,10 @@ from gate.cli.asking import Coverage, ask, asks
 from gate.cli.command import FILE, make
 from gate.cli.output import View, say
 from gate.clock import SystemClock
+from gate.core.rows.lists import RegisterInForce
 from gate.errors import RegisterError
 from gate.operations.registers.importing import RegisterImport, RegisterImported
-from gate.operations.registers.in_force import RegisterInForce, RegisterStatus
+from gate.operations.registers.in_force import RegisterStatus
 from gate.registers.watch import PASSED, TAKEN, FileOutcome
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.clock import SystemClock
+from gate.core.rows.lists import RegisterIdentity
 from gate.errors import UsageError
 from gate.operations.accounts import user
 from gate.operations.calls.screening import Screened
@@ -115,12 +116,10 @@ def _teller(bar: Callable[[float, str], None] | None, size: int) -> Callable[[in
     return tell
 
 
-def _warn(registers: list[dict[str, Any]]) -> None:
+def _warn(registers: list[RegisterIdentity]) -> None:
     for register in registers:
-        if register["state"] != "ok":
-            say(
-                f"The {register['name'].upper()} list is {register['state']}: marketing calls that need it are blocked."
-            )
+        if register.state != "ok":
+            say(f"The {register.name.upper()} list is {register.state}: marketing calls that need it are blocked.")
 
 
 def _narrate(result: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +34,7 @@ class FixedRegisters:
     def __init__(self, folder: Path, names: Sequence[str], today: date, *, live: bool = False) -> None:
         """Reads each snapshot as a whole. Never raises for what is wrong with one: that is a state of its view."""
         library = RegisterLibrary(folder, names, live=live)
-        status = {row["name"]: row for row in library.status(today)}
-        self.identities: list[dict[str, Any]] = [
-            {key: status[name][key] for key in ("name", "state", "as_of", "count", "sha256")} for name in names
-        ]
+        self.identities = [state.identity for state in library.status(today)]
         """What the run rests on, for its evidence."""
         self._editions = library.editions()
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from gate.core.numbers import begins_with
+from gate.core.rows.lists import RegisterState
 from gate.core.rules import MAX_AGE_DAYS, days_left
 from gate.core.terms import RegisterView
 from gate.errors import RegisterError
@@ -182,12 +182,9 @@ class RegisterLibrary:
         """Each register as it is at this moment, for ``gate.registers.fixed``."""
         return tuple(register.edition for register in self._registers)
 
-    def status(self, today: date) -> list[dict[str, Any]]:
-        """Per register, as JSON values: ``name``, ``state`` (``ok``, ``stale``, ``missing``, ``damaged``), ``problem``
-        (what is wrong, else empty), ``count``, ``as_of``, ``days_left`` (for how many days after ``today`` it supports
-        calls: 0 on the last good day, below that it is stale), ``coverage``, ``uncovered`` (codes of it without a
-        number), ``sha256``, ``imported_at``, ``source_name``, ``source_sha256``, ``implausible`` and ``accepted``
-        (``Metadata``). Reads each snapshot as a whole the first time, so that damage anywhere in it shows."""
+    def status(self, today: date) -> list[RegisterState]:
+        """How each register stands on this day. Reads each snapshot as a whole the first time, so that damage anywhere
+        in it shows."""
         with self._lock:
             self._refresh()
             for register in self._registers:
@@ -200,26 +197,26 @@ class RegisterLibrary:
         self._look_at = time.monotonic() + LOOK_EVERY
 
 
-def _status(edition: _Edition, today: date) -> dict[str, Any]:
+def _status(edition: _Edition, today: date) -> RegisterState:
     metadata = edition.snapshot.metadata if edition.snapshot else None
     left = days_left(metadata.as_of, today) if metadata else None
     stale = edition.state == "ok" and left is not None and left < 0
-    return {
-        "name": edition.name,
-        "state": "stale" if stale else edition.state,
-        "problem": f"it is older than {MAX_AGE_DAYS} days" if stale else edition.problem,
-        "count": edition.snapshot.count if edition.snapshot else 0,
-        "as_of": metadata.as_of.isoformat() if metadata else None,
-        "days_left": left,
-        "coverage": list(metadata.coverage) if metadata else [],
-        "uncovered": list(edition.uncovered),
-        "sha256": edition.sha256,
-        "imported_at": metadata.created.isoformat() if metadata else None,
-        "source_name": metadata.source_name if metadata else "",
-        "source_sha256": metadata.source_sha256 if metadata else "",
-        "implausible": metadata.implausible if metadata else "",
-        "accepted": metadata.accepted if metadata else "",
-    }
+    return RegisterState(
+        name=edition.name,
+        state="stale" if stale else edition.state,
+        problem=f"it is older than {MAX_AGE_DAYS} days" if stale else edition.problem,
+        count=edition.snapshot.count if edition.snapshot else 0,
+        as_of=metadata.as_of if metadata else None,
+        days_left=left,
+        coverage=list(metadata.coverage) if metadata else [],
+        uncovered=edition.uncovered,
+        sha256=edition.sha256,
+        imported_at=metadata.created.isoformat() if metadata else None,
+        source_name=metadata.source_name if metadata else "",
+        source_sha256=metadata.source_sha256 if metadata else "",
+        implausible=metadata.implausible if metadata else "",
+        accepted=metadata.accepted if metadata else "",
+    )
 
 
 def _seal(path: Path) -> snapshot_store.Seal | None:

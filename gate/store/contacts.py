@@ -14,14 +14,16 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from gate.core.facts.derived import DECIDING
 from gate.core.numbers import beginning_of
+from gate.core.rows.lists import Contact, ContactChanges, ContactCount, ContactFault, ContactList, RegisterIdentity
 from gate.errors import UsageError
 from gate.store.paging import Order
 from gate.store.queries import Source, marks
 from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 _ADD = "INSERT OR IGNORE INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
 _CHANGE = "UPDATE contacts SET outcome = ?, since = ?, was = ? WHERE list = ? AND number = ?"
@@ -48,10 +50,10 @@ Key = tuple[int, str]
 # --- lists --------------------------------------------------------------------------------------------------------
 
 
-def in_force(tx: Source) -> Row | None:
-    """The list in force, its ``registers`` decoded; None where nothing was ever imported."""
-    rows = tx.query("SELECT * FROM contact_lists WHERE state = 'in_force'")
-    return rows[0] | {"registers": json.loads(rows[0]["registers"] or "[]")} if rows else None
+def in_force(tx: Source) -> ContactList | None:
+    """The list in force; None where nothing was ever imported."""
+    rows = tx.rows(ContactList, "SELECT * FROM contact_lists WHERE state = 'in_force'")
+    return rows[0] if rows else None
 
 
 def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, topic: str) -> int:
@@ -85,11 +87,11 @@ def put_in_force(
     return contacts - gone
 
 
-def screened(tx: StoreTransaction, list_id: int, *, at: str, registers: Sequence[Mapping[str, Any]], leaf: int) -> None:
+def screened(tx: StoreTransaction, list_id: int, *, at: str, registers: Sequence[RegisterIdentity], leaf: int) -> None:
     """All of a list was screened against these registers, and own lists as they were at this leaf."""
     tx.write(
         "UPDATE contact_lists SET screened_at = ?, registers = ?, leaf = ? WHERE list = ?",
-        (at, json.dumps([dict(each) for each in registers]), leaf, list_id),
+        (at, msgspec.json.encode(registers).decode(), leaf, list_id),
     )
 
 
@@ -178,13 +180,9 @@ def forget_number(tx: StoreTransaction, number: str) -> int:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def of_number(tx: Source, list_id: int, number: int) -> Row | None:
-    """``outcome``, ``verdict``, ``reason``, ``since`` and ``was`` of a number; None where it is no contact's."""
-    rows = tx.query(
-        "SELECT outcome, verdict, reason, since, was FROM contacts JOIN contact_outcomes USING (outcome)"
-        " WHERE list = ? AND number = ? LIMIT 1",
-        (list_id, number),
-    )
+def of_number(tx: Source, list_id: int, number: int) -> Contact | None:
+    """A contact with this number; None where it is no contact's."""
+    rows = tx.rows(Contact, f"{_ROW} AND number = ? LIMIT 1", (list_id, number))
     return rows[0] if rows else None
 
 
@@ -226,19 +224,21 @@ def outcomes(tx: Source) -> dict[int, tuple[str, str]]:
     return {row["outcome"]: (row["verdict"], row["reason"]) for row in rows}
 
 
-def counts(tx: Source, list_id: int) -> list[Row]:
-    """``verdict``, ``reason`` and ``contacts`` for each."""
-    return tx.query(
+def counts(tx: Source, list_id: int) -> list[ContactCount]:
+    """How many contacts have which outcome."""
+    return tx.rows(
+        ContactCount,
         "SELECT verdict, reason, contacts FROM (SELECT outcome, count(*) AS contacts FROM contacts WHERE list = ?"
         " GROUP BY outcome) JOIN contact_outcomes USING (outcome) ORDER BY verdict, contacts DESC",
         (list_id,),
     )
 
 
-def changes_since(tx: Source, list_id: int, since: int) -> dict[str, int]:
-    """How many contacts changed from this second on, by the names of ``CHANGED``."""
+def changes_since(tx: Source, list_id: int, since: int) -> ContactChanges:
+    """How many contacts changed from this second on."""
     sums = ", ".join(f"coalesce(sum({condition}), 0) AS {name}" for name, condition in CHANGED.items())
-    (row,) = tx.query(
+    (row,) = tx.rows(
+        ContactChanges,
         f"SELECT {sums} FROM contacts JOIN contact_outcomes USING (outcome) WHERE list = ? AND since >= ?",  # noqa: S608
         (list_id, since),
     )
@@ -255,7 +255,7 @@ def page(
     changed_since: int | None,
     text: str | None = None,
     order: Order | None = None,
-) -> tuple[list[Row], Key | None]:
+) -> tuple[list[Contact], Key | None]:
     """Contacts by ``order``, and in that of their numbers. ``where``: values that columns must have, those that are
     None left out. With ``changed_since``, only what changed from that second on, each with its ``change``. ``text``: as
     it was typed, the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
@@ -280,18 +280,19 @@ def page(
             values += [value, value]
         sql += f" AND {beyond}"
         values += after
-    rows = tx.query(f"{sql} ORDER BY {by}number, reference LIMIT ?", [*values, limit + 1])
+    rows = tx.rows(Contact, f"{sql} ORDER BY {by}number, reference LIMIT ?", [*values, limit + 1])
     following = rows[limit:]
     rows = rows[:limit]
-    return rows, (rows[-1]["number"], rows[-1]["reference"]) if following else None
+    return rows, (rows[-1].number, rows[-1].reference) if following else None
 
 
-def _value(tx: Source, list_id: int, key: Key, column: str) -> Any:
+def _value(tx: Source, list_id: int, key: Key, column: str) -> str | int:
     """What the column holds of a contact: a cursor names it alone. Raises ``UsageError`` where it has gone."""
     found = tx.query(f"{_ROW} AND number = ? AND reference = ?", [list_id, *key])
     if not found:
         raise UsageError("the contact at the end of the page before is there no more", hint="begin the list anew")
-    return found[0][column]
+    value: str | int = found[0][column]
+    return value
 
 
 def _fitting(typed: str) -> tuple[str, list[Any]]:
@@ -307,13 +308,14 @@ def _fitting(typed: str) -> tuple[str, list[Any]]:
     return f"instr(lower(reference), ?) > 0 OR outcome IN ({outcomes})", [typed.casefold(), word, word]
 
 
-def faults_page(tx: Source, list_id: int, after: Key | None, limit: int) -> tuple[list[Row], Key | None]:
+def faults_page(tx: Source, list_id: int, after: Key | None, limit: int) -> tuple[list[ContactFault], Key | None]:
     """What of a list's file was no contact, in the order of its lines."""
-    rows = tx.query(
+    rows = tx.rows(
+        ContactFault,
         "SELECT line, field, reference, fault FROM contact_faults WHERE list = ? AND (line, field) > (?, ?)"
         " ORDER BY line, field LIMIT ?",
         (list_id, *(after or (0, "")), limit + 1),
     )
     more = len(rows) > limit
     rows = rows[:limit]
-    return rows, (rows[-1]["line"], rows[-1]["field"]) if more else None
+    return rows, (rows[-1].line, rows[-1].field) if more else None

@@ -26,6 +26,7 @@ from gate.core.facts.lists import ConsentWithdrawn, Objection, RegisterImported
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import Rectification
 from gate.core.facts.retention import FactsErased, Hold, NumberShown
+from gate.core.rows.lists import ContactList
 from gate.store import contacts
 from gate.store.projections import HOLDS, REQUESTS, TOUCHED, Table
 from gate.store.queries import Source, facts_of, marks, slices
@@ -330,13 +331,13 @@ def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
     found = _list_from_before(tx, before)
     if found is None:
         return 0
-    rows = tx.query(f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found["list"], stamp(before), limit])
+    rows = tx.query(f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found.list, stamp(before), limit])
     return sum(contacts.forget_number(tx, f"+{row['number']}") for row in rows)
 
 
-def _list_from_before(tx: Source, before: datetime) -> Row | None:
+def _list_from_before(tx: Source, before: datetime) -> ContactList | None:
     found = contacts.in_force(tx)
-    return found if found is not None and found["imported_at"] < stamp(before) else None
+    return found if found is not None and found.imported_at < stamp(before) else None
 
 
 def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], months: int) -> dict[str, int]:
@@ -352,7 +353,7 @@ def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], mo
         "refused": count(_CALLS, {"before": stamp(before["refused"]), "refused": True}),
         "requests": count(_CLOSED, [over["requests"].isoformat()]) + count(_RELEASED, [over["requests"].isoformat()]),
         "lists": len(entries_over(tx, over["lists"], months)),
-        "contacts": (count(_IDLE, [found["list"], stamp(before["contacts"])]) if found else 0)
+        "contacts": (count(_IDLE, [found.list, stamp(before["contacts"])]) if found else 0)
         + count(_FAULTY, [stamp(before["contacts"])]),
     }
 

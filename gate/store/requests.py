@@ -13,6 +13,8 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
+from msgspec.structs import asdict
+
 from gate.core.evidence import stamp
 from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.recordings import Exported
@@ -265,10 +267,10 @@ def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldContac
     if current is None:
         return []
     return [
-        HeldContact(**row | {"number": number, "imported_at": current["imported_at"]})
+        HeldContact(**asdict(row) | {"number": number, "imported_at": current.imported_at})
         for number in numbers
         for row in contacts.page(
-            tx, current["list"], None, 1000, {"number": int(number.removeprefix("+"))}, changed_since=None
+            tx, current.list, None, 1000, {"number": int(number.removeprefix("+"))}, changed_since=None
         )[0]
     ]
 

@@ -74,4 +74,4 @@ def test_law_1_4_to_the_second_across_both_clock_changes(tmp_path: Path, as_of: 
             decision = screener.check(Nothing(), ATTEMPT, asked)  # type: ignore[arg-type]  # what it asks for is there
             assert decision.reason == reason, asked
         shown = library.status(moment.astimezone(LONDON).date())
-        assert [row["days_left"] for row in shown] == [left, left]
+        assert [row.days_left for row in shown] == [left, left]

@@ -15,7 +15,7 @@ from gate.converting import convert
 from gate.core.allowances import ENDLESS
 from gate.core.rows.audit import LogNow
 from gate.core.rows.calls import UsageRow
-from gate.operations.registers.in_force import RegisterInForce
+from gate.core.rows.lists import RegisterInForce
 from gate.operations.requests.standing import OpenRequests
 from gate.operations.status.glance import GateStatus, attention
 from tests.support.commands import Done, dialgate

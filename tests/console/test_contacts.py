@@ -16,10 +16,11 @@ from textual.widgets import Button, Input
 from console.modes.contact_shown import change, standing
 from console.modes.contacts import Mode
 from gate.control.client import ControlClient
+from gate.core.rows.lists import ContactChange
 from gate.errors import UsageError
 from gate.operations import data_folder
 from gate.operations.contacts.list_import import ListImport
-from gate.operations.contacts.pages import ContactChange, ContactsNow
+from gate.operations.contacts.pages import ContactsNow
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.rows.lists import RegisterIdentity
 from gate.core.rules import Rules
 from gate.core.screening import decide
 from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Stop, Topic
@@ -29,7 +30,7 @@ class Registers:
 
     state: str = "ok"
     as_of: date = TODAY
-    identities: list[dict[str, Any]] = field(default_factory=list)
+    identities: list[RegisterIdentity] = field(default_factory=list)
     codes: int = 8
 
     def views(self, code: int) -> tuple[RegisterView, ...]:

@@ -83,8 +83,8 @@ def test_a_run_keeps_its_edition_and_knows_its_identity(tmp_path: Path) -> None:
     fixed = FixedRegisters(folder, ("tps",), TODAY)
     put(folder, "tps", drama(200), now=NOW + timedelta(days=1), as_of=TODAY)
     assert fixed.view("+441632960150")[0].listed is False
-    assert fixed.identities[0]["sha256"] == report.sha256
-    assert FixedRegisters(folder, ("tps",), TODAY + timedelta(days=28)).identities[0]["state"] == "stale"
+    assert fixed.identities[0].sha256 == report.sha256
+    assert FixedRegisters(folder, ("tps",), TODAY + timedelta(days=28)).identities[0].state == "stale"
 
 
 def test_damage_is_a_state_at_the_start_and_an_error_later(tmp_path: Path) -> None:

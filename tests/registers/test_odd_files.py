@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_force(folder: Path) -> list[str]:
-    return [each["sha256"] for each in RegisterLibrary(folder).status(TODAY)]
+    return [each.sha256 for each in RegisterLibrary(folder).status(TODAY)]
 
 
 def importing(folder: Path, source: Path, *, name: str = "tps", as_of: date = TODAY) -> int:

@@ -34,7 +34,7 @@ def live(folder: Path, name: str, nationals: Sequence[str], **options: Any) -> I
 
 
 def state(folder: Path, name: str = "tps", *, gate: bool = True) -> str:
-    return str(RegisterLibrary(folder, (name,), live=gate).status(TODAY)[0]["state"])
+    return str(RegisterLibrary(folder, (name,), live=gate).status(TODAY)[0].state)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_one_that_is_taken_by_name_says_why(tmp_path: Path) -> None:
         live(folder, "tps", numbers(5), accept_implausible="  ")
     assert live(folder, "tps", numbers(5), accept_implausible=WHY).accepted == WHY
     status = RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]
-    assert (status["state"], status["accepted"]) == ("ok", WHY)
+    assert (status.state, status.accepted) == ("ok", WHY)
     assert "holds 5 numbers" in status["implausible"]
 
 
@@ -113,9 +113,9 @@ def test_a_register_from_before_the_gate_was_live_supports_no_calls(tmp_path: Pa
     assert state(folder, gate=False) == "ok"
     library = RegisterLibrary(folder, ("tps",), live=True)
     assert library.view("+443300000000")[0].state == "damaged"
-    assert "a live gate does not rest on it: it holds 20 numbers" in library.status(TODAY)[0]["problem"]
+    assert "a live gate does not rest on it: it holds 20 numbers" in library.status(TODAY)[0].problem
     live(folder, "tps", numbers(40), as_of=TODAY, now=NOW + timedelta(hours=1))
-    assert (state(folder), library.status(TODAY)[0]["state"]) == ("ok", "ok")
+    assert (state(folder), library.status(TODAY)[0].state) == ("ok", "ok")
 
 
 def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_the_old_numbers_in_other_bytes_become_no_newer(tmp_path: Path, monkeypa
     live(folder, "tps", numbers(50), as_of=old)
     with pytest.raises(RegisterError, match=f"of 50 numbers none came or went since {old}"):
         live(folder, "tps", [*numbers(50), numbers(1)[0]])
-    assert RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]["as_of"] == old.isoformat()
+    assert RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0].as_of == old
     assert live(folder, "tps", numbers(50), as_of=old).added == 0, "of its own day it may come again"
     assert live(folder, "tps", [*numbers(49), CODE + "9999"]).as_of == TODAY, "two came or went: 50 numbers are few"
     assert live(folder, "ctps", numbers(49, start=500), as_of=old).count == 49

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gate.core.rows.lists import ContactChanges, ContactCount, ContactFault
 from gate.ports import Fact
 from gate.store import contacts
 from gate.store.reader import Reader
@@ -35,8 +36,8 @@ def numbers(store):
     def read(tx):
         current = contacts.in_force(tx)
         return [
-            (row["number"], row["reference"], row["verdict"])
-            for row in contacts.page(tx, current["list"], None, 100, {}, changed_since=None)[0]
+            (row.number, row.reference, row.verdict)
+            for row in contacts.page(tx, current.list, None, 100, {}, changed_since=None)[0]
         ]
 
     return store.call(read)
@@ -52,7 +53,7 @@ def test_a_list_takes_the_place_of_the_one_before_and_that_one_goes_piece_by_pie
     assert store.call(contacts.in_force) is None
     first = put(store, [(ONE, "a", False, 1, None), (TWO, "b", True, 1, None), (TWO, "b", True, 1, None)])
     assert numbers(store) == [(ONE, "a", "allow"), (TWO, "b", "block")]
-    assert store.call(contacts.in_force)["contacts"] == 2, "the same row twice is one contact"
+    assert store.call(contacts.in_force).contacts == 2, "the same row twice is one contact"
     put(store, [(THREE, "c", False, 2, None)])
     assert numbers(store) == [(THREE, "c", "allow")]
     assert store.call(contacts.leftovers) == [first]
@@ -73,7 +74,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
 
     loading = store.call(begin)
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 2
-    assert store.call(contacts.in_force)["contacts"] == 1
+    assert store.call(contacts.in_force).contacts == 1
     assert [row["line"] for row in store.call(lambda tx: tx.query("SELECT line FROM contact_faults"))] == [8, 9]
     store.call(lambda tx: contacts.add(tx, loading, [(ONE, "a", 1, 1, None)]))  # the file is read on, and holds it
 
@@ -104,7 +105,7 @@ def test_pages_hold_each_contact_once(store):
         page, after = store.call(
             lambda tx, after=after: contacts.page(tx, key, after, 3, {"verdict": "allow"}, changed_since=None)
         )
-        seen += [(row["number"], row["reference"]) for row in page]
+        seen += [(row.number, row.reference) for row in page]
         if after is None:
             break
     assert seen == [(number, ref) for number, ref, blocked, _, _ in rows if not blocked]
@@ -122,12 +123,12 @@ def test_a_change_is_newly_blocked_newly_allowed_or_blocked_from_the_first_day(s
         ],
     )
     counts = store.call(lambda tx: contacts.changes_since(tx, key, 50))
-    assert counts == {"newly_blocked": 1, "newly_allowed": 1, "first_blocked": 1}
+    assert counts == ContactChanges(newly_blocked=1, newly_allowed=1, first_blocked=1)
     rows, after = store.call(lambda tx: contacts.page(tx, key, None, 10, {}, changed_since=50))
-    assert ([row["reference"] for row in rows], after) == (["blocked since", "allowed since", "came so"], None)
+    assert ([row.reference for row in rows], after) == (["blocked since", "allowed since", "came so"], None)
     assert store.call(lambda tx: contacts.counts(tx, key)) == [
-        {"verdict": "allow", "reason": "not_listed", "contacts": 2},
-        {"verdict": "block", "reason": "listed_tps", "contacts": 3},
+        ContactCount(verdict="allow", reason="not_listed", contacts=2),
+        ContactCount(verdict="block", reason="listed_tps", contacts=3),
     ]
 
 
@@ -171,16 +172,16 @@ def test_states_and_changes(store, tmp_path):
     store.call(lambda tx: contacts.change(tx, key, [(ONE, 2, 7, "allow")]))
     assert [verdict for _, _, verdict in numbers(store)] == ["block", "block", "block"]
     held = store.call(lambda tx: contacts.of_number(tx, key, ONE))
-    assert (held["verdict"], held["since"], held["was"]) == ("block", 7, "allow")
+    assert (held.verdict, held.since, held.was) == ("block", 7, "allow")
     assert store.call(lambda tx: contacts.of_number(tx, key, THREE)) is None
 
 
 def test_what_was_no_contact_is_kept_apart(store):
     key = put(store, [(ONE, "a", False, 1, None)], faults=[(7, "phone", "b", "it is empty"), (3, "", "", "too short")])
     rows, after = store.call(lambda tx: contacts.faults_page(tx, key, None, 1))
-    assert rows == [{"line": 3, "field": "", "reference": "", "fault": "too short"}]
+    assert rows == [ContactFault(line=3, field="", reference="", fault="too short")]
     rows, after = store.call(lambda tx: contacts.faults_page(tx, key, after, 1))
-    assert (rows[0]["line"], after) == (7, None)
+    assert (rows[0].line, after) == (7, None)
 
 
 def test_a_list_that_was_cut_off_leaves_the_one_before(store, tmp_path):

@@ -56,5 +56,5 @@ def files(folder: Path) -> set[str]:
 def count(folder: Path) -> int:
     """How many numbers the register in force holds; it must be whole."""
     status = RegisterLibrary(folder, ("tps",)).status(TODAY)[0]
-    assert status["state"] == "ok", status
-    return int(status["count"])
+    assert status.state == "ok", status
+    return status.count

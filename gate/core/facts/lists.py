@@ -28,6 +28,7 @@ from gate.core.facts.fact import (
     Words,
     fact,
 )
+from gate.core.rows.lists import RegisterIdentity
 
 File = Annotated[dict[str, str | int | None], Sort.CODE]
 """Where an entry was imported from: ``name``, ``sha256``, ``line``."""
@@ -172,7 +173,7 @@ class RegisterRefused(Body, frozen=True, kw_only=True):
     path_said: Maybe[Firm] = UNSET
 
 
-Editions = Annotated[list[dict[str, Any]], Sort.CODE]
+Editions = Annotated[list[RegisterIdentity], Sort.CODE]
 """The editions of the registers that something rested on."""
 
 

@@ -16,6 +16,7 @@ from msgspec.structs import asdict, replace
 from gate.config.policy import announcement_gaps
 from gate.core.facts import lists as facts
 from gate.core.numbers import NumberRefused, parse
+from gate.core.rows.lists import RegisterIdentity
 from gate.core.rules import cost
 from gate.core.screening import decision_fact
 from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic, opt_in
@@ -34,7 +35,6 @@ from gate.operations.operation import (
     about,
     operation,
 )
-from gate.operations.registers.in_force import RegisterIdentity
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -242,7 +242,7 @@ def _of_number(e164: str) -> tuple[str, str, str]:
 def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
     """What is answered."""
     today = folder.london(now)
-    days = {row["name"]: row["days_left"] for row in folder.registers.status(today)}
+    days = {row.name: row.days_left for row in folder.registers.status(today)}
     kind, price, jurisdiction = _of_number(decision.number)
     return Checked(
         number=decision.number,
@@ -296,6 +296,6 @@ class Screened(Request[ScreeningKept], frozen=True):
 def screened(folder: DataFolder, asked: Screened, caller: Caller) -> ScreeningKept:
     """Log that a file was screened in bulk, with what it rested on and what came of it."""
     screening_id = folder.new_id()
-    body = facts.Screened(**{**msgspec.to_builtins(asked), "as_of": asked.as_of.isoformat()})
+    body = facts.Screened(**asdict(asked) | {"as_of": asked.as_of.isoformat()})
     folder.keep(body, screening_id, caller.actor)
     return ScreeningKept(id=screening_id)

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from gate.converting import convert
 from gate.core.terms import Topic
 from gate.errors import GateError, UsageError
-from gate.operations.contacts.list_import import ListImport
+from gate.operations.contacts.list_import import ContactsImported, ListImport
 from gate.operations.contacts.rescreening import IMPORT, Contacts
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
-from gate.operations.registers.in_force import RegisterIdentity
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -21,48 +19,6 @@ LARGEST: Final = 512 << 20
 """Bytes of the CRM's list, at most: some ten million rows."""
 
 # --- importing -----------------------------------------------------------------------------------------------------
-
-
-class BadField(Response, frozen=True):
-    """What in the file was no contact."""
-
-    line: int
-    column: str
-    """Empty for the whole row."""
-    reference: str
-    fault: str
-
-
-class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
-    """What an import did, or would do."""
-
-    source_name: str
-    path_said: str
-    sha256: str
-    mode: str
-    """``replace`` or ``add``."""
-    columns: list[str]
-    topic: str
-    rows: int
-    bad_rows: int
-    objections: int = 0
-    """Objections that the file's own columns hold and that were not kept before; of a dry run, all of them."""
-    before: int
-    """Contacts before."""
-    in_file: int
-    new: int
-    carried_over: int
-    """Those of the list before that were kept beside the file's."""
-    reasons: dict[str, int]
-    registers: list[RegisterIdentity]
-    contacts: int
-    """In force now; of a dry run, then."""
-    faults: list[BadField]
-    """The first thousand."""
-    shrinks: bool | None = None
-    """Of a dry run: it would need ``accept_shrink``."""
-    not_utf8: int | None = None
-    """The line from which on the file is not UTF-8; 0: it all is. Not of a dry run."""
 
 
 class ContactsImport(Request[ContactsImported], frozen=True):
@@ -123,7 +79,7 @@ def contacts_import(folder: DataFolder, asked: ContactsImport, caller: Caller) -
         lambda actor: GateError(f"the import of contacts was stopped by {actor}", hint="the contacts are as they were"),
     )
     run = ListImport(folder, asked, caller.opened, caller.actor, progress)
-    return convert(folder.one(Contacts).importing(run.run), ContactsImported)
+    return folder.one(Contacts).importing(run.run)
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------

@@ -11,14 +11,12 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from gate.converting import convert
 from gate.core.cells import MARK, is_formula, opt_out_columns, opts_out
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.calls.screening import Screened
 from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener
 from gate.operations.contacts.csv_reader import Block, CsvReader
-from gate.operations.registers.in_force import RegisterIdentity
 
 NAMED: Final = 1000
 """Bad lines that a report names, at most."""
@@ -269,7 +267,7 @@ def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed:
         rows=report.rows,
         reasons={column: dict(counts) for column, counts in report.reasons.items()},
         bad_rows=report.bad_rows,
-        registers=convert(screener.registers.identities, list[RegisterIdentity]),
+        registers=screener.registers.identities,
         purpose=screener.attempt.purpose,
         topic=screener.attempt.topic,
         as_of=screener.now,

@@ -72,12 +72,12 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
     if current is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
     at, closed = _opening(rules_of(folder.config).hours, day)
-    known = folder.read(lambda reader: States(rows.states(reader, current["list"])))
+    known = folder.read(lambda reader: States(rows.states(reader, current.list)))
     screeners = [
         bulk_screener(
             folder.config,
             purpose="marketing",
-            topic=current["topic"],
+            topic=current.topic,
             now=folder.clock.now(),
             at=moment,
             actor="gate",
@@ -101,9 +101,8 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
         no_longer=counts.no_longer,
         again=counts.again,
         registers=[
-            RegisterTomorrow(row["name"], as_of, days_left(as_of, day) if as_of else None)
+            RegisterTomorrow(row.name, row.as_of, days_left(row.as_of, day) if row.as_of else None)
             for row in states(folder)
-            for as_of in [date.fromisoformat(row["as_of"]) if row["as_of"] else None]
         ],
     )
 

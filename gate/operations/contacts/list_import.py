@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import UNSET
+from msgspec.structs import replace
 
+from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts import lists as facts
+from gate.core.rows.lists import ContactList, RegisterIdentity
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.operations.contacts.bulk_screener import Outcome
 from gate.operations.contacts.list_reading import (
@@ -41,8 +45,9 @@ from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, sett
 from gate.operations.data_folder import NO_GATE
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
+from gate.operations.operation import Response
 from gate.store import contacts as rows
-from gate.types import Progress, Row, batched
+from gate.types import Progress, batched
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -62,6 +67,48 @@ READ = 0.4
 """Part of the time that reading and screening takes; the rest is writing."""
 
 
+class BadField(Response, frozen=True):
+    """What in the file was no contact."""
+
+    line: int
+    column: str
+    """Empty for the whole row."""
+    reference: str
+    fault: str
+
+
+class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """What an import did, or would do."""
+
+    source_name: str
+    path_said: str
+    sha256: str
+    mode: str
+    """``replace`` or ``add``."""
+    columns: list[str]
+    topic: str
+    rows: int
+    bad_rows: int
+    objections: int = 0
+    """Objections that the file's own columns hold and that were not kept before; of a dry run, all of them."""
+    before: int
+    """Contacts before."""
+    in_file: int
+    new: int
+    carried_over: int
+    """Those of the list before that were kept beside the file's."""
+    reasons: dict[str, int]
+    registers: list[RegisterIdentity]
+    contacts: int
+    """In force now; of a dry run, then."""
+    faults: list[BadField]
+    """The first thousand."""
+    shrinks: bool | None = None
+    """Of a dry run: it would need ``accept_shrink``."""
+    not_utf8: int | None = None
+    """The line from which on the file is not UTF-8; 0: it all is. Not of a dry run."""
+
+
 @dataclass(slots=True)
 class ListImport:
     """One import. The caller sees to it that there is no other."""
@@ -71,27 +118,27 @@ class ListImport:
     file: HandedOverFile
     actor: str
     progress: Progress
-    _old: Row | None = None
+    _old: ContactList | None = None
     _states: States = field(default_factory=States)
     _list: int = 0
     _contacts: int = 0
     _new: int = 0
     _carried: int = 0
-    _faults: list[Row] = field(default_factory=list)
+    _faults: list[BadField] = field(default_factory=list)
     _named: Container[str] = ()
     """The references of the file."""
     _objections: list[tuple[int, int, str]] = field(default_factory=list)
     _objecting: int = 0
     """Objections that were kept; of a dry run, those that the file holds."""
 
-    def run(self) -> Row:
+    def run(self) -> ContactsImported:
         """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
         (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
         folder, asked, topic = self.folder, self.asked, self.asked.topic.value
         now = folder.clock.now()
         self._old = old = folder.one(Contacts).in_force()
         if old:
-            self._states = folder.read(lambda reader: States(rows.states(reader, old["list"])))
+            self._states = folder.read(lambda reader: States(rows.states(reader, old.list)))
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         name = self.file.name
         self._list = folder.store.call(
@@ -104,40 +151,40 @@ class ListImport:
                 hint="is the right column named? --column NAME",
             )
         if asked.add and self._old:
-            self._carry_over(self._old["list"])
+            self._carry_over(self._old.list)
         if asked.only and file.sha256 != asked.only:
             raise RefusedError(
                 f"{self.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
             )
         if asked.dry_run:
             self._objecting = len(self._objections)
-            fact = self._fact(file, name)
-            return self._answer(fact, self._contacts + self._carried, shrinks=self._shrinks())
+            return self._answer(self._body(file, name), shrinks=self._shrinks())
         self._check_size()
         self._keep_objections(name, file.sha256)
-        fact = self._fact(file, name)
+        body = self._body(file, name)
         at = stamp(folder.clock.now())
 
-        def swap(tx: StoreTransaction) -> int:
+        def swap(tx: StoreTransaction) -> facts.ContactsImported:
             contacts = rows.put_in_force(
                 tx,
                 self._list,
                 at=at,
                 sha256=file.sha256,
-                contacts=self._contacts + self._carried,
+                contacts=body.contacts,
                 bad_rows=file.bad_rows,
                 leaf=leaf,
             )
             rows.screened(tx, self._list, at=stamp(now), registers=file.registers, leaf=leaf)
-            tx.append(folder.fact(facts.ContactsImported(**fact, contacts=contacts), "contacts", self.actor))
-            return contacts
+            kept = replace(body, contacts=contacts)
+            tx.append(folder.fact(kept, "contacts", self.actor))
+            return kept
 
-        return self._answer(fact, folder.store.call(swap), not_utf8=file.not_utf8)
+        return self._answer(folder.store.call(swap), not_utf8=file.not_utf8)
 
     # --- steps
 
-    def _answer(self, fact: Row, contacts: int, **more: Any) -> Row:
-        return {**fact, "contacts": contacts, "faults": self._faults, **more}
+    def _answer(self, body: facts.ContactsImported, **more: int) -> ContactsImported:
+        return convert({**body.values(), "faults": self._faults, **more}, ContactsImported)
 
     def _tell(self, done: float, what: str) -> None:
         if self.folder.one(Contacts).stopped:
@@ -220,7 +267,7 @@ class ListImport:
         if faults:
             self.folder.store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
         for line, column, reference, fault in faults[: SHOWN - len(self._faults)]:
-            self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
+            self._faults.append(BadField(line, column, reference, fault))
 
     def _carry_over(self, old: int) -> None:
         """What was held before and is not named again comes along."""
@@ -233,38 +280,37 @@ class ListImport:
             self._tell(1.0, f"{self._contacts + self._carried:,} contacts")
 
     def _shrinks(self) -> bool:
-        held = self._old["contacts"] if self._old else 0
+        held = self._old.contacts if self._old else 0
         return bool(self._contacts + self._carried < held / SHRINK)
 
     def _check_size(self) -> None:
         if self.asked.accept_shrink or not self._shrinks():
             return
-        held = self._old["contacts"] if self._old else 0
+        held = self._old.contacts if self._old else 0
         raise RefusedError(
             f"{self.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
             reason="contacts_shrink",
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )
 
-    def _fact(self, file: Read, name: str) -> Row:
+    def _body(self, file: Read, name: str) -> facts.ContactsImported:
         """What the log says of it: counts, and no number."""
-        counts: dict[str, int] = {}
-        for row in self.folder.read(lambda reader: rows.counts(reader, self._list)):
-            counts[row["reason"]] = row["contacts"]
-        return {
-            "source_name": name,
-            "path_said": self.file.said,
-            "sha256": file.sha256,
-            "mode": "add" if self.asked.add else "replace",
-            "columns": file.columns,
-            "topic": self.asked.topic.value,
-            "rows": file.rows,
-            "bad_rows": file.bad_rows,
-            **({"objections": self._objecting} if self._objecting else {}),
-            "before": self._old["contacts"] if self._old else 0,
-            "in_file": self._contacts,
-            "new": self._new,
-            "carried_over": self._carried,
-            "reasons": counts,
-            "registers": file.registers,
-        }
+        counts = self.folder.read(lambda reader: rows.counts(reader, self._list))
+        return facts.ContactsImported(
+            source_name=name,
+            path_said=self.file.said,
+            sha256=file.sha256,
+            mode="add" if self.asked.add else "replace",
+            columns=file.columns,
+            topic=self.asked.topic.value,
+            rows=file.rows,
+            bad_rows=file.bad_rows,
+            objections=self._objecting or UNSET,
+            before=self._old.contacts if self._old else 0,
+            in_file=self._contacts,
+            new=self._new,
+            carried_over=self._carried,
+            reasons={row.reason: row.contacts for row in counts},
+            registers=file.registers,
+            contacts=self._contacts + self._carried,
+        )

@@ -33,6 +33,7 @@ from gate.config import Config
 from gate.converting import decode
 from gate.core.cells import MARK, opt_out_columns, opts_out, plain
 from gate.core.numbers import repair
+from gate.core.rows.lists import RegisterIdentity
 from gate.core.terms import Reason
 from gate.errors import GateError, RegisterError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
@@ -252,7 +253,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     contacts: int
     """Records."""
     outcomes: list[Outcome]
-    registers: list[dict[str, Any]]
+    registers: list[RegisterIdentity]
     """What was screened against."""
 
 

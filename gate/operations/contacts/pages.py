@@ -12,20 +12,20 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
-from gate.converting import convert
 from gate.core.days import LONDON
 from gate.core.facts import lists as facts
 from gate.core.facts.lists import ListExported
-from gate.core.rows import Row
+from gate.core.rows.lists import Contact, ContactChange, ContactFault, ContactRow, RegisterIdentity
 from gate.core.terms import Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.calls.screening import Check, Checked, check
-from gate.operations.contacts.rescreening import Contacts
+from gate.operations.contacts.rescreening import Contacts, identity
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -44,9 +44,9 @@ from gate.operations.operation import (
     sorted_by,
 )
 from gate.operations.parsing import number_of
-from gate.operations.registers.in_force import RegisterIdentity, identity
 from gate.store import contacts as rows
 from gate.store.paging import Order, order_of
+from gate.store.queries import Source
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -152,47 +152,30 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
     if current is None:
         return ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
 
-    def read(reader: Any) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        return (
-            rows.counts(reader, current["list"]),
-            rows.changes_since(reader, current["list"], int(since.timestamp())),
-        )
-
-    counts, changes = folder.read(read)
+    with folder.reader() as reader:
+        counts = rows.counts(reader, current.list)
+        changes = rows.changes_since(reader, current.list, int(since.timestamp()))
     verdicts: dict[str, int] = {}
     for row in counts:
-        verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + row["contacts"]
+        verdicts[row.verdict] = verdicts.get(row.verdict, 0) + row.contacts
     return ContactsNow(
         contacts=sum(verdicts.values()),
         verdicts=verdicts,
-        reasons={row["reason"]: row["contacts"] for row in counts},
-        bad_rows=current["bad_rows"],
-        imported_at=current["imported_at"],
-        registers=convert(current["registers"], list[RegisterIdentity]),
-        topic=current["topic"],
+        reasons={row.reason: row.contacts for row in counts},
+        bad_rows=current.bad_rows,
+        imported_at=current.imported_at,
+        registers=[*(current.registers or ())],
+        topic=current.topic,
         since=since.isoformat(),
-        **changes,
-        imported_by=current["actor"],
-        source_name=current["source_name"],
-        screened_at=current["screened_at"],
-        up_to_date=identity(current["registers"]) == folder.one(Contacts).editions(),
+        **asdict(changes),
+        imported_by=current.actor,
+        source_name=current.source_name,
+        screened_at=current.screened_at,
+        up_to_date=identity(current.registers or ()) == folder.one(Contacts).editions(),
     )
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
-
-
-class ContactRow(Row, frozen=True, kw_only=True):
-    """A contact, and what the last screening said of it."""
-
-    id: str
-    """It does not show the number (``ids``)."""
-    reference: str
-    number: str
-    verdict: str
-    reason: str
-    since: str
-    """From when on the verdict is what it is."""
 
 
 class ContactsList(Paged[Page[ContactRow]], frozen=True):
@@ -222,37 +205,37 @@ def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Pa
     where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
     order = order_of(asked.sort, rows.SORTS)
     found, following = _page(folder, asked.after, asked.limit, where, text=asked.text, order=order)
-    return Page(items=[ContactRow(**_shown(folder, row)) for row in found], next=following)
+    return Page(items=[_shown(folder, row) for row in found], next=following)
 
 
-def _shown(folder: DataFolder, row: dict[str, Any]) -> dict[str, str]:
-    return {
-        "id": ContactIds(folder.pepper).of(row["number"], row["reference"]),
-        "reference": row["reference"],
-        "number": f"+{row['number']}",
-        "verdict": row["verdict"],
-        "reason": row["reason"],
-        "since": datetime.fromtimestamp(row["since"], LONDON).isoformat(),
-    }
+def _shown(folder: DataFolder, row: Contact) -> ContactRow:
+    return ContactRow(
+        id=ContactIds(folder.pepper).of(row.number, row.reference),
+        reference=row.reference,
+        number=f"+{row.number}",
+        verdict=row.verdict,
+        reason=row.reason,
+        since=datetime.fromtimestamp(row.since, LONDON).isoformat(),
+    )
 
 
 def _page(
     folder: DataFolder,
     after: str | None,
     limit: int,
-    where: Mapping[str, Any],
+    where: Mapping[str, str | int | None],
     *,
     changed_since: datetime | None = None,
     text: str | None = None,
     order: Order | None = None,
-) -> tuple[list[dict[str, Any]], str | None]:
+) -> tuple[list[Contact], str | None]:
     current = folder.one(Contacts).in_force()
     if current is None:
         return [], None
     second = int(changed_since.timestamp()) if changed_since else None
     found, following = folder.read(
         lambda reader: rows.page(
-            reader, current["list"], _key(after), limit, where, changed_since=second, text=text, order=order
+            reader, current.list, _key(after), limit, where, changed_since=second, text=text, order=order
         )
     )
     return found, _cursor(following)
@@ -319,27 +302,24 @@ def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     found = folder.read(lambda reader: of_number(reader, named.number))
     shown = [_shown(folder, row) for row in found]
     return next(
-        (ContactFound(**each, same_number=len(shown), topic=current["topic"]) for each in shown if each["id"] == ident),
+        (
+            ContactFound(**asdict(each), same_number=len(shown), topic=current.topic)
+            for each in shown
+            if each.id == ident
+        ),
         None,
     )
 
 
-def of_number(source: Any, number: int) -> list[dict[str, Any]]:
+def of_number(source: Source, number: int) -> list[Contact]:
     """Every contact in force with the digits of an E.164 number, as the store has it."""
     current = rows.in_force(source)
     if current is None:
         return []
-    return rows.page(source, current["list"], None, ALL, {"number": number}, changed_since=None)[0]
+    return rows.page(source, current.list, None, ALL, {"number": number}, changed_since=None)[0]
 
 
 # --- changes -------------------------------------------------------------------------------------------------------
-
-
-class ContactChange(ContactRow, frozen=True, kw_only=True):
-    """A contact whose verdict has changed."""
-
-    change: str
-    """``newly_blocked``, ``newly_allowed``, or ``first_blocked`` where it is blocked from its first day on."""
 
 
 class ContactsChanges(Paged[Page[ContactChange]], frozen=True, kw_only=True):
@@ -361,7 +341,7 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
     found, following = _page(folder, asked.after, asked.limit, {}, changed_since=asked.since)
     items = [
         ContactChange(
-            **_shown(folder, row), change="first_blocked" if row["was"] is None else f"newly_{row['verdict']}ed"
+            **asdict(_shown(folder, row)), change="first_blocked" if row.was is None else f"newly_{row.verdict}ed"
         )
         for row in found
     ]
@@ -369,16 +349,6 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
 
 
 # --- rows that were faulty -----------------------------------------------------------------------------------------
-
-
-class ContactFault(Row, frozen=True):
-    """What in the CRM's file was no contact."""
-
-    line: int
-    field: str
-    """The column; empty for the whole row."""
-    reference: str
-    fault: str
 
 
 class ContactsFaults(Paged[Page[ContactFault]], frozen=True):
@@ -394,9 +364,9 @@ def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -
     if current is None:
         return Page(items=[])
     found, following = folder.read(
-        lambda reader: rows.faults_page(reader, current["list"], _key(asked.after), asked.limit)
+        lambda reader: rows.faults_page(reader, current.list, _key(asked.after), asked.limit)
     )
-    return Page(items=convert(found, list[ContactFault]), next=_cursor(following))
+    return Page(items=found, next=_cursor(following))
 
 
 log = Logger()
@@ -465,10 +435,10 @@ def _number(folder: DataFolder, asked: ContactsForget) -> str:
     raise UsageError("a number is forgotten, or a contact's number", hint="give one of number and id")
 
 
-def _plan(folder: DataFolder, source: Any, number: str) -> tuple[int, str]:
+def _plan(folder: DataFolder, source: Source, number: str) -> tuple[int, str]:
     """How many contacts would go now, and the digest by which a deletion is bound to just these."""
     ids, found = ContactIds(folder.pepper), of_number(source, int(number[1:]))
     digest = hashlib.sha256(f"forget {number}\n".encode())
     for row in found:
-        digest.update(f"{ids.of(row['number'], row['reference'])}\n".encode())
+        digest.update(f"{ids.of(row.number, row.reference)}\n".encode())
     return len(found), digest.hexdigest()[:32]

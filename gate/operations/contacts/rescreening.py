@@ -16,21 +16,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gate.calls.screener import Screener
 from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts import lists as facts
 from gate.core.hours import Hours
+from gate.core.rows.lists import ContactList, RegisterIdentity
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
 from gate.operations.data_folder import Cancellations, rules_of
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
-from gate.operations.registers.in_force import RegisterIdentity, identity, states
+from gate.operations.registers.in_force import states
 from gate.store import contacts as rows
-from gate.types import Progress, Row
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from gate.operations.contacts.states import Listed
@@ -49,6 +50,13 @@ IMPORT: Final = "contacts"
 """What may be cancelled."""
 
 T = TypeVar("T")
+Editions = list[tuple[str, str, str]]
+"""What of the registers a verdict depends on."""
+
+
+def identity(registers: Iterable[RegisterIdentity]) -> Editions:
+    """The editions that something rests on."""
+    return [(each.name, each.state, each.sha256) for each in registers]
 
 
 class Contacts:
@@ -58,7 +66,7 @@ class Contacts:
         self._folder = folder
         self._one = threading.Lock()
         self._stopped = threading.Event()
-        self._tried: tuple[Any, Any] | None = None
+        self._tried: tuple[Editions, Editions] | None = None
         self.imports = Cancellations(lambda _: _busy())
         """The import under way, by the name ``IMPORT``."""
         self.background = False
@@ -79,12 +87,12 @@ class Contacts:
                 self._catch_up()
                 self._sweep()
 
-    def rescreen(self, actor: str, progress: Progress | None = None) -> Row | None:
+    def rescreen(self, actor: str, progress: Progress | None = None) -> facts.ContactsScreened | None:
         """Screen all of them now: what changed; None where there are none."""
         with self._alone():
             return self._rescreen(actor, "asked", progress)
 
-    def follow(self, progress: Progress | None = None) -> Row | None:
+    def follow(self, progress: Progress | None = None) -> facts.ContactsScreened | None:
         """Screen again what may have changed; at once back where another thread is at it, or nothing has changed.
 
         Returns what a screening of all came to. Raises ``StoreError``, ``RegisterError``.
@@ -97,7 +105,7 @@ class Contacts:
             if current is None:
                 return None
             wanted = self.editions()
-            held = identity(current["registers"])
+            held = identity(current.registers or ())
             if wanted != held and self._tried != (wanted, held):
                 # Two looks at a damaged disk may differ for good: the same difference is acted on once.
                 changed = self._rescreen("gate", "register", progress)
@@ -124,13 +132,13 @@ class Contacts:
 
     # --- looking
 
-    def in_force(self) -> Row | None:
+    def in_force(self) -> ContactList | None:
         """The list in force; None where there is none."""
         return self._folder.store.call(rows.in_force)
 
-    def editions(self) -> Any:
+    def editions(self) -> Editions:
         """What of the registers in force a verdict depends on; compare it with ``identity``."""
-        return identity(states(self._folder))
+        return identity(row.identity for row in states(self._folder))
 
     # --- around the import of a register
 
@@ -145,7 +153,7 @@ class Contacts:
         if current is None or after is None:
             return None
         try:
-            return self._folder.read(lambda reader: after.compared(rows.states(reader, current["list"]), before))
+            return self._folder.read(lambda reader: after.compared(rows.states(reader, current.list), before))
         except RegisterError:
             return None
 
@@ -176,7 +184,7 @@ class Contacts:
                 if not store.call(partial(rows.drop_some, list_id=each, limit=DROPPED)):
                     break
 
-    def _rescreen(self, actor: str, why: str, progress: Progress | None) -> Row | None:
+    def _rescreen(self, actor: str, why: str, progress: Progress | None) -> facts.ContactsScreened | None:
         from gate.operations.contacts.bulk_screener import bulk_screener
         from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
 
@@ -185,32 +193,33 @@ class Contacts:
         if current is None:
             return None
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
-        about = {"purpose": "marketing", "topic": current["topic"], "actor": "gate"}
-        screener = bulk_screener(folder.config, **about, now=now, at=None)  # at any hour, however soon
-        known = folder.read(lambda reader: States(rows.states(reader, current["list"])))
+        screener = bulk_screener(  # at any hour, however soon
+            folder.config, purpose="marketing", topic=current.topic, actor="gate", now=now, at=None
+        )
+        known = folder.read(lambda reader: States(rows.states(reader, current.list)))
         totals = {"newly_blocked": 0, "newly_allowed": 0}
         pieces = rescreened(known, screener, Outcomes(folder.store), int(now.timestamp()))
         for done, (change, counts) in enumerate(pieces, start=1):
             for batch in batches(change):
                 if self.stopped:
                     raise GateError("the gate is stopping", hint="the screening of the contacts goes on next time")
-                folder.store.call(partial(rows.change, list_id=current["list"], rows=batch))
+                folder.store.call(partial(rows.change, list_id=current.list, rows=batch))
             totals = {name: totals[name] + counts[name] for name in totals}
             if progress:
                 progress(min(done * AT_ONCE / max(len(known.numbers), 1), 1.0), "screening the contacts")
         registers = screener.registers.identities
         body = facts.ContactsScreened(
-            why=why, contacts=known.contacts, topic=current["topic"], registers=registers, **totals
+            why=why, contacts=known.contacts, topic=current.topic, registers=registers, **totals
         )
 
         def over(tx: StoreTransaction) -> None:
-            rows.screened(tx, current["list"], at=stamp(now), registers=registers, leaf=leaf)
+            rows.screened(tx, current.list, at=stamp(now), registers=registers, leaf=leaf)
             tx.append(folder.fact(body, "contacts", actor))
 
         folder.store.call(over)
         log.info(body.kind, why=why, contacts=known.contacts, **totals)
         self._catch_up()
-        return body.values()
+        return body
 
     def _catch_up(self) -> None:
         """Screen again each number whose own entries have changed."""
@@ -222,27 +231,27 @@ class Contacts:
         current = rows.in_force(tx)
         if current is None:
             return False
-        numbers, leaf, more = rows.touched(tx, current["leaf"], SOME)
-        rows.change(tx, current["list"], self._changes(tx, current, numbers))
-        if numbers or leaf - current["leaf"] > LEAVES:
-            rows.followed(tx, current["list"], leaf)
+        numbers, leaf, more = rows.touched(tx, current.leaf, SOME)
+        rows.change(tx, current.list, self._changes(tx, current, numbers))
+        if numbers or leaf - current.leaf > LEAVES:
+            rows.followed(tx, current.list, leaf)
         return more
 
     def _changes(
-        self, tx: StoreTransaction, current: Row, numbers: Sequence[str]
+        self, tx: StoreTransaction, current: ContactList, numbers: Sequence[str]
     ) -> Iterable[tuple[int, int, int, str | None]]:
         now, presentation = self._folder.clock.now(), self._folder.config.firm.numbers[0]
         for number in numbers:
-            held = rows.of_number(tx, current["list"], int(number[1:]))
+            held = rows.of_number(tx, current.list, int(number[1:]))
             if held is None:
                 continue
-            attempt = Attempt(number, Purpose.MARKETING, Topic(current["topic"]), presentation, False, "gate")
+            attempt = Attempt(number, Purpose.MARKETING, Topic(current.topic), presentation, False, "gate")
             decision = self._at_any_hour.check(tx, attempt, now)
             verdict, reason = decision.verdict.value, decision.reason.value
-            if (verdict, reason) == (held["verdict"], held["reason"]):
+            if (verdict, reason) == (held.verdict, held.reason):
                 continue
-            same = verdict == held["verdict"]
-            since, was = (held["since"], held["was"]) if same else (int(now.timestamp()), held["verdict"])
+            same = verdict == held.verdict
+            since, was = (held.since, held.was) if same else (int(now.timestamp()), held.verdict)
             yield int(number[1:]), rows.outcome_of(tx, verdict, reason), since, was
 
     @cached_property
@@ -282,4 +291,4 @@ def contacts_rescreen(folder: DataFolder, asked: ContactsRescreen, caller: Calle
     found = folder.one(Contacts).rescreen(caller.actor, caller.progress)
     if found is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
-    return convert(found, ContactsScreened)
+    return convert(found.values(), ContactsScreened)

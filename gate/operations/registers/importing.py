@@ -9,16 +9,17 @@ about what a file holds, so they give it no other days (LAW 2.3)."""
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from gate.converting import convert
 from gate.core.days import london_day
 from gate.core.facts import lists as facts
-from gate.core.rows.lists import RegisterImportRow
+from gate.core.rows.calls import FactRow
+from gate.core.rows.lists import RegisterImportRow, RegisterState
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
@@ -37,7 +38,7 @@ from gate.operations.operation import (
     about,
     operation,
 )
-from gate.operations.registers.in_force import facts_of, states
+from gate.operations.registers.in_force import newest, states, written
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import ListFile, guess_as_of
 from gate.store import queries
@@ -80,19 +81,19 @@ def sha256_of(source: HandedOverFile) -> str:
 def first_seen(folder: DataFolder, sha256: str) -> FirstSeen | None:
     """What is known of these bytes; None where they never came before."""
     rows = folder.store.call(
-        lambda tx: tx.query(
-            "SELECT kind, at, body FROM facts WHERE kind IN (?, ?) AND json_extract(body, '$.source_sha256') = ?",
+        lambda tx: tx.rows(
+            FactRow,
+            "SELECT * FROM facts WHERE kind IN (?, ?) AND json_extract(body, '$.source_sha256') = ?",
             (facts.RegisterImported.kind, facts.RegisterRefused.kind, sha256),
         )
     )
     if not rows:
         return None
-    taken = [json.loads(row["body"]) for row in rows if row["kind"] == facts.RegisterImported.kind]
-    days = [date.fromisoformat(body["as_of"]) for body in taken if body.get("as_of")]
+    taken = written(rows, facts.RegisterImported)
     return FirstSeen(
-        min(london_day(row["at"]) for row in rows),
-        min(days, default=None),
-        frozenset(body["name"] for body in taken if "name" in body),
+        min(london_day(row.at) for row in rows),
+        min((date.fromisoformat(body.as_of) for _, body in taken if body.as_of), default=None),
+        frozenset(body.name for _, body in taken),
     )
 
 
@@ -248,7 +249,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
         if _sha256_in_force(folder, name) == sha256:
             raise
         # The new snapshot was in force before its process could be ended, and so it has its fact.
-        report = _edition(next(row for row in states(folder) if row["name"] == name))
+        report = _edition(next(row for row in states(folder) if row.name == name))
     except RegisterFailed:
         raise
     except RegisterError as error:
@@ -264,19 +265,20 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
         raise
     states(folder)  # from now on everybody is answered from the new snapshot
     try:
-        report["contacts"] = contacts.compared(name, before)
+        compared = contacts.compared(name, before)
     except GateError as error:  # the snapshot is in force: its leaf waits for nothing else
         log.error("contacts_not_compared", register=name, error=error.message)
-        report["contacts"] = None
-    folder.keep(facts.RegisterImported(**report, path_said=file.said), folder.new_id(), caller.actor)
+        compared = None
+    report = replace(report, contacts=compared, path_said=file.said)
+    folder.keep(report, folder.new_id(), caller.actor)
     if not contacts.background:
         contacts.follow(caller.progress)
-    return convert(report, RegisterImported)
+    return convert(report.values(), RegisterImported)
 
 
 def _import(
     folder: DataFolder, asked: RegisterImport, caller: Caller, source_sha256: str, seen: FirstSeen | None
-) -> dict[str, Any]:
+) -> facts.RegisterImported:
     name, now = asked.name, folder.clock.now()
     report = import_in_process(
         folder.config.data / "registers",
@@ -301,12 +303,12 @@ def _import(
             until=TOO_LATE,
         ),
     )
-    found: dict[str, Any] = msgspec.to_builtins(report)
-    return found | {"first_seen": seen.day.isoformat() if seen else None}
+    first = seen.day.isoformat() if seen else None
+    return facts.RegisterImported(**asdict(report) | {"as_of": report.as_of.isoformat(), "first_seen": first})
 
 
 def _sha256_in_force(folder: DataFolder, name: str) -> str:
-    return next((row["sha256"] for row in states(folder) if row["name"] == name), "")
+    return next((row.sha256 for row in states(folder) if row.name == name), "")
 
 
 # --- a snapshot without its fact ------------------------------------------------------------------------------------
@@ -314,22 +316,28 @@ def _sha256_in_force(folder: DataFolder, name: str) -> str:
 
 def note_editions(folder: DataFolder) -> None:
     """Keep a fact of every snapshot in force that has none: the gate that imported it was ended in between."""
-    rows = [row for row in states(folder) if row.get("sha256")]
+    rows = [row for row in states(folder) if row.sha256]
 
     def work(tx: StoreTransaction) -> None:
-        noted = {body.get("sha256") for _, body in facts_of(tx, facts.RegisterImported.kind)}
+        noted = {body.sha256 for _, body in newest(tx, facts.RegisterImported)}
         for row in rows:
-            if row["sha256"] not in noted:
-                body = facts.RegisterImported(**_edition(row), noted_late=True)
-                tx.append(folder.fact(body, folder.new_id(), "gate"))
+            if row.sha256 not in noted:
+                tx.append(folder.fact(replace(_edition(row), noted_late=True), folder.new_id(), "gate"))
 
     folder.store.call(work)
 
 
-def _edition(row: dict[str, Any]) -> dict[str, Any]:
+def _edition(row: RegisterState) -> facts.RegisterImported:
     """What is known of a register in force without the report of its import."""
-    known = ("name", "count", "as_of", "sha256", "coverage", "source_name", "source_sha256")
-    return {key: row[key] for key in known}
+    return facts.RegisterImported(
+        name=row.name,
+        count=row.count,
+        as_of=row.as_of.isoformat() if row.as_of else None,
+        sha256=row.sha256,
+        coverage=row.coverage,
+        source_name=row.source_name,
+        source_sha256=row.source_sha256,
+    )
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------

@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from gate.converting import convert
+import msgspec
+from msgspec.structs import asdict
+
+from gate.core.facts import Body
 from gate.core.facts.lists import RegisterImported, RegisterRefused
-from gate.core.rows import Row
+from gate.core.rows.calls import FactRow
+from gate.core.rows.lists import RefusedFile, RegisterInForce, RegisterState
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
+B = TypeVar("B", bound=Body)
 REMEMBERED: Final = 500
 """Imports looked through, at most: more than those of both registers in eight months."""
-
-
-class RegisterIdentity(Response, frozen=True):
-    """The edition of a register that something rested on."""
-
-    name: str
-    state: str
-    as_of: date | None
-    count: int
-    sha256: str
-
-
-class RefusedFile(Row, frozen=True):
-    """A file that was not taken."""
-
-    at: str
-    source_name: str
-    why: str
-
-
-class RegisterInForce(Row, frozen=True):
-    """One register."""
-
-    name: str
-    state: str
-    """``ok``, ``stale``, ``missing`` or ``damaged``."""
-    problem: str
-    """What is wrong with it; empty where nothing is."""
-    count: int
-    as_of: date | None
-    days_left: int | None
-    """Days that it still supports calls for: 0 on the last one."""
-    coverage: list[str]
-    sha256: str
-    imported_at: str | None
-    source_name: str
-    refused: RefusedFile | None
-    """The file that was last refused, where none was taken since."""
-    implausible: str = ""
-    """What a live gate found odd about it, in words that follow "although "; empty where nothing."""
-    accepted: str = ""
-    """Why it was taken all the same; empty where it is only doubtful."""
-    uncovered: tuple[str, ...] = ()
-    """Dialling codes of its coverage of which it holds no number: calls to them are refused."""
 
 
 class RegistersInForce(Response, frozen=True):
@@ -81,20 +41,14 @@ def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -
     """Age, size, coverage and identity of each register, and the file that was last refused since."""
     refused = folder.store.call(_refused)
     watched = folder.config.registers.watch
-    rows = [row | {"refused": refused.get(row["name"])} for row in states(folder)]
     return RegistersInForce(
-        registers=convert(rows, list[RegisterInForce]),
+        registers=[RegisterInForce(**asdict(row), refused=refused.get(row.name)) for row in states(folder)],
         watch=str(folder.config.path(watched)) if watched else None,
     )
 
 
-def identity(registers: Iterable[Mapping[str, Any]]) -> Any:
-    """What of the registers a verdict depends on."""
-    return [(each["name"], each["state"], each["sha256"]) for each in registers]
-
-
-def states(folder: DataFolder) -> list[dict[str, Any]]:
-    """The state of each register today (``RegisterLibrary.status``)."""
+def states(folder: DataFolder) -> list[RegisterState]:
+    """The state of each register today."""
     return folder.registers.status(folder.today())
 
 
@@ -103,35 +57,46 @@ def register_warnings(folder: DataFolder) -> list[str]:
     return [warning for row in states(folder) for warning in _warnings(row)]
 
 
-def _warnings(row: Mapping[str, Any]) -> Iterator[str]:
-    name = row["name"].upper()
-    if row["implausible"]:
-        taken = f" Taken because: {row['accepted'].rstrip('.')}." if row["accepted"] else ""
+def _warnings(row: RegisterState) -> Iterator[str]:
+    name = row.name.upper()
+    if row.implausible:
+        taken = f" Taken because: {row.accepted.rstrip('.')}." if row.accepted else ""
         yield (
-            f"{name} of {row['as_of']} is in force although {row['implausible']}.{taken} Import the licensee's whole "
+            f"{name} of {row.as_of} is in force although {row.implausible}.{taken} Import the licensee's whole "
             "file: dialgate register import"
         )
-    if row["uncovered"]:
+    if row.uncovered:
         yield (
-            f"{name} holds no number of {', '.join(row['uncovered'])}, so calls there are refused (outside_coverage). "
+            f"{name} holds no number of {', '.join(row.uncovered)}, so calls there are refused (outside_coverage). "
             "Import the licensee's whole file, or one with the coverage that the licence has"
         )
 
 
-def facts_of(tx: StoreTransaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
-    """Time and body of the newest facts of a kind, newest first."""
-    rows = tx.query(
-        "SELECT at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
-        (kind, REMEMBERED),
+def newest(tx: StoreTransaction, kind: type[B]) -> list[tuple[str, B]]:
+    """Time and body of the newest facts of a kind, oldest first."""
+    rows = tx.rows(
+        FactRow,
+        "SELECT * FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
+        (kind.kind, REMEMBERED),
     )
-    return [(row["at"], json.loads(row["body"])) for row in rows]
+    return written(rows[::-1], kind)
 
 
-def _refused(tx: StoreTransaction) -> dict[str, dict[str, Any]]:
-    """By register the last refusal, where no import came after it."""
-    taken = {body["name"]: at for at, body in reversed(facts_of(tx, RegisterImported.kind)) if "name" in body}
-    found: dict[str, dict[str, Any]] = {}
-    for at, body in reversed(facts_of(tx, RegisterRefused.kind)):
-        if "name" in body and at > taken.get(body["name"], ""):
-            found[body["name"]] = {"at": at, "source_name": body["source_name"], "why": body["why"]}
+def written(rows: Iterable[FactRow], kind: type[B]) -> list[tuple[str, B]]:
+    """Time and body of the facts of a kind among these; one that no gate has written is passed over."""
+    found = []
+    for row in rows:
+        if row.kind == kind.kind and row.body is not None:
+            with suppress(msgspec.ValidationError):
+                found.append((row.at, kind.read(row.body)))
     return found
+
+
+def _refused(tx: StoreTransaction) -> dict[str, RefusedFile]:
+    """By register the last refusal, where no import came after it."""
+    taken = {body.name: at for at, body in newest(tx, RegisterImported)}
+    return {
+        body.name: RefusedFile(at=at, source_name=body.source_name, why=body.why)
+        for at, body in newest(tx, RegisterRefused)
+        if at > taken.get(body.name, "")
+    }

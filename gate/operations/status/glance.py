@@ -14,6 +14,7 @@ from gate.converting import convert
 from gate.core.allowances import jumps
 from gate.core.rows.audit import LogNow
 from gate.core.rows.calls import CallInHand, UsageRow
+from gate.core.rows.lists import RegisterInForce
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
@@ -24,7 +25,7 @@ from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
-from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
+from gate.operations.registers.in_force import RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
 from gate.operations.retention.copies import copy_warnings
 from gate.operations.retention.holds import hold_warnings
