@@ -12,7 +12,7 @@ import pytest
 
 from gate import manual
 from gate.calls.metrics import Metrics
-from tests.support.gatehouse import DIALGATE
+from tests.support.running_gate import DIALGATE
 
 RULES = manual.read_file("alerts.yml")
 DASHBOARD = json.loads(manual.read_file("grafana.json"))

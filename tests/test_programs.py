@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import programs
-from tests.support.gatehouse import running
+from tests.support.running_gate import running
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.deep

@@ -15,7 +15,7 @@ import pytest
 
 from gate.vault.keyfile import save_private
 from gate.vault.signing import CheckpointKey
-from tests.support.gatehouse import Gatehouse, dialgate
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.vault import PASSPHRASE, private_key
 
 EVE = private_key("Eve (nobody)", "auditor")
@@ -26,7 +26,7 @@ Sets = tuple[Path, Path]
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A gate's folder, the sets of a backup of it, and the verifier key that an auditor has."""
     place = tmp_path_factory.mktemp("backup")
-    gate = Gatehouse(place / "gate")
+    gate = RunningGate(place / "gate")
     dialgate("backup", str(place / "data-set"), "--keys", str(place / "keys-set"), config=gate.config)
     (place / "gate.vkey").write_text(dialgate("audit", "key", config=gate.config)["vkey"] + "\n")
     return place

@@ -8,16 +8,16 @@ import pytest
 
 from console.served import MEMORY
 from tests.support.attacks import attack
-from tests.support.gatehouse import DIALGATE, Gatehouse
+from tests.support.running_gate import DIALGATE, RunningGate
 from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Gatehouse:
-    return Gatehouse(tmp_path_factory.mktemp("door") / "gate")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> RunningGate:
+    return RunningGate(tmp_path_factory.mktemp("door") / "gate")
 
 
-def test_looking_at_the_address_does_not_use_the_sign_in_up(gate: Gatehouse) -> None:
+def test_looking_at_the_address_does_not_use_the_sign_in_up(gate: RunningGate) -> None:
     command = [*DIALGATE, "console", "--web", "-c", str(gate.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as console:
         try:
@@ -29,14 +29,14 @@ def test_looking_at_the_address_does_not_use_the_sign_in_up(gate: Gatehouse) -> 
     assert set(result["looked"]) == {405}
 
 
-def test_a_served_console_ends_before_it_takes_more_than_its_share(gate: Gatehouse) -> None:
+def test_a_served_console_ends_before_it_takes_more_than_its_share(gate: RunningGate) -> None:
     result = attack("served_memory", "--", *DIALGATE, "console", "--served", "-c", str(gate.config))
     assert result["ended"]
     assert result["peak_mb"] <= MEMORY >> 20
     assert result["sent_mb"] >= 100  # it was worked with, not refused
 
 
-def test_a_served_console_ends_with_its_server(gate: Gatehouse) -> None:
+def test_a_served_console_ends_with_its_server(gate: RunningGate) -> None:
     command = [*DIALGATE, "console", "--served", "-c", str(gate.config)]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE).returncode == 2
     done = subprocess.run(command, input=b"", capture_output=True, timeout=PATIENCE)

@@ -11,11 +11,11 @@ import pytest
 from gate.operations.lists.entries import COLUMNS
 from tests.attack.csv_cells import HOSTILE
 from tests.support.attacks import attack
-from tests.support.gatehouse import Gatehouse, dialgate, running
+from tests.support.running_gate import RunningGate, dialgate, running
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("cells") / "gate") as gate:
         attack("csv_cells", "--plant", gate.folder)
         for what in ("objection", "consent"):
@@ -31,14 +31,14 @@ def evaluated(*files: Path) -> list[str]:
     return list(told["evaluated"])
 
 
-def entries(gate: Gatehouse, what: str) -> list[dict[str, Any]]:
+def entries(gate: RunningGate, what: str) -> list[dict[str, Any]]:
     """What is held, in the columns of its file."""
     rows = gate.client.call(f"{what}_export", limit=1000)["items"]
     return [{column: row[column] for column in COLUMNS[f"{what}s"]} for row in rows]
 
 
 @pytest.mark.parametrize("what", ["objection", "consent"])
-def test_own_lists_leave_as_text_and_come_back_unharmed(gate: Gatehouse, tmp_path: Path, what: str) -> None:
+def test_own_lists_leave_as_text_and_come_back_unharmed(gate: RunningGate, tmp_path: Path, what: str) -> None:
     file = tmp_path / "out.csv"
     dialgate(what, "export", "-o", str(file), config=gate.config)
     assert evaluated(file) == []
@@ -51,7 +51,7 @@ def test_own_lists_leave_as_text_and_come_back_unharmed(gate: Gatehouse, tmp_pat
     assert [row for row in held if row not in back] == []
 
 
-def test_changes_and_screened_files_leave_as_text(gate: Gatehouse, tmp_path: Path) -> None:
+def test_changes_and_screened_files_leave_as_text(gate: RunningGate, tmp_path: Path) -> None:
     changes = tmp_path / "changes.csv"
     dialgate("contacts", "changes", "--since", "yesterday", "-o", str(changes), config=gate.config)
     assert evaluated(changes) == []

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from gate.config import Account
-from tests.support.gatehouse import running
 from tests.support.phones import Phones, Talk, noise
+from tests.support.running_gate import running
 from tests.support.sip_line import PRESENTED, RunningLine, config_for
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE, until
@@ -22,47 +22,45 @@ RATE, SECONDS = 20_000, 8
 
 @pytest.mark.load
 def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
-    with running(tmp_path, announcement=0.5) as house:
-        far = Phones(port=house.trunk_port, audio=lambda number: noise(("far", number[-4:])), keep=True)
-        near = Phones(to=house.address, audio=lambda number: noise(("near", number[-4:])), keep=True)
+    with running(tmp_path, announcement=0.5) as gate:
+        far = Phones(port=gate.trunk_port, audio=lambda number: noise(("far", number[-4:])), keep=True)
+        near = Phones(to=gate.address, audio=lambda number: noise(("near", number[-4:])), keep=True)
         with far, near:
             flood = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "tests.attack.flood", "--gate", f"127.0.0.1:{house.port}"),
+                    *(sys.executable, "-m", "tests.attack.flood", "--gate", f"127.0.0.1:{gate.port}"),
                     *("--rate", str(RATE), "--count", str(RATE * SECONDS)),
                 ],
                 stdout=subprocess.PIPE,
                 text=True,
             )
             try:
-                house.wait(lambda: unanswered(house) > RATE, PATIENCE, "the flood does not come")
+                gate.wait(lambda: unanswered(gate) > RATE, PATIENCE, "the flood does not come")
                 talks = [near.dial(f"0207946{number:04}") for number in range(300, 300 + CALLS)]
                 near.wait(talks, "up", PATIENCE)
-                before = unanswered(house)
+                before = unanswered(gate)
                 said, _ = flood.communicate(timeout=240)
             finally:
                 flood.kill()
             told = json.loads(said)
             assert told["sent"] == RATE * SECONDS
-            assert unanswered(house) > before, "no call was up while the flood came"
+            assert unanswered(gate) > before, "no call was up while the flood came"
             assert [talk.state for talk in talks] == ["up"] * CALLS
             heard = {talk.number[-4:]: talk for talk in far.all()}
             for talk in talks:
                 near.hang_up(talk)
-            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             passed = [whole(talk, heard[talk.number[-4:]]) for talk in talks]
             for talk in talks:
                 whole(heard[talk.number[-4:]], talk)
-        recorded = house.rows("SELECT state, packets, interrupted FROM recordings")
+        recorded = gate.rows("SELECT state, packets, interrupted FROM recordings")
         assert [(row["state"], row["interrupted"]) for row in recorded] == [("closed", 0)] * CALLS
         kept = sorted(json.loads(row["packets"])["caller"] for row in recorded)
         assert all(a - b in range(6) for a, b in zip(kept, sorted(passed), strict=True)), (kept, passed)
-        assert house.stop() == 0
-        assert '"level": "error"' not in house.log.read_text()
-        house.verified()
-        rest = [
-            json.loads(row["body"]) for row in house.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")
-        ]
+        assert gate.stop() == 0
+        assert '"level": "error"' not in gate.log.read_text()
+        gate.verified()
+        rest = [json.loads(row["body"]) for row in gate.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")]
         assert 1 <= len(rest) <= 10
         assert sum(each["unanswered"] for each in rest) > RATE
 
@@ -93,8 +91,8 @@ def test_phones_that_nobody_knows_are_challenged_beside_a_flood(tmp_path):
     assert challenged >= 25
 
 
-def unanswered(house) -> int:
-    return int(house.client.call("status")["line"]["unanswered"])
+def unanswered(gate) -> int:
+    return int(gate.client.call("status")["line"]["unanswered"])
 
 
 def whole(speaker: Talk, listener: Talk) -> int:

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from tests.attack.fuzz import OVER_THE_WIRE, changed, inputs
-from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.outside import READERS
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Heard, Phone, sdp
 from tests.support.vault import sealed
 from tests.support.waiting import PATIENCE
@@ -81,38 +81,38 @@ def test_no_reader_leaves_anything_to_the_collector(kind, tmp_path):
 def test_a_gate_goes_on(tmp_path):
     """A PBX that has lost its mind, beside one that has not; the carrier answers oddly, too. A good call after each
     thousand."""
-    house = Gatehouse(tmp_path, announcement=0.5)
-    house.add_pbx()
-    house.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=100000)
-    house.start()
+    gate = RunningGate(tmp_path, announcement=0.5)
+    gate.add_pbx()
+    gate.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=100000)
+    gate.start()
     try:
-        with Callee(port=house.trunk_port) as callee:
+        with Callee(port=gate.trunk_port) as callee:
             for number in range(ROUNDS):
-                did = attack(house, callee, SEED + number)
+                did = attack(gate, callee, SEED + number)
                 assert did["heard"] == did["asked"] > 0
-                ask_oddly(house, SEED + number)
-                good_call(house, callee, SEED + number)
-        assert house.stop() == 0
-        house.verified()
+                ask_oddly(gate, SEED + number)
+                good_call(gate, callee, SEED + number)
+        assert gate.stop() == 0
+        gate.verified()
     finally:
-        house.stop()
-    log = house.log.read_text()
+        gate.stop()
+    log = gate.log.read_text()
     assert "Traceback" not in log
     assert not [line for line in log.splitlines() if '"level": "error"' in line]
 
 
-def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800, *more: str) -> dict[str, Any]:
+def attack(gate: RunningGate, callee: Callee, seed: int, count: int = 800, *more: str) -> dict[str, Any]:
     """The program's SIP, while the carrier is busy for whatever comes of it; what the program told."""
     program = subprocess.Popen(
         [
-            *(sys.executable, "-m", "tests.attack.fuzz", "--gate", f"127.0.0.1:{house.port}"),
+            *(sys.executable, "-m", "tests.attack.fuzz", "--gate", f"127.0.0.1:{gate.port}"),
             *("--count", str(count), "--seed", str(seed), *more),
         ],
         stdout=subprocess.PIPE,
         text=True,
     )
     end = time.monotonic() + PATIENCE
-    while program.poll() is None or (house.client.call("status")["calls"] and time.monotonic() < end):
+    while program.poll() is None or (gate.client.call("status")["calls"] and time.monotonic() < end):
         # A carrier that falls silent once the program has told all would be taken for one that is down.
         with suppress(AssertionError):
             while True:
@@ -121,23 +121,23 @@ def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800, *more:
     return dict(json.loads(program.communicate()[0]))
 
 
-def ask_oddly(house: Gatehouse, seed: int) -> None:
+def ask_oddly(gate: RunningGate, seed: int) -> None:
     """A hundred requests to the control interface."""
     names = ["check", "decisions", "request_decide", "call"]
     for number, data in enumerate(inputs("control", seed, 100)):
         connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(house.socket))
+        connection.sock.connect(str(gate.socket))
         connection.request("POST", f"/v1/op/{names[number % len(names)]}", data)
         assert connection.getresponse().status < 500, data
         connection.close()
 
 
-def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
+def good_call(gate: RunningGate, callee: Callee, seed: int) -> None:
     """One call from its INVITE to its BYE, with odd messages among the right ones of both sides."""
     dice = random.Random(seed)
     callee.drain()
-    with Phone(house.address) as phone:
+    with Phone(gate.address) as phone:
         phone.dial(UNLISTED)
         invite = reached(phone, callee)
         callee.invite, callee.tag, callee.gate = invite, f"far{seed}", callee.last_from

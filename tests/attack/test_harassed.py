@@ -10,7 +10,7 @@ import pytest
 
 from gate.config.schema import ATTEMPTS, Calling
 from tests.attack.test_dialler import busy_carrier
-from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Heard, Phone
 from tests.support.sip_stream import StreamCallee
 from tests.support.waiting import PATIENCE
@@ -19,14 +19,14 @@ AGENTS = 50
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate")
-    house.set("calling", **{name: getattr(Calling(), name) for name in ATTEMPTS})
-    house.set("purpose_header", name="X-Dialgate-Purpose", allowed=["trunk:pbx"])
-    house.add_pbx()
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate")
+    gate.set("calling", **{name: getattr(Calling(), name) for name in ATTEMPTS})
+    gate.set("purpose_header", name="X-Dialgate-Purpose", allowed=["trunk:pbx"])
+    gate.add_pbx()
+    gate.start()
+    yield gate
+    gate.stop()
 
 
 def answer(phone: Phone) -> Heard:
@@ -38,7 +38,7 @@ def answer(phone: Phone) -> Heard:
     return heard
 
 
-def test_fifty_agents_ring_one_person_once(gate: Gatehouse) -> None:
+def test_fifty_agents_ring_one_person_once(gate: RunningGate) -> None:
     phones = [Phone(gate.address) for _ in range(AGENTS)]
     with Callee(port=gate.trunk_port) as callee:
         for index, phone in enumerate(phones):
@@ -56,7 +56,7 @@ def test_fifty_agents_ring_one_person_once(gate: Gatehouse) -> None:
         phone.sock.close()
 
 
-def test_who_gives_up_at_once_rings_them_twice_a_minute_and_a_restart_forgets_none(gate: Gatehouse) -> None:
+def test_who_gives_up_at_once_rings_them_twice_a_minute_and_a_restart_forgets_none(gate: RunningGate) -> None:
     with Callee(port=gate.trunk_port) as callee:
         for _ in range(2):
             ring_and_give_up(gate, callee)
@@ -69,7 +69,7 @@ def test_who_gives_up_at_once_rings_them_twice_a_minute_and_a_restart_forgets_no
     gate.verified()
 
 
-def ring_and_give_up(gate: Gatehouse, callee: Callee) -> None:
+def ring_and_give_up(gate: RunningGate, callee: Callee) -> None:
     over = len(gate.rows("SELECT 1 FROM calls WHERE ended_at IS NOT NULL")) + 1
     with Phone(gate.address) as phone:
         phone.dial(UNLISTED)
@@ -84,13 +84,13 @@ def ring_and_give_up(gate: Gatehouse, callee: Callee) -> None:
     gate.wait(lambda: len(gate.rows(sql)) == over, 5, "its end is not in the log")
 
 
-def refusal(gate: Gatehouse, *headers: str) -> str:
+def refusal(gate: RunningGate, *headers: str) -> str:
     with Phone(gate.address) as phone:
         phone.dial(UNLISTED, headers=headers)
         return answer(phone).get("X-Dialgate-Reason")
 
 
-def test_attempts_that_no_carrier_was_asked_for_are_none(gate: Gatehouse) -> None:
+def test_attempts_that_no_carrier_was_asked_for_are_none(gate: RunningGate) -> None:
     """The carrier's connection is down: nobody is rung, and the customer can be called once it is back."""
     gate.stop()
     gate.set("trunk", transport="tcp")
@@ -111,7 +111,7 @@ def test_attempts_that_no_carrier_was_asked_for_are_none(gate: Gatehouse) -> Non
         carrier.close()
 
 
-def test_a_question_and_its_call_are_one_attempt(gate: Gatehouse) -> None:
+def test_a_question_and_its_call_are_one_attempt(gate: RunningGate) -> None:
     with busy_carrier(gate.trunk_port) as came:
         for _ in range(2):
             assert asked(gate) == "not_listed"
@@ -123,5 +123,5 @@ def test_a_question_and_its_call_are_one_attempt(gate: Gatehouse) -> None:
         assert len(came) == 2
 
 
-def asked(gate: Gatehouse) -> str:
+def asked(gate: RunningGate) -> str:
     return str(gate.client.call("decide", number=UNLISTED, account="pbx")["reason"])

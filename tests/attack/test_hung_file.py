@@ -21,24 +21,24 @@ from gate.operations.contacts.list_reading import Into, Job, Read, in_child
 from gate.registers.import_process import import_in_process
 from tests.support.example import make_example
 from tests.support.frozen_fs import NEEDS_FUSE, frozen_fs
-from tests.support.gatehouse import Gatehouse
 from tests.support.registers import NOW, TODAY, drama, files, put
+from tests.support.running_gate import RunningGate
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    gate = Gatehouse(tmp_path / "gate")
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate")
     gate.start()
     yield gate
     gate.stop()
 
 
-def answers(gate: Gatehouse) -> bool:
+def answers(gate: RunningGate) -> bool:
     return str(gate.client.call("check", number="02079460123")["verdict"]) == "allow"
 
 
 @NEEDS_FUSE
-def test_a_file_that_does_not_answer_is_refused_and_holds_up_nobody(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_file_that_does_not_answer_is_refused_and_holds_up_nobody(gate: RunningGate, tmp_path: Path) -> None:
     (tmp_path / "share").mkdir()
     with frozen_fs(tmp_path / "share") as share:
         held = [os.open(share.path, os.O_RDONLY) for _ in range(3)]
@@ -54,7 +54,7 @@ def test_a_file_that_does_not_answer_is_refused_and_holds_up_nobody(gate: Gateho
         assert answers(gate)
 
 
-def test_no_file_of_the_data_folder_is_taken_and_its_locks_stay(gate: Gatehouse) -> None:
+def test_no_file_of_the_data_folder_is_taken_and_its_locks_stay(gate: RunningGate) -> None:
     """SQLite holds its locks by fcntl(2): with the first ``close`` of any descriptor a process loses all of a file."""
     path = gate.data / "gate.db"
     before = locks_on(path)
@@ -80,7 +80,7 @@ def locks_on(path: Path) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("kind", ["proc", "pipe"])
-def test_what_is_no_file_of_a_disk_is_refused(gate: Gatehouse, kind: str) -> None:
+def test_what_is_no_file_of_a_disk_is_refused(gate: RunningGate, kind: str) -> None:
     if kind == "pipe":
         descriptor, _ = os.pipe()
     else:

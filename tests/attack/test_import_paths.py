@@ -16,17 +16,17 @@ from gate.handed_over_file import open_file
 from tests.support import programs
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.attacks import attack
-from tests.support.gatehouse import Gatehouse, running
+from tests.support.running_gate import RunningGate, running
 from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("paths") / "gate") as gate:
         yield gate
 
 
-def test_no_path_that_is_told_is_opened_and_no_descriptor_hangs_it(gate: Gatehouse, tmp_path: Path) -> None:
+def test_no_path_that_is_told_is_opened_and_no_descriptor_hangs_it(gate: RunningGate, tmp_path: Path) -> None:
     secret = gate.folder / "keys" / "first.passphrase"
     achieved = attack("import_paths", gate.socket, secret, tmp_path)
     assert achieved["asked"] > 100
@@ -42,7 +42,7 @@ def test_an_account_uses_its_own_rights_and_no_other_accounts_file(tmp_path_fact
     place = Path(tempfile.mkdtemp(prefix="dialgate-files-"))
     place.chmod(0o755)
     with accounts({"cole": ("phones",), "vera": ("phones",)}) as names:
-        gate = Gatehouse(place / "gate")
+        gate = RunningGate(place / "gate")
         gate.set("control", socket=str(place / "run" / "gate.sock"), group=names["@phones"])
         gate.set("roles", admin=["root"], compliance=[names["cole"], names["vera"]])
         gate.socket = place / "run" / "gate.sock"
@@ -108,7 +108,7 @@ def _alive(pid: int) -> bool:
 
 
 def test_no_gate_is_needed_for_the_same_rules(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     os.mkfifo(tmp_path / "pipe")
     for path, words in (("/dev/zero", "is a device"), (str(tmp_path / "pipe"), "is a pipe")):
         for what in ("contacts", "objection"):

@@ -13,9 +13,9 @@ import pytest
 from gate.config.write import amend
 from tests.attack import key_drop
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import plant
 from tests.support.requesting import key_of, opened, sound
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.vault import private_key
 
 pytestmark = NEEDS_ROOT
@@ -26,7 +26,7 @@ NAMES = ("held", "free", "both")
 class Office(NamedTuple):
     """A gate that runs, its accounts, and what one attacker achieved."""
 
-    gate: Gatehouse
+    gate: RunningGate
     names: Mapping[str, str]
     done: dict[str, Any]
 
@@ -37,15 +37,15 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
     place.chmod(0o755)
     try:
         with accounts({"compliance": ("office",), "admin": ("office",)}) as names:
-            gate = Gatehouse(place / "gate")
+            gate = RunningGate(place / "gate")
             bob = place / "bob.recipient"
             bob.write_text(BOB.recipient.to_text())
             dialgate("key", "add", str(bob), config=gate.config)
-            with opened(gate.folder) as house:
+            with opened(gate.folder) as data:
                 first = key_of(gate.folder).recipient
                 for name in NAMES:
                     owners = (first, BOB.recipient) if name == "both" else (first,)
-                    plant(house.store, house.keys, gate.data / "recordings", owners, name, sound=sound())
+                    plant(data.store, data.keys, gate.data / "recordings", owners, name, sound=sound())
             dialgate(
                 "hold",
                 "add",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 ROWS, REFERENCE = 300_000, "r" * 150
 
@@ -21,7 +21,7 @@ def peak(pid: int) -> int:
 @pytest.mark.parametrize("add", [False, True])
 def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(add: bool, tmp_path: Path) -> None:
     """Nor does the gate hold its references where the list is merged with the one before."""
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     given = tmp_path / "list.csv"
     with given.open("w") as file:
         file.write("id,telephone\n")

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.phones import Phones
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.waiting import PATIENCE
 
 
 def test_what_the_trunk_sees_marks_no_other_call(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.add_pbx()
     command = [sys.executable, "-m", "tests.attack.loop_mark", "--listen", f"127.0.0.1:{gate.trunk_port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as carrier:

@@ -16,8 +16,8 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.memory.place import SecondPlace
 from gate.store.memory import NAME
 from tests.support.asking import ByName
-from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.requesting import ANN, OTHER, opened, prepared
+from tests.support.running_gate import UNLISTED, RunningGate
 
 OTHERS = "02079460124"
 
@@ -32,9 +32,9 @@ def place(tmp_path: Path) -> Path:
 def folder(tmp_path: Path, place: Path) -> Path:
     prepared(tmp_path / "gate", recordings=1)
     amend(tmp_path / "gate" / "config.toml", {"storage": {"memory": str(place)}})
-    with opened(tmp_path / "gate") as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
-        ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+    with opened(tmp_path / "gate") as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return tmp_path / "gate"
 
 
@@ -47,84 +47,84 @@ def journal(place: Path) -> str:
     return (place / NAME).read_text()
 
 
-def verdict(house: DataFolder, number: str) -> str:
-    return str(ByName(house).check(number=number, actor=ANN)["reason"])
+def verdict(data: DataFolder, number: str) -> str:
+    return str(ByName(data).check(number=number, actor=ANN)["reason"])
 
 
-def faults(house: DataFolder) -> list[str]:
-    report = ByName(house).audit_verify(actor=ANN)
+def faults(data: DataFolder) -> list[str]:
+    report = ByName(data).audit_verify(actor=ANN)
     return [each["message"] for each in report["faults"] if each["what"] == "memory_differs"]
 
 
 def test_a_leaf_beyond_the_log_is_a_fault_and_switches_nothing_off(folder: Path, place: Path) -> None:
     put(folder, "UPDATE memory SET leaf = 1000000000")
-    with opened(folder) as house:
-        (said,) = faults(house)
+    with opened(folder) as data:
+        (said,) = faults(data)
         assert "1,000,000,000" in said and "somebody has changed the store" in said
         with pytest.raises(MemoryOwed):
-            ByName(house).objection_add(number=OTHERS, actor=ANN)
-        assert any("somebody has changed the store" in each for each in ByName(house).status(actor=ANN)["warnings"])
-        house.one(SecondPlace).tend()
-        assert house.hash_of("+442079460124") in journal(place)
-        assert any("memory_completed" in each for each in ByName(house).status(actor=ANN)["warnings"])
-        assert faults(house) == []
-        ByName(house).objection_add(number="02079460125", actor=ANN)
-        assert house.hash_of("+442079460125") in journal(place)
-        kinds = house.read(lambda tx: tx.query("SELECT kind FROM facts"))
+            ByName(data).objection_add(number=OTHERS, actor=ANN)
+        assert any("somebody has changed the store" in each for each in ByName(data).status(actor=ANN)["warnings"])
+        data.one(SecondPlace).tend()
+        assert data.hash_of("+442079460124") in journal(place)
+        assert any("memory_completed" in each for each in ByName(data).status(actor=ANN)["warnings"])
+        assert faults(data) == []
+        ByName(data).objection_add(number="02079460125", actor=ANN)
+        assert data.hash_of("+442079460125") in journal(place)
+        kinds = data.read(lambda tx: tx.query("SELECT kind FROM facts"))
         assert [row["kind"] for row in kinds].count("memory_completed") == 1
 
 
 def test_an_act_that_the_store_says_is_written_and_is_not(folder: Path, place: Path) -> None:
     """The leaf put no further than the log goes: nothing is owed by it, and the act is in the store alone."""
     away = place.with_name("away")
-    with opened(folder) as house:
+    with opened(folder) as data:
         place.rename(away)
         with pytest.raises(MemoryOwed):
-            ByName(house).objection_add(number=OTHERS, actor=ANN)
+            ByName(data).objection_add(number=OTHERS, actor=ANN)
     put(folder, "UPDATE memory SET leaf = (SELECT max(leaf_index) FROM facts)")
     away.rename(place)
-    with opened(folder) as house:
-        assert house.hash_of("+442079460124") not in journal(place)
-        (said,) = faults(house)
+    with opened(folder) as data:
+        assert data.hash_of("+442079460124") not in journal(place)
+        (said,) = faults(data)
         assert "lacks 1 acts" in said
-        house.one(SecondPlace).check()  # as a gate does each day
-        assert house.hash_of("+442079460124") in journal(place)
-        assert faults(house) == []
-    with opened(folder) as house:
-        house.one(SecondPlace).look(whole=True)  # as a gate's start
-        assert journal(place).count(house.hash_of("+442079460124")) == 1, "once is enough"
+        data.one(SecondPlace).check()  # as a gate does each day
+        assert data.hash_of("+442079460124") in journal(place)
+        assert faults(data) == []
+    with opened(folder) as data:
+        data.one(SecondPlace).look(whole=True)  # as a gate's start
+        assert journal(place).count(data.hash_of("+442079460124")) == 1, "once is enough"
 
 
 @pytest.mark.parametrize("change", ["removed_at = '2026-03-02T10:00:00.000000Z'", "number_hash = x'00'"])
 def test_an_objection_whose_row_was_changed_blocks_again(folder: Path, change: str) -> None:
     put(folder, f"UPDATE objections SET {change} WHERE number = '+442079460123'")  # noqa: S608 - the test's own
-    with opened(folder) as house:
-        assert verdict(house, UNLISTED) == "not_listed", "the attack works until all is compared"
-        assert any("objection" in each for each in faults(house))
-        house.one(SecondPlace).look(whole=True)
-        assert verdict(house, UNLISTED) == "objected"
-        rows = house.read(lambda tx: tx.query("SELECT 1 FROM objections"))
-        house.one(SecondPlace).look(whole=True)
-        assert len(house.read(lambda tx: tx.query("SELECT 1 FROM objections"))) == len(rows), "once is enough"
+    with opened(folder) as data:
+        assert verdict(data, UNLISTED) == "not_listed", "the attack works until all is compared"
+        assert any("objection" in each for each in faults(data))
+        data.one(SecondPlace).look(whole=True)
+        assert verdict(data, UNLISTED) == "objected"
+        rows = data.read(lambda tx: tx.query("SELECT 1 FROM objections"))
+        data.one(SecondPlace).look(whole=True)
+        assert len(data.read(lambda tx: tx.query("SELECT 1 FROM objections"))) == len(rows), "once is enough"
 
 
 def test_an_objection_that_was_taken_back_stays_so(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
-        (row,) = ByName(house).objection_list(number=UNLISTED, actor=ANN)["items"]
-        ByName(house).objection_remove(target=row["id"], reason="a slip", actor=ANN)
-        house.one(SecondPlace).look(whole=True)
-        house.one(SecondPlace).check()
-        assert verdict(house, UNLISTED) == "not_listed"
-        assert faults(house) == []
+    with opened(folder) as data:
+        (row,) = ByName(data).objection_list(number=UNLISTED, actor=ANN)["items"]
+        ByName(data).objection_remove(target=row["id"], reason="a slip", actor=ANN)
+        data.one(SecondPlace).look(whole=True)
+        data.one(SecondPlace).check()
+        assert verdict(data, UNLISTED) == "not_listed"
+        assert faults(data) == []
 
 
 def test_a_hold_whose_row_was_released_is_put_on_again(folder: Path) -> None:
     put(folder, "UPDATE holds SET released_at = '2026-03-02T10:00:00.000000Z'")
-    with opened(folder) as house:
-        assert ByName(house).hold_list(actor=ANN)["items"] == []
-        assert any("hold" in each and "released" in each for each in faults(house))
-        house.one(SecondPlace).look(whole=True)
-        assert [row["recording_id"] for row in ByName(house).hold_list(actor=ANN)["items"]] == ["rec0"]
+    with opened(folder) as data:
+        assert ByName(data).hold_list(actor=ANN)["items"] == []
+        assert any("hold" in each and "released" in each for each in faults(data))
+        data.one(SecondPlace).look(whole=True)
+        assert [row["recording_id"] for row in ByName(data).hold_list(actor=ANN)["items"]] == ["rec0"]
 
 
 @pytest.mark.parametrize("what", ["zero", "pipe", "file"])
@@ -135,17 +135,17 @@ def test_a_journal_that_is_no_file_is_named_and_waited_for_by_nobody(folder: Pat
         os.mkfifo(path)
     else:
         path.symlink_to("/dev/zero" if what == "zero" else place / "moved")
-    with opened(folder) as house:
-        assert "and no file" in house.one(SecondPlace).why, house.one(SecondPlace).why
-        assert verdict(house, OTHER) == "memory_unavailable"
-        assert "and no file" in " ".join(ByName(house).status(actor=ANN)["warnings"])
-        ByName(house).memory_renew(reason="somebody has put a link there", actor=ANN)
-        assert verdict(house, OTHER) == "not_listed" and verdict(house, UNLISTED) == "objected"
-        assert house.hash_of("+442079460123") in journal(place)
+    with opened(folder) as data:
+        assert "and no file" in data.one(SecondPlace).why, data.one(SecondPlace).why
+        assert verdict(data, OTHER) == "memory_unavailable"
+        assert "and no file" in " ".join(ByName(data).status(actor=ANN)["warnings"])
+        ByName(data).memory_renew(reason="somebody has put a link there", actor=ANN)
+        assert verdict(data, OTHER) == "not_listed" and verdict(data, UNLISTED) == "objected"
+        assert data.hash_of("+442079460123") in journal(place)
 
 
 def test_a_gate_that_runs_puts_it_right_within_its_next_round(tmp_path: Path, place: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.set("storage", memory=str(place))
     gate.start()
     try:

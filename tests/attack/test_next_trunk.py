@@ -9,14 +9,14 @@ import pytest
 
 from gate.cli.guided import PHONE_SYSTEMS
 from tests.support.attacks import attack
-from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.running_gate import LISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
 HANGS_UP, OBJECTS = "01134960510", "01134960511"
 
 
-def play(gate: Gatehouse, system: str, *numbers: str) -> dict[str, list[str]]:
+def play(gate: RunningGate, system: str, *numbers: str) -> dict[str, list[str]]:
     return dict(attack("next_trunk", "127.0.0.1", gate.port, system, *numbers))
 
 
@@ -26,22 +26,22 @@ def system(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def gate(tmp_path: Path, system: str) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=2.0)
-    house.add_pbx(refusal=PHONE_SYSTEMS[system])
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path: Path, system: str) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=2.0)
+    gate.add_pbx(refusal=PHONE_SYSTEMS[system])
+    gate.start()
+    yield gate
+    gate.stop()
 
 
-def the_call(gate: Gatehouse, number: str) -> dict[str, object]:
+def the_call(gate: RunningGate, number: str) -> dict[str, object]:
     """The call to a number as the log has it, once it is over."""
     sql = "SELECT * FROM calls WHERE number = ? AND ended_at IS NOT NULL"
     return dict(gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), PATIENCE, "the end is not in the log")[0])
 
 
 def test_neither_a_listed_number_nor_one_who_has_picked_up_is_rung_by_the_next_trunk(
-    gate: Gatehouse, system: str
+    gate: RunningGate, system: str
 ) -> None:
     """Listed; hangs up in the announcement; presses 9 in it. The log says who ended the call, and why."""
     found = play(gate, system, LISTED)

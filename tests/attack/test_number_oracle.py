@@ -9,7 +9,7 @@ from pathlib import Path
 from gate.config.write import amend
 from tests.attack import number_oracle
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 pytestmark = NEEDS_ROOT
 NUMBER = "+442079460123"
@@ -20,7 +20,7 @@ def test_a_viewer_finds_no_number_by_asking_for_it() -> None:
     place.chmod(0o755)
     try:
         with accounts({"viewer": ("office",)}) as names:
-            gate = Gatehouse(place / "gate")
+            gate = RunningGate(place / "gate")
             socket = place / "run" / "gate.sock"
             control = {"socket": str(socket), "group": names["@office"]}
             amend(gate.config, {"control": control, "roles": {"viewer": [names["viewer"]]}})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.running_gate import LISTED, RunningGate
 from tests.support.sipp import Sipp, need_sipp
 from tests.support.waiting import PATIENCE
 
@@ -22,7 +22,7 @@ REFUSED = Path(__file__).parents[1] / "sip" / "scenarios" / "uac_refused.xml"
 @pytest.mark.load
 def test_a_dialler_gone_wild_does_no_harm_to_the_calls_under_way(tmp_path: Path) -> None:
     need_sipp()
-    gate = Gatehouse(tmp_path / "gate", announcement=0.5)
+    gate = RunningGate(tmp_path / "gate", announcement=0.5)
     gate.add_pbx(refusal=486)
     gate.set("calling", redial_hours=0)
     gate.start()
@@ -67,7 +67,7 @@ def test_of_more_refusals_than_the_gate_can_keep_each_is_refused_and_none_kept_t
 
 def refused_at(folder: Path, calls: int, rate: int) -> int:
     """How many of so many refusals were sent away unread, at a rate a second; all of them are accounted for."""
-    gate = Gatehouse(folder)
+    gate = RunningGate(folder)
     gate.add_pbx()
     gate.start()
     try:

@@ -29,11 +29,11 @@ def test_the_second_place_of_checkpoints(tmp_path: Path, kind: str) -> None:
     place.mkdir()
     amend(tmp_path / "gate" / "config.toml", {"storage": {"checkpoints_copy": str(place)}})
     KINDS[kind](place / "999999999999.txt")
-    with opened(tmp_path / "gate") as house:
-        report = ByName(house).audit_verify(actor=ANN)
+    with opened(tmp_path / "gate") as data:
+        report = ByName(data).audit_verify(actor=ANN)
         assert any("999999999999" in each["message"] for each in report["faults"]), report["faults"]
-        house.trust.look()
-        assert house.trust.warnings(), "it is told of"
+        data.trust.look()
+        assert data.trust.warnings(), "it is told of"
 
 
 def test_the_register_of_recipients(tmp_path: Path, kind: str) -> None:

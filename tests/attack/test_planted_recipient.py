@@ -24,9 +24,9 @@ from gate.vault.errors import NoRecipients
 from gate.vault.keyring import sealable
 from gate.vault.sealer import sealer
 from tests.support.asking import ByName
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.phones import Phones
 from tests.support.requesting import ANN, key_of, prepared
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sealed import first_key
 from tests.support.vault import private_key
 from tests.support.waiting import PATIENCE
@@ -41,21 +41,21 @@ def plant(data: Path, **terms: Any) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[DataFolder]:
+def data(tmp_path: Path) -> Iterator[DataFolder]:
     prepared(tmp_path / "gate", recordings=1)
     with ExitStack() as stack:
         yield open_folder(load(tmp_path / "gate" / "config.toml"), stack)
 
 
-def owners(house: DataFolder) -> set[str]:
+def owners(data: DataFolder) -> set[str]:
     """Whom the recorder would seal a recording to that is opened now."""
-    data = house.config.data
-    seal = sealer(data / "recipients", admitted=by_the_log(data, SystemClock()))
+    place = data.config.data
+    seal = sealer(place / "recipients", admitted=by_the_log(place, SystemClock()))
     return {who for who, _ in seal("rec-new", {}).wraps}
 
 
 def test_a_call_is_not_sealed_to_a_planted_recipient_and_status_says_so(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.add_pbx()
     gate.start()
     try:
@@ -73,65 +73,65 @@ def test_a_call_is_not_sealed_to_a_planted_recipient_and_status_says_so(tmp_path
     finally:
         gate.stop()
     with ExitStack() as stack:
-        house = open_folder(load(gate.config), stack)
-        assert {who for who, _ in house.keys.wraps(row["recording_id"])} == {first_key(gate).id}
+        data = open_folder(load(gate.config), stack)
+        assert {who for who, _ in data.keys.wraps(row["recording_id"])} == {first_key(gate).id}
 
 
-def test_terms_that_the_log_does_not_have_count_for_nothing(house: DataFolder) -> None:
-    first = key_of(Path(house.config.base))
-    ByName(house).key_add(text=EVE.recipient.to_text(), purpose="internal_audit", exports_only=True, actor=ANN)
-    assert owners(house) == {first.id}
-    plant(house.config.data, purpose="internal_audit", seals=True)  # sealed to, by the file's own word
-    assert owners(house) == {first.id}
+def test_terms_that_the_log_does_not_have_count_for_nothing(data: DataFolder) -> None:
+    first = key_of(Path(data.config.base))
+    ByName(data).key_add(text=EVE.recipient.to_text(), purpose="internal_audit", exports_only=True, actor=ANN)
+    assert owners(data) == {first.id}
+    plant(data.config.data, purpose="internal_audit", seals=True)  # sealed to, by the file's own word
+    assert owners(data) == {first.id}
     with pytest.raises(RefusedError) as caught:
-        ByName(house).key_wraps(source=first.id, target=EVE.id, actor=ANN)
+        ByName(data).key_wraps(source=first.id, target=EVE.id, actor=ANN)
     assert caught.value.reason == "recipient_not_in_the_log"
-    assert house.read(lambda tx: tx.query("SELECT 1 FROM facts WHERE kind = 'keys_given_out'")) == []
+    assert data.read(lambda tx: tx.query("SELECT 1 FROM facts WHERE kind = 'keys_given_out'")) == []
 
 
-def test_no_bundle_goes_to_a_planted_recipient(house: DataFolder) -> None:
-    plant(house.config.data, purpose="regulator")
+def test_no_bundle_goes_to_a_planted_recipient(data: DataFolder) -> None:
+    plant(data.config.data, purpose="regulator")
     period = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
     with pytest.raises(RefusedError) as caught:
-        ByName(house).audit_export(recipient=EVE.id, purpose="regulator", **period, actor=ANN)
+        ByName(data).audit_export(recipient=EVE.id, purpose="regulator", **period, actor=ANN)
     assert caught.value.reason == "recipient_not_in_the_log"
 
 
-def test_a_retired_one_whose_file_is_put_back_is_not_sealed_to(house: DataFolder) -> None:
-    first, folder = key_of(Path(house.config.base)), house.config.data / "recipients"
-    ByName(house).key_add(text=EVE.recipient.to_text(), actor=ANN)
-    assert owners(house) == {first.id, EVE.id}
+def test_a_retired_one_whose_file_is_put_back_is_not_sealed_to(data: DataFolder) -> None:
+    first, folder = key_of(Path(data.config.base)), data.config.data / "recipients"
+    ByName(data).key_add(text=EVE.recipient.to_text(), actor=ANN)
+    assert owners(data) == {first.id, EVE.id}
     kept = (folder / f"{EVE.id}.json").read_bytes()
-    ByName(house).key_retire(recipient_id=EVE.id, actor=ANN)
+    ByName(data).key_retire(recipient_id=EVE.id, actor=ANN)
     (folder / f"{EVE.id}.json").write_bytes(kept)
-    assert owners(house) == {first.id}
+    assert owners(data) == {first.id}
 
 
-def test_other_terms_that_were_just_given_do_not_leave_anybody_out(house: DataFolder) -> None:
+def test_other_terms_that_were_just_given_do_not_leave_anybody_out(data: DataFolder) -> None:
     """They are in the log a moment before they are in the register."""
-    first = key_of(Path(house.config.base))
-    folder = house.config.data / "recipients"
+    first = key_of(Path(data.config.base))
+    folder = data.config.data / "recipients"
     kept = (folder / f"{first.id}.json").read_bytes()
-    ByName(house).key_change(recipient_id=first.id, purpose="court", actor=ANN)
+    ByName(data).key_change(recipient_id=first.id, purpose="court", actor=ANN)
     (folder / f"{first.id}.json").write_bytes(kept)
-    assert owners(house) == {first.id}
+    assert owners(data) == {first.id}
 
 
-def test_where_nobody_is_left_nothing_is_sealed_and_the_gate_does_not_start(house: DataFolder) -> None:
-    folder = house.config.data / "recipients"
+def test_where_nobody_is_left_nothing_is_sealed_and_the_gate_does_not_start(data: DataFolder) -> None:
+    folder = data.config.data / "recipients"
     for path in folder.glob("*.json"):
         path.unlink()
-    plant(house.config.data)
+    plant(data.config.data)
     with pytest.raises(NoRecipients, match="no recipient is in the log"):
-        owners(house)
+        owners(data)
     with pytest.raises((NoRecipients, ConfigError)):
-        sealable(folder, two_person=False, admitted=admitted(house))
-    warned = " ".join(ByName(house).status(actor=ANN)["warnings"])
+        sealable(folder, two_person=False, admitted=admitted(data))
+    warned = " ".join(ByName(data).status(actor=ANN)["warnings"])
     assert "is in the log, and its file is not on the register" in warned
 
 
 def test_what_is_handed_in_is_not_sealed_to_a_planted_recipient(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     drop = tmp_path / "drop"
     drop.mkdir()
     amend(gate.config, {"ingest": {"folder": str(drop)}})
@@ -139,6 +139,6 @@ def test_what_is_handed_in_is_not_sealed_to_a_planted_recipient(tmp_path: Path) 
     report = dialgate("key", "list", config=gate.config)
     assert any("not in the log" in each for each in report["warnings"])
     with ExitStack() as stack:
-        house = open_folder(load(gate.config), stack)
-        wraps = house.one(Ingests)._seal("rec-in", {}).wraps
+        data = open_folder(load(gate.config), stack)
+        wraps = data.one(Ingests)._seal("rec-in", {}).wraps
     assert {who for who, _ in wraps} == {first_key(gate).id}, json.dumps(report)

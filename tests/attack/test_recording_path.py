@@ -15,15 +15,15 @@ from tests.support.requesting import ANN, key_of, opened, prepared
 @pytest.mark.parametrize("path", ["../number.key", "/etc/passwd", "2026//../../number.key", "link/number.key"])
 def test_no_file_outside_of_the_recordings_is_given_out(tmp_path: Path, path: str) -> None:
     prepared(tmp_path / "gate", recordings=1)
-    with opened(tmp_path / "gate") as house:
-        recordings = house.config.data / "recordings"
-        (recordings / "link").symlink_to(house.config.data)
-        desk, key = ByName(house), key_of(tmp_path / "gate")
+    with opened(tmp_path / "gate") as data:
+        recordings = data.config.data / "recordings"
+        (recordings / "link").symlink_to(data.config.data)
+        desk, key = ByName(data), key_of(tmp_path / "gate")
         desk.recording_take(recording_id="rec0", purpose="a claim", recipient=key.id, actor=ANN)
 
         def plant(tx: object) -> None:
             tx._connection.execute("UPDATE recordings SET path = ? WHERE recording_id = 'rec0'", [path])  # type: ignore[attr-defined]
 
-        house.store.call(plant)
+        data.store.call(plant)
         with pytest.raises(VaultError):
             desk.recording_piece(recording_id="rec0", offset=0, actor=ANN)

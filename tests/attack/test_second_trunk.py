@@ -21,8 +21,8 @@ import pytest
 import tomlkit
 
 from tests.support import programs
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.pbx import Asterisk
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.sip_peer import Phone
 from tests.support.sip_stream import StreamPhone
 from tests.support.sipp import Sipp
@@ -31,21 +31,21 @@ from tests.support.waiting import PATIENCE
 
 TEST_NUMBER = "01632960999"
 ELSEWHERE = "127.0.0.9"
-Change = Callable[[Gatehouse], None]
+Change = Callable[[RunningGate], None]
 
 
-def pbx(gate: Gatehouse) -> None:
+def pbx(gate: RunningGate) -> None:
     gate.add_pbx(refusal=600)
 
 
-def without_accounts(gate: Gatehouse) -> None:
+def without_accounts(gate: RunningGate) -> None:
     pbx(gate)
     document = tomlkit.parse(gate.config.read_text())
     del document["account"]
     gate.config.write_text(tomlkit.dumps(document))
 
 
-def account(gate: Gatehouse) -> None:
+def account(gate: RunningGate) -> None:
     document = tomlkit.parse(gate.config.read_text())
     document["account"][0]["phone_system"] = True
     gate.config.write_text(tomlkit.dumps(document))
@@ -65,8 +65,8 @@ SETUPS: dict[str, tuple[Change, dict[str, Any], str, bool]] = {
 
 
 @contextmanager
-def running(folder: Path, change: Change) -> Iterator[Gatehouse]:
-    gate = Gatehouse(folder / "gate")
+def running(folder: Path, change: Change) -> Iterator[RunningGate]:
+    gate = RunningGate(folder / "gate")
     change(gate)
     gate.start()
     try:
@@ -85,7 +85,7 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def system(gate: Gatehouse, second: tuple[str, int], how: dict[str, Any]) -> Asterisk:
+def system(gate: RunningGate, second: tuple[str, int], how: dict[str, Any]) -> Asterisk:
     how = dict(how)
     if (signs := how.get("account")) is not None:
         how["account"] = (signs[0], signs[1] or gate.password(signs[0]))
@@ -108,7 +108,7 @@ def trunk_two() -> Iterator[tuple[tuple[str, int], list[str]]]:
 
 
 def outcome_of(
-    gate: Gatehouse, how: dict[str, Any], dials: Callable[[tuple[str, int]], object] | None = None
+    gate: RunningGate, how: dict[str, Any], dials: Callable[[tuple[str, int]], object] | None = None
 ) -> tuple[int, str]:
     """Exit code and outcome of ``dialgate trunk-test`` while the phone system dials the number, or does this."""
     at = ("127.0.0.1", free_port())
@@ -138,7 +138,7 @@ def answers(at: tuple[str, int]) -> None:
     raise AssertionError("trunk-test does not listen")
 
 
-def attention(gate: Gatehouse) -> list[str]:
+def attention(gate: RunningGate) -> list[str]:
     """What ``dialgate status`` asks somebody to see to, of phone systems."""
     said = dialgate("status", config=gate.config, check=False)
     return [each for each in said["attention"] if "trunk-test" in each or "phone_system" in each]
@@ -286,7 +286,7 @@ def tried_once(ask: Callable[[str], bool] = lambda number: True) -> Callable[[st
 def test_the_hook_over_http_keeps_every_number_from_the_second_trunk(tmp_path: Path) -> None:
     """Listed ones by the answer; allowed ones whose carrier fails (503) by the guard; a gate that is frozen by the
     time-outs, which the manual's lines have."""
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
     gate.set("control", http=gate.http)
     pbx(gate)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 pytestmark = pytest.mark.peer
 
@@ -23,18 +23,18 @@ OTHERS = ("admin", "carol", "100", "1001")
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     if not shutil.which("svwar"):
         assert not os.environ.get("CI"), "sipvicious must be installed"
         pytest.skip("sipvicious is not installed")
-    house = Gatehouse(tmp_path_factory.mktemp("sipvicious") / "gate")
-    text = house.config.read_text()
+    gate = RunningGate(tmp_path_factory.mktemp("sipvicious") / "gate")
+    text = gate.config.read_text()
     for account in ACCOUNTS:  # all that it can compute
         text = text.replace(f'username = "{account}"', f'username = "{account}"\ndigest = "md5"')
-    house.config.write_text(text)
-    house.start()
-    yield house
-    house.stop()
+    gate.config.write_text(text)
+    gate.start()
+    yield gate
+    gate.stop()
 
 
 def run(folder: Path, tool: str, words: list[str], *arguments: str, server: tuple[str, int], seconds: int = 2) -> str:
@@ -76,17 +76,17 @@ def registrar_that_tells() -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS"])
-def test_it_cannot_tell_an_account_from_a_name_that_is_none(gate: Gatehouse, tmp_path: Path, method: str) -> None:
+def test_it_cannot_tell_an_account_from_a_name_that_is_none(gate: RunningGate, tmp_path: Path, method: str) -> None:
     found = run(tmp_path, "svwar", [*ACCOUNTS, *OTHERS], "-m", method, "--force", server=gate.address)
     assert "found nothing" in found and not names(found)
 
 
-def test_it_finds_them_at_a_registrar_that_tells(tmp_path: Path, gate: Gatehouse) -> None:
+def test_it_finds_them_at_a_registrar_that_tells(tmp_path: Path, gate: RunningGate) -> None:
     with registrar_that_tells() as server:
         assert names(run(tmp_path, "svwar", [*OTHERS, *ACCOUNTS], server=server)) == set(ACCOUNTS)
 
 
-def test_it_knows_a_right_password_but_does_not_come_to_it(gate: Gatehouse, tmp_path: Path) -> None:
+def test_it_knows_a_right_password_but_does_not_come_to_it(gate: RunningGate, tmp_path: Path) -> None:
     right, own = gate.password("bob"), gate.password()
     assert right in run(tmp_path, "svcrack", [right], "-u", "bob", server=gate.address)
     found = run(tmp_path, "svcrack", [*map(str, range(40)), own], "-u", "alice", server=gate.address)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from gate.errors import ControlError
-from tests.support.gatehouse import ROOT, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.phones import Phones
+from tests.support.running_gate import ROOT, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.waiting import PATIENCE
 
 DESCRIPTORS = 700
@@ -34,26 +34,26 @@ def few_descriptors() -> Iterator[None]:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    house.add_pbx()
-    house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http)
-    house.set("limits", max_calls=10)
-    house.add_token("dialler", purposes=["marketing"])
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.add_pbx()
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http)
+    gate.set("limits", max_calls=10)
+    gate.add_token("dialler", purposes=["marketing"])
     with few_descriptors():
-        house.start()
-    assert house.process is not None
-    yield house
-    house.stop()
+        gate.start()
+    assert gate.process is not None
+    yield gate
+    gate.stop()
 
 
-def descriptors(gate: Gatehouse) -> int:
+def descriptors(gate: RunningGate) -> int:
     assert gate.process is not None
     return len(list(Path(f"/proc/{gate.process.pid}/fd").iterdir()))
 
 
-def asked(gate: Gatehouse, token: str) -> str:
+def asked(gate: RunningGate, token: str) -> str:
     connection = http.client.HTTPConnection(gate.http, timeout=PATIENCE)
     bearer = {"Authorization": f"Bearer {token}"}
     try:
@@ -65,7 +65,7 @@ def asked(gate: Gatehouse, token: str) -> str:
         connection.close()
 
 
-def calls(gate: Gatehouse) -> Any:
+def calls(gate: RunningGate) -> Any:
     try:
         return gate.client.call("status")["calls"]
     except ControlError:
@@ -73,7 +73,7 @@ def calls(gate: Gatehouse) -> Any:
 
 
 @pytest.mark.parametrize("door", ["http", "socket"])
-def test_slow_connections_cost_no_call_and_no_question(door: str, gate: Gatehouse) -> None:
+def test_slow_connections_cost_no_call_and_no_question(door: str, gate: RunningGate) -> None:
     where = gate.http if door == "http" else str(gate.socket)
     command = [sys.executable, "-m", "tests.attack.slowloris", where, "--connections", "1500", "--seconds", "12"]
     attack = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

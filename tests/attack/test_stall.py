@@ -8,21 +8,21 @@ import sys
 
 from tests.attack.stall import LONG, SHORT, shapes
 from tests.bench.proc import cpu_seconds
-from tests.support.gatehouse import LISTED, running
+from tests.support.running_gate import LISTED, running
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE
 
 ROUNDS = 6
 
 
-def command(house, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.attack.stall", "--gate", f"127.0.0.1:{house.port}", *arguments]
+def command(gate, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tests.attack.stall", "--gate", f"127.0.0.1:{gate.port}", *arguments]
 
 
 def test_phones_are_answered_while_strangers_send_what_is_hard_to_read(tmp_path):
-    with running(tmp_path) as house, Phone(house.address) as phone:
+    with running(tmp_path) as gate, Phone(gate.address) as phone:
         attack = subprocess.Popen(
-            command(house, "--rounds", str(ROUNDS), "--gap", "0.02"), stdout=subprocess.PIPE, text=True
+            command(gate, "--rounds", str(ROUNDS), "--gap", "0.02"), stdout=subprocess.PIPE, text=True
         )
         asked = 0
         while attack.poll() is None:
@@ -32,22 +32,22 @@ def test_phones_are_answered_while_strangers_send_what_is_hard_to_read(tmp_path)
         did = json.loads(attack.communicate()[0])
         assert did["sent"] == ROUNDS * 2 * len(list(shapes(LONG)))
         assert asked > 10
-        assert "Traceback" not in house.log.read_text()
-        assert house.rows("SELECT count(*) AS n FROM calls")[0]["n"] == asked
+        assert "Traceback" not in gate.log.read_text()
+        assert gate.rows("SELECT count(*) AS n FROM calls")[0]["n"] == asked
 
 
 def test_a_phone_system_that_sends_them_is_answered_by_name(tmp_path):
     """A PBX is never left without an answer, and all of them together cost less work than one did that could stall."""
-    with running(tmp_path) as house:
-        assert house.process is not None
-        before = cpu_seconds(house.process.pid)
+    with running(tmp_path) as gate:
+        assert gate.process is not None
+        before = cpu_seconds(gate.process.pid)
         done = subprocess.run(
-            command(house, "--host", "127.0.0.1"), capture_output=True, text=True, timeout=PATIENCE, check=True
+            command(gate, "--host", "127.0.0.1"), capture_output=True, text=True, timeout=PATIENCE, check=True
         )
-        assert cpu_seconds(house.process.pid) - before < 5
+        assert cpu_seconds(gate.process.pid) - before < 5
         codes = json.loads(done.stdout)["codes"]
         nowhere = {"via and spaces", "via, port and spaces", "an answer", "an answer's parameters"}
         for size in (LONG, SHORT):
             silent = {name for name, _ in shapes(size) if codes[f"{name}, {size}"] == 0}
             assert silent <= nowhere, silent
-        assert "Traceback" not in house.log.read_text()
+        assert "Traceback" not in gate.log.read_text()

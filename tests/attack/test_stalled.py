@@ -17,43 +17,43 @@ from typing import Any
 import pytest
 
 from tests.support.disks import FreezableDisk, freezable_disk
-from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import RunningGate, free_port
 from tests.support.waiting import PATIENCE, until
 
 CUSTOMER, OTHER = "01134960500", "01134960501"
 
 
 @pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatehouse, FreezableDisk]]:
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGate, FreezableDisk]]:
     folder = tmp_path_factory.mktemp("stalled")
     with freezable_disk(folder / "disk") as disk:
-        house = Gatehouse(folder / "gate", announcement=2.0, data=disk.folder / "data")
-        house.add_pbx()
-        house.http = f"127.0.0.1:{free_port()}"
-        house.set("control", http=house.http)
-        house.add_token("dialler", purposes=["marketing"])
-        house.start()
+        gate = RunningGate(folder / "gate", announcement=2.0, data=disk.folder / "data")
+        gate.add_pbx()
+        gate.http = f"127.0.0.1:{free_port()}"
+        gate.set("control", http=gate.http)
+        gate.add_token("dialler", purposes=["marketing"])
+        gate.start()
         try:
-            yield house, disk
+            yield gate, disk
         finally:
             disk.thaw()
-            house.stop()
+            gate.stop()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=2.0)
-    house.add_pbx()
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=2.0)
+    gate.add_pbx()
+    gate.start()
+    yield gate
+    gate.stop()
 
 
 @contextmanager
-def stopped(house: Gatehouse) -> Iterator[None]:
+def stopped(gate: RunningGate) -> Iterator[None]:
     """The recorder hangs meanwhile."""
-    pid = house.recorder_pid()
+    pid = gate.recorder_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -61,14 +61,14 @@ def stopped(house: Gatehouse) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def facts(house: Gatehouse, kind: str, number: str = "") -> list[dict[str, Any]]:
-    rows = house.rows("SELECT subject, call_id, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+def facts(gate: RunningGate, kind: str, number: str = "") -> list[dict[str, Any]]:
+    rows = gate.rows("SELECT subject, call_id, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
     bodies = [{"subject": row["subject"], "call": row["call_id"]} | json.loads(row["body"]) for row in rows]
     return [body for body in bodies if not number or body.get("number") == "+44" + number[1:]]
 
 
-def settled(house: Gatehouse) -> None:
-    house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
+def settled(gate: RunningGate) -> None:
+    gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
 
 
 def refused(near: Phones, number: str, why: str) -> None:
@@ -88,27 +88,27 @@ def let_through(near: Phones, far: Phones) -> Talk:
     raise AssertionError(f"no call is let through any more: {talk.reasons}")
 
 
-def heard_until_then(house: Gatehouse, number: str) -> None:
+def heard_until_then(gate: RunningGate, number: str) -> None:
     """What the log says of a talk that was cut: how long it was, and how much of it there is."""
-    (decision, *_) = facts(house, "decision", number)
-    (ended,) = [fact for fact in facts(house, "ended") if fact["subject"] == decision["subject"]]
+    (decision, *_) = facts(gate, "decision", number)
+    (ended,) = [fact for fact in facts(gate, "ended") if fact["subject"] == decision["subject"]]
     assert (ended["by"], ended["cause"]) == ("gate", "recorder_unavailable")
-    closed = house.wait(
-        lambda: [fact for fact in facts(house, "recording_closed") if fact["call"] == decision["subject"]],
+    closed = gate.wait(
+        lambda: [fact for fact in facts(gate, "recording_closed") if fact["call"] == decision["subject"]],
         PATIENCE,
         "the recording is not closed",
     )[0]
     assert abs(closed["talked"] - ended["seconds"]) < 0.5
     assert closed["kept"] <= closed["seconds"] + 0.01 and closed["kept"] <= closed["talked"] + 0.1
-    (call,) = [row for row in house.client.call("calls_list")["items"] if row["call_id"] == decision["subject"]]
+    (call,) = [row for row in gate.client.call("calls_list")["items"] if row["call_id"] == decision["subject"]]
     assert (call["seconds"], call["kept"]) == (ended["seconds"], closed["kept"])
 
 
 def test_a_frozen_disk_ends_a_talk_while_it_is_frozen_and_loses_no_key(
-    frozen: tuple[Gatehouse, FreezableDisk],
+    frozen: tuple[RunningGate, FreezableDisk],
 ) -> None:
-    house, disk = frozen
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+    gate, disk = frozen
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         (talk,) = near.wait([near.dial(CUSTOMER)], "up", PATIENCE)
         (other,) = far.all()
         until(lambda: other.packets_in > 50)
@@ -123,21 +123,21 @@ def test_a_frozen_disk_ends_a_talk_while_it_is_frozen_and_loses_no_key(
             assert len(far.all()) == 1, "nobody is rung who could not be recorded"
         finally:
             disk.thaw()
-        settled(house)
+        settled(gate)
         refused(near, CUSTOMER, "objected")
-        heard_until_then(house, CUSTOMER)
-        assert len(facts(house, "objection", CUSTOMER)) == 1
+        heard_until_then(gate, CUSTOMER)
+        assert len(facts(gate, "objection", CUSTOMER)) == 1
         near.hang_up(let_through(near, far))  # and everything goes on
-        settled(house)
-    (closed,) = [fact for fact in facts(house, "recording_closed") if fact["cause"] == "" and "lost" not in fact][-1:]
+        settled(gate)
+    (closed,) = [fact for fact in facts(gate, "recording_closed") if fact["cause"] == "" and "lost" not in fact][-1:]
     assert abs(closed["kept"] - closed["talked"]) < 0.5
-    house.verified()
+    gate.verified()
 
 
-def asked(house: Gatehouse, number: str) -> tuple[int, str, str]:
+def asked(gate: RunningGate, number: str) -> tuple[int, str, str]:
     """Status, verdict and reason of a question by HTTP. Fails where there is no answer while the disk is frozen."""
-    with closing(http.client.HTTPConnection(house.http, timeout=PATIENCE / 2)) as connection:
-        token = {"Authorization": f"Bearer {house.tokens['dialler']}"}
+    with closing(http.client.HTTPConnection(gate.http, timeout=PATIENCE / 2)) as connection:
+        token = {"Authorization": f"Bearer {gate.tokens['dialler']}"}
         connection.request("GET", f"/v1/decision?number={number}", headers=token)
         response = connection.getresponse()
         code, body = response.status, json.load(response)
@@ -145,37 +145,37 @@ def asked(house: Gatehouse, number: str) -> tuple[int, str, str]:
 
 
 def test_a_question_by_http_has_its_answer_while_the_disk_is_frozen(
-    frozen: tuple[Gatehouse, FreezableDisk],
+    frozen: tuple[RunningGate, FreezableDisk],
 ) -> None:
     """More at once than there are threads for; and what is committed after all is no allow that nobody was given."""
-    house, disk = frozen
+    gate, disk = frozen
     numbers = [f"011349605{number}" for number in range(30, 42)]
-    house.wait(lambda: asked(house, CUSTOMER)[0] == 200, PATIENCE, "no decision comes")
+    gate.wait(lambda: asked(gate, CUSTOMER)[0] == 200, PATIENCE, "no decision comes")
     disk.freeze()
     try:
         with ThreadPoolExecutor(len(numbers)) as pool:
-            answers = list(pool.map(partial(asked, house), numbers))
+            answers = list(pool.map(partial(asked, gate), numbers))
     finally:
         disk.thaw()
     assert answers == [(503, "block", "evidence_unavailable")] * len(numbers)
-    house.wait(lambda: asked(house, "01134960543")[1] == "allow", PATIENCE, "no number is allowed any more")
+    gate.wait(lambda: asked(gate, "01134960543")[1] == "allow", PATIENCE, "no number is allowed any more")
     for number in numbers:
-        kept = [decision["verdict"] for decision in facts(house, "decision", number)]
+        kept = [decision["verdict"] for decision in facts(gate, "decision", number)]
         assert not kept or kept[-1] == "block", kept
-    house.wait(
-        lambda: any(fact["count"] >= len(numbers) for fact in facts(house, "refused_without_evidence")),
+    gate.wait(
+        lambda: any(fact["count"] >= len(numbers) for fact in facts(gate, "refused_without_evidence")),
         PATIENCE,
         "the gap is not in the log",
     )
-    house.verified()
+    gate.verified()
 
 
-def test_who_rings_while_the_disk_is_frozen_is_let_go_of(frozen: tuple[Gatehouse, FreezableDisk]) -> None:
-    house, disk = frozen
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+def test_who_rings_while_the_disk_is_frozen_is_let_go_of(frozen: tuple[RunningGate, FreezableDisk]) -> None:
+    gate, disk = frozen
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         near.hang_up(let_through(near, far))
-        settled(house)
-    with Phones(port=house.trunk_port, answers=False) as far, Phones(to=house.address) as near:
+        settled(gate)
+    with Phones(port=gate.trunk_port, answers=False) as far, Phones(to=gate.address) as near:
         talk = near.dial("01134960520")
         until(lambda: len(far.all()) == 1)
         disk.freeze()
@@ -185,16 +185,16 @@ def test_who_rings_while_the_disk_is_frozen_is_let_go_of(frozen: tuple[Gatehouse
             far.wait(far.all(), "over", PATIENCE / 2)
         finally:
             disk.thaw()
-        settled(house)
-    house.verified()
+        settled(gate)
+    gate.verified()
 
 
-def test_a_frozen_disk_during_the_announcement(frozen: tuple[Gatehouse, FreezableDisk]) -> None:
-    house, disk = frozen
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+def test_a_frozen_disk_during_the_announcement(frozen: tuple[RunningGate, FreezableDisk]) -> None:
+    gate, disk = frozen
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         near.hang_up(let_through(near, far))
-        settled(house)
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        settled(gate)
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk = near.dial("01134960510")
         until(lambda: far.all() and far.all()[0].packets_in > 5)
         disk.freeze()
@@ -203,19 +203,19 @@ def test_a_frozen_disk_during_the_announcement(frozen: tuple[Gatehouse, Freezabl
             near.wait([talk], "over", PATIENCE)
         finally:
             disk.thaw()
-        settled(house)
-    (decision,) = facts(house, "decision", "01134960510")
-    (ended,) = [fact for fact in facts(house, "ended") if fact["subject"] == decision["subject"]]
+        settled(gate)
+    (decision,) = facts(gate, "decision", "01134960510")
+    (ended,) = [fact for fact in facts(gate, "ended") if fact["subject"] == decision["subject"]]
     assert not ended["bridged"]
-    house.verified()
+    gate.verified()
 
 
-def test_a_hung_recorder_ends_a_talk_and_the_nine_pressed_meanwhile_holds(house: Gatehouse) -> None:
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+def test_a_hung_recorder_ends_a_talk_and_the_nine_pressed_meanwhile_holds(gate: RunningGate) -> None:
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         (talk,) = near.wait([near.dial(CUSTOMER)], "up", PATIENCE)
         (other,) = far.all()
         until(lambda: other.packets_in > 50)
-        with stopped(house):
+        with stopped(gate):
             other.press("9")
             near.wait([talk], "over", PATIENCE)
             far.wait([other], "over", PATIENCE)
@@ -223,35 +223,35 @@ def test_a_hung_recorder_ends_a_talk_and_the_nine_pressed_meanwhile_holds(house:
             refused(near, CUSTOMER, "objected")
             refused(near, OTHER, "recorder_unavailable")
             assert len(far.all()) == 1
-        settled(house)
-        assert len(facts(house, "objection", CUSTOMER)) == 1
-        heard_until_then(house, CUSTOMER)
-    house.verified()
+        settled(gate)
+        assert len(facts(gate, "objection", CUSTOMER)) == 1
+        heard_until_then(gate, CUSTOMER)
+    gate.verified()
 
 
-def test_a_hung_recorder_during_the_announcement_hears_a_nine_all_the_same(house: Gatehouse) -> None:
-    with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+def test_a_hung_recorder_during_the_announcement_hears_a_nine_all_the_same(gate: RunningGate) -> None:
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk = near.dial(CUSTOMER)
         until(lambda: far.all() and far.all()[0].packets_in > 5)
-        with stopped(house):
+        with stopped(gate):
             far.all()[0].press("9")
-            house.wait(lambda: facts(house, "objection", CUSTOMER), PATIENCE, "the objection is not kept")
+            gate.wait(lambda: facts(gate, "objection", CUSTOMER), PATIENCE, "the objection is not kept")
             near.wait([talk], "over", PATIENCE)
             refused(near, CUSTOMER, "objected")
             assert len(far.all()) == 1
-        settled(house)
-    house.verified()
+        settled(gate)
+    gate.verified()
 
 
-def test_who_rings_while_the_recorder_hangs_is_let_go_of(house: Gatehouse) -> None:
-    with Phones(port=house.trunk_port, answers=False) as far, Phones(to=house.address) as near:
+def test_who_rings_while_the_recorder_hangs_is_let_go_of(gate: RunningGate) -> None:
+    with Phones(port=gate.trunk_port, answers=False) as far, Phones(to=gate.address) as near:
         talk = near.dial(CUSTOMER)
         until(lambda: len(far.all()) == 1)
-        with stopped(house):
+        with stopped(gate):
             near.wait([talk], "over", PATIENCE)
             assert talk.code >= 300 and "recorder_unavailable" in talk.reasons[0], (talk.code, talk.reasons)
             far.wait(far.all(), "over", PATIENCE)
             refused(near, OTHER, "recorder_unavailable")
             assert len(far.all()) == 1
-        settled(house)
-    house.verified()
+        settled(gate)
+    gate.verified()

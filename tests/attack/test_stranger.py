@@ -14,120 +14,120 @@ import pytest
 from gate.calls.obstacles import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
 from tests.support.attacks import attack
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.waiting import PATIENCE
 
 URI = "sip:gate.invalid"
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = Gatehouse(tmp_path)
-    house.start()
-    yield house
-    if house.process is not None:
-        house.stop()
+def gate(tmp_path):
+    gate = RunningGate(tmp_path)
+    gate.start()
+    yield gate
+    if gate.process is not None:
+        gate.stop()
 
 
-def gate_of(house: Gatehouse) -> tuple[str, str]:
-    return ("--gate", f"127.0.0.1:{house.port}")
+def gate_of(gate: RunningGate) -> tuple[str, str]:
+    return ("--gate", f"127.0.0.1:{gate.port}")
 
 
-def visit(house: Gatehouse, *arguments: str) -> dict[str, Any]:
-    return dict(attack("stranger", *arguments, *gate_of(house)))
+def visit(gate: RunningGate, *arguments: str) -> dict[str, Any]:
+    return dict(attack("stranger", *arguments, *gate_of(gate)))
 
 
-def register(house: Gatehouse, wire: Wire) -> int:
+def register(gate: RunningGate, wire: Wire) -> int:
     """REGISTER as Alice: each message is sent once; the last code that came (0 for none)."""
     call = {
         "sender": "<sip:alice@gate.invalid>;tag=a",
         "to": "<sip:alice@gate.invalid>",
         "call_id": secrets.token_hex(8),
     }
-    wire.send(wire.request("REGISTER", URI, **call), house.address)
+    wire.send(wire.request("REGISTER", URI, **call), gate.address)
     asked = wire.final(2)
     if code_of(asked) != 401:
         return code_of(asked)
-    line = authorization(header(asked, "WWW-Authenticate"), "alice", house.password(), "REGISTER", URI)
-    wire.send(wire.request("REGISTER", URI, **call, cseq=2, headers=(line,)), house.address)
+    line = authorization(header(asked, "WWW-Authenticate"), "alice", gate.password(), "REGISTER", URI)
+    wire.send(wire.request("REGISTER", URI, **call, cseq=2, headers=(line,)), gate.address)
     return code_of(wire.final(2))
 
 
-def test_a_phone_registers_beside_a_flood_from_its_own_address(house):
+def test_a_phone_registers_beside_a_flood_from_its_own_address(gate):
     flood = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.attack.stranger", "options", "--host", "127.0.0.1", "--seconds", "120"),
-            *gate_of(house),
+            *gate_of(gate),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        house.wait(
-            lambda: house.client.call("status")["line"]["unanswered"] > 100,
+        gate.wait(
+            lambda: gate.client.call("status")["line"]["unanswered"] > 100,
             PATIENCE,
             "the flood is answered throughout",
         )
-        before = house.client.call("status")["line"]["unanswered"]
-        assert [register(house, Wire()) for _ in range(10)] == [200] * 10
-        assert house.client.call("status")["line"]["unanswered"] > before
+        before = gate.client.call("status")["line"]["unanswered"]
+        assert [register(gate, Wire()) for _ in range(10)] == [200] * 10
+        assert gate.client.call("status")["line"]["unanswered"] > before
     finally:
         told, _ = flood.communicate("stop\n", timeout=PATIENCE)
     assert json.loads(told)["sent"] > 100
 
 
-def test_passwords_are_not_guessed_and_nobody_is_locked_out(house, tmp_path):
+def test_passwords_are_not_guessed_and_nobody_is_locked_out(gate, tmp_path):
     phone = Wire()
-    assert register(house, phone) == 200
+    assert register(gate, phone) == 200
     words = tmp_path / "words.txt"
-    lockout = [f"guess{number}" for number in range(60)] + [house.password()] + ["more"] * 20
+    lockout = [f"guess{number}" for number in range(60)] + [gate.password()] + ["more"] * 20
     words.write_text("\n".join(lockout))
-    one = visit(house, "guess", "--words", str(words))
-    many = visit(house, "guess", "--words", str(words), "--sources", "81")
+    one = visit(gate, "guess", "--words", str(words))
+    many = visit(gate, "guess", "--words", str(words), "--sources", "81")
     assert (one["found"], many["found"]) == ("", "")
     assert one["answered"] < 40  # the rest is not even refused
-    assert register(house, phone) == 200
-    log = [json.loads(line) for line in Path(house.log).read_text().splitlines() if "wrong_password" in line]
+    assert register(gate, phone) == 200
+    log = [json.loads(line) for line in Path(gate.log).read_text().splitlines() if "wrong_password" in line]
     assert len(log) < 30
-    house.stop()
-    counted(house, one["sent"] + many["sent"])
+    gate.stop()
+    counted(gate, one["sent"] + many["sent"])
 
 
-def test_a_restart_leaves_nobody_locked_out(house, tmp_path):
+def test_a_restart_leaves_nobody_locked_out(gate, tmp_path):
     """Who has called in the last hour is known at the next start, before it proves itself again."""
     phone, uri = Wire(), f"sip:{LISTED}@gate.invalid"
     call = {"sender": "<sip:alice@gate.invalid>;tag=a", "call_id": secrets.token_hex(8)}
-    phone.send(phone.request("INVITE", uri, **call), house.address)
-    line = authorization(header(phone.final(2), "WWW-Authenticate"), "alice", house.password(), "INVITE", uri)
-    phone.send(phone.request("INVITE", uri, **call, cseq=2, headers=(line,)), house.address)
+    phone.send(phone.request("INVITE", uri, **call), gate.address)
+    line = authorization(header(phone.final(2), "WWW-Authenticate"), "alice", gate.password(), "INVITE", uri)
+    phone.send(phone.request("INVITE", uri, **call, cseq=2, headers=(line,)), gate.address)
     assert header(phone.final(5), "X-Dialgate-Reason") == "listed_tps"
-    house.stop()
-    house.start()
+    gate.stop()
+    gate.start()
     words = tmp_path / "words.txt"
     words.write_text("\n".join(f"guess{number}" for number in range(30)))
-    visit(house, "guess", "--words", str(words), "--sources", "30")
-    assert register(house, Wire("127.0.0.2")) == 403  # the account is locked where nobody has proven anything
-    assert register(house, phone) == 200
+    visit(gate, "guess", "--words", str(words), "--sources", "30")
+    assert register(gate, Wire("127.0.0.2")) == 403  # the account is locked where nobody has proven anything
+    assert register(gate, phone) == 200
 
 
-def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(house):
-    told = visit(house, "nonce", "--sources", "600")
+def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(gate):
+    told = visit(gate, "nonce", "--sources", "600")
     assert set(told["codes"]) <= {"0", "401", "603"}
     assert told["codes"]["603"] == 1  # of the host that it was given to
-    assert len(house.rows("SELECT * FROM calls")) == 1
+    assert len(gate.rows("SELECT * FROM calls")) == 1
 
 
 def test_no_answer_to_a_stranger_tells_a_number_or_an_account(tmp_path):
     """A listed number of an account that is there, and locked in the end; an unlisted one of an account that is not."""
     told = []
     for number, account in ((LISTED, "alice"), (UNLISTED, "nobody")):
-        house = Gatehouse(tmp_path / f"{account}{number}")
-        house.start()
+        gate = RunningGate(tmp_path / f"{account}{number}")
+        gate.start()
         try:
-            told.append(visit(house, "ask", "--number", number, "--account", account)["answers"])
+            told.append(visit(gate, "ask", "--number", number, "--account", account)["answers"])
         finally:
-            house.stop()
+            gate.stop()
     assert [answer[0] for answer in told[0][:4]] == [
         *("SIP/2.0 401 Unauthorized", "SIP/2.0 603 Declined: this phone is not known"),
         *("SIP/2.0 401 Unauthorized", "SIP/2.0 403 Forbidden"),
@@ -135,11 +135,11 @@ def test_no_answer_to_a_stranger_tells_a_number_or_an_account(tmp_path):
     assert told[0] == told[1]
 
 
-def counted(house: Gatehouse, most: int) -> None:
+def counted(gate: RunningGate, most: int) -> None:
     """A minute's leaves of strangers have their bound, and what is over is one count that is committed."""
     minutes = 1 + most // 60  # the attack lasts less than a second a guess
-    assert len(house.rows("SELECT * FROM calls")) <= LEAVES * minutes
-    rest = [json.loads(row["body"]) for row in house.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")]
+    assert len(gate.rows("SELECT * FROM calls")) <= LEAVES * minutes
+    rest = [json.loads(row["body"]) for row in gate.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")]
     assert 1 <= len(rest) <= 1 + minutes
     assert sum(each["count"] + each["unanswered"] for each in rest) > 0
-    house.verified()
+    gate.verified()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.audio import read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, both_ends, prepared
-from tests.support.gatehouse import UNLISTED
+from tests.support.running_gate import UNLISTED
 from tests.support.unprivileged import UNPRIVILEGED
 from tests.support.waiting import PATIENCE
 
@@ -18,13 +18,13 @@ PORTS = (20000, 20999)
 
 
 def test_another_account_forges_no_audio_no_pause_and_no_objection(tmp_path: Path) -> None:
-    house = prepared(tmp_path / "gate", announcement=1.5)
-    house.set("media", port_min=PORTS[0], port_max=PORTS[1])
-    house.set("limits", max_calls=50)
-    house.start()
+    gate = prepared(tmp_path / "gate", announcement=1.5)
+    gate.set("media", port_min=PORTS[0], port_max=PORTS[1])
+    gate.set("limits", max_calls=50)
+    gate.start()
     command = [*UNPRIVILEGED, sys.executable, "-m", "tests.attack.tap_forger", "--relay", f"{PORTS[0]}-{PORTS[1]}"]
     try:
-        with both_ends(house) as ends:
+        with both_ends(gate) as ends:
             command += ["--spare", str(ends.agent.port), str(ends.customer.port)]
             ends.dial(UNLISTED)
             ends.ring(early=False)
@@ -40,7 +40,7 @@ def test_another_account_forges_no_audio_no_pause_and_no_objection(tmp_path: Pat
             time.sleep(1.0)
             assert ends.state() == "talking"
             ends.phone.send(ends.phone.next("BYE"))
-            house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
+            gate.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
             rate_limit = [
                 packet.ssrc
                 for party in (ends.agent, ends.customer)
@@ -49,16 +49,16 @@ def test_another_account_forges_no_audio_no_pause_and_no_objection(tmp_path: Pat
             ]
             assert rate_limit == []
             sent = {"caller": ends.agent.sent, "callee": ends.customer.sent}
-        (call,) = house.rows("SELECT call_id, objected, bridged FROM calls")
+        (call,) = gate.rows("SELECT call_id, objected, bridged FROM calls")
         assert (call["objected"], call["bridged"]) == (None, 1)
-        assert "recording_paused" not in [row["kind"] for row in house.rows("SELECT kind FROM facts")]
-        (row,) = house.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
+        assert "recording_paused" not in [row["kind"] for row in gate.rows("SELECT kind FROM facts")]
+        (row,) = gate.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
         kept = json.loads(row["packets"])
         assert all(60 < kept[side] <= sent[side] for side in sent), (kept, sent)
-        house.export(row["recording_id"], tmp_path / "talk.wav")
+        gate.export(row["recording_id"], tmp_path / "talk.wav")
         sound, rate = read_wav(tmp_path / "talk.wav")
         for channel, own in ((0, AGENT), (1, CUSTOMER)):
             talk = sound[-2 * rate :, channel]
             assert share(talk, own, rate) > 0.8 and share(talk, 2000.0, rate) < 0.01
     finally:
-        house.stop()
+        gate.stop()

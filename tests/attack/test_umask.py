@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.gatehouse import DIALGATE, Gatehouse
 from tests.support.phones import Phones
+from tests.support.running_gate import DIALGATE, RunningGate
 from tests.support.waiting import PATIENCE
 
 
@@ -34,7 +34,7 @@ def test_what_init_makes_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_what_a_gate_makes_is_its_owners_alone(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.add_pbx()
     for name in ("prompts", "checkpoints", "recordings"):
         shutil.rmtree(gate.data / name, ignore_errors=True)

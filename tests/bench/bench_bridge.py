@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.proc import cpu_seconds, descriptors, machine_busy, resident_mib, threads
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port, running
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, free_port, running
 from tests.support.sipp import Result, Sipp
 
 ANNOUNCEMENT = 1.0
@@ -146,7 +146,7 @@ def through_the_gate(rate: float, seconds: float) -> list[Row]:
     ]
 
 
-def complete_calls(gate: Gatehouse) -> int:
+def complete_calls(gate: RunningGate) -> int:
     """How many calls have each of their leaves, once, and a closed recording."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in gate.rows("SELECT call_id, kind FROM facts WHERE call_id IS NOT NULL"):

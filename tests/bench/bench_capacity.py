@@ -37,7 +37,7 @@ from tests.bench.bench_media import Carried, through_the_gate
 from tests.bench.bench_transport import rtpengine_in_clear
 from tests.bench.kamailio_peer import How, kamailio, may_ask
 from tests.bench.proc import family_mib, family_seconds
-from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.running_gate import LISTED, RunningGate
 from tests.support.sipp import Result, Sipp
 
 Row = dict[str, Any]
@@ -114,10 +114,10 @@ class Meter:
 
 
 @contextmanager
-def house(*, asked: bool = False) -> Iterator[Gatehouse]:
+def served(*, asked: bool = False) -> Iterator[RunningGate]:
     """A gate that runs, with a PBX on 127.0.0.1; at the end it is stopped, and its log holds."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
-        gate = Gatehouse(Path(place) / "gate", announcement=ANNOUNCEMENT)
+        gate = RunningGate(Path(place) / "gate", announcement=ANNOUNCEMENT)
         gate.add_pbx()
         gate.set("calling", redial_hours=0)  # SIPp dials one number: once unattended it would be refused ever after
         if asked:
@@ -130,14 +130,14 @@ def house(*, asked: bool = False) -> Iterator[Gatehouse]:
             gate.kill()
 
 
-def _pid(gate: Gatehouse) -> int:
+def _pid(gate: RunningGate) -> int:
     assert gate.process is not None
     return gate.process.pid
 
 
 def calls(rate: float, seconds: float) -> Point:
     """The gate, under so many whole calls a second."""
-    with house() as gate:
+    with served() as gate:
         calls_through(None, gate.address, gate.trunk_port, min(rate, 10), 2)
         before, meter = complete_calls(gate), Meter([_pid(gate)])
         near, _ = calls_through(None, gate.address, gate.trunk_port, rate, seconds, *TRACED)
@@ -166,14 +166,14 @@ def _refused(remote: tuple[str, int], rate: float, seconds: float) -> Result:
     ).result()  # fmt: skip
 
 
-def _leaves(gate: Gatehouse) -> int:
+def _leaves(gate: RunningGate) -> int:
     found = gate.rows("SELECT count(*) AS n FROM calls WHERE verdict = 'block' AND reason = 'listed_tps'")
     return int(found[0]["n"])
 
 
 def refusals(rate: float, seconds: float) -> Point:
     """The gate, under so many INVITEs for a listed number."""
-    with house() as gate:
+    with served() as gate:
         _refused(gate.address, min(rate, 50), 2)
         before, meter = _leaves(gate), Meter([_pid(gate)])
         near = _refused(gate.address, rate, seconds)
@@ -186,7 +186,7 @@ def bare_refusals(how: How, rate: float, seconds: float) -> Point:
     """Kamailio under the same; where it asks, the decisions' leaves are counted."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialgate-bench-")))
-        gate = stack.enter_context(house(asked=True)) if how is How.ASKING else None
+        gate = stack.enter_context(served(asked=True)) if how is How.ASKING else None
         pids, at = stack.enter_context(kamailio(place / "kamailio", how, gate))
         _refused(at, min(rate, 50), 2)
         before, meter = _leaves(gate) if gate else 0, Meter([*pids, _pid(gate)] if gate else pids)

@@ -21,8 +21,8 @@ from tests.bench.bench_pages import fill
 from tests.bench.bench_store import Row, row
 from tests.bench.console_feeds import decisions, snapshots
 from tests.bench.proc import resident_mib
-from tests.support.gatehouse import ROOT, Gatehouse, dialgate
 from tests.support.painted import Painted
+from tests.support.running_gate import ROOT, RunningGate, dialgate
 
 PROGRAM = [sys.executable, "-P", "-m", "gate.cli.main"]
 RATE = 200.0
@@ -58,7 +58,7 @@ def leave(terminal: Painted) -> int:
 def run(count: int = 1_000_000, seconds: float = 30.0, starts: int = 9, pages: int = 100) -> list[Row]:
     """Rows for the table."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
-        gate = Gatehouse(Path(folder) / "gate", announcement=None)
+        gate = RunningGate(Path(folder) / "gate", announcement=None)
         fill(gate.data / "gate.db", count)
         gate.start()
         try:
@@ -180,7 +180,7 @@ def filtered(terminal: Painted, text: str, shown: str) -> float:
 # --- keys under load ----------------------------------------------------------------------------------------------
 
 
-def deciding(gate: Gatehouse, seconds: float) -> Iterator[Row]:
+def deciding(gate: RunningGate, seconds: float) -> Iterator[Row]:
     """Keys while the gate decides."""
     with console(gate.config) as terminal, decisions(gate.socket, RATE) as made:
         terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)
@@ -216,7 +216,7 @@ def flooded(folder: Path, seconds: float) -> Iterator[Row]:
 # --- a day in a few minutes -----------------------------------------------------------------------------------------
 
 
-def day_of_modes(gate: Gatehouse, rounds: int) -> Iterator[Row]:
+def day_of_modes(gate: RunningGate, rounds: int) -> Iterator[Row]:
     """Through every mode, and a search in the calls, again and again, while the gate decides."""
     with console(gate.config) as terminal, decisions(gate.socket, RATE / 4):
         terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)

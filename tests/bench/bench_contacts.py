@@ -37,7 +37,7 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
     """The figures. Raises ``AssertionError`` where the contacts are not what they must be."""
     from gate.config import load
     from gate.daemon.opening import open_folder
-    from tests.support.gatehouse import dialgate
+    from tests.support.running_gate import dialgate
 
     rows: list[Row] = []
     ctps = max(tps // 13, 100) if ctps is None else ctps
@@ -45,42 +45,42 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         place = Path(name)
         dialgate("init", str(place / "gate"), "--example")
         config = load(place / "gate" / "config.toml")
-        house = open_folder(config, stack)
+        data = open_folder(config, stack)
         numbers = {}
         for seed, (register, size) in enumerate((("tps", tps), ("ctps", ctps)), start=1):
             numbers[register] = registers_gen.make(size, seed)
-            _import(house, place, register, numbers[register])
+            _import(data, place, register, numbers[register])
         asked = _crm(place / "crm.csv", numbers["tps"], contacts)
         crm = str(place / "crm.csv")
-        with _timed(rows, house, "import and screen", contacts):
-            answer = ByName(house).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
+        with _timed(rows, data, "import and screen", contacts):
+            answer = ByName(data).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["contacts"] == contacts, answer
-        with _timed(rows, house, "import the same list again", contacts):
-            answer = ByName(house).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
+        with _timed(rows, data, "import the same list again", contacts):
+            answer = ByName(data).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["new"] == 0, answer
-        with _timed(rows, house, "screen all again, nothing changed", contacts):
-            assert ByName(house).contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
-        house.one(Contacts).background = True  # the import alone, then what follows it
+        with _timed(rows, data, "screen all again, nothing changed", contacts):
+            assert ByName(data).contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
+        data.one(Contacts).background = True  # the import alone, then what follows it
         fresh = np.setdiff1d(asked, np.concatenate([numbers["tps"], numbers["ctps"]]))[: max(contacts // 1000, 1)]
-        report = _import(house, place, "tps", np.sort(np.concatenate([numbers["tps"], fresh])))
-        with _timed(rows, house, f"follow a register that lists {len(fresh):,} more", contacts):
-            house.one(Contacts).follow()
-        assert report["contacts"]["newly_listed"] == ByName(house).contacts_status(actor=ACTOR)["newly_blocked"] > 0
-        ByName(house).objection_add(number=f"0{asked[0]}", actor=ACTOR)
-        with _timed(rows, house, "follow one objection", contacts):
-            house.one(Contacts).follow()
-        with _timed(rows, house, "status", contacts):
-            ByName(house).contacts_status(actor=ACTOR)
+        report = _import(data, place, "tps", np.sort(np.concatenate([numbers["tps"], fresh])))
+        with _timed(rows, data, f"follow a register that lists {len(fresh):,} more", contacts):
+            data.one(Contacts).follow()
+        assert report["contacts"]["newly_listed"] == ByName(data).contacts_status(actor=ACTOR)["newly_blocked"] > 0
+        ByName(data).objection_add(number=f"0{asked[0]}", actor=ACTOR)
+        with _timed(rows, data, "follow one objection", contacts):
+            data.one(Contacts).follow()
+        with _timed(rows, data, "status", contacts):
+            ByName(data).contacts_status(actor=ACTOR)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         note = "with the numbers that were made for it"
         rows.append({"what": "peak memory", "tool": "contacts", "figure": peak, "unit": "MB", "note": note})
     return rows
 
 
-def _import(house: Any, place: Path, register: str, numbers: registers_gen.Numbers) -> Row:
+def _import(data: Any, place: Path, register: str, numbers: registers_gen.Numbers) -> Row:
     source = place / f"{register}_ns.txt"
     registers_gen.write(source, numbers)
-    report: Row = ByName(house).register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
+    report: Row = ByName(data).register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
     source.unlink()
     return report
 
@@ -101,7 +101,7 @@ def _crm(path: Path, listed: registers_gen.Numbers, contacts: int) -> registers_
 
 
 @contextmanager
-def _timed(rows: list[Row], house: Any, what: str, contacts: int) -> Iterator[None]:
+def _timed(rows: list[Row], data: Any, what: str, contacts: int) -> Iterator[None]:
     """Seconds of what is done inside, and the longest that a decision had to wait meanwhile."""
     waits: list[float] = []
     over = threading.Event()
@@ -109,7 +109,7 @@ def _timed(rows: list[Row], house: Any, what: str, contacts: int) -> Iterator[No
     def ask() -> None:
         while not over.is_set():
             began = time.monotonic()
-            ByName(house).check(number="020 7946 0123", actor=ACTOR)
+            ByName(data).check(number="020 7946 0123", actor=ACTOR)
             waits.append(time.monotonic() - began)
             over.wait(0.01)
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.proc import cpu_seconds, machine_busy, resident_mib
-from tests.support.gatehouse import UNLISTED, Gatehouse, running
 from tests.support.recorder_room import rtp
+from tests.support.running_gate import UNLISTED, RunningGate, running
 from tests.support.sip_peer import Dialog, Heard, Peer, sdp
 
 SET_UP_A_SECOND = 30
@@ -137,7 +137,7 @@ class Trunk(threading.Thread):
 class Callers:
     """The near end: dials, takes the gate's ports, and hangs up."""
 
-    def __init__(self, gate: Gatehouse, count: int) -> None:
+    def __init__(self, gate: RunningGate, count: int) -> None:
         self.peer = Peer(to=gate.address)
         self.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.parties = [Party() for _ in range(count)]

@@ -22,7 +22,7 @@ from gate.core.evidence import stamp
 from gate.core.terms import ALLOWING, Reason
 from gate.store.reader import open_writer
 from tests.bench.bench_store import Row, row
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 YEAR_SECONDS = 365 * 86400
@@ -80,14 +80,14 @@ def fill(path: Path, count: int) -> float:
     return time.perf_counter() - began
 
 
-def asked(gate: Gatehouse, **fields: Any) -> tuple[float, dict[str, Any]]:
+def asked(gate: RunningGate, **fields: Any) -> tuple[float, dict[str, Any]]:
     """A page as the console asks for it: milliseconds, and the page."""
     began = time.perf_counter()
     page = gate.client.call("calls_list", limit=LIMIT, masked=True, **fields)
     return (time.perf_counter() - began) * 1000, page
 
 
-def turned(gate: Gatehouse, name: str, first: str | None, pages: int) -> list[float]:
+def turned(gate: RunningGate, name: str, first: str | None, pages: int) -> list[float]:
     """Pages one after the other, in one direction."""
     times, cursor = [], first
     for _ in range(pages):
@@ -99,7 +99,7 @@ def turned(gate: Gatehouse, name: str, first: str | None, pages: int) -> list[fl
     return times
 
 
-def jumped(gate: Gatehouse, pages: int) -> list[float]:
+def jumped(gate: RunningGate, pages: int) -> list[float]:
     """Pages at places all over the list."""
     chance = random.Random(11)
     places = [stamp(BEGIN + timedelta(seconds=chance.randrange(YEAR_SECONDS))) for _ in range(pages)]
@@ -109,7 +109,7 @@ def jumped(gate: Gatehouse, pages: int) -> list[float]:
 def run(count: int, pages: int = 100) -> list[Row]:
     """Rows for the table."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
-        gate = Gatehouse(Path(folder) / "gate", announcement=None)
+        gate = RunningGate(Path(folder) / "gate", announcement=None)
         filled = fill(gate.data / "gate.db", count)
         gate.start()
         try:
@@ -118,7 +118,7 @@ def run(count: int, pages: int = 100) -> list[Row]:
             gate.stop()
 
 
-def measure(gate: Gatehouse, count: int, pages: int) -> Iterator[Row]:
+def measure(gate: RunningGate, count: int, pages: int) -> Iterator[Row]:
     """What a console would wait for."""
 
     def told(what: str, times: list[float], unit: str = "ms") -> Row:

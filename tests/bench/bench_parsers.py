@@ -24,8 +24,8 @@ from tests.attack.fuzz import OVER_THE_WIRE, inputs
 from tests.attack.stall import shapes
 from tests.attack.test_fuzz import attack, good_call, good_files
 from tests.bench.proc import cpu_seconds, resident_mib
-from tests.support.gatehouse import Gatehouse
 from tests.support.outside import READERS
+from tests.support.running_gate import RunningGate
 from tests.support.sip_peer import Callee
 from tests.test_work import BYTES, SIZES, TEXTS, UNITS
 
@@ -79,33 +79,33 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 def odd_datagrams(count: int, rate: int) -> list[Row]:
     """A gate that is sent ``count`` of them by a PBX that has lost its mind, beside one that has not."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
-        house = Gatehouse(Path(place) / "gate", announcement=0.5)
-        house.add_pbx()
-        house.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=1_000_000)
-        house.start()
-        assert house.process is not None
+        gate = RunningGate(Path(place) / "gate", announcement=0.5)
+        gate.add_pbx()
+        gate.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=1_000_000)
+        gate.start()
+        assert gate.process is not None
         more = ("--rate", str(rate), "--carried", str(CARRIED))
         took: dict[str, list[float]] = {"OPTIONS": [], "INVITE": []}
         memory, rates, lost, good = [], [], 0, 0
-        began = cpu_seconds(house.process.pid), time.monotonic()
+        began = cpu_seconds(gate.process.pid), time.monotonic()
         try:
-            with Callee(port=house.trunk_port) as carrier:
+            with Callee(port=gate.trunk_port) as carrier:
                 for seed in range(ROUNDS):
-                    did = attack(house, carrier, seed, count // ROUNDS, *more)
+                    did = attack(gate, carrier, seed, count // ROUNDS, *more)
                     for method, times in did["took"].items():
                         took[method] += times
                     lost += did["asked"] - did["heard"]
                     rates.append(did["rate"])
                     with suppress(AssertionError):
-                        good_call(house, carrier, seed)
+                        good_call(gate, carrier, seed)
                         good += 1
-                    memory.append(resident_mib(house.process.pid))
-                cores = (cpu_seconds(house.process.pid) - began[0]) / (time.monotonic() - began[1])
-            decided = len(house.rows("SELECT call_id FROM calls"))
-            assert house.stop(seconds=120) == 0
+                    memory.append(resident_mib(gate.process.pid))
+                cores = (cpu_seconds(gate.process.pid) - began[0]) / (time.monotonic() - began[1])
+            decided = len(gate.rows("SELECT call_id FROM calls"))
+            assert gate.stop(seconds=120) == 0
         finally:
-            house.stop()
-        log = house.log.read_text(errors="replace")
+            gate.stop()
+        log = gate.log.read_text(errors="replace")
     return [
         _row("odd datagrams", count, "", f"{statistics.mean(rates):,.0f} a second, {decided:,} decisions"),
         _row("cores of the gate", cores, ""),

@@ -23,7 +23,7 @@ from gate.ports import Fact
 from tests.bench.bench_store import Row, row
 from tests.support.asking import ByName
 from tests.support.evidence import decision
-from tests.support.gatehouse import dialgate
+from tests.support.running_gate import dialgate
 
 ANN = "user:ann(1000)"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,17 +49,17 @@ _RECORDINGS = f"""INSERT INTO recordings (leaf_index, recording_id, call_id, ope
 CHUNK = 2_000
 
 
-def fill(house: DataFolder, calls: int, facts: int) -> None:
+def fill(data: DataFolder, calls: int, facts: int) -> None:
     """So many calls, a recording for two of three; and so many further decisions with their facts and leaves."""
 
     def work(tx: Any) -> None:
         tx.write(_CALLS, (calls, stamp(BEGAN)))
         tx.write(_RECORDINGS, (calls,))
 
-    house.store.call(work, timeout=1800.0)
+    data.store.call(work, timeout=1800.0)
     for first in range(0, facts, CHUNK):
         made = [blocked(n) for n in range(first, first + CHUNK)]
-        house.store.call(lambda tx, made=made: [tx.append(fact) for fact in made], timeout=60.0)
+        data.store.call(lambda tx, made=made: [tx.append(fact) for fact in made], timeout=60.0)
 
 
 def blocked(n: int) -> Fact:
@@ -67,21 +67,21 @@ def blocked(n: int) -> Fact:
     return decision(f"f{n}", QUIET if n % 1000 == 0 else "+441632960001", reason="listed_tps")
 
 
-def opened(house: DataFolder, number: str) -> str:
+def opened(data: DataFolder, number: str) -> str:
     """A request that may be searched for."""
-    desk = ByName(house)
+    desk = ByName(data)
     numbers = [number] if number else []
     found = desk.request_open(asks="erasure", channel="post", name="Pat", numbers=numbers, actor=ANN)
     desk.request_verify_identity(request=found["reference"], checked="passport seen", actor=ANN)
     return str(found["reference"])
 
 
-def timed(house: DataFolder, number: str, **search: Any) -> tuple[float, int]:
+def timed(data: DataFolder, number: str, **search: Any) -> tuple[float, int]:
     """Milliseconds at the median, and how many calls were found."""
-    reference, taken, answer = opened(house, number), [], {}
+    reference, taken, answer = opened(data, number), [], {}
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        answer = ByName(house).request_search(request=reference, actor=ANN, **search)
+        answer = ByName(data).request_search(request=reference, actor=ANN, **search)
         taken.append((time.perf_counter() - began) * 1000)
     return statistics.median(taken), len(answer["calls"])
 
@@ -91,8 +91,8 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name) / "gate"
         dialgate("init", str(folder), "--example")
-        house = open_folder(load(folder / "config.toml"), stack)
-        fill(house, calls, facts)
+        data = open_folder(load(folder / "config.toml"), stack)
+        fill(data, calls, facts)
         middle = BEGAN + timedelta(seconds=25 * calls // 2)
         span = {"since": middle - timedelta(minutes=45), "until": middle + timedelta(minutes=45)}
         week = {"since": middle - timedelta(days=3), "until": middle + timedelta(days=4)}
@@ -104,13 +104,13 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
             ("by a busy number, a week", BUSY, week),
             ("by 90 minutes alone", "", span),
         ):
-            milliseconds, found = timed(house, number, **search)
+            milliseconds, found = timed(data, number, **search)
             rows.append(row(f"{calls:,} calls: search {what}", milliseconds, "ms", f"{found} found; at most 50"))
-        reference = opened(house, QUIET)
-        ByName(house).request_search(request=reference, actor=ANN)
-        ByName(house).request_decide(request=reference, grant=True, actor=ANN)
+        reference = opened(data, QUIET)
+        ByName(data).request_search(request=reference, actor=ANN)
+        ByName(data).request_decide(request=reference, grant=True, actor=ANN)
         began = time.perf_counter()
-        done = ByName(house).request_carry_out(request=reference, execute=True, actor=ANN)
+        done = ByName(data).request_carry_out(request=reference, execute=True, actor=ANN)
         seconds = time.perf_counter() - began
         note = f"{done['calls']} calls; {facts:,} facts looked through"
         rows.append(row(f"{calls:,} calls: erasure", seconds, "s", note))

@@ -20,10 +20,10 @@ from contextlib import suppress
 from typing import Any
 
 from tests.bench.bench_bridge import complete_calls
-from tests.bench.bench_capacity import house
+from tests.bench.bench_capacity import served
 from tests.bench.bench_media import Callers, many_descriptors, speak
 from tests.bench.proc import cpu_seconds, descriptors, resident_mib, threads
-from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sipp import Result, Sipp
 
 Row = dict[str, Any]
@@ -70,7 +70,7 @@ def growth(values: list[float]) -> tuple[float, float]:
     return statistics.median(values[warm : warm + tenth]), statistics.median(values[-tenth:])
 
 
-def talking(gate: Gatehouse, count: int, seconds: float) -> int:
+def talking(gate: RunningGate, count: int, seconds: float) -> int:
     """Calls with audio, one round after the other; how many there were."""
     end, made = time.monotonic() + seconds, 0
     while (left := end - time.monotonic()) > 2:
@@ -85,7 +85,7 @@ def talking(gate: Gatehouse, count: int, seconds: float) -> int:
     return made
 
 
-def through_sipp(gate: Gatehouse, rate: float, seconds: float) -> Result:
+def through_sipp(gate: RunningGate, rate: float, seconds: float) -> Result:
     """Calls without audio."""
     count = int(rate * seconds)
     return Sipp(
@@ -98,7 +98,7 @@ def run(seconds: float = 1200.0, rate: float = 60.0, talkers: int = 50) -> list[
     """Each figure at the end; in the note its growth."""
     many_descriptors()
     count = int(rate * seconds)
-    with house() as gate:
+    with served() as gate:
         assert gate.process is not None
         pids = {"gate": gate.process.pid, "recorder": gate.recorder_pid()}
         far = Sipp(

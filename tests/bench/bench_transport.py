@@ -30,7 +30,7 @@ from tests.bench.bench_media import Carried, Party, many_descriptors, media_port
 from tests.bench.proc import cpu_seconds, family_seconds, resident_mib
 from tests.support.baresip import Baresip
 from tests.support.edge import Edge
-from tests.support.gatehouse import UNLISTED, Gatehouse, free_port
+from tests.support.running_gate import UNLISTED, RunningGate, free_port
 from tests.support.sip_peer import sdp
 from tests.support.sip_stream import certificate
 from tests.support.siprec import Client
@@ -70,7 +70,7 @@ SBC = "127.0.0.2"
 """Where SIPREC comes from."""
 
 
-class House(Gatehouse):
+class GateWithTls(RunningGate):
     """A gate with TCP and TLS, and one account that may call as often as it likes."""
 
     def __init__(self, folder: Path) -> None:
@@ -111,7 +111,7 @@ class Processor:
         return {name: read() for name, read in self._taken.items()}
 
 
-def over(way: Way, gate: House, edge: Edge, far: Uas, folder: Path, calls: int) -> None:
+def over(way: Way, gate: GateWithTls, edge: Edge, far: Uas, folder: Path, calls: int) -> None:
     """So many calls by one way; raises where a callee did not hear the phone, or the phone spoke in another way."""
     server = edge.at(way.transport) if way.edge else ("127.0.0.1", gate.ports[way.transport])
     trusted = (edge.pem if way.edge else gate.pem) if way.transport == "tls" else None
@@ -139,7 +139,7 @@ def over(way: Way, gate: House, edge: Edge, far: Uas, folder: Path, calls: int) 
     assert all(encoder in phone.said for phone in phones), f"{way.name}: a phone spoke another codec"
 
 
-def by_siprec(gate: House, calls: int, seconds: float) -> None:
+def by_siprec(gate: GateWithTls, calls: int, seconds: float) -> None:
     """So many recording sessions at once, of calls that the gate was not asked about."""
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(gate.address, host=SBC)) for _ in range(calls)]
@@ -156,7 +156,7 @@ def through_the_gate(calls: int, seconds: float) -> dict[str, dict[str, float]]:
     """Each way in turn, through one gate and its edge, then SIPREC; processor seconds by the way's name."""
     found = {}
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
-        gate = House(Path(place) / "gate")
+        gate = GateWithTls(Path(place) / "gate")
         edge = Edge(gate)
         with Uas("--tone", "600", "--hangup-after", str(seconds), port=gate.trunk_port) as far:
             gate.start()

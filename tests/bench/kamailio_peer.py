@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tests.support.gatehouse import LISTED, Gatehouse, free_port
+from tests.support.running_gate import LISTED, RunningGate, free_port
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE
 
@@ -95,7 +95,7 @@ def has_modules() -> bool:
     return any(Path("/usr/lib").glob("*/kamailio/modules/evapi.so"))
 
 
-def may_ask(gate: Gatehouse) -> None:
+def may_ask(gate: RunningGate) -> None:
     """Put the door for it into the gate's configuration."""
     gate.http = f"127.0.0.1:{free_port()}"
     gate.set("control", http=gate.http, connections=5000, connections_each=5000)
@@ -103,7 +103,7 @@ def may_ask(gate: Gatehouse) -> None:
 
 
 @contextmanager
-def kamailio(folder: Path, how: How, gate: Gatehouse | None = None) -> Iterator[tuple[list[int], tuple[str, int]]]:
+def kamailio(folder: Path, how: How, gate: RunningGate | None = None) -> Iterator[tuple[list[int], tuple[str, int]]]:
     """A running one: its processes, which have children, and where it listens. ``gate``: one that may be asked."""
     port, evapi, modules = free_port(), free_port(), ""
     invite = 'sl_send_reply("603", "Decline");' if how is How.STATELESS else 't_newtran(); t_reply("603", "Decline");'

@@ -12,7 +12,7 @@ from tests.bench.bench_capacity import LOADS, MOST_POINTS, Point, capacity
 from tests.bench.bench_soak import growth
 from tests.bench.evapi_screen import taken, told
 from tests.bench.kamailio_peer import PACKAGE, How, has_modules, kamailio
-from tests.support.gatehouse import LISTED, UNLISTED
+from tests.support.running_gate import LISTED, UNLISTED
 from tests.support.sip_peer import Phone
 
 

@@ -57,7 +57,7 @@ def test_the_invite_leaves_before_the_store_is_asked(play: Play) -> None:
 
 @pytest.mark.parametrize("problem", ["", "claim_refused"])
 def test_nothing_on_the_gates_own_side_stops_it(play: Play, problem: str) -> None:
-    play.attempt()  # the house is full
+    play.attempt()  # the gate is full
     play.stage.recorder_up = False
     play.call_manager.drain(lambda: None, 5)
     play.told()

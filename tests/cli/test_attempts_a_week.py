@@ -19,11 +19,11 @@ def test_a_number_is_tried_so_often_in_seven_days_and_no_more(tmp_path: Path, mo
     firm = Moved(tmp_path / "gate", monkeypatch)
     amend(firm.config, {"calling": {"attempts_a_week": 2, "attempts_a_day": 6}})
     firm.on("2027-01-05")
-    with opened(firm.folder) as house:
+    with opened(firm.folder) as data:
         for day in (5, 7):
             at = datetime(2027, 1, day, 10, tzinfo=UTC)
             body = decision(f"call-{day}", NUMBER, at=at, reason="service_call", purpose="service")
-            house.store.call(lambda tx, body=body: tx.append(body))
+            data.store.call(lambda tx, body=body: tx.append(body))
     firm.on("2027-01-09")
     refused = firm("check", NUMBER, "--purpose", "service", "--json", code=3).json
     assert refused["reason"] == "too_many_attempts" and "2 times in a week" in refused["explanation"]

@@ -45,7 +45,7 @@ def made(original: Made, tmp_path: Path) -> Made:
 
 
 @pytest.fixture
-def house(made: Made) -> Iterator[DataFolder]:
+def data(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
         yield open_folder(load(made.config), stack)
 
@@ -132,8 +132,8 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     assert made.command("key", "change", made.private.id, "--seal").code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = open_folder(config, stack)
-        record(house, sealer(config.data / "recipients"), "both", BEGAN + timedelta(days=10))
+        data = open_folder(config, stack)
+        record(data, sealer(config.data / "recipients"), "both", BEGAN + timedelta(days=10))
     told = ("--recipient", str(made.recipient), "--purpose", "audit", "-o", str(tmp_path / "b.bundle"))
     done = made.command("audit", "export", "--from", "2026-03-12", "--to", "2026-03-12", *told, "--json")
     assert (done.code, done.json["counts"]["included"]) == (0, 1), done.err
@@ -145,8 +145,8 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     assert "sealed neither to the recipient" in without.err
 
 
-def test_the_same_through_a_running_gate(made: Made, house: DataFolder, tmp_path: Path) -> None:
-    with serving(partial(carry_out, house), house.config):
+def test_the_same_through_a_running_gate(made: Made, data: DataFolder, tmp_path: Path) -> None:
+    with serving(partial(carry_out, data), data.config):
         done = made.export(tmp_path / "b.bundle", "--json")
     assert done.code == 0, done.err
     assert done.json["counts"]["included"] == 3
@@ -170,11 +170,11 @@ def test_a_period_that_is_not_over_is_not_exported(made: Made, tmp_path: Path) -
     assert not (tmp_path / "b.bundle").exists()
 
 
-def test_registers_in_force_are_named(made: Made, house: DataFolder, tmp_path: Path) -> None:
+def test_registers_in_force_are_named(made: Made, data: DataFolder, tmp_path: Path) -> None:
     body = {"name": "tps", "as_of": "2026-03-01", "sha256": "ab" * 32, "count": 5, "coverage": "full"}
-    put(house, replace(decision("imp-9", at=BEGAN + timedelta(days=19)), kind="register_imported", body=body),
+    put(data, replace(decision("imp-9", at=BEGAN + timedelta(days=19)), kind="register_imported", body=body),
         decision("call-late", at=BEGAN + timedelta(days=20)))  # fmt: skip
-    with serving(partial(carry_out, house), house.config):
+    with serving(partial(carry_out, data), data.config):
         day = ("--from", "2026-03-22 00:00", "--to", "2026-03-23 00:00")
         assert made.export(tmp_path / "b.bundle", period=day).code == 0
     assert made.open(tmp_path / "b.bundle", "-o", str(tmp_path / "out")).code == 0

@@ -73,10 +73,10 @@ def dropped(folder: Path, source: PrivateKey, target: PrivateKey, name: str) -> 
 def planted(folder: Path, count: int, *recipients: Recipient, two_person: bool = False) -> list[str]:
     names = [f"rec-{n:04}" for n in range(count)]
     with ExitStack() as stack:
-        house = open_folder(load(folder / "gate" / "config.toml"), stack)
+        data = open_folder(load(folder / "gate" / "config.toml"), stack)
         for name in names:
-            recordings = house.config.data / "recordings"
-            plant(house.store, house.keys, recordings, recipients, name, two_person=two_person)
+            recordings = data.config.data / "recordings"
+            plant(data.store, data.keys, recordings, recipients, name, two_person=two_person)
     return names
 
 

@@ -25,9 +25,9 @@ NUMBER = "020 7946 0101"
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("looking") / "gate"
     make_example(folder)
-    with opened(folder) as house:
-        ByName(house).decide(number=NUMBER, actor="user:ann(1000)")
-        ByName(house).decide(number="0161 496 0123", actor="user:bea(1001)")
+    with opened(folder) as data:
+        ByName(data).decide(number=NUMBER, actor="user:ann(1000)")
+        ByName(data).decide(number="0161 496 0123", actor="user:bea(1001)")
     return str(folder / "config.toml")
 
 
@@ -138,9 +138,9 @@ def test_the_logs_state_says_when_it_was_signed_and_verified(config: str) -> Non
 
 def test_a_beginning_that_several_ids_have_names_them(config: str) -> None:
     ids = [f"abcd{end:028x}" for end in range(7)]
-    with opened(Path(config).parent) as house:
+    with opened(Path(config).parent) as data:
         facts = [decision(each, "+442079460123", at=datetime.now(UTC)) for each in ids]
-        house.store.call(lambda tx: [tx.append(each) for each in facts])
+        data.store.call(lambda tx: [tx.append(each) for each in facts])
     done = dialgate("calls", "show", "abcd", "-c", config)
     assert done.code == 2
     assert f"more than one id begins with abcd: {', '.join(ids[:5])}\n" in done.err and "Give more of it" in done.err

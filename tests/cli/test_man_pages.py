@@ -10,7 +10,7 @@ import click
 import pytest
 
 from gate.cli.main import COMMANDS, cli
-from tests.support.gatehouse import DIALGATE
+from tests.support.running_gate import DIALGATE
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase
 from gate.vault.keyfile import save_private
 from tests.support.commands import dialgate
-from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate, running
 from tests.support.settings import secret
 from tests.support.uas import Uas
 from tests.support.vault import new_key
@@ -30,7 +30,7 @@ from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("opening") / "gate", announcement=0.5) as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial("01134960500")], "up", PATIENCE)
@@ -42,15 +42,15 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
         yield gate
 
 
-def opener(gate: Gatehouse, player: str = "") -> KeyOpener:
+def opener(gate: RunningGate, player: str = "") -> KeyOpener:
     return KeyOpener(load(gate.config, secrets=False), (), player)
 
 
-def recording(gate: Gatehouse) -> str:
+def recording(gate: RunningGate) -> str:
     return str(gate.rows("SELECT recording_id FROM recordings")[0]["recording_id"])
 
 
-def test_a_key_is_found_opened_and_forgotten(gate: Gatehouse) -> None:
+def test_a_key_is_found_opened_and_forgotten(gate: RunningGate) -> None:
     one = opener(gate)
     (key,) = one.keys()
     with pytest.raises(WrongPassphrase):
@@ -62,7 +62,7 @@ def test_a_key_is_found_opened_and_forgotten(gate: Gatehouse) -> None:
     assert one.holder() == ""
 
 
-def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: RunningGate, tmp_path: Path) -> None:
     private, recipient = new_key("Auditor", "auditor", "battery staple", datetime.now(UTC))
     text, key = tmp_path / "auditor.recipient", tmp_path / "auditor.key"
     text.write_text(recipient.to_text())
@@ -91,11 +91,11 @@ def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_
         one.bundle(*whole[:4], tmp_path / "no" / "folder", Listening(), lambda _done, _what: None)
 
 
-def words(gate: Gatehouse) -> str:
+def words(gate: RunningGate) -> str:
     return (gate.folder / "keys" / "first.passphrase").read_text().strip()
 
 
-def test_the_envelope_shows_both_voices_and_the_announcement_before_them(gate: Gatehouse) -> None:
+def test_the_envelope_shows_both_voices_and_the_announcement_before_them(gate: RunningGate) -> None:
     one = opener(gate)
     one.unlock(one.keys()[0], words(gate))
     envelope = one.envelope(recording(gate), "complaint 17")
@@ -106,7 +106,7 @@ def test_the_envelope_shows_both_voices_and_the_announcement_before_them(gate: G
     assert "complaint 17" in kept
 
 
-def test_an_export_is_a_file_that_did_not_exist(gate: Gatehouse, tmp_path: Path) -> None:
+def test_an_export_is_a_file_that_did_not_exist(gate: RunningGate, tmp_path: Path) -> None:
     one = opener(gate)
     one.unlock(one.keys()[0], words(gate))
     told: list[float] = []
@@ -116,7 +116,7 @@ def test_an_export_is_a_file_that_did_not_exist(gate: Gatehouse, tmp_path: Path)
         one.export(recording(gate), "complaint 17", tmp_path / "a.wav", lambda *_: None)
 
 
-def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: Gatehouse) -> None:
+def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: RunningGate) -> None:
     one = opener(gate, "cat")
     one.unlock(one.keys()[0], words(gate))
     told: list[str] = []
@@ -147,7 +147,7 @@ def test_a_key_is_one_mark_where_it_was_pressed() -> None:
     assert pressed([chunk]) == [(2.0, "*"), (2.06, "5")]
 
 
-def test_a_pack_is_written_with_the_key_that_is_open_and_told_to_the_gate(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_pack_is_written_with_the_key_that_is_open_and_told_to_the_gate(gate: RunningGate, tmp_path: Path) -> None:
     call = gate.client.call
     reference = call("request_open", asks="access", channel="post", name="Pat", numbers=["01134960500"])["reference"]
     call("request_verify_identity", request=reference, checked="passport seen")

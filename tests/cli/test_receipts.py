@@ -53,8 +53,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_receipt_is_shown_in_lines_and_as_json(home: Path) -> None:
-    with opened(home / "gate") as house:
-        made = receipted(house.store, 1, NUMBERS[0], NOW)
+    with opened(home / "gate") as data:
+        made = receipted(data.store, 1, NUMBERS[0], NOW)
     assert dialgate("receipts", "publish", str(home / "site")).code == 0
     lines = dialgate("receipt", shown(made).lower()).out
     for told in (shown(made), "Webeo", "edition of 2026-03-01", "To object: ", "in the signed log of", "not told"):
@@ -72,9 +72,9 @@ SERVICE = Decision(Verdict.ALLOW, Reason.SERVICE_CALL, NUMBERS[0], "", (LISTED,)
 
 
 def test_the_receipt_of_a_service_call_says_that_it_was_not_screened_and_what_speaks_against_it(home: Path) -> None:
-    with opened(home / "gate") as house:
-        made = receipted(house.store, 1, NUMBERS[0], NOW, decided=SERVICE)
-        plain = receipted(house.store, 2, NUMBERS[0], NOW, decided=replace(SERVICE, registers=(), objection_id=None))
+    with opened(home / "gate") as data:
+        made = receipted(data.store, 1, NUMBERS[0], NOW, decided=SERVICE)
+        plain = receipted(data.store, 2, NUMBERS[0], NOW, decided=replace(SERVICE, registers=(), objection_id=None))
     lines = dialgate("receipt", made).out.splitlines()
     assert not [line for line in lines if line.startswith("Screened")]
     assert [line for line in lines if line.startswith("Found")] == [
@@ -103,16 +103,16 @@ def contents(site: Path, codes: list[str], vkey: str) -> dict[str, str]:
 
 def test_killed_in_the_middle_every_file_is_whole_and_the_erased_went_first(home: Path) -> None:
     site = home / "site"
-    with opened(home / "gate") as house:
-        vkey = house.bundles.vkey().vkey
-        old = [receipted(house.store, n, NUMBERS[n], LONG_AGO) for n in range(3)]
-        young = [receipted(house.store, n, NUMBERS[n], NOW) for n in range(3, 7)]
+    with opened(home / "gate") as data:
+        vkey = data.bundles.vkey().vkey
+        old = [receipted(data.store, n, NUMBERS[n], LONG_AGO) for n in range(3)]
+        young = [receipted(data.store, n, NUMBERS[n], NOW) for n in range(3, 7)]
     assert dialgate("receipts", "publish", str(site)).code == 0
     page = (site / "index.html").read_bytes()
     assert set(contents(site, old + young, vkey).values()) == {"whole"}
-    with opened(home / "gate") as house:
-        new = [receipted(house.store, n, NUMBERS[n], NOW) for n in range(7, 10)]
-        ByName(house).retention_terms_sweep(actor=ANN)
+    with opened(home / "gate") as data:
+        new = [receipted(data.store, n, NUMBERS[n], NOW) for n in range(7, 10)]
+        ByName(data).retention_terms_sweep(actor=ANN)
     for files in (0, 1, 3, 4, 7):  # the page, the first and last that went, in the midst of those that stay, the last
         program = [sys.executable, "-P", "-c", KILLED, str(files), "receipts", "publish", str(site)]
         done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)

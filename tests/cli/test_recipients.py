@@ -26,8 +26,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepared(folder)
     for name in ("Refused", "Recorded", "Entries", "Stranger"):
         key = private_key(name, "auditor").recipient.to_text()
-        with opened(folder) as house:
-            ByName(house).key_add(text=key, purpose="regulator", exports_only=True, actor=ANN)
+        with opened(folder) as data:
+            ByName(data).key_add(text=key, purpose="regulator", exports_only=True, actor=ANN)
     exported(folder, "Refused", START + timedelta(minutes=9), START + timedelta(minutes=11))
     exported(folder, "Recorded", START + timedelta(days=1), START + timedelta(days=1, minutes=1))
     exported(folder, "Entries", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
@@ -157,11 +157,9 @@ def test_a_restriction_is_told_to_who_holds_a_bundle_with_their_attempts(officer
 
 
 def test_a_bundle_that_was_begun_and_never_made_has_told_nobody_anything(officer: Officer, tmp_path: Path) -> None:
-    with opened(tmp_path / "gate") as house:
+    with opened(tmp_path / "gate") as data:
         body = {"from": START.isoformat(), "to": datetime.now(UTC).isoformat(), "recipient": "k-never"}
-        written(
-            house, "bundle_exported", "b-never", ANN, body | {"recipient_purpose": "", "purpose": "", "openers": []}
-        )
+        written(data, "bundle_exported", "b-never", ANN, body | {"recipient_purpose": "", "purpose": "", "openers": []})
     reference = granted(officer)
     officer("fulfil", reference, "--yes")
     assert "k-never" not in officer("show", reference, "--json").json["untold"]

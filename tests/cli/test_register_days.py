@@ -14,8 +14,8 @@ from gate.clock import SystemClock
 from gate.core.days import LONDON
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example
-from tests.support.gatehouse import Gatehouse
 from tests.support.registers import write
+from tests.support.running_gate import RunningGate
 
 OLD = [f"02079460{number}" for number in range(100, 140)]
 NEW = [*OLD, "02079460990"]
@@ -120,19 +120,19 @@ def test_other_bytes_have_their_own_day(config: Path, tmp_path: Path, clock: Clo
 
 
 def test_a_running_gate_and_one_started_again_keep_the_day(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate", announcement=None)
+    gate = RunningGate(tmp_path / "gate", announcement=None)
     today = datetime.now(LONDON).date()
     day = (today - timedelta(days=5)).isoformat()
     list_of = write(tmp_path / "tps_ns.txt", OLD)
     try:
-        house.start()
-        assert taken(house.config, list_of, "--as-of", day)["as_of"] == day
+        gate.start()
+        assert taken(gate.config, list_of, "--as-of", day)["as_of"] == day
         list_of.touch()
-        assert taken(house.config, list_of)["as_of"] == day
-        house.stop()
-        house.start()
-        assert taken(house.config, list_of)["as_of"] == day
-        assert f"as of {day}" in importing(house.config, list_of, "--as-of", today.isoformat()).err
+        assert taken(gate.config, list_of)["as_of"] == day
+        gate.stop()
+        gate.start()
+        assert taken(gate.config, list_of)["as_of"] == day
+        assert f"as of {day}" in importing(gate.config, list_of, "--as-of", today.isoformat()).err
     finally:
-        house.kill()
-    assert taken(house.config, list_of)["as_of"] == day
+        gate.kill()
+    assert taken(gate.config, list_of)["as_of"] == day

@@ -47,8 +47,8 @@ def test_every_letter_of_the_year_reads_as_it_was_approved(year: tuple[Year, lis
 
 def test_every_sentence_of_every_letter_of_the_year_is_explained(year: tuple[Year, list[Story]]) -> None:
     firm, stories = year
-    with firm.opened() as house:
-        rows = house.store.call(lambda tx: tx.query("SELECT leaf_index, kind, at FROM facts"))
+    with firm.opened() as data:
+        rows = data.store.call(lambda tx: tx.query("SELECT leaf_index, kind, at FROM facts"))
     leaves = {row["leaf_index"]: (row["kind"], row["at"]) for row in rows}
     sentences = 0
     for story in stories:
@@ -111,10 +111,10 @@ def test_nothing_of_the_year_is_left_without_a_term(year: tuple[Year, list[Story
     firm.move("2032-01-05")
     waits = firm.named(stories, "erasure_of_what_is_locked")
     assert spelled_in(firm.config.data, "Nora Quill"), "before it"
-    with firm.opened() as house:
-        house.retention.sweep(actor="user:ann(1000)")
-        house.one(TermSweep).sweep("user:ann(1000)")
-        house.store.scrub()
+    with firm.opened() as data:
+        data.retention.sweep(actor="user:ann(1000)")
+        data.one(TermSweep).sweep("user:ann(1000)")
+        data.store.scrub()
     people = [person for story in stories if story is not waits for person in story.people]
     assert len(people) > 70
     assert spelled_in(firm.config.data, *people) == []

@@ -25,9 +25,9 @@ from gate.ports import Fact
 from gate.showing import spoken_day
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
-from tests.support.gatehouse import free_port
 from tests.support.packs import OpenedPack
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
+from tests.support.running_gate import free_port
 from tests.support.waiting import PATIENCE
 from tests.support.written import written
 
@@ -119,10 +119,10 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert names == ["-proof.html", "-response.eml", "-response.html", "-response.txt"]
     assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
     assert "access, done" in officer("told", reference).out
-    with opened(folder) as house:
-        taken = house.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'exported'"))
+    with opened(folder) as data:
+        taken = data.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'exported'"))
         assert sorted(row["subject"] for row in taken) == ["rec0", "rec1", "rec2"]
-        assert house.log.verify().ok
+        assert data.log.verify().ok
 
 
 def test_an_access_request_with_nothing_held_says_so(officer: Officer) -> None:
@@ -212,13 +212,13 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     assert dialgate("contacts", "import", "crm.csv", "--reference", "id").code == 0
     assert dialgate("objection", "add", SPELLED, "--note", "asked on the phone", "--scope", "all").code == 0
     assert dialgate("reveal", "call", "call-rec0", "--why", "a callback").code == 0
-    with opened(folder) as house:
+    with opened(folder) as data:
         code = new_code(lambda signs: 7)
         receipt = {"call_id": "call-rec0", "code": code}
-        written(house, "receipt", "receipt-1", "gate", receipt)
+        written(data, "receipt", "receipt-1", "gate", receipt)
         given = {"call_id": "call-rec1", "purpose": "case 17", "recipient": "k-gone", "bundle": "b-2"}
-        written(house, "exported", "rec1", ANN, given)
-        written(house, "exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
+        written(data, "exported", "rec1", ANN, given)
+        written(data, "exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
     reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
     officer("search", reference)
@@ -378,10 +378,10 @@ def test_a_ground_is_given_to_the_person_and_the_authority_as_it_is_logged(offic
 
 def test_a_hold_from_before_grounds_waits_for_one(officer: Officer, folder: Path, tmp_path: Path) -> None:
     """Nothing of it goes, and no letter gives a ground, until somebody has said it."""
-    with opened(folder) as house:
+    with opened(folder) as data:
         body = {"kind": "hold", "target": "recording", "recording_id": "rec1", "call_id": None, "number": None}
         old = Fact("hold", "old-hold", START, ANN, body | {"reason": "training", "reference": "training 3"})
-        house.store.call(lambda tx: tx.append(old))
+        data.store.call(lambda tx: tx.append(old))
     (told,) = [each for each in dialgate("status", "--json").json["attention"] if "ground" in each]
     assert "Nobody has said the ground of 1 hold, the first of training 3: dialgate hold ground old-hold" in told
     reference = ready_to_erase(officer)
@@ -479,12 +479,12 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
 
 
 def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(officer: Officer, folder: Path) -> None:
-    with opened(folder) as house:
-        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+    with opened(folder) as data:
+        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit", "recipient": own["id"]}
-        written(house, "exported", "rec0", ANN, body)  # opened inside the firm
-        written(house, "exported", "rec1", ANN, body | {"bundle": "b-1"})
-        written(house, "exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
+        written(data, "exported", "rec0", ANN, body)  # opened inside the firm
+        written(data, "exported", "rec1", ANN, body | {"bundle": "b-1"})
+        written(data, "exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
     access = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", access, "--checked", "bill seen")
     officer("search", access)
@@ -506,14 +506,14 @@ def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(offi
 def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they_were_told(
     officer: Officer, folder: Path
 ) -> None:
-    with opened(folder) as house:
-        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+    with opened(folder) as data:
+        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        written(house, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        written(house, "exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        written(house, "exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
-        written(house, "exported", "rec1", ANN, body | {"recipient": "k-inside"})
-        written(house, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+        written(data, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(data, "exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(data, "exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
+        written(data, "exported", "rec1", ANN, body | {"recipient": "k-inside"})
+        written(data, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
     hold = dialgate(
         "hold",
         "add",
@@ -589,12 +589,12 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
 def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_are(
     officer: Officer, folder: Path
 ) -> None:
-    with opened(folder) as house:
-        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+    with opened(folder) as data:
+        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        written(house, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        written(house, "exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
-        written(house, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+        written(data, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(data, "exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
+        written(data, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
     reference = officer("open", "restriction", "--by", "email", *WHO, "--json").json["reference"]
     granted = officer("decide", reference, "--grant")
     assert f"letter {reference} recipient" in granted.err and f"told {reference} recipient" in granted.err

@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.commands import PROGRAM, ROOT, dialgate
 from tests.support.example import make_example
-from tests.support.gatehouse import dialgate as outside
-from tests.support.gatehouse import running
+from tests.support.running_gate import dialgate as outside
+from tests.support.running_gate import running
 from tests.support.waiting import PATIENCE
 
 CRM = ROOT / "sample_lists" / "crm.csv"

@@ -64,9 +64,9 @@ def _record(folder: Path) -> None:
     writer.write_chunk(encode_event(2_000_000, "end", {"interrupted": False, "cause": "hang-up"}))
     summary = writer.close({"interrupted": False})
     with ExitStack() as stack:
-        house = open_folder(config, stack)
+        data = open_folder(config, stack)
         failed: list[Exception | None] = []
-        house.keys.put(RECORDING, seal.key_id, seal.wraps, failed.append)
+        data.keys.put(RECORDING, seal.key_id, seal.wraps, failed.append)
         decided = {"number": "+442079460150", "raw": "02079460150", "verdict": "allow", "reason": "consented"}
         opened = {"call_id": CALL, "key_id": seal.key_id, "path": path, "recipients": [one for one, _ in seal.wraps]}
         closed = {"call_id": CALL, "sha256": summary.sha256, "size": summary.size, "seconds": 2.0, "interrupted": False}
@@ -78,7 +78,7 @@ def _record(folder: Path) -> None:
             ("recording_closed", RECORDING, closed | {"chunks": summary.chunks, "packets": {}, "gaps": []}),
         ):
             fact = Fact(kind=kind, subject=subject, at=BEGAN, actor="test", body=body)
-            house.store.call(lambda tx, fact=fact: tx.append(fact))
+            data.store.call(lambda tx, fact=fact: tx.append(fact))
     assert failed == [None]
 
 

@@ -95,23 +95,23 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        house = open_folder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
+        data = open_folder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
         if self._salts is not None:
-            house.store._salts = self._salts
-        house.one(Contacts).background = True
-        self._contacts = house.one(Contacts)
+            data.store._salts = self._salts
+        data.one(Contacts).background = True
+        self._contacts = data.one(Contacts)
         view = LiveView(
             calls=self._live,
-            reader=house.reader,
-            registers=house.registers,
+            reader=data.reader,
+            registers=data.registers,
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),
             up=lambda: {"trunk_up": True, "recorder_up": True},
-            warnings=lambda: reminders(self.config, house.today()),
+            warnings=lambda: reminders(self.config, data.today()),
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(partial(carry_out, house), view, ready), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(partial(carry_out, data), view, ready), daemon=True)
         self._thread.start()
         assert ready.wait(PATIENCE), "the server did not start"
         return self

@@ -328,10 +328,10 @@ async def test_a_letter_goes_by_mail_after_a_question(served: Served, mailbox: M
 def handed_out(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Worked, Mailbox]]:
     """A gate that has given recordings of a person to two others, with a mail server."""
     folder = copied(original, tmp_path / "gate")
-    with opened(folder) as house:
+    with opened(folder) as data:
         for recording, bundle in (("rec0", "b-1"), ("rec1", "b-2")):
             body = {"call_id": f"call-{recording}", "purpose": "audit", "recipient": f"k-{bundle}", "bundle": bundle}
-            written(house, "exported", recording, ANN, body)
+            written(data, "exported", recording, ANN, body)
     with mail_server() as mailbox:
         amend(folder / "config.toml", {"mail": {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}})
         amend(folder / "config.toml", {"firm": {"contact_email": "data@webeo.example"}})

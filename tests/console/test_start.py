@@ -16,8 +16,8 @@ from console.keys import MODES
 from console.setup import Setup
 from tests.console.served import Served
 from tests.support.example import make_example
-from tests.support.gatehouse import DIALGATE, ROOT
 from tests.support.painted import Painted
+from tests.support.running_gate import DIALGATE, ROOT
 from tests.support.waiting import PATIENCE
 
 ASKING = ("gate.operations.status.glance", *(f"console.modes.{mode}" for mode in MODES))

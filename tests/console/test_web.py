@@ -21,8 +21,8 @@ import pytest
 
 from console.web import COOKIE
 from tests.support.browser import chromium, console_of, one, until
-from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
 from tests.support.phones import Phones
+from tests.support.running_gate import DIALGATE, UNLISTED, RunningGate, running
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -31,13 +31,13 @@ _PAINT = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("web") / "gate", announcement=1.0) as gate:
         yield gate
 
 
 @pytest.fixture
-def address(gate: Gatehouse, tmp_path: Path) -> Iterator[str]:
+def address(gate: RunningGate, tmp_path: Path) -> Iterator[str]:
     """``dialgate console --web`` as a process, which saves in ``tmp_path``; the address that it prints."""
     command = [*DIALGATE, "console", "--web", "--mode", "live", "-c", str(gate.config)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)
@@ -99,7 +99,7 @@ class Page:
 
 
 @pytest.mark.peer
-def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str, driver: Any) -> None:
+def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: RunningGate, address: str, driver: Any) -> None:
     with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         near.wait([near.dial(UNLISTED)], "up", PATIENCE)
         driver.get(address)
@@ -128,7 +128,7 @@ def read_out(driver: Any) -> dict[str, list[str]]:
 
 @pytest.mark.peer
 def test_keys_work_without_a_click_the_screen_is_read_out_and_what_is_saved_comes(
-    gate: Gatehouse, address: str, tmp_path: Path, downloads: Path, driver: Any
+    gate: RunningGate, address: str, tmp_path: Path, downloads: Path, driver: Any
 ) -> None:
     from selenium.webdriver import ActionChains
 
@@ -281,7 +281,7 @@ def listening() -> Iterator[tuple[int, list[str]]]:
         server.server_close()
 
 
-def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: Gatehouse, address: str) -> None:
+def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: RunningGate, address: str) -> None:
     parts = urlsplit(address)
     assert parts.hostname == "127.0.0.1"
     command = [*DIALGATE, "console", "--web", "--mode", "live", "--port", str(parts.port), "-c", str(gate.config)]

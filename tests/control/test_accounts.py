@@ -22,9 +22,9 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, MANAGER, VIEWER
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.commands import dialgate
-from tests.support.gatehouse import Gatehouse
 from tests.support.keeping import plant
 from tests.support.requesting import key_of, opened, sound
+from tests.support.running_gate import RunningGate
 
 pytestmark = [NEEDS_ROOT, pytest.mark.deep]
 
@@ -37,16 +37,16 @@ class Asked(NamedTuple):
     """A gate that runs, the accounts, and what each was told: account -> operation -> reason of the refusal, or the
     error, or ``answered``."""
 
-    gate: Gatehouse
+    gate: RunningGate
     names: Mapping[str, str]
     told: Mapping[str, Mapping[str, str]]
 
 
-def recorded(gate: Gatehouse, recording_id: str) -> None:
+def recorded(gate: RunningGate, recording_id: str) -> None:
     """A recording in the gate's folder, as if a call had been made a year ago."""
-    with opened(gate.folder) as house:
+    with opened(gate.folder) as data:
         recipient = key_of(gate.folder).recipient
-        plant(house.store, house.keys, house.config.data / "recordings", recipient, recording_id, sound=sound())
+        plant(data.store, data.keys, data.config.data / "recordings", recipient, recording_id, sound=sound())
 
 
 def value_for(name: str, kind: Any) -> Any:
@@ -106,7 +106,7 @@ def asked() -> Iterator[Asked]:
     place.chmod(0o755)
     try:
         with accounts(members) as names:
-            gate = Gatehouse(place / "gate")
+            gate = RunningGate(place / "gate")
             (place / "gate").chmod(0o755)  # as /etc/dialgate: the configuration is for everybody, the data are not
             socket = place / "run" / "gate.sock"
             roles = {

@@ -13,7 +13,7 @@ from gate.control.authorisation import Lookups
 from gate.control.messages import parsed
 from tests.support.accounts import ME
 from tests.support.commands import dialgate
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 ANN, BEN = "user:ann(1000)", "user:ben(1001)"
 
@@ -72,7 +72,7 @@ def test_what_asks_for_no_number_is_no_look_up(op: str, fields: dict[str, Any]) 
 
 
 def test_it_is_a_leaf_and_a_warning_of_the_gate(tmp_path: Any) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.set("control", lookups_an_hour=5)
     try:
         client = gate.start().client

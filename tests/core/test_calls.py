@@ -1,4 +1,4 @@
-"""The call's table: every pair is in it or one error, and no order of events breaks what the house promises."""
+"""The call's table: every pair is in it or one error, and no order of events breaks what the gate promises."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from gate.daemon.opening import open_data_folder
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
 from tests.support.asking import ByName
 from tests.support.documents import page
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE, until
 
@@ -31,25 +31,25 @@ TOKEN = "a-token-of-the-test"
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http)
-    house.add_token("dialler", purposes=["marketing", "service"])
-    house.add_token("prometheus", metrics=True)
-    house.add_token("crm", lists=True)
-    (house.folder / "secrets" / "dialler.token").write_text(TOKEN + "\n")
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http)
+    gate.add_token("dialler", purposes=["marketing", "service"])
+    gate.add_token("prometheus", metrics=True)
+    gate.add_token("crm", lists=True)
+    (gate.folder / "secrets" / "dialler.token").write_text(TOKEN + "\n")
+    gate.start()
+    yield gate
+    gate.stop()
 
 
-def phone(house: Gatehouse, token: str = TOKEN) -> GatedPhone:
-    ask = ask_gate(f"http://{house.http}", token, account="alice", timeout=PATIENCE)
-    return GatedPhone(ask, "127.0.0.1", house.port, "alice", house.password())
+def phone(gate: RunningGate, token: str = TOKEN) -> GatedPhone:
+    ask = ask_gate(f"http://{gate.http}", token, account="alice", timeout=PATIENCE)
+    return GatedPhone(ask, "127.0.0.1", gate.port, "alice", gate.password())
 
 
-def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: Gatehouse) -> None:
+def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: RunningGate) -> None:
     with Uas(port=gate.trunk_port) as far, phone(gate) as caller:
         with pytest.raises(CallRefused) as refused:
             caller.call(LISTED)
@@ -66,7 +66,7 @@ def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: Gatehous
     assert {row["claimed_by"] for row in rows} == {"account:alice"}
 
 
-def test_answers_by_http_raise_the_alarm_on_service_calls_to_listed_numbers(gate: Gatehouse) -> None:
+def test_answers_by_http_raise_the_alarm_on_service_calls_to_listed_numbers(gate: RunningGate) -> None:
     """22 service calls of 22 to listed numbers, and status said 0 %; a restart forgets none of them."""
     ask = ask_gate(f"http://{gate.http}", TOKEN, purpose="service", timeout=PATIENCE)
     for _ in range(22):
@@ -87,7 +87,7 @@ def test_answers_by_http_raise_the_alarm_on_service_calls_to_listed_numbers(gate
     assert seen() == (counted, True)
 
 
-def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: Gatehouse) -> None:
+def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: RunningGate) -> None:
     with phone(gate, token="wrong") as caller, pytest.raises(CallRefused) as refused:
         caller.call(UNLISTED)
     assert refused.value.reason == "not_authenticated"
@@ -96,7 +96,7 @@ def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: Gatehouse) -> 
         caller.call(UNLISTED)
 
 
-def health(gate: Gatehouse, path: str) -> tuple[int, dict[str, object]]:
+def health(gate: RunningGate, path: str) -> tuple[int, dict[str, object]]:
     try:
         with urllib.request.urlopen(f"http://{gate.http}/{path}", timeout=PATIENCE) as response:
             return response.status, json.load(response)
@@ -104,7 +104,7 @@ def health(gate: Gatehouse, path: str) -> tuple[int, dict[str, object]]:
         return error.code, json.load(error)
 
 
-def test_a_gate_that_refuses_all_marketing_is_not_ready_and_says_why(gate: Gatehouse) -> None:
+def test_a_gate_that_refuses_all_marketing_is_not_ready_and_says_why(gate: RunningGate) -> None:
     """A recorder that hangs: every call was refused, and health said ok. The process itself is alive."""
     pid = gate.recorder_pid()
     os.kill(pid, signal.SIGSTOP)
@@ -118,7 +118,7 @@ def test_a_gate_that_refuses_all_marketing_is_not_ready_and_says_why(gate: Gateh
     until(lambda: health(gate, "readyz") == (200, {"state": "ok"}), "the gate is ready again")
 
 
-def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
+def test_the_door_for_phone_systems(gate: RunningGate) -> None:
     def post(body: object, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, object]]:
         request = urllib.request.Request(
             f"http://{gate.http}/v1/decision",
@@ -150,7 +150,7 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
         assert b"dialgate_recorder_up 1.0" in response.read()
 
 
-def curl(gate: Gatehouse, script: str, *arguments: str) -> tuple[int, str]:
+def curl(gate: RunningGate, script: str, *arguments: str) -> tuple[int, str]:
     """Run lines of the manual at this gate, as they stand there; the exit code and what was said."""
     script = script.replace("127.0.0.1:8080", gate.http).replace("-m 5 ", f"-m {PATIENCE:.0f} ")
     done = subprocess.run(
@@ -164,7 +164,7 @@ def curl(gate: Gatehouse, script: str, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def blocks(gate: Gatehouse) -> list[str]:
+def blocks(gate: RunningGate) -> list[str]:
     """What the manual shows in code blocks, where the token's file lies as it says."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
@@ -175,7 +175,7 @@ def blocks(gate: Gatehouse) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing (package prometheus)")
-def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: Gatehouse) -> None:
+def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: RunningGate) -> None:
     with phone(gate) as caller, pytest.raises(CallRefused):
         caller.call(LISTED)
 
@@ -190,7 +190,7 @@ def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: Gatehouse) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_the_curl_lines_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
+def test_the_curl_lines_of_the_manual(gate: RunningGate, blocks: list[str]) -> None:
     lines, many, lists = [block for block in blocks if block.startswith("curl")]
     said = [curl(gate, "curl" + each) for each in lines.split("curl")[1:]]
     assert json.loads(said[0][1])["verdict"] == "allow"
@@ -203,7 +203,7 @@ def test_the_curl_lines_of_the_manual(gate: Gatehouse, blocks: list[str]) -> Non
     assert [each["id"] for each in found["items"]] == [entered["id"]]
 
 
-def test_the_hooks_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
+def test_the_hooks_of_the_manual(gate: RunningGate, blocks: list[str]) -> None:
     """Ours of each: the script as it stands, and the URLs of the phone systems as curl fetches them."""
     (script,) = [block for block in blocks if "$1" in block]
     assert curl(gate, script, UNLISTED) == (0, "")
@@ -228,7 +228,7 @@ def test_the_hooks_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
     assert curl(gate, script, UNLISTED)[0] != 0
 
 
-def test_no_number_of_a_query_string_is_in_the_gates_log(gate: Gatehouse) -> None:
+def test_no_number_of_a_query_string_is_in_the_gates_log(gate: RunningGate) -> None:
     gate.stop()
     gate.set("log", level="debug")
     gate.start()
@@ -256,7 +256,7 @@ def test_no_number_of_a_query_string_is_in_the_gates_log(gate: Gatehouse) -> Non
     assert LISTED[1:] not in written and UNLISTED[1:] not in written
 
 
-def test_questions_are_counted_apart_from_the_calls_that_follow(gate: Gatehouse) -> None:
+def test_questions_are_counted_apart_from_the_calls_that_follow(gate: RunningGate) -> None:
     with Uas(port=gate.trunk_port), phone(gate) as caller:
         with pytest.raises(CallRefused):
             caller.call(LISTED)
@@ -280,7 +280,7 @@ def test_questions_are_counted_apart_from_the_calls_that_follow(gate: Gatehouse)
     assert not [line for line in lines if line.startswith("dialgate_attempts_total") and "listed_tps" in line]
 
 
-def test_in_the_same_process(gate: Gatehouse) -> None:
+def test_in_the_same_process(gate: RunningGate) -> None:
     gate.stop()
     with open_data_folder(load(gate.config)) as folder:
         phone = GatedPhone(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.attack.rollback import dial
-from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate
 from tests.support.keeping import plant
 from tests.support.requesting import opened, sound
+from tests.support.running_gate import UNLISTED, RunningGate, dialgate
 from tests.support.sealed import first_key
 from tests.support.vault import found_in
 
@@ -21,22 +21,22 @@ OLD = datetime.now(UTC) - timedelta(days=400)
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gatehouse:
+def gate(tmp_path: Path) -> RunningGate:
     place = tmp_path / "second place"
     place.mkdir()
-    made = Gatehouse(tmp_path / "gate")
+    made = RunningGate(tmp_path / "gate")
     made.add_pbx()
     made.set("storage", memory=str(place))
     made.set("retention", sweep_at="23:59")
     private = first_key(made)
-    with opened(made.folder) as house:
+    with opened(made.folder) as data:
         for name, at in (("old", OLD), ("young", datetime.now(UTC) - timedelta(days=30))):
             place = made.data / "recordings"
-            plant(house.store, house.keys, place, private.recipient, name, at, "+442079460125", sound=sound())
+            plant(data.store, data.keys, place, private.recipient, name, at, "+442079460125", sound=sound())
     return made
 
 
-def backup(gate: Gatehouse, tmp_path: Path) -> tuple[Path, Path]:
+def backup(gate: RunningGate, tmp_path: Path) -> tuple[Path, Path]:
     sets = tmp_path / "sets" / "data", tmp_path / "other disk" / "keys"
     for each in sets:
         each.parent.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def backup(gate: Gatehouse, tmp_path: Path) -> tuple[Path, Path]:
     return sets
 
 
-def vkey(gate: Gatehouse) -> str:
+def vkey(gate: RunningGate) -> str:
     """As somebody has written it down, elsewhere than in a set."""
     return (gate.data / "gate.key").read_text().partition("\n")[0]
 
@@ -54,19 +54,19 @@ def opening(folder: Path) -> tuple[str, ...]:
     return "-k", str(folder / "first.key"), "--passphrase-file", str(folder / "first.passphrase")
 
 
-def restore(gate: Gatehouse, sets: tuple[Path, Path], *more: str, check: bool = True) -> dict[str, object]:
+def restore(gate: RunningGate, sets: tuple[Path, Path], *more: str, check: bool = True) -> dict[str, object]:
     """With what an admin has kept elsewhere, where ``more`` says nothing else."""
     if not more:
         more = ("--vkey", vkey(gate), *opening(gate.folder / "keys"))
     return dict(dialgate("restore", str(sets[0]), "--keys", str(sets[1]), *more, config=gate.config, check=check))
 
 
-def wraps(gate: Gatehouse, name: str) -> list[bytes]:
-    with opened(gate.folder) as house:
-        return [wrap for _, wrap in house.keys.wraps(name)]
+def wraps(gate: RunningGate, name: str) -> list[bytes]:
+    with opened(gate.folder) as data:
+        return [wrap for _, wrap in data.keys.wraps(name)]
 
 
-def test_put_back_whole_and_nothing_forgotten(gate: Gatehouse, tmp_path: Path) -> None:
+def test_put_back_whole_and_nothing_forgotten(gate: RunningGate, tmp_path: Path) -> None:
     secrets = wraps(gate, "old")
     gate.start()
     try:
@@ -105,7 +105,7 @@ def test_put_back_whole_and_nothing_forgotten(gate: Gatehouse, tmp_path: Path) -
     gate.export("young", tmp_path / "young.wav")
 
 
-def test_what_is_no_whole_backup_is_named_and_nothing_is_touched(gate: Gatehouse, tmp_path: Path) -> None:
+def test_what_is_no_whole_backup_is_named_and_nothing_is_touched(gate: RunningGate, tmp_path: Path) -> None:
     sets = backup(gate, tmp_path)
     again = tmp_path / "again", tmp_path / "other disk" / "again"
     dialgate("backup", str(again[0]), "--keys", str(again[1]), config=gate.config)
@@ -135,7 +135,7 @@ def test_what_is_no_whole_backup_is_named_and_nothing_is_touched(gate: Gatehouse
 
 
 def test_on_an_empty_machine_two_sets_a_private_key_and_the_verifier_key_are_enough(
-    gate: Gatehouse, tmp_path: Path
+    gate: RunningGate, tmp_path: Path
 ) -> None:
     sets, elsewhere = backup(gate, tmp_path), tmp_path / "elsewhere"
     known = vkey(gate)

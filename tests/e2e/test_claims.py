@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tomlkit
 
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone
 
 HEADER = "X-Dialgate-Purpose"
@@ -22,7 +22,7 @@ class Lines:
 
     def __init__(self, folder: Path) -> None:
         self.carrier = Callee()
-        self.gate = Gatehouse(folder)
+        self.gate = RunningGate(folder)
         self.gate.set("trunk", address=self.carrier.address)
         self.gate.add_pbx()
         self.gate.add_pbx(name="other", addresses=[OTHER])

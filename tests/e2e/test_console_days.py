@@ -21,10 +21,10 @@ from gate.vault.keyfile import generate, save_private
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.commands import PROGRAM
 from tests.support.commands import dialgate as command
-from tests.support.gatehouse import ROOT, Gatehouse, dialgate
 from tests.support.keeping import plant
 from tests.support.phones import Phones
 from tests.support.requesting import key_of, opened, sound
+from tests.support.running_gate import ROOT, RunningGate, dialgate
 from tests.support.tmux import Tmux, need_tmux
 from tests.support.waiting import PATIENCE
 
@@ -69,10 +69,10 @@ class Counted(Tmux):
 
 
 @dataclass(frozen=True)
-class House:
+class Firm:
     """The gate, and its accounts by role."""
 
-    gate: Gatehouse
+    gate: RunningGate
     place: Path
     names: Mapping[str, str]
 
@@ -96,14 +96,14 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def firm() -> Iterator[Firm]:
     need_tmux()
     place = Path(tempfile.mkdtemp(prefix="dialgate-days-"))
     place.chmod(0o755)
     try:
         with accounts(dict.fromkeys((COMPLIANCE, AUDITOR, MANAGER), ("desk",))) as made:
             names = {**made, ADMIN: "root"}
-            gate = Gatehouse(place / "gate", announcement=0.6)
+            gate = RunningGate(place / "gate", announcement=0.6)
             gate.folder.chmod(0o755)
             gate.add_pbx()
             now = datetime.now(UTC)
@@ -133,7 +133,7 @@ def house() -> Iterator[House]:
                 gate.start()
                 words = ("--exports-only", "--purpose", "regulator")
                 dialgate("key", "add", str(place / "auditor.recipient"), *words, config=gate.config)
-                yield House(gate, place, names)
+                yield Firm(gate, place, names)
                 gate.verified()
             finally:
                 gate.stop()
@@ -141,17 +141,17 @@ def house() -> Iterator[House]:
         shutil.rmtree(place)
 
 
-def secret(house: House) -> str:
-    return (house.gate.folder / "keys" / "first.passphrase").read_text().strip()
+def secret(firm: Firm) -> str:
+    return (firm.gate.folder / "keys" / "first.passphrase").read_text().strip()
 
 
-def by(house: House, kind: str, role: str) -> list[dict[str, object]]:
+def by(firm: Firm, kind: str, role: str) -> list[dict[str, object]]:
     """Facts of a kind that this role's account has made."""
-    rows = house.gate.rows("SELECT actor, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
-    return [row for row in rows if row["actor"].startswith(f"user:{house.names[role]}(")]
+    rows = firm.gate.rows("SELECT actor, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+    return [row for row in rows if row["actor"].startswith(f"user:{firm.names[role]}(")]
 
 
-def heard_yesterdays_call(house: House, screen: Counted) -> None:
+def heard_yesterdays_call(firm: Firm, screen: Counted) -> None:
     """From today to the sound, eight keys at most, beside the words that are typed."""
     began = screen.pressed
     screen.press("F")
@@ -164,7 +164,7 @@ def heard_yesterdays_call(house: House, screen: Counted) -> None:
     screen.wait("Recording yesterday")
     screen.press("p")
     screen.wait("Passphrase of the key")
-    screen.fill("complaint 17", secret(house))
+    screen.fill("complaint 17", secret(firm))
     screen.wait("announcement", "pauses: 0, length")
     screen.wait("Played to its end")
     typed = 3
@@ -215,10 +215,10 @@ def handed_out_a_bundle(screen: Counted) -> None:
     screen.act(16, began)
 
 
-def test_the_admins_day(house: House) -> None:
-    with house.console(ADMIN) as screen:
+def test_the_admins_day(firm: Firm) -> None:
+    with firm.console(ADMIN) as screen:
         screen.wait("Today", "SWEEP WAITS")
-        heard_yesterdays_call(house, screen)
+        heard_yesterdays_call(firm, screen)
         began = screen.pressed
         screen.press("6")
         screen.wait("[calendar]")
@@ -229,15 +229,15 @@ def test_the_admins_day(house: House) -> None:
         screen.fill("the term is over")
         screen.wait("1 recording erased")
         screen.act(8, began)
-    assert by(house, "exported", ADMIN)
-    heard = (house.place / "heard").read_bytes()
+    assert by(firm, "exported", ADMIN)
+    heard = (firm.place / "heard").read_bytes()
     assert len(heard) > 8000 and any(heard)
-    (row,) = house.gate.rows("SELECT state FROM recordings WHERE recording_id = 'long-ago'")
+    (row,) = firm.gate.rows("SELECT state FROM recordings WHERE recording_id = 'long-ago'")
     assert row["state"] == "erased"
 
 
-def test_the_compliance_officers_day(house: House) -> None:
-    with house.console(COMPLIANCE) as screen:
+def test_the_compliance_officers_day(firm: Firm) -> None:
+    with firm.console(COMPLIANCE) as screen:
         screen.wait("Today", "none")
         began = screen.pressed
         reference = opened_request(screen, "access", "020 7946 0123")
@@ -247,7 +247,7 @@ def test_the_compliance_officers_day(house: House) -> None:
         screen.wait("make the pack", gone="A remark for the letter")
         screen.press("f")
         screen.wait("Passphrase")
-        screen.fill(secret(house))
+        screen.fill(secret(firm))
         screen.wait(f"Pack of {reference}")
         screen.fill("")
         screen.wait("The pack is written", "Shown only now")
@@ -292,11 +292,11 @@ def test_the_compliance_officers_day(house: House) -> None:
         screen.act(44, began)
 
 
-def test_the_auditors_day(house: House) -> None:
+def test_the_auditors_day(firm: Firm) -> None:
     today = datetime.now(LONDON)
-    with house.console(AUDITOR) as screen:
+    with firm.console(AUDITOR) as screen:
         screen.wait("Today")
-        heard_yesterdays_call(house, screen)
+        heard_yesterdays_call(firm, screen)
         began = screen.pressed
         screen.press("8")
         screen.wait("[leaves]")
@@ -320,24 +320,24 @@ def test_the_auditors_day(house: House) -> None:
         screen.press("Escape")
         screen.wait("[leaves]")
         handed_out_a_bundle(screen)
-    (signed,) = by(house, "bundle_signed", AUDITOR)
-    assert not (house.gate.data / "exports" / str(signed["subject"])).exists()
-    (bundle,) = (house.place / AUDITOR).glob("*.bundle")
-    (house.place / "words").write_text(SECRET)
-    (house.place / "words").chmod(0o600)
-    key = ("--key", str(house.place / "auditor.key"), "--passphrase-file", str(house.place / "words"))
+    (signed,) = by(firm, "bundle_signed", AUDITOR)
+    assert not (firm.gate.data / "exports" / str(signed["subject"])).exists()
+    (bundle,) = (firm.place / AUDITOR).glob("*.bundle")
+    (firm.place / "words").write_text(SECRET)
+    (firm.place / "words").chmod(0o600)
+    key = ("--key", str(firm.place / "auditor.key"), "--passphrase-file", str(firm.place / "words"))
     checked = command("audit", "open", str(bundle), *key, "--json")
     print(checked)
-    # This house kept a call of 400 days ago among today's entries, as a clock that was set back does: that is told,
+    # This firm kept a call of 400 days ago among today's entries, as a clock that was set back does: that is told,
     # and nothing else is wrong.
     (fault,) = (check for check in checked.json["checks"] if not check["holds"])
     assert fault["check"] == "complete" and "The gate's clock was set back" in fault["text"]
 
 
-def test_the_floor_managers_day(house: House) -> None:
-    with house.console(MANAGER) as screen, Phones(port=house.gate.trunk_port):
+def test_the_floor_managers_day(firm: Firm) -> None:
+    with firm.console(MANAGER) as screen, Phones(port=firm.gate.trunk_port):
         screen.wait("Today")
-        with Phones(to=house.gate.address) as near:
+        with Phones(to=firm.gate.address) as near:
             near.wait([near.dial(LIVE)], "up", PATIENCE)
             screen.press("1")
             screen.wait("1 call in hand", "talking", "0113 4** **20", "rec ")
@@ -362,4 +362,4 @@ def test_the_floor_managers_day(house: House) -> None:
         screen.wait("Recording yesterday")
         screen.press("p")
         screen.wait("An account that is manager may not")
-    assert len(by(house, "recording_paused", MANAGER)) == len(by(house, "recording_resumed", MANAGER)) == 1
+    assert len(by(firm, "recording_paused", MANAGER)) == len(by(firm, "recording_resumed", MANAGER)) == 1

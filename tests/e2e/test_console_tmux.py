@@ -13,8 +13,8 @@ from typing import Any
 
 from gate.vault.keyfile import save_private
 from tests.support.commands import PROGRAM
-from tests.support.gatehouse import ROOT, Gatehouse, dialgate, running
 from tests.support.phones import Phones
+from tests.support.running_gate import ROOT, RunningGate, dialgate, running
 from tests.support.tmux import Tmux
 from tests.support.vault import new_key
 from tests.support.waiting import PATIENCE
@@ -31,7 +31,7 @@ _IDS = re.compile(r"(?<![+0-9a-f])[0-9a-f]{8,}(?![0-9a-f])|\d{4}-\d\d-\d\dT[0-9:
 class Twins:
     """What the console did beside what the command line did, step by step, as the log has it."""
 
-    def __init__(self, gate: Gatehouse) -> None:
+    def __init__(self, gate: RunningGate) -> None:
         self._gate = gate
         self.done: dict[str, list[list[dict[str, Any]]]] = {}
 
@@ -85,7 +85,7 @@ def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> N
         gate.verified()
 
 
-def auditor(gate: Gatehouse) -> None:
+def auditor(gate: RunningGate) -> None:
     """Somebody to whom bundles may go."""
     private, recipient = new_key("Auditor", "auditor", "a passphrase of the auditor", datetime.now(UTC))
     save_private(gate.folder / "auditor.key", private)
@@ -94,14 +94,14 @@ def auditor(gate: Gatehouse) -> None:
     dialgate("key", "add", str(text), "--exports-only", "--purpose", "regulator", config=gate.config)
 
 
-def recording_of(gate: Gatehouse, number: str) -> str:
+def recording_of(gate: RunningGate, number: str) -> str:
     """The recording of the call to a number."""
     sql = "SELECT recordings.recording_id FROM recordings JOIN calls USING (call_id) WHERE number = ?"
     rows = gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), PATIENCE, "nothing is recorded")
     return str(rows[0]["recording_id"])
 
 
-def ended(gate: Gatehouse) -> int:
+def ended(gate: RunningGate) -> int:
     """Calls that are over, their recordings closed."""
     (row,) = gate.rows("SELECT count(*) AS n FROM facts WHERE kind = 'recording_closed'")
     (calls,) = gate.rows("SELECT count(*) AS n FROM facts WHERE kind = 'ended'")
@@ -121,7 +121,7 @@ def instead(screen: Tmux, old: str, new: str) -> None:
     fill(screen, new)
 
 
-def hold(screen: Tmux, gate: Gatehouse, twins: Twins) -> None:
+def hold(screen: Tmux, gate: RunningGate, twins: Twins) -> None:
     """The recording of the call that is going on, held; and the other one."""
     mine, other = recording_of(gate, BY_HAND), recording_of(gate, BY_COMMAND)
     screen.press("5")
@@ -141,7 +141,7 @@ def hold(screen: Tmux, gate: Gatehouse, twins: Twins) -> None:
     screen.wait("[recordings]")
 
 
-def refuse(screen: Tmux, gate: Gatehouse, twins: Twins, folder: Path) -> None:
+def refuse(screen: Tmux, gate: RunningGate, twins: Twins, folder: Path) -> None:
     """An erasure asked for, and refused on the ground of the claim, with letters to the person and the authority."""
     letters = folder / "letters"
     with twins.step("request"):
@@ -205,7 +205,7 @@ def refused_by_hand(screen: Tmux, letters: Path) -> str:
     return found[1]
 
 
-def refused_by_command(gate: Gatehouse, letters: Path) -> str:
+def refused_by_command(gate: RunningGate, letters: Path) -> str:
     """By the command line; its reference."""
 
     def request(*arguments: str) -> Any:
@@ -221,7 +221,7 @@ def refused_by_command(gate: Gatehouse, letters: Path) -> str:
     return name
 
 
-def export(screen: Tmux, gate: Gatehouse, twins: Twins, folder: Path) -> None:
+def export(screen: Tmux, gate: RunningGate, twins: Twins, folder: Path) -> None:
     """A bundle of the day for the auditor, and another; both open."""
     mine, other = folder / "by-hand.bundle", folder / "by-command.bundle"
     today = datetime.now(UTC)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.commands import PROGRAM
-from tests.support.gatehouse import ROOT, Gatehouse, running
 from tests.support.painted import Painted
+from tests.support.running_gate import ROOT, RunningGate, running
 
 BURST = "qpds17xz"
 """Each of these letters does something in a list, or leaves it."""
@@ -19,17 +19,17 @@ ESCAPE = "\x1b"
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    with running(tmp_path_factory.mktemp("typed") / "gate") as house:
-        call = house.client.call
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
+    with running(tmp_path_factory.mktemp("typed") / "gate") as gate:
+        call = gate.client.call
         call("objection_add", number="020 7946 0123", source="told")
         who = {"name": "Pat Person", "contact": "pat@example.org", "numbers": ["020 7946 0124"]}
         call("request_open", asks="access", channel="post", **who)
-        yield house
+        yield gate
 
 
 @pytest.fixture(scope="module")
-def terminal(gate: Gatehouse) -> Iterator[Painted]:
+def terminal(gate: RunningGate) -> Iterator[Painted]:
     with Painted([*PROGRAM, "console", "-c", str(gate.config)], cwd=ROOT) as screen:
         screen.until(lambda: "Today" in screen.picture.text and "gate up" in screen.picture.text)
         yield screen
@@ -53,7 +53,7 @@ PLACES = {
 
 @pytest.mark.parametrize("name", PLACES)
 def test_what_is_typed_in_one_go_is_the_dialogs_and_does_nothing_else(
-    gate: Gatehouse, terminal: Painted, name: str
+    gate: RunningGate, terminal: Painted, name: str
 ) -> None:
     place, there, opens, shown = PLACES[name]
     arrive(terminal, place, there)

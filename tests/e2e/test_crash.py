@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.gatehouse import Gatehouse, dialgate, running
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import RunningGate, dialgate, running
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -28,7 +28,7 @@ def e164(number: str) -> str:
     return "+44" + number[1:]
 
 
-def talking(gate: Gatehouse, phones: Phones, numbers: list[str], seconds: float) -> list[Talk]:
+def talking(gate: RunningGate, phones: Phones, numbers: list[str], seconds: float) -> list[Talk]:
     """Calls that have been bridged, and recorded, for so long."""
     talks = [phones.dial(number) for number in numbers]
     phones.wait(talks, "up", PATIENCE)
@@ -55,7 +55,7 @@ def kept_waiting(pid: int) -> float:
 
 
 @contextmanager
-def caught_up(gate: Gatehouse, phones: Phones, far: Uas) -> Iterator[tuple[datetime, float]]:
+def caught_up(gate: RunningGate, phones: Phones, far: Uas) -> Iterator[tuple[datetime, float]]:
     """Nobody sends, and neither the relay nor the recorder is behind: what a busy machine has not let them read yet
     would be lost as well. Since when, and how long the recorder was kept waiting in the second before."""
     recorder = gate.recorder_pid()
@@ -71,14 +71,14 @@ def caught_up(gate: Gatehouse, phones: Phones, far: Uas) -> Iterator[tuple[datet
         yield ended, kept_waiting(recorder) - before
 
 
-def kill_recorder(gate: Gatehouse, phones: Phones, far: Uas) -> tuple[datetime, float]:
+def kill_recorder(gate: RunningGate, phones: Phones, far: Uas) -> tuple[datetime, float]:
     """When the last was sent, and the seconds that may be lost of it: the open one, and what nobody let it seal."""
     with caught_up(gate, phones, far) as (ended, waited):
         os.kill(gate.recorder_pid(), signal.SIGKILL)
     return ended, 1.0 + waited
 
 
-def assert_no_invite_without_its_leaf(gate: Gatehouse, far: Uas) -> list[dict[str, object]]:
+def assert_no_invite_without_its_leaf(gate: RunningGate, far: Uas) -> list[dict[str, object]]:
     """Every INVITE that the far end saw has a decision in the log, and its call an end. Returns the calls."""
     calls = {call["number"]: call for call in gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")}
     assert len(far.invites) >= CALLS
@@ -91,7 +91,7 @@ def assert_no_invite_without_its_leaf(gate: Gatehouse, far: Uas) -> list[dict[st
 
 
 def assert_recordings_open(
-    gate: Gatehouse, numbers: list[str], ended: datetime, *, lost: float, cut: bool = True
+    gate: RunningGate, numbers: list[str], ended: datetime, *, lost: float, cut: bool = True
 ) -> None:
     """Each recording opens, and holds both voices up to ``lost`` seconds before ``ended``; ``cut``: its recorder was
     killed, so that nobody could seal its end."""
@@ -111,14 +111,14 @@ def assert_recordings_open(
     print(f"seconds lost: {min(losses):.3f} to {max(losses):.3f} of {lost:.3f}")
 
 
-def assert_evidence_holds(gate: Gatehouse) -> None:
+def assert_evidence_holds(gate: RunningGate) -> None:
     log = gate.client.call("audit_verify")
     assert log["ok"], log
     report = gate.client.call("recording_verify", recording_id=None)
     assert all(item["ok"] for item in report["items"]), report
 
 
-def assert_export(gate: Gatehouse, number: str, output: Path) -> None:
+def assert_export(gate: RunningGate, number: str, output: Path) -> None:
     """The command line's own way to one of them, and to the proof of all of them."""
     sql = "SELECT r.recording_id FROM recordings r JOIN calls c USING (call_id) WHERE c.number = ?"
     (row,) = gate.rows(sql, e164(number))
@@ -132,7 +132,7 @@ def assert_export(gate: Gatehouse, number: str, output: Path) -> None:
     assert all(item["ok"] for item in verified["items"]), verified
 
 
-def assert_takes_calls(gate: Gatehouse, number: str) -> None:
+def assert_takes_calls(gate: RunningGate, number: str) -> None:
     with Phones(to=gate.address) as phones:
         (talk,) = phones.wait([phones.dial(number)], "up", PATIENCE)
         time.sleep(0.3)
@@ -141,7 +141,7 @@ def assert_takes_calls(gate: Gatehouse, number: str) -> None:
         gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
 
 
-def kill_gate(gate: Gatehouse) -> None:
+def kill_gate(gate: RunningGate) -> None:
     assert gate.process
     gate.process.kill()
     gate.process.wait(PATIENCE)
@@ -235,7 +235,7 @@ def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
 
 
 def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.set("recording", on_failure="unrecorded")
     gate.add_pbx()
     gate.start()

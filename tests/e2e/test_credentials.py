@@ -16,7 +16,7 @@ from gate.config import load
 from gate.softphone import CallRefused, GatedPhone, ask_gate
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.commands import dialgate
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -32,47 +32,47 @@ def status(address: str, authorization: str) -> int:
 
 
 def test_a_new_account_calls_and_a_new_token_asks_and_the_files_hold_neither(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    house.set("control", http=(http := f"127.0.0.1:{free_port()}"))
-    config = ("-c", str(house.config), "--json")
-    before = house.config.read_text()
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.set("control", http=(http := f"127.0.0.1:{free_port()}"))
+    config = ("-c", str(gate.config), "--json")
+    before = gate.config.read_text()
     token = dialgate("token", "add", "dialler", "--may", "marketing", *config).json
     account = dialgate("account", "add", "carol", "--number", "01632 960100", *config).json
-    old = house.password()
+    old = gate.password()
     changed = dialgate("account", "password", "alice", *config).json["password"]
-    after = iter(house.config.read_text().splitlines())
+    after = iter(gate.config.read_text().splitlines())
     assert all(line in after for line in before.splitlines()), "what was there, and its comments, stays in its order"
-    for path in (house.folder / "secrets").iterdir():
+    for path in (gate.folder / "secrets").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         for secret in (account["password"], token["token"], changed):
-            assert secret not in path.read_text() + house.config.read_text()
-    house.start()
+            assert secret not in path.read_text() + gate.config.read_text()
+    gate.start()
     try:
         ask = ask_gate(f"http://{http}", token["token"], account="carol", timeout=PATIENCE)
-        with Uas(port=house.trunk_port) as far:
+        with Uas(port=gate.trunk_port) as far:
             for name, password in (("carol", account["password"]), ("alice", changed)):
-                with GatedPhone(ask, "127.0.0.1", house.port, name, password) as phone:
+                with GatedPhone(ask, "127.0.0.1", gate.port, name, password) as phone:
                     with pytest.raises(CallRefused):
                         phone.call(LISTED)
                     call = phone.call(UNLISTED)
                     assert call.wait_answered(15)
                     call.hangup()
                 far.wait("call")
-        kept = (house.folder / token["file"]).read_text().strip()
+        kept = (gate.folder / token["file"]).read_text().strip()
         assert status(http, f"Bearer {token['token']}") == 200
         for wrong in (kept, kept.removeprefix("sha256:"), old, token["token"][:-1]):
             assert status(http, f"Bearer {wrong}") == 401, "who has read the file cannot ask"
             basic = base64.b64encode(f"dialler:{wrong}".encode()).decode()
             assert status(http, f"Basic {basic}") == 401
     finally:
-        house.stop()
+        gate.stop()
 
 
 def test_what_would_not_be_read_again_changes_nothing(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
-    config = ("-c", str(house.config))
+    gate = RunningGate(tmp_path / "gate")
+    config = ("-c", str(gate.config))
     assert dialgate("token", "add", "dialler", "--may", "marketing", *config).code == 0
-    before = {path: path.read_bytes() for path in house.folder.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in gate.folder.rglob("*") if path.is_file()}
     for words, why in {
         "token add both --may metrics,marketing": "one token is for metrics",
         "token add Dialler --may marketing": "is not a name",
@@ -87,26 +87,26 @@ def test_what_would_not_be_read_again_changes_nothing(tmp_path: Path) -> None:
     }.items():
         done = dialgate(*words.split(), *config)
         assert done.code and why in done.err and not done.out, f"{words}: {done}"
-        assert {path: path.read_bytes() for path in house.folder.rglob("*") if path.is_file()} == before, words
-    assert len(load(house.config).token) == 1
+        assert {path: path.read_bytes() for path in gate.folder.rglob("*") if path.is_file()} == before, words
+    assert len(load(gate.config).token) == 1
 
 
 def test_a_kept_password_is_of_its_account_and_realm_alone(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
-    config = ("-c", str(house.config))
+    gate = RunningGate(tmp_path / "gate")
+    config = ("-c", str(gate.config))
     assert dialgate("account", "password", "alice", *config).code == 0
-    house.set("sip", realm="another")
+    gate.set("sip", realm="another")
     done = dialgate("config", "show", *config)
     assert done.code and re.search(r"account\[0\].password_file: .* not one of alice in the realm another", done.err)
 
 
 @NEEDS_ROOT
 def test_made_by_root_the_files_belong_to_the_gate(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     with accounts({"gate": ()}) as names:
         import pwd
 
         uid = pwd.getpwnam(names["gate"]).pw_uid
-        os.chown(house.config, uid, -1)
-        assert dialgate("token", "add", "dialler", "--may", "marketing", "-c", str(house.config)).code == 0
-        assert (house.folder / "secrets" / "dialler.token").stat().st_uid == house.config.stat().st_uid == uid
+        os.chown(gate.config, uid, -1)
+        assert dialgate("token", "add", "dialler", "--may", "marketing", "-c", str(gate.config)).code == 0
+        assert (gate.folder / "secrets" / "dialler.token").stat().st_uid == gate.config.stat().st_uid == uid

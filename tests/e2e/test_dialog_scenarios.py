@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_scenarios import finished, prepared, size
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 from tests.support.sipp import Sipp
 from tests.support.sipp_scenario import (
     RINGING,
@@ -36,13 +36,13 @@ OK = "200 OK"
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    house = prepared(tmp_path_factory.mktemp("dialogs") / "gate").start()
-    yield house
-    house.stop()
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
+    gate = prepared(tmp_path_factory.mktemp("dialogs") / "gate").start()
+    yield gate
+    gate.stop()
 
 
-def carried(gate: Gatehouse, near: str, far: str) -> dict[str, Any]:
+def carried(gate: RunningGate, near: str, far: str) -> dict[str, Any]:
     """Both scenarios to their end, without a message that they did not expect; the call as the log has it."""
     since = size(gate)
     for name, text in (("near", near), ("far", far)):
@@ -58,7 +58,7 @@ def carried(gate: Gatehouse, near: str, far: str) -> dict[str, Any]:
     return call
 
 
-def test_the_caller_asks_for_a_timer_that_is_too_short_and_refreshes_a_longer_one(gate: Gatehouse) -> None:
+def test_the_caller_asks_for_a_timer_that_is_too_short_and_refreshes_a_longer_one(gate: RunningGate) -> None:
     timer = "Supported: timer"
     near = (
         invite(timer, "Session-Expires: 30;refresher=uac")
@@ -74,7 +74,7 @@ def test_the_caller_asks_for_a_timer_that_is_too_short_and_refreshes_a_longer_on
     carried(gate, near + HANGS_UP, takes() + ANSWERS + ENDS)
 
 
-def test_the_carrier_wants_a_longer_timer_and_refreshes_it(gate: Gatehouse) -> None:
+def test_the_carrier_wants_a_longer_timer_and_refreshes_it(gate: RunningGate) -> None:
     far = (
         takes(("Session-Expires", "1800"))
         + says(422, "Session Interval Too Small", "Min-SE: 2000")
@@ -90,7 +90,7 @@ def test_the_carrier_wants_a_longer_timer_and_refreshes_it(gate: Gatehouse) -> N
     carried(gate, CALLS + waits(1500) + HANGS_UP, far + ENDS)
 
 
-def test_an_update_with_an_offer_holds_and_resumes(gate: Gatehouse) -> None:
+def test_an_update_with_an_offer_holds_and_resumes(gate: RunningGate) -> None:
     near, far = CALLS, takes() + ANSWERS
     for cseq, mine, theirs in ((2, "sendonly", "recvonly"), (3, "sendrecv", "sendrecv")):
         near += asks("UPDATE", cseq, body=sdp(mine, cseq)) + gets(200)
@@ -98,7 +98,7 @@ def test_an_update_with_an_offer_holds_and_resumes(gate: Gatehouse) -> None:
     carried(gate, near + HANGS_UP, far + ENDS)
 
 
-def test_a_carrier_whose_ringing_has_to_be_acknowledged(gate: Gatehouse) -> None:
+def test_a_carrier_whose_ringing_has_to_be_acknowledged(gate: RunningGate) -> None:
     far = (
         takes(("Supported", "timer"))
         + says(421, "Extension Required", "Require: 100rel")
@@ -111,18 +111,18 @@ def test_a_carrier_whose_ringing_has_to_be_acknowledged(gate: Gatehouse) -> None
     carried(gate, CALLS + HANGS_UP, far + answers(sdp()) + gets("ACK") + ENDS)
 
 
-def test_an_invite_without_an_offer(gate: Gatehouse) -> None:
+def test_an_invite_without_an_offer(gate: RunningGate) -> None:
     near = invite(body="") + RINGING + gets(200, ("Content-Type", "application/sdp"), dialog=True)
     carried(gate, near + asks("ACK", 1, body=sdp()) + HANGS_UP, takes() + ANSWERS + ENDS)
 
 
-def test_a_second_callee_that_answers_is_acknowledged_and_hung_up_on(gate: Gatehouse) -> None:
+def test_a_second_callee_that_answers_is_acknowledged_and_hung_up_on(gate: RunningGate) -> None:
     far = takes() + ANSWERS + answers(sdp(), "fork") + gets("ACK")
     far += gets("BYE", ("To", "tag=.*fork")) + says(200, "OK", tag="")
     carried(gate, CALLS + HANGS_UP, far + ENDS)
 
 
-def test_the_announcement_waits_for_a_callee_who_holds(gate: Gatehouse) -> None:
+def test_the_announcement_waits_for_a_callee_who_holds(gate: RunningGate) -> None:
     far = takes() + ANSWERS + waits(150) + called("INVITE", 1, body=sdp("sendonly", 2)) + gets(100, optional=True)
     far += gets(200) + called("ACK", 1) + waits(600)
     far += called("INVITE", 2, body=sdp("sendrecv", 3)) + gets(100, optional=True) + gets(200) + called("ACK", 2)
@@ -131,14 +131,14 @@ def test_the_announcement_waits_for_a_callee_who_holds(gate: Gatehouse) -> None:
     assert '"holds":1' in told["body"].replace(" ", "") and '"completed":true' in told["body"].replace(" ", "")
 
 
-def test_a_phone_behind_nat_is_hung_up_on_where_it_speaks_from(gate: Gatehouse) -> None:
+def test_a_phone_behind_nat_is_hung_up_on_where_it_speaks_from(gate: RunningGate) -> None:
     near = invite(contact="sip:sipp@10.9.9.9:5099") + RINGING + gets(200, dialog=True) + asks("ACK", 1)
     near = near.replace("Contact: <sip:sipp@[local_ip]", "Contact: <sip:sipp@10.9.9.9")
     call = carried(gate, near + ENDS, takes() + ANSWERS + waits(1200) + called("BYE", 1) + gets(200))
     assert call["ended_by"] == "callee"
 
 
-def test_an_unknown_option_is_refused_in_every_method_and_the_call_lives(gate: Gatehouse) -> None:
+def test_an_unknown_option_is_refused_in_every_method_and_the_call_lives(gate: RunningGate) -> None:
     near = CALLS
     for cseq, method in enumerate(("OPTIONS", "INFO", "UPDATE", "INVITE", "REFER", "BYE"), 2):
         near += asks(method, cseq, "Require: foo", body=sdp() if method == "INVITE" else "")

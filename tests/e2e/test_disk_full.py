@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.disks import Ballast, small_disk
-from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import LISTED, RunningGate
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE, until
@@ -34,10 +34,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def gate_on(disk: Path, folder: Path, on_failure: str, drain: int = 30) -> Iterator[Gatehouse]:
+def gate_on(disk: Path, folder: Path, on_failure: str, drain: int = 30) -> Iterator[RunningGate]:
     """A started gate. One that its test has not stopped is killed: told to stop, it would wait for room for as long as
     a call may take to end and half a minute more, and a test that failed on a full disk would tell of that alone."""
-    gate = Gatehouse(folder, announcement=0.6, data=disk / "data")
+    gate = RunningGate(folder, announcement=0.6, data=disk / "data")
     gate.set("recording", on_failure=on_failure, min_free_mb=FREE)
     gate.set("limits", drain_seconds=drain)
     gate.add_pbx()
@@ -54,19 +54,19 @@ def refused(near: Phones, number: str) -> str:
     return talk.reasons[0].partition('text="')[2].rstrip('"')
 
 
-def bodies(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
+def bodies(gate: RunningGate, kind: str) -> list[dict[str, Any]]:
     rows = gate.rows("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
     return [json.loads(row["body"]) for row in rows]
 
 
-def waits(gate: Gatehouse, kind: str, since: str = "") -> bool:
+def waits(gate: RunningGate, kind: str, since: str = "") -> bool:
     """Whether its log says, ``since`` another word of it, that a fact of this kind has found no room."""
     told = [json.loads(line) for line in gate.log.read_text().splitlines() if line.startswith("{")]
     first = next((i for i, line in enumerate(told) if line["event"] == since), 0)
     return any(line["event"] == "evidence_waits_for_room" and kind in line["kinds"] for line in told[first:])
 
 
-def assert_whole(gate: Gatehouse, recordings: int) -> None:
+def assert_whole(gate: RunningGate, recordings: int) -> None:
     """The log verifies, and every recording opens with both voices in it."""
     log = gate.client.call("audit_verify")
     assert log["ok"], log
@@ -107,7 +107,7 @@ def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_pat
         assert gate.stop() == 0
 
 
-def calls_again(gate: Gatehouse, near: Phones) -> tuple[Talk, int]:
+def calls_again(gate: RunningGate, near: Phones) -> tuple[Talk, int]:
     """Call until a call comes about, which must be in a few seconds; returns it and how many refusals left no leaf."""
     began, without = time.monotonic(), 0
     while True:
@@ -121,7 +121,7 @@ def calls_again(gate: Gatehouse, near: Phones) -> tuple[Talk, int]:
         time.sleep(0.2)
 
 
-def fill(gate: Gatehouse, near: Phones, ballast: Ballast) -> tuple[int, int]:
+def fill(gate: RunningGate, near: Phones, ballast: Ballast) -> tuple[int, int]:
     """Fill the disk, and go on until nothing of what the database still had room for is left. Returns how many calls
     were refused with a leaf and how many without one."""
     with_leaf = without = 0

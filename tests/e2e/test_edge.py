@@ -21,8 +21,8 @@ from tests.support.audio import Party, read_wav, share, windows
 from tests.support.baresip import Baresip
 from tests.support.calls_in import CALLER, OWN, TONES, taking_calls
 from tests.support.edge import Edge
-from tests.support.gatehouse import LISTED, ROOT, UNLISTED
 from tests.support.phones import Phones, heard, speaking
+from tests.support.running_gate import LISTED, ROOT, UNLISTED
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Callee, Heard, Phone, sdp
 from tests.support.sip_stream import StreamPhone, trusting

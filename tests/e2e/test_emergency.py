@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import Ballast, small_disk
-from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import RunningGate
 from tests.support.sipp import free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -29,7 +29,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def with_route(gate: Gatehouse, route: int) -> Gatehouse:
+def with_route(gate: RunningGate, route: int) -> RunningGate:
     gate.set("emergency", trunk=f"127.0.0.1:{route}", numbers=["999", "112"])
     gate.set("limits", drain_seconds=1)
     gate.add_pbx()
@@ -44,7 +44,7 @@ def helped(near: Phones, number: str) -> Talk:
 
 def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Path, tmp_path: Path) -> None:
     route = free_port()
-    gate = with_route(Gatehouse(tmp_path / "gate", announcement=0.6, data=disk / "data"), route)
+    gate = with_route(RunningGate(tmp_path / "gate", announcement=0.6, data=disk / "data"), route)
     gate.set("limits", max_calls=1)
     shutil.rmtree(gate.data / "registers")
     gate.start()
@@ -86,13 +86,13 @@ def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Pa
         gate.kill()  # told to stop, it would wait for room
 
 
-def ended(gate: Gatehouse) -> list[dict[str, object]]:
+def ended(gate: RunningGate) -> list[dict[str, object]]:
     return gate.rows("SELECT * FROM calls WHERE reason = 'emergency_call' AND state = 'ended'")
 
 
 def test_law_3_5_a_gate_that_stops_takes_it_and_does_not_cut_it_off(tmp_path: Path) -> None:
     route = free_port()
-    gate = with_route(Gatehouse(tmp_path / "gate"), route).start()
+    gate = with_route(RunningGate(tmp_path / "gate"), route).start()
     try:
         with Uas(port=gate.trunk_port) as carrier, Uas(port=route) as route_end, Phones(to=gate.address) as near:
             first = helped(near, "999")

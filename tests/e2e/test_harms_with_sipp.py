@@ -19,8 +19,8 @@ from tests.e2e.test_scenarios import NUMBER, SCENARIOS, finished, prepared, size
 from tests.media.line_process import ports_of
 from tests.support.audio import Heard, Party
 from tests.support.ends import AGENT, CUSTOMER, ssrc
-from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.pbx import SYSTEMS
+from tests.support.running_gate import LISTED, RunningGate
 from tests.support.sipp import Result, Sipp
 from tests.support.waiting import PATIENCE
 
@@ -32,20 +32,20 @@ DEAF = ("-default_behaviors", "all,-abortunexp")
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    house = prepared(tmp_path_factory.mktemp("harms") / "gate")
-    house.set("sip", dead_peer_seconds=10)
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
+    gate = prepared(tmp_path_factory.mktemp("harms") / "gate")
+    gate.set("sip", dead_peer_seconds=10)
     for system, code in PHONE_SYSTEMS.items():
-        house.add_pbx(name=system, addresses=[AT[system]], refusal=code)
-    house.start()
-    yield house
-    house.stop()
+        gate.add_pbx(name=system, addresses=[AT[system]], refusal=code)
+    gate.start()
+    yield gate
+    gate.stop()
 
 
 class Pair:
     """One call: SIPp as the phone system and as the carrier, and the audio of both."""
 
-    def __init__(self, gate: Gatehouse, agent: Party, customer: Party, uac: str, uas: str, seconds: float) -> None:
+    def __init__(self, gate: RunningGate, agent: Party, customer: Party, uac: str, uas: str, seconds: float) -> None:
         self.gate, self.agent, self.customer = gate, agent, customer
         self.since = size(gate)
         self.far = Sipp(_with(uas, gate, customer, seconds), port=gate.trunk_port, extra=DEAF)
@@ -73,7 +73,7 @@ class Pair:
 
 
 @contextmanager
-def pair(gate: Gatehouse, uas: str, *, seconds: float = 2.5) -> Iterator[Pair]:
+def pair(gate: RunningGate, uas: str, *, seconds: float = 2.5) -> Iterator[Pair]:
     """``seconds``: how long the callee speaks, announcement included, before it hangs up (where its scenario does)."""
     with Party(AGENT) as agent, Party(CUSTOMER) as customer:
         call = Pair(gate, agent, customer, "uac_is_hung_up_on", uas, seconds)
@@ -84,7 +84,7 @@ def pair(gate: Gatehouse, uas: str, *, seconds: float = 2.5) -> Iterator[Pair]:
                 side.process.kill()
 
 
-def _with(scenario: str, gate: Gatehouse, party: Party, seconds: float) -> Path:
+def _with(scenario: str, gate: RunningGate, party: Party, seconds: float) -> Path:
     """The scenario with this party's port, and a last pause of so many seconds."""
     text = (SCENARIOS / f"{scenario}.xml").read_text().replace("[media_port]", str(party.port))
     head, pause, tail = text.rpartition('<pause milliseconds="200"/>')
@@ -109,7 +109,7 @@ def of(heard: list[Heard], party: Party) -> list[float]:
 
 
 @pytest.mark.parametrize("system", PHONE_SYSTEMS)
-def test_a_phone_system_takes_the_refusal_of_its_set_up_for_the_end(gate: Gatehouse, system: str) -> None:
+def test_a_phone_system_takes_the_refusal_of_its_set_up_for_the_end(gate: RunningGate, system: str) -> None:
     """The code that the guided set-up chooses: upon it, none of them dials its next trunk."""
     code = PHONE_SYSTEMS[system]
     assert not SYSTEMS.get(system, SYSTEMS["freepbx"])(code)
@@ -126,7 +126,7 @@ def test_a_phone_system_takes_the_refusal_of_its_set_up_for_the_end(gate: Gateho
     assert carrier.stop().messages == "", "the carrier has heard of it"
 
 
-def test_what_is_the_carriers_failure_leaves_as_itself(gate: Gatehouse) -> None:
+def test_what_is_the_carriers_failure_leaves_as_itself(gate: RunningGate) -> None:
     path = gate.folder / "uac_refused.xml"
     path.write_text((SCENARIOS / "uac_refused.xml").read_text().replace("603", "503"))
     since = size(gate)
@@ -140,7 +140,7 @@ def test_what_is_the_carriers_failure_leaves_as_itself(gate: Gatehouse) -> None:
     assert (call["verdict"], call["ended_by"], call["code"]) == ("allow", "trunk", 503)
 
 
-def test_nobody_is_heard_before_the_evidence_neither_early_nor_in_the_announcement(gate: Gatehouse) -> None:
+def test_nobody_is_heard_before_the_evidence_neither_early_nor_in_the_announcement(gate: RunningGate) -> None:
     """The callee sends early media and both speak as soon as they may: nothing passes until the call is connected."""
     with pair(gate, "uas_early_media") as call:
         call.speak()
@@ -154,7 +154,7 @@ def test_nobody_is_heard_before_the_evidence_neither_early_nor_in_the_announceme
         assert "m=audio" not in before_the_answer, "early media, which nobody has asked for"
 
 
-def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it(gate: Gatehouse) -> None:
+def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it(gate: RunningGate) -> None:
     with pair(gate, "uas_holds") as call:
         row = call.over()
         assert (row["ended_by"], row["announced"], row["bridged"]) == ("callee", 1, 1)
@@ -166,7 +166,7 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it(gate: Gatehou
         assert told["packets"] >= told["packets_whole"]
 
 
-def test_a_call_with_audio_stays_up_though_neither_answers_options(gate: Gatehouse) -> None:
+def test_a_call_with_audio_stays_up_though_neither_answers_options(gate: RunningGate) -> None:
     """Half as long again as the silence that ends a call."""
     with pair(gate, "uas_bye", seconds=15) as call:
         call.speak()
@@ -174,7 +174,7 @@ def test_a_call_with_audio_stays_up_though_neither_answers_options(gate: Gatehou
         assert (row["ended_by"], row["cause"], row["bridged"]) == ("callee", "hung_up", 1)
 
 
-def test_after_a_kill_both_sides_are_hung_up_on(gate: Gatehouse) -> None:
+def test_after_a_kill_both_sides_are_hung_up_on(gate: RunningGate) -> None:
     """The last test here: the gate is another afterwards."""
     with pair(gate, "uas_held_on") as call:
         gate.wait(lambda: "ACK sip:" in _written(call.far), PATIENCE, "the callee has not been answered")

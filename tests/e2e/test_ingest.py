@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.audio import dominant, read_wav, tone
-from tests.support.gatehouse import UNLISTED, Gatehouse, free_port
+from tests.support.running_gate import UNLISTED, RunningGate, free_port
 from tests.support.waiting import PATIENCE
 from tests.support.wavs import wav
 
@@ -20,20 +20,20 @@ AGENT, CUSTOMER = 500.0, 1250.0
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=None)
-    house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http)
-    house.add_token("dialler", purposes=["marketing"])
-    house.add_token("pbx", recordings=True)
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=None)
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http)
+    gate.add_token("dialler", purposes=["marketing"])
+    gate.add_token("pbx", recordings=True)
     (tmp_path / "drop").mkdir()
-    house.set("ingest", folder=str(tmp_path / "drop"), settle_seconds=1)
-    house.start()
-    yield house
-    house.stop()
+    gate.set("ingest", folder=str(tmp_path / "drop"), settle_seconds=1)
+    gate.start()
+    yield gate
+    gate.stop()
 
 
-def http_of(gate: Gatehouse, token: str, method: str, target: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+def http_of(gate: RunningGate, token: str, method: str, target: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection(gate.http, timeout=PATIENCE)
     connection.request(method, target, body, {"Authorization": f"Bearer {gate.tokens[token]}"})
     response = connection.getresponse()
@@ -42,19 +42,19 @@ def http_of(gate: Gatehouse, token: str, method: str, target: str, body: bytes =
     return response.status, answer
 
 
-def decided(gate: Gatehouse) -> str:
+def decided(gate: RunningGate) -> str:
     status, answer = http_of(gate, "dialler", "POST", "/v1/decision", json.dumps({"number": UNLISTED}).encode())
     assert (status, answer["verdict"]) == (200, "allow")
     return str(answer["decision_id"])
 
 
-def heard(gate: Gatehouse, recording_id: str, output: Path) -> list[float]:
+def heard(gate: RunningGate, recording_id: str, output: Path) -> list[float]:
     gate.export(recording_id, output)
     samples, rate = read_wav(output)
     return [round(dominant(samples[:, side], rate) or 0.0) for side in (0, 1)]
 
 
-def test_by_http_and_by_a_folder(gate: Gatehouse, tmp_path: Path) -> None:
+def test_by_http_and_by_a_folder(gate: RunningGate, tmp_path: Path) -> None:
     stereo = wav(tone(AGENT, 2.0), tone(CUSTOMER, 2.0), codec="PCMA")
     call = decided(gate)
     target = "/v1/recording?" + urlencode({"call_id": call})

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support import linphone
 from tests.support.audio import read_wav, runs
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.linphone import Linphone
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -19,7 +19,7 @@ AGENT, CUSTOMER, NOTICE = 1000, 600, 700
 @pytest.mark.peer
 def test_a_call_over_ipv6_is_announced_and_recorded_and_a_listed_number_refused(tmp_path: Path) -> None:
     linphone.required()
-    gate = Gatehouse(tmp_path / "gate", announcement=1.0)
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
     gate.set("sip", listen=f"[::1]:{gate.port}")
     gate.set("trunk", address=f"[::1]:{gate.trunk_port}")
     gate.set("media", address="::1")

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from tests.attack.killed import options_again
-from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate
 from tests.support.waiting import PATIENCE
 
 CALLS = 47
@@ -18,7 +18,7 @@ RINGS, HEARS = "01134960560", "01134960561"
 
 
 def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=3.0)
+    gate = RunningGate(tmp_path / "gate", announcement=3.0)
     gate.add_pbx(refusal=600)
     gate.start()
     try:
@@ -72,13 +72,13 @@ def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> Non
         gate.stop()
 
 
-def rows(gate: Gatehouse) -> list[dict[str, str]]:
+def rows(gate: RunningGate) -> list[dict[str, str]]:
     return [json.loads(row["body"]) for row in gate.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")]
 
 
 def test_a_gate_that_is_stopped_leaves_no_leg_behind(tmp_path: Path) -> None:
     """Nothing is hung up twice, and nothing of a call is kept once it is over."""
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.set("limits", drain_seconds=0)
     gate.add_pbx()
     gate.start()

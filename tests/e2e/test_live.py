@@ -14,8 +14,8 @@ from gate.client.listening import read_envelope
 from gate.client.recordings import sealed_file
 from gate.errors import RefusedError
 from gate.vault.reader import open_trailer
-from tests.support.gatehouse import running
 from tests.support.phones import Phones
+from tests.support.running_gate import running
 from tests.support.sealed import first_key
 from tests.support.waiting import PATIENCE
 

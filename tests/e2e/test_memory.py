@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.attack.rollback import dial
-from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate
 from tests.support.keeping import plant
 from tests.support.requesting import PERSON, SPELLED, opened
+from tests.support.running_gate import UNLISTED, RunningGate, dialgate
 from tests.support.sealed import first_key
 from tests.support.vault import found_in
 from tests.support.written import written
@@ -20,29 +20,29 @@ OTHER = "02079460124"
 OLD = datetime.now(UTC) - timedelta(days=400)
 
 
-def called(gate: Gatehouse, number: str) -> dict[str, object]:
+def called(gate: RunningGate, number: str) -> dict[str, object]:
     return dial(number, ("127.0.0.1", gate.port), ("127.0.0.1", gate.trunk_port))
 
 
 def test_the_objector_is_refused_on_the_first_call_and_nothing_erased_opens(tmp_path: Path) -> None:
     place = tmp_path / "second place"
     place.mkdir()
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.add_pbx()
     gate.set("storage", memory=str(place))
     gate.set("retention", sweep_at="00:00")
     private = first_key(gate)
-    with opened(gate.folder) as house:
+    with opened(gate.folder) as data:
         body = {"day": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}", "complete": True}
-        written(house, "retention_swept", "retention", "gate", {**body, "terms": {"months": 12, "years": {}}})
+        written(data, "retention_swept", "retention", "gate", {**body, "terms": {"months": 12, "years": {}}})
         young = datetime.now(UTC) - timedelta(days=30)
         for name, at, number in (
             ("old", OLD, "+442079460125"),
             ("hers", young, PERSON),
             ("young", young, "+442079460125"),
         ):
-            plant(house.store, house.keys, gate.data / "recordings", private.recipient, name, at, number)
-        wraps = {name: [wrap for _, wrap in house.keys.wraps(name)] for name in ("old", "hers", "young")}
+            plant(data.store, data.keys, gate.data / "recordings", private.recipient, name, at, number)
+        wraps = {name: [wrap for _, wrap in data.keys.wraps(name)] for name in ("old", "hers", "young")}
     backup = tmp_path / "backup"
     shutil.copytree(gate.data, backup)
 
@@ -92,7 +92,7 @@ def test_the_objector_is_refused_on_the_first_call_and_nothing_erased_opens(tmp_
 def test_a_gate_without_the_place_that_it_had_makes_no_marketing_call(tmp_path: Path) -> None:
     place = tmp_path / "second place"
     place.mkdir()
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.add_pbx()
     gate.set("storage", memory=str(place))
     with opened(gate.folder):

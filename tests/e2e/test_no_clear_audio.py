@@ -28,8 +28,8 @@ from gate.g711 import ulaw_decode
 from gate.vault.keyfile import PrivateKey
 from gate.vault.layout import PREAMBLE
 from gate.vault.reader import SealedReader, data_key_for
-from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk, noise
+from tests.support.running_gate import RunningGate, running
 from tests.support.sealed import first_key, opened
 from tests.support.waiting import PATIENCE
 
@@ -58,7 +58,7 @@ class Sought:
         return found
 
 
-def files(gate: Gatehouse, temporary: Path) -> dict[str, bytes]:
+def files(gate: RunningGate, temporary: Path) -> dict[str, bytes]:
     """Every file that the gate or its recorder could have written, by its path."""
     found: dict[str, bytes] = {}
     assert gate.process
@@ -76,7 +76,7 @@ def files(gate: Gatehouse, temporary: Path) -> dict[str, bytes]:
     return found
 
 
-def spellings(gate: Gatehouse, recording_id: str, private: PrivateKey) -> list[bytes]:
+def spellings(gate: RunningGate, recording_id: str, private: PrivateKey) -> list[bytes]:
     """The data key of a recording and the keys derived from it, as bytes, hexadecimal and base64."""
     taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test")
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]

@@ -14,8 +14,8 @@ import pytest
 from gate import g711
 from gate.errors import UsageError
 from tests.support.audio import Samples, read_wav, share, tone
-from tests.support.gatehouse import Gatehouse, dialgate, running
 from tests.support.phones import FRAME, Audio, Phones, Talk
+from tests.support.running_gate import RunningGate, dialgate, running
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -25,19 +25,19 @@ EARLY, LATE, PAUSED, BY_COMMAND = "01134960500", "01134960501", "01134960502", "
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("objection") / "gate", announcement=2.0) as gate:
         yield gate
 
 
 @pytest.fixture(autouse=True)
-def the_log_holds(gate: Gatehouse) -> Iterator[None]:
+def the_log_holds(gate: RunningGate) -> Iterator[None]:
     yield
     report = gate.client.call("audit_verify")
     assert report["ok"], report
 
 
-def facts(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
+def facts(gate: RunningGate, kind: str) -> list[dict[str, Any]]:
     """Facts about the number's calls, newest last: ``leaf_index``, ``at``, and the body's keys."""
     rows = gate.rows("SELECT leaf_index, at, actor, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
     return [{**row, **json.loads(row["body"])} for row in rows]
@@ -49,19 +49,19 @@ def assert_refused(near: Phones, number: str) -> None:
     assert "objected" in talk.reasons[0], talk.reasons
 
 
-def objection(gate: Gatehouse, number: str) -> dict[str, Any] | None:
+def objection(gate: RunningGate, number: str) -> dict[str, Any] | None:
     found = [fact for fact in facts(gate, "objection") if fact["number"] == "+44" + number[1:]]
     return found[-1] if found else None
 
 
-def assert_before_the_end(gate: Gatehouse, found: dict[str, Any]) -> None:
+def assert_before_the_end(gate: RunningGate, found: dict[str, Any]) -> None:
     (ended,) = [fact for fact in facts(gate, "ended") if fact["subject"] == found["call_id"]]
     assert found["leaf_index"] < ended["leaf_index"]
     assert found["at"] < ended["at"]
     assert (found["actor"], found["source"]) == ("callee", "keypad")
 
 
-def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) -> None:
+def test_nine_during_the_announcement_ends_the_call_politely(gate: RunningGate) -> None:
     with Uas("--digit", "9@0.6", port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk = near.dial(EARLY)
         found = gate.wait(lambda: objection(gate, EARLY), PATIENCE, "the objection is not kept")
@@ -88,7 +88,7 @@ def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) ->
     assert not gate.rows("SELECT 1 FROM recordings WHERE call_id = ?", found["call_id"])
 
 
-def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: Gatehouse) -> None:
+def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: RunningGate) -> None:
     gate.client.call("consent_add", number=LATE, how="test", wording="call me", who="A. Person", evidence="note 1")
     with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
@@ -117,7 +117,7 @@ def between(frames: list[tuple[float, bytes]], first: float, last: float) -> lis
     return [frame for at, frame in frames if first <= at <= last]
 
 
-def test_nothing_of_a_pause_is_kept(gate: Gatehouse) -> None:
+def test_nothing_of_a_pause_is_kept(gate: RunningGate) -> None:
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address, keep=True) as near:
         (talk,) = near.wait([near.dial(PAUSED)], "up", PATIENCE)
         (other,) = far.all()
@@ -181,34 +181,34 @@ def keys(events: list[tuple[float, bytes]]) -> list[str]:
     return found
 
 
-def objection_of(gate: Gatehouse, call_id: str) -> int:
+def objection_of(gate: RunningGate, call_id: str) -> int:
     return len([fact for fact in facts(gate, "objection") if fact["call_id"] == call_id])
 
 
 def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate", announcement=1.5)
-    house.add_pbx()
-    house.set("recording", enabled=False)
-    house.start()
+    gate = RunningGate(tmp_path / "gate", announcement=1.5)
+    gate.add_pbx()
+    gate.set("recording", enabled=False)
+    gate.start()
     try:
-        with Uas("--digit", "9@0.6", port=house.trunk_port), Phones(to=house.address) as near:
+        with Uas("--digit", "9@0.6", port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(EARLY)], "over", PATIENCE)
             assert talk.code == 200
-            found = house.wait(lambda: objection(house, EARLY), PATIENCE, "the objection is not kept")
+            found = gate.wait(lambda: objection(gate, EARLY), PATIENCE, "the objection is not kept")
             assert_refused(near, EARLY)
-        with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
             far.all()[0].press("9")
-            house.wait(lambda: objection(house, LATE), PATIENCE, "the objection is not kept")
+            gate.wait(lambda: objection(gate, LATE), PATIENCE, "the objection is not kept")
             assert talk.state == "up"
             near.hang_up(talk)
-            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
-        assert house.kinds(found["call_id"])[:3] == ["decision", "answered", "unrecorded"]
-        assert not house.rows("SELECT 1 FROM recordings")
-        assert not list((house.data / "recordings").rglob("*.dgr"))
-        assert house.stop() == 0
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+        assert gate.kinds(found["call_id"])[:3] == ["decision", "answered", "unrecorded"]
+        assert not gate.rows("SELECT 1 FROM recordings")
+        assert not list((gate.data / "recordings").rglob("*.dgr"))
+        assert gate.stop() == 0
     finally:
-        house.stop()
+        gate.stop()
 
 
 def tone_of(hertz: float) -> Audio:
@@ -216,7 +216,7 @@ def tone_of(hertz: float) -> Audio:
     return lambda number: sound[number % 50 * FRAME :][:FRAME]
 
 
-def test_the_floor_manager_pauses_a_call_and_silence_stands_in_its_place(gate: Gatehouse, tmp_path: Path) -> None:
+def test_the_floor_manager_pauses_a_call_and_silence_stands_in_its_place(gate: RunningGate, tmp_path: Path) -> None:
     agent, customer = 1000.0, 600.0
     far = Phones(port=gate.trunk_port, audio=lambda _: tone_of(customer))
     with far, Phones(to=gate.address, audio=lambda _: tone_of(agent)) as near:
@@ -258,5 +258,5 @@ def test_the_floor_manager_pauses_a_call_and_silence_stands_in_its_place(gate: G
             assert share(part(start, end), hertz, rate) > 0.9
 
 
-def in_state(gate: Gatehouse, state: str) -> list[dict[str, Any]]:
+def in_state(gate: RunningGate, state: str) -> list[dict[str, Any]]:
     return [call for call in gate.client.call("status")["calls"] if call["state"] == state]

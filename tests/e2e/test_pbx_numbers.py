@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone
 
 OWN, SECOND, FIRMS, OTHER = "+442079460000", "+441632960100", "+441632960101", "+447700900123"
@@ -25,7 +25,7 @@ class Lines:
 
     def __init__(self, folder: Path) -> None:
         self.carrier, self.help = Callee(), Callee()
-        self.gate = Gatehouse(folder)
+        self.gate = RunningGate(folder)
         self.gate.set("trunk", address=self.carrier.address)
         self.gate.set("firm", trading_name=NAME, numbers=[OWN, SECOND, FIRMS])
         self.gate.set("emergency", trunk=self.help.address, numbers=["999", "112"])

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.support import programs
-from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     place = tmp_path_factory.mktemp("promises")
-    gate = Gatehouse(place / "gate", announcement=0.5)
+    gate = RunningGate(place / "gate", announcement=0.5)
     gate.add_pbx()
     gate.add_pbx(name="another", addresses=["127.0.0.5"], refusal=600)
     (place / "second").mkdir()
@@ -38,15 +38,15 @@ def speaking(kinds: str) -> str:
 NAMES = {"0": "PCMU", "3": "GSM"}
 
 
-def test_neither_process_leaves_a_dump_of_its_memory(house: Gatehouse) -> None:
-    assert house.process is not None
-    for pid in (house.process.pid, house.recorder_pid()):
+def test_neither_process_leaves_a_dump_of_its_memory(gate: RunningGate) -> None:
+    assert gate.process is not None
+    for pid in (gate.process.pid, gate.recorder_pid()):
         (line,) = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max core")]
         assert line.split()[4:6] == ["0", "0"], line
 
 
-def test_an_offer_without_a_codec_of_the_announcement_is_refused(house: Gatehouse) -> None:
-    with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
+def test_an_offer_without_a_codec_of_the_announcement_is_refused(gate: RunningGate) -> None:
+    with Callee(port=gate.trunk_port) as callee, Phone(gate.address) as phone:
         phone.dial(UNLISTED, body=speaking("3"))
         heard = phone.recv(PATIENCE, only="488")
         assert heard.get("X-Dialgate-Reason") == "announcement_unavailable"
@@ -59,10 +59,10 @@ ENCRYPTED = ("RTP/SAVP", "RTP/AVPF", "UDP/TLS/RTP/SAVPF")
 
 @pytest.mark.parametrize(("host", "code"), [("127.0.0.1", 488), ("127.0.0.5", 600)], ids=["phone", "phone system"])
 def test_an_offer_of_encrypted_audio_alone_is_refused_and_nothing_is_dialled(
-    house: Gatehouse, host: str, code: int
+    gate: RunningGate, host: str, code: int
 ) -> None:
     """With the code upon which a phone system dials no other trunk, and in the evidence as the gate's own refusal."""
-    with Callee(port=house.trunk_port) as callee, Phone(house.address, host=host) as phone:
+    with Callee(port=gate.trunk_port) as callee, Phone(gate.address, host=host) as phone:
         for profile in ENCRYPTED:
             phone.dial(UNLISTED, body=sdp().replace("RTP/AVP", profile))
             heard = phone.recv(PATIENCE, only=str(code))
@@ -71,14 +71,14 @@ def test_an_offer_of_encrypted_audio_alone_is_refused_and_nothing_is_dialled(
         phone.dial(UNLISTED, body=speaking("3"))
         assert phone.recv(PATIENCE, only=str(code)).get("X-Dialgate-Reason") == "announcement_unavailable"
         assert callee.quiet(0.01), "they are refused before an INVITE leaves"
-    rows = house.rows("SELECT verdict, reason FROM calls ORDER BY at DESC LIMIT 4")
+    rows = gate.rows("SELECT verdict, reason FROM calls ORDER BY at DESC LIMIT 4")
     assert {row["verdict"] for row in rows} == {"block"}
     assert [row["reason"] for row in rows] == ["announcement_unavailable", *["media_unavailable"] * 3]
 
 
-def test_a_callee_who_chooses_another_codec_is_never_heard(house: Gatehouse) -> None:
+def test_a_callee_who_chooses_another_codec_is_never_heard(gate: RunningGate) -> None:
     """The caller gets no failure, upon which a phone system would dial its next trunk."""
-    with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
+    with Callee(port=gate.trunk_port) as callee, Phone(gate.address) as phone:
         phone.dial(UNLISTED, body=speaking("0 3"))
         callee.ring()
         callee.pick_up(speaking("3"))
@@ -87,23 +87,23 @@ def test_a_callee_who_chooses_another_codec_is_never_heard(house: Gatehouse) -> 
         assert "a=inactive" in heard.body
         phone.ack(heard)
         assert "announcement_unavailable" in phone.recv(PATIENCE, only="BYE").get("Reason")
-        house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call goes on")
-    (call,) = house.rows("SELECT bridged, announced, cause FROM calls ORDER BY at DESC LIMIT 1")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call goes on")
+    (call,) = gate.rows("SELECT bridged, announced, cause FROM calls ORDER BY at DESC LIMIT 1")
     assert (call["bridged"], call["announced"], call["cause"]) == (0, 0, "announcement_unavailable")
 
 
-def test_a_second_place_that_is_away_is_said(house: Gatehouse) -> None:
+def test_a_second_place_that_is_away_is_said(gate: RunningGate) -> None:
     """Last, for the place stays away. It is looked at before each signature."""
-    place = house.folder.parent / "second"
-    assert not told(house)
-    place.rename(house.folder.parent / "taken")
+    place = gate.folder.parent / "second"
+    assert not told(gate)
+    place.rename(gate.folder.parent / "taken")
     place.write_text("no folder")
-    assert told(house)
+    assert told(gate)
 
 
-def told(house: Gatehouse) -> bool:
+def told(gate: RunningGate) -> bool:
     """Once the log is signed again ``dialgate status`` speaks of the second place, and ends with 1."""
-    house.client.call("objection_add", number=UNLISTED)
-    house.client.call("audit_checkpoint")
-    done = programs.run("gate.cli.main", "status", "-c", str(house.config))
-    return done.returncode == 1 and str(house.folder.parent / "second") in done.stdout
+    gate.client.call("objection_add", number=UNLISTED)
+    gate.client.call("audit_checkpoint")
+    done = programs.run("gate.cli.main", "status", "-c", str(gate.config))
+    return done.returncode == 1 and str(gate.folder.parent / "second") in done.stdout

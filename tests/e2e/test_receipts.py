@@ -10,8 +10,8 @@ import pytest
 
 from gate.media.spoken_code import spoken_parts
 from tests.support.commands import dialgate
-from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import RunningGate
 from tests.support.waiting import PATIENCE
 
 TOLD, CUT, FIRST, KILLED = "01134960600", "01134960604", "01134960602", "01134960603"
@@ -25,9 +25,9 @@ LONG = "The code follows in a minute. " * 15
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Gatehouse]:
+def gate(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RunningGate]:
     """One for those that hear this before the code."""
-    gate = Gatehouse(tmp_path_factory.mktemp("receipts") / "gate", announcement=1.0)
+    gate = RunningGate(tmp_path_factory.mktemp("receipts") / "gate", announcement=1.0)
     gate.set("announcement", receipt=True, receipt_text=request.param)
     gate.add_pbx()
     gate.start()
@@ -38,18 +38,18 @@ def gate(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         gate.stop()
 
 
-def facts(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
+def facts(gate: RunningGate, kind: str) -> list[dict[str, Any]]:
     rows = gate.rows("SELECT leaf_index, at, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
     return [{**row, **json.loads(row["body"])} for row in rows]
 
 
-def receipt_after(gate: Gatehouse, before: int) -> dict[str, Any]:
+def receipt_after(gate: RunningGate, before: int) -> dict[str, Any]:
     """The one that comes to so many."""
     (made,) = gate.wait(lambda: facts(gate, "receipt")[before:], PATIENCE, "there is no receipt")
     return dict(made)
 
 
-def talking(gate: Gatehouse, near: Phones, far: Phones, number: str) -> tuple[Talk, Talk]:
+def talking(gate: RunningGate, near: Phones, far: Phones, number: str) -> tuple[Talk, Talk]:
     (talk,) = near.wait([near.dial(number)], "up", PATIENCE)
     (other,) = far.all()
     gate.wait(lambda: other.packets_in > 20 and talk.packets_in > 20, PATIENCE, "they do not hear each other")
@@ -67,17 +67,17 @@ def heard(other: Talk, after: int = 0) -> set[bytes]:
     return {payload[at : at + FRAME] for payload in said for at in range(0, len(payload), FRAME)}
 
 
-def signs(gate: Gatehouse, code: str) -> dict[str, set[bytes]]:
+def signs(gate: RunningGate, code: str) -> dict[str, set[bytes]]:
     (folder,) = (gate.data / "prompts").glob("receipt-*")
     return {part: frames((folder / f"{part}.0").read_bytes()) for part in dict.fromkeys(spoken_parts(code))}
 
 
-def idle(gate: Gatehouse) -> None:
+def idle(gate: RunningGate) -> None:
     gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
 
 
 @pytest.mark.parametrize("gate", [SHORT], indirect=True)
-def test_a_callee_who_hangs_up_first_is_told_nothing(gate: Gatehouse) -> None:
+def test_a_callee_who_hangs_up_first_is_told_nothing(gate: RunningGate) -> None:
     before = len(facts(gate, "receipt")), len(facts(gate, "receipt_told"))
     with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk, other = talking(gate, near, far, FIRST)
@@ -90,7 +90,7 @@ def test_a_callee_who_hangs_up_first_is_told_nothing(gate: Gatehouse) -> None:
 
 
 @pytest.mark.parametrize("gate", [SHORT], indirect=True)
-def test_the_callee_is_told_the_code_when_the_caller_has_hung_up(gate: Gatehouse) -> None:
+def test_the_callee_is_told_the_code_when_the_caller_has_hung_up(gate: RunningGate) -> None:
     before, known = len(facts(gate, "receipt")), len(facts(gate, "receipt_told"))
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address) as near:
         talk, other = talking(gate, near, far, TOLD)
@@ -121,7 +121,7 @@ def test_the_callee_is_told_the_code_when_the_caller_has_hung_up(gate: Gatehouse
 
 
 @pytest.mark.parametrize("gate", [LONG], indirect=True)
-def test_a_callee_who_hangs_up_in_the_middle_of_the_code_has_ended_the_call(gate: Gatehouse) -> None:
+def test_a_callee_who_hangs_up_in_the_middle_of_the_code_has_ended_the_call(gate: RunningGate) -> None:
     before, known = len(facts(gate, "receipt")), len(facts(gate, "receipt_told"))
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address) as near:
         talk, other = talking(gate, near, far, CUT)
@@ -139,7 +139,7 @@ def test_a_callee_who_hangs_up_in_the_middle_of_the_code_has_ended_the_call(gate
 
 
 @pytest.mark.parametrize("gate", [LONG], indirect=True)
-def test_a_gate_that_is_killed_while_it_speaks_leaves_nobody_on_the_line(gate: Gatehouse) -> None:
+def test_a_gate_that_is_killed_while_it_speaks_leaves_nobody_on_the_line(gate: RunningGate) -> None:
     before = len(facts(gate, "receipt"))
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address) as near:
         talk, other = talking(gate, near, far, KILLED)

@@ -11,7 +11,7 @@ import pytest
 from gate.converting import convert
 from gate.core.pack_words import outcome
 from gate.core.rows.requests import HeldAttempt
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone
 
 SAID = {"announced_by": "the PBX plays notice.wav before it connects", "recorded_by": "the PBX, handed in each day"}
@@ -22,7 +22,7 @@ class Lines:
 
     def __init__(self, folder: Path) -> None:
         self.carrier, self.help = Callee(), Callee()
-        self.gate = Gatehouse(folder)
+        self.gate = RunningGate(folder)
         self.gate.set("trunk", address=self.carrier.address, number_format="0")
         self.gate.set("emergency", trunk=self.help.address, numbers=["999", "112"])
         self.gate.add_pbx(refusal=600, mode="redirect", **SAID)

@@ -13,10 +13,10 @@ import pytest
 
 from gate.errors import GateError, VaultError
 from gate.vault.reader import open_recording
-from tests.support.gatehouse import Gatehouse
 from tests.support.keeping import plant
 from tests.support.phones import Phones
 from tests.support.requesting import PERSON, SPELLED, START, opened, spelled_in
+from tests.support.running_gate import RunningGate
 from tests.support.sealed import first_key
 from tests.support.uas import Uas
 from tests.support.vault import found_in
@@ -27,18 +27,18 @@ PLANTED = 20
 SAID = ("7700900123", "7700 900123", "Pat Person", "pat@example.org")
 
 
-def count(gate: Gatehouse, kind: str) -> int:
+def count(gate: RunningGate, kind: str) -> int:
     return int(gate.rows("SELECT count(*) AS n FROM facts WHERE kind = ?", kind)[0]["n"])
 
 
 def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.add_pbx()
     private = first_key(gate)
-    with opened(gate.folder) as house:
+    with opened(gate.folder) as data:
         for n in range(PLANTED):
             at = START + timedelta(hours=n)
-            plant(house.store, house.keys, gate.data / "recordings", private.recipient, f"old{n:02}", at, PERSON)
+            plant(data.store, data.keys, gate.data / "recordings", private.recipient, f"old{n:02}", at, PERSON)
     gate.start()
     with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         talk = near.dial(DIALLED)
@@ -84,14 +84,14 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
     gate.verified()
 
 
-def wraps_of(gate: Gatehouse, recording_id: str) -> list[bytes]:
+def wraps_of(gate: RunningGate, recording_id: str) -> list[bytes]:
     import base64
 
     taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test", recipient="")
     return [base64.b64decode(each["wrap"]) for each in taken["wraps"]]
 
 
-def killed_while_erasing(gate: Gatehouse, request: str) -> None:
+def killed_while_erasing(gate: RunningGate, request: str) -> None:
     """The erasure begun over the socket, and the gate killed in it. One file will not go, so that it cannot end before;
     afterwards it would."""
     (stuck,) = (gate.data / "recordings").rglob("old10.dgr")

@@ -11,8 +11,8 @@ from gate.config import load
 from gate.daemon.opening import open_folder
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import plant
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sealed import first_key
 from tests.support.vault import found_in
 from tests.support.waiting import PATIENCE
@@ -20,32 +20,32 @@ from tests.support.waiting import PATIENCE
 OLD = datetime.now(UTC) - timedelta(days=400)
 
 
-def planted(gate: Gatehouse, private: PrivateKey) -> list[bytes]:
+def planted(gate: RunningGate, private: PrivateKey) -> list[bytes]:
     """Two old recordings and a young one, made while no gate runs, and a sweep of yesterday; the wraps of the first."""
     with ExitStack() as stack:
-        house = open_folder(load(gate.config), stack)
-        now = house.clock.now()
+        data = open_folder(load(gate.config), stack)
+        now = data.clock.now()
         body = {"day": f"{now - timedelta(days=1):%Y-%m-%d}", "complete": True, "terms": {"months": 12, "years": {}}}
-        house.store.call(lambda tx: tx.append(Fact("retention_swept", "retention", now, "gate", body)))
+        data.store.call(lambda tx: tx.append(Fact("retention_swept", "retention", now, "gate", body)))
         for name, at in (("old", OLD), ("held", OLD), ("young", datetime.now(UTC) - timedelta(days=300))):
-            plant(house.store, house.keys, gate.data / "recordings", private.recipient, name, at)
-        return [wrap for _, wrap in house.keys.wraps("old")]
+            plant(data.store, data.keys, gate.data / "recordings", private.recipient, name, at)
+        return [wrap for _, wrap in data.keys.wraps("old")]
 
 
-def state(gate: Gatehouse, name: str) -> str:
+def state(gate: RunningGate, name: str) -> str:
     return str(gate.rows("SELECT state FROM recordings WHERE recording_id = ?", name)[0]["state"])
 
 
-def count(gate: Gatehouse, kind: str) -> int:
+def count(gate: RunningGate, kind: str) -> int:
     return int(gate.rows("SELECT count(*) AS n FROM facts WHERE kind = ?", kind)[0]["n"])
 
 
-def file_of(gate: Gatehouse, name: str) -> Path:
+def file_of(gate: RunningGate, name: str) -> Path:
     return gate.data / "recordings" / f"{OLD:%Y/%m/%d}" / f"{name}.dgr"
 
 
 def test_the_daily_sweep_and_a_backup_put_back(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     gate.set("retention", sweep_at="00:00")
     secrets = planted(gate, first_key(gate))
     hold = ["hold", "add", "--ground", "claim", "--recording", "held", "--reason", "a claim", "--reference", "17/2026"]

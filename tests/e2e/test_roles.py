@@ -15,7 +15,7 @@ import pytest
 
 from gate.config.write import amend
 from tests.support.accounts import NEEDS_ROOT, accounts
-from tests.support.gatehouse import Gatehouse, free_port
+from tests.support.running_gate import RunningGate, free_port
 from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -85,14 +85,14 @@ def test_each_role_asks_by_the_commands_of_the_manual_and_no_more(place: Path) -
                 "roles": {role: [names[role]] for role in ROLES},
             },
         )
-        gate = subprocess.Popen(
+        process = subprocess.Popen(
             by(names["gate"], *dialgate("serve", "-c", str(config))),
             cwd="/", env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=(place / "log").open("wb"),
         )  # fmt: skip
         try:
-            house = Gatehouse.__new__(Gatehouse)
-            house.process, house.log, house.socket = gate, place / "log", run / "control.sock"
-            house.wait(house.client.answers, PATIENCE, "the gate does not answer")
+            gate = RunningGate.__new__(RunningGate)
+            gate.process, gate.log, gate.socket = process, place / "log", run / "control.sock"
+            gate.wait(gate.client.answers, PATIENCE, "the gate does not answer")
             for command, allowed in ASKS.items():
                 for role in ROLES:
                     done = as_typed(names[role], command, config)
@@ -111,8 +111,8 @@ def test_each_role_asks_by_the_commands_of_the_manual_and_no_more(place: Path) -
                     read = subprocess.run(by(names[role], "cat", str(folder / secret)), capture_output=True)
                     assert read.returncode and not read.stdout, f"{role} reads {secret}"
         finally:
-            gate.terminate()
-            gate.wait(PATIENCE)
+            process.terminate()
+            process.wait(PATIENCE)
         for role in ("auditor", "viewer"):
             done = as_typed(names[role], "status", config)
             assert done.returncode and "Traceback" not in done.stderr and "is not running" in done.stderr, done

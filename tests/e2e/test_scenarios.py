@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate
 from tests.support.sip_peer import Phone, sdp
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
@@ -26,19 +26,19 @@ SPELLINGS = [
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    house = prepared(tmp_path_factory.mktemp("scenarios") / "gate").start()
-    yield house
-    house.stop()
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
+    gate = prepared(tmp_path_factory.mktemp("scenarios") / "gate").start()
+    yield gate
+    gate.stop()
 
 
-def prepared(folder: Path) -> Gatehouse:
+def prepared(folder: Path) -> RunningGate:
     """A gate with a short announcement that may call one number again and again."""
-    house = Gatehouse(folder, announcement=0.5)
-    house.add_pbx()
-    house.set("calling", redial_hours=0)
-    house.set("sip", dead_peer_seconds=300)  # SIPp takes the keep-alive inside a call for a fault
-    return house
+    gate = RunningGate(folder, announcement=0.5)
+    gate.add_pbx()
+    gate.set("calling", redial_hours=0)
+    gate.set("sip", dead_peer_seconds=300)  # SIPp takes the keep-alive inside a call for a fault
+    return gate
 
 
 def unhurried(scenario: str, folder: Path) -> Path:
@@ -49,7 +49,7 @@ def unhurried(scenario: str, folder: Path) -> Path:
     return path
 
 
-def finished(gate: Gatehouse, since: int) -> list[dict[str, Any]]:
+def finished(gate: RunningGate, since: int) -> list[dict[str, Any]]:
     """The calls after the ``since``-th leaf, once they are over."""
 
     def over() -> list[dict[str, Any]]:
@@ -59,12 +59,12 @@ def finished(gate: Gatehouse, since: int) -> list[dict[str, Any]]:
     return list(gate.wait(over, PATIENCE, "the call does not end in the log"))
 
 
-def size(gate: Gatehouse) -> int:
+def size(gate: RunningGate) -> int:
     """Leaves in the log."""
     return int(gate.rows("SELECT count(*) AS n FROM leaves")[0]["n"])
 
 
-def run(gate: Gatehouse, uac: str, uas: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
+def run(gate: RunningGate, uac: str, uas: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
     """Both to their end, without a message that they did not expect; returns the call as the log has it."""
     since = size(gate)
     far = Sipp(unhurried(uas, gate.folder), port=gate.trunk_port, timeout=seconds)
@@ -78,27 +78,27 @@ def run(gate: Gatehouse, uac: str, uas: str, *, seconds: float = PATIENCE) -> di
     return call
 
 
-def test_cancel_before_180(gate: Gatehouse) -> None:
+def test_cancel_before_180(gate: RunningGate) -> None:
     call = run(gate, "uac_cancel_before_180", "uas_silent_then_cancelled")
     assert (call["ended_by"], call["answered_at"]) == ("caller", None)
 
 
-def test_cancel_after_180(gate: Gatehouse) -> None:
+def test_cancel_after_180(gate: RunningGate) -> None:
     call = run(gate, "uac_cancel_after_180", "uas_rings_then_cancelled")
     assert (call["ended_by"], call["answered_at"]) == ("caller", None)
 
 
-def test_busy(gate: Gatehouse) -> None:
+def test_busy(gate: RunningGate) -> None:
     call = run(gate, "uac_busy", "uas_busy")
     assert (call["ended_by"], call["code"]) == ("trunk", 486)
 
 
-def test_bye_from_the_callee(gate: Gatehouse) -> None:
+def test_bye_from_the_callee(gate: RunningGate) -> None:
     call = run(gate, "uac_is_hung_up_on", "uas_bye")
     assert (call["ended_by"], call["bridged"]) == ("callee", 1)
 
 
-def hung_up_in_the_announcement(gate: Gatehouse, uac: Path, uas: str | Path) -> dict[str, Any]:
+def hung_up_in_the_announcement(gate: RunningGate, uac: Path, uas: str | Path) -> dict[str, Any]:
     """Both to their end; the call as the log has it, and as it left it: announced in part, nobody bridged."""
     since = size(gate)
     far = Sipp(uas, port=gate.trunk_port, timeout=PATIENCE)
@@ -112,14 +112,14 @@ def hung_up_in_the_announcement(gate: Gatehouse, uac: Path, uas: str | Path) -> 
     return {**call, "heard": called.messages}
 
 
-def test_the_callee_hangs_up_in_the_announcement(gate: Gatehouse) -> None:
+def test_the_callee_hangs_up_in_the_announcement(gate: RunningGate) -> None:
     """The caller gets 200 and BYE: a failure would make a phone system dial its next trunk."""
     call = hung_up_in_the_announcement(gate, SCENARIOS / "uac_is_hung_up_on.xml", SCENARIOS / "uas_bye.xml")
     assert (call["ended_by"], call["cause"]) == ("callee", "hung_up")
     assert "a=inactive" in call["heard"].partition("SIP/2.0 200 OK")[2]
 
 
-def test_the_caller_hangs_up_in_the_announcement(gate: Gatehouse) -> None:
+def test_the_caller_hangs_up_in_the_announcement(gate: RunningGate) -> None:
     text = (SCENARIOS / "uac_cancel_after_180.xml").read_text()
     rings = '<recv response="180"/>\n  <pause milliseconds="200"/>'
     assert rings in text
@@ -129,17 +129,17 @@ def test_the_caller_hangs_up_in_the_announcement(gate: Gatehouse) -> None:
     assert (call["ended_by"], call["cause"]) == ("caller", "hung_up")
 
 
-def test_the_caller_holds_and_resumes(gate: Gatehouse) -> None:
+def test_the_caller_holds_and_resumes(gate: RunningGate) -> None:
     call = run(gate, "uac_hold", "uas_held")
     assert (call["ended_by"], call["bridged"], call["recorded"]) == ("caller", 1, 1)
 
 
-def test_the_callee_holds_and_resumes(gate: Gatehouse) -> None:
+def test_the_callee_holds_and_resumes(gate: RunningGate) -> None:
     call = run(gate, "uac_is_held", "uas_holds")
     assert (call["ended_by"], call["bridged"], call["recorded"]) == ("callee", 1, 1)
 
 
-def test_a_listed_number_in_twelve_spellings_is_refused_and_each_has_its_leaf(gate: Gatehouse) -> None:
+def test_a_listed_number_in_twelve_spellings_is_refused_and_each_has_its_leaf(gate: RunningGate) -> None:
     since = size(gate)
     assert len(set(SPELLINGS)) == 12
     for spelling in SPELLINGS:
@@ -153,7 +153,7 @@ def test_a_listed_number_in_twelve_spellings_is_refused_and_each_has_its_leaf(ga
     assert [(row["number"], row["reason"]) for row in rows] == [("+442079460101", "listed_tps")] * 12
 
 
-def test_a_retransmitted_invite_gets_the_same_refusal_and_one_leaf(gate: Gatehouse) -> None:
+def test_a_retransmitted_invite_gets_the_same_refusal_and_one_leaf(gate: RunningGate) -> None:
     since = size(gate)
     with Phone(gate.address) as phone:
         dialog = phone.new_dialog("02079460101")
@@ -169,37 +169,37 @@ def test_a_retransmitted_invite_gets_the_same_refusal_and_one_leaf(gate: Gatehou
 
 
 def test_no_answer_and_a_trunk_that_asks_for_credentials(tmp_path: Path) -> None:
-    house = prepared(tmp_path / "gate")
-    (house.folder / "secrets" / "trunk.password").write_text("carrier-secret\n")
-    (house.folder / "secrets" / "trunk.password").chmod(0o600)
-    house.set("trunk", username="firm", password_file="secrets/trunk.password")
-    house.set("sip", no_answer_seconds=15)
-    house.start()
+    gate = prepared(tmp_path / "gate")
+    (gate.folder / "secrets" / "trunk.password").write_text("carrier-secret\n")
+    (gate.folder / "secrets" / "trunk.password").chmod(0o600)
+    gate.set("trunk", username="firm", password_file="secrets/trunk.password")
+    gate.set("sip", no_answer_seconds=15)
+    gate.start()
     try:
-        call = run(house, "uac_no_answer", "uas_rings_then_cancelled")
+        call = run(gate, "uac_no_answer", "uas_rings_then_cancelled")
         assert (call["ended_by"], call["cause"]) == ("trunk", "no_answer")
-        since = size(house)
+        since = size(gate)
         far = Sipp(
-            SCENARIOS / "uas_407.xml", port=house.trunk_port, timeout=PATIENCE, extra=("-key", "algorithm", "SHA-256")
+            SCENARIOS / "uas_407.xml", port=gate.trunk_port, timeout=PATIENCE, extra=("-key", "algorithm", "SHA-256")
         )
         far.wait_listening()
-        near = Sipp(SCENARIOS / "uac_hung_up.xml", remote=house.address, timeout=PATIENCE, service="02079460123")
+        near = Sipp(SCENARIOS / "uac_hung_up.xml", remote=gate.address, timeout=PATIENCE, service="02079460123")
         called, answered = near.result(), far.result()
-        assert (called.code, answered.code) == (0, 0), called.errors + answered.errors + house.said()
-        (row,) = finished(house, since)
+        assert (called.code, answered.code) == (0, 0), called.errors + answered.errors + gate.said()
+        (row,) = finished(gate, since)
         assert row["bridged"] == 1
-        assert house.stop() == 0
-        house.verified()
+        assert gate.stop() == 0
+        gate.verified()
     finally:
-        house.stop()
+        gate.stop()
 
 
-def test_a_lost_ack_ends_the_call_and_the_log_says_so(gate: Gatehouse) -> None:
+def test_a_lost_ack_ends_the_call_and_the_log_says_so(gate: RunningGate) -> None:
     call = run(gate, "uac_never_acks", "uas_held_on", seconds=60)
     assert (call["ended_by"], call["cause"], call["state"]) == ("gate", "no_ack", "ended")
 
 
-def transferred(gate: Gatehouse, scenario: str, target: str, far: Phones) -> list[dict[str, Any]]:
+def transferred(gate: RunningGate, scenario: str, target: str, far: Phones) -> list[dict[str, Any]]:
     """A caller's REFER to ``target``; the calls as the log has them once all is over."""
     since = size(gate)
     near = Sipp(
@@ -212,7 +212,7 @@ def transferred(gate: Gatehouse, scenario: str, target: str, far: Phones) -> lis
     return finished(gate, since)
 
 
-def test_a_caller_transfers_the_callee(gate: Gatehouse) -> None:
+def test_a_caller_transfers_the_callee(gate: RunningGate) -> None:
     with Phones(port=gate.trunk_port) as far:
         first, second = transferred(gate, "uac_refers", "02079460124", far)
         one, two = far.all()
@@ -223,7 +223,7 @@ def test_a_caller_transfers_the_callee(gate: Gatehouse) -> None:
     assert kinds.count("transferred") == 1
 
 
-def test_a_listed_target_is_declined_and_the_call_goes_on(gate: Gatehouse) -> None:
+def test_a_listed_target_is_declined_and_the_call_goes_on(gate: RunningGate) -> None:
     with Phones(port=gate.trunk_port) as far:
         first, second = transferred(gate, "uac_refers_in_vain", "02079460101", far)
         assert len(far.all()) == 1

@@ -18,7 +18,7 @@ import tomlkit
 from gate import g711
 from tests.support import rtpengine
 from tests.support.audio import Party, read_wav, tone, windows
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.sealed import first_key, opened
 from tests.support.sip_peer import Phone, sdp
 from tests.support.siprec import AGENT, CUSTOMER, Client, StreamClient, metadata, multipart, offer, ports_of
@@ -29,11 +29,11 @@ OTHER, KEEPING = "127.0.0.3", "127.0.0.4"
 """Addresses of nobody's, and of a client whose calls are kept whatever the gate knows of them."""
 
 
-class House:
+class SiprecCase:
     """A gate, a PBX that keeps its media, and clients that record its calls."""
 
     def __init__(self, folder: Path) -> None:
-        self.gate = Gatehouse(folder)
+        self.gate = RunningGate(folder)
         said = {"announced_by": ANNOUNCED, "recorded_by": "the SBC, by SIPREC"}
         self.gate.add_pbx(refusal=600, mode="redirect", **said)
         document = tomlkit.parse(self.gate.config.read_text())
@@ -90,23 +90,23 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("siprec") / "gate")
-    yield house
-    assert house.gate.stop() == 0, house.gate.said()
-    house.gate.verified()
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiprecCase]:
+    case = SiprecCase(tmp_path_factory.mktemp("siprec") / "gate")
+    yield case
+    assert case.gate.stop() == 0, case.gate.said()
+    case.gate.verified()
 
 
 @pytest.fixture
-def client(house: House) -> Iterator[Client]:
-    with Client(house.gate.address) as client:
+def client(case: SiprecCase) -> Iterator[Client]:
+    with Client(case.gate.address) as client:
         yield client
 
 
 def test_both_streams_are_sealed_as_one_recording_of_the_decided_call(
-    house: House, client: Client, tmp_path: Path
+    case: SiprecCase, client: Client, tmp_path: Path
 ) -> None:
-    call = house.decided()
+    call = case.decided()
     answer = client.begin(call)
     assert "+sip.srs" in answer.get("Contact")
     lines = answer.body.split("\r\n")
@@ -114,95 +114,95 @@ def test_both_streams_are_sealed_as_one_recording_of_the_decided_call(
     assert lines.count("a=recvonly") == 2
     client.parties[0].speaks(1.0)
     assert client.bye().code == 200
-    row = house.recording(call)
+    row = case.recording(call)
     assert (row["state"], row["bound_by"], row["number"]) == ("closed", "call_id", "+442079460123")
     packets = json.loads(row["packets"])
     assert all(40 < count < 100 for count in packets.values()), packets
-    assert house.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
-    begun, closed = (house.body(row["recording_id"], f"recording_{kind}") for kind in ("opened", "closed"))
+    assert case.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    begun, closed = (case.body(row["recording_id"], f"recording_{kind}") for kind in ("opened", "closed"))
     assert (begun["from"], begun["client"], begun["announced_by"]) == ("siprec", "sbc1", ANNOUNCED)
     assert (closed["ended_by"], closed["interrupted"]) == ("hung_up", False)
-    assert house.kinds(row["recording_id"])[:2] == ["recording_opened", "recording_closed"]
+    assert case.kinds(row["recording_id"])[:2] == ["recording_opened", "recording_closed"]
     assert all(not party.heard for party in client.parties), "something was sent to the client"
 
 
 def test_whose_voice_is_the_customers_is_said_by_the_number_of_the_decision(
-    house: House, client: Client, tmp_path: Path
+    case: SiprecCase, client: Client, tmp_path: Path
 ) -> None:
-    call = house.decided()
+    call = case.decided()
     client.begin(call, people=["tel:+442079460123", "sip:1001@pbx.invalid"])
     client.parties[0].speaks(0.6)
     client.bye()
-    assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [CUSTOMER, AGENT]
+    assert case.heard(case.recording(call)["recording_id"], tmp_path / "call.wav") == [CUSTOMER, AGENT]
 
 
-def test_a_call_against_a_refusal_is_recorded_and_said_so(house: House, client: Client) -> None:
-    call = house.decided(LISTED, "600")
+def test_a_call_against_a_refusal_is_recorded_and_said_so(case: SiprecCase, client: Client) -> None:
+    call = case.decided(LISTED, "600")
     client.begin(call)
     client.parties[0].speaks(0.5)
     client.bye()
-    row = house.recording(call)
-    assert house.kinds(row["recording_id"])[:2] == ["recording_opened", "called_against_refusal"]
-    assert house.body(row["recording_id"], "called_against_refusal")["reason"] == "listed_tps"
+    row = case.recording(call)
+    assert case.kinds(row["recording_id"])[:2] == ["recording_opened", "called_against_refusal"]
+    assert case.body(row["recording_id"], "called_against_refusal")["reason"] == "listed_tps"
 
 
-def test_a_call_that_the_gate_knows_nothing_of(house: House, client: Client) -> None:
+def test_a_call_that_the_gate_knows_nothing_of(case: SiprecCase, client: Client) -> None:
     client.invite("unknown@pbx", people=["sip:1@pbx.invalid", "sip:01134960501@pbx.invalid"])
     refused = client.final()
     assert (refused.code, "no_such_call" in refused.get("Reason")) == (403, True)
-    with Client(house.gate.address, host=KEEPING) as keeping:
+    with Client(case.gate.address, host=KEEPING) as keeping:
         keeping.begin("unknown@pbx", people=["sip:1@pbx.invalid", "sip:01134960502@pbx.invalid"])
         keeping.parties[0].speaks(0.5)
         keeping.bye()
         sql = "SELECT c.*, r.bound_by FROM calls c JOIN recordings r USING (call_id) WHERE c.number = '+441134960502'"
-        (row,) = house.gate.rows(sql)
+        (row,) = case.gate.rows(sql)
         assert (row["verdict"], row["reason"], row["claimed_by"], row["source"], row["bound_by"]) == (
             "block", "not_asked", "siprec:sbc2", "siprec", "nothing",
         )  # fmt: skip
         keeping.invite("unknown@pbx", people=["sip:01134960503@pbx.invalid", "sip:02079460000@pbx.invalid"])
         assert keeping.final().code == 403, "a call to one of the firm's own numbers"
-    assert not house.gate.rows("SELECT 1 FROM calls WHERE number = '+441134960501'")
+    assert not case.gate.rows("SELECT 1 FROM calls WHERE number = '+441134960501'")
 
 
-def test_without_its_call_id_it_is_found_by_its_number(house: House, client: Client) -> None:
-    call = house.decided("01134960504")
+def test_without_its_call_id_it_is_found_by_its_number(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960504")
     client.begin("another@b2bua", people=["sip:1@pbx.invalid", "sip:01134960504@pbx.invalid"])
     client.bye()
-    assert house.recording(call)["bound_by"] == "number"
-    call = house.decided("01134960505")
+    assert case.recording(call)["bound_by"] == "number"
+    call = case.decided("01134960505")
     client.begin("another@b2bua", people=["sip:1@pbx", "sip:2@pbx"], headers=("Require: siprec", f"X-Call: {call}"))
     client.bye()
-    assert house.recording(call)["bound_by"] == "call_id"
+    assert case.recording(call)["bound_by"] == "call_id"
 
 
-def test_a_call_has_one_recording_unless_a_session_broke_off(house: House, client: Client) -> None:
-    call = house.decided("01134960506")
+def test_a_call_has_one_recording_unless_a_session_broke_off(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960506")
     client.begin(call)
-    with Client(house.gate.address) as second:
+    with Client(case.gate.address) as second:
         second.invite(call)
         assert "recorded_already" in (refused := second.final()).get("Reason") and refused.code == 403
     client.parties[0].speaks(0.3)
     client.bye()
-    house.recording(call)
+    case.recording(call)
     client.begin(call)
     client.bye()
     count = "SELECT 1 FROM recordings JOIN calls c USING (call_id) WHERE c.sip_call_id = ? AND closed_at IS NOT NULL"
-    house.gate.wait(lambda: len(house.gate.rows(count, call)) == 2, PATIENCE, "the second part is not closed")
+    case.gate.wait(lambda: len(case.gate.rows(count, call)) == 2, PATIENCE, "the second part is not closed")
 
 
-def test_nobody_else_may(house: House) -> None:
-    before, call = house.count("sessions_refused"), house.decided("01134960507")
-    with Client(house.gate.address, host=OTHER) as stranger:
+def test_nobody_else_may(case: SiprecCase) -> None:
+    before, call = case.count("sessions_refused"), case.decided("01134960507")
+    with Client(case.gate.address, host=OTHER) as stranger:
         stranger.invite(call)
         refused = stranger.final()
         assert (refused.code, refused.get("Unsupported")) == (420, "siprec")
         stranger.send(stranger.request("OPTIONS", stranger.new_dialog()))
         assert "siprec" not in stranger.recv(only="200").data.decode()
-    assert house.count("sessions_refused") == before + 1
-    with Client(house.gate.address, host=KEEPING) as keeping:
+    assert case.count("sessions_refused") == before + 1
+    with Client(case.gate.address, host=KEEPING) as keeping:
         keeping.invite(call, headers=())
         assert keeping.final().code == 401, "without Require it is a call like any other"
-    assert not house.gate.rows("SELECT 1 FROM recordings r JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call)
+    assert not case.gate.rows("SELECT 1 FROM recordings r JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call)
 
 
 def test_what_a_client_is_told_by_options(client: Client) -> None:
@@ -222,21 +222,21 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]><recording><n
     "xml",
     ["no XML", "<recording>", "<other/>", LAUGHS, OUTSIDE, "<recording>" + "<a>" * 40 + "</a>" * 40 + "</recording>"],
 )
-def test_metadata_that_cannot_be_taken(house: House, client: Client, xml: str) -> None:
-    client.invite(house.decided("01134960508"), xml=xml)
+def test_metadata_that_cannot_be_taken(case: SiprecCase, client: Client, xml: str) -> None:
+    client.invite(case.decided("01134960508"), xml=xml)
     refused = client.final()
     assert (refused.code, refused.start) == (400, "SIP/2.0 400 Bad Recording Metadata")
     assert "Warning" in dict(refused.headers)
 
 
-def test_what_is_over_long_or_has_no_metadata(house: House, client: Client) -> None:
-    call = house.decided("01134960508")
+def test_what_is_over_long_or_has_no_metadata(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960508")
     xml = metadata(call, ["sip:1@pbx", "sip:2@pbx"]).replace("<datamode>", f"<!-- {'x' * 16_000} --><datamode>")
     client.invite(call, xml=xml)
     assert "Message Too Large" in client.final().start
     client.invite(call, body=offer(client.ports), content_type="application/sdp")
     assert client.final().start == "SIP/2.0 400 Bad Recording Metadata"
-    with socket.create_connection(house.gate.address) as stream:
+    with socket.create_connection(case.gate.address) as stream:
         big = metadata(call, ["sip:1@pbx", "sip:2@pbx"]).replace("<datamode>", f"<!-- {'x' * (1 << 20)} --><datamode>")
         body = multipart(offer(client.ports), big)
         data = client.request("INVITE", client.new_dialog(), body=body, headers=("Require: siprec",))
@@ -245,21 +245,21 @@ def test_what_is_over_long_or_has_no_metadata(house: House, client: Client) -> N
         assert b"Message Too Large" in stream.recv(4096)
 
 
-def test_audio_of_the_other_family(house: House, client: Client) -> None:
-    client.invite(house.decided("01134960508"), sdp=offer(client.ports).replace("IN IP4 127.0.0.1", "IN IP6 ::1"))
+def test_audio_of_the_other_family(case: SiprecCase, client: Client) -> None:
+    client.invite(case.decided("01134960508"), sdp=offer(client.ports).replace("IN IP4 127.0.0.1", "IN IP6 ::1"))
     assert client.final().code == 488
 
 
 @pytest.mark.parametrize(
     "wrong", [{"types": [96]}, {"types": [18]}, {"proto": "RTP/SAVP"}, {"proto": "UDP/TLS/RTP/SAVPF"}], ids=str
 )
-def test_audio_that_cannot_be_taken(house: House, client: Client, wrong: dict[str, Any]) -> None:
-    client.invite(house.decided("01134960508"), sdp=offer(client.ports, **wrong))
+def test_audio_that_cannot_be_taken(case: SiprecCase, client: Client, wrong: dict[str, Any]) -> None:
+    client.invite(case.decided("01134960508"), sdp=offer(client.ports, **wrong))
     assert client.final().code == 488
 
 
-def test_odd_labels_and_other_streams_keep_their_places(house: House, client: Client, tmp_path: Path) -> None:
-    call = house.decided("01134960509")
+def test_odd_labels_and_other_streams_keep_their_places(case: SiprecCase, client: Client, tmp_path: Path) -> None:
+    call = case.decided("01134960509")
     odd = offer([*client.ports, client.ports[0]], labels=("a leg/%41", "", "x" * 200)).replace(
         "m=audio", "m=video 4000 RTP/AVP 96\r\na=label:v\r\nm=audio", 1
     )
@@ -273,11 +273,11 @@ def test_odd_labels_and_other_streams_keep_their_places(house: House, client: Cl
         party.talk_to(("127.0.0.1", port))
     client.parties[0].speaks(0.6)
     client.bye()
-    assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    assert case.heard(case.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
-def test_one_stream_and_a_second_one_later(house: House, client: Client, tmp_path: Path) -> None:
-    call = house.decided("01134960510")
+def test_one_stream_and_a_second_one_later(case: SiprecCase, client: Client, tmp_path: Path) -> None:
+    call = case.decided("01134960510")
     client.begin(call, sdp=offer(client.ports[:1]))
     client.parties[0].speaks(0.8)
     answer = client.again(offer(client.ports, version=2))
@@ -285,29 +285,29 @@ def test_one_stream_and_a_second_one_later(house: House, client: Client, tmp_pat
     client.speak(answer)
     client.parties[1].speaks(0.6)
     client.bye()
-    row = house.recording(call)
+    row = case.recording(call)
     packets = json.loads(row["packets"])
     assert packets["caller"] > packets["callee"] + 20
-    assert house.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    assert case.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
-def test_a_side_that_nothing_comes_from_is_an_alarm(house: House, client: Client) -> None:
-    call = house.decided("01134960514")
+def test_a_side_that_nothing_comes_from_is_an_alarm(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960514")
     client.invite(call)
     heard = client.final()
     client.parties[0].talk_to(("127.0.0.1", ports_of(heard.body)[0]))
     sql = "SELECT subject, body FROM facts WHERE kind = 'one_sided'"
-    (row,) = house.gate.wait(lambda: house.gate.rows(sql), PATIENCE, "no alarm")
+    (row,) = case.gate.wait(lambda: case.gate.rows(sql), PATIENCE, "no alarm")
     assert json.loads(row["body"])["side"] == "callee"
-    assert any(row["subject"] in each for each in house.gate.client.call("status")["warnings"])
+    assert any(row["subject"] in each for each in case.gate.client.call("status")["warnings"])
     client.bye()
-    recording = house.recording(call)
+    recording = case.recording(call)
     assert (recording["call_id"], recording["silent"]) == (row["subject"], "callee")
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-def test_paused_and_resumed(house: House, client: Client, method: str) -> None:
-    call = house.decided("01134960511")
+def test_paused_and_resumed(case: SiprecCase, client: Client, method: str) -> None:
+    call = case.decided("01134960511")
     client.begin(call)
     client.parties[0].speaks(0.4)
     paused = client.again(offer(client.ports, directions=["inactive", "inactive"], version=2), method)
@@ -318,21 +318,21 @@ def test_paused_and_resumed(house: House, client: Client, method: str) -> None:
     client.speak(resumed)
     client.parties[0].speaks(0.4)
     client.bye()
-    row = house.recording(call)
+    row = case.recording(call)
     ((begins, ends),) = json.loads(row["gaps"])
     assert 0.3 < ends - begins < 3.0
-    kept = opened(house.gate, row["recording_id"], first_key(house.gate))
+    kept = opened(case.gate, row["recording_id"], first_key(case.gate))
     times = [at for side in ("caller", "callee") for at, _ in kept.payloads(side, 8)]
     assert not [at for at in times if begins < at < ends], "audio from inside the pause"
     assert max(times) > ends, "nothing came after it"
-    assert house.kinds(row["recording_id"])[1:3] == ["recording_paused", "recording_resumed"]
-    assert house.body(row["recording_id"], "recording_paused")["why"] == "siprec"
+    assert case.kinds(row["recording_id"])[1:3] == ["recording_paused", "recording_resumed"]
+    assert case.body(row["recording_id"], "recording_paused")["why"] == "siprec"
     assert "siprec" in kept.events()
 
 
-def test_packets_of_others_change_nothing_and_are_counted(house: House, client: Client, tmp_path: Path) -> None:
-    call = house.decided("01134960512")
-    before = house.count("foreign_audio")
+def test_packets_of_others_change_nothing_and_are_counted(case: SiprecCase, client: Client, tmp_path: Path) -> None:
+    call = case.decided("01134960512")
+    before = case.count("foreign_audio")
     client.invite(call)
     answer = client.final()
     (_, port), frame = ports_of(answer.body), b"\x80\x08" + bytes(10) + bytes(160)
@@ -348,45 +348,45 @@ def test_packets_of_others_change_nothing_and_are_counted(house: House, client: 
     client.parties[1].speaks(0.5)
     sent = [party.sent for party in client.parties]
     client.bye()
-    row = house.recording(call)
+    row = case.recording(call)
     packets = json.loads(row["packets"])
     assert packets["caller"] <= sent[0] + 5 and packets["callee"] <= sent[1] + 5
-    assert house.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
-    house.gate.wait(lambda: house.count("foreign_audio") >= before + 100, PATIENCE, "they are not counted")
+    assert case.heard(row["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    case.gate.wait(lambda: case.count("foreign_audio") >= before + 100, PATIENCE, "they are not counted")
 
 
-def test_no_more_sessions_than_are_allowed(house: House) -> None:
-    calls = [house.decided(f"0113496052{number}") for number in range(5)]
-    house.gate.wait(lambda: not house.sessions(), PATIENCE, "earlier ones go on")
+def test_no_more_sessions_than_are_allowed(case: SiprecCase) -> None:
+    calls = [case.decided(f"0113496052{number}") for number in range(5)]
+    case.gate.wait(lambda: not case.sessions(), PATIENCE, "earlier ones go on")
     with ExitStack() as stack:
-        clients = [stack.enter_context(Client(house.gate.address, tones=(AGENT,))) for _ in calls]
+        clients = [stack.enter_context(Client(case.gate.address, tones=(AGENT,))) for _ in calls]
         for client, call in zip(clients[:4], calls[:4], strict=True):
             client.begin(call)
         clients[4].invite(calls[4])
         assert clients[4].final().code == 503
-        house.gate.wait(lambda: house.sessions() == 4, PATIENCE, "what was refused goes on")
+        case.gate.wait(lambda: case.sessions() == 4, PATIENCE, "what was refused goes on")
         clients[0].bye()
-        house.recording(calls[0])
+        case.recording(calls[0])
         clients[4].begin(calls[4])
         for client in clients[1:]:
             client.bye()
 
 
-def test_by_tcp(house: House, tmp_path: Path) -> None:
-    call = house.decided("01134960530")
-    with StreamClient(house.gate.address) as client:
+def test_by_tcp(case: SiprecCase, tmp_path: Path) -> None:
+    call = case.decided("01134960530")
+    with StreamClient(case.gate.address) as client:
         answer = client.begin(call)
         assert "transport=tcp" in answer.contact
         client.parties[0].speaks(0.5)
         assert client.bye().code == 200
-    assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    assert case.heard(case.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
 @pytest.mark.peer
-def test_with_rtpengine_as_the_clients_media(house: House, client: Client, tmp_path: Path) -> None:
+def test_with_rtpengine_as_the_clients_media(case: SiprecCase, client: Client, tmp_path: Path) -> None:
     """As jambonz and OpenSIPS have it: the call goes through rtpengine, which sends copies where it is told to."""
     rtpengine.required()
-    call, ids = house.decided("01134960533"), {"call_id": "c", "from_tag": "agent"}
+    call, ids = case.decided("01134960533"), {"call_id": "c", "from_tag": "agent"}
     with Party(AGENT, 8) as agent, Party(CUSTOMER, 8) as customer, rtpengine.Rtpengine(tmp_path) as media:
         offered = media.ask("offer", **ids, sdp=sdp(agent.port))
         answered = media.ask("answer", **ids, to_tag="customer", sdp=sdp(customer.port))
@@ -403,28 +403,28 @@ def test_with_rtpengine_as_the_clients_media(house: House, client: Client, tmp_p
         customer.talk_to(("127.0.0.1", ports_of(offered["sdp"])[0]))
         agent.speaks(0.8)
         client.bye()
-    assert house.heard(house.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
+    assert case.heard(case.recording(call)["recording_id"], tmp_path / "call.wav") == [AGENT, CUSTOMER]
 
 
-def test_of_two_sessions_for_a_call_at_once_one_is_taken(house: House) -> None:
-    call = house.decided("01134960531")
+def test_of_two_sessions_for_a_call_at_once_one_is_taken(case: SiprecCase) -> None:
+    call = case.decided("01134960531")
     with ExitStack() as stack:
-        clients = [stack.enter_context(Client(house.gate.address, tones=(AGENT,))) for _ in range(4)]
+        clients = [stack.enter_context(Client(case.gate.address, tones=(AGENT,))) for _ in range(4)]
         for client in clients:
             client.invite(call)
         assert sorted(client.final().code for client in clients) == [200, 403, 403, 403]
-    rows = house.gate.rows("SELECT 1 FROM recordings JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call)
+    rows = case.gate.rows("SELECT 1 FROM recordings JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call)
     assert len(rows) == 1
 
 
-def test_it_is_a_recording_like_all_others(house: House, client: Client) -> None:
+def test_it_is_a_recording_like_all_others(case: SiprecCase, client: Client) -> None:
     number = "+441134960532"
-    call = house.decided("01134960532")
+    call = case.decided("01134960532")
     client.begin(call)
     client.parties[0].speaks(0.3)
     client.bye()
-    recording = house.recording(call)["recording_id"]
-    gate = house.gate.client
+    recording = case.recording(call)["recording_id"]
+    gate = case.gate.client
     assert all(each["ok"] for each in gate.call("recording_verify", recording_id=recording)["items"])
     for on in ({"recording_id": recording}, {"number": number}):
         held = gate.call("hold_add", ground="claim", reason="a complaint", reference="C-1", **on)
@@ -437,11 +437,11 @@ def test_it_is_a_recording_like_all_others(house: House, client: Client) -> None
     assert ANNOUNCED in activity["purpose"]
 
 
-def test_a_killed_gate_leaves_a_sealed_part_and_nothing_in_clear(house: House, tmp_path: Path) -> None:
+def test_a_killed_gate_leaves_a_sealed_part_and_nothing_in_clear(case: SiprecCase, tmp_path: Path) -> None:
     clear = [g711.alaw_encode(tone(each, 1.0)[:64]) for each in (AGENT, CUSTOMER)]
     for number, point in enumerate(("asked", "soon", "recording", "paused", "ended")):
-        call = house.decided(f"0113496054{number}")
-        with Client(house.gate.address) as client:
+        call = case.decided(f"0113496054{number}")
+        with Client(case.gate.address) as client:
             client.invite(call)
             if point == "soon":
                 time.sleep(0.01)
@@ -452,56 +452,56 @@ def test_a_killed_gate_leaves_a_sealed_part_and_nothing_in_clear(house: House, t
                 client.again(offer(client.ports, directions=["inactive"] * 2, version=2))
             if point == "ended":
                 client.bye()
-            house.gate.kill()
-            for path in house.gate.folder.rglob("*"):
+            case.gate.kill()
+            for path in case.gate.folder.rglob("*"):
                 if path.is_file():
                     data = path.read_bytes()
                     assert not [each for each in clear if each in data], (point, path)
-            house.gate.start()
-            rows = house.gate.rows(
+            case.gate.start()
+            rows = case.gate.rows(
                 "SELECT r.* FROM recordings r JOIN calls c USING (call_id) WHERE c.sip_call_id = ?", call
             )
             assert all(row["closed_at"] for row in rows)
             if point in ("recording", "paused"):
                 assert client.recv(only="BYE").get("Call-ID") == client.dialog.call_id, "the next start hangs up"
                 assert rows[0]["state"] == "interrupted"
-                assert house.heard(rows[0]["recording_id"], tmp_path / f"{point}.wav") == [AGENT, CUSTOMER]
+                assert case.heard(rows[0]["recording_id"], tmp_path / f"{point}.wav") == [AGENT, CUSTOMER]
             client.begin(call)  # goes on with another part
             client.parties[0].speaks(0.2)
             client.bye()
-    found = {row["path"] for row in house.gate.rows("SELECT path FROM recordings")}
-    folder = house.gate.data / "recordings"
+    found = {row["path"] for row in case.gate.rows("SELECT path FROM recordings")}
+    folder = case.gate.data / "recordings"
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.dgr")} <= found, (
         "a file that the log does not know"
     )
-    house.gate.verified()
+    case.gate.verified()
 
 
-def test_a_recorder_that_dies_ends_the_session(house: House, client: Client) -> None:
-    call = house.decided("01134960550")
+def test_a_recorder_that_dies_ends_the_session(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960550")
     client.begin(call)
     client.parties[0].speaks(1.2)
-    os.kill(house.gate.recorder_pid(), signal.SIGKILL)
+    os.kill(case.gate.recorder_pid(), signal.SIGKILL)
     assert "recorder_failed" in client.recv(only="BYE").get("Reason")
-    assert house.recording(call)["state"] == "interrupted"
+    assert case.recording(call)["state"] == "interrupted"
 
     def taken() -> bool:
         client.invite(call)
         return client.final().code == 200
 
-    house.gate.wait(taken, PATIENCE, "the next recorder takes no session")
+    case.gate.wait(taken, PATIENCE, "the next recorder takes no session")
     client.bye()
 
 
-def test_a_gate_that_stops_closes_what_it_records(house: House, client: Client) -> None:
-    call = house.decided("01134960551")
+def test_a_gate_that_stops_closes_what_it_records(case: SiprecCase, client: Client) -> None:
+    call = case.decided("01134960551")
     client.begin(call)
     client.parties[0].speaks(0.5)
-    assert house.gate.stop() == 0
+    assert case.gate.stop() == 0
     assert "gate_stopping" in client.recv(only="BYE").get("Reason")
-    row = house.recording(call)
-    assert (row["state"], house.body(row["recording_id"], "recording_closed")["ended_by"]) == (
+    row = case.recording(call)
+    assert (row["state"], case.body(row["recording_id"], "recording_closed")["ended_by"]) == (
         "closed",
         "gate_stopping",
     )
-    house.gate.start()
+    case.gate.start()

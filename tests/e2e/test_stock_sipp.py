@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import LISTED, UNLISTED, running
+from tests.support.running_gate import LISTED, UNLISTED, running
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 

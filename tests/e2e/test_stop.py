@@ -16,8 +16,8 @@ import pytest
 
 from gate.vault.signing import CheckpointKey
 from tests.support import programs
-from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate, free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE, until
 
@@ -26,9 +26,9 @@ TALKED = ["decision", "answered", "announced", "recording_opened", "connected", 
 
 
 @contextmanager
-def draining(folder: Path, seconds: int, *, hup: bool = False) -> Iterator[tuple[Gatehouse, Phones]]:
+def draining(folder: Path, seconds: int, *, hup: bool = False) -> Iterator[tuple[RunningGate, Phones]]:
     """A gate with one call of ``FIRST`` up, told to stop; ``hup``: told to read its configuration anew before."""
-    gate = Gatehouse(folder, announcement=0.6)
+    gate = RunningGate(folder, announcement=0.6)
     gate.set("limits", drain_seconds=seconds)
     gate.add_pbx()
     gate.start()
@@ -48,7 +48,7 @@ def draining(folder: Path, seconds: int, *, hup: bool = False) -> Iterator[tuple
             gate.stop()
 
 
-def assert_ended_well(gate: Gatehouse, ended_by: str, cause: str) -> None:
+def assert_ended_well(gate: RunningGate, ended_by: str, cause: str) -> None:
     """Exit code 0, all leaves there, the last of them signed."""
     assert gate.stop() == 0
     (call,) = gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")
@@ -102,7 +102,7 @@ def test_a_call_that_does_not_end_gets_its_bye(tmp_path: Path) -> None:
 
 def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) -> None:
     """One rings for ever, one hears the announcement, when the gate's patience ends."""
-    gate = Gatehouse(tmp_path / "gate", announcement=4.0)
+    gate = RunningGate(tmp_path / "gate", announcement=4.0)
     gate.set("limits", drain_seconds=1)
     gate.add_pbx()
     gate.start()
@@ -136,45 +136,45 @@ def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) ->
 
 @pytest.mark.parametrize("log", ["closed", "its reader gone"])
 def test_a_log_that_cannot_be_written_holds_up_no_call(tmp_path: Path, log: str) -> None:
-    house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    house.add_pbx()
-    serve = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(house.config)]
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.add_pbx()
+    serve = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(gate.config)]
     shut = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash"] if log == "closed" else []
-    gate = subprocess.Popen([*shut, *serve], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*shut, *serve], stderr=subprocess.PIPE, text=True)
     try:
-        assert gate.stderr
-        for line in gate.stderr:
+        assert process.stderr
+        for line in process.stderr:
             if "gate_started" in line:
                 break
-        gate.stderr.close()
-        house.wait((house.data / "control.sock").exists, PATIENCE, "it does not start")
-        with Uas(port=house.trunk_port), Phones(to=house.address) as near:
+        process.stderr.close()
+        gate.wait((gate.data / "control.sock").exists, PATIENCE, "it does not start")
+        with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(FIRST)], "up", PATIENCE)
             near.hang_up(talk)
-            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
     finally:
-        gate.terminate()
-        assert gate.wait(PATIENCE) == 0
-    (call,) = house.rows("SELECT * FROM calls")
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    (call,) = gate.rows("SELECT * FROM calls")
     assert (call["ended_by"], call["cause"], call["bridged"]) == ("caller", "hung_up", 1)
-    house.verified()
+    gate.verified()
 
 
 # --- when it does not begin ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Gatehouse]:
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
     """A gate's folder, ready to start."""
-    house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    house.add_pbx()
-    yield house
-    if house.process is not None:
-        house.stop()
-    until(lambda: not house.pids("gate"))
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.add_pbx()
+    yield gate
+    if gate.process is not None:
+        gate.stop()
+    until(lambda: not gate.pids("gate"))
 
 
-def refused(gate: Gatehouse, *, code: int) -> str:
+def refused(gate: RunningGate, *, code: int) -> str:
     """What a start says that must not come about; fails where it goes on, says nothing to do, or shows its insides."""
     done = programs.run("gate.cli.main", "serve", "-c", str(gate.config))
     assert done.returncode == code, done.stderr
@@ -185,37 +185,37 @@ def refused(gate: Gatehouse, *, code: int) -> str:
     return said
 
 
-def started_before(gate: Gatehouse) -> None:
+def started_before(gate: RunningGate) -> None:
     """It has run, and been stopped: there is evidence, and it has been signed."""
     gate.start()
     assert gate.stop() == 0
 
 
-def test_a_second_gate_is_refused_and_told_which_process_has_the_folder(house: Gatehouse) -> None:
-    house.set("retention", sweep_at="00:00")  # whatever the hour, there is a first sweep
-    house.start()
+def test_a_second_gate_is_refused_and_told_which_process_has_the_folder(gate: RunningGate) -> None:
+    gate.set("retention", sweep_at="00:00")  # whatever the hour, there is a first sweep
+    gate.start()
     swept = "SELECT 1 FROM facts WHERE kind = 'terms_swept'"
-    house.wait(lambda: house.rows(swept), PATIENCE, "the first sweep is not over")  # its last fact
-    before = house.rows("SELECT count(*) AS n FROM facts")
-    prompts = {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")}
-    original, pid = house.config.read_text(), house.process.pid if house.process else 0
-    house.set("sip", listen=f"127.0.0.1:{free_port()}")
-    house.set("announcement", version="2")
-    said = refused(house, code=1)
+    gate.wait(lambda: gate.rows(swept), PATIENCE, "the first sweep is not over")  # its last fact
+    before = gate.rows("SELECT count(*) AS n FROM facts")
+    prompts = {path: path.stat().st_mtime_ns for path in (gate.data / "prompts").rglob("*")}
+    original, pid = gate.config.read_text(), gate.process.pid if gate.process else 0
+    gate.set("sip", listen=f"127.0.0.1:{free_port()}")
+    gate.set("announcement", version="2")
+    said = refused(gate, code=1)
     assert f"in use by process {pid}" in said, said
     assert "hint:" in said
-    assert house.client.call("status")["calls"] == []
-    assert house.rows("SELECT count(*) AS n FROM facts") == before
+    assert gate.client.call("status")["calls"] == []
+    assert gate.rows("SELECT count(*) AS n FROM facts") == before
     # Nor has it touched what the first one uses.
-    assert {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")} == prompts
-    house.config.write_text(original)
+    assert {path: path.stat().st_mtime_ns for path in (gate.data / "prompts").rglob("*")} == prompts
+    gate.config.write_text(original)
 
 
-def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
-    house.set("trunk", adress="127.0.0.1:5070", options_seconds=True)
-    house.set("firm", numbers=["+447679460000"])
-    house.set("storage", country="FR")
-    said = refused(house, code=2)
+def test_a_wrong_configuration_names_every_fault(gate: RunningGate) -> None:
+    gate.set("trunk", adress="127.0.0.1:5070", options_seconds=True)
+    gate.set("firm", numbers=["+447679460000"])
+    gate.set("storage", country="FR")
+    said = refused(gate, code=2)
     for word in ("trunk.adress", "trunk.options_seconds", "firm.numbers", "storage.country", "config.toml:"):
         assert word in said, (word, said)
 
@@ -223,18 +223,18 @@ def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
 @pytest.mark.parametrize(
     ("files", "said"), [(100, "may open 100 files, too few for one call"), (530, "few_open_files")]
 )
-def test_too_few_open_files_are_told_at_the_start(house: Gatehouse, files: int, said: str) -> None:
+def test_too_few_open_files_are_told_at_the_start(gate: RunningGate, files: int, said: str) -> None:
     """Else calls would fail in the middle, each in another way."""
-    command = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(house.config)]
-    gate = subprocess.Popen(["prlimit", f"--nofile={files}:{files}", *command], stderr=subprocess.PIPE, text=True)
-    assert gate.stderr
+    command = [sys.executable, "-m", "gate.cli.main", "serve", "-c", str(gate.config)]
+    process = subprocess.Popen(["prlimit", f"--nofile={files}:{files}", *command], stderr=subprocess.PIPE, text=True)
+    assert process.stderr
     lines = []
-    for line in gate.stderr:
+    for line in process.stderr:
         lines.append(line)
         if "gate_started" in line:
-            gate.terminate()
+            process.terminate()
     assert said in "".join(lines) and "LimitNOFILE" in "".join(lines) and "Traceback" not in "".join(lines), lines
-    assert gate.wait(PATIENCE) == (files < 530)
+    assert process.wait(PATIENCE) == (files < 530)
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
@@ -243,91 +243,91 @@ def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
     assert "does not exist" in done.stderr and "dialgate init" in done.stderr
 
 
-def test_no_signing_key(house: Gatehouse) -> None:
-    started_before(house)
-    (house.data / "gate.key").unlink()
-    said = refused(house, code=1)
-    assert f"{house.data / 'gate.key'} is missing" in said and "restore" in said, said
-    assert not (house.data / "gate.key").exists()
+def test_no_signing_key(gate: RunningGate) -> None:
+    started_before(gate)
+    (gate.data / "gate.key").unlink()
+    said = refused(gate, code=1)
+    assert f"{gate.data / 'gate.key'} is missing" in said and "restore" in said, said
+    assert not (gate.data / "gate.key").exists()
 
 
-def test_another_signing_key(house: Gatehouse) -> None:
-    started_before(house)
-    (house.data / "gate.key").unlink()
-    CheckpointKey.create(house.data / "gate.key", "dialgate-other")
-    said = refused(house, code=1)
+def test_another_signing_key(gate: RunningGate) -> None:
+    started_before(gate)
+    (gate.data / "gate.key").unlink()
+    CheckpointKey.create(gate.data / "gate.key", "dialgate-other")
+    said = refused(gate, code=1)
     assert "gate.key" in said and "restore" in said, said
 
 
-def test_no_key_of_the_number_hashes(house: Gatehouse) -> None:
-    (house.data / "number.key").unlink()
-    said = refused(house, code=1)
-    assert f"{house.data / 'number.key'} is missing" in said and "restore" in said, said
-    assert not (house.data / "number.key").exists()  # a new one would forget who objected
+def test_no_key_of_the_number_hashes(gate: RunningGate) -> None:
+    (gate.data / "number.key").unlink()
+    said = refused(gate, code=1)
+    assert f"{gate.data / 'number.key'} is missing" in said and "restore" in said, said
+    assert not (gate.data / "number.key").exists()  # a new one would forget who objected
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 32])
-def test_another_key_of_the_number_hashes(house: Gatehouse, content: bytes) -> None:
+def test_another_key_of_the_number_hashes(gate: RunningGate, content: bytes) -> None:
     """With another key no objection would be found any more: people who objected would be called."""
-    (house.data / "number.key").write_bytes(content)
-    said = refused(house, code=1)
+    (gate.data / "number.key").write_bytes(content)
+    said = refused(gate, code=1)
     assert "key of the number hashes" in said and "hint:" in said, said
 
 
-def test_prompts_that_were_changed(house: Gatehouse) -> None:
-    started_before(house)
-    (prompt,) = (house.data / "prompts").glob("tone@*/announcement.0")
+def test_prompts_that_were_changed(gate: RunningGate) -> None:
+    started_before(gate)
+    (prompt,) = (gate.data / "prompts").glob("tone@*/announcement.0")
     prompt.write_bytes(prompt.read_bytes()[:-1] + b"x")
-    said = refused(house, code=1)
+    said = refused(gate, code=1)
     assert str(prompt) in said and "restore" in said, said
 
 
-def test_the_announcement_was_exchanged_under_its_version(house: Gatehouse) -> None:
-    started_before(house)
-    (house.folder / "tone.wav").write_bytes((house.folder / "goodbye.wav").read_bytes())
-    assert "announcement.version" in refused(house, code=2)
+def test_the_announcement_was_exchanged_under_its_version(gate: RunningGate) -> None:
+    started_before(gate)
+    (gate.folder / "tone.wav").write_bytes((gate.folder / "goodbye.wav").read_bytes())
+    assert "announcement.version" in refused(gate, code=2)
 
 
-def test_the_port_is_taken(house: Gatehouse) -> None:
+def test_the_port_is_taken(gate: RunningGate) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(house.address)
-        said = refused(house, code=2)
-    assert f"127.0.0.1:{house.port}" in said and "Is another program" in said, said
+        taken.bind(gate.address)
+        said = refused(gate, code=2)
+    assert f"127.0.0.1:{gate.port}" in said and "Is another program" in said, said
 
 
-def test_the_port_of_the_decision_endpoint_is_taken(house: Gatehouse) -> None:
+def test_the_port_of_the_decision_endpoint_is_taken(gate: RunningGate) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        house.set("control", http=f"127.0.0.1:{port}")
-        house.add_token("dialler", purposes=["marketing"])
-        said = refused(house, code=1)
+        gate.set("control", http=f"127.0.0.1:{port}")
+        gate.add_token("dialler", purposes=["marketing"])
+        said = refused(gate, code=1)
     assert f"127.0.0.1:{port}" in said and "hint:" in said, said
 
 
-def test_the_data_folder_is_not_there(house: Gatehouse) -> None:
+def test_the_data_folder_is_not_there(gate: RunningGate) -> None:
     """A disk that was not mounted: nothing is made in its place."""
-    house.data.rename(house.folder / "elsewhere")
-    assert f"{house.data} does not exist" in refused(house, code=2)
-    assert not house.data.exists()
-    house.data.mkdir()
-    said = refused(house, code=2)
+    gate.data.rename(gate.folder / "elsewhere")
+    assert f"{gate.data} does not exist" in refused(gate, code=2)
+    assert not gate.data.exists()
+    gate.data.mkdir()
+    said = refused(gate, code=2)
     assert "is its disk mounted?" in said, said
-    assert not [path for path in house.data.iterdir() if path.name != "gate.lock"]
+    assert not [path for path in gate.data.iterdir() if path.name != "gate.lock"]
 
 
-def test_nobody_to_seal_to(house: Gatehouse) -> None:
-    for path in (house.data / "recipients").iterdir():
+def test_nobody_to_seal_to(gate: RunningGate) -> None:
+    for path in (gate.data / "recipients").iterdir():
         path.unlink()
-    said = refused(house, code=2)
+    said = refused(gate, code=2)
     assert "no key to seal recordings to" in said and "dialgate key" in said, said
 
 
-def test_a_damaged_evidence_database(house: Gatehouse) -> None:
-    started_before(house)
-    content = bytearray((house.data / "gate.db").read_bytes())
+def test_a_damaged_evidence_database(gate: RunningGate) -> None:
+    started_before(gate)
+    content = bytearray((gate.data / "gate.db").read_bytes())
     content[:4096] = os.urandom(4096)
-    (house.data / "gate.db").write_bytes(content)
-    said = refused(house, code=1)
+    (gate.data / "gate.db").write_bytes(content)
+    said = refused(gate, code=1)
     assert "gate.db" in said and "hint:" in said, said

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support import baresip, pjsip
 from tests.support.baresip import Baresip
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.pjsip import Pjsip
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, free_port
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.sip_stream import OverStream, StreamCallee, StreamPhone, certificate, serving, trusting
@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
 
-class StreamingGate(Gatehouse):
+class StreamingGate(RunningGate):
     """A gate with TCP and TLS beside UDP."""
 
     def __init__(self, folder: Path, **named: float) -> None:

@@ -19,7 +19,7 @@ import pytest
 from tests.media.line_process import ports_of
 from tests.support.audio import Party, decoded, read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like, ssrc
-from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
 
@@ -28,17 +28,17 @@ LENGTH = 2.0
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = prepared(tmp_path / "gate", LENGTH)
-    yield house
-    if house.process is not None:
-        house.stop()
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = prepared(tmp_path / "gate", LENGTH)
+    yield gate
+    if gate.process is not None:
+        gate.stop()
 
 
 @contextmanager
-def locked(house: Gatehouse) -> Iterator[None]:
+def locked(gate: RunningGate) -> Iterator[None]:
     """Somebody else writes to the evidence database: no commit of the gate's goes through."""
-    with closing(sqlite3.connect(house.data / "gate.db", isolation_level=None, timeout=5)) as other:
+    with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None, timeout=5)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -52,19 +52,19 @@ def assert_closed(ends: Ends, seconds: float, state: str) -> None:
     assert of().leaked == (0, 0), state
 
 
-def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_both_do(house: Gatehouse) -> None:
-    house.start()
-    with both_ends(house) as ends:
+def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_both_do(gate: RunningGate) -> None:
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial(UNLISTED)
         assert_closed(ends, 0.4, "dialling")
         ends.ring(early=True)
         assert ends.phone.recv(PATIENCE, only="180").body == ""
         assert_closed(ends, 0.4, "ringing")
 
-        os.kill(house.recorder_pid(), signal.SIGSTOP)
+        os.kill(gate.recorder_pid(), signal.SIGSTOP)
         ends.pick_up()
         assert_closed(ends, 0.4, "preparing")
-        os.kill(house.recorder_pid(), signal.SIGCONT)
+        os.kill(gate.recorder_pid(), signal.SIGCONT)
 
         ends.listen_to(183)
         ends.reaches("announcing")
@@ -76,7 +76,7 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
         assert sounds_like(heard.of_prompts, NOTICE)
         assert heard.of_pips and not sounds_like(heard.of_pips, CUSTOMER)
 
-        with locked(house):  # the gate cannot be asked for its state now, which needs the database
+        with locked(gate):  # the gate cannot be asked for its state now, which needs the database
             with ends.span() as of:
                 time.sleep(LENGTH / 2 + 1.2)
             heard = of()
@@ -94,7 +94,7 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
         assert sounds_like(heard.caller_heard, CUSTOMER)
         assert heard.of_prompts == heard.of_pips == []
 
-        os.kill(house.recorder_pid(), signal.SIGKILL)
+        os.kill(gate.recorder_pid(), signal.SIGKILL)
         ends.reaches("goodbye")
         with ends.span() as of:
             time.sleep(0.5)
@@ -105,17 +105,17 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
         with ends.span() as of:
             time.sleep(0.5)
         assert of().leaked == (0, 0)
-        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
+        gate.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
 
         told = ends.announced()
         assert (told["completed"], told["to"], told["as_in_sdp"], told["holds"]) == (True, "callee", True, 0)
         assert told["packets"] == told["packets_whole"] == int((LENGTH + 0.1) * 50)
 
 
-def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_the_answer(house: Gatehouse) -> None:
-    house.set("media", early=["marketing"])
-    house.start()
-    with both_ends(house) as ends:
+def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_the_answer(gate: RunningGate) -> None:
+    gate.set("media", early=["marketing"])
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial(UNLISTED)
         ends.ring(early=True)
         ends.listen_to(183)
@@ -134,15 +134,15 @@ def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_th
             time.sleep(0.5)
         assert min(of().leaked) >= 23
         ends.phone.send(ends.phone.next("BYE"))
-        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
-        (row,) = house.rows("SELECT answered_at, announced, bridged FROM calls")
+        gate.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
+        (row,) = gate.rows("SELECT answered_at, announced, bridged FROM calls")
         assert row["announced"] == row["bridged"] == 1
 
 
-def test_a_call_for_help_is_open_at_once_both_ways(house: Gatehouse) -> None:
-    house.set("emergency", trunk=f"127.0.0.1:{house.trunk_port}")
-    house.start()
-    with both_ends(house) as ends:
+def test_a_call_for_help_is_open_at_once_both_ways(gate: RunningGate) -> None:
+    gate.set("emergency", trunk=f"127.0.0.1:{gate.trunk_port}")
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial("999")
         ends.ring(early=True)
         ends.listen_to(183)
@@ -220,20 +220,20 @@ def kinds_of(body: str) -> list[int]:
     return [int(kind) for kind in line.split()[3:]]
 
 
-def test_calls_with_codec_lists_of_every_kind_are_announced_heard_recorded_and_objected_to(house: Gatehouse) -> None:
+def test_calls_with_codec_lists_of_every_kind_are_announced_heard_recorded_and_objected_to(gate: RunningGate) -> None:
     """Each codec comes first in the caller's list and each that can be recorded is the callee's choice; the numbers of
     telephone events go from 97 to 127. All at once."""
-    house.start()
+    gate.start()
     lists = [(first, *(each for each in CODECS if each != first)) for first in CODECS]
     lists = [order if place % 2 else (order[0], *order[:0:-1]) for place, order in enumerate(lists)]
     cases = list(product(lists, KEPT))
     theirs = [order for place in range(3) for order in permutations((0, 18, 96)) if order[place] == 0]
-    with ExitStack() as open_until, Callee(port=house.trunk_port) as trunk:
+    with ExitStack() as open_until, Callee(port=gate.trunk_port) as trunk:
         calls = [
             Chosen(
                 f"0113496{500 + place:04d}", order, taken,
                 tuple(kind or taken for kind in theirs[place % len(theirs)]), 97 + place * 30 // (len(cases) - 1),
-                open_until.enter_context(Phone(house.address)),
+                open_until.enter_context(Phone(gate.address)),
                 open_until.enter_context(Party(AGENT, taken)),
                 open_until.enter_context(Party(CUSTOMER, taken)),
             )
@@ -248,29 +248,29 @@ def test_calls_with_codec_lists_of_every_kind_are_announced_heard_recorded_and_o
             call.check()
 
         def objected() -> bool:
-            rows = house.rows("SELECT body FROM facts WHERE kind = 'objection' AND actor = 'callee'")
+            rows = gate.rows("SELECT body FROM facts WHERE kind = 'objection' AND actor = 'callee'")
             return {json.loads(row["body"])["number"] for row in rows} == {"+44" + call.number[1:] for call in calls}
 
         for call in calls:
             call.customer.press("9", payload_type=call.event)
-        house.wait(objected, PATIENCE, "not every 9 is heard")
+        gate.wait(objected, PATIENCE, "not every 9 is heard")
         for call in calls:
             call.phone.send(call.phone.next("BYE"))
-        house.wait(lambda: ends_with(house) == len(calls), PATIENCE, "not all are closed")
-    for row in house.rows("SELECT packets FROM recordings"):
+        gate.wait(lambda: ends_with(gate) == len(calls), PATIENCE, "not all are closed")
+    for row in gate.rows("SELECT packets FROM recordings"):
         assert min(json.loads(row["packets"])[side] for side in ("caller", "callee")) >= 25
 
 
-def ends_with(house: Gatehouse) -> int:
+def ends_with(gate: RunningGate) -> int:
     """Recordings that are closed."""
-    return len(house.rows("SELECT 1 FROM recordings WHERE state = 'closed'"))
+    return len(gate.rows("SELECT 1 FROM recordings WHERE state = 'closed'"))
 
 
 @pytest.mark.parametrize("state", ["announcing", "talking"])
-def test_a_nine_from_another_port_of_the_callees_address_is_heard(house: Gatehouse, state: str) -> None:
+def test_a_nine_from_another_port_of_the_callees_address_is_heard(gate: RunningGate, state: str) -> None:
     """A NAT has bound anew: its first port is silent from then on."""
-    house.start()
-    with both_ends(house) as ends, Party(CUSTOMER) as moved:
+    gate.start()
+    with both_ends(gate) as ends, Party(CUSTOMER) as moved:
         ends.dial(UNLISTED)
         ends.ring(early=False)
         ends.pick_up()
@@ -281,16 +281,16 @@ def test_a_nine_from_another_port_of_the_callees_address_is_heard(house: Gatehou
 
         def objected() -> bool:
             moved.press("9")
-            return bool(house.rows("SELECT 1 FROM facts WHERE kind = 'objection' AND actor = 'callee'"))
+            return bool(gate.rows("SELECT 1 FROM facts WHERE kind = 'objection' AND actor = 'callee'"))
 
-        house.wait(objected, PATIENCE, "the 9 is not heard")
+        gate.wait(objected, PATIENCE, "the 9 is not heard")
         ends.phone.dial(UNLISTED, body=sdp(ends.agent.port))
         assert ends.phone.recv(PATIENCE, only="603")
 
 
-def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: Path) -> None:
-    house.start()
-    with both_ends(house) as ends:
+def test_the_recording_holds_all_that_either_heard(gate: RunningGate, tmp_path: Path) -> None:
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial(UNLISTED)
         ends.ring(early=False)
         ends.pick_up()
@@ -299,22 +299,22 @@ def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: P
         ends.listen_to(200)
         time.sleep(1.5)
         ends.phone.send(ends.phone.next("BYE"))
-        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
+        gate.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
         of_agent = sum(packet.ssrc == 0x1234 + ends.agent.port for packet in ends.customer.heard)
         of_customer = sum(packet.ssrc == 0x1234 + ends.customer.port for packet in ends.agent.heard)
-    (row,) = house.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
+    (row,) = gate.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
     kept = json.loads(row["packets"])
     assert kept["caller"] >= of_agent > 60
     assert kept["callee"] >= of_customer > 60
-    house.export(row["recording_id"], tmp_path / "talk.wav")
+    gate.export(row["recording_id"], tmp_path / "talk.wav")
     sound, rate = read_wav(tmp_path / "talk.wav")
     assert share(sound[-rate:, 0], AGENT, rate) > 0.8
     assert share(sound[-rate:, 1], CUSTOMER, rate) > 0.8
 
 
-def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybody_is_heard(house: Gatehouse) -> None:
-    house.start()
-    with both_ends(house) as ends:
+def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybody_is_heard(gate: RunningGate) -> None:
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial(UNLISTED)
         ends.ring(early=False)
         ends.pick_up()
@@ -348,10 +348,10 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybod
 
 
 @pytest.mark.parametrize("side", ["caller", "callee"])
-def test_an_offer_that_is_refused_moves_nobodys_audio(house: Gatehouse, side: str) -> None:
+def test_an_offer_that_is_refused_moves_nobodys_audio(gate: RunningGate, side: str) -> None:
     """The party goes on from where it was; nothing of it may be lost, on the line or in the recording."""
-    house.start()
-    with both_ends(house) as ends:
+    gate.start()
+    with both_ends(gate) as ends:
         ends.dial(UNLISTED)
         ends.ring(early=False)
         ends.pick_up()
@@ -367,4 +367,4 @@ def test_an_offer_that_is_refused_moves_nobodys_audio(house: Gatehouse, side: st
             time.sleep(0.6)
         assert min(of().leaked) >= 25
         ends.phone.send(ends.phone.next("BYE", cseq=8))
-        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
+        gate.wait(lambda: ends.state() == "", PATIENCE, "the call is left")

@@ -15,8 +15,8 @@ import pytest
 import tomlkit
 
 from tests.sip.test_trunk_failover import no_invite, taken
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.phones import Phones, Talk
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.sip_peer import Callee, Heard, Phone
 from tests.support.waiting import PATIENCE
 
@@ -67,7 +67,7 @@ class Carrier(Phones):
         return text
 
 
-class House(Gatehouse):
+class TwoTrunks(RunningGate):
     """A gate with the trunks ``a`` and ``b``, tried in this order."""
 
     def __init__(self, folder: Path) -> None:
@@ -87,15 +87,15 @@ class House(Gatehouse):
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    gate = House(tmp_path / "gate")
+def gate(tmp_path: Path) -> Iterator[TwoTrunks]:
+    gate = TwoTrunks(tmp_path / "gate")
     try:
         yield gate
     finally:
         gate.kill()
 
 
-def through(gate: Gatehouse, talk: Talk) -> list[str]:
+def through(gate: RunningGate, talk: Talk) -> list[str]:
     """The trunk of each fact that a call was answered or connected."""
     rows = gate.rows(
         "SELECT f.body FROM facts f JOIN calls c USING (call_id) WHERE c.number = ? "
@@ -110,12 +110,12 @@ def rung(*carriers: Phones) -> Counter[str]:
     return Counter(talk.number for carrier in carriers for talk in carrier.all())
 
 
-def test_a_trunk_that_dies_in_each_state_of_a_call_rings_nobody_twice(house: House) -> None:
-    house.start()
+def test_a_trunk_that_dies_in_each_state_of_a_call_rings_nobody_twice(gate: TwoTrunks) -> None:
+    gate.start()
     with (
-        Carrier(house.trunk_port) as a,
-        Phones(port=house.second_port) as b,
-        Phones(to=house.address) as pbx,
+        Carrier(gate.trunk_port) as a,
+        Phones(port=gate.second_port) as b,
+        Phones(to=gate.address) as pbx,
     ):
         listed = pbx.dial(LISTED)
         pbx.wait([listed], "over", PATIENCE)
@@ -126,70 +126,70 @@ def test_a_trunk_that_dies_in_each_state_of_a_call_rings_nobody_twice(house: Hou
         pbx.wait([over_b, cut, talks, leaves], "up", PATIENCE)
         at_a = {"0" + talk.number[3:]: talk for talk in a.all()}
         pbx.hang_up(given_up)
-        house.wait(lambda: talks.packets_in > 25 and at_a[IN_THE_CALL].packets_in > 25, PATIENCE, "no audio")
+        gate.wait(lambda: talks.packets_in > 25 and at_a[IN_THE_CALL].packets_in > 25, PATIENCE, "no audio")
         a.die(at_a[IN_THE_CALL])
-        house.wait(lambda: at_a[AT_BYE].packets_in > 25, PATIENCE, "no audio")
+        gate.wait(lambda: at_a[AT_BYE].packets_in > 25, PATIENCE, "no audio")
         a.die(at_a[AT_BYE])
         for talk in (over_b, cut, talks, leaves):
             pbx.hang_up(talk)
         pbx.wait([unheard, rings], "over", PATIENCE)
         assert (unheard.code, rings.code) == (480, 480), "a phone system gives up upon it"
-        house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "a call does not end")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "a call does not end")
         unanswered = [f"CANCEL {AT_CANCEL}", *(f"BYE {point}" for point in (AFTER_200, IN_THE_CALL, AT_BYE))]
-        house.wait(lambda: set(unanswered) <= set(a.seen), PATIENCE, f"not each was tried: {a.seen}")
+        gate.wait(lambda: set(unanswered) <= set(a.seen), PATIENCE, f"not each was tried: {a.seen}")
         counted = rung(a, b)
         assert max(counted.values()) == 1, counted
         assert not any(number.endswith(LISTED[1:]) for number in counted)
         assert {number[-10:] for number in (t.number for t in b.all())} == {BEFORE_100[1:]}
-    assert through(house, over_b) == ["b", "b"]
+    assert through(gate, over_b) == ["b", "b"]
     for talk in (cut, talks, leaves):
-        assert through(house, talk) == ["a", "a"], talk.number
-    ended = [row["call_id"] for row in house.rows("SELECT call_id FROM facts WHERE kind = 'ended'")]
+        assert through(gate, talk) == ["a", "a"], talk.number
+    ended = [row["call_id"] for row in gate.rows("SELECT call_id FROM facts WHERE kind = 'ended'")]
     assert len(ended) == len(set(ended)) == 7, "each call that was let through has its end"
-    kept = house.rows("SELECT state, packets FROM recordings")
+    kept = gate.rows("SELECT state, packets FROM recordings")
     assert [row["state"] for row in kept] == ["closed"] * 4, "each call that was connected has its recording"
     assert all(json.loads(row["packets"]) for row in kept)
-    assert house.client.call("status")["trunks"] == [
+    assert gate.client.call("status")["trunks"] == [
         {"name": name, "up": None, "registered": None, "code": 0} for name in ("a", "b")
     ]
-    assert house.stop() == 0
-    house.verified()
+    assert gate.stop() == 0
+    gate.verified()
 
 
-def test_a_gate_that_is_killed_after_a_trunk_was_silent_cancels_there_too(house: House) -> None:
-    house.start()
+def test_a_gate_that_is_killed_after_a_trunk_was_silent_cancels_there_too(gate: TwoTrunks) -> None:
+    gate.start()
     with (
-        Carrier(house.trunk_port) as a,
-        Phones(port=house.second_port, answers=False) as b,
-        Phones(to=house.address) as pbx,
+        Carrier(gate.trunk_port) as a,
+        Phones(port=gate.second_port, answers=False) as b,
+        Phones(to=gate.address) as pbx,
     ):
         talk = pbx.dial(SILENT)
-        house.wait(b.all, PATIENCE, "the second trunk is not asked")
-        house.wait(lambda: b"given_up_1" in (house.data / "legs.journal").read_bytes(), PATIENCE, "not in the journal")
-        house.kill()
-        house.start()
+        gate.wait(b.all, PATIENCE, "the second trunk is not asked")
+        gate.wait(lambda: b"given_up_1" in (gate.data / "legs.journal").read_bytes(), PATIENCE, "not in the journal")
+        gate.kill()
+        gate.start()
         pbx.wait([talk], "over", PATIENCE)
         b.wait(b.all(), "over", PATIENCE)
-        house.wait(lambda: f"CANCEL {SILENT}" in a.seen, PATIENCE, "the silent trunk is not told")
-        house.wait(
-            lambda: house.rows("SELECT 1 FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf of what was left"
+        gate.wait(lambda: f"CANCEL {SILENT}" in a.seen, PATIENCE, "the silent trunk is not told")
+        gate.wait(
+            lambda: gate.rows("SELECT 1 FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf of what was left"
         )
-    (left,) = house.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")
+    (left,) = gate.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")
     body = json.loads(left["body"])
     assert (body["callee"], body["caller"], body["given_up_1"]) == ("CANCEL 487", "INVITE 600", "no answer")
-    assert house.stop() == 0
-    house.verified()
+    assert gate.stop() == 0
+    gate.verified()
 
 
-def looks(gate: Gatehouse) -> list[tuple[str, str, str]]:
+def looks(gate: RunningGate) -> list[tuple[str, str, str]]:
     """Trunk, what became of the one before, and reason of each further look at the lists."""
     rows = gate.rows("SELECT body FROM facts WHERE kind = 'looked_again' ORDER BY leaf_index")
     return [(each["trunk"], each["after"], each["reason"]) for each in (json.loads(row["body"]) for row in rows)]
 
 
-def test_who_objects_while_the_first_trunk_is_asked_is_not_rung_by_the_second(house: House) -> None:
-    house.start()
-    with Callee(port=house.trunk_port) as a, Callee(port=house.second_port) as b, Phone(house.address) as pbx:
+def test_who_objects_while_the_first_trunk_is_asked_is_not_rung_by_the_second(gate: TwoTrunks) -> None:
+    gate.start()
+    with Callee(port=gate.trunk_port) as a, Callee(port=gate.second_port) as b, Phone(gate.address) as pbx:
         pbx.dial(UNLISTED)
         taken(a)
         a.say(503, "Busy")
@@ -200,16 +200,16 @@ def test_who_objects_while_the_first_trunk_is_asked_is_not_rung_by_the_second(ho
         b.recv(PATIENCE, only="CANCEL")
         b.say(487, "Request Terminated")
         b.recv(PATIENCE, only="ACK")
-    with Callee(port=house.trunk_port) as a, Callee(port=house.second_port) as b, Phone(house.address) as pbx:
+    with Callee(port=gate.trunk_port) as a, Callee(port=gate.second_port) as b, Phone(gate.address) as pbx:
         pbx.dial(UNLISTED)
         taken(a)
-        dialgate("objection", "add", UNLISTED, "--source", "post", config=house.config)
+        dialgate("objection", "add", UNLISTED, "--source", "post", config=gate.config)
         a.say(503, "Busy")
         assert pbx.recv(PATIENCE, only="600").start.startswith("SIP/2.0 600")
         assert no_invite(b)
-    assert looks(house) == [("b", "503", "not_listed"), ("b", "503", "objected")]
+    assert looks(gate) == [("b", "503", "not_listed"), ("b", "503", "objected")]
     sql = "SELECT ended_by, cause FROM calls WHERE ended_at IS NOT NULL ORDER BY at"
-    ends = house.wait(lambda: len(rows := house.rows(sql)) == 2 and rows, PATIENCE, "the end is not in the log")
+    ends = gate.wait(lambda: len(rows := gate.rows(sql)) == 2 and rows, PATIENCE, "the end is not in the log")
     assert ends[1] == {"ended_by": "gate", "cause": "objected"}
-    assert house.stop() == 0
-    house.verified()
+    assert gate.stop() == 0
+    gate.verified()

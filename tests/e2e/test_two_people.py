@@ -8,8 +8,8 @@ import pytest
 
 from gate.vault.errors import HalfMissing
 from gate.vault.keyfile import load_private, save_private
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sealed import first_key, opened
 from tests.support.vault import PASSPHRASE, private_key
 from tests.support.waiting import PATIENCE
@@ -26,7 +26,7 @@ def recipient(folder: Path, name: str) -> str:
 
 
 def test_two_people(tmp_path: Path) -> None:
-    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
     gate.add_pbx()
     gate.set("recording", two_person=True)
     private = first_key(gate)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.accounts import NEEDS_ROOT, accounts
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.phones import Phones, noise
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.systemd import NEEDS_SYSTEMD, systemd
 from tests.support.waiting import PATIENCE
 
@@ -52,12 +52,12 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def as_it_is_here(text: str, house: Gatehouse, account: str) -> str:
+def as_it_is_here(text: str, gate: RunningGate, account: str) -> str:
     """The unit with this account, program and folder, and without the machine's network and clock to wait for."""
     put = {
         "User": account,
-        "ExecStart": f"{sys.executable} -m gate.cli.main serve -c {house.config}",
-        "ReadWritePaths": str(house.data),
+        "ExecStart": f"{sys.executable} -m gate.cli.main serve -c {gate.config}",
+        "ReadWritePaths": str(gate.data),
     }
     lines = ["[Unit]", "DefaultDependencies=no"]
     for line in text.splitlines():
@@ -65,7 +65,7 @@ def as_it_is_here(text: str, house: Gatehouse, account: str) -> str:
         if name not in ("After", "Wants", "[Unit]", "WantedBy", "[Install]"):
             lines.append(f"{name}={put.pop(name)}" if name in put else line)
     assert not put
-    lines += [f"Environment=PYTHONPATH={ROOT}", f"StandardError=append:{house.log}"]
+    lines += [f"Environment=PYTHONPATH={ROOT}", f"StandardError=append:{gate.log}"]
     return "\n".join(lines) + "\n"
 
 
@@ -77,16 +77,16 @@ def status_of(pid: int) -> dict[str, str]:
 @NEEDS_ROOT
 @NEEDS_SYSTEMD
 def test_under_it_a_call_is_carried_and_recorded(folder: Path, tmp_path: Path) -> None:
-    house = Gatehouse(folder / "gate", announcement=0.5)
-    house.add_pbx()
+    gate = RunningGate(folder / "gate", announcement=0.5)
+    gate.add_pbx()
     units = tmp_path / "units"
     units.mkdir()
     with accounts({"gate": ()}) as names:
-        subprocess.run(["chown", "-R", f"{names['gate']}:", str(house.folder)], check=True)
-        (units / "dialgate.service").write_text(as_it_is_here(unit(), house, names["gate"]))
+        subprocess.run(["chown", "-R", f"{names['gate']}:", str(gate.folder)], check=True)
+        (units / "dialgate.service").write_text(as_it_is_here(unit(), gate, names["gate"]))
         with systemd(units) as manager:
             manager.ctl("start", "--no-block", "dialgate.service")
-            house.wait(
+            gate.wait(
                 lambda: manager.show("dialgate.service", "ActiveState")["ActiveState"] == "active",
                 PATIENCE,
                 "it is not ready",
@@ -95,30 +95,30 @@ def test_under_it_a_call_is_carried_and_recorded(folder: Path, tmp_path: Path) -
                 "ActiveState": "active",
                 "User": names["gate"],
             }
-            recorder = status_of(house.recorder_pid())
+            recorder = status_of(gate.recorder_pid())
             for process in (recorder, status_of(int(recorder["PPid"]))):
                 assert {name: process[name] for name in BOUND} == BOUND, process["Name"]
-            limits = Path(f"/proc/{house.recorder_pid()}/limits").read_text()  # a machine may let nobody have more
+            limits = Path(f"/proc/{gate.recorder_pid()}/limits").read_text()  # a machine may let nobody have more
             unlimited = re.search(r"Max locked memory +unlimited", limits) is not None
             assert (recorder["VmLck"].strip() != "0 kB") == unlimited, "it locks its memory"
             imported = dialgate(
                 *("register", "import", "tps", str(ROOT / "sample_lists" / "tps_ns.txt"), "--as-of", "today"),
-                config=house.config,
+                config=gate.config,
             )
             assert imported["count"] > 0, "what is read in a process of its own"
-            far = Phones(port=house.trunk_port, audio=lambda number: noise(("far", number[-4:])), keep=True)
-            near = Phones(to=house.address, audio=lambda number: noise(("near", number[-4:])), keep=True)
+            far = Phones(port=gate.trunk_port, audio=lambda number: noise(("far", number[-4:])), keep=True)
+            near = Phones(to=gate.address, audio=lambda number: noise(("near", number[-4:])), keep=True)
             with far, near:
                 talk = near.dial("02079460300")
                 near.wait([talk], "up", PATIENCE)
-                house.wait(lambda: talk.packets_in > 100, PATIENCE, "nothing is heard")
+                gate.wait(lambda: talk.packets_in > 100, PATIENCE, "nothing is heard")
                 near.hang_up(talk)
-                house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
-            (recording,) = house.rows("SELECT state, packets, interrupted FROM recordings")
+                gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+            (recording,) = gate.rows("SELECT state, packets, interrupted FROM recordings")
             assert (recording["state"], recording["interrupted"]) == ("closed", 0)
             assert all(count > 50 for count in json.loads(recording["packets"]).values())
             assert manager.ctl("stop", "dialgate.service").returncode == 0
             ended = manager.show("dialgate.service", "Result", "ExecMainStatus")
-            assert ended == {"Result": "success", "ExecMainStatus": "0"}, house.said()
-        assert '"level": "error"' not in house.log.read_text()
-        house.verified()
+            assert ended == {"Result": "success", "ExecMainStatus": "0"}, gate.said()
+        assert '"level": "error"' not in gate.log.read_text()
+        gate.verified()

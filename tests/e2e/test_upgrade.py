@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.support.gatehouse import LISTED, Gatehouse, dialgate
 from tests.support.phones import Phones
+from tests.support.running_gate import LISTED, RunningGate, dialgate
 from tests.support.waiting import PATIENCE
 
 FOLDER = Path(__file__).parents[1] / "data/upgrade/0.1.tar.xz"
@@ -46,36 +46,36 @@ DECIDED = {  # of the firm's own lists, the registers, and one whose number was 
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Gatehouse:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> RunningGate:
     """The folder with its own configuration, in which only the ports are other ones."""
-    house = Gatehouse(tmp_path_factory.mktemp("upgrade") / "gate")
+    gate = RunningGate(tmp_path_factory.mktemp("upgrade") / "gate")
     ports = {"sip": ("listen",), "trunk": ("address",), "media": ("port_min", "port_max")}
-    own = tomllib.loads(house.config.read_text())
-    shutil.rmtree(house.folder)
-    house.folder.mkdir()
-    subprocess.run(["tar", "-xJf", FOLDER, "-C", house.folder], check=True)
+    own = tomllib.loads(gate.config.read_text())
+    shutil.rmtree(gate.folder)
+    gate.folder.mkdir()
+    subprocess.run(["tar", "-xJf", FOLDER, "-C", gate.folder], check=True)
     for section, keys in ports.items():
-        house.set(section, **{key: own[section][key] for key in keys})
-    return house
+        gate.set(section, **{key: own[section][key] for key in keys})
+    return gate
 
 
 @pytest.fixture(scope="module")
-def opened(house: Gatehouse) -> Iterator[sqlite3.Connection]:
+def opened(gate: RunningGate) -> Iterator[sqlite3.Connection]:
     """Its database, once a command of this version has opened it."""
-    dialgate("status", config=house.config, check=False)
-    with sqlite3.connect(house.data / "gate.db") as connection:
+    dialgate("status", config=gate.config, check=False)
+    with sqlite3.connect(gate.data / "gate.db") as connection:
         yield connection
 
 
-def test_every_leaf_is_there_and_the_log_holds(house: Gatehouse, opened: sqlite3.Connection) -> None:
+def test_every_leaf_is_there_and_the_log_holds(gate: RunningGate, opened: sqlite3.Connection) -> None:
     leaves = opened.execute("SELECT leaf FROM leaves WHERE leaf_index < ? ORDER BY leaf_index", (SIZE,))
     assert hashlib.sha256(b"".join(leaf for (leaf,) in leaves)).hexdigest() == LEAVES
-    verified = dialgate("audit", "verify", config=house.config)
+    verified = dialgate("audit", "verify", config=gate.config)
     assert verified["ok"] and verified["size"] >= SIZE and not verified["faults"]
     assert verified["checked"]["recordings"] == 2 and verified["checked"]["holds"] == 1
 
 
-def test_calls_and_lists_are_what_they_were(house: Gatehouse, opened: sqlite3.Connection) -> None:
+def test_calls_and_lists_are_what_they_were(gate: RunningGate, opened: sqlite3.Connection) -> None:
     calls = opened.execute("SELECT number, verdict, reason, state FROM calls ORDER BY leaf_index").fetchall()
     assert calls == TOLD["calls"]
     (lists,) = opened.execute("SELECT (SELECT count(*) FROM objections), (SELECT count(*) FROM consents)")
@@ -83,32 +83,32 @@ def test_calls_and_lists_are_what_they_were(house: Gatehouse, opened: sqlite3.Co
 
 
 @pytest.mark.parametrize(("number", "reason"), DECIDED.items())
-def test_a_number_is_decided_as_it_was(house: Gatehouse, number: str, reason: str) -> None:
-    decision: dict[str, Any] = dialgate("check", number, "--at", THAT_DAY, config=house.config, check=False)
+def test_a_number_is_decided_as_it_was(gate: RunningGate, number: str, reason: str) -> None:
+    decision: dict[str, Any] = dialgate("check", number, "--at", THAT_DAY, config=gate.config, check=False)
     assert decision["reason"] == reason
 
 
-def test_the_recording_under_a_hold_opens_to_the_same_audio(house: Gatehouse, tmp_path: Path) -> None:
-    key = house.folder / "keys" / "first.key"
+def test_the_recording_under_a_hold_opens_to_the_same_audio(gate: RunningGate, tmp_path: Path) -> None:
+    key = gate.folder / "keys" / "first.key"
     words = ["recording", "export", HELD, "-k", str(key), "-o", str(tmp_path / "a.wav"), "--purpose", "case 17/2026"]
-    dialgate(*words, "--passphrase-file", str(key.with_suffix(".passphrase")), config=house.config)
+    dialgate(*words, "--passphrase-file", str(key.with_suffix(".passphrase")), config=gate.config)
     samples, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
     assert hashlib.sha256(samples.tobytes()).hexdigest() == AUDIO
-    assert not list(house.data.glob(f"recordings/**/{ERASED}.dgr"))
+    assert not list(gate.data.glob(f"recordings/**/{ERASED}.dgr"))
 
 
-def test_the_open_request_is_open_until_the_same_day(house: Gatehouse) -> None:
-    (request,) = dialgate("request", "list", config=house.config)["items"]
+def test_the_open_request_is_open_until_the_same_day(gate: RunningGate) -> None:
+    (request,) = dialgate("request", "list", config=gate.config)["items"]
     assert (request["reference"], request["asks"], request["due"]) == ("DSR-2026-0001", "access", "2026-12-30")
 
 
-def test_a_gate_runs_on_it_and_refuses_who_was_erased(house: Gatehouse) -> None:
-    house.start()
+def test_a_gate_runs_on_it_and_refuses_who_was_erased(gate: RunningGate) -> None:
+    gate.start()
     try:
-        with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+        with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             talk = near.dial("01134960502")
             near.wait([talk], "over", PATIENCE)
             assert "objected" in talk.reasons[0] and not far.talks
     finally:
-        assert house.stop() == 0
-    assert dialgate("audit", "verify", config=house.config)["ok"]
+        assert gate.stop() == 0
+    assert dialgate("audit", "verify", config=gate.config)["ok"]

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.phones import Phones, noise
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.sip_stream import certificate
 from tests.support.waiting import PATIENCE, until
 
@@ -27,19 +27,19 @@ class Answered(NamedTuple):
     text: str
 
 
-def entered(house: Gatehouse) -> list[dict[str, Any]]:
+def entered(gate: RunningGate) -> list[dict[str, Any]]:
     """The objections that came over HTTP."""
-    return house.rows("SELECT leaf_index FROM facts WHERE kind = 'objection' AND actor LIKE 'http:%'")
+    return gate.rows("SELECT leaf_index FROM facts WHERE kind = 'objection' AND actor LIKE 'http:%'")
 
 
-def asked(house: Gatehouse, who: str, method: str, path: str, body: Any = None, **headers: str) -> Answered:
+def asked(gate: RunningGate, who: str, method: str, path: str, body: Any = None, **headers: str) -> Answered:
     """What the gate answers to a program; ``headers`` with _ for -."""
     context = None
     scheme = "http"
-    if trusted := getattr(house, "trusted", None):
+    if trusted := getattr(gate, "trusted", None):
         context, scheme = ssl.create_default_context(cafile=str(trusted)), "https"
-    request = urllib.request.Request(f"{scheme}://{house.http}{path}", method=method)  # noqa: S310
-    request.add_header("Authorization", f"Bearer {house.tokens.get(who, who)}")
+    request = urllib.request.Request(f"{scheme}://{gate.http}{path}", method=method)  # noqa: S310
+    request.add_header("Authorization", f"Bearer {gate.tokens.get(who, who)}")
     for name, value in headers.items():
         request.add_header(name.replace("_", "-"), value)
     data = None if body is None else json.dumps(body).encode()
@@ -53,20 +53,20 @@ def asked(house: Gatehouse, who: str, method: str, path: str, body: Any = None, 
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path / "gate", announcement=0.5)
-    house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http)
-    house.add_token("crm", lists=True)
-    house.add_token("form", lists=True)
-    house.add_token("dialler", purposes=["marketing"], calls_a_minute=100_000)
-    house.add_pbx()
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path / "gate", announcement=0.5)
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http)
+    gate.add_token("crm", lists=True)
+    gate.add_token("form", lists=True)
+    gate.add_token("dialler", purposes=["marketing"], calls_a_minute=100_000)
+    gate.add_pbx()
+    gate.start()
+    yield gate
+    gate.stop()
 
 
-def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(gate: Gatehouse) -> None:
+def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(gate: RunningGate) -> None:
     entry = {"number": "020 7946 0123", "source": "web form", "note": "ticket 7"}
     assert asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
     first = asked(gate, "crm", "POST", "/v1/objections", entry, Idempotency_Key="ticket-7")
@@ -90,7 +90,7 @@ def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(
     gate.verified()
 
 
-def test_two_at_once_with_one_key_are_one(gate: Gatehouse) -> None:
+def test_two_at_once_with_one_key_are_one(gate: RunningGate) -> None:
     entry, answers = {"number": UNLISTED}, []
     ready = threading.Barrier(8)
 
@@ -107,7 +107,7 @@ def test_two_at_once_with_one_key_are_one(gate: Gatehouse) -> None:
     assert len(entered(gate)) == 1
 
 
-def test_a_consent_with_its_evidence_lifts_a_listing(gate: Gatehouse) -> None:
+def test_a_consent_with_its_evidence_lifts_a_listing(gate: RunningGate) -> None:
     entry = {
         "number": LISTED, "how": "web form", "wording": "Webeo may call me about offers.", "who": "Ada Byron",
         "evidence": "form 2026-81",
@@ -123,7 +123,7 @@ def test_a_consent_with_its_evidence_lifts_a_listing(gate: Gatehouse) -> None:
     assert (row["who"], row["evidence"]) == ("Ada Byron", "form 2026-81")
 
 
-def test_a_token_for_lists_is_for_nothing_else_and_the_list_is_not_to_be_had(gate: Gatehouse) -> None:
+def test_a_token_for_lists_is_for_nothing_else_and_the_list_is_not_to_be_had(gate: RunningGate) -> None:
     entry = {"number": UNLISTED}
     for who, method, path, body in (
         ("crm", "POST", "/v1/decision", entry), ("crm", "POST", "/v1/decisions", {"decisions": [entry]}),
@@ -140,24 +140,22 @@ def test_a_token_for_lists_is_for_nothing_else_and_the_list_is_not_to_be_had(gat
 
 
 def test_look_ups_of_a_program_are_counted_as_those_of_a_person(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
-    house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http, lookups_an_hour=5)
-    house.add_token("crm", lists=True)
-    house.start()
+    gate = RunningGate(tmp_path / "gate")
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http, lookups_an_hour=5)
+    gate.add_token("crm", lists=True)
+    gate.start()
     try:
         for number in range(8):
-            assert asked(house, "crm", "GET", f"/v1/objections?number=0207946010{number}").status == 200
+            assert asked(gate, "crm", "GET", f"/v1/objections?number=0207946010{number}").status == 200
         until(
-            lambda: any(
-                "http:crm" in each for each in dialgate("status", config=house.config, check=False)["attention"]
-            )
+            lambda: any("http:crm" in each for each in dialgate("status", config=gate.config, check=False)["attention"])
         )
     finally:
-        house.stop()
+        gate.stop()
 
 
-def test_many_at_once_have_a_decision_each_while_calls_go_on(gate: Gatehouse) -> None:
+def test_many_at_once_have_a_decision_each_while_calls_go_on(gate: RunningGate) -> None:
     numbers = [f"0163296{number:04d}" for number in range(1000)]
     questions: list[Any] = [{"number": each} for each in numbers[:997]]
     questions += [{"number": LISTED}, "nonsense", {"number": UNLISTED, "purpose": "service"}]
@@ -193,38 +191,38 @@ def test_many_at_once_have_a_decision_each_while_calls_go_on(gate: Gatehouse) ->
 
 
 def test_https_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
-    house.http = f"127.0.0.1:{free_port()}"
-    pem, key = certificate(house.folder, "http")
-    house.set("control", http=house.http, http_certificate=str(pem), http_key=str(key))
-    house.add_token("dialler", purposes=["marketing"])
-    house.trusted = pem  # type: ignore[attr-defined]
-    house.start()
+    gate = RunningGate(tmp_path / "gate")
+    gate.http = f"127.0.0.1:{free_port()}"
+    pem, key = certificate(gate.folder, "http")
+    gate.set("control", http=gate.http, http_certificate=str(pem), http_key=str(key))
+    gate.add_token("dialler", purposes=["marketing"])
+    gate.trusted = pem  # type: ignore[attr-defined]
+    gate.start()
     try:
-        assert asked(house, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
-        first = ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2])))
+        assert asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+        first = ssl.get_server_certificate(("127.0.0.1", int(gate.http.rpartition(":")[2])))
         with pytest.raises((urllib.error.URLError, ConnectionError)):
-            urllib.request.urlopen(f"http://{house.http}/livez", timeout=PATIENCE)
+            urllib.request.urlopen(f"http://{gate.http}/livez", timeout=PATIENCE)
         pem.write_text("half")
-        until(lambda: "http_certificate_not_taken" in house.log.read_text())
-        assert ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2]))) == first
-        certificate(house.folder, "http")
-        until(lambda: "http_certificate_read" in house.log.read_text())
-        assert asked(house, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
-        assert ssl.get_server_certificate(("127.0.0.1", int(house.http.rpartition(":")[2]))) != first
+        until(lambda: "http_certificate_not_taken" in gate.log.read_text())
+        assert ssl.get_server_certificate(("127.0.0.1", int(gate.http.rpartition(":")[2]))) == first
+        certificate(gate.folder, "http")
+        until(lambda: "http_certificate_read" in gate.log.read_text())
+        assert asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+        assert ssl.get_server_certificate(("127.0.0.1", int(gate.http.rpartition(":")[2]))) != first
     finally:
-        house.stop()
+        gate.stop()
 
 
 def test_a_certificate_that_is_none_stops_the_start_and_no_certificate_on_a_network_is_told(tmp_path: Path) -> None:
-    house = Gatehouse(tmp_path / "gate")
-    house.set("control", http=f"127.0.0.1:{free_port()}", http_certificate="nothing.pem")
-    house.add_token("dialler", purposes=["marketing"])
-    done = dialgate("serve", config=house.config, check=False)
+    gate = RunningGate(tmp_path / "gate")
+    gate.set("control", http=f"127.0.0.1:{free_port()}", http_certificate="nothing.pem")
+    gate.add_token("dialler", purposes=["marketing"])
+    done = dialgate("serve", config=gate.config, check=False)
     assert "control.http_certificate cannot be taken" in json.dumps(done)
-    house.set("control", http="192.0.2.1:8080", http_certificate="")
-    told = dialgate("status", config=house.config, check=False)["attention"]
+    gate.set("control", http="192.0.2.1:8080", http_certificate="")
+    told = dialgate("status", config=gate.config, check=False)["attention"]
     assert any("listens at 192.0.2.1:8080 without TLS" in each for each in told)
-    house.set("control", http_certificate="some.pem")
-    told = dialgate("status", config=house.config, check=False)["attention"]
+    gate.set("control", http_certificate="some.pem")
+    told = dialgate("status", config=gate.config, check=False)["attention"]
     assert not any("without TLS" in each for each in told)

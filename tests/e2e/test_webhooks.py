@@ -17,7 +17,7 @@ import pytest
 import tomlkit
 
 from gate.daemon import webhooks
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, dialgate, free_port
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.settings import secret
 from tests.support.waiting import PATIENCE
 
@@ -64,42 +64,42 @@ class Receiver:
         return [each for each in self.got if each["answer"] == 204 and each["type"].startswith(kind)]
 
 
-def add(house: Gatehouse, name: str, port: int, /, **values: Any) -> None:
-    secret(house.folder / "secrets" / f"{name}.webhook", SECRET + "\n")
-    document = tomlkit.parse(house.config.read_text())
+def add(gate: RunningGate, name: str, port: int, /, **values: Any) -> None:
+    secret(gate.folder / "secrets" / f"{name}.webhook", SECRET + "\n")
+    document = tomlkit.parse(gate.config.read_text())
     table = tomlkit.table()
     table.update(
         {"name": name, "url": f"http://127.0.0.1:{port}/told?of=gate", "secret_file": f"secrets/{name}.webhook"}
     )
     table.update(values)
     document.setdefault("webhook", tomlkit.aot()).append(table)
-    house.config.write_text(tomlkit.dumps(document))
+    gate.config.write_text(tomlkit.dumps(document))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Gatehouse]:
-    made = Gatehouse(tmp_path / "gate", announcement=0.6)
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
+    made = RunningGate(tmp_path / "gate", announcement=0.6)
     made.http = f"127.0.0.1:{free_port()}"
     yield made
     made.kill()
 
 
-def refuse(house: Gatehouse, times: int = 1) -> None:
+def refuse(gate: RunningGate, times: int = 1) -> None:
     for _ in range(times):
-        assert house.client.call("decide", number=LISTED)["verdict"] == "block"
+        assert gate.client.call("decide", number=LISTED)["verdict"] == "block"
 
 
-def test_a_receiver_is_told_in_order_signed_and_without_numbers_in_clear(house: Gatehouse) -> None:
+def test_a_receiver_is_told_in_order_signed_and_without_numbers_in_clear(gate: RunningGate) -> None:
     receiver, other = Receiver(), Receiver()
-    add(house, "crm", receiver.port)
-    add(house, "dialler", other.port, events=["objection.made"], numbers=True)
-    house.start()
-    refuse(house, 3)
-    assert house.client.call("decide", number=UNLISTED)["verdict"] == "allow"
-    house.client.call("objection_add", number=UNLISTED, note="wants no calls, says Ada Byron")
-    refuse(house, 2)
-    house.wait(lambda: len(receiver.taken("call.refused")) >= 5, PATIENCE, "it is not told")
-    house.wait(lambda: other.got, PATIENCE, "the other is not told")
+    add(gate, "crm", receiver.port)
+    add(gate, "dialler", other.port, events=["objection.made"], numbers=True)
+    gate.start()
+    refuse(gate, 3)
+    assert gate.client.call("decide", number=UNLISTED)["verdict"] == "allow"
+    gate.client.call("objection_add", number=UNLISTED, note="wants no calls, says Ada Byron")
+    refuse(gate, 2)
+    gate.wait(lambda: len(receiver.taken("call.refused")) >= 5, PATIENCE, "it is not told")
+    gate.wait(lambda: other.got, PATIENCE, "the other is not told")
     assert not receiver.wrong + other.wrong
     kinds = [each["type"] for each in receiver.taken() if not each["id"].startswith("state-")]
     assert kinds == ["call.refused"] * 3 + ["objection.made"] + ["call.refused"] * 2
@@ -114,26 +114,26 @@ def test_a_receiver_is_told_in_order_signed_and_without_numbers_in_clear(house: 
     other.close()
 
 
-def test_a_receiver_that_is_away_and_a_gate_that_is_killed_lose_nothing(house: Gatehouse) -> None:
+def test_a_receiver_that_is_away_and_a_gate_that_is_killed_lose_nothing(gate: RunningGate) -> None:
     first = Receiver()
     port = first.port
-    add(house, "crm", port, events=["call.refused"])
-    house.start()
-    refuse(house, 2)
-    house.wait(lambda: len(first.taken()) == 2, PATIENCE, "it is not told")
+    add(gate, "crm", port, events=["call.refused"])
+    gate.start()
+    refuse(gate, 2)
+    gate.wait(lambda: len(first.taken()) == 2, PATIENCE, "it is not told")
     first.close()
-    refuse(house, 4)
-    house.wait(lambda: "webhook_not_taken" in house.log.read_text(), PATIENCE, "it was not tried")
-    house.kill()
-    house.start()
-    refuse(house, 3)
+    refuse(gate, 4)
+    gate.wait(lambda: "webhook_not_taken" in gate.log.read_text(), PATIENCE, "it was not tried")
+    gate.kill()
+    gate.start()
+    refuse(gate, 3)
     second = Receiver(port)
-    house.wait(lambda: len({each["id"] for each in second.taken()}) == 7, PATIENCE, "something is lost")
+    gate.wait(lambda: len({each["id"] for each in second.taken()}) == 7, PATIENCE, "something is lost")
     second.answer = 500
-    refuse(house)
-    house.wait(lambda: any(each["answer"] == 500 for each in second.got), PATIENCE, "it was not tried")
+    refuse(gate)
+    gate.wait(lambda: any(each["answer"] == 500 for each in second.got), PATIENCE, "it was not tried")
     second.answer = 204
-    house.wait(lambda: len({each["id"] for each in second.taken()}) == 8, PATIENCE, "it is not told again")
+    gate.wait(lambda: len({each["id"] for each in second.taken()}) == 8, PATIENCE, "it is not told again")
     tried = Counter(each["id"] for each in first.taken() + second.taken())
     assert set(tried.values()) == {1}, "what was taken is not sent again"
     assert len(tried) == 10
@@ -141,43 +141,43 @@ def test_a_receiver_that_is_away_and_a_gate_that_is_killed_lose_nothing(house: G
     second.close()
 
 
-def test_what_the_gate_cannot_do_is_told_when_it_begins_and_when_it_is_over(house: Gatehouse) -> None:
+def test_what_the_gate_cannot_do_is_told_when_it_begins_and_when_it_is_over(gate: RunningGate) -> None:
     receiver = Receiver()
-    add(house, "watch", receiver.port, events=["gate.not_ready"])
-    house.start()
-    register = house.data / "registers"
+    add(gate, "watch", receiver.port, events=["gate.not_ready"])
+    gate.start()
+    register = gate.data / "registers"
     kept = {each: each.read_bytes() for each in register.glob("ctps*") if each.is_file()}
     for each in kept:
         each.unlink()
-    house.wait(lambda: receiver.taken("gate.not_ready"), PATIENCE, "it is not told")
+    gate.wait(lambda: receiver.taken("gate.not_ready"), PATIENCE, "it is not told")
     assert receiver.taken()[0]["data"]["begun"] == ["register_missing"]
     for each, content in kept.items():
         each.write_bytes(content)
         each.chmod(0o600)
-    house.wait(lambda: len(receiver.taken("gate.not_ready")) >= 2, PATIENCE, "it is not told that it is over")
+    gate.wait(lambda: len(receiver.taken("gate.not_ready")) >= 2, PATIENCE, "it is not told that it is over")
     assert receiver.taken()[-1]["data"] == {"now": [], "begun": [], "over": ["register_missing"]}
     receiver.close()
 
 
-def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(house: Gatehouse) -> None:
+def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(gate: RunningGate) -> None:
     receiver = Receiver()
     receiver.answer = 302
-    add(house, "crm", receiver.port, events=["call.refused"])
-    house.start()
-    refuse(house)
-    house.wait(lambda: receiver.got, PATIENCE, "it was not tried")
-    house.stop()
-    kept = house.data / "webhooks" / "crm.json"
+    add(gate, "crm", receiver.port, events=["call.refused"])
+    gate.start()
+    refuse(gate)
+    gate.wait(lambda: receiver.got, PATIENCE, "it was not tried")
+    gate.stop()
+    kept = gate.data / "webhooks" / "crm.json"
     state = json.loads(kept.read_bytes())
     assert state["tries"] >= 1 and "elsewhere" not in {each["type"] for each in receiver.got}
     state |= {"tries": len(webhooks.PAUSES), "again_at": ""}  # it was refused for more than a day
     kept.write_text(json.dumps(state))
-    house.start()
-    house.wait(lambda: json.loads(kept.read_bytes())["aside"], PATIENCE, "it is not put aside")
+    gate.start()
+    gate.wait(lambda: json.loads(kept.read_bytes())["aside"], PATIENCE, "it is not put aside")
     receiver.answer = 204
-    refuse(house)
-    house.wait(receiver.taken, PATIENCE, "what came after it is held up")
-    told = dialgate("status", config=house.config, check=False)["attention"]
+    refuse(gate)
+    gate.wait(receiver.taken, PATIENCE, "what came after it is held up")
+    told = dialgate("status", config=gate.config, check=False)["attention"]
     assert any("1 event of the webhook crm put aside" in each and "302" in each for each in told)
     assert kept.stat().st_mode & 0o077 == 0 and b"+44" not in kept.read_bytes()
     receiver.close()
@@ -194,24 +194,26 @@ def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(ho
         ({"events": ["call.made"]}, "webhook[0].events"),
     ],
 )
-def test_where_it_may_not_be_told_the_gate_does_not_start(house: Gatehouse, values: dict[str, Any], fault: str) -> None:
-    add(house, "crm", 80, **values)
-    assert fault in json.dumps(dialgate("config", "show", config=house.config, check=False))
+def test_where_it_may_not_be_told_the_gate_does_not_start(
+    gate: RunningGate, values: dict[str, Any], fault: str
+) -> None:
+    add(gate, "crm", 80, **values)
+    assert fault in json.dumps(dialgate("config", "show", config=gate.config, check=False))
 
 
-def test_a_secret_that_is_copied_in_part_stops_the_start_with_a_sentence(house: Gatehouse) -> None:
-    add(house, "crm", 80)
-    secret(house.folder / "secrets" / "crm.webhook", "whsec_is this base64?\n")
-    said = dialgate("serve", config=house.config, check=False)
+def test_a_secret_that_is_copied_in_part_stops_the_start_with_a_sentence(gate: RunningGate) -> None:
+    add(gate, "crm", 80)
+    secret(gate.folder / "secrets" / "crm.webhook", "whsec_is this base64?\n")
+    said = dialgate("serve", config=gate.config, check=False)
     assert "is not base64 after whsec_" in json.dumps(said)
 
 
-def test_after_a_restore_of_an_older_log_what_comes_is_told(house: Gatehouse) -> None:
+def test_after_a_restore_of_an_older_log_what_comes_is_told(gate: RunningGate) -> None:
     receiver = Receiver()
-    add(house, "crm", receiver.port, events=["call.refused"])
-    (house.data / "webhooks").mkdir(mode=0o700)
-    secret(house.data / "webhooks" / "crm.json", json.dumps({"leaf": 1_000_000}))
-    house.start()
-    refuse(house)
-    house.wait(receiver.taken, PATIENCE, "it is not told")
+    add(gate, "crm", receiver.port, events=["call.refused"])
+    (gate.data / "webhooks").mkdir(mode=0o700)
+    secret(gate.data / "webhooks" / "crm.json", json.dumps({"leaf": 1_000_000}))
+    gate.start()
+    refuse(gate)
+    gate.wait(receiver.taken, PATIENCE, "it is not told")
     receiver.close()

@@ -319,9 +319,9 @@ def test_an_empty_period_is_shown_by_the_leaves_beside_it(made: Made, tmp_path: 
 def test_a_call_that_a_clock_set_back_took_out_of_the_period_is_told(tmp_path: Path) -> None:
     made = make(tmp_path)
     with ExitStack() as stack:
-        house = open_folder(load(made.config), stack)
+        data = open_folder(load(made.config), stack)
         (hidden, _) = put(
-            house,
+            data,
             decision("call-hidden", "+442079460124", at=BEGAN - timedelta(days=40)),
             decision("call-after", "+442079460125", at=BEGAN + timedelta(hours=3)),
         )
@@ -346,13 +346,13 @@ def test_what_lies_between_two_periods_and_is_dated_in_neither_is_told(
     """Of three such calls the one in the middle was in neither bundle."""
     made = make(tmp_path)
     with ExitStack() as stack:
-        house = open_folder(load(made.config), stack)
+        data = open_folder(load(made.config), stack)
         between = [decision(f"call-{n}", "+442079460124", at=BEGAN + timedelta(days=days)) for n in range(3)]
         before, after = (
             decision(name, "+442079460125", at=BEGAN + timedelta(days=days))
             for name, days in (("before", 1.1), ("after", 2))
         )
-        _, first, _, last, _ = put(house, before, *between, after)
+        _, first, _, last, _ = put(data, before, *between, after)
     assert made.export(tmp_path / "period.bundle", period=period).code == 0
     done = made.open(tmp_path / "period.bundle", "--json")
     (said,) = [each for each in done.json["checks"] if not each["holds"]]

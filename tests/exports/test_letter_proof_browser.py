@@ -44,19 +44,19 @@ class Proven(NamedTuple):
 def worked(folder: Path, letters: Path, asks: str) -> Proven:
     """A request from its arrival to its letter."""
     config = ("-c", str(folder / "config.toml"))
-    with opened(folder) as house:
-        reference = asked(house, asks)
+    with opened(folder) as data:
+        reference = asked(data, asks)
         for name, fields in (("verify_identity", {"checked": "passport seen"}), ("search", {})):
-            getattr(ByName(house), f"request_{name}")(request=reference, actor=ANN, **fields)
-        ByName(house).request_decide(request=reference, grant=True, actor=ANN)
+            getattr(ByName(data), f"request_{name}")(request=reference, actor=ANN, **fields)
+        ByName(data).request_decide(request=reference, grant=True, actor=ANN)
     keys = folder / "keys"
     key = ("--key", str(keys / "first.key"), "--passphrase-file", str(keys / "first.passphrase"))
     more = ("--yes",) if asks == "erasure" else (*key, "-o", str(letters / f"{reference}.html"))
     letters.mkdir(exist_ok=True)
     done = dialgate("request", "fulfil", reference, *more, "--letters", str(letters), *config)
     assert done.code == 0, done.err
-    with opened(folder) as house:
-        proof = Asking(house, ANN).ask(Prove(request=reference))
+    with opened(folder) as data:
+        proof = Asking(data, ANN).ask(Prove(request=reference))
     return Proven(folder, letters, reference, proof.id, json.loads(json.dumps(proof.evidence)))
 
 
@@ -136,8 +136,8 @@ def test_an_erasure_shows_each_recording_that_went_and_names_nobody(browser: Any
         assert number[3:] not in digits, number
     receipt = next(each for each in erasure.evidence["leaves"] if '"request_carried"' in each["leaf"])
     assert "body" not in receipt and "salt" not in receipt, "it names somebody else's consent"
-    with opened(erasure.folder) as house:
-        rows = house.store.call(lambda tx: tx.query("SELECT leaf_index, lower(hex(salt)) AS salt FROM facts"))
+    with opened(erasure.folder) as data:
+        rows = data.store.call(lambda tx: tx.query("SELECT leaf_index, lower(hex(salt)) AS salt FROM facts"))
     travels = {each["index"] for each in erasure.evidence["leaves"] if "salt" in each}
     assert [row["leaf_index"] for row in rows if row["salt"] and row["salt"] in page] == sorted(travels)
 
@@ -176,15 +176,15 @@ def test_what_an_enemy_makes_of_it_is_named(browser: Any, access: Proven, erasur
 
 def worked_again(of: Proven) -> Proven:
     """Its proofs in the log as it is now."""
-    with opened(of.folder) as house:
-        proof = Asking(house, ANN).ask(Prove(request=of.reference))
+    with opened(of.folder) as data:
+        proof = Asking(data, ANN).ask(Prove(request=of.reference))
     return of._replace(evidence=json.loads(json.dumps(proof.evidence)))
 
 
 def test_nothing_is_proven_before_anything_was_done(access: Proven) -> None:
     config = ("-c", str(access.folder / "config.toml"))
-    with opened(access.folder) as house:
-        reference = asked(house, "access")
+    with opened(access.folder) as data:
+        reference = asked(data, "access")
     done = dialgate("request", "proof", reference, "-o", str(access.letters / "none.html"), *config)
     assert done.code == 3 and "there is nothing to prove yet" in done.err
     assert not (access.letters / "none.html").exists()

@@ -37,12 +37,12 @@ class Firm:
     def __init__(self, place: Path) -> None:
         self.home, self.site = place / "gate", place / "site"
         self.config = prepared(self.home, recordings=0)
-        with opened(self.home) as house:
-            self.old = receipted(house.store, 0, NUMBERS[0], LONG_AGO)
-            self.codes = [receipted(house.store, n, NUMBERS[n], NOW) for n in (1, 2, 3)]
+        with opened(self.home) as data:
+            self.old = receipted(data.store, 0, NUMBERS[0], LONG_AGO)
+            self.codes = [receipted(data.store, n, NUMBERS[n], NOW) for n in (1, 2, 3)]
             listed = Decision(Verdict.ALLOW, Reason.SERVICE_CALL, NUMBERS[4], "", REGISTERS, objection_id="o-1")
-            self.service = receipted(house.store, 4, NUMBERS[4], NOW, decided=listed)
-            self.vkey = house.bundles.vkey().vkey
+            self.service = receipted(data.store, 4, NUMBERS[4], NOW, decided=listed)
+            self.vkey = data.bundles.vkey().vkey
         self.publish()
 
     def publish(self) -> None:
@@ -285,8 +285,8 @@ def test_what_was_erased_is_no_longer_kept_once_published_again(
     browser: Any, firm: Firm, address: str, kept: None
 ) -> None:
     assert "was screened" in look_up(browser, address, firm.old)
-    with opened(firm.home) as house:
-        ByName(house).retention_terms_sweep(actor=ANN)
+    with opened(firm.home) as data:
+        ByName(data).retention_terms_sweep(actor=ANN)
     firm.publish()
     assert firm.file(firm.old).read_bytes() == b""
     said = look_up(browser, address, firm.old)

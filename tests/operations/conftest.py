@@ -33,6 +33,6 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def house(folder: Path) -> Iterator[DataFolder]:
-    with opened(folder) as house:
-        yield house
+def data(folder: Path) -> Iterator[DataFolder]:
+    with opened(folder) as data:
+        yield data

@@ -35,9 +35,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "gate"
 
 
-def put(house: DataFolder, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
+def put(data: DataFolder, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
     source = write(tmp_path / f"{name}_ns.txt", numbers)
-    return ByName(house).register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
+    return ByName(data).register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
 
 
 def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
@@ -46,87 +46,85 @@ def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
     return str(path)
 
 
-def load_list(house: DataFolder, path: str, **options: Any) -> dict[str, Any]:
-    return ByName(house).contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
+def load_list(data: DataFolder, path: str, **options: Any) -> dict[str, Any]:
+    return ByName(data).contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
 
 
-def held(house: DataFolder) -> dict[str, tuple[str, str]]:
+def held(data: DataFolder) -> dict[str, tuple[str, str]]:
     """Reference -> number and reason."""
-    page = ByName(house).contacts_list(limit=1000, actor=ACTOR)
+    page = ByName(data).contacts_list(limit=1000, actor=ACTOR)
     assert page["next"] is None
     return {row["reference"]: (row["number"], row["reason"]) for row in page["items"]}
 
 
-def changes(house: DataFolder, since: datetime = BEGINNING) -> dict[str, str]:
-    page = ByName(house).contacts_changes(since=since, limit=1000, actor=ACTOR)
+def changes(data: DataFolder, since: datetime = BEGINNING) -> dict[str, str]:
+    page = ByName(data).contacts_changes(since=since, limit=1000, actor=ACTOR)
     return {row["reference"]: row["change"] for row in page["items"]}
 
 
-def kinds(house: DataFolder) -> list[str]:
-    rows = house.store.call(
-        lambda tx: tx.query("SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index")
-    )
+def kinds(data: DataFolder) -> list[str]:
+    rows = data.store.call(lambda tx: tx.query("SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index"))
     return [row["kind"] for row in rows]
 
 
-def test_a_list_is_kept_and_screened(house: DataFolder, tmp_path: Path) -> None:
+def test_a_list_is_kept_and_screened(data: DataFolder, tmp_path: Path) -> None:
     path = crm(
         tmp_path, "a,020 7946 0101", "b,07700 900417", "c,", "d,nonsense", "e,1,2", "f,+44 (0)1632 960202", "g,999"
     )
-    answer = load_list(house, path)
+    answer = load_list(data, path)
     assert (answer["contacts"], answer["rows"], answer["bad_rows"], answer["new"]) == (3, 7, 4, 3)
     assert answer["reasons"] == {"listed_tps": 1, "not_listed": 1, "consented": 1}
     assert [(each["line"], each["reference"]) for each in answer["faults"]] == [(6, ""), (4, "c"), (5, "d"), (8, "g")]
-    assert held(house) == {
+    assert held(data) == {
         "a": ("+442079460101", "listed_tps"),
         "b": ("+447700900417", "not_listed"),
         "f": ("+441632960202", "consented"),
     }
-    status = ByName(house).contacts_status(actor=ACTOR)
+    status = ByName(data).contacts_status(actor=ACTOR)
     assert (status["contacts"], status["verdicts"], status["bad_rows"]) == (3, {"allow": 2, "block": 1}, 4)
     assert [each["name"] for each in status["registers"]] == ["tps", "ctps"]
     assert status["up_to_date"] is True
-    faults = ByName(house).contacts_faults(limit=2, actor=ACTOR)
+    faults = ByName(data).contacts_faults(limit=2, actor=ACTOR)
     assert [row["line"] for row in faults["items"]] == [4, 5]
-    assert len(ByName(house).contacts_faults(after=faults["next"], limit=10, actor=ACTOR)["items"]) == 2
-    assert kinds(house) == ["contacts_imported"]
+    assert len(ByName(data).contacts_faults(after=faults["next"], limit=10, actor=ACTOR)["items"]) == 2
+    assert kinds(data) == ["contacts_imported"]
 
 
-def test_no_number_is_in_the_log(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
-    ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
-    put(house, tmp_path, [*TPS, "07700900999"])
-    rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = 'contacts'"))
+def test_no_number_is_in_the_log(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    ByName(data).contacts_forget(number="07700 900417", actor=ACTOR)
+    put(data, tmp_path, [*TPS, "07700900999"])
+    rows = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = 'contacts'"))
     assert len(rows) == 3
     assert not any("7700900417" in row["body"] or "2079460101" in row["body"] for row in rows)
 
 
-def test_several_phone_columns_and_an_empty_one_is_no_fault(house: DataFolder, tmp_path: Path) -> None:
+def test_several_phone_columns_and_an_empty_one_is_no_fault(data: DataFolder, tmp_path: Path) -> None:
     path = crm(tmp_path, "a;020 7946 0101;07700900417", "b;;07700900418", header="id;phone;mobile")
-    answer = load_list(house, path)
+    answer = load_list(data, path)
     assert (answer["contacts"], answer["bad_rows"]) == (3, 0)
-    numbers = [(row["reference"], row["number"]) for row in ByName(house).contacts_list(actor=ACTOR)["items"]]
+    numbers = [(row["reference"], row["number"]) for row in ByName(data).contacts_list(actor=ACTOR)["items"]]
     assert numbers == [("a", "+442079460101"), ("a", "+447700900417"), ("b", "+447700900418")]
 
 
-def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
-    house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000"))
-    answer = load_list(house, crm(tmp_path, "b2,07700 900417", "a,020 7946 0101", "d,01632 960001"))
+def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    data.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000"))
+    answer = load_list(data, crm(tmp_path, "b2,07700 900417", "a,020 7946 0101", "d,01632 960001"))
     assert (answer["contacts"], answer["new"], answer["before"]) == (3, 1, 3)
-    assert set(held(house)) == {"a", "b2", "d"}
-    since = {row["reference"]: row["since"][:4] for row in ByName(house).contacts_list(actor=ACTOR)["items"]}
+    assert set(held(data)) == {"a", "b2", "d"}
+    since = {row["reference"]: row["since"][:4] for row in ByName(data).contacts_list(actor=ACTOR)["items"]}
     assert (since["a"], since["b2"]) == ("2001", "2001")
     assert since["d"] > "2001"
-    assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contact_lists"))) == 1, "the old one is gone"
-    assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contacts"))) == 3
+    assert len(data.store.call(lambda tx: tx.query("SELECT * FROM contact_lists"))) == 1, "the old one is gone"
+    assert len(data.store.call(lambda tx: tx.query("SELECT * FROM contacts"))) == 3
 
 
-def test_add_merges_by_reference(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
-    answer = load_list(house, crm(tmp_path, "b,07700 900777", "d,07700 900418"), add=True)
+def test_add_merges_by_reference(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    answer = load_list(data, crm(tmp_path, "b,07700 900777", "d,07700 900418"), add=True)
     assert answer["contacts"] == 4
-    assert held(house) == {
+    assert held(data) == {
         "a": ("+442079460101", "listed_tps"),
         "b": ("+447700900777", "not_listed"),
         "c": ("+447700900418", "not_listed"),
@@ -134,198 +132,198 @@ def test_add_merges_by_reference(house: DataFolder, tmp_path: Path) -> None:
     }
 
 
-def test_a_list_without_numbers_or_of_less_than_half_is_refused(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, *(f"{n},07700 900{n:03}" for n in range(10))))
+def test_a_list_without_numbers_or_of_less_than_half_is_refused(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, *(f"{n},07700 900{n:03}" for n in range(10))))
     with pytest.raises(UsageError, match="no telephone number"):
-        load_list(house, crm(tmp_path, "a,none", "b,"))
+        load_list(data, crm(tmp_path, "a,none", "b,"))
     with pytest.raises(UsageError, match="not there"):
-        load_list(house, crm(tmp_path, "a,07700 900001"), columns=["mobile"])
+        load_list(data, crm(tmp_path, "a,07700 900001"), columns=["mobile"])
     with pytest.raises(RefusedError) as refused:
-        load_list(house, crm(tmp_path, "a,07700 900001"))
+        load_list(data, crm(tmp_path, "a,07700 900001"))
     assert refused.value.reason == "contacts_shrink"
-    assert len(held(house)) == 10
-    load_list(house, crm(tmp_path, "a,07700 900001"), accept_shrink=True)
-    assert set(held(house)) == {"a"}
+    assert len(held(data)) == 10
+    load_list(data, crm(tmp_path, "a,07700 900001"), accept_shrink=True)
+    assert set(held(data)) == {"a"}
 
 
-def test_a_register_that_changes_is_followed_and_told_of(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900417", "d,07700 900418"))
+def test_a_register_that_changes_is_followed_and_told_of(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900417", "d,07700 900418"))
     started = datetime.now(UTC) - timedelta(seconds=1)
-    report = put(house, tmp_path, ["07700900417", "01632960202"])
+    report = put(data, tmp_path, ["07700900417", "01632960202"])
     assert report["contacts"] == {"newly_listed": 2, "no_longer_listed": 1}
-    fact = house.store.call(
+    fact = data.store.call(
         lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported' ORDER BY leaf_index DESC LIMIT 1")
     )
     assert '"newly_listed":2' in fact[0]["body"]
-    assert changes(house, started) == {"a": "newly_allowed", "b": "newly_blocked", "c": "newly_blocked"}
-    status = ByName(house).contacts_status(since=started, actor=ACTOR)
+    assert changes(data, started) == {"a": "newly_allowed", "b": "newly_blocked", "c": "newly_blocked"}
+    status = ByName(data).contacts_status(since=started, actor=ACTOR)
     assert (status["newly_blocked"], status["newly_allowed"], status["first_blocked"]) == (2, 1, 0)
-    assert changes(house, datetime.now(UTC) + timedelta(hours=1)) == {}
-    assert kinds(house) == ["contacts_imported", "contacts_screened"]
-    assert held(house)["b"][1] == "listed_tps"
+    assert changes(data, datetime.now(UTC) + timedelta(hours=1)) == {}
+    assert kinds(data) == ["contacts_imported", "contacts_screened"]
+    assert held(data)["b"][1] == "listed_tps"
 
 
-def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101"))
-    put(house, tmp_path, TPS)  # a new edition of the same numbers
-    before = kinds(house)
+def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101"))
+    put(data, tmp_path, TPS)  # a new edition of the same numbers
+    before = kinds(data)
     for _ in range(3):
-        assert house.one(Contacts).follow() is None
-    assert kinds(house) == before
+        assert data.one(Contacts).follow() is None
+    assert kinds(data) == before
 
 
-def test_a_screening_that_was_cut_off_is_made_up_for(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
-    house.one(Contacts).background = True
-    put(house, tmp_path, ["07700900417", "01632960202"])
+def test_a_screening_that_was_cut_off_is_made_up_for(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    data.one(Contacts).background = True
+    put(data, tmp_path, ["07700900417", "01632960202"])
 
     def cut(_done: float, _what: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        house.one(Contacts).follow(cut)
-    assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is False
-    assert house.one(Contacts).follow() is not None
-    assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is True
-    assert changes(house) == {"a": "newly_allowed", "b": "newly_blocked"}
-    assert house.one(Contacts).follow() is None
+        data.one(Contacts).follow(cut)
+    assert ByName(data).contacts_status(actor=ACTOR)["up_to_date"] is False
+    assert data.one(Contacts).follow() is not None
+    assert ByName(data).contacts_status(actor=ACTOR)["up_to_date"] is True
+    assert changes(data) == {"a": "newly_allowed", "b": "newly_blocked"}
+    assert data.one(Contacts).follow() is None
 
 
-def test_a_gate_that_stops_leaves_the_list_before(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101"))
+def test_a_gate_that_stops_leaves_the_list_before(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101"))
 
     def stop(_done: float, _what: str) -> None:
-        house.one(Contacts).stop()
+        data.one(Contacts).stop()
 
     with pytest.raises(GateError, match="stopping"):
-        ByName(house).contacts_import(
+        ByName(data).contacts_import(
             file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=stop
         )
-    assert [row["number"] for row in ByName(house).contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
+    assert [row["number"] for row in ByName(data).contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
 
 
 @pytest.mark.parametrize("background", [False, True])
 def test_an_objection_and_a_consent_change_that_number_alone(
-    house: DataFolder, tmp_path: Path, background: bool
+    data: DataFolder, tmp_path: Path, background: bool
 ) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
-    house.one(Contacts).background = background
-    ByName(house).objection_add(number="07700 900417", actor=ACTOR)
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    data.one(Contacts).background = background
+    ByName(data).objection_add(number="07700 900417", actor=ACTOR)
     words = {"how": "phone", "wording": "you may call me", "who": "Jo", "evidence": "note 1", "actor": ACTOR}
-    consent = ByName(house).consent_add(number="020 7946 0101", **words)
+    consent = ByName(data).consent_add(number="020 7946 0101", **words)
     if background:
-        assert held(house)["b"][1] == "not_listed"
-        house.one(Contacts).follow()
-    assert {ref: reason for ref, (_, reason) in held(house).items()} == {
+        assert held(data)["b"][1] == "not_listed"
+        data.one(Contacts).follow()
+    assert {ref: reason for ref, (_, reason) in held(data).items()} == {
         "a": "consented",
         "b": "objected",
         "c": "not_listed",
     }
-    ByName(house).consent_withdraw(target=consent["id"], actor=ACTOR)
-    ByName(house).objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
-    house.one(Contacts).follow()
-    assert {ref: reason for ref, (_, reason) in held(house).items()} == {
+    ByName(data).consent_withdraw(target=consent["id"], actor=ACTOR)
+    ByName(data).objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
+    data.one(Contacts).follow()
+    assert {ref: reason for ref, (_, reason) in held(data).items()} == {
         "a": "consent_withdrawn",
         "b": "not_listed",
         "c": "not_listed",
     }
-    assert changes(house) == {"a": "newly_blocked", "b": "newly_allowed"}
-    assert kinds(house) == ["contacts_imported"], "only the register is a reason to screen all"
+    assert changes(data) == {"a": "newly_blocked", "b": "newly_allowed"}
+    assert kinds(data) == ["contacts_imported"], "only the register is a reason to screen all"
 
 
-def test_another_reason_for_the_same_verdict_is_no_change(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101"))
-    house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000, was = 'allow'"))
-    ByName(house).objection_add(number="020 7946 0101", actor=ACTOR)
-    (row,) = ByName(house).contacts_list(actor=ACTOR)["items"]
+def test_another_reason_for_the_same_verdict_is_no_change(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101"))
+    data.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000, was = 'allow'"))
+    ByName(data).objection_add(number="020 7946 0101", actor=ACTOR)
+    (row,) = ByName(data).contacts_list(actor=ACTOR)["items"]
     assert (row["reason"], row["since"][:4]) == ("objected", "2001")
-    put(house, tmp_path, ["07700900417", "01632960202"])
-    assert changes(house) == {}
-    assert changes(house, datetime(2001, 1, 1, tzinfo=UTC)) == {"a": "newly_blocked"}
+    put(data, tmp_path, ["07700900417", "01632960202"])
+    assert changes(data) == {}
+    assert changes(data, datetime(2001, 1, 1, tzinfo=UTC)) == {"a": "newly_blocked"}
 
 
-def test_an_objection_while_the_list_comes_in_is_not_lost(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "b,07700 900417"))
+def test_an_objection_while_the_list_comes_in_is_not_lost(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "b,07700 900417"))
     objected = threading.Event()
 
     def progress(_done: float, what: str) -> None:
         if not objected.is_set() and "contacts" in what:
             objected.set()
-            ByName(house).objection_add(number="07700 900417", actor=ACTOR)
+            ByName(data).objection_add(number="07700 900417", actor=ACTOR)
 
-    house.one(Contacts).background = True
-    ByName(house).contacts_import(
+    data.one(Contacts).background = True
+    ByName(data).contacts_import(
         file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=progress
     )
     assert objected.is_set()
-    assert held(house)["b"] == ("+447700900417", "objected")
+    assert held(data)["b"] == ("+447700900417", "objected")
 
 
-def test_a_stale_register_blocks_in_the_report_too(house: DataFolder, tmp_path: Path) -> None:
+def test_a_stale_register_blocks_in_the_report_too(data: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_old.txt", TPS)
     old = (datetime.now(UTC) - timedelta(days=40)).date()
-    load_list(house, crm(tmp_path, "b,07700 900417"))
-    ByName(house).register_import(name="tps", file=open_file(source), as_of=old, accept_older=True, actor=ACTOR)
-    assert held(house)["b"][1] == "register_stale"
+    load_list(data, crm(tmp_path, "b,07700 900417"))
+    ByName(data).register_import(name="tps", file=open_file(source), as_of=old, accept_older=True, actor=ACTOR)
+    assert held(data)["b"][1] == "register_stale"
 
 
-def test_a_call_is_never_decided_by_what_is_kept(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+def test_a_call_is_never_decided_by_what_is_kept(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
 
     def turn(tx: Any) -> None:
         outcomes = {row["verdict"]: row["outcome"] for row in tx.query("SELECT * FROM contact_outcomes")}
         tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'a'", (outcomes["allow"],))
         tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'b'", (outcomes["block"],))
 
-    house.store.call(turn)
-    assert held(house) == {"a": ("+442079460101", "not_listed"), "b": ("+447700900417", "listed_tps")}
-    assert ByName(house).decide(number="020 7946 0101", actor="dialler")["reason"] == "listed_tps"
-    assert ByName(house).decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
+    data.store.call(turn)
+    assert held(data) == {"a": ("+442079460101", "not_listed"), "b": ("+447700900417", "listed_tps")}
+    assert ByName(data).decide(number="020 7946 0101", actor="dialler")["reason"] == "listed_tps"
+    assert ByName(data).decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
 
 
-def test_a_number_is_forgotten_and_stays_objected(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "ref-of-jo,07700 900417", "c,07700 900418"))
-    ByName(house).objection_add(number="07700 900417", actor=ACTOR)
-    assert ByName(house).contacts_forget(number="07700 900 417", actor=ACTOR) == {
+def test_a_number_is_forgotten_and_stays_objected(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "ref-of-jo,07700 900417", "c,07700 900418"))
+    ByName(data).objection_add(number="07700 900417", actor=ACTOR)
+    assert ByName(data).contacts_forget(number="07700 900 417", actor=ACTOR) == {
         "number": "+447700900417",
         "forgotten": 1,
     }
-    assert set(held(house)) == {"c"}
-    data = house.config.data
-    assert b"ref-of-jo" not in (data / "gate.db").read_bytes() + (data / "gate.db-wal").read_bytes()
-    assert ByName(house).check(number="07700 900417", actor=ACTOR)["reason"] == "objected"
+    assert set(held(data)) == {"c"}
+    files = data.config.data
+    assert b"ref-of-jo" not in (files / "gate.db").read_bytes() + (files / "gate.db-wal").read_bytes()
+    assert ByName(data).check(number="07700 900417", actor=ACTOR)["reason"] == "objected"
     with pytest.raises(UsageError, match="no contact"):
-        ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
+        ByName(data).contacts_forget(number="07700 900417", actor=ACTOR)
 
 
-def test_one_import_at_a_time(house: DataFolder, tmp_path: Path) -> None:
+def test_one_import_at_a_time(data: DataFolder, tmp_path: Path) -> None:
     path = crm(tmp_path, "a,020 7946 0101")
     refused: list[Exception] = []
 
     def progress(_done: float, _what: str) -> None:
         try:
-            ByName(house).contacts_rescreen(actor=ACTOR)
+            ByName(data).contacts_rescreen(actor=ACTOR)
         except RefusedError as error:
             refused.append(error)
 
-    ByName(house).contacts_import(file=open_file(path), reference="id", actor=ACTOR, progress=progress)
+    ByName(data).contacts_import(file=open_file(path), reference="id", actor=ACTOR, progress=progress)
     assert {error.reason for error in refused} == {"contacts_busy"}  # type: ignore[attr-defined]
 
 
-def test_taking_the_changes_out_leaves_a_leaf(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, *(f"{n},020 7946 0101" for n in range(5))))
-    page = ByName(house).contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
-    again = ByName(house).contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
+def test_taking_the_changes_out_leaves_a_leaf(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, *(f"{n},020 7946 0101" for n in range(5))))
+    page = ByName(data).contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
+    again = ByName(data).contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
     assert len(again["items"]) == 2
-    facts = house.store.call(lambda tx: tx.query("SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
+    facts = data.store.call(lambda tx: tx.query("SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
     assert [(fact["actor"], '"list":"contacts"' in fact["body"]) for fact in facts] == [(ACTOR, True)]
 
 
-def test_a_page_can_end_at_the_longest_reference(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, *(f"{'é' * 300}{n},07700 90041{n}" for n in range(3))))
+def test_a_page_can_end_at_the_longest_reference(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, *(f"{'é' * 300}{n},07700 90041{n}" for n in range(3))))
     seen, after = [], None
     while True:
-        page = ByName(house).contacts_list(limit=1, after=after, actor=ACTOR)
+        page = ByName(data).contacts_list(limit=1, after=after, actor=ACTOR)
         seen += [row["number"] for row in page["items"]]
         after = page["next"]
         if after is None:
@@ -333,37 +331,37 @@ def test_a_page_can_end_at_the_longest_reference(house: DataFolder, tmp_path: Pa
     assert seen == ["+447700900410", "+447700900411", "+447700900412"]
 
 
-def test_without_contacts_everything_answers(house: DataFolder, tmp_path: Path) -> None:
-    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 0
-    assert ByName(house).contacts_list(actor=ACTOR)["items"] == []
-    assert changes(house) == {}
+def test_without_contacts_everything_answers(data: DataFolder, tmp_path: Path) -> None:
+    assert ByName(data).contacts_status(actor=ACTOR)["contacts"] == 0
+    assert ByName(data).contacts_list(actor=ACTOR)["items"] == []
+    assert changes(data) == {}
     with pytest.raises(UsageError, match="no contacts"):
-        ByName(house).contacts_rescreen(actor=ACTOR)
-    assert put(house, tmp_path, TPS)["contacts"] is None
+        ByName(data).contacts_rescreen(actor=ACTOR)
+    assert put(data, tmp_path, TPS)["contacts"] is None
 
 
-def test_the_log_still_verifies(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
-    put(house, tmp_path, ["07700900417"])
-    ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
-    assert house.log.verify().ok
+def test_the_log_still_verifies(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    put(data, tmp_path, ["07700900417"])
+    ByName(data).contacts_forget(number="07700 900417", actor=ACTOR)
+    assert data.log.verify().ok
 
 
-def test_a_contact_has_an_id_in_which_no_number_stands(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "r,020 7946 0101,07700 900417", ",020 7946 0102,", header="id,phone,mobile"))
-    rows = ByName(house).contacts_list(actor=ACTOR)["items"]
+def test_a_contact_has_an_id_in_which_no_number_stands(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "r,020 7946 0101,07700 900417", ",020 7946 0102,", header="id,phone,mobile"))
+    rows = ByName(data).contacts_list(actor=ACTOR)["items"]
     assert len({row["id"] for row in rows}) == len(rows) == 3
     for row in rows:
-        shown = ByName(house).contacts_show(id=row["id"], actor=ACTOR)
+        shown = ByName(data).contacts_show(id=row["id"], actor=ACTOR)
         assert (shown["contact"]["number"], shown["contact"]["reference"]) == (row["number"], row["reference"])
         assert shown["contact"]["same_number"] == 1
         assert (shown["now"]["number"], shown["now"]["verdict"]) == (row["number"], row["verdict"])
         assert row["number"][-6:] not in row["id"]
-        told = ByName(house).reveal(kind="contact", id=row["id"], why="callback", actor=ACTOR)
+        told = ByName(data).reveal(kind="contact", id=row["id"], why="callback", actor=ACTOR)
         assert told["number"] == row["number"], "one reference may have several numbers"
     for nobody in ("0" * 32, "r", ""):
         with pytest.raises(UsageError):
-            ByName(house).contacts_show(id=nobody, actor=ACTOR)
+            ByName(data).contacts_show(id=nobody, actor=ACTOR)
 
 
 @pytest.mark.parametrize(
@@ -383,79 +381,79 @@ def test_a_contact_has_an_id_in_which_no_number_stands(house: DataFolder, tmp_pa
         ("  ", ["a-1", "c_1", "b%1"]),
     ],
 )
-def test_contacts_are_found_by_what_is_typed(house: DataFolder, tmp_path: Path, typed: str, found: list[str]) -> None:
-    load_list(house, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
+def test_contacts_are_found_by_what_is_typed(data: DataFolder, tmp_path: Path, typed: str, found: list[str]) -> None:
+    load_list(data, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
     pages, after = [], None
     while True:
-        page = ByName(house).contacts_list(text=typed, after=after, limit=1, actor=ACTOR)
+        page = ByName(data).contacts_list(text=typed, after=after, limit=1, actor=ACTOR)
         pages += [row["reference"] for row in page["items"]]
         if (after := page["next"]) is None:
             break
     assert pages == found
 
 
-def test_forgetting_is_bound_to_what_was_shown(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,07700 900417", "b,07700 900418"))
-    ident = ByName(house).contacts_list(actor=ACTOR)["items"][0]["id"]
-    plan = ByName(house).contacts_forget(id=ident, dry_run=True, actor=ACTOR)
+def test_forgetting_is_bound_to_what_was_shown(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,07700 900417", "b,07700 900418"))
+    ident = ByName(data).contacts_list(actor=ACTOR)["items"][0]["id"]
+    plan = ByName(data).contacts_forget(id=ident, dry_run=True, actor=ACTOR)
     assert (plan["number"], plan["forgotten"]) == ("+447700900417", 1)
-    load_list(house, crm(tmp_path, "c,07700 900417"), add=True)
+    load_list(data, crm(tmp_path, "c,07700 900417"), add=True)
     with pytest.raises(RefusedError) as refused:
-        ByName(house).contacts_forget(id=ident, execute=plan["digest"], actor=ACTOR)
+        ByName(data).contacts_forget(id=ident, execute=plan["digest"], actor=ACTOR)
     assert refused.value.reason == "plan_changed"
-    again = ByName(house).contacts_forget(number="07700 900417", dry_run=True, actor=ACTOR)
-    done = ByName(house).contacts_forget(id=ident, execute=again["digest"], reason="asked to", actor=ACTOR)
+    again = ByName(data).contacts_forget(number="07700 900417", dry_run=True, actor=ACTOR)
+    done = ByName(data).contacts_forget(id=ident, execute=again["digest"], reason="asked to", actor=ACTOR)
     assert done == {"number": "+447700900417", "forgotten": 2}
     for wrong in ({}, {"number": "07700 900418", "id": ident}, {"id": ident}):
         with pytest.raises(UsageError):
-            ByName(house).contacts_forget(**wrong, actor=ACTOR)
+            ByName(data).contacts_forget(**wrong, actor=ACTOR)
 
 
-def test_an_import_is_stopped_and_the_contacts_stay(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, "a,07700 900417"))
+def test_an_import_is_stopped_and_the_contacts_stay(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, "a,07700 900417"))
     with pytest.raises(UsageError, match="no import"):
-        ByName(house).contacts_cancel(actor=ACTOR)
+        ByName(data).contacts_cancel(actor=ACTOR)
     path = crm(tmp_path, *(f"n{n},07700 9{n:05}" for n in range(500)))
 
     def stop(done: float, what: str) -> None:
-        ByName(house).contacts_cancel(actor="user:bob(2)")
+        ByName(data).contacts_cancel(actor="user:bob(2)")
 
     with pytest.raises(GateError, match=r"stopped by user:bob\(2\)"):
-        load_list(house, path, progress=stop)
-    assert [row["reference"] for row in ByName(house).contacts_list(actor=ACTOR)["items"]] == ["a"]
-    load_list(house, path)
-    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 500
+        load_list(data, path, progress=stop)
+    assert [row["reference"] for row in ByName(data).contacts_list(actor=ACTOR)["items"]] == ["a"]
+    load_list(data, path)
+    assert ByName(data).contacts_status(actor=ACTOR)["contacts"] == 500
 
 
-def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFolder, tmp_path: Path) -> None:
-    load_list(house, crm(tmp_path, *(f"n{n},07700 90000{n}" for n in range(5))))
+def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(data: DataFolder, tmp_path: Path) -> None:
+    load_list(data, crm(tmp_path, *(f"n{n},07700 90000{n}" for n in range(5))))
     path = crm(tmp_path, "a,020 7946 0101")
-    shown = load_list(house, path, dry_run=True)
+    shown = load_list(data, path, dry_run=True)
     assert (shown["contacts"], shown["before"], shown["shrinks"]) == (1, 5, True)
     assert shown["reasons"] == {"listed_tps": 1}
-    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 5
+    assert ByName(data).contacts_status(actor=ACTOR)["contacts"] == 5
     crm(tmp_path, "b,020 7946 0102")
     with pytest.raises(RefusedError) as refused:
-        load_list(house, path, accept_shrink=True, only=shown["sha256"])
+        load_list(data, path, accept_shrink=True, only=shown["sha256"])
     assert refused.value.reason == "plan_changed"
     crm(tmp_path, "a,020 7946 0101")
-    assert load_list(house, path, accept_shrink=True, only=shown["sha256"])["contacts"] == 1
+    assert load_list(data, path, accept_shrink=True, only=shown["sha256"])["contacts"] == 1
 
 
 @pytest.mark.parametrize("sort", ["reference", "-reference", "reason", "-reason", "-verdict", "since"])
-def test_contacts_by_a_column_come_page_by_page(house: DataFolder, tmp_path: Path, sort: str) -> None:
-    load_list(house, crm(tmp_path, *(f"C-{n % 5},0207946010{n}" for n in range(8)), "C-0,01632 960202"))
-    ByName(house).objection_add(number="020 7946 0107", actor=ACTOR)
-    house.one(Contacts).follow()
-    whole = ByName(house).contacts_list(sort=sort, actor=ACTOR)["items"]
+def test_contacts_by_a_column_come_page_by_page(data: DataFolder, tmp_path: Path, sort: str) -> None:
+    load_list(data, crm(tmp_path, *(f"C-{n % 5},0207946010{n}" for n in range(8)), "C-0,01632 960202"))
+    ByName(data).objection_add(number="020 7946 0107", actor=ACTOR)
+    data.one(Contacts).follow()
+    whole = ByName(data).contacts_list(sort=sort, actor=ACTOR)["items"]
     name, down = sort.removeprefix("-"), sort.startswith("-")
     by_number = sorted(whole, key=lambda row: (row["number"], row["reference"]))
     assert whole == sorted(by_number, key=lambda row: row[name], reverse=down) and len(whole) == 9
     pages, after = [], None
     while not pages or after is not None:
-        page = ByName(house).contacts_list(sort=sort, limit=2, after=after, actor=ACTOR)
+        page = ByName(data).contacts_list(sort=sort, limit=2, after=after, actor=ACTOR)
         pages += page["items"]
         after = page["next"]
     assert pages == whole
     with pytest.raises(UsageError, match="not sorted by 'number'"):
-        ByName(house).contacts_list(sort="-number", actor=ACTOR)
+        ByName(data).contacts_list(sort="-number", actor=ACTOR)

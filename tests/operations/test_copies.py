@@ -21,9 +21,9 @@ def year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Year]:
     (tmp_path / "firm").mkdir()
     made = Year(tmp_path / "firm", monkeypatch)
     made.move("2027-11-01")
-    with made.opened() as house:
-        made.recorded(house, "rec", "2027-11-01 09:00", NUMBER)
-        made.recorded(house, "other", "2027-11-01 09:20", "+447700900555")
+    with made.opened() as data:
+        made.recorded(data, "rec", "2027-11-01 09:00", NUMBER)
+        made.recorded(data, "other", "2027-11-01 09:20", "+447700900555")
     yield made
 
 

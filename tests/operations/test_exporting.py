@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def house(made: Made) -> Iterator[DataFolder]:
+def data(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
         yield open_folder(load(made.config), stack)
 
@@ -44,21 +44,21 @@ def opener(made: Made) -> str:
     return next(path.stem for path in (made.data / "recipients").glob("*.json") if path.stem != made.private.id)
 
 
-def begin(house: DataFolder, opener: str, **more: Any) -> dict[str, Any]:
+def begin(data: DataFolder, opener: str, **more: Any) -> dict[str, Any]:
     told = {"recipient": "Auditor", "purpose": "annual audit", "openers": [opener], "actor": ANN, **DAY}
-    return ByName(house).audit_export(**(told | more))
+    return ByName(data).audit_export(**(told | more))
 
 
-def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
-    rows = house.store.call(
+def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
+    rows = data.store.call(
         lambda tx: tx.query("SELECT leaf_index, subject, actor, body FROM facts WHERE kind = ? ORDER BY 1", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 
 
-def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFolder, made: Made, opener: str) -> None:
-    begun = begin(house, opener)
-    fact = facts(house, "bundle_exported")[-1]
+def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(data: DataFolder, made: Made, opener: str) -> None:
+    begun = begin(data, opener)
+    fact = facts(data, "bundle_exported")[-1]
     assert (fact["subject"], fact["actor"]) == (begun["bundle"], ANN)
     assert fact["body"] == {
         "from": "2026-03-02T00:00:00.000000Z",
@@ -68,9 +68,9 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
         "openers": [opener],
         "reader": hashlib.sha256(Path(reader.__file__).read_bytes()).hexdigest(),
     }
-    said = facts(house, "words")[-1]
+    said = facts(data, "words")[-1]
     assert (said["subject"], said["body"]) == (begun["bundle"], {"of": "bundle_exported", "text": "annual audit"})
-    page = ByName(house).audit_export_take(bundle=begun["bundle"], actor=ANN)
+    page = ByName(data).audit_export_take(bundle=begun["bundle"], actor=ANN)
     assert page["next"] is None
     told = {item["recording_id"]: (item["status"], len(item["wraps"])) for item in page["items"]}
     assert told == {
@@ -80,7 +80,7 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
         "rec-erased": ("erased", 0),
         "rec-other": ("included", 1),
     }
-    logged = [fact for fact in facts(house, "exported") if fact["body"].get("bundle") == begun["bundle"]]
+    logged = [fact for fact in facts(data, "exported") if fact["body"].get("bundle") == begun["bundle"]]
     assert [fact["subject"] for fact in logged] == ["rec-plain", "rec-cut", "rec-other"]
     assert {fact["body"]["recipient"] for fact in logged} == {made.private.id}
 
@@ -91,102 +91,102 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
      (["regulator", "court"], "more than one")],
 )  # fmt: skip
 def test_others_are_refused_and_nothing_is_kept(
-    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
+    data: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
 ) -> None:
     rows = [{"id": f"id{n}", "name": "Auditor", "fingerprint": f"f{n}", "purpose": each}
             for n, each in enumerate(register)]  # fmt: skip
     monkeypatch.setattr(Keyring, "recipients", lambda _: rows)
-    before = house.store.call(lambda tx: tx.head())
+    before = data.store.call(lambda tx: tx.head())
     with pytest.raises(RefusedError, match=why) as refused:
-        begin(house, opener)
+        begin(data, opener)
     assert (refused.value.reason, refused.value.exit_code) == ("recipient_not_allowed", 3)
-    assert house.store.call(lambda tx: tx.head()) == before
+    assert data.store.call(lambda tx: tx.head()) == before
 
 
-def test_what_nobody_could_open_is_told_before_anything_is_kept(house: DataFolder, opener: str) -> None:
-    before = house.store.call(lambda tx: tx.head())
+def test_what_nobody_could_open_is_told_before_anything_is_kept(data: DataFolder, opener: str) -> None:
+    before = data.store.call(lambda tx: tx.head())
     with pytest.raises(UsageError, match="nor to a key that you gave: 3"):
-        begin(house, opener, openers=[])
+        begin(data, opener, openers=[])
     for wrong in ({"purpose": " "}, {"until": DAY["since"]}):
         with pytest.raises(UsageError):
-            begin(house, opener, **wrong)
-    assert house.store.call(lambda tx: tx.head()) == before
+            begin(data, opener, **wrong)
+    assert data.store.call(lambda tx: tx.head()) == before
 
 
-def test_an_export_is_its_beginners_own(house: DataFolder, opener: str) -> None:
-    begun = begin(house, opener)
+def test_an_export_is_its_beginners_own(data: DataFolder, opener: str) -> None:
+    begun = begin(data, opener)
     told = {"bundle": begun["bundle"], "actor": BOB}
     with pytest.raises(UsageError, match="of yours has begun"):
-        ByName(house).audit_export_take(**told)
+        ByName(data).audit_export_take(**told)
     with pytest.raises(UsageError, match="of yours has begun"):
-        ByName(house).audit_export_make(**told)
+        ByName(data).audit_export_make(**told)
     with pytest.raises(UsageError, match="not a place"):
-        ByName(house).audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
+        ByName(data).audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
 
 
-def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: DataFolder, made: Made, opener: str) -> None:
-    begun = begin(house, opener)
+def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(data: DataFolder, made: Made, opener: str) -> None:
+    begun = begin(data, opener)
     (seals,) = (
-        each["seals"] for each in ByName(house).key_list(actor=BOB)["recipients"] if each["id"] == made.private.id
+        each["seals"] for each in ByName(data).key_list(actor=BOB)["recipients"] if each["id"] == made.private.id
     )
-    ByName(house).key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
+    ByName(data).key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
     try:
-        taken = len(facts(house, "exported"))
+        taken = len(facts(data, "exported"))
         with pytest.raises(RefusedError) as refused:
-            ByName(house).audit_export_take(bundle=begun["bundle"], actor=ANN)
+            ByName(data).audit_export_take(bundle=begun["bundle"], actor=ANN)
         assert refused.value.reason == "recipient_not_allowed"
         with pytest.raises(RefusedError):
-            ByName(house).audit_export_make(bundle=begun["bundle"], actor=ANN)
-        assert len(facts(house, "exported")) == taken
+            ByName(data).audit_export_make(bundle=begun["bundle"], actor=ANN)
+        assert len(facts(data, "exported")) == taken
     finally:
-        ByName(house).key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
+        ByName(data).key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
 
 
-def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: DataFolder, opener: str) -> None:
-    bundle = begin(house, opener)["bundle"]
+def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(data: DataFolder, opener: str) -> None:
+    bundle = begin(data, opener)["bundle"]
     told = {"bundle": bundle, "actor": ANN}
     with pytest.raises(UsageError, match="was not taken"):
-        ByName(house).audit_export_make(**told)
-    assert not [fact for fact in facts(house, "bundle_signed") if fact["subject"] == bundle]
-    ByName(house).audit_export_take(**told)
-    made = ByName(house).audit_export_make(**told)
+        ByName(data).audit_export_make(**told)
+    assert not [fact for fact in facts(data, "bundle_signed") if fact["subject"] == bundle]
+    ByName(data).audit_export_take(**told)
+    made = ByName(data).audit_export_make(**told)
     folder = Path(made["folder"])
     tail = (folder / "tail").read_bytes()
-    fact = facts(house, "bundle_signed")[-1]
+    fact = facts(data, "bundle_signed")[-1]
     assert (fact["subject"], fact["body"]["manifest_sha256"]) == (bundle, made["sha256"])
     seal = seal_text(bundle, made["sha256"]).encode()
     assert seal in tail
     verify_signature(seal, tail[-512 : -512 + 64], made["vkey"])
     with pytest.raises(UsageError, match="signed already"):
-        ByName(house).audit_export_make(**told)
+        ByName(data).audit_export_make(**told)
 
 
 def test_a_recording_erased_since_it_was_taken_stops_the_bundle(
-    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = begin(house, opener)["bundle"]
-    ByName(house).audit_export_take(bundle=bundle, actor=ANN)
+    bundle = begin(data, opener)["bundle"]
+    ByName(data).audit_export_take(bundle=bundle, actor=ANN)
     monkeypatch.setattr(exporting, "_status", lambda row, *rest: ("erased", ""))
     with pytest.raises(UsageError, match="rec-plain is erased by now"):
-        ByName(house).audit_export_make(bundle=bundle, actor=ANN)
-    assert not (house.config.data / "exports" / bundle).exists()
+        ByName(data).audit_export_make(bundle=bundle, actor=ANN)
+    assert not (data.config.data / "exports" / bundle).exists()
 
 
-def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: DataFolder, opener: str) -> None:
-    bundle = begin(house, opener)["bundle"]
-    ByName(house).audit_export_take(bundle=bundle, actor=ANN)
+def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(data: DataFolder, opener: str) -> None:
+    bundle = begin(data, opener)["bundle"]
+    ByName(data).audit_export_take(bundle=bundle, actor=ANN)
     with pytest.raises(UsageError, match="is not a checkpoint of this gate"):
-        ByName(house).audit_export_make(bundle=bundle, checkpoints=[("a file", "x\n5\n\n")], actor=ANN)
+        ByName(data).audit_export_make(bundle=bundle, checkpoints=[("a file", "x\n5\n\n")], actor=ANN)
 
 
 def test_pages_follow_each_other_and_give_each_recording_once(
-    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "PAGE", 2)
-    bundle = begin(house, opener)["bundle"]
+    bundle = begin(data, opener)["bundle"]
     seen, after = [], None
     while True:
-        page = ByName(house).audit_export_take(bundle=bundle, after=after, actor=ANN)
+        page = ByName(data).audit_export_take(bundle=bundle, after=after, actor=ANN)
         seen += [item["recording_id"] for item in page["items"]]
         after = page["next"]
         if after is None:

@@ -97,7 +97,7 @@ def test_columns_are_found_by_name_and_a_wrong_one_is_named() -> None:
         places_of(["fax"], names, header=True)
     assert "Phone Number" in error.value.hint
     with pytest.raises(UsageError, match="no column looks like"):
-        places_of([], ["id", "house number"], header=True)
+        places_of([], ["id", "data number"], header=True)
     with pytest.raises(UsageError, match='"7" is not there'):
         places_of(["7"], names, header=False)
 

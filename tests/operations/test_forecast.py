@@ -27,25 +27,25 @@ class At:
         return self._now
 
 
-def hours(house: DataFolder, kind: str) -> None:
-    calling = msgspec.structs.replace(house.config.calling, hours=kind)
-    house.config = msgspec.structs.replace(house.config, calling=calling)
+def hours(data: DataFolder, kind: str) -> None:
+    calling = msgspec.structs.replace(data.config.calling, hours=kind)
+    data.config = msgspec.structs.replace(data.config, calling=calling)
 
 
-def forecast(house: DataFolder, day: date | None = None) -> Any:
-    return ByName(house).contacts_forecast(day=day, actor=ACTOR)
+def forecast(data: DataFolder, day: date | None = None) -> Any:
+    return ByName(data).contacts_forecast(day=day, actor=ACTOR)
 
 
 @pytest.fixture
-def loaded(house: DataFolder, tmp_path: Path) -> DataFolder:
+def loaded(data: DataFolder, tmp_path: Path) -> DataFolder:
     """Two contacts that may be called, and one that is listed."""
-    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
-    hours(house, "always")
-    return house
+    load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    hours(data, "always")
+    return data
 
 
-def as_of(house: DataFolder) -> date:
-    return min(date.fromisoformat(row["as_of"]) for row in ByName(house).register_status(actor=ACTOR)["registers"])
+def as_of(data: DataFolder) -> date:
+    return min(date.fromisoformat(row["as_of"]) for row in ByName(data).register_status(actor=ACTOR)["registers"])
 
 
 def test_tomorrow_is_as_today_where_nothing_ends(loaded: DataFolder) -> None:
@@ -85,15 +85,15 @@ def test_what_is_kept_does_not_change(loaded: DataFolder) -> None:
     assert ByName(loaded).contacts_status(actor=ACTOR)["reasons"] == before
 
 
-def test_a_forecast_needs_contacts_and_a_day_to_come(house: DataFolder, tmp_path: Path) -> None:
+def test_a_forecast_needs_contacts_and_a_day_to_come(data: DataFolder, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no contacts"):
-        forecast(house)
+        forecast(data)
     with pytest.raises(UsageError, match="is not a day within a year"):
-        forecast(house, house.today())
+        forecast(data, data.today())
 
 
-def test_numbers_that_a_spreadsheet_ate_come_back_with_a_repair(house: DataFolder, tmp_path: Path) -> None:
-    answer = load_list(house, crm(tmp_path, "a,7700900417", "b,4.4207E+11", "c,07700 900418"))
+def test_numbers_that_a_spreadsheet_ate_come_back_with_a_repair(data: DataFolder, tmp_path: Path) -> None:
+    answer = load_list(data, crm(tmp_path, "a,7700900417", "b,4.4207E+11", "c,07700 900418"))
     assert answer["contacts"] == 1
     faults = {each["reference"]: each["fault"] for each in answer["faults"]}
     assert "write 0 before it" in faults["a"]

@@ -58,15 +58,15 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def erased(house: DataFolder) -> dict[str, Any]:
-    reference = granted(house)
-    done = dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
-    ByName(house).request_told(request=reference, actor=ANN)
+def erased(data: DataFolder) -> dict[str, Any]:
+    reference = granted(data)
+    done = dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
+    ByName(data).request_told(request=reference, actor=ANN)
     return done
 
 
-def bodies(house: DataFolder, kind: str) -> list[str | None]:
-    rows = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+def bodies(data: DataFolder, kind: str) -> list[str | None]:
+    rows = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
     return [row["body"] for row in rows]
 
 
@@ -91,60 +91,60 @@ def test_of_every_free_text_it_is_known_how_an_erasure_finds_it() -> None:
 
 
 def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> None:
-    with opened(folder) as house:
-        desk = ByName(house)
+    with opened(folder) as data:
+        desk = ByName(data)
         key = key_of(folder)
         desk.key_change(recipient_id=key.id, purpose="regulator", actor=ANN)
         times = {"since": "2020-01-01T00:00:00Z", "until": "2020-02-01T00:00:00Z"}
         for purpose in ("what Pat complains of", "annual audit"):
             desk.audit_export(**times, recipient=key.id, purpose=purpose, openers=[key.id], actor=ANN)
         for kind, field in ALONE.items():
-            written(house, kind, f"{kind}-1", ANN, REST.get(kind, {}) | {field: f"asked for by {NAME} herself"})
-            written(house, kind, f"{kind}-2", ANN, REST.get(kind, {}) | {field: "nobody asked"})
-        erased(house)
+            written(data, kind, f"{kind}-1", ANN, REST.get(kind, {}) | {field: f"asked for by {NAME} herself"})
+            written(data, kind, f"{kind}-2", ANN, REST.get(kind, {}) | {field: "nobody asked"})
+        erased(data)
         for kind in ALONE:
-            left = [body for body in bodies(house, kind) if body]
+            left = [body for body in bodies(data, kind) if body]
             assert len(left) == (2 if kind == "words" else 1) and not any("Pat" in body for body in left), kind
-        assert all(body and json.loads(body)["recipient"] == key.id for body in bodies(house, "bundle_exported"))
-        assert house.log.verify().ok
+        assert all(body and json.loads(body)["recipient"] == key.id for body in bodies(data, "bundle_exported"))
+        assert data.log.verify().ok
     assert spelled_in(folder / "data", "what Pat complains", "by Pat Person") == []
 
 
 @pytest.mark.parametrize("words", [SPELLED, NAME])
-def test_what_a_proof_rests_on_is_left_whole_and_told_of(house: DataFolder, words: str) -> None:
+def test_what_a_proof_rests_on_is_left_whole_and_told_of(data: DataFolder, words: str) -> None:
     """The reason of a restore was emptied with all of it, and no call could be decided any more."""
     written(
-        house, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": f"before {words} asked"}
+        data, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": f"before {words} asked"}
     )
-    written(house, "bundle_exported", "b-1", ANN, {"from": "", "to": "", "recipient": "k", "purpose": f"for {words}"})
-    written(house, "register_imported", "i-1", ANN, {"name": "tps", "count": 1, "accepted": f"as {words} says"})
-    done = erased(house)
-    assert not [None for kind in STANDING_WORDS if None in bodies(house, kind)]
+    written(data, "bundle_exported", "b-1", ANN, {"from": "", "to": "", "recipient": "k", "purpose": f"for {words}"})
+    written(data, "register_imported", "i-1", ANN, {"name": "tps", "count": 1, "accepted": f"as {words} says"})
+    done = erased(data)
+    assert not [None for kind in STANDING_WORDS if None in bodies(data, kind)]
     assert sorted(each.partition("(")[2] for each in done["mentions"]) == [
         f"{kind})" for kind in sorted(STANDING_WORDS)
     ]
-    assert house.trust.look() == "" and house.log.verify().ok
+    assert data.trust.look() == "" and data.log.verify().ok
 
 
-def test_an_emptied_restore_gives_up_nothing_and_stops_no_call(house: DataFolder) -> None:
+def test_an_emptied_restore_gives_up_nothing_and_stops_no_call(data: DataFolder) -> None:
     """As an earlier version has left it."""
-    written(house, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": SPELLED})
-    house.store.call(
+    written(data, "evidence_restored", "log", ANN, {"after": 1, "to": 2, "places": [], "reason": SPELLED})
+    data.store.call(
         lambda tx: tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE kind = 'evidence_restored'", [])
     )
-    assert house.trust.look() == ""
-    assert {fault.what for fault in house.log.verify().faults} == {"row_emptied"}
+    assert data.trust.look() == ""
+    assert {fault.what for fault in data.log.verify().faults} == {"row_emptied"}
 
 
-def test_who_took_the_recording_of_somebody_else_is_kept_where_the_reason_has_the_number(house: DataFolder) -> None:
-    ByName(house).recording_take(recording_id="other", purpose=f"as {PERSON} says", recipient="k" * 16, actor=ANN)
-    done = erased(house)
-    assert None not in bodies(house, "exported")
+def test_who_took_the_recording_of_somebody_else_is_kept_where_the_reason_has_the_number(data: DataFolder) -> None:
+    ByName(data).recording_take(recording_id="other", purpose=f"as {PERSON} says", recipient="k" * 16, actor=ANN)
+    done = erased(data)
+    assert None not in bodies(data, "exported")
     assert any("(exported)" in each for each in done["mentions"])
 
 
-def test_what_is_right_of_somebody_else_stays_where_it_mentions_the_person(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_what_is_right_of_somebody_else_stays_where_it_mentions_the_person(data: DataFolder) -> None:
+    desk = ByName(data)
     consent = desk.consent_add(
         number=OTHER, how="phone", wording="you may call", who="Olu", evidence="note 2", actor=ANN
     )["id"]
@@ -157,8 +157,8 @@ def test_what_is_right_of_somebody_else_stays_where_it_mentions_the_person(house
         desk.request_decide(grant=True, **at)
         desk.request_rectify(records=[record], statement=f"not {SPELLED}, as you wrote", **at)
         desk.request_told(**at)
-    done = erased(house)
-    left = [json.loads(body)["record"] if body else None for body in bodies(house, "rectification")]
+    done = erased(data)
+    left = [json.loads(body)["record"] if body else None for body in bodies(data, "rectification")]
     assert left == ["call", "consent", None]
     assert sum("(rectification)" in each for each in done["mentions"]) == 2
-    assert house.log.verify().ok
+    assert data.log.verify().ok

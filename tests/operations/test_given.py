@@ -22,14 +22,14 @@ def test_no_operation_opens_a_path() -> None:
         assert (asked & {"path", "file", "folder"} == {"path", "file"}) == bool(operation.file), name
 
 
-def test_a_refusal_tells_nothing_that_stands_in_the_file(house: DataFolder, tmp_path: Path) -> None:
+def test_a_refusal_tells_nothing_that_stands_in_the_file(data: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "shadow"
     path.write_text(f"{PASSWORD}\n07700 900123 x\n")
-    told = [str(ByName(house).register_status(actor=COLE))]
+    told = [str(ByName(data).register_status(actor=COLE))]
     for ask in (
-        lambda: ByName(house).contacts_import(file=open_file(path), columns=("phone",), actor=COLE),
-        lambda: ByName(house).contacts_import(file=open_file(path), actor=COLE),
-        lambda: ByName(house).register_import(name="tps", file=open_file(path), actor=COLE),
+        lambda: ByName(data).contacts_import(file=open_file(path), columns=("phone",), actor=COLE),
+        lambda: ByName(data).contacts_import(file=open_file(path), actor=COLE),
+        lambda: ByName(data).register_import(name="tps", file=open_file(path), actor=COLE),
     ):
         with pytest.raises(GateError) as refused:
             ask()
@@ -37,18 +37,18 @@ def test_a_refusal_tells_nothing_that_stands_in_the_file(house: DataFolder, tmp_
     assert not any(PASSWORD in said or "900123" in said for said in told)
 
 
-def test_the_path_is_kept_as_what_was_said(house: DataFolder, tmp_path: Path) -> None:
+def test_the_path_is_kept_as_what_was_said(data: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     path.write_text("id,phone\n17,07700 900123\n")
-    assert ByName(house).contacts_import(file=open_file(path), actor=COLE)["contacts"] == 1
-    (fact,) = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'contacts_imported'"))
+    assert ByName(data).contacts_import(file=open_file(path), actor=COLE)["contacts"] == 1
+    (fact,) = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'contacts_imported'"))
     assert f'"path_said":"{path}"' in fact["body"]
     with pytest.raises(UsageError, match="not there") as refused:
-        ByName(house).contacts_import(file=open_file(path), columns=("fax",), actor=COLE)
+        ByName(data).contacts_import(file=open_file(path), columns=("fax",), actor=COLE)
     assert "id, phone" in refused.value.hint
 
 
-def test_a_list_that_changes_while_it_is_read_is_not_taken(house: DataFolder, tmp_path: Path) -> None:
+def test_a_list_that_changes_while_it_is_read_is_not_taken(data: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     path.write_text("id,phone\n17,07700 900124\n")
 
@@ -56,21 +56,21 @@ def test_a_list_that_changes_while_it_is_read_is_not_taken(house: DataFolder, tm
         with path.open("a") as file:
             file.write("18,07700 900125\n")
 
-    before = ByName(house).contacts_status(actor=COLE)
+    before = ByName(data).contacts_status(actor=COLE)
     with pytest.raises(UsageError, match="changed while it was read"):
-        ByName(house).contacts_import(file=open_file(path), actor=COLE, progress=upload)
-    assert ByName(house).contacts_status(actor=COLE)["contacts"] == before["contacts"]
+        ByName(data).contacts_import(file=open_file(path), actor=COLE, progress=upload)
+    assert ByName(data).contacts_status(actor=COLE)["contacts"] == before["contacts"]
 
 
 @pytest.mark.parametrize("hole", [b"\0", b'id,phone\n17,"'])
-def test_a_sparse_gigabyte_is_given_up_early(house: DataFolder, tmp_path: Path, hole: bytes) -> None:
+def test_a_sparse_gigabyte_is_given_up_early(data: DataFolder, tmp_path: Path, hole: bytes) -> None:
     path = tmp_path / "zeros.csv"
     with path.open("wb") as file:
         file.write(hole)
         file.truncate(500 << 20)
     seen: list[float] = []
     with pytest.raises(UsageError, match="more than 1,048,576 characters"):
-        ByName(house).contacts_import(
+        ByName(data).contacts_import(
             file=open_file(path), columns=("1",), actor=COLE, progress=lambda done, _: seen.append(done)
         )
     assert max(seen, default=0.0) < 0.05

@@ -27,75 +27,75 @@ def private(original: Path) -> PrivateKey:
 
 
 @pytest.fixture
-def record(house: DataFolder, private: PrivateKey) -> Any:
+def record(data: DataFolder, private: PrivateKey) -> Any:
     """Makes an old recording under a name of the test's own."""
 
     def made(number: str = "+442079460123") -> str:
-        count = house.store.call(lambda tx: tx.query("SELECT count(*) AS n FROM recordings"))[0]["n"]
+        count = data.store.call(lambda tx: tx.query("SELECT count(*) AS n FROM recordings"))[0]["n"]
         name = f"rec{count:029}"
-        recordings = house.config.data / "recordings"
-        plant(house.store, house.keys, recordings, private.recipient, name, OLD + timedelta(minutes=count), number)
+        recordings = data.config.data / "recordings"
+        plant(data.store, data.keys, recordings, private.recipient, name, OLD + timedelta(minutes=count), number)
         return name
 
     return made
 
 
-def opens(house: DataFolder, name: str, private: PrivateKey) -> bool:
-    taken = ByName(house).recording_take(recording_id=name, purpose="test", actor=ANN)
-    _, chunks = open_recording(Path(taken["path"]), house.keys.wraps(name), private, recording_id=name)
+def opens(data: DataFolder, name: str, private: PrivateKey) -> bool:
+    taken = ByName(data).recording_take(recording_id=name, purpose="test", actor=ANN)
+    _, chunks = open_recording(Path(taken["path"]), data.keys.wraps(name), private, recording_id=name)
     return b"".join(chunks) == SOUND
 
 
-def swept(house: DataFolder) -> dict[str, Any]:
-    shown = ByName(house).retention_sweep(actor=ANN)
+def swept(data: DataFolder) -> dict[str, Any]:
+    shown = ByName(data).retention_sweep(actor=ANN)
     assert shown["dry_run"] is True
-    return ByName(house).retention_sweep(execute=shown["digest"], actor=ANN)
+    return ByName(data).retention_sweep(execute=shown["digest"], actor=ANN)
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id", "number"])
 def test_what_is_held_stays_until_it_is_released(
-    house: DataFolder, record: Any, private: PrivateKey, target: str
+    data: DataFolder, record: Any, private: PrivateKey, target: str
 ) -> None:
     name, other = record("+447700900001"), record()
     value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
-    hold = ByName(house).hold_add(ground="claim", **{target: value}, **WHY, actor=ANN)
+    hold = ByName(data).hold_add(ground="claim", **{target: value}, **WHY, actor=ANN)
     assert hold["kept"] >= 1
-    answer = swept(house)
+    answer = swept(data)
     assert name in {each["recording_id"] for each in answer["held_by"]}
-    assert opens(house, name, private)
+    assert opens(data, name, private)
     with pytest.raises(RefusedError) as refused:
-        opens(house, other, private)
+        opens(data, other, private)
     assert refused.value.reason == "erased"
 
-    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert swept(house)["erased"] == 1
+    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert swept(data)["erased"] == 1
     with pytest.raises(RefusedError):
-        opens(house, name, private)
+        opens(data, name, private)
 
 
-def test_a_restriction_is_not_opened_and_says_its_name(house: DataFolder, record: Any, private: PrivateKey) -> None:
+def test_a_restriction_is_not_opened_and_says_its_name(data: DataFolder, record: Any, private: PrivateKey) -> None:
     name = record()
-    ByName(house).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
-    assert opens(house, name, private), "a hold alone lets it be heard"
-    hold = ByName(house).hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
-    before = len(ByName(house).calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
+    ByName(data).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
+    assert opens(data, name, private), "a hold alone lets it be heard"
+    hold = ByName(data).hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
+    before = len(ByName(data).calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
     with pytest.raises(RefusedError, match=rf"restriction case 17/2026 \({hold['id']}\)") as refused:
-        opens(house, name, private)
+        opens(data, name, private)
     assert refused.value.reason == "restricted"
-    shown = ByName(house).calls_show(call_id=f"call-{name}", actor=ANN)
+    shown = ByName(data).calls_show(call_id=f"call-{name}", actor=ANN)
     assert len(shown["facts"]) == before, "nothing was taken, so nothing says so"
     assert [fact["kind"] for fact in shown["facts"]].count("hold") == 2
-    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert opens(house, name, private)
+    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert opens(data, name, private)
 
 
-def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder, record: Any) -> None:
+def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(data: DataFolder, record: Any) -> None:
     name, begun = record("+447700900002"), record("+447700900002")
-    swept(house)
+    swept(data)
     with pytest.raises(RefusedError) as refused:
-        ByName(house).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
+        ByName(data).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
     assert refused.value.reason == "erased"
-    hold = ByName(house).hold_add(ground="claim", number="07700900002", **WHY, actor=ANN)
+    hold = ByName(data).hold_add(ground="claim", number="07700900002", **WHY, actor=ANN)
     assert (hold["kept"], hold["gone"]) == (0, 2)
     assert begun
 
@@ -112,57 +112,57 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder
         ({"number": "02079460123", "reference": ""}, "needs reference"),
     ],
 )
-def test_a_hold_names_one_thing_and_says_why(house: DataFolder, fields: dict[str, str], said: str) -> None:
+def test_a_hold_names_one_thing_and_says_why(data: DataFolder, fields: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        ByName(house).hold_add(ground="claim", **{**WHY, **fields}, actor=ANN)
+        ByName(data).hold_add(ground="claim", **{**WHY, **fields}, actor=ANN)
 
 
-def test_a_hold_is_released_once_and_for_a_reason(house: DataFolder) -> None:
-    hold = ByName(house).hold_add(ground="claim", number="07700900003", **WHY, actor=ANN)
-    assert hold["id"] in {each["id"] for each in ByName(house).hold_list(number="07700900003", actor=ANN)["items"]}
+def test_a_hold_is_released_once_and_for_a_reason(data: DataFolder) -> None:
+    hold = ByName(data).hold_add(ground="claim", number="07700900003", **WHY, actor=ANN)
+    assert hold["id"] in {each["id"] for each in ByName(data).hold_list(number="07700900003", actor=ANN)["items"]}
     with pytest.raises(UsageError, match="needs reason"):
-        ByName(house).hold_release(hold_id=hold["id"], reason="", actor=ANN)
-    released = ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
+        ByName(data).hold_release(hold_id=hold["id"], reason="", actor=ANN)
+    released = ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
     assert released["released"] == f"hold case 17/2026 ({hold['id']})"
     with pytest.raises(UsageError, match="no hold"):
-        ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert ByName(house).hold_list(number="07700900003", actor=ANN)["items"] == []
-    (over,) = ByName(house).hold_list(number="07700900003", released=True, actor=ANN)["items"]
+        ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert ByName(data).hold_list(number="07700900003", actor=ANN)["items"] == []
+    (over,) = ByName(data).hold_list(number="07700900003", released=True, actor=ANN)["items"]
     assert (over["released_by"], over["released_why"]) == ("user:bob(2)", "settled")
 
 
-def test_erased_recordings_verify_as_such(house: DataFolder, record: Any) -> None:
+def test_erased_recordings_verify_as_such(data: DataFolder, record: Any) -> None:
     name = record()
-    path = Path(ByName(house).recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
-    swept(house)
-    (item,) = ByName(house).recording_verify(recording_id=name, actor=ANN)["items"]
+    path = Path(ByName(data).recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
+    swept(data)
+    (item,) = ByName(data).recording_verify(recording_id=name, actor=ANN)["items"]
     assert (item["ok"], item["fault"]) == (True, "erased")
     path.write_bytes(b"")
-    (item,) = ByName(house).recording_verify(recording_id=name, actor=ANN)["items"]
+    (item,) = ByName(data).recording_verify(recording_id=name, actor=ANN)["items"]
     assert (item["ok"], item["fault"]) == (False, "erased, but its file is still there")
-    house.retention.at_start()
+    data.retention.at_start()
     assert not path.exists()
 
 
-def test_the_forecast_and_the_state_of_things(house: DataFolder, record: Any) -> None:
-    swept(house)
+def test_the_forecast_and_the_state_of_things(data: DataFolder, record: Any) -> None:
+    swept(data)
     record()
-    ByName(house).hold_add(ground="claim", recording_id=record(), **WHY, actor=ANN)
-    (today,) = ByName(house).retention_forecast(days=0, actor=ANN)["days"]
+    ByName(data).hold_add(ground="claim", recording_id=record(), **WHY, actor=ANN)
+    (today,) = ByName(data).retention_forecast(days=0, actor=ANN)["days"]
     assert (today["due"], today["held"]) == (1, 1)
-    status = ByName(house).retention_status(actor=ANN)
+    status = ByName(data).retention_status(actor=ANN)
     assert (status["due"], status["held"], status["waits"]) == (1, 1, "")
     assert status["last"]["complete"] is True
-    assert ByName(house).audit_verify(actor=ANN)["ok"]
+    assert ByName(data).audit_verify(actor=ANN)["ok"]
 
 
 def test_the_status_of_the_gate_says_that_the_daily_sweep_waits(
-    house: DataFolder, record: Any, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swept(house)
-    assert not [each for each in ByName(house).status(actor=ANN)["warnings"] if "sweep" in each]
-    monkeypatch.setattr(house.retention, "_last", lambda: None)
+    swept(data)
+    assert not [each for each in ByName(data).status(actor=ANN)["warnings"] if "sweep" in each]
+    monkeypatch.setattr(data.retention, "_last", lambda: None)
     record()
-    (warning,) = [each for each in ByName(house).status(actor=ANN)["warnings"] if "sweep" in each]
+    (warning,) = [each for each in ByName(data).status(actor=ANN)["warnings"] if "sweep" in each]
     assert warning.startswith("The daily sweep waits: recordings are due")
-    assert ByName(house).retention_status(actor=ANN)["waits"] in warning
+    assert ByName(data).retention_status(actor=ANN)["waits"] in warning

@@ -36,7 +36,7 @@ NUMBER, LISTED = "+442079460123", "+442079460101"
 SIP = "6f2c-11@192.0.2.7"
 
 
-class House:
+class IngestCase:
     """A data folder, a phone system's folder, and decisions of the gate."""
 
     def __init__(self, folder: DataFolder, drop: Path) -> None:
@@ -76,104 +76,104 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def case(tmp_path: Path) -> Iterator[IngestCase]:
     make_example(tmp_path / "gate")
     with ExitStack() as stack:
-        yield House(open_folder(load(tmp_path / "gate" / "config.toml"), stack), tmp_path / "drop")
+        yield IngestCase(open_folder(load(tmp_path / "gate" / "config.toml"), stack), tmp_path / "drop")
 
 
 def sound(seconds: float = 1.0, hz: float = 440.0) -> bytes:
     return wav(tone(hz, seconds), tone(2 * hz, seconds))
 
 
-def test_it_is_sealed_bound_by_call_id_and_the_clear_file_goes(house: House) -> None:
-    house.decide("call-1", sip_call_id=SIP)
-    house.put(f"{SIP}.wav", sound())
-    (outcome,) = house.look()
+def test_it_is_sealed_bound_by_call_id_and_the_clear_file_goes(case: IngestCase) -> None:
+    case.decide("call-1", sip_call_id=SIP)
+    case.put(f"{SIP}.wav", sound())
+    (outcome,) = case.look()
     assert outcome.why == ""
     assert outcome.sealed is not None
     assert (outcome.sealed.call_id, outcome.sealed.bound_by, outcome.sealed.refused) == ("call-1", "call_id", "")
-    assert list(house.drop.iterdir()) == []
-    (row,) = house.gate.ask(RecordingList()).items
+    assert list(case.drop.iterdir()) == []
+    (row,) = case.gate.ask(RecordingList()).items
     assert (row.call_id, row.number, row.state, row.seconds) == ("call-1", NUMBER, "closed", 1.0)
-    assert house.gate.ask(RecordingVerify()).items[0].ok
-    taken = house.gate.ask(RecordingTake(recording_id=row.recording_id, purpose="test"))
+    assert case.gate.ask(RecordingVerify()).items[0].ok
+    taken = case.gate.ask(RecordingTake(recording_id=row.recording_id, purpose="test"))
     assert taken.wraps
     assert [fact.kind for fact in taken.facts] == ["decision", "recording_opened", "recording_closed", "exported"]
-    assert list((house.folder.config.data / "recordings").glob(".ingest-*")) == []
+    assert list((case.folder.config.data / "recordings").glob(".ingest-*")) == []
 
 
-def test_by_number_and_time_the_newest_decision_counts(house: House) -> None:
-    house.decide("older")
-    house.decide("newer")
-    at = house.folder.clock.now() + timedelta(seconds=1)
-    found = house.ingest(house.put("a.wav", sound()), number="020 7946 0123", at=at)
+def test_by_number_and_time_the_newest_decision_counts(case: IngestCase) -> None:
+    case.decide("older")
+    case.decide("newer")
+    at = case.folder.clock.now() + timedelta(seconds=1)
+    found = case.ingest(case.put("a.wav", sound()), number="020 7946 0123", at=at)
     assert (found.call_id, found.bound_by) == ("newer", "number")
-    assert house.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
-    again = house.ingest(house.put("b.wav", sound()), number="020 7946 0123", at=at)
+    assert case.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    again = case.ingest(case.put("b.wav", sound()), number="020 7946 0123", at=at)
     assert again.already
     assert again.recording_id == found.recording_id
-    other = house.ingest(house.put("c.wav", sound(hz=500)), number="020 7946 0123", at=at)
+    other = case.ingest(case.put("c.wav", sound(hz=500)), number="020 7946 0123", at=at)
     assert other.call_id == "older"
 
 
-def test_a_name_says_number_and_time(house: House) -> None:
-    house.decide("call")
-    local = house.folder.clock.now().astimezone(LONDON)
-    house.put(f"out-02079460123-1001-{local:%Y%m%d-%H%M%S}-1783.12.wav", sound())
-    (outcome,) = house.look()
+def test_a_name_says_number_and_time(case: IngestCase) -> None:
+    case.decide("call")
+    local = case.folder.clock.now().astimezone(LONDON)
+    case.put(f"out-02079460123-1001-{local:%Y%m%d-%H%M%S}-1783.12.wav", sound())
+    (outcome,) = case.look()
     assert outcome.sealed is not None, outcome.why
     assert outcome.sealed.call_id == "call"
 
 
-def test_what_the_gate_never_decided_is_refused_and_stays(house: House) -> None:
-    path = house.put("unknown@pbx.wav", sound())
-    (outcome,) = house.look()
+def test_what_the_gate_never_decided_is_refused_and_stays(case: IngestCase) -> None:
+    path = case.put("unknown@pbx.wav", sound())
+    (outcome,) = case.look()
     assert outcome.sealed is None
     assert "no decision" in outcome.why
     assert path.exists()
-    assert house.look() == [], "it is not tried again at once"
-    assert house.watched.warnings() == [f"Recordings in clear, not sealed: 1: {outcome.why}"]
-    assert house.rows("SELECT 1 FROM recordings") == []
-    assert list((house.folder.config.data / "recordings").rglob("*.dgr")) == []
+    assert case.look() == [], "it is not tried again at once"
+    assert case.watched.warnings() == [f"Recordings in clear, not sealed: 1: {outcome.why}"]
+    assert case.rows("SELECT 1 FROM recordings") == []
+    assert list((case.folder.config.data / "recordings").rglob("*.dgr")) == []
 
 
 def test_by_choice_it_is_kept_as_a_call_that_was_not_asked_about(tmp_path: Path) -> None:
     config = make_example(tmp_path / "gate") / "config.toml"
     config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
     with ExitStack() as stack:
-        house = House(open_folder(load(config), stack), tmp_path / "drop")
-        at = house.folder.clock.now()
+        case = IngestCase(open_folder(load(config), stack), tmp_path / "drop")
+        at = case.folder.clock.now()
         for name, number, reason in (("a", NUMBER, "not_asked"), ("b", LISTED, "listed_tps")):
-            found = house.ingest(house.put(f"{name}.wav", sound(hz=300 + len(number))), number=number, at=at)
+            found = case.ingest(case.put(f"{name}.wav", sound(hz=300 + len(number))), number=number, at=at)
             assert (found.bound_by, found.refused) == ("nothing", reason)
-            (call,) = [row for row in house.rows("SELECT * FROM calls") if row["call_id"] == found.call_id]
+            (call,) = [row for row in case.rows("SELECT * FROM calls") if row["call_id"] == found.call_id]
             assert (call["number"], call["reason"], call["recording_id"]) == (number, reason, found.recording_id)
             at += timedelta(seconds=1)
-        assert house.ingest(house.put("again.wav", sound(hz=313)), number=LISTED, at=at - timedelta(seconds=1)).already
+        assert case.ingest(case.put("again.wav", sound(hz=313)), number=LISTED, at=at - timedelta(seconds=1)).already
         since = at - timedelta(hours=1)
-        counted = house.folder.store.call(lambda tx: queries.counts_by_reason(tx, since))
+        counted = case.folder.store.call(lambda tx: queries.counts_by_reason(tx, since))
         assert counted == {"not_asked": 1, "listed_tps": 1}
 
 
-def test_a_call_against_a_refusal_is_evidence_of_it(house: House) -> None:
-    assert not house.decide("refused", LISTED, SIP).allowed
-    found = house.ingest(house.put("a.wav", sound()), call_id=SIP)
+def test_a_call_against_a_refusal_is_evidence_of_it(case: IngestCase) -> None:
+    assert not case.decide("refused", LISTED, SIP).allowed
+    found = case.ingest(case.put("a.wav", sound()), call_id=SIP)
     assert (found.call_id, found.refused) == ("refused", "listed_tps")
-    assert house.rows("SELECT kind FROM facts WHERE kind = 'called_against_refusal'")
+    assert case.rows("SELECT kind FROM facts WHERE kind = 'called_against_refusal'")
 
 
 def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> None:
     config = make_example(tmp_path / "gate") / "config.toml"
     config.write_text(config.read_text() + '\n[ingest]\nunbound = "keep"\n')
     with ExitStack() as stack:
-        house = House(open_folder(load(config), stack), tmp_path / "drop")
-        house.decide("refused", LISTED, SIP)
-        house.decide("not dialled", LISTED)
-        house.ingest(house.put("a.wav", sound()), call_id=SIP)
-        began = house.folder.clock.now().replace(microsecond=0) - timedelta(days=3)
-        house.ingest(house.put("b.wav", sound(hz=300)), number=NUMBER, at=began)
-        desk = ByName(house.folder)
+        case = IngestCase(open_folder(load(config), stack), tmp_path / "drop")
+        case.decide("refused", LISTED, SIP)
+        case.decide("not dialled", LISTED)
+        case.ingest(case.put("a.wav", sound()), call_id=SIP)
+        began = case.folder.clock.now().replace(microsecond=0) - timedelta(days=3)
+        case.ingest(case.put("b.wav", sound(hz=300)), number=NUMBER, at=began)
+        desk = ByName(case.folder)
         numbers = [LISTED, NUMBER]
         opened = desk.request_open(asks="access", channel="post", name="Pat Person", numbers=numbers, actor="uid:0")
         reference = opened["reference"]
@@ -181,7 +181,7 @@ def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> 
         desk.request_search(request=reference, actor="uid:0")
         desk.request_decide(request=reference, grant=True, actor="uid:0")
         held = desk.request_contents(request=reference, actor="uid:0")
-        calls = contents_of(house.folder.config, held, {}, began.date()).calls
+        calls = contents_of(case.folder.config, held, {}, began.date()).calls
         told = {(call.number, call.decision, call.outcome.partition(":")[0]): call.at for call in calls}
         listed = "No: your number was on the Telephone Preference Service."
         unasked = "No: the call was made without a look at registers and objections before it."
@@ -193,26 +193,26 @@ def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> 
         assert told[NUMBER, unasked, "called all the same, without being checked first, 1 s"] == began
 
 
-def test_a_call_has_one_recording(house: House) -> None:
-    house.decide("call", sip_call_id=SIP)
-    first = house.ingest(house.put("a.wav", sound()), call_id=SIP)
-    assert house.ingest(house.put("a.wav", sound()), call_id="call").recording_id == first.recording_id
+def test_a_call_has_one_recording(case: IngestCase) -> None:
+    case.decide("call", sip_call_id=SIP)
+    first = case.ingest(case.put("a.wav", sound()), call_id=SIP)
+    assert case.ingest(case.put("a.wav", sound()), call_id="call").recording_id == first.recording_id
     with pytest.raises(RefusedError) as refused:
-        house.ingest(house.put("b.wav", sound(hz=600)), call_id=SIP)
+        case.ingest(case.put("b.wav", sound(hz=600)), call_id=SIP)
     assert refused.value.reason == "recorded_already"
 
 
-def test_what_is_erased_does_not_come_back(house: House) -> None:
-    house.decide("call", sip_call_id=SIP)
-    first = house.ingest(house.put("a.wav", sound()), call_id=SIP)
-    now = house.folder.clock.now()
+def test_what_is_erased_does_not_come_back(case: IngestCase) -> None:
+    case.decide("call", sip_call_id=SIP)
+    first = case.ingest(case.put("a.wav", sound()), call_id=SIP)
+    now = case.folder.clock.now()
     for kind in ("recording_erasing", "recording_erased"):
         body = {"call_id": "call", "basis": "test"}
-        house.folder.store.call(
+        case.folder.store.call(
             lambda tx, kind=kind, body=body: tx.append(Fact(kind, first.recording_id, now, "x", body))
         )
-    assert house.ingest(house.put("a.wav", sound()), call_id=SIP).already
-    assert len(house.rows("SELECT 1 FROM recordings")) == 1
+    assert case.ingest(case.put("a.wav", sound()), call_id=SIP).already
+    assert len(case.rows("SELECT 1 FROM recordings")) == 1
 
 
 @pytest.mark.parametrize(
@@ -224,33 +224,33 @@ def test_what_is_erased_does_not_come_back(house: House) -> None:
         ({"number": NUMBER, "at": "later"}, "in the future"),
     ],
 )
-def test_whose_it_is_must_be_said(house: House, fields: dict[str, Any], why: str) -> None:
-    now = house.folder.clock.now()
+def test_whose_it_is_must_be_said(case: IngestCase, fields: dict[str, Any], why: str) -> None:
+    now = case.folder.clock.now()
     times = {"now": now, "later": now + timedelta(minutes=1)}
     asked = {name: times.get(value, value) for name, value in fields.items()}
     with pytest.raises(UsageError, match=why):
-        house.ingest(house.put("a.wav", sound()), **asked)
+        case.ingest(case.put("a.wav", sound()), **asked)
 
 
-def test_a_file_that_somebody_still_writes_to_is_not_taken(house: House) -> None:
-    house.decide("call", sip_call_id=SIP)
-    path = house.put(f"{SIP}.wav", sound())
+def test_a_file_that_somebody_still_writes_to_is_not_taken(case: IngestCase) -> None:
+    case.decide("call", sip_call_id=SIP)
+    path = case.put(f"{SIP}.wav", sound())
 
     def ask(asked: RecordingIngest, file: HandedOverFile) -> RecordingIngested:
         with path.open("ab") as more:
             more.write(b"more")
-        return house.ask(asked, file)
+        return case.ask(asked, file)
 
-    (outcome,) = house.watched.look(time.monotonic(), ask, settle=0.0)
+    (outcome,) = case.watched.look(time.monotonic(), ask, settle=0.0)
     assert "written to" in outcome.why
     assert path.exists()
-    assert house.rows("SELECT 1 FROM recordings") == []
-    assert list((house.folder.config.data / "recordings").rglob("*.dgr")) == []
-    assert list(house.watched.look(time.monotonic(), house.ask, settle=60.0)) == [], "it has not settled"
+    assert case.rows("SELECT 1 FROM recordings") == []
+    assert list((case.folder.config.data / "recordings").rglob("*.dgr")) == []
+    assert list(case.watched.look(time.monotonic(), case.ask, settle=60.0)) == [], "it has not settled"
 
 
-def test_another_file_of_the_same_name_is_not_removed(house: House) -> None:
-    path = house.put("a.wav", sound())
+def test_another_file_of_the_same_name_is_not_removed(case: IngestCase) -> None:
+    path = case.put("a.wav", sound())
     with open_file(path) as file:
         path.unlink()
         path.write_bytes(b"another")
@@ -259,29 +259,29 @@ def test_another_file_of_the_same_name_is_not_removed(house: House) -> None:
     assert path.read_bytes() == b"another"
 
 
-def test_what_was_sealed_and_not_yet_removed_goes_at_the_next_look(house: House) -> None:
-    house.put(f"{SEALED}old.wav", sound())
-    house.put("old.wav.json", b"{}")
-    assert house.look() == []
-    assert list(house.drop.iterdir()) == []
+def test_what_was_sealed_and_not_yet_removed_goes_at_the_next_look(case: IngestCase) -> None:
+    case.put(f"{SEALED}old.wav", sound())
+    case.put("old.wav.json", b"{}")
+    assert case.look() == []
+    assert list(case.drop.iterdir()) == []
 
 
-def test_notes_beside_files(house: House) -> None:
-    house.decide("call")
-    at = house.folder.clock.now().isoformat()
-    house.put("x.wav", sound(), number=NUMBER, at=at, swap=True)
-    house.put("y.wav", sound(hz=700), colour="red")
-    first, second = house.look()
+def test_notes_beside_files(case: IngestCase) -> None:
+    case.decide("call")
+    at = case.folder.clock.now().isoformat()
+    case.put("x.wav", sound(), number=NUMBER, at=at, swap=True)
+    case.put("y.wav", sound(hz=700), colour="red")
+    first, second = case.look()
     assert first.sealed is not None
     assert first.sealed.call_id == "call"
     assert "not understood" in second.why
-    assert sorted(path.name for path in house.drop.iterdir()) == ["y.wav", "y.wav.json"]
+    assert sorted(path.name for path in case.drop.iterdir()) == ["y.wav", "y.wav.json"]
 
 
 def test_the_command(tmp_path: Path) -> None:
     config = make_example(tmp_path / "gate") / "config.toml"
     with ExitStack() as stack:
-        House(open_folder(load(config), stack), tmp_path / "drop").decide("call", sip_call_id=SIP)
+        IngestCase(open_folder(load(config), stack), tmp_path / "drop").decide("call", sip_call_id=SIP)
     path = tmp_path / "drop" / "a.wav"
     path.write_bytes(sound())
     (tmp_path / "drop" / "other@pbx.wav").write_bytes(sound(hz=900))
@@ -295,29 +295,29 @@ def test_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "drop" / "other@pbx.wav").exists()
 
 
-def test_a_recording_begins_with_its_call_whatever_is_said_of_it(house: House) -> None:
+def test_a_recording_begins_with_its_call_whatever_is_said_of_it(case: IngestCase) -> None:
     """Its months are counted from then: one that is said to be years old would be erased tonight."""
-    house.decide("call-1", sip_call_id=SIP)
-    decided = house.rows("SELECT at FROM calls")[0]["at"]
-    long_ago = house.folder.clock.now() - timedelta(days=800)
-    sealed = house.ingest(house.put("a.wav", sound()), call_id=SIP, at=long_ago)
-    assert house.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == decided
-    assert house.folder.retention.plan().due == []
-    again = house.ingest(house.put("b.wav", sound()), call_id=SIP, at=long_ago)
+    case.decide("call-1", sip_call_id=SIP)
+    decided = case.rows("SELECT at FROM calls")[0]["at"]
+    long_ago = case.folder.clock.now() - timedelta(days=800)
+    sealed = case.ingest(case.put("a.wav", sound()), call_id=SIP, at=long_ago)
+    assert case.rows("SELECT opened_at FROM recordings")[0]["opened_at"] == decided
+    assert case.folder.retention.plan().due == []
+    again = case.ingest(case.put("b.wav", sound()), call_id=SIP, at=long_ago)
     assert again.already and again.recording_id == sealed.recording_id
-    bare = house.ingest(house.put("c.wav", sound()), call_id=SIP)
+    bare = case.ingest(case.put("c.wav", sound()), call_id=SIP)
     assert bare.already, "said with a time or without, it is the same call's"
-    other = house.ingest(house.put("d.wav", sound()), call_id=SIP, at=house.folder.clock.now())
+    other = case.ingest(case.put("d.wav", sound()), call_id=SIP, at=case.folder.clock.now())
     assert other.already
 
 
-def test_a_number_that_is_not_the_calls_is_refused(house: House) -> None:
+def test_a_number_that_is_not_the_calls_is_refused(case: IngestCase) -> None:
     """The audio of one person would be given to another who asks for theirs."""
-    house.decide("call-1", sip_call_id=SIP)
+    case.decide("call-1", sip_call_id=SIP)
     with pytest.raises(RefusedError, match="went to another number") as caught:
-        house.ingest(house.put("a.wav", sound()), call_id=SIP, number="020 7946 0199")
-    assert caught.value.reason == "other_number" and house.rows("SELECT 1 FROM recordings") == []
-    house.put("b.wav", sound(), call_id=SIP, number="020 7946 0199")
-    outcomes = {each.name: each.why for each in house.look()}
-    assert "went to another number" in outcomes["b.wav"] and (house.drop / "b.wav").exists()
-    assert house.ingest(house.put("c.wav", sound()), call_id=SIP, number="020 7946 0123").call_id == "call-1"
+        case.ingest(case.put("a.wav", sound()), call_id=SIP, number="020 7946 0199")
+    assert caught.value.reason == "other_number" and case.rows("SELECT 1 FROM recordings") == []
+    case.put("b.wav", sound(), call_id=SIP, number="020 7946 0199")
+    outcomes = {each.name: each.why for each in case.look()}
+    assert "went to another number" in outcomes["b.wav"] and (case.drop / "b.wav").exists()
+    assert case.ingest(case.put("c.wav", sound()), call_id=SIP, number="020 7946 0123").call_id == "call-1"

@@ -42,7 +42,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(example: Path, tmp_path: Path) -> Iterator[DataFolder]:
+def data(example: Path, tmp_path: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
         yield opened(example, tmp_path, stack)
 
@@ -56,42 +56,42 @@ def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) ->
     return open_folder(load(folder / "config.toml"), stack)
 
 
-def add(house: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
-    return ByName(house).key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
+def add(data: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
+    return ByName(data).key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
 
 
 _OWN = "SELECT kind, subject, actor, body FROM facts WHERE actor <> 'user:test(0)' ORDER BY leaf_index"
 
 
-def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
-    rows = house.store.call(lambda tx: tx.query(_OWN))
+def facts(data: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    rows = data.store.call(lambda tx: tx.query(_OWN))
     return [
         (row["kind"], row["subject"], row["actor"], json.loads(row["body"])) for row in rows if row["kind"] in kinds
     ]
 
 
-def record(house: DataFolder, name: str, *recipients: Any, **how: Any) -> None:
-    plant(house.store, house.keys, house.config.data / "recordings", recipients, name, **how)
+def record(data: DataFolder, name: str, *recipients: Any, **how: Any) -> None:
+    plant(data.store, data.keys, data.config.data / "recordings", recipients, name, **how)
 
 
-def key_of(house: DataFolder, name: str, *privates: Any) -> bytes:
-    return data_key(house.keys.wraps(name), privates, recording_id=name, key_id=house.keys.key_id(name))
+def key_of(data: DataFolder, name: str, *privates: Any) -> bytes:
+    return data_key(data.keys.wraps(name), privates, recording_id=name, key_id=data.keys.key_id(name))
 
 
-def of_keys(house: DataFolder) -> list[str]:
+def of_keys(data: DataFolder) -> list[str]:
     """What status warns of, but for the policy's review, which the machine's date decides."""
-    return [each for each in ByName(house).status(actor=ACTOR)["warnings"] if not each.startswith("Policy: ")]
+    return [each for each in ByName(data).status(actor=ACTOR)["warnings"] if not each.startswith("Policy: ")]
 
 
-def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
-    add(house, ADA)
-    add(house, BOB, purpose="internal_audit")
-    changed = ByName(house).key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
+def test_every_change_is_a_fact_with_its_actor(data: DataFolder) -> None:
+    add(data, ADA)
+    add(data, BOB, purpose="internal_audit")
+    changed = ByName(data).key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
     assert (changed["purpose"], changed["seals"], changed["role"]) == ("regulator", False, "auditor")
-    ByName(house).key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
-    add(house, EVE)
-    ByName(house).key_retire(recipient_id=EVE.id, actor=ACTOR)
-    told = facts(house, "recipient_added", "recipient_changed", "recipient_retired")[1:]
+    ByName(data).key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
+    add(data, EVE)
+    ByName(data).key_retire(recipient_id=EVE.id, actor=ACTOR)
+    told = facts(data, "recipient_added", "recipient_changed", "recipient_retired")[1:]
     assert [(kind, subject, actor) for kind, subject, actor, _ in told] == [
         ("recipient_added", ADA.id, ACTOR),
         ("recipient_added", BOB.id, ACTOR),
@@ -102,8 +102,8 @@ def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     body = told[2][3]
     assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
     assert body["fingerprint"] == BOB.recipient.fingerprint
-    listed = ByName(house).key_list(actor=ACTOR)
-    assert of_keys(house) == listed["warnings"]
+    listed = ByName(data).key_list(actor=ACTOR)
+    assert of_keys(data) == listed["warnings"]
     assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
@@ -111,243 +111,243 @@ def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     assert "alone: lost, it loses them all" in listed["warnings"][0], "Bob is given exports only"
 
 
-def test_nothing_is_in_force_that_is_not_in_the_log(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(house, ADA)
-    add(house, BOB)
+def test_nothing_is_in_force_that_is_not_in_the_log(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(data, ADA)
+    add(data, BOB)
 
     def full(*_: Any, **__: Any) -> None:
         raise VaultError("no room")
 
     for name in ("put_recipient", "change_recipient", "retire_recipient"):
         monkeypatch.setattr(keyring, name, full)
-    before = len(facts(house, "recipient_added", "recipient_changed", "recipient_retired"))
+    before = len(facts(data, "recipient_added", "recipient_changed", "recipient_retired"))
     for work in (
-        lambda: add(house, EVE),
-        lambda: ByName(house).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-        lambda: ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR),
+        lambda: add(data, EVE),
+        lambda: ByName(data).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+        lambda: ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR),
     ):
         with pytest.raises(VaultError, match="no room"):
             work()
-    assert len(facts(house, "recipient_added", "recipient_changed", "recipient_retired")) == before + 3
+    assert len(facts(data, "recipient_added", "recipient_changed", "recipient_retired")) == before + 3
     monkeypatch.undo()
-    monkeypatch.setattr(house, "keep", full)
+    monkeypatch.setattr(data, "keep", full)
     with pytest.raises(VaultError):
-        add(house, EVE)
+        add(data, EVE)
     monkeypatch.undo()
-    assert {row["id"] for row in ByName(house).key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
+    assert {row["id"] for row in ByName(data).key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
 
 
-def test_who_was_put_there_past_the_gate_is_told(house: DataFolder) -> None:
-    add(house, ADA)
-    add(house, BOB)
-    folder = house.config.data / "recipients"
+def test_who_was_put_there_past_the_gate_is_told(data: DataFolder) -> None:
+    add(data, ADA)
+    add(data, BOB)
+    folder = data.config.data / "recipients"
     add_recipient(folder, EVE.recipient.to_text())
     change_recipient(folder, BOB.id, purpose="court")
-    warned = ByName(house).key_list(actor=ACTOR)["warnings"]
+    warned = ByName(data).key_list(actor=ACTOR)["warnings"]
     assert ["Eve" in each or "Bob" in each for each in warned] == [True, True]
     assert all("not in the log" in each for each in warned)
-    assert of_keys(house) == warned
-    ByName(house).key_retire(recipient_id=EVE.id, actor=ACTOR)
-    ByName(house).key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
-    assert ByName(house).key_list(actor=ACTOR)["warnings"] == []
+    assert of_keys(data) == warned
+    ByName(data).key_retire(recipient_id=EVE.id, actor=ACTOR)
+    ByName(data).key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
+    assert ByName(data).key_list(actor=ACTOR)["warnings"] == []
     (folder / "retired" / f"{EVE.id}.json").rename(folder / f"{EVE.id}.json")
-    assert "Eve" in ByName(house).key_list(actor=ACTOR)["warnings"][0], "retired, and back"
+    assert "Eve" in ByName(data).key_list(actor=ACTOR)["warnings"][0], "retired, and back"
 
 
-def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: DataFolder) -> None:
-    add(house, ADA)
-    add(house, BOB)
+def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(data: DataFolder) -> None:
+    add(data, ADA)
+    add(data, BOB)
     for n in range(3):
-        record(house, f"old-{n}", ADA.recipient)
-    record(house, "both", ADA.recipient, BOB.recipient)
-    rows = {row["id"]: row for row in ByName(house).key_list(actor=ACTOR)["recipients"]}
+        record(data, f"old-{n}", ADA.recipient)
+    record(data, "both", ADA.recipient, BOB.recipient)
+    rows = {row["id"]: row for row in ByName(data).key_list(actor=ACTOR)["recipients"]}
     assert (rows[ADA.id]["recordings"], rows[ADA.id]["alone"]) == (4, 3)
     assert (rows[BOB.id]["recordings"], rows[BOB.id]["alone"]) == (1, 0)
-    told = ByName(house).key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
+    told = ByName(data).key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
     assert (told["alone"], told["retired"]) == (3, False)
     with pytest.raises(RefusedError, match="3 of the 4 recordings") as caught:
-        ByName(house).key_retire(recipient_id=ADA.id, actor=ACTOR)
+        ByName(data).key_retire(recipient_id=ADA.id, actor=ACTOR)
     assert caught.value.reason == "sole_recipient"
     assert "key rotate" in caught.value.hint
 
-    rotate(house, ADA, BOB)
-    retired = ByName(house).key_retire(recipient_id=ADA.id, actor=ACTOR)
+    rotate(data, ADA, BOB)
+    retired = ByName(data).key_retire(recipient_id=ADA.id, actor=ACTOR)
     assert (retired["alone"], retired["recordings"], retired["retired"]) == (0, 4, True)
-    assert key_of(house, "old-0", ADA) == key_of(house, "old-0", BOB), "what it could open it still can"
-    listed = ByName(house).key_list(actor=ACTOR)
+    assert key_of(data, "old-0", ADA) == key_of(data, "old-0", BOB), "what it could open it still can"
+    listed = ByName(data).key_list(actor=ACTOR)
     assert [(row["id"], row["recordings"]) for row in listed["retired"]] == [(ADA.id, 4)]
     with pytest.raises(NoRecipients):
-        ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR)
-    rotate(house, ADA, BOB, drop=True)
-    assert ByName(house).key_list(actor=ACTOR)["retired"] == []
+        ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR)
+    rotate(data, ADA, BOB, drop=True)
+    assert ByName(data).key_list(actor=ACTOR)["retired"] == []
 
 
-def rotate(house: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
+def rotate(data: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
     """As ``dialgate key rotate``, ``prove`` and ``drop`` do it."""
-    gate = Asking(house, ACTOR)
+    gate = Asking(data, ACTOR)
     rotation.rotate(gate, source, target.recipient, progress=None)
     if drop:
         rotation.prove(gate, target, progress=None)
-        ByName(house).key_drop(source=source.id, target=target.id, actor=ACTOR)
+        ByName(data).key_drop(source=source.id, target=target.id, actor=ACTOR)
 
 
-def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: DataFolder) -> None:
+def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(data: DataFolder) -> None:
     for private in (ADA, BOB):
-        add(house, private)
-    record(house, "r1", ADA.recipient)
-    record(house, "r2", ADA.recipient, BOB.recipient)
-    page = ByName(house).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+        add(data, private)
+    record(data, "r1", ADA.recipient)
+    record(data, "r2", ADA.recipient, BOB.recipient)
+    page = ByName(data).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert [(item["recording_id"], bool(item["wrap"])) for item in page["items"]] == [("r1", True), ("r2", False)]
     assert (page["next"], page["target"]["name"], page["worth"]["recordings"]) == (None, "Bob (auditor)", 2)
-    assert ByName(house).key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
-    given = facts(house, "keys_given_out")
+    assert ByName(data).key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
+    given = facts(data, "keys_given_out")
     assert given[0] == ("keys_given_out", ADA.id, ACTOR, {"to": BOB.id, "recordings": ["r1"]})
-    rotate(house, ADA, BOB, drop=True)
-    assert facts(house, "keys_rewrapped", "keys_proven", "keys_dropped") == [
+    rotate(data, ADA, BOB, drop=True)
+    assert facts(data, "keys_rewrapped", "keys_proven", "keys_dropped") == [
         ("keys_rewrapped", BOB.id, ACTOR, {"from": ADA.id, "recordings": ["r1"]}),
         ("keys_proven", BOB.id, ACTOR, {"recordings": ["r1", "r2"]}),
         ("keys_dropped", BOB.id, ACTOR, {"from": ADA.id, "recordings": ["r1", "r2"]}),
     ]
     for name in ("r1", "r2"):
-        assert [who for who, _ in house.keys.wraps(name)] == [BOB.id]
+        assert [who for who, _ in data.keys.wraps(name)] == [BOB.id]
 
 
-def test_random_bytes_are_no_wrap_and_take_nothing_away(house: DataFolder) -> None:
+def test_random_bytes_are_no_wrap_and_take_nothing_away(data: DataFolder) -> None:
     for private in (ADA, BOB):
-        add(house, private)
+        add(data, private)
     for name in ("r1", "r2"):
-        record(house, name, ADA.recipient)
+        record(data, name, ADA.recipient)
     garbage = {name: base64.b64encode(b"\1" + os.urandom(WRAP_BYTES - 1)).decode() for name in ("r1", "r2")}
     for proofs in ({}, {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}):
         with pytest.raises(RefusedError, match="not proven") as caught:
-            ByName(house).key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
+            ByName(data).key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
         assert caught.value.reason == "wrap_not_proven"
-    assert facts(house, "keys_rewrapped") == []
+    assert facts(data, "keys_rewrapped") == []
     # Good wraps that Bob has not opened take nothing away either, nor do proofs that are not his.
-    rotate(house, ADA, BOB)
-    answer = ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    rotate(data, ADA, BOB)
+    answer = ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert (answer["dropped"], answer["unproven"]) == (0, 2)
     forged = {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}
-    assert ByName(house).key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
+    assert ByName(data).key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
         "proven": 0,
         "failed": ["r1", "r2"],
     }
-    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
-    assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
-    assert facts(house, "keys_dropped", "keys_proven") == []
+    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert {who for who, _ in data.keys.wraps("r1")} == {ADA.id, BOB.id}
+    assert facts(data, "keys_dropped", "keys_proven") == []
 
 
-def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: DataFolder) -> None:
+def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(data: DataFolder) -> None:
     for private in (ADA, BOB):
-        add(house, private)
-    record(house, "old", ADA.recipient, committed=False)
-    record(house, "new", ADA.recipient)
-    gate = Asking(house, ACTOR)
+        add(data, private)
+    record(data, "old", ADA.recipient, committed=False)
+    record(data, "new", ADA.recipient)
+    gate = Asking(data, ACTOR)
     assert rotation.rotate(gate, ADA, BOB.recipient, progress=None)["added"] == 2
     done = rotation.prove(gate, BOB, progress=None)
     assert (done["proven"], done["without"], done["failed"]) == (1, 1, 0)
-    answer = ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    answer = ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert (answer["dropped"], answer["unproven"]) == (1, 1)
-    assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
+    assert key_of(data, "old", ADA) == key_of(data, "old", BOB)
 
 
-def test_what_is_held_is_not_dropped(house: DataFolder) -> None:
+def test_what_is_held_is_not_dropped(data: DataFolder) -> None:
     for private in (ADA, BOB):
-        add(house, private)
+        add(data, private)
     for name in ("r1", "r2"):
-        record(house, name, ADA.recipient)
-    rotate(house, ADA, BOB)
-    rotation.prove(Asking(house, ACTOR), BOB, progress=None)
-    hold = ByName(house).hold_add(ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
-    shown = ByName(house).key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
+        record(data, name, ADA.recipient)
+    rotate(data, ADA, BOB)
+    rotation.prove(Asking(data, ACTOR), BOB, progress=None)
+    hold = ByName(data).hold_add(ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+    shown = ByName(data).key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
     assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
-    assert facts(house, "keys_dropped") == []
-    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
-    assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
-    assert {who for who, _ in house.keys.wraps("r2")} == {BOB.id}
-    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
+    assert facts(data, "keys_dropped") == []
+    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
+    assert {who for who, _ in data.keys.wraps("r1")} == {ADA.id, BOB.id}
+    assert {who for who, _ in data.keys.wraps("r2")} == {BOB.id}
+    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
 
 
-def test_what_was_erased_meanwhile_stays_so(house: DataFolder) -> None:
+def test_what_was_erased_meanwhile_stays_so(data: DataFolder) -> None:
     for private in (ADA, BOB):
-        add(house, private)
-    record(house, "r1", ADA.recipient)
-    page = ByName(house).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+        add(data, private)
+    record(data, "r1", ADA.recipient)
+    page = ByName(data).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
     (item,) = page["items"]
     new, proof = rewrapped(ADA, base64.b64decode(item["wrap"]), BOB.recipient, recording_id="r1", key_id=item["key_id"])
-    house.keys.shred(["r1"])
+    data.keys.shred(["r1"])
     wraps, proofs = ({"r1": base64.b64encode(each).decode()} for each in (new, proof))
-    answer = ByName(house).key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
+    answer = ByName(data).key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
     assert answer == {"added": 0}
-    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
-    assert house.keys.wraps("r1") == []
+    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert data.keys.wraps("r1") == []
 
 
-def test_keys_go_only_to_who_is_on_the_register(house: DataFolder) -> None:
-    add(house, ADA)
-    record(house, "r1", ADA.recipient)
+def test_keys_go_only_to_who_is_on_the_register(data: DataFolder) -> None:
+    add(data, ADA)
+    record(data, "r1", ADA.recipient)
     given = {"source": ADA.id, "target": BOB.id, "actor": ACTOR}
     for work in (
-        lambda: ByName(house).key_wraps(**given),
-        lambda: ByName(house).key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
-        lambda: ByName(house).key_drop(**given),
+        lambda: ByName(data).key_wraps(**given),
+        lambda: ByName(data).key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
+        lambda: ByName(data).key_drop(**given),
     ):
         with pytest.raises(UsageError, match="there is no recipient"):
             work()
     with pytest.raises(VaultError, match="there is no recipient"):
-        ByName(house).key_unproven(recipient_id=BOB.id, actor=ACTOR)
-    add(house, EVE, purpose="regulator", exports_only=True)
+        ByName(data).key_unproven(recipient_id=BOB.id, actor=ACTOR)
+    add(data, EVE, purpose="regulator", exports_only=True)
     with pytest.raises(RefusedError, match="for exports only"):
-        ByName(house).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+        ByName(data).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
     with pytest.raises(UsageError, match="not to itself"):
-        ByName(house).key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
-    add(house, BOB)
+        ByName(data).key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
+    add(data, BOB)
     with pytest.raises(UsageError, match="base64"):
-        ByName(house).key_rewrap(**given, wraps={"r1": "?"}, proofs={})
-    assert facts(house, "keys_given_out", "keys_rewrapped") == []
+        ByName(data).key_rewrap(**given, wraps={"r1": "?"}, proofs={})
+    assert facts(data, "keys_given_out", "keys_rewrapped") == []
 
 
 def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack)
+        data = opened(example, tmp_path, stack)
         for private in (ADA, BOB, EVE):
-            add(house, private)
+            add(data, private)
         for name in ("r1", "r2", "r3"):
-            record(house, name, ADA.recipient)
-        record(house, "later", ADA.recipient, BOB.recipient)
-        rotate(house, ADA, BOB)
-        rotation.prove(Asking(house, ACTOR), BOB, progress=None)
-        path = house.config.data / "keys.db"
+            record(data, name, ADA.recipient)
+        record(data, "later", ADA.recipient, BOB.recipient)
+        rotate(data, ADA, BOB)
+        rotation.prove(Asking(data, ACTOR), BOB, progress=None)
+        path = data.config.data / "keys.db"
     shutil.copy(path, tmp_path / "backup.db")
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack)
-        assert drop_again(house.store, house.keys) == 0
-        ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
-        rotation.rotate(Only(house, "r2"), BOB, ADA.recipient, progress=None)  # given back
-        record(house, "new", ADA.recipient)
-        assert drop_again(house.store, house.keys) == 0, "what is as the log says stays"
-        now = {name: [who for who, _ in house.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
+        data = opened(example, tmp_path, stack)
+        assert drop_again(data.store, data.keys) == 0
+        ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+        rotation.rotate(Only(data, "r2"), BOB, ADA.recipient, progress=None)  # given back
+        record(data, "new", ADA.recipient)
+        assert drop_again(data.store, data.keys) == 0, "what is as the log says stays"
+        now = {name: [who for who, _ in data.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
         assert now["r2"] == sorted([ADA.id, BOB.id])
     shutil.copy(tmp_path / "backup.db", path)
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack)
-        assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
-        hold = ByName(house).hold_add(
+        data = opened(example, tmp_path, stack)
+        assert len(data.keys.wraps("r1")) == 2, "the backup is a good one"
+        hold = ByName(data).hold_add(
             ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR
         )
-        assert drop_again(house.store, house.keys) == 2, "what is held by now stays"
-        ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-        assert drop_again(house.store, house.keys) == 1
-        assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
-        assert drop_again(house.store, house.keys) == 0
+        assert drop_again(data.store, data.keys) == 2, "what is held by now stays"
+        ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+        assert drop_again(data.store, data.keys) == 1
+        assert {name: [who for who, _ in data.keys.wraps(name)] for name in now} == now
+        assert drop_again(data.store, data.keys) == 0
 
 
 class Only(Asking):
     """A gate that gives out the wraps of one recording."""
 
-    def __init__(self, house: DataFolder, name: str) -> None:
-        super().__init__(house, ACTOR)
+    def __init__(self, data: DataFolder, name: str) -> None:
+        super().__init__(data, ACTOR)
         self._name = name
 
     def ask(self, request: Any, **_: Any) -> Any:
@@ -362,51 +362,51 @@ class Only(Asking):
 
 def test_two_people_are_always_enough_and_always_needed(example: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack, two_person=True)
-        folder = house.config.data / "recipients"
+        data = opened(example, tmp_path, stack, two_person=True)
+        folder = data.config.data / "recipients"
         with pytest.raises(ConfigError, match="no key to seal"):
             sealable(folder, two_person=True)
         with pytest.raises(OtherHalf, match="of no half"):
-            add(house, ADA)
-        add(house, ADA, half="first")
+            add(data, ADA)
+        add(data, ADA, half="first")
         with pytest.raises(ConfigError, match="no recipient of the second half"):
             sealable(folder, two_person=True)
-        add(house, BOB, half="second")
+        add(data, BOB, half="second")
         assert len(sealable(folder, two_person=True)) == 2
-        warned = ByName(house).key_list(actor=ACTOR)["warnings"]
+        warned = ByName(data).key_list(actor=ACTOR)["warnings"]
         assert len(warned) == 2
         assert "a share of every recording" in warned[0]
         for change in (
-            lambda: ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR),
-            lambda: ByName(house).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-            lambda: ByName(house).key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
-            lambda: ByName(house).key_change(recipient_id=ADA.id, half="", actor=ACTOR),
+            lambda: ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR),
+            lambda: ByName(data).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+            lambda: ByName(data).key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
+            lambda: ByName(data).key_change(recipient_id=ADA.id, half="", actor=ACTOR),
         ):
             with pytest.raises((NoRecipients, OtherHalf)):
                 change()
-        assert facts(house, "recipient_changed", "recipient_retired") == []
-        add(house, EVE, half="second")
-        ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR)
+        assert facts(data, "recipient_changed", "recipient_retired") == []
+        add(data, EVE, half="second")
+        ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR)
         assert len(sealable(folder, two_person=True)) == 2
 
 
 def test_a_gate_of_one_person_that_becomes_one_of_two(example: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack)
+        data = opened(example, tmp_path, stack)
         for private in (ADA, BOB):
-            add(house, private)
-        record(house, "old", ADA.recipient, BOB.recipient)
+            add(data, private)
+        record(data, "old", ADA.recipient, BOB.recipient)
     with ExitStack() as stack:
-        house = opened(example, tmp_path, stack, two_person=True)
+        data = opened(example, tmp_path, stack, two_person=True)
         with pytest.raises(ConfigError, match="is of no half") as caught:
-            sealable(house.config.data / "recipients", two_person=True)
+            sealable(data.config.data / "recipients", two_person=True)
         assert "key change" in caught.value.hint
         for private, half in ((ADA, "first"), (BOB, "second")):
-            ByName(house).key_change(recipient_id=private.id, half=half, actor=ACTOR)
-        shared = sealable(house.config.data / "recipients", two_person=True)
-        record(house, "new", *shared, two_person=True)
-        assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
-        assert len(key_of(house, "new", ADA, BOB)) == 32
-        add(house, EVE, half="second")
-        page = ByName(house).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+            ByName(data).key_change(recipient_id=private.id, half=half, actor=ACTOR)
+        shared = sealable(data.config.data / "recipients", two_person=True)
+        record(data, "new", *shared, two_person=True)
+        assert key_of(data, "old", ADA) == key_of(data, "old", BOB)
+        assert len(key_of(data, "new", ADA, BOB)) == 32
+        add(data, EVE, half="second")
+        page = ByName(data).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
         assert (page["target"]["half"], page["worth"]["first"]) == ("second", 1)

@@ -17,16 +17,16 @@ ACTOR = "user:ann(1000)"
 NUMBER = "+442079460123"
 
 
-def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
-    rows = house.store.call(
+def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
+    rows = data.store.call(
         lambda tx: tx.query("SELECT subject, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 
 
-def things(house: DataFolder) -> dict[str, str]:
+def things(data: DataFolder) -> dict[str, str]:
     """One of each kind that has a number, by its id."""
-    desk = ByName(house)
+    desk = ByName(data)
     consent = {"how": "phone", "wording": "Yes.", "who": "Mr Lee", "evidence": "note 17"}
     return {
         "call": desk.decide(number=NUMBER, actor=ACTOR)["decision_id"],
@@ -36,52 +36,52 @@ def things(house: DataFolder) -> dict[str, str]:
     }
 
 
-def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: DataFolder) -> None:
-    for kind, key in things(house).items():
-        assert ByName(house).reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
-        last = facts(house, "number_shown")[-1]
+def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(data: DataFolder) -> None:
+    for kind, key in things(data).items():
+        assert ByName(data).reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
+        last = facts(data, "number_shown")[-1]
         assert last == {"subject": key, "actor": ACTOR, "body": {"kind": kind, "why": "a callback"}}
 
 
-def test_a_contacts_number_is_shown_by_the_crms_own_id(house: DataFolder, tmp_path: Path) -> None:
+def test_a_contacts_number_is_shown_by_the_crms_own_id(data: DataFolder, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text("id,phone\n10000017,020 7946 0123\n")
-    ByName(house).contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
-    assert ByName(house).contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
-    assert ByName(house).reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
+    ByName(data).contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
+    assert ByName(data).contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
+    assert ByName(data).reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
     told = {"kind": "contact", "why": "a callback", "reference": "10000017"}
-    assert facts(house, "number_shown")[-1] == {"subject": "contact", "actor": ACTOR, "body": told}
+    assert facts(data, "number_shown")[-1] == {"subject": "contact", "actor": ACTOR, "body": told}
     with pytest.raises(UsageError, match="there is no contact 18"):
-        ByName(house).reveal(kind="contact", id="18", why="x", actor=ACTOR)
+        ByName(data).reveal(kind="contact", id="18", why="x", actor=ACTOR)
 
 
-def test_no_number_without_a_reason_nor_where_there_is_none(house: DataFolder) -> None:
-    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
-    before = len(facts(house, "number_shown"))
+def test_no_number_without_a_reason_nor_where_there_is_none(data: DataFolder) -> None:
+    call = ByName(data).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    before = len(facts(data, "number_shown"))
     with pytest.raises(UsageError, match="for a reason only"):
-        ByName(house).reveal(kind="call", id=call, why=" ", actor=ACTOR)
+        ByName(data).reveal(kind="call", id=call, why=" ", actor=ACTOR)
     with pytest.raises(UsageError, match="there is no call nothing"):
-        ByName(house).reveal(kind="call", id="nothing", why="x", actor=ACTOR)
-    nameless = ByName(house).decide(number="no number", actor=ACTOR)["decision_id"]
+        ByName(data).reveal(kind="call", id="nothing", why="x", actor=ACTOR)
+    nameless = ByName(data).decide(number="no number", actor=ACTOR)["decision_id"]
     with pytest.raises(UsageError, match="has no number"):
-        ByName(house).reveal(kind="call", id=nameless, why="x", actor=ACTOR)
-    assert len(facts(house, "number_shown")) == before
+        ByName(data).reveal(kind="call", id=nameless, why="x", actor=ACTOR)
+    assert len(facts(data, "number_shown")) == before
 
 
-def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+def test_no_number_is_given_where_the_leaf_cannot_be_kept(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = ByName(data).decide(number=NUMBER, actor=ACTOR)["decision_id"]
 
     def full(*_: Any) -> int:
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
     with pytest.raises(StoreError, match="the disk is full"):
-        ByName(house).reveal(kind="call", id=call, why="x", actor=ACTOR)
+        ByName(data).reveal(kind="call", id=call, why="x", actor=ACTOR)
 
 
-def test_a_verification_is_kept_with_what_it_found(house: DataFolder) -> None:
-    report = ByName(house).audit_verify(actor=ACTOR)
-    status = ByName(house).audit_status(actor=ACTOR)
+def test_a_verification_is_kept_with_what_it_found(data: DataFolder) -> None:
+    report = ByName(data).audit_verify(actor=ACTOR)
+    status = ByName(data).audit_status(actor=ACTOR)
     assert report["ok"]
     assert status["size"] == report["size"] + 1
     assert (status["verified"]["ok"], status["verified"]["size"], status["verified"]["actor"]) == (
@@ -89,27 +89,25 @@ def test_a_verification_is_kept_with_what_it_found(house: DataFolder) -> None:
         report["size"],
         ACTOR,
     )
-    ByName(house).audit_checkpoint(actor=ACTOR)
-    head = ByName(house).audit_status(actor=ACTOR)["checkpoint"]
+    ByName(data).audit_checkpoint(actor=ACTOR)
+    head = ByName(data).audit_status(actor=ACTOR)["checkpoint"]
     assert head["size"] == status["size"] + 1, "with the leaf of the checkpoint itself"
-    assert ByName(house).checkpoints_list(actor=ACTOR)["items"][0]["root"] == head["root"]
-    assert ByName(house).audit_verify(actor=ACTOR)["ok"]
+    assert ByName(data).checkpoints_list(actor=ACTOR)["items"][0]["root"] == head["root"]
+    assert ByName(data).audit_verify(actor=ACTOR)["ok"]
 
 
-def test_what_was_found_is_told_where_it_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_is_told_where_it_cannot_be_kept(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> int:
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
-    assert ByName(house).audit_verify(actor=ACTOR)["ok"]
+    assert ByName(data).audit_verify(actor=ACTOR)["ok"]
 
 
-def test_a_verification_is_stopped_by_who_asked_for_it_alone(
-    house: DataFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verification_is_stopped_by_who_asked_for_it_alone(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gate.audit.leaves.STEP", 1)
-    desk = ByName(house)
-    before = len(facts(house, "log_verified"))
+    desk = ByName(data)
+    before = len(facts(data, "log_verified"))
     with pytest.raises(UsageError, match="no verification of yours"):
         desk.audit_cancel(actor=ACTOR)
 
@@ -120,34 +118,34 @@ def test_a_verification_is_stopped_by_who_asked_for_it_alone(
 
     with pytest.raises(StoppedError, match="stopped by user:ann"):
         desk.audit_verify(actor=ACTOR, progress=stopping)
-    assert len(facts(house, "log_verified")) == before
+    assert len(facts(data, "log_verified")) == before
     assert desk.audit_verify(actor=ACTOR)["ok"], "the stop was for that one"
 
 
-def test_where_the_copies_of_a_checkpoint_lie(house: DataFolder, folder: Path) -> None:
-    made = ByName(house).audit_checkpoint(actor=ACTOR)
-    assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
+def test_where_the_copies_of_a_checkpoint_lie(data: DataFolder, folder: Path) -> None:
+    made = ByName(data).audit_checkpoint(actor=ACTOR)
+    assert ByName(data).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
     [file] = [each for each in (folder / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
     file.write_text(made["note"] + "\n")
-    assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
+    assert ByName(data).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
     file.write_text(made["note"])
 
 
-def test_a_leaf_with_what_it_commits_to(house: DataFolder) -> None:
-    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
-    row = ByName(house).audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
-    leaf = ByName(house).audit_leaf(index=row["index"], actor=ACTOR)
+def test_a_leaf_with_what_it_commits_to(data: DataFolder) -> None:
+    call = ByName(data).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    row = ByName(data).audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
+    leaf = ByName(data).audit_leaf(index=row["index"], actor=ACTOR)
     assert (leaf["subject"], leaf["hash"], leaf["body"]["number"]) == (call, row["hash"], NUMBER)
     with pytest.raises(UsageError, match="there is no leaf 999999"):
-        ByName(house).audit_leaf(index=999_999, actor=ACTOR)
+        ByName(data).audit_leaf(index=999_999, actor=ACTOR)
 
 
-def test_calls_and_leaves_are_read_beside_the_store(house: DataFolder) -> None:
-    ByName(house).decide(number=NUMBER, actor=ACTOR)
-    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
-    page = ByName(house).calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
+def test_calls_and_leaves_are_read_beside_the_store(data: DataFolder) -> None:
+    ByName(data).decide(number=NUMBER, actor=ACTOR)
+    call = ByName(data).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    page = ByName(data).calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
     assert [item["call_id"] for item in page["items"]] == [call]
     assert page["prev"] is None
-    assert ByName(house).calls_list(after=page["next"], limit=1, actor=ACTOR)["prev"]
-    leaves = ByName(house).audit_leaves(limit=1, kind="decision", actor=ACTOR)["items"]
+    assert ByName(data).calls_list(after=page["next"], limit=1, actor=ACTOR)["prev"]
+    leaves = ByName(data).audit_leaves(limit=1, kind="decision", actor=ACTOR)["items"]
     assert (leaves[0]["subject"], leaves[0]["actor"]) == (call, ACTOR)

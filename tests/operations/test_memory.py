@@ -21,9 +21,9 @@ from gate.operations.memory.place import SecondPlace
 from gate.store.memory import NAME, Journal, Memory, Signer
 from gate.store.projections import number_hash
 from tests.support.asking import ByName
-from tests.support.gatehouse import UNLISTED, dialgate
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
+from tests.support.running_gate import UNLISTED, dialgate
 from tests.support.written import written
 
 THIRD = "+442079460123"
@@ -55,12 +55,12 @@ class Backup:
         shutil.copytree(self.copy, self.data)
 
 
-def verdict(house: DataFolder, number: str, **more: Any) -> str:
-    return str(ByName(house).check(number=number, actor=ANN, **more)["reason"])
+def verdict(data: DataFolder, number: str, **more: Any) -> str:
+    return str(ByName(data).check(number=number, actor=ANN, **more)["reason"])
 
 
-def bodies(house: DataFolder, kind: str) -> list[Any]:
-    rows = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+def bodies(data: DataFolder, kind: str) -> list[Any]:
+    rows = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
     return [json.loads(row["body"]) for row in rows]
 
 
@@ -77,96 +77,96 @@ def forged(path: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
+    with opened(folder) as data:
         said = {"number": OTHER, "how": "phone", "wording": "yes", "who": "Olly Other", "evidence": "a letter"}
-        written(house, "consent", "c" * 32, ANN, said)
+        written(data, "consent", "c" * 32, ANN, said)
     backup = Backup(folder)
-    with opened(folder) as house:
-        desk = ByName(house)
+    with opened(folder) as data:
+        desk = ByName(data)
         objection = desk.objection_add(number=UNLISTED, actor=ANN)["id"]
         lifted = desk.objection_add(number="02079460124", actor=ANN)["id"]
-        written(house, "objection_removed", lifted, ANN, {"reason": "a slip"})
-        written(house, "consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
+        written(data, "objection_removed", lifted, ANN, {"reason": "a slip"})
+        written(data, "consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
         desk.hold_add(ground="claim", recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
-        reference = granted(house)
+        reference = granted(data)
         desk.request_carry_out(request=reference, execute=True, actor=ANN)
-        wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
+        wraps = [wrap for n in range(3) for _, wrap in data.keys.wraps(f"rec{n}")]
         assert wraps == []
     assert {"objection", "objection_removed", "consent_withdrawn", "hold", "request_carried"} <= set(acts(place))
     assert acts(place).count("recording_erased") == 3
     assert spelled_in(place, PERSON, PERSON[3:], "7700 900123", "Pat Person") == []
 
     backup.put_back()
-    with opened(folder) as house:
-        desk = ByName(house)
-        assert verdict(house, THIRD) == "objected"
-        assert verdict(house, "02079460124") == "not_listed", "what was taken back was taken back"
-        assert verdict(house, OTHER) == "consent_withdrawn"
-        assert verdict(house, PERSON) == "objected"
+    with opened(folder) as data:
+        desk = ByName(data)
+        assert verdict(data, THIRD) == "objected"
+        assert verdict(data, "02079460124") == "not_listed", "what was taken back was taken back"
+        assert verdict(data, OTHER) == "consent_withdrawn"
+        assert verdict(data, PERSON) == "objected"
         for n in range(3):
-            assert house.keys.wraps(f"rec{n}") == []
+            assert data.keys.wraps(f"rec{n}") == []
         assert sorted(path.stem for path in (folder / "data" / "recordings").rglob("*.dgr")) == ["other"]
-        assert [row["id"] for row in house.read(lambda tx: tx.query("SELECT id FROM holds"))] != []
-        (said,) = bodies(house, "memory_replayed")
+        assert [row["id"] for row in data.read(lambda tx: tx.query("SELECT id FROM holds"))] != []
+        (said,) = bodies(data, "memory_replayed")
         assert (said["objections"] >= 1, said["recordings"], said["holds"], said["withdrawals"]) == (True, 3, 1, 1)
         assert objection in {each["id"] for each in desk.objection_list(actor=ANN)["items"]}
         assert desk.audit_verify(actor=ANN)["ok"], "the log holds with what was replayed"
         assert desk.memory_status(actor=ANN)["warnings"] == []
-        found = house.read(lambda tx: tx.query("SELECT number FROM calls WHERE number = ?", [PERSON]))
+        found = data.read(lambda tx: tx.query("SELECT number FROM calls WHERE number = ?", [PERSON]))
         assert found == [], "the person's calls are erased again"
     assert not any("7700900123" in text for text in spelled_in(folder / "data", "7700900123"))
-    with opened(folder) as house:
-        assert len(bodies(house, "memory_replayed")) == 1, "once is enough"
+    with opened(folder) as data:
+        assert len(bodies(data, "memory_replayed")) == 1, "once is enough"
 
 
 def test_a_request_that_the_store_knows_no_more_of_stops_marketing(folder: Path, place: Path) -> None:
     with opened(folder):
         pass
     backup = Backup(folder)
-    with opened(folder) as house:
-        desk, about = ByName(house), {"channel": "email", "name": "A", "contact": "a@example.org", "actor": ANN}
+    with opened(folder) as data:
+        desk, about = ByName(data), {"channel": "email", "name": "A", "contact": "a@example.org", "actor": ANN}
         desk.request_open(asks="objection", numbers=[UNLISTED], **about)
         over = desk.request_open(asks="erasure", numbers=["02079460124"], **about)["reference"]
         desk.request_withdraw(request=over, reason="a mistake", actor=ANN)
     backup.put_back()
-    with opened(folder) as house:
-        assert verdict(house, THIRD) == "objected"
-        assert verdict(house, "02079460124") == "not_listed"
+    with opened(folder) as data:
+        assert verdict(data, THIRD) == "objected"
+        assert verdict(data, "02079460124") == "not_listed"
 
 
 def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path) -> None:
     backup = Backup(folder)
-    with opened(folder) as house:
-        assert house.retention.erase_asked(["rec0"], basis="test", actor=ANN).erased == 1
+    with opened(folder) as data:
+        assert data.retention.erase_asked(["rec0"], basis="test", actor=ANN).erased == 1
     backup.put_back()
-    with opened(folder) as house:
-        assert house.keys.wraps("rec0") == [] and house.keys.wraps("rec1") != []
-        (row,) = house.read(lambda tx: tx.query("SELECT state FROM recordings WHERE recording_id = 'rec0'"))
+    with opened(folder) as data:
+        assert data.keys.wraps("rec0") == [] and data.keys.wraps("rec1") != []
+        (row,) = data.read(lambda tx: tx.query("SELECT state FROM recordings WHERE recording_id = 'rec0'"))
         assert row["state"] == "erased"
 
 
 def test_the_place_away_an_objection_holds_and_is_written_when_it_is_back(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
+    with opened(folder) as data:
         away = place.with_name("away")
         place.rename(away)
         with pytest.raises(MemoryOwed, match="is done and holds"):
-            ByName(house).objection_add(number=UNLISTED, actor=ANN)
-        assert verdict(house, THIRD) == "objected"
-        assert "Acts wait for the memory journal" in " ".join(ByName(house).status(actor=ANN)["warnings"])
+            ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        assert verdict(data, THIRD) == "objected"
+        assert "Acts wait for the memory journal" in " ".join(ByName(data).status(actor=ANN)["warnings"])
         before = len(entries(away))
         away.rename(place)
-        house.one(SecondPlace).tend()
-        assert ByName(house).memory_status(actor=ANN)["warnings"] == []
+        data.one(SecondPlace).tend()
+        assert ByName(data).memory_status(actor=ANN)["warnings"] == []
         added = [act for entry in entries(place)[before:] for act in entry["acts"]]
-        assert [(act["act"], act["hash"]) for act in added] == [("objection", number_hash(house.pepper, THIRD).hex())]
+        assert [(act["act"], act["hash"]) for act in added] == [("objection", number_hash(data.pepper, THIRD).hex())]
 
 
 def test_what_was_owed_when_a_gate_died_is_written_by_the_next(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
+    with opened(folder) as data:
         away = place.with_name("away")
         place.rename(away)
         with pytest.raises(MemoryOwed):
-            ByName(house).objection_add(number=UNLISTED, actor=ANN)
+            ByName(data).objection_add(number=UNLISTED, actor=ANN)
         away.rename(place)
         before = acts(place)
     with opened(folder):
@@ -174,39 +174,39 @@ def test_what_was_owed_when_a_gate_died_is_written_by_the_next(folder: Path, pla
 
 
 def test_an_hour_with_acts_waiting_ends_marketing(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
+    with opened(folder) as data:
         place.rename(place.with_name("away"))
         with pytest.raises(MemoryOwed):
-            ByName(house).objection_add(number=UNLISTED, actor=ANN)
-        assert verdict(house, OTHER) == "not_listed"
-        house.clock = SetClock(house.clock.now() + timedelta(hours=1, minutes=1))
-        assert house.one(SecondPlace).why.startswith("for an hour")
-        assert verdict(house, OTHER) == "memory_unavailable"
-        assert verdict(house, OTHER, purpose="service") == "service_call"
+            ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        assert verdict(data, OTHER) == "not_listed"
+        data.clock = SetClock(data.clock.now() + timedelta(hours=1, minutes=1))
+        assert data.one(SecondPlace).why.startswith("for an hour")
+        assert verdict(data, OTHER) == "memory_unavailable"
+        assert verdict(data, OTHER, purpose="service") == "service_call"
 
 
 def test_without_the_place_that_it_had_no_marketing_and_a_new_journal_by_name(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    with opened(folder) as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
     shutil.rmtree(place)
-    with opened(folder) as house:
-        assert verdict(house, OTHER) == "memory_unavailable"
-        assert any("memory renew" in each for each in ByName(house).status(actor=ANN)["warnings"])
+    with opened(folder) as data:
+        assert verdict(data, OTHER) == "memory_unavailable"
+        assert any("memory renew" in each for each in ByName(data).status(actor=ANN)["warnings"])
         place.mkdir()
-        ByName(house).memory_renew(reason="the disk died", actor=ANN)
-        assert verdict(house, OTHER) == "not_listed"
-        assert bodies(house, "memory_renewed")[0]["reason"] == "the disk died"
+        ByName(data).memory_renew(reason="the disk died", actor=ANN)
+        assert verdict(data, OTHER) == "not_listed"
+        assert bodies(data, "memory_renewed")[0]["reason"] == "the disk died"
     assert "objection" in acts(place), "all that the store holds is in the new one"
 
 
 def test_a_place_that_never_was_there_is_told_and_stops_nothing(folder: Path, place: Path) -> None:
     place.rmdir()
-    with opened(folder) as house:
-        assert verdict(house, OTHER) == "not_listed"
-        assert any("no memory journal yet" in each for each in ByName(house).status(actor=ANN)["warnings"])
+    with opened(folder) as data:
+        assert verdict(data, OTHER) == "not_listed"
+        assert any("no memory journal yet" in each for each in ByName(data).status(actor=ANN)["warnings"])
         place.mkdir()
-        house.one(SecondPlace).tend()
-        assert house.one(SecondPlace).compared and entries(place)[0]["journal"] == 1
+        data.one(SecondPlace).tend()
+        assert data.one(SecondPlace).compared and entries(place)[0]["journal"] == 1
 
 
 def other_gate(data: bytes) -> bytes:
@@ -229,61 +229,61 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marketing(
     folder: Path, place: Path, damage: str
 ) -> None:
-    with opened(folder) as house:
+    with opened(folder) as data:
         for number in (UNLISTED, "02079460124", "02079460125"):
-            ByName(house).objection_add(number=number, actor=ANN)
+            ByName(data).objection_add(number=number, actor=ANN)
     change, what = DAMAGE[damage]
     forged(place / NAME, change)
-    with opened(folder) as house:
-        house.one(SecondPlace).look(whole=True)  # as the gate's start
-        assert verdict(house, OTHER) == "memory_unavailable"
-        assert re.search(what, house.one(SecondPlace).why), house.one(SecondPlace).why
+    with opened(folder) as data:
+        data.one(SecondPlace).look(whole=True)  # as the gate's start
+        assert verdict(data, OTHER) == "memory_unavailable"
+        assert re.search(what, data.one(SecondPlace).why), data.one(SecondPlace).why
 
 
 def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
-    data = folder / "data"
+    with opened(folder) as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+    files = folder / "data"
     for name in ("gate.db", "gate.db-wal", "gate.db-shm", "number.key"):
-        (data / name).unlink(missing_ok=True)
-    with opened(folder) as house:
-        assert "another number.key" in house.one(SecondPlace).why
-        assert verdict(house, OTHER) in ("memory_unavailable", "evidence_rolled_back")
+        (files / name).unlink(missing_ok=True)
+    with opened(folder) as data:
+        assert "another number.key" in data.one(SecondPlace).why
+        assert verdict(data, OTHER) in ("memory_unavailable", "evidence_rolled_back")
 
 
 def test_a_crash_within_an_entry_is_mended_where_the_store_has_all_of_it(folder: Path, place: Path) -> None:
-    with opened(folder) as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    with opened(folder) as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
     with (place / NAME).open("ab") as file:
         file.write(b'{"acts":[{"act":"obj')
-    with opened(folder) as house:
-        house.one(SecondPlace).look(whole=True)
-        assert house.one(SecondPlace).why == ""
-        ByName(house).objection_add(number="02079460124", actor=ANN)
+    with opened(folder) as data:
+        data.one(SecondPlace).look(whole=True)
+        assert data.one(SecondPlace).why == ""
+        ByName(data).objection_add(number="02079460124", actor=ANN)
     assert acts(place)[-2:] == ["objection", "objection"]
-    with opened(folder) as house:
-        house.one(SecondPlace).look(whole=True)
-        assert house.one(SecondPlace).why == ""
+    with opened(folder) as data:
+        data.one(SecondPlace).look(whole=True)
+        assert data.one(SecondPlace).why == ""
 
 
 def test_a_store_from_before_there_was_a_journal_takes_all_of_it(folder: Path, place: Path) -> None:
     backup = Backup(folder)
-    with opened(folder) as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    with opened(folder) as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
     backup.put_back()
     with sqlite3.connect(folder / "data" / "gate.db") as old:
         assert old.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'memory'").fetchone()[0] == 1
         assert old.execute("SELECT count(*) FROM memory").fetchone()[0] == 0
-    with opened(folder) as house:
-        assert verdict(house, THIRD) == "objected"
+    with opened(folder) as data:
+        assert verdict(data, THIRD) == "objected"
 
 
 def test_a_file_screened_on_a_folder_put_back_calls_no_objector(folder: Path, place: Path) -> None:
     with opened(folder):
         pass
     backup = Backup(folder)
-    with opened(folder) as house:
-        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    with opened(folder) as data:
+        ByName(data).objection_add(number=UNLISTED, actor=ANN)
     backup.put_back()
     given, made = folder.parent / "in.csv", folder.parent / "out.csv"
     given.write_text(f"telephone\n{UNLISTED}\n{OTHER}\n")
@@ -310,22 +310,22 @@ def test_a_second_place_that_has_just_answered_is_there(place: Path) -> None:
 def test_what_is_anothers_on_the_line_is_not_erased_after_a_restore_either(folder: Path, place: Path) -> None:
     """The store that is put back knows no more of the request, nor of the days on which the line was the person's."""
     words = {"how": "paper", "wording": "I agree", "evidence": "form 7", "actor": ANN}
-    with opened(folder) as house:
-        ByName(house).consent_add(number=PERSON, who="Samira Otherwise", **words)
-        since = (house.today() - timedelta(days=28)).isoformat()
+    with opened(folder) as data:
+        ByName(data).consent_add(number=PERSON, who="Samira Otherwise", **words)
+        since = (data.today() - timedelta(days=28)).isoformat()
     backup = Backup(folder)
-    with opened(folder) as house:
-        reference = granted(house, line_since=since)
-        ByName(house).request_carry_out(request=reference, execute=True, actor=ANN)
-        left = house.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
-        consents = house.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+    with opened(folder) as data:
+        reference = granted(data, line_since=since)
+        ByName(data).request_carry_out(request=reference, execute=True, actor=ANN)
+        left = data.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
     assert [row["call_id"] for row in left] == ["call-rec0", "refused", "call-rec1"], "of the subscriber before"
     assert [row["who"] for row in consents] == ["Samira Otherwise"]
 
     backup.put_back()
-    with opened(folder) as house:
-        calls = house.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
-        consents = house.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+    with opened(folder) as data:
+        calls = data.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
         assert calls == left
         assert [row["who"] for row in consents] == ["Samira Otherwise"]
-        assert ByName(house).audit_verify(actor=ANN)["ok"]
+        assert ByName(data).audit_verify(actor=ANN)["ok"]

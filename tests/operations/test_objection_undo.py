@@ -34,86 +34,86 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def house(tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
+def data(tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
     prepared(tmp_path / "gate", recordings=1)
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "on"}})
     with ExitStack() as stack:
         yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
 
 
-def by_key(house: DataFolder, number: str, trunk: str, source: str = BY_KEY) -> None:
+def by_key(data: DataFolder, number: str, trunk: str, source: str = BY_KEY) -> None:
     """A caller of a trunk presses 9 on the call-back line."""
     call = f"in-{trunk}-{number[-4:]}"
     body = {"number": number, "raw": number, "presentation": "+442079460000", "claimed_by": f"carrier:{trunk}"}
     body |= {"source": "192.0.2.1:5060", "withheld": False, "codecs": [], "sip_call_id": "x", "verdict": "allow"}
-    written(house, "call_in", call, f"carrier:{trunk}", body | {"reason": "call_in", "to": "callback"})
+    written(data, "call_in", call, f"carrier:{trunk}", body | {"reason": "call_in", "to": "callback"})
     told = {"number": number, "source": source, "note": "", "call_id": call}
-    written(house, "objection", f"o-{call}", "caller", told)
+    written(data, "objection", f"o-{call}", "caller", told)
 
 
-def invented(house: DataFolder, trunk: str) -> None:
+def invented(data: DataFolder, trunk: str) -> None:
     """Sixty numbers in a minute: twenty as ever, the rest held; one of them was called before."""
     for n in range(59):
-        by_key(house, f"+4420794610{n:02}", trunk, BY_KEY if n < 19 else HELD)
+        by_key(data, f"+4420794610{n:02}", trunk, BY_KEY if n < 19 else HELD)
     decided = {"number": CALLED, "raw": CALLED, "verdict": "allow", "reason": "not_listed", "purpose": "marketing"}
     decided |= {"claimed_by": "account:alice", "presentation": "+442079460000", "source": "192.0.2.7:5060"}
-    written(house, "decision", "out-1", "account:alice", decided)
-    house.clock.time += timedelta(seconds=1)  # type: ignore[attr-defined]
-    by_key(house, CALLED, trunk, HELD)
+    written(data, "decision", "out-1", "account:alice", decided)
+    data.clock.time += timedelta(seconds=1)  # type: ignore[attr-defined]
+    by_key(data, CALLED, trunk, HELD)
 
 
-def stand(house: DataFolder) -> set[str]:
-    page = ByName(house).objection_list(limit=1000, actor=ANN)
+def stand(data: DataFolder) -> set[str]:
+    page = ByName(data).objection_list(limit=1000, actor=ANN)
     return {str(row["number"]) for row in page["items"] if row["source"] in (BY_KEY, HELD, "told")}
 
 
 def test_what_was_made_up_is_taken_back_by_two_and_what_the_firm_called_stands(
-    house: DataFolder, clock: SetClock
+    data: DataFolder, clock: SetClock
 ) -> None:
-    desk, trunk = ByName(house), house.config.trunk[0].name
-    by_key(house, "+442079462222", trunk)
+    desk, trunk = ByName(data), data.config.trunk[0].name
+    by_key(data, "+442079462222", trunk)
     desk.objection_add(number="020 7946 3333", actor=ANN)
     clock.time += timedelta(hours=2)
     began = clock.time
-    invented(house, trunk)
+    invented(data, trunk)
     clock.time += timedelta(seconds=1)
-    assert len(stand(house)) == 62, "all of them block"
+    assert len(stand(data)) == 62, "all of them block"
     (told,) = [each for each in desk.status(actor=BEN)["warnings"] if "by key" in each]
     assert trunk in told and "41 numbers held" in told
     asked: dict[str, Any] = {"trunk": trunk, "since": began.isoformat(), "reason": "forged caller IDs", "actor": ANN}
     waits = desk.objection_undo(**asked)
     assert (waits["undone"], waits["spared"], waits["waits"]["takes"]) == (None, 1, "59 objections")
-    assert len(stand(house)) == 62
+    assert len(stand(data)) == 62
     with pytest.raises(RefusedError, match="another person"):
         desk.proposal_confirm(proposal_id=waits["waits"]["id"], actor=ANN)
     done = desk.proposal_confirm(proposal_id=waits["waits"]["id"], actor=BEN)
     assert (done["answer"]["undone"], done["answer"]["spared"]) == (59, 1)
-    assert stand(house) == {"+442079462222", "+442079463333", CALLED}
+    assert stand(data) == {"+442079462222", "+442079463333", CALLED}
     assert desk.check(number="020 7946 1030", actor=ANN)["reason"] != "objected"
-    removed = house.store.call(lambda tx: tx.query("SELECT actor FROM facts WHERE kind = 'objection_removed'"))
+    removed = data.store.call(lambda tx: tx.query("SELECT actor FROM facts WHERE kind = 'objection_removed'"))
     assert [row["actor"] for row in removed] == [ANN] * 59
     (told,) = [each for each in desk.status(actor=BEN)["warnings"] if "by key" in each]
     assert "1 number held" in told
 
 
-def test_more_of_them_than_were_shown_are_not_taken_back(house: DataFolder, clock: SetClock) -> None:
-    desk, trunk = ByName(house), house.config.trunk[0].name
+def test_more_of_them_than_were_shown_are_not_taken_back(data: DataFolder, clock: SetClock) -> None:
+    desk, trunk = ByName(data), data.config.trunk[0].name
     began = clock.time
-    invented(house, trunk)
+    invented(data, trunk)
     until = (clock.time + timedelta(seconds=5)).isoformat()
     clock.time += timedelta(seconds=10)
     waits = desk.objection_undo(trunk=trunk, since=began.isoformat(), until=until, reason="x", actor=ANN)["waits"]
     clock.time -= timedelta(seconds=8)
-    by_key(house, "+442079469999", trunk, HELD)
+    by_key(data, "+442079469999", trunk, HELD)
     clock.time += timedelta(seconds=8)
     with pytest.raises(RefusedError) as caught:
         desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
     assert caught.value.reason == "plan_changed"
-    assert len(stand(house)) == 61
+    assert len(stand(data)) == 61
 
 
-def test_what_is_asked_wrongly_is_refused(house: DataFolder, clock: SetClock) -> None:
-    desk, trunk = ByName(house), house.config.trunk[0].name
+def test_what_is_asked_wrongly_is_refused(data: DataFolder, clock: SetClock) -> None:
+    desk, trunk = ByName(data), data.config.trunk[0].name
     later = (clock.time + timedelta(days=1)).isoformat()
     for asked in (
         {"trunk": "nobody", "since": clock.time.isoformat(), "reason": "x"},
@@ -124,11 +124,11 @@ def test_what_is_asked_wrongly_is_refused(house: DataFolder, clock: SetClock) ->
             desk.objection_undo(actor=ANN, **asked)
 
 
-def test_the_metric_says_how_many_are_held_of_each_trunk(house: DataFolder, clock: SetClock) -> None:
-    metrics, trunk = Metrics(), house.config.trunk[0].name
-    invented(house, trunk)
-    measure(house, metrics, list)
+def test_the_metric_says_how_many_are_held_of_each_trunk(data: DataFolder, clock: SetClock) -> None:
+    metrics, trunk = Metrics(), data.config.trunk[0].name
+    invented(data, trunk)
+    measure(data, metrics, list)
     assert metrics.registry.get_sample_value("dialgate_objections_held", {"trunk": trunk}) == 41
     clock.time += timedelta(days=1, minutes=1)
-    measure(house, metrics, list)
+    measure(data, metrics, list)
     assert metrics.registry.get_sample_value("dialgate_objections_held", {"trunk": trunk}) == 0

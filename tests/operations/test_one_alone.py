@@ -26,30 +26,30 @@ MINE = private_key("Ann's own", "compliance")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Any:
+def data(tmp_path: Path) -> Any:
     prepared(tmp_path / "gate", recordings=2)
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "on"}})
     with ExitStack() as stack:
         yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=SetClock(datetime.now(UTC)))
 
 
-def audio(house: DataFolder) -> dict[str, bytes]:
+def audio(data: DataFolder) -> dict[str, bytes]:
     """Every recording, as the holder of the first key hears it."""
-    rows = house.read(lambda tx: tx.query("SELECT recording_id, path FROM recordings ORDER BY recording_id"))
-    private = key_of(Path(house.config.base))
+    rows = data.read(lambda tx: tx.query("SELECT recording_id, path FROM recordings ORDER BY recording_id"))
+    private = key_of(Path(data.config.base))
     found = {}
     for row in rows:
-        path = house.config.data / "recordings" / row["path"]
-        wraps = house.keys.wraps(row["recording_id"])
+        path = data.config.data / "recordings" / row["path"]
+        wraps = data.keys.wraps(row["recording_id"])
         found[row["recording_id"]] = b"".join(
             open_recording(path, wraps, private, recording_id=row["recording_id"], allow_interrupted=True)[1]
         )
     return found
 
 
-def test_one_person_alone_destroys_and_frees_nothing(house: DataFolder) -> None:
-    desk, first = ByName(house), key_of(Path(house.config.base))
-    before = audio(house)
+def test_one_person_alone_destroys_and_frees_nothing(data: DataFolder) -> None:
+    desk, first = ByName(data), key_of(Path(data.config.base))
+    before = audio(data)
     assert len(before) == 3 and all(before.values())
     hold = desk.hold_add(ground="claim", recording_id="rec1", reason="a claim", reference="17", actor="user:ben(1001)")[
         "id"
@@ -94,6 +94,6 @@ def test_one_person_alone_destroys_and_frees_nothing(house: DataFolder) -> None:
         except GateError:
             refused.add(name)
     assert refused == {"rewrap", "retire", "forget", "restore", "clock", "renew", "withdraw"}, "the others do no harm"
-    assert audio(house) == before
+    assert audio(data) == before
     assert [each["released_at"] for each in desk.hold_list(actor=ANN)["items"]] == [None]
-    assert house.log.verify().ok
+    assert data.log.verify().ok

@@ -27,9 +27,9 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.operation import MayWait
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.asking import Asking, ByName
-from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.settings import VALID, write
 from tests.support.vault import private_key
 from tests.support.written import written
@@ -52,117 +52,117 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
+def data(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
         yield open_folder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
 
 
-def hold(house: DataFolder) -> str:
-    answer = ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+def hold(data: DataFolder) -> str:
+    answer = ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return str(answer["id"])
 
 
-def asked_release(house: DataFolder, hold_id: str) -> str:
-    answer = ByName(house).hold_release(hold_id=hold_id, reason="settled", actor=ANN)
+def asked_release(data: DataFolder, hold_id: str) -> str:
+    answer = ByName(data).hold_release(hold_id=hold_id, reason="settled", actor=ANN)
     assert answer["released"] is None
     return str(answer["waits"]["id"])
 
 
-def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str]]:
-    rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
+def facts(data: DataFolder, *kinds: str) -> list[tuple[str, str, str]]:
+    rows = data.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
     return [(row["kind"], row["subject"], row["actor"]) for row in rows if row["kind"] in kinds]
 
 
 KINDS = ("proposed", "proposal_confirmed", "proposal_closed", "hold_released", "keys_dropped", "request_carrying")
 
 
-def test_a_hold_is_released_by_two(house: DataFolder) -> None:
-    hold_id = hold(house)
-    proposal = asked_release(house, hold_id)
-    assert asked_release(house, hold_id) == proposal, "asked again, it waits once"
-    (shown,) = ByName(house).proposal_list(actor=BEN)["items"]
+def test_a_hold_is_released_by_two(data: DataFolder) -> None:
+    hold_id = hold(data)
+    proposal = asked_release(data, hold_id)
+    assert asked_release(data, hold_id) == proposal, "asked again, it waits once"
+    (shown,) = ByName(data).proposal_list(actor=BEN)["items"]
     assert (shown["id"], shown["asked_by"], shown["arguments"]["reason"]) == (proposal, ANN, "settled")
-    (told,) = [each for each in ByName(house).status(actor=BEN)["warnings"] if "second person" in each]
+    (told,) = [each for each in ByName(data).status(actor=BEN)["warnings"] if "second person" in each]
     assert all(each in told for each in (hold_id, ANN, f"dialgate proposal confirm {proposal}"))
-    assert facts(house, "hold_released") == []
+    assert facts(data, "hold_released") == []
     with pytest.raises(RefusedError, match="another person confirms") as caught:
-        ByName(house).proposal_confirm(proposal_id=proposal, actor=ANN)
+        ByName(data).proposal_confirm(proposal_id=proposal, actor=ANN)
     assert caught.value.reason == "same_person"
-    done = ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
+    done = ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
     assert hold_id in done["what"]
-    assert facts(house, *KINDS) == [
+    assert facts(data, *KINDS) == [
         ("proposed", hold_id, ANN),
         ("proposal_confirmed", hold_id, BEN),
         ("hold_released", hold_id, ANN),
         ("proposal_closed", hold_id, BEN),
     ]
-    assert ByName(house).hold_list(actor=BEN)["items"] == ByName(house).proposal_list(actor=BEN)["items"] == []
-    assert not [each for each in ByName(house).status(actor=BEN)["warnings"] if "second person" in each]
+    assert ByName(data).hold_list(actor=BEN)["items"] == ByName(data).proposal_list(actor=BEN)["items"] == []
+    assert not [each for each in ByName(data).status(actor=BEN)["warnings"] if "second person" in each]
     with pytest.raises(UsageError, match="nothing of id"):
-        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
-def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: DataFolder, clock: SetClock) -> None:
-    hold_id = hold(house)
-    proposal = asked_release(house, hold_id)
+def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(data: DataFolder, clock: SetClock) -> None:
+    hold_id = hold(data)
+    proposal = asked_release(data, hold_id)
     clock.time += timedelta(hours=23, minutes=59)
-    assert ByName(house).proposal_list(actor=BEN)["items"]
+    assert ByName(data).proposal_list(actor=BEN)["items"]
     clock.time += timedelta(minutes=1)
-    assert ByName(house).proposal_list(actor=BEN)["items"] == []
+    assert ByName(data).proposal_list(actor=BEN)["items"] == []
     with pytest.raises(UsageError, match="nothing of id"):
-        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
-    assert asked_release(house, hold_id) != proposal
-    assert facts(house, "hold_released") == []
+        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+    assert asked_release(data, hold_id) != proposal
+    assert facts(data, "hold_released") == []
 
 
-def test_either_of_the_two_withdraws_it(house: DataFolder) -> None:
-    hold_id = hold(house)
+def test_either_of_the_two_withdraws_it(data: DataFolder) -> None:
+    hold_id = hold(data)
     for who in (ANN, BEN):
-        proposal = asked_release(house, hold_id)
-        ByName(house).proposal_withdraw(proposal_id=proposal, actor=who)
+        proposal = asked_release(data, hold_id)
+        ByName(data).proposal_withdraw(proposal_id=proposal, actor=who)
         with pytest.raises(UsageError, match="nothing of id"):
-            ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
-    assert facts(house, "hold_released") == []
+            ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+    assert facts(data, "hold_released") == []
 
 
 def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
-        house = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
-        proposal = asked_release(house, hold(house))
+        data = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
+        proposal = asked_release(data, hold(data))
     with ExitStack() as stack:
-        house = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
-        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
-        assert len(facts(house, "hold_released")) == 1
+        data = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
+        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+        assert len(facts(data, "hold_released")) == 1
 
 
-def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: DataFolder) -> None:
+def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(data: DataFolder) -> None:
     """Whoever may write into the rows cannot put another hold's name into what was asked for."""
-    first = hold(house)
-    proposal = asked_release(house, first)
+    first = hold(data)
+    proposal = asked_release(data, first)
 
     def change(tx: Any) -> None:
         ((leaf, body),) = tx._connection.execute("SELECT leaf_index, body FROM facts WHERE kind = 'proposed'")
         text = json.dumps(json.loads(body) | {"arguments": {"hold_id": "another", "reason": "settled"}})
         tx._connection.execute("UPDATE facts SET body = ? WHERE leaf_index = ?", (text, leaf))
 
-    house.store.call(change)
-    assert ByName(house).proposal_list(actor=BEN)["items"] == []
+    data.store.call(change)
+    assert ByName(data).proposal_list(actor=BEN)["items"] == []
     with pytest.raises(UsageError):
-        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
-def test_a_proposal_of_an_earlier_version_waits_no_more(house: DataFolder, clock: SetClock) -> None:
+def test_a_proposal_of_an_earlier_version_waits_no_more(data: DataFolder, clock: SetClock) -> None:
     """It names no plan: nobody can tell what was shown."""
-    body = {"op": "hold_release", "arguments": {"hold_id": hold(house), "reason": "settled"}}
+    body = {"op": "hold_release", "arguments": {"hold_id": hold(data), "reason": "settled"}}
     more = {"id": "p-9", "digest": sha256(canonical(body)).hexdigest(), "until": stamp(clock.time + timedelta(hours=2))}
-    written(house, "proposed", "x", ANN, body | more)
-    assert ByName(house).proposal_list(actor=BEN)["items"] == []
+    written(data, "proposed", "x", ANN, body | more)
+    assert ByName(data).proposal_list(actor=BEN)["items"] == []
 
 
 def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
-    house: DataFolder, clock: SetClock
+    data: DataFolder, clock: SetClock
 ) -> None:
     """What an older version has kept is not guessed at: an erasure without ``execute`` would be a dry run."""
     bodies = [
@@ -174,19 +174,19 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
     for number, body in enumerate(bodies):
         digest = sha256(canonical(body)).hexdigest()
         until = stamp(clock.time + timedelta(hours=24))
-        written(house, "proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
-    assert ByName(house).proposal_list(actor=BEN)["items"] == []
+        written(data, "proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
+    assert ByName(data).proposal_list(actor=BEN)["items"] == []
     for number in range(len(bodies)):
         with pytest.raises(UsageError, match="nothing of id"):
-            ByName(house).proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
+            ByName(data).proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
     good: dict[str, Any] = {
         "op": "hold_release",
         "arguments": {"hold_id": "h-1", "reason": "settled", "digest": "d"},
         "takes": "2 recordings",
     }
     digest = sha256(canonical(good)).hexdigest()
-    written(house, "proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
-    assert [each["id"] for each in ByName(house).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
+    written(data, "proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
+    assert [each["id"] for each in ByName(data).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
 
 
 def test_what_may_wait_says_so_in_its_response() -> None:
@@ -196,11 +196,11 @@ def test_what_may_wait_says_so_in_its_response() -> None:
     assert all("digest" in each.request.__struct_fields__ for each in waiting.values()), "bound to its plan"
 
 
-def test_what_is_taken_is_what_was_shown_or_nothing(house: DataFolder) -> None:
+def test_what_is_taken_is_what_was_shown_or_nothing(data: DataFolder) -> None:
     """Proposed while the other key was proven to open nothing, confirmed once it was: it took all of them."""
-    first, desk = key_of(Path(house.config.base)), ByName(house)
+    first, desk = key_of(Path(data.config.base)), ByName(data)
     desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
-    gate = Asking(house, ANN)
+    gate = Asking(data, ANN)
     rotation.rotate(gate, first, BOB.recipient, progress=None)
     waits = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
     assert waits["takes"] == "0 recordings"
@@ -208,9 +208,9 @@ def test_what_is_taken_is_what_was_shown_or_nothing(house: DataFolder) -> None:
     with pytest.raises(RefusedError, match="something else") as caught:
         desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
     assert caught.value.reason == "plan_changed"
-    assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}
+    assert {who for who, _ in data.keys.wraps("rec0")} == {first.id, BOB.id}
     assert desk.proposal_list(actor=BEN)["items"] == [], "it is over"
-    assert [row["subject"] for row in closed(house, "plan_changed")] == [first.id]
+    assert [row["subject"] for row in closed(data, "plan_changed")] == [first.id]
     again = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
     (shown,) = desk.proposal_list(actor=BEN)["items"]
     assert (shown["takes"], shown["plan"]) == (again["takes"], again["plan"]) == ("2 recordings", again["plan"])
@@ -218,47 +218,47 @@ def test_what_is_taken_is_what_was_shown_or_nothing(house: DataFolder) -> None:
     assert desk.proposal_confirm(proposal_id=again["id"], actor=BEN)["answer"]["dropped"] == 2
 
 
-def test_a_hold_that_keeps_more_than_was_shown_is_not_released(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_a_hold_that_keeps_more_than_was_shown_is_not_released(data: DataFolder) -> None:
+    desk = ByName(data)
     held = desk.hold_add(ground="claim", number=PERSON, reason="a claim", reference="17/26", actor=ANN)["id"]
     waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
     assert waits["takes"] == "1 recording"
-    plant_more(house, "later")
+    plant_more(data, "later")
     with pytest.raises(RefusedError) as caught:
         desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
     assert caught.value.reason == "plan_changed"
-    assert facts(house, "hold_released") == []
+    assert facts(data, "hold_released") == []
     assert [row["id"] for row in desk.hold_list(actor=BEN)["items"]] == [held]
     waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
     assert waits["takes"] == "2 recordings"
     desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
-    assert len(facts(house, "hold_released")) == 1
+    assert len(facts(data, "hold_released")) == 1
 
 
-def test_one_uid_under_two_names_is_one_person(house: DataFolder) -> None:
-    proposal = asked_release(house, hold(house))
+def test_one_uid_under_two_names_is_one_person(data: DataFolder) -> None:
+    proposal = asked_release(data, hold(data))
     for name in ("user:anna(1000)", "user:?(1000)"):
         with pytest.raises(RefusedError) as caught:
-            ByName(house).proposal_confirm(proposal_id=proposal, actor=name)
+            ByName(data).proposal_confirm(proposal_id=proposal, actor=name)
         assert caught.value.reason == "same_person"
-    assert facts(house, "proposal_confirmed", "hold_released") == []
-    ByName(house).proposal_confirm(proposal_id=proposal, actor="user:ann(1001)")
-    assert len(facts(house, "hold_released")) == 1
+    assert facts(data, "proposal_confirmed", "hold_released") == []
+    ByName(data).proposal_confirm(proposal_id=proposal, actor="user:ann(1001)")
+    assert len(facts(data, "hold_released")) == 1
 
 
-def plant_more(house: DataFolder, name: str) -> None:
-    owner = key_of(Path(house.config.base)).recipient
-    plant(house.store, house.keys, house.config.data / "recordings", owner, name, number=PERSON)
+def plant_more(data: DataFolder, name: str) -> None:
+    owner = key_of(Path(data.config.base)).recipient
+    plant(data.store, data.keys, data.config.data / "recordings", owner, name, number=PERSON)
 
 
-def closed(house: DataFolder, how: str) -> list[Any]:
+def closed(data: DataFolder, how: str) -> list[Any]:
     sql = "SELECT subject FROM facts WHERE kind = 'proposal_closed' AND json_extract(body, '$.how') = ?"
-    return list(house.store.call(lambda tx: tx.query(sql, [how])))
+    return list(data.store.call(lambda tx: tx.query(sql, [how])))
 
 
-def granted_by_two(house: DataFolder) -> str:
+def granted_by_two(data: DataFolder) -> str:
     """The reference of an erasure that two have carried out."""
-    desk = ByName(house)
+    desk = ByName(data)
     about = {"asks": "erasure", "channel": "phone", "name": "Pat", "contact": "pat@example.org", "numbers": [PERSON]}
     reference = str(desk.request_open(**about, actor=ANN)["reference"])
     desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
@@ -270,36 +270,36 @@ def granted_by_two(house: DataFolder) -> str:
     return reference
 
 
-def test_a_request_that_two_have_carried_out_is_shown(house: DataFolder) -> None:
+def test_a_request_that_two_have_carried_out_is_shown(data: DataFolder) -> None:
     """Its course has facts of the proposal, which have keys of the same names as others and lack theirs."""
-    reference = granted_by_two(house)
-    shown = ByName(house).request_show(request=reference, actor=BEN)
+    reference = granted_by_two(data)
+    shown = ByName(data).request_show(request=reference, actor=BEN)
     lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
     assert any("proposal closed (done)" in line for line in lines), lines
     assert any("erasure done" in line for line in lines)
-    ByName(house).request_told(request=reference, actor=ANN)
-    shown = ByName(house).request_show(request=reference, actor=BEN)
+    ByName(data).request_told(request=reference, actor=ANN)
+    shown = ByName(data).request_show(request=reference, actor=BEN)
     lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
     assert any("who asks, noted" in line for line in lines), "a fact whose body is erased"
 
 
-def test_keys_are_taken_away_by_two(house: DataFolder) -> None:
-    first = key_of(Path(house.config.base))
-    ByName(house).key_add(text=BOB.recipient.to_text(), actor=ANN)
-    gate = Asking(house, ANN)
+def test_keys_are_taken_away_by_two(data: DataFolder) -> None:
+    first = key_of(Path(data.config.base))
+    ByName(data).key_add(text=BOB.recipient.to_text(), actor=ANN)
+    gate = Asking(data, ANN)
     rotation.rotate(gate, first, BOB.recipient, progress=None)
     rotation.prove(gate, BOB, progress=None)
-    answer = ByName(house).key_drop(source=first.id, target=BOB.id, actor=ANN)
+    answer = ByName(data).key_drop(source=first.id, target=BOB.id, actor=ANN)
     assert (answer["dropped"], answer["recordings"]) == (0, 2)
-    assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}
-    done = ByName(house).proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+    assert {who for who, _ in data.keys.wraps("rec0")} == {first.id, BOB.id}
+    done = ByName(data).proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
     assert done["answer"]["dropped"] == 2
-    assert {who for who, _ in house.keys.wraps("rec0")} == {BOB.id}
-    assert facts(house, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
+    assert {who for who, _ in data.keys.wraps("rec0")} == {BOB.id}
+    assert facts(data, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
 
 
-def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(data: DataFolder) -> None:
+    desk = ByName(data)
     row = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)
     reference = row["reference"]
     desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
@@ -307,26 +307,26 @@ def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: DataFolde
     desk.request_decide(request=reference, grant=True, actor=ANN)
     answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
     assert (answer["dry_run"], answer["recordings"]) == (True, 1)
-    assert facts(house, "request_carrying", "recording_erased") == []
+    assert facts(data, "request_carrying", "recording_erased") == []
     # A call that comes before the second person confirms makes it another erasure than the one that was asked for.
-    recordings = house.config.data / "recordings"
-    plant(house.store, house.keys, recordings, key_of(Path(house.config.base)).recipient, "later", number=PERSON)
+    recordings = data.config.data / "recordings"
+    plant(data.store, data.keys, recordings, key_of(Path(data.config.base)).recipient, "later", number=PERSON)
     with pytest.raises(RefusedError) as caught:
         desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
     assert caught.value.reason == "plan_changed"
-    assert house.keys.wraps("rec0")
+    assert data.keys.wraps("rec0")
     answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
     done = desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
     assert done["answer"]["recordings"] == 2
-    assert house.keys.wraps("rec0") == house.keys.wraps("later") == []
+    assert data.keys.wraps("rec0") == data.keys.wraps("later") == []
     again = desk.request_carry_out(request=reference, execute=True, actor=ANN)
     assert again["waits"] is None, "what is begun goes on without being asked for again"
 
 
-def test_where_one_is_enough_nothing_waits(house: DataFolder, folder: Path, tmp_path: Path) -> None:
+def test_where_one_is_enough_nothing_waits(data: DataFolder, folder: Path, tmp_path: Path) -> None:
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "off"}})
-    house.config = load(tmp_path / "gate" / "config.toml")
-    answer = ByName(house).hold_release(hold_id=hold(house), reason="settled", actor=ANN)
+    data.config = load(tmp_path / "gate" / "config.toml")
+    answer = ByName(data).hold_release(hold_id=hold(data), reason="settled", actor=ANN)
     assert answer["released"]
     assert answer["waits"] is None
 
@@ -355,7 +355,7 @@ def test_two_accounts_of_a_live_gate_are_two_people(tmp_path: Path) -> None:
 
 def test_two_people_are_asked_for_and_there_is_one(tmp_path: Path) -> None:
     """Said at the start and in status; not where one is enough."""
-    gate = Gatehouse(tmp_path)
+    gate = RunningGate(tmp_path)
     gate.set("roles", admin=["root"], dual_control="on")
     gate.start()
     try:
@@ -370,9 +370,9 @@ def test_two_people_are_asked_for_and_there_is_one(tmp_path: Path) -> None:
         gate.stop()
 
 
-def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:
-    asked_release(house, hold(house))
-    (row,) = ByName(house).proposal_list(actor=BEN)["items"]
+def test_the_time_of_a_day_is_told(data: DataFolder, clock: SetClock) -> None:
+    asked_release(data, hold(data))
+    (row,) = ByName(data).proposal_list(actor=BEN)["items"]
     assert row["until"] == stamp(clock.time + timedelta(hours=24))
 
 

@@ -28,7 +28,7 @@ LONG_AGO = NOW - timedelta(days=3 * 365)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[DataFolder]:
+def data(tmp_path: Path) -> Iterator[DataFolder]:
     folder_of(tmp_path / "gate", recordings=0)
     with opened(tmp_path / "gate") as made:
         made.clock = SetClock(NOW)
@@ -53,12 +53,12 @@ def proven(proof: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def test_a_receipt_is_shown_by_its_code_with_its_proof_and_without_the_number(house: DataFolder) -> None:
-    made = receipted(house.store, 1, NUMBERS[0], NOW)
-    before = ByName(house).receipt_show(code=made, actor=ANN)
+def test_a_receipt_is_shown_by_its_code_with_its_proof_and_without_the_number(data: DataFolder) -> None:
+    made = receipted(data.store, 1, NUMBERS[0], NOW)
+    before = ByName(data).receipt_show(code=made, actor=ANN)
     assert before["kept"] and before["proof"] is None, "no checkpoint is signed over it yet"
-    house.log.checkpoint()
-    found = ByName(house).receipt_show(code=f" {shown(made).lower()} ", actor=ANN)
+    data.log.checkpoint()
+    found = ByName(data).receipt_show(code=f" {shown(made).lower()} ", actor=ANN)
     assert (found["code"], found["told"]) == (shown(made), None)
     said = found["said"]
     assert said["hour"] == "2027-03-02T12:00+00:00" and said["reason"] == "not_listed"
@@ -69,9 +69,9 @@ def test_a_receipt_is_shown_by_its_code_with_its_proof_and_without_the_number(ho
     assert NUMBERS[0][3:] not in whole and "alice" not in whole, "neither the number nor the account that asked"
 
 
-def test_a_wrong_code_is_said_to_be_wrong_and_guessing_is_stopped(house: DataFolder) -> None:
-    made = receipted(house.store, 1, NUMBERS[0], NOW)
-    desk = ByName(house)
+def test_a_wrong_code_is_said_to_be_wrong_and_guessing_is_stopped(data: DataFolder) -> None:
+    made = receipted(data.store, 1, NUMBERS[0], NOW)
+    desk = ByName(data)
     with pytest.raises(UsageError, match="a sign is wrong"):
         desk.receipt_show(code=made[:-1] + ("0" if made[-1] != "0" else "1"), actor=ANN)
     for guess in range(MOST):
@@ -81,33 +81,33 @@ def test_a_wrong_code_is_said_to_be_wrong_and_guessing_is_stopped(house: DataFol
         desk.receipt_show(code=made, actor="user:eve(1001)")
     assert refused.value.reason == "too_many_codes", "the right one is not told any more, either"
     assert desk.receipt_show(code=made, actor=ANN)["kept"], "others are not stopped by it"
-    assert isinstance(house.clock, SetClock)
-    house.clock.time += timedelta(hours=1)
+    assert isinstance(data.clock, SetClock)
+    data.clock.time += timedelta(hours=1)
     assert desk.receipt_show(code=made, actor="user:eve(1001)")["kept"]
 
 
-def test_an_erased_receipt_says_only_that_it_is_no_longer_kept(house: DataFolder) -> None:
-    old, young = receipted(house.store, 1, NUMBERS[0], LONG_AGO), receipted(house.store, 2, NUMBERS[1], NOW)
-    desk = ByName(house)
+def test_an_erased_receipt_says_only_that_it_is_no_longer_kept(data: DataFolder) -> None:
+    old, young = receipted(data.store, 1, NUMBERS[0], LONG_AGO), receipted(data.store, 2, NUMBERS[1], NOW)
+    desk = ByName(data)
     desk.retention_terms_sweep(actor=ANN)
-    house.log.checkpoint()
+    data.log.checkpoint()
     found = desk.receipt_show(code=old, actor=ANN)
     assert (found["kept"], found["said"], found["proof"]) == (False, None, None)
     assert desk.receipt_show(code=young, actor=ANN)["kept"]
-    data = b"".join(path.read_bytes() for path in house.config.data.glob("gate.db*"))
-    assert old.encode() not in data and young.encode() in data
+    files = b"".join(path.read_bytes() for path in data.config.data.glob("gate.db*"))
+    assert old.encode() not in files and young.encode() in files
     assert desk.audit_verify(actor=ANN)["ok"], "the log holds, and so do the rows that stay"
-    assert [each["code"] for each in desk.receipts_proofs(size=house.log.checkpoint().size, actor=ANN)["items"]] == [
+    assert [each["code"] for each in desk.receipts_proofs(size=data.log.checkpoint().size, actor=ANN)["items"]] == [
         young
     ]
 
 
-def test_what_is_published_comes_page_by_page_under_one_checkpoint(house: DataFolder) -> None:
-    codes = [receipted(house.store, n, NUMBERS[n], NOW) for n in range(7)]
-    desk = ByName(house)
+def test_what_is_published_comes_page_by_page_under_one_checkpoint(data: DataFolder) -> None:
+    codes = [receipted(data.store, n, NUMBERS[n], NOW) for n in range(7)]
+    desk = ByName(data)
     first = desk.receipts_codes(limit=3, actor=ANN)
     listed, after = list(first["items"]), first["next"]
-    receipted(house.store, 99, NUMBERS[9], NOW)  # too late for this checkpoint
+    receipted(data.store, 99, NUMBERS[9], NOW)  # too late for this checkpoint
     while after:
         page = desk.receipts_codes(limit=3, size=first["size"], after=after, actor=ANN)
         listed, after = listed + page["items"], page["next"]

@@ -21,58 +21,58 @@ from tests.support.asking import ByName
 from tests.support.registers import write
 
 
-def test_a_refused_file_is_shown_until_one_is_taken(house: DataFolder, tmp_path: Path) -> None:
+def test_a_refused_file_is_shown_until_one_is_taken(data: DataFolder, tmp_path: Path) -> None:
     bad = tmp_path / "tps_bad.txt"
     bad.write_text("rubbish\n")
     with pytest.raises(RegisterError):
-        ByName(house).register_import(name="tps", file=open_file(bad), actor=ACTOR)
-    tps, ctps = ByName(house).register_status(actor=ACTOR)["registers"]
+        ByName(data).register_import(name="tps", file=open_file(bad), actor=ACTOR)
+    tps, ctps = ByName(data).register_status(actor=ACTOR)["registers"]
     assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
     assert "0.1 %" in tps["refused"]["why"]
-    put(house, tmp_path, ["02079460101", "02079460102"])
-    assert ByName(house).register_status(actor=ACTOR)["registers"][0]["refused"] is None
+    put(data, tmp_path, ["02079460101", "02079460102"])
+    assert ByName(data).register_status(actor=ACTOR)["registers"][0]["refused"] is None
 
 
-def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: DataFolder, tmp_path: Path) -> None:
+def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(data: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
-    ByName(house).register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    ByName(data).register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
     with pytest.raises(RegisterError, match="the same bytes were imported on"):
-        ByName(house).register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
-    ByName(house).register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
-    ByName(house).register_import(name="tps", file=open_file(source), actor=ACTOR)
+        ByName(data).register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
+    ByName(data).register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    ByName(data).register_import(name="tps", file=open_file(source), actor=ACTOR)
 
 
-def test_an_older_day_is_taken_by_name_only(house: DataFolder, tmp_path: Path) -> None:
+def test_an_older_day_is_taken_by_name_only(data: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_older.txt", TPS)
     day = (datetime.now(UTC) - timedelta(days=3)).date()
     with pytest.raises(RegisterError, match="older than the one in force"):
-        ByName(house).register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
-    ByName(house).register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
-    assert ByName(house).register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
+        ByName(data).register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
+    ByName(data).register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
+    assert ByName(data).register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
 
 
-def imported(house: DataFolder) -> list[dict[str, Any]]:
-    rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported'"))
+def imported(data: DataFolder) -> list[dict[str, Any]]:
+    rows = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported'"))
     return [json.loads(row["body"]) for row in rows]
 
 
 def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
-    house: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
         raise StoreError("the database failed")
 
-    monkeypatch.setattr(house.one(Contacts), "compared", fail)
-    report = put(house, tmp_path, ["02079460101", "02079460102", "02079460103"])
+    monkeypatch.setattr(data.one(Contacts), "compared", fail)
+    report = put(data, tmp_path, ["02079460101", "02079460102", "02079460103"])
     assert report["contacts"] is None
-    assert imported(house)[-1]["sha256"] == report["sha256"]
+    assert imported(data)[-1]["sha256"] == report["sha256"]
 
 
-def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: DataFolder, tmp_path: Path) -> None:
+def test_an_edition_that_came_in_force_without_its_leaf_gets_it(data: DataFolder, tmp_path: Path) -> None:
     source, now = write(tmp_path / "tps_silent.txt", ["02079460101", "02079460104"]), datetime.now(UTC)
-    report = import_file(house.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
-    before = len(imported(house))
+    report = import_file(data.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
+    before = len(imported(data))
     for _ in range(2):
-        note_editions(house)
-    (late,) = imported(house)[before:]
+        note_editions(data)
+    (late,) = imported(data)[before:]
     assert (late["name"], late["sha256"], late["noted_late"]) == ("tps", report.sha256, True)

@@ -17,7 +17,6 @@ from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.reader import open_recording
 from tests.support.asking import ByName
-from tests.support.gatehouse import dialgate
 from tests.support.requesting import (
     ANN,
     OTHER,
@@ -31,6 +30,7 @@ from tests.support.requesting import (
     prepared,
     spelled_in,
 )
+from tests.support.running_gate import dialgate
 from tests.support.vault import found_in
 
 SAID = ("7700900123", "7700 900123", "7700-900 123", "Pat Person", "1 High Street")
@@ -44,55 +44,55 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
-    rows = house.store.call(lambda tx: tx.query("SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
+def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
+    rows = data.store.call(lambda tx: tx.query("SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
     return [row | {"body": json.loads(row["body"]) if row["body"] else None} for row in rows]
 
 
-def states(house: DataFolder) -> dict[str, str]:
-    rows = house.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+def states(data: DataFolder) -> dict[str, str]:
+    rows = data.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
     return {row["recording_id"]: row["state"] for row in rows}
 
 
-def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:
-    return dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
+def carry_out(data: DataFolder, reference: str) -> dict[str, Any]:
+    return dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
 
 
-def gone(house: DataFolder, reference: str) -> None:
+def gone(data: DataFolder, reference: str) -> None:
     """Nothing of the person is left but that she is not to be called."""
-    data = house.config.data
-    assert spelled_in(data, *SAID) == []
-    assert {name for name, each in states(house).items() if each == "erased"} == {"rec0", "rec1", "rec2"}
-    assert not list((data / "recordings").rglob("rec*.dgr"))
-    assert house.keys.wraps("rec0") == []
-    assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
-    assert [each["subject"] for each in facts(house, "recording_erased")] == ["rec0", "rec1", "rec2"]
-    (receipt,) = facts(house, "request_carried")
+    files = data.config.data
+    assert spelled_in(files, *SAID) == []
+    assert {name for name, each in states(data).items() if each == "erased"} == {"rec0", "rec1", "rec2"}
+    assert not list((files / "recordings").rglob("rec*.dgr"))
+    assert data.keys.wraps("rec0") == []
+    assert ByName(data).check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert [each["subject"] for each in facts(data, "recording_erased")] == ["rec0", "rec1", "rec2"]
+    (receipt,) = facts(data, "request_carried")
     assert receipt["body"]["recordings"] == 3
-    report = house.log.verify()
+    report = data.log.verify()
     assert report.ok, report.first_fault
-    assert ByName(house).request_show(request=reference, actor=ANN)["name"] is None
+    assert ByName(data).request_show(request=reference, actor=ANN)["name"] is None
 
 
-def test_what_goes_is_what_was_shown_or_nothing_does(house: DataFolder) -> None:
-    reference = granted(house)
-    plan = ByName(house).request_carry_out(request=reference, actor=ANN)
-    ByName(house).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
+def test_what_goes_is_what_was_shown_or_nothing_does(data: DataFolder) -> None:
+    reference = granted(data)
+    plan = ByName(data).request_carry_out(request=reference, actor=ANN)
+    ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
     with pytest.raises(RefusedError) as refused:
-        ByName(house).request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+        ByName(data).request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
     assert refused.value.reason == "plan_changed"
-    assert facts(house, "request_carrying") == [] and states(house)["rec1"] == "closed"
-    now = ByName(house).request_carry_out(request=reference, actor=ANN)
-    done = ByName(house).request_carry_out(
+    assert facts(data, "request_carrying") == [] and states(data)["rec1"] == "closed"
+    now = ByName(data).request_carry_out(request=reference, actor=ANN)
+    done = ByName(data).request_carry_out(
         request=reference, execute=True, digest=now["digest"], reason="asked for in writing", actor=ANN
     )
     assert (now["recordings"], done["recordings"], done["held_back"]) == (2, 2, 1)
-    said = [each["body"] for each in facts(house, "request_words")]
+    said = [each["body"] for each in facts(data, "request_words")]
     assert {"step": "erasing", "text": "asked for in writing"} in said
 
 
-def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(data: DataFolder) -> None:
+    desk = ByName(data)
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
     ]
@@ -104,50 +104,50 @@ def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(ho
     assert (plan["calls"], plan["recordings"]) == (5, 3)
     with pytest.raises(RefusedError):
         desk.request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
-    assert states(house)["rec0"] == "closed"
+    assert states(data)["rec0"] == "closed"
 
 
-def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: DataFolder, folder: Path) -> None:
-    wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
-    sealed = {path.name: path.read_bytes() for path in (house.config.data / "recordings").rglob("rec*.dgr")}
-    assert len(spelled_in(house.config.data, *SAID)) > 2
-    assert len(found_in(house.config.data, wraps)) == 3
-    reference = granted(house)
-    plan = ByName(house).request_carry_out(request=reference, actor=ANN)
+def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(data: DataFolder, folder: Path) -> None:
+    wraps = [wrap for n in range(3) for _, wrap in data.keys.wraps(f"rec{n}")]
+    sealed = {path.name: path.read_bytes() for path in (data.config.data / "recordings").rglob("rec*.dgr")}
+    assert len(spelled_in(data.config.data, *SAID)) > 2
+    assert len(found_in(data.config.data, wraps)) == 3
+    reference = granted(data)
+    plan = ByName(data).request_carry_out(request=reference, actor=ANN)
     assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 5, 3, [])
-    assert states(house)["rec0"] == "closed", "a dry run erases nothing"
+    assert states(data)["rec0"] == "closed", "a dry run erases nothing"
 
-    done = carry_out(house, reference)
+    done = carry_out(data, reference)
 
     assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (5, 3, 0, [])
-    assert found_in(house.config.data, wraps) == []
-    assert found_in(house.config.data, [each[400:] for each in sealed.values()]) == []
-    assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
-    request_id = ByName(house).request_show(request=reference, actor=ANN)["id"]
-    ByName(house).reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
+    assert found_in(data.config.data, wraps) == []
+    assert found_in(data.config.data, [each[400:] for each in sealed.values()]) == []
+    assert spelled_in(data.config.data, SAID[0]) != [], "the request knows whom to tell"
+    request_id = ByName(data).request_show(request=reference, actor=ANN)["id"]
+    ByName(data).reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
     said = {"kind": "confirmation", "sha256": "ab" * 32, "server": "250 <Pat Person@example.org> 1 High Street: queued"}
-    house.store.call(lambda tx: tx.append(Fact("letter_sent", request_id, START, ANN, said)))
-    ByName(house).request_told(request=reference, actor=ANN)
-    gone(house, reference)
+    data.store.call(lambda tx: tx.append(Fact("letter_sent", request_id, START, ANN, said)))
+    ByName(data).request_told(request=reference, actor=ANN)
+    gone(data, reference)
     with pytest.raises(KeyShredded):
         backup = folder / "rec0.dgr"
         backup.write_bytes(sealed["rec0.dgr"])
-        open_recording(backup, house.keys.wraps("rec0"), key_of(folder), recording_id="rec0")
-    assert states(house)["other"] == "closed"
-    assert ByName(house).calls_list(number=OTHER, actor=ANN)["items"]
-    assert carry_again(house, reference) == "request_not_ready"
+        open_recording(backup, data.keys.wraps("rec0"), key_of(folder), recording_id="rec0")
+    assert states(data)["other"] == "closed"
+    assert ByName(data).calls_list(number=OTHER, actor=ANN)["items"]
+    assert carry_again(data, reference) == "request_not_ready"
 
 
-def carry_again(house: DataFolder, reference: str) -> str:
+def carry_again(data: DataFolder, reference: str) -> str:
     with pytest.raises(RefusedError) as refused:
-        carry_out(house, reference)
+        carry_out(data, reference)
     return refused.value.reason
 
 
-def test_the_receipt_names_nobody(house: DataFolder) -> None:
-    reference = granted(house)
-    carry_out(house, reference)
-    (receipt,) = facts(house, "request_carried")
+def test_the_receipt_names_nobody(data: DataFolder) -> None:
+    reference = granted(data)
+    carry_out(data, reference)
+    (receipt,) = facts(data, "request_carried")
     assert receipt["body"] == {
         "calls": 5,
         "recordings": 3,
@@ -161,161 +161,161 @@ def test_the_receipt_names_nobody(house: DataFolder) -> None:
         "held": 0,
         "open_requests": [],
         "mentions": [],
-        "backups_until": house.retention.backups_until().isoformat(),
+        "backups_until": data.retention.backups_until().isoformat(),
     }
-    erased = [each["body"] for each in facts(house, "recording_erased")]
+    erased = [each["body"] for each in facts(data, "recording_erased")]
     assert {each["basis"] for each in erased} == {f"request {reference}"}
 
 
-def test_twice_is_harmless(house: DataFolder) -> None:
-    reference = granted(house)
-    first = carry_out(house, reference)
-    leaves = house.store.call(lambda tx: tx.head()[0])
-    assert carry_out(house, reference) == first
-    assert house.store.call(lambda tx: tx.head()[0]) == leaves
+def test_twice_is_harmless(data: DataFolder) -> None:
+    reference = granted(data)
+    first = carry_out(data, reference)
+    leaves = data.store.call(lambda tx: tx.head()[0])
+    assert carry_out(data, reference) == first
+    assert data.store.call(lambda tx: tx.head()[0]) == leaves
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id"])
-def test_what_a_hold_keeps_stays_whole_and_is_named(house: DataFolder, folder: Path, target: str) -> None:
+def test_what_a_hold_keeps_stays_whole_and_is_named(data: DataFolder, folder: Path, target: str) -> None:
     value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
     why = {"reason": "a claim", "reference": "case 17/2026"}
-    hold = ByName(house).hold_add(ground="claim", **{target: value}, **why, actor=ANN)
-    reference = granted(house)
-    done = carry_out(house, reference)
+    hold = ByName(data).hold_add(ground="claim", **{target: value}, **why, actor=ANN)
+    reference = granted(data)
+    done = carry_out(data, reference)
     assert done["held_by"] == [f"hold case 17/2026 ({hold['id']})"]
     assert (done["recordings"], done["held_back"], done["held_calls"]) == (2, 1, 1)
-    assert states(house)["rec1"] == "closed"
-    taken = ByName(house).recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
-    _, chunks = open_recording(Path(taken["path"]), house.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
+    assert states(data)["rec1"] == "closed"
+    taken = ByName(data).recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
+    _, chunks = open_recording(Path(taken["path"]), data.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
     assert b"".join(chunks)
     assert taken["call"]["number"] == PERSON, "evidence that is held is whole"
-    letter = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)
+    letter = ByName(data).request_letter(request=reference, kind="confirmation", actor=ANN)
     assert "case 17/2026" in letter["text"] and hold["id"] not in letter["text"]
-    ByName(house).request_told(request=reference, actor=ANN)
-    assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
-    assert house.log.verify().ok
+    ByName(data).request_told(request=reference, actor=ANN)
+    assert ByName(data).check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert data.log.verify().ok
 
 
 @pytest.mark.parametrize("where", [{"call_id": "refused"}, {"number": SPELLED}])
 def test_a_hold_put_on_at_the_last_moment_is_kept(
-    house: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
+    data: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
 ) -> None:
-    reference = granted(house)
-    empty = house.one(Eraser)._empty
+    reference = granted(data)
+    empty = data.one(Eraser)._empty
 
     def late(*arguments: Any) -> Any:
-        ByName(house).hold_add(ground="claim", **where, reason="a claim", reference="case 19/2026", actor=ANN)
+        ByName(data).hold_add(ground="claim", **where, reason="a claim", reference="case 19/2026", actor=ANN)
         return empty(*arguments)
 
-    monkeypatch.setattr(house.one(Eraser), "_empty", late)
-    carry_out(house, reference)
-    left = {each["call_id"] for each in ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]}
+    monkeypatch.setattr(data.one(Eraser), "_empty", late)
+    carry_out(data, reference)
+    left = {each["call_id"] for each in ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]}
     assert "refused" in left
-    assert bool(ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
+    assert bool(ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
 
 
-def test_a_held_number_keeps_everything(house: DataFolder) -> None:
-    ByName(house).hold_add(ground="claim", number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
-    reference = granted(house)
-    done = carry_out(house, reference)
+def test_a_held_number_keeps_everything(data: DataFolder) -> None:
+    ByName(data).hold_add(ground="claim", number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
+    reference = granted(data)
+    done = carry_out(data, reference)
     assert (done["recordings"], done["held_calls"]) == (0, 5)
-    assert set(states(house).values()) == {"closed"}
-    assert len(ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]) == 4
-    assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
+    assert set(states(data).values()) == {"closed"}
+    assert len(ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]) == 4
+    assert ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]
 
 
-def test_a_restriction_of_their_own_ends_with_their_erasure(house: DataFolder) -> None:
+def test_a_restriction_of_their_own_ends_with_their_erasure(data: DataFolder) -> None:
     """Their request is their consent (Article 18(2), LAW 7.2)."""
-    granted(house, "restriction")
-    reference = granted(house)
-    assert ByName(house).request_carry_out(request=reference, actor=ANN)["held_by"] == []
-    done = carry_out(house, reference)
+    granted(data, "restriction")
+    reference = granted(data)
+    assert ByName(data).request_carry_out(request=reference, actor=ANN)["held_by"] == []
+    done = carry_out(data, reference)
     assert (done["recordings"], done["held_by"]) == (3, [])
-    (released,) = ByName(house).hold_list(released=True, actor=ANN)["items"]
+    (released,) = ByName(data).hold_list(released=True, actor=ANN)["items"]
     assert released["released_at"] is not None
-    assert [states(house)[name] for name in ("rec0", "rec1", "rec2")] == ["erased"] * 3
+    assert [states(data)[name] for name in ("rec0", "rec1", "rec2")] == ["erased"] * 3
 
 
-def test_a_restriction_of_their_own_stands_for_what_they_did_not_ask_to_be_erased(house: DataFolder) -> None:
+def test_a_restriction_of_their_own_stands_for_what_they_did_not_ask_to_be_erased(data: DataFolder) -> None:
     """Asked for one call, the erasure ended the restriction of all others."""
-    granted(house, "restriction")
-    reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
-    done = carry_out(house, reference)
+    granted(data, "restriction")
+    reference = granted(data, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
+    done = carry_out(data, reference)
     assert (done["recordings"], done["held_by"], done["whole"]) == (1, [], False)
-    assert [states(house)[name] for name in ("rec0", "rec1", "rec2")] == ["erased", "closed", "closed"]
-    (stands,) = ByName(house).hold_list(actor=ANN)["items"]
+    assert [states(data)[name] for name in ("rec0", "rec1", "rec2")] == ["erased", "closed", "closed"]
+    (stands,) = ByName(data).hold_list(actor=ANN)["items"]
     assert (stands["kind"], stands["released_at"]) == ("restriction", None)
     with pytest.raises(GateError):
-        ByName(house).recording_take(recording_id="rec1", purpose="training", actor=ANN)
+        ByName(data).recording_take(recording_id="rec1", purpose="training", actor=ANN)
 
 
-def test_a_restriction_that_somebody_else_asked_for_stands(house: DataFolder) -> None:
+def test_a_restriction_that_somebody_else_asked_for_stands(data: DataFolder) -> None:
     """On a line that two people share."""
-    desk = ByName(house)
+    desk = ByName(data)
     theirs = desk.request_open(asks="restriction", channel="post", name="Olu Other", numbers=[SPELLED], actor=ANN)
     desk.request_verify_identity(request=theirs["reference"], checked="passport seen", actor=ANN)
     desk.request_search(request=theirs["reference"], actor=ANN)
     desk.request_decide(request=theirs["reference"], grant=True, actor=ANN)
-    done = carry_out(house, granted(house))
+    done = carry_out(data, granted(data))
     assert done["recordings"] == 0
     assert done["held_by"][0].startswith("restriction DSR-")
 
 
-def test_a_search_narrowed_by_time_erases_those_calls_only(house: DataFolder) -> None:
-    reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
-    done = carry_out(house, reference)
+def test_a_search_narrowed_by_time_erases_those_calls_only(data: DataFolder) -> None:
+    reference = granted(data, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
+    done = carry_out(data, reference)
     assert (done["calls"], done["recordings"], done["whole"]) == (1, 1, False)
-    assert states(house) | {"other": ""} == {"rec0": "erased", "rec1": "closed", "rec2": "closed", "other": ""}
-    assert len(ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]) == 3
-    assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
-    text = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
+    assert states(data) | {"other": ""} == {"rec0": "erased", "rec1": "closed", "rec2": "closed", "other": ""}
+    assert len(ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]) == 3
+    assert ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]
+    text = ByName(data).request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
     assert "We have erased the calls that you named, and nothing else. We still hold" in " ".join(text.split())
 
 
-def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataFolder) -> None:
-    done, open_ = granted(house, "restriction"), asked(house, "access")
-    ByName(house).request_told(request=done, actor=ANN)
-    (hold,) = ByName(house).hold_list(actor=ANN)["items"]
-    ByName(house).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", told_on="2026-03-02", actor=ANN)
-    wordy = ByName(house).request_open(
+def test_earlier_requests_forget_the_person_and_open_ones_are_named(data: DataFolder) -> None:
+    done, open_ = granted(data, "restriction"), asked(data, "access")
+    ByName(data).request_told(request=done, actor=ANN)
+    (hold,) = ByName(data).hold_list(actor=ANN)["items"]
+    ByName(data).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", told_on="2026-03-02", actor=ANN)
+    wordy = ByName(data).request_open(
         asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
     )["reference"]
-    carried = carry_out(house, granted(house))
+    carried = carry_out(data, granted(data))
     assert (carried["open_requests"], carried["mentions"]) == ([open_, wordy], [])
-    assert ByName(house).request_show(request=done, actor=ANN)["name"] is None
-    assert ByName(house).request_show(request=open_, actor=ANN)["name"] == "Pat Person"
-    other = asked(house, "access")
+    assert ByName(data).request_show(request=done, actor=ANN)["name"] is None
+    assert ByName(data).request_show(request=open_, actor=ANN)["name"] == "Pat Person"
+    other = asked(data, "access")
     for reference in (open_, wordy, other):
-        ByName(house).request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
-    worded = ByName(house).request_show(request=wordy, actor=ANN)
+        ByName(data).request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
+    worded = ByName(data).request_show(request=wordy, actor=ANN)
     assert (worded["name"], worded["about"]) == (None, None)
-    gone, kept = (ByName(house).request_show(request=each, actor=ANN) for each in (open_, other))
+    gone, kept = (ByName(data).request_show(request=each, actor=ANN) for each in (open_, other))
     assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
     assert kept["name"] == "Pat Person"  # it came later
-    bodies = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [gone["id"]]))
+    bodies = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [gone["id"]]))
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
-    (released,) = ByName(house).hold_list(released=True, actor=ANN)["items"]
+    (released,) = ByName(data).hold_list(released=True, actor=ANN)["items"]
     assert [released[name] for name in ("number", "reason", "reference", "released_why")] == [None] * 4
-    assert house.log.verify().ok
+    assert data.log.verify().ok
 
 
 def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text(f"id,phone\n17,{SPELLED}\n18,{OTHER}\n")
     dialgate("contacts", "import", str(crm), "--reference", "id", config=folder / "config.toml")
-    with opened(folder) as house:
-        reference = granted(house)
-        entries = facts(house, "request_searched")[-1]["body"]["entries"]
+    with opened(folder) as data:
+        reference = granted(data)
+        entries = facts(data, "request_searched")[-1]["body"]["entries"]
         assert entries == 2, "a consent and a contact"
-        carry_out(house, reference)
-        left = house.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
+        carry_out(data, reference)
+        left = data.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
         assert [row["reference"] for row in left] == ["18"]
-        ByName(house).request_told(request=reference, actor=ANN)
-        assert spelled_in(house.config.data, *SAID) == []
+        ByName(data).request_told(request=reference, actor=ANN)
+        assert spelled_in(data.config.data, *SAID) == []
 
 
-def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(data: DataFolder) -> None:
+    desk = ByName(data)
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
     ]
@@ -328,13 +328,13 @@ def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: DataFolde
     desk.request_clarified(request=reference, answer="all of mine", actor=ANN)
     assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [PERSON]
     desk.request_decide(request=reference, grant=True, actor=ANN)
-    carry_out(house, reference)
-    assert states(house)["other"] == "closed" and states(house)["rec0"] == "erased"
+    carry_out(data, reference)
+    assert states(data)["other"] == "closed" and states(data)["rec0"] == "erased"
     assert desk.check(number=OTHER, actor=ANN)["reason"] != "objected"
 
 
-def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: DataFolder) -> None:
-    desk = ByName(house)
+def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(data: DataFolder) -> None:
+    desk = ByName(data)
     reference = desk.request_open(asks="access", channel="post", name="Pat Person", actor=ANN)["reference"]
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
     for call, line in (("call-other", OTHER), ("call-rec0", PERSON)):
@@ -343,52 +343,52 @@ def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: DataFolde
             assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [line]
 
 
-def test_a_call_in_progress_is_waited_for(house: DataFolder) -> None:
+def test_a_call_in_progress_is_waited_for(data: DataFolder) -> None:
     from tests.support.evidence import decision
 
-    house.store.call(lambda tx: tx.append(decision("live", PERSON, at=START)))
-    reference = granted(house)
+    data.store.call(lambda tx: tx.append(decision("live", PERSON, at=START)))
+    reference = granted(data)
     with pytest.raises(RefusedError) as refused:
-        carry_out(house, reference)
+        carry_out(data, reference)
     assert refused.value.reason == "call_in_progress"
-    assert set(states(house).values()) == {"closed"}
+    assert set(states(data).values()) == {"closed"}
 
 
 def test_a_call_that_came_while_it_was_carried_out_stays_whole(
-    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service call, say: nothing of its recording is gone, so nothing of its facts goes."""
     from tests.support.evidence import decision
 
-    reference = granted(house)
-    erase = house.retention.erase_asked
+    reference = granted(data)
+    erase = data.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
         outcome = erase(*arguments, **more)
         opened = {"call_id": "live", "key_id": "k", "path": "x.dgr", "recipients": [], "purpose": "service"}
         late = [decision("live", PERSON, at=START), Fact("recording_opened", "rec-live", START, "gate", opened)]
-        house.store.call(lambda tx: [tx.append(fact) for fact in late])
+        data.store.call(lambda tx: [tx.append(fact) for fact in late])
         return outcome
 
-    monkeypatch.setattr(house.retention, "erase_asked", meanwhile)
-    carry_out(house, reference)
-    shown = ByName(house).calls_show(call_id="live", actor=ANN)
+    monkeypatch.setattr(data.retention, "erase_asked", meanwhile)
+    carry_out(data, reference)
+    shown = ByName(data).calls_show(call_id="live", actor=ANN)
     assert shown["call"]["number"] == PERSON
-    assert [each["call_id"] for each in ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
+    assert [each["call_id"] for each in ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
 
 
-def test_a_file_that_will_not_go_is_told_and_tried_again(house: DataFolder) -> None:
-    reference = granted(house)
-    (file,) = (house.config.data / "recordings").rglob("rec1.dgr")
+def test_a_file_that_will_not_go_is_told_and_tried_again(data: DataFolder) -> None:
+    reference = granted(data)
+    (file,) = (data.config.data / "recordings").rglob("rec1.dgr")
     file.unlink()
     file.mkdir()
     (file / "in-the-way").touch()
     with pytest.raises(StoreError, match="would not go"):
-        carry_out(house, reference)
-    assert house.keys.wraps("rec1") == []
+        carry_out(data, reference)
+    assert data.keys.wraps("rec1") == []
     (file / "in-the-way").unlink()
     file.rmdir()
-    assert carry_out(house, reference)["recordings"] == 3
+    assert carry_out(data, reference)["recordings"] == 3
 
 
 class Killed(Exception):
@@ -419,49 +419,49 @@ class Dying:
 def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tmp_path: Path, after: bool) -> None:
     with_request = tmp_path / "with-request"
     shutil.copytree(original, with_request)
-    with opened(with_request) as house:
-        reference = granted(house)
+    with opened(with_request) as data:
+        reference = granted(data)
     deaths = 0
     while True:
         folder = tmp_path / f"gate-{deaths}"
         shutil.copytree(with_request, folder)
-        with opened(folder) as house, pytest.MonkeyPatch.context() as patch:
+        with opened(folder) as data, pytest.MonkeyPatch.context() as patch:
             dying = Dying(deaths, after=after)
-            patch.setattr(house.store, "call", dying(house.store.call))
-            patch.setattr(house.keys, "shred", dying(house.keys.shred))
-            patch.setattr(house.one(Eraser), "_scrub", dying(house.store.scrub))
+            patch.setattr(data.store, "call", dying(data.store.call))
+            patch.setattr(data.keys, "shred", dying(data.keys.shred))
+            patch.setattr(data.one(Eraser), "_scrub", dying(data.store.scrub))
             try:
-                house.one(Eraser).carry_out(reference, ANN)
+                data.one(Eraser).carry_out(reference, ANN)
             except Killed:
                 pass
             else:
                 break
-        with opened(folder) as house:  # as the gate starts
-            house.retention.at_start()
-            house.one(Eraser).resume()
-            shown = ByName(house).request_show(request=reference, actor=ANN)
+        with opened(folder) as data:  # as the gate starts
+            data.retention.at_start()
+            data.one(Eraser).resume()
+            shown = ByName(data).request_show(request=reference, actor=ANN)
             if shown["carried_out"] is None:
-                assert states(house)["rec0"] == "closed", "it had not begun"
-                house.one(Eraser).carry_out(reference, ANN)
-            ByName(house).request_told(request=reference, actor=ANN)
-            gone(house, reference)
+                assert states(data)["rec0"] == "closed", "it had not begun"
+                data.one(Eraser).carry_out(reference, ANN)
+            ByName(data).request_told(request=reference, actor=ANN)
+            gone(data, reference)
         shutil.rmtree(folder)
         deaths += 1
     assert deaths >= 9
 
 
 def test_an_erasure_that_cannot_be_resumed_does_not_keep_the_gate_from_starting(
-    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+    data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = granted(house)
+    reference = granted(data)
     with monkeypatch.context() as patch, pytest.raises(GateError):
-        patch.setattr(house.one(Eraser), "_scrub", lambda: False)
+        patch.setattr(data.one(Eraser), "_scrub", lambda: False)
         patch.setattr("gate.operations.erasure.eraser.time.sleep", lambda _: None)
-        carry_out(house, reference)
-    monkeypatch.setattr(house.retention, "erase_asked", _no_room)
-    assert house.one(Eraser).resume() == 0
+        carry_out(data, reference)
+    monkeypatch.setattr(data.retention, "erase_asked", _no_room)
+    assert data.one(Eraser).resume() == 0
     monkeypatch.undo()
-    assert house.one(Eraser).resume() == 1
+    assert data.one(Eraser).resume() == 1
 
 
 def _no_room(*_: Any, **__: Any) -> None:

@@ -32,23 +32,23 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("transfers") / "gate"
     make_example(folder)
     private = key_of(folder)
-    with opened(folder) as house:
-        place = house.config.data / "recordings"
+    with opened(folder) as data:
+        place = data.config.data / "recordings"
         # The first transfer is blind, its decision names the talk; the second joins two talks.
         for n, (name, number) in enumerate(CALLED.items()):
             of = {"transfer_of": "call-first"} if name == "next" else {}
             at = START + timedelta(minutes=n)
-            plant(house.store, house.keys, place, private.recipient, name, at, number, **of)
-        plant(house.store, house.keys, place, private.recipient, "alone", START, THIRD)
+            plant(data.store, data.keys, place, private.recipient, name, at, number, **of)
+        plant(data.store, data.keys, place, private.recipient, "alone", START, THIRD)
         for talk, to in (("call-first", "call-next"), ("call-next", "call-last")):
             body = {"call_id": talk, "to": to}
-            house.store.call(lambda tx, talk=talk, body=body: tx.append(Fact("transferred", talk, START, ANN, body)))
+            data.store.call(lambda tx, talk=talk, body=body: tx.append(Fact("transferred", talk, START, ANN, body)))
     return folder
 
 
-def found(house: DataFolder, number: str, asks: str = "access", **search: Any) -> tuple[str, dict[str, Any]]:
+def found(data: DataFolder, number: str, asks: str = "access", **search: Any) -> tuple[str, dict[str, Any]]:
     """A request by somebody with this number, searched for; its reference and the answer."""
-    desk = ByName(house)
+    desk = ByName(data)
     reference = desk.request_open(
         asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[number], actor=ANN
     )["reference"]
@@ -56,24 +56,24 @@ def found(house: DataFolder, number: str, asks: str = "access", **search: Any) -
     return reference, desk.request_search(request=reference, actor=ANN, **search)
 
 
-def granted(house: DataFolder, number: str, asks: str) -> str:
-    reference, _ = found(house, number, asks)
-    ByName(house).request_decide(request=reference, grant=True, actor=ANN)
+def granted(data: DataFolder, number: str, asks: str) -> str:
+    reference, _ = found(data, number, asks)
+    ByName(data).request_decide(request=reference, grant=True, actor=ANN)
     return reference
 
 
-def erased(house: DataFolder, number: str) -> dict[str, Any]:
-    reference = granted(house, number, "erasure")
-    return dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
+def erased(data: DataFolder, number: str) -> dict[str, Any]:
+    reference = granted(data, number, "erasure")
+    return dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
 
 
-def states(house: DataFolder) -> dict[str, str]:
-    rows = house.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+def states(data: DataFolder) -> dict[str, str]:
+    rows = data.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
     return {row["recording_id"]: row["state"] for row in rows}
 
 
-def numbers(house: DataFolder) -> dict[str, str | None]:
-    rows = house.store.call(lambda tx: tx.query("SELECT call_id, number FROM calls"))
+def numbers(data: DataFolder) -> dict[str, str | None]:
+    rows = data.store.call(lambda tx: tx.query("SELECT call_id, number FROM calls"))
     return {row["call_id"].removeprefix("call-"): row["number"] for row in rows}
 
 
@@ -82,9 +82,9 @@ def numbers(house: DataFolder) -> dict[str, str | None]:
     [(PERSON, ["first", "next", "last"]), (OTHER, ["next", "last"]), (THIRD, ["alone", "last"])],
 )
 def test_a_search_finds_every_recording_in_which_somebody_is_heard(
-    house: DataFolder, number: str, calls: list[str]
+    data: DataFolder, number: str, calls: list[str]
 ) -> None:
-    _, answer = found(house, number)
+    _, answer = found(data, number)
     assert [each["recording_id"] for each in answer["calls"]] == calls
     by_transfer = [each["recording_id"] for each in answer["calls"] if each["by_transfer"]]
     assert by_transfer == [name for name in calls if CALLED.get(name, THIRD) != number]
@@ -95,8 +95,8 @@ def test_a_search_finds_every_recording_in_which_somebody_is_heard(
 
 def test_whoever_handles_it_is_told_that_another_person_is_heard(folder: Path, tmp_path: Path) -> None:
     config = ("-c", str(folder / "config.toml"))
-    with opened(folder) as house:
-        reference, _ = found(house, PERSON, "erasure")
+    with opened(folder) as data:
+        reference, _ = found(data, PERSON, "erasure")
     said = dialgate("request", "search", reference, *config)
     print(said.out, said.err)
     assert sum("another person is heard in it" in line for line in said.out.splitlines()) == 2
@@ -107,25 +107,25 @@ def test_whoever_handles_it_is_told_that_another_person_is_heard(folder: Path, t
     assert "Another person is heard in 2 recordings of these." in asked.err
 
 
-def test_a_span_counts_for_the_call_after_a_transfer_too(house: DataFolder) -> None:
+def test_a_span_counts_for_the_call_after_a_transfer_too(data: DataFolder) -> None:
     at = START + timedelta(minutes=1)
-    _, answer = found(house, PERSON, since=at.isoformat(), until=(at + timedelta(seconds=1)).isoformat())
+    _, answer = found(data, PERSON, since=at.isoformat(), until=(at + timedelta(seconds=1)).isoformat())
     assert [each["recording_id"] for each in answer["calls"]] == ["next"]
     assert [each["recording_id"] for each in answer["outside"]] == ["first", "last"]
 
 
-def test_what_is_chosen_makes_no_number_of_another_the_persons(house: DataFolder) -> None:
-    reference, _ = found(house, PERSON, calls=["call-first", "call-next"])
-    assert ByName(house).request_show(request=reference, actor=ANN)["lines"] == [PERSON]
+def test_what_is_chosen_makes_no_number_of_another_the_persons(data: DataFolder) -> None:
+    reference, _ = found(data, PERSON, calls=["call-first", "call-next"])
+    assert ByName(data).request_show(request=reference, actor=ANN)["lines"] == [PERSON]
 
 
-def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(house: DataFolder) -> None:
-    desk = ByName(house)
-    theirs = granted(house, OTHER, "rectification")
+def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(data: DataFolder) -> None:
+    desk = ByName(data)
+    theirs = granted(data, OTHER, "rectification")
     desk.request_rectify(request=theirs, records=["next"], statement="My name is Olly Other.", actor=ANN)
-    reference = granted(house, PERSON, "access")
+    reference = granted(data, PERSON, "access")
     held = desk.request_contents(request=reference, actor=ANN)
-    contents = contents_of(house.config, held, {}, date(2026, 3, 2))
+    contents = contents_of(data.config, held, {}, date(2026, 3, 2))
     assert [call.number for call in contents.calls] == [PERSON, "", ""]
     assert [bool(call.decision) for call in contents.calls] == [True, False, False]
     assert contents.calls[1].recording.startswith("in this file")
@@ -133,78 +133,78 @@ def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(house: D
     assert "Olly" not in repr(contents) and OTHER not in repr(contents)
 
 
-def test_whoever_was_transferred_puts_right_what_both_are_heard_in(house: DataFolder) -> None:
-    desk = ByName(house)
-    reference = granted(house, PERSON, "rectification")
+def test_whoever_was_transferred_puts_right_what_both_are_heard_in(data: DataFolder) -> None:
+    desk = ByName(data)
+    reference = granted(data, PERSON, "rectification")
     desk.request_rectify(request=reference, records=["first", "next", "call-last"], statement=RIGHT, actor=ANN)
-    facts = house.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'rectification'"))
+    facts = data.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'rectification'"))
     assert [row["subject"] for row in facts] == ["first", "next", "call-last"]
     with pytest.raises(UsageError, match="recording alone is of another number"):
         desk.request_rectify(request=reference, records=["alone"], statement=RIGHT, actor=ANN)
-    of_callee = granted(house, THIRD, "rectification")
+    of_callee = granted(data, THIRD, "rectification")
     with pytest.raises(UsageError, match="call call-first is of another number"):
         desk.request_rectify(request=of_callee, records=["call-first"], statement=RIGHT, actor=ANN)
 
 
-def test_what_the_transferred_put_right_is_theirs_alone(house: DataFolder) -> None:
-    desk = ByName(house)
-    theirs = granted(house, PERSON, "rectification")
+def test_what_the_transferred_put_right_is_theirs_alone(data: DataFolder) -> None:
+    desk = ByName(data)
+    theirs = granted(data, PERSON, "rectification")
     desk.request_rectify(request=theirs, records=["next"], statement=RIGHT, actor=ANN)
     for number, said in ((PERSON, True), (OTHER, False)):
-        held = desk.request_contents(request=granted(house, number, "access"), actor=ANN)
+        held = desk.request_contents(request=granted(data, number, "access"), actor=ANN)
         assert (RIGHT in repr(held)) is said
-    erased(house, PERSON)
-    left = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'rectification'"))
+    erased(data, PERSON)
+    left = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'rectification'"))
     assert [row["body"] for row in left] == [None]
 
 
-def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(house: DataFolder) -> None:
-    done = erased(house, PERSON)
+def test_an_erasure_takes_the_shared_recordings_and_leaves_what_is_the_others(data: DataFolder) -> None:
+    done = erased(data, PERSON)
     assert (done["calls"], done["recordings"], done["shared"]) == (3, 3, 2)
-    assert states(house) == {"first": "erased", "next": "erased", "last": "erased", "alone": "closed"}
-    assert numbers(house) == {"first": None, "next": OTHER, "last": THIRD, "alone": THIRD}
+    assert states(data) == {"first": "erased", "next": "erased", "last": "erased", "alone": "closed"}
+    assert numbers(data) == {"first": None, "next": OTHER, "last": THIRD, "alone": THIRD}
     calls = [f"call-{name}" for name in CALLED]
-    assert house.store.call(lambda tx: transfers.of_others(tx, calls, [PERSON])) == {*calls[1:]}, "told apart after it"
-    _, answer = found(house, OTHER)
+    assert data.store.call(lambda tx: transfers.of_others(tx, calls, [PERSON])) == {*calls[1:]}, "told apart after it"
+    _, answer = found(data, OTHER)
     assert [(each["recording_id"], each["recording"]) for each in answer["calls"]] == [
         ("next", "erased"), ("last", "erased"),
     ]  # fmt: skip
-    assert ByName(house).check(number=OTHER, actor=ANN)["reason"] != "objected"
-    report = house.log.verify()
+    assert ByName(data).check(number=OTHER, actor=ANN)["reason"] != "objected"
+    report = data.log.verify()
     assert report.ok, report.first_fault
 
 
 @pytest.mark.parametrize(("held", "asks"), [(PERSON, OTHER), (OTHER, PERSON)])
-def test_a_hold_on_either_keeps_what_both_are_heard_in(house: DataFolder, held: str, asks: str) -> None:
-    hold = ByName(house).hold_add(ground="claim", number=held, reason="a claim", reference="claim 1", actor=ANN)
+def test_a_hold_on_either_keeps_what_both_are_heard_in(data: DataFolder, held: str, asks: str) -> None:
+    hold = ByName(data).hold_add(ground="claim", number=held, reason="a claim", reference="claim 1", actor=ANN)
     assert hold["kept"] == (3 if held == PERSON else 2)
-    done = erased(house, asks)
-    assert (states(house)["next"], states(house)["last"]) == ("closed", "closed")
-    assert states(house)["first"] == ("closed" if held == PERSON else "erased")
+    done = erased(data, asks)
+    assert (states(data)["next"], states(data)["last"]) == ("closed", "closed")
+    assert states(data)["first"] == ("closed" if held == PERSON else "erased")
     assert (done["held_calls"], done["held_by"]) == (2, [f"hold claim 1 ({hold['id']})"])
 
 
-def test_a_restriction_closes_what_they_are_heard_in(house: DataFolder) -> None:
+def test_a_restriction_closes_what_they_are_heard_in(data: DataFolder) -> None:
     exported = {"call_id": "call-last", "bundle": "bundle-1", "recipient": "regulator", "purpose": "asked"}
-    house.store.call(lambda tx: tx.append(Fact("exported", "last", START, ANN, exported)))
-    granted(house, PERSON, "restriction")
+    data.store.call(lambda tx: tx.append(Fact("exported", "last", START, ANN, exported)))
+    granted(data, PERSON, "restriction")
     for name in CALLED:
         with pytest.raises(RefusedError) as refused:
-            ByName(house).recording_take(recording_id=name, purpose="a complaint", actor=ANN)
+            ByName(data).recording_take(recording_id=name, purpose="a complaint", actor=ANN)
         assert refused.value.reason == "restricted"
-    told = house.store.call(lambda tx: to_tell_of_restriction(tx, [PERSON]))
+    told = data.store.call(lambda tx: to_tell_of_restriction(tx, [PERSON]))
     assert [each.recording for each in told["regulator"]] == ["last"]
-    assert house.store.call(lambda tx: kept.holds_on(tx, ["alone"])) == []
+    assert data.store.call(lambda tx: kept.holds_on(tx, ["alone"])) == []
 
 
-def test_a_record_stays_while_its_callee_is_heard_in_another_recording(house: DataFolder) -> None:
-    ByName(house).hold_add(ground="claim", recording_id="last", reason="a claim", reference="claim 1", actor=ANN)
+def test_a_record_stays_while_its_callee_is_heard_in_another_recording(data: DataFolder) -> None:
+    ByName(data).hold_add(ground="claim", recording_id="last", reason="a claim", reference="claim 1", actor=ANN)
     facts = [
         Fact(kind, "first", START, ANN, {"call_id": "call-first", "basis": "retention"})
         for kind in ("recording_erasing", "recording_erased")
     ]
-    house.store.call(lambda tx: [tx.append(fact) for fact in facts])
+    data.store.call(lambda tx: [tx.append(fact) for fact in facts])
     rows = [{"call_id": "call-first", "number": PERSON}]
-    went = house.store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
+    went = data.store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == (0, 1)
-    assert house.store.call(lambda tx: queries.call(tx, "call-first")).call.number == PERSON
+    assert data.store.call(lambda tx: queries.call(tx, "call-first")).call.number == PERSON

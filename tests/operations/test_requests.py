@@ -39,7 +39,7 @@ VECTORS = [
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
     folder = tmp_path_factory.mktemp("requests") / "gate"
     make_example(folder)
     with ExitStack() as stack:
@@ -47,28 +47,28 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
 
 
 @pytest.fixture
-def clock(house: DataFolder) -> SetClock:
+def clock(data: DataFolder) -> SetClock:
     """The data folder's clock, at noon of ``TODAY``."""
     set_clock = SetClock(datetime(2026, 9, 3, 12, tzinfo=UTC))
-    house.clock = set_clock
+    data.clock = set_clock
     return set_clock
 
 
-def opened(house: DataFolder, asks: str = "access", **more: Any) -> str:
+def opened(data: DataFolder, asks: str = "access", **more: Any) -> str:
     fields = {"channel": "email", "name": "Ann Example", "contact": "ann@example.org", "numbers": ["020 7946 0123"]}
-    return str(ByName(house).request_open(asks=asks, actor=ANN, **(fields | more))["reference"])
+    return str(ByName(data).request_open(asks=asks, actor=ANN, **(fields | more))["reference"])
 
 
-def state(house: DataFolder, reference: str) -> str:
+def state(data: DataFolder, reference: str) -> str:
     """As the rules have it, and as the table has it: they agree."""
-    shown = ByName(house).request_show(request=reference, actor=ANN)
-    (row,) = house.store.call(lambda tx: tx.query("SELECT state FROM requests WHERE reference = ?", (reference,)))
+    shown = ByName(data).request_show(request=reference, actor=ANN)
+    (row,) = data.store.call(lambda tx: tx.query("SELECT state FROM requests WHERE reference = ?", (reference,)))
     assert row["state"] == shown["state"]
     return str(shown["state"])
 
 
-def do(house: DataFolder, name: str, reference: str, **fields: Any) -> dict[str, Any]:
-    return dict(getattr(ByName(house), f"request_{name}")(request=reference, actor=ANN, **fields))
+def do(data: DataFolder, name: str, reference: str, **fields: Any) -> dict[str, Any]:
+    return dict(getattr(ByName(data), f"request_{name}")(request=reference, actor=ANN, **fields))
 
 
 PROOF = "IC-301234-X9Y8"
@@ -103,41 +103,41 @@ MADE = {events.Searched: {"found": 0}, events.Refused: {"ground": events.Ground.
 @pytest.mark.parametrize("event", STEPS)
 @pytest.mark.parametrize("before", REACHED)
 def test_each_step_is_taken_or_refused_as_the_rules_say(
-    house: DataFolder, clock: SetClock, before: State, event: type[Event], asks: Asks
+    data: DataFolder, clock: SetClock, before: State, event: type[Event], asks: Asks
 ) -> None:
-    reference = opened(house, asks.value, numbers=["07700 900321"])
+    reference = opened(data, asks.value, numbers=["07700 900321"])
     for step in REACHED[before]:
-        STEPS[step](house, reference)
-    assert state(house, reference) == before
-    request = replay(house.store.call(lambda tx: load_request(tx, reference)[1]))
-    facts = len(ByName(house).request_show(request=reference, actor=ANN)["facts"])
+        STEPS[step](data, reference)
+    assert state(data, reference) == before
+    request = replay(data.store.call(lambda tx: load_request(tx, reference)[1]))
+    facts = len(ByName(data).request_show(request=reference, actor=ANN)["facts"])
     try:
         after = handle(request, event(TODAY, **MADE.get(event, {})))[0].state
     except UnexpectedEvent:
         with pytest.raises(RefusedError) as refused:
-            STEPS[event](house, reference)
+            STEPS[event](data, reference)
         assert refused.value.reason in ("request_not_ready", "identity_not_proven")
         assert reference in refused.value.message
-        assert state(house, reference) == before
-        now = ByName(house).request_show(request=reference, actor=ANN)
+        assert state(data, reference) == before
+        now = ByName(data).request_show(request=reference, actor=ANN)
         assert len(now["facts"]) == facts, "nothing says it happened"
     else:
-        STEPS[event](house, reference)
-        assert state(house, reference) == after
+        STEPS[event](data, reference)
+        assert state(data, reference) == after
 
 
-def test_told_ends_what_was_granted_and_both_end_a_refusal(house: DataFolder, clock: SetClock) -> None:
-    granted, refused = opened(house, numbers=["07700 900322"]), opened(house, "restriction")
+def test_told_ends_what_was_granted_and_both_end_a_refusal(data: DataFolder, clock: SetClock) -> None:
+    granted, refused = opened(data, numbers=["07700 900322"]), opened(data, "restriction")
     with pytest.raises(RefusedError):
-        do(house, "told", granted)
+        do(data, "told", granted)
     for step in REACHED[State.GRANTED]:
-        STEPS[step](house, granted)
-    assert do(house, "told", granted)["state"] == "done"
-    STEPS[events.Refused](house, refused)
-    assert do(house, "told", refused)["next"] == [f"dialgate request told {refused} authority --reference REFERENCE"]
-    assert do(house, "told", refused, who="authority", evidence=PROOF)["state"] == "closed"
+        STEPS[step](data, granted)
+    assert do(data, "told", granted)["state"] == "done"
+    STEPS[events.Refused](data, refused)
+    assert do(data, "told", refused)["next"] == [f"dialgate request told {refused} authority --reference REFERENCE"]
+    assert do(data, "told", refused, who="authority", evidence=PROOF)["state"] == "closed"
     with pytest.raises(RefusedError):
-        do(house, "told", refused)
+        do(data, "told", refused)
 
 
 SHA = "5e" * 32
@@ -157,16 +157,16 @@ SHA = "5e" * 32
     ],
 )
 def test_no_word_proves_that_the_authority_was_told(
-    house: DataFolder, clock: SetClock, proof: dict[str, str], why: str
+    data: DataFolder, clock: SetClock, proof: dict[str, str], why: str
 ) -> None:
-    refused = opened(house, "restriction")
-    STEPS[events.Refused](house, refused)
+    refused = opened(data, "restriction")
+    STEPS[events.Refused](data, refused)
     with pytest.raises(UsageError, match=why):
-        do(house, "told", refused, who="authority", **proof)
-    assert do(house, "show", refused)["told"] == []
+        do(data, "told", refused, who="authority", **proof)
+    assert do(data, "show", refused)["told"] == []
 
 
-def test_the_proof_that_the_authority_was_told_is_kept_with_the_step(house: DataFolder, clock: SetClock) -> None:
+def test_the_proof_that_the_authority_was_told_is_kept_with_the_step(data: DataFolder, clock: SetClock) -> None:
     proofs = [
         ({"evidence": PROOF}, {"evidence": PROOF, "evidence_kind": "reference"}),
         (
@@ -175,28 +175,28 @@ def test_the_proof_that_the_authority_was_told_is_kept_with_the_step(house: Data
         ),
     ]
     for given, kept in proofs:
-        refused = opened(house, "restriction")
-        STEPS[events.Refused](house, refused)
+        refused = opened(data, "restriction")
+        STEPS[events.Refused](data, refused)
         with pytest.raises(UsageError, match="needs a proof"):
-            do(house, "told", refused, who="authority")
-        do(house, "told", refused, who="authority", **given)
-        (told,) = [f for f in do(house, "show", refused)["facts"] if f["kind"] == "request_authority_told"]
+            do(data, "told", refused, who="authority")
+        do(data, "told", refused, who="authority", **given)
+        (told,) = [f for f in do(data, "show", refused)["facts"] if f["kind"] == "request_authority_told"]
         assert told["body"] == {"on": TODAY.isoformat()} | kept
 
 
-def test_what_was_told_before_proofs_were_kept_stays_as_it_is(house: DataFolder, clock: SetClock) -> None:
-    refused = opened(house, "restriction")
-    STEPS[events.Refused](house, refused)
-    row = do(house, "show", refused)
-    written(house, "request_authority_told", row["id"], ANN, {"on": TODAY.isoformat()})
-    assert do(house, "show", refused)["told"] == ["authority"]
-    assert do(house, "told", refused)["state"] == "closed"
+def test_what_was_told_before_proofs_were_kept_stays_as_it_is(data: DataFolder, clock: SetClock) -> None:
+    refused = opened(data, "restriction")
+    STEPS[events.Refused](data, refused)
+    row = do(data, "show", refused)
+    written(data, "request_authority_told", row["id"], ANN, {"on": TODAY.isoformat()})
+    assert do(data, "show", refused)["told"] == ["authority"]
+    assert do(data, "told", refused)["state"] == "closed"
 
 
-def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(house: DataFolder, clock: SetClock) -> None:
+def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(data: DataFolder, clock: SetClock) -> None:
     for asks in ("access", "erasure"):
-        reference = opened(house, asks)
-        leaves = house.store.call(lambda tx: tx.head()[0])
+        reference = opened(data, asks)
+        leaves = data.store.call(lambda tx: tx.head()[0])
         acts: list[tuple[str, dict[str, Any]]] = [
             ("search", {}),
             ("search", {"numbers": ["07700 900200"]}),
@@ -210,163 +210,163 @@ def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(hous
         ]
         for name, fields in acts:
             with pytest.raises(RefusedError) as refused:
-                do(house, name, reference, **fields)
+                do(data, name, reference, **fields)
             if name == "search":
                 assert refused.value.reason == "identity_not_proven"
-        assert house.store.call(lambda tx: tx.head()[0]) == leaves
-        assert ByName(house).request_show(request=reference, actor=ANN)["found"] is None
+        assert data.store.call(lambda tx: tx.head()[0]) == leaves
+        assert ByName(data).request_show(request=reference, actor=ANN)["found"] is None
 
 
-def test_of_two_who_take_the_same_step_at_once_one_does(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "complaint")
+def test_of_two_who_take_the_same_step_at_once_one_does(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "complaint")
 
     def decide(_: int) -> bool:
         try:
-            do(house, "decide", reference, grant=True, reasons="done")
+            do(data, "decide", reference, grant=True, reasons="done")
         except RefusedError:
             return False
         return True
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(decide, range(4))) == [False, False, False, True]
-    kinds = [fact["kind"] for fact in do(house, "show", reference)["facts"]]
+    kinds = [fact["kind"] for fact in do(data, "show", reference)["facts"]]
     assert kinds.count("request_granted") == 1
 
 
-def test_references_are_of_the_year_and_in_order(house: DataFolder, clock: SetClock) -> None:
-    first, second = opened(house), opened(house)
+def test_references_are_of_the_year_and_in_order(data: DataFolder, clock: SetClock) -> None:
+    first, second = opened(data), opened(data)
     assert first.startswith("DSR-2026-")
     assert int(second[-4:]) == int(first[-4:]) + 1
-    assert opened(house, received=date(2025, 12, 31)) == "DSR-2025-0001"
-    assert do(house, "show", first.lower())["reference"] == first
+    assert opened(data, received=date(2025, 12, 31)) == "DSR-2025-0001"
+    assert do(data, "show", first.lower())["reference"] == first
     with pytest.raises(UsageError, match="no request DSR-2026-9999"):
-        do(house, "show", "DSR-2026-9999")
+        do(data, "show", "DSR-2026-9999")
 
 
 # --- clocks -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[each["received"] for each in VECTORS])
-def test_the_vectors_over_the_desk(house: DataFolder, clock: SetClock, vector: dict[str, str]) -> None:
+def test_the_vectors_over_the_desk(data: DataFolder, clock: SetClock, vector: dict[str, str]) -> None:
     received = date.fromisoformat(vector["received"])
     clock.time = datetime(received.year, received.month, received.day, 12, tzinfo=UTC)
-    shown = do(house, "show", opened(house, received=received))
+    shown = do(data, "show", opened(data, received=received))
     assert (shown["due"], shown["ico_due"]) == (vector["due"], vector["ico_date_england"])
     assert shown["policy_due"] == vector["plus_30"]
     if acknowledged := vector.get("complaint_acknowledged_by"):
-        complaint = do(house, "show", opened(house, "complaint", received=received))
+        complaint = do(data, "show", opened(data, "complaint", received=received))
         assert complaint["acknowledge_by"] == acknowledged
     assert shown["days_left"] == (date.fromisoformat(vector["due"]) - received).days
 
 
-def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, received=TODAY)
-    assert do(house, "ask_identity", reference)["due"] is None
+def test_the_clock_starts_with_the_proof_pauses_and_is_extended(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, received=TODAY)
+    assert do(data, "ask_identity", reference)["due"] is None
     clock.time += timedelta(days=10)
-    assert do(house, "verify_identity", reference, checked="bill seen")["due"] == "2026-10-13"
-    assert do(house, "clarify", reference, question="Which?")["paused_on"] == "2026-09-13"
+    assert do(data, "verify_identity", reference, checked="bill seen")["due"] == "2026-10-13"
+    assert do(data, "clarify", reference, question="Which?")["paused_on"] == "2026-09-13"
     clock.time += timedelta(days=7)
-    assert do(house, "show", reference)["due"] == "2026-10-20"
-    assert do(house, "clarified", reference, answer="all")["due"] == "2026-10-20"
-    extended = do(house, "extend", reference, reasons="many")
+    assert do(data, "show", reference)["due"] == "2026-10-20"
+    assert do(data, "clarified", reference, answer="all")["due"] == "2026-10-20"
+    extended = do(data, "extend", reference, reasons="many")
     assert (extended["due"], extended["policy_due"]) == ("2026-12-20", "2026-10-03"), "the policy's day stays visible"
 
 
-def test_pauses_that_are_entered_late_put_off_nothing(house: DataFolder, clock: SetClock) -> None:
+def test_pauses_that_are_entered_late_put_off_nothing(data: DataFolder, clock: SetClock) -> None:
     """Nor does a mistyped day (LAW 4.2)."""
-    reference = opened(house, received=date(2026, 9, 3))
+    reference = opened(data, received=date(2026, 9, 3))
     clock.time += timedelta(days=30)
-    do(house, "verify_identity", reference, checked="passport seen", on=date(2026, 9, 4), evidence=PROOF)
-    do(house, "clarify", reference, question="Which?", on=date(2026, 9, 10), evidence=PROOF)
+    do(data, "verify_identity", reference, checked="passport seen", on=date(2026, 9, 4), evidence=PROOF)
+    do(data, "clarify", reference, question="Which?", on=date(2026, 9, 10), evidence=PROOF)
     with pytest.raises(UsageError, match=f"{reference}: 2026-09-09 is before the clarification was asked for"):
-        do(house, "clarified", reference, answer="all", on=date(2026, 9, 9), evidence=PROOF)
-    do(house, "clarified", reference, answer="all", on=date(2026, 9, 20), evidence=PROOF)
+        do(data, "clarified", reference, answer="all", on=date(2026, 9, 9), evidence=PROOF)
+    do(data, "clarified", reference, answer="all", on=date(2026, 9, 20), evidence=PROOF)
     with pytest.raises(UsageError, match="2026-09-11 is before the last answer came"):
-        do(house, "clarify", reference, question="All?", on=date(2026, 9, 11), evidence=PROOF)
-    do(house, "clarify", reference, question="All?", on=date(2026, 9, 21), evidence=PROOF)
-    do(house, "clarified", reference, answer="yes", on=date(2026, 9, 25), evidence=PROOF)
-    assert do(house, "show", reference)["due"] == "2026-10-03"
+        do(data, "clarify", reference, question="All?", on=date(2026, 9, 11), evidence=PROOF)
+    do(data, "clarify", reference, question="All?", on=date(2026, 9, 21), evidence=PROOF)
+    do(data, "clarified", reference, answer="yes", on=date(2026, 9, 25), evidence=PROOF)
+    assert do(data, "show", reference)["due"] == "2026-10-03"
 
 
-def test_no_pause_begins_before_the_clock(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, received=date(2026, 9, 3))
-    do(house, "ask_identity", reference)
+def test_no_pause_begins_before_the_clock(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, received=date(2026, 9, 3))
+    do(data, "ask_identity", reference)
     clock.time += timedelta(days=22)
-    do(house, "verify_identity", reference, checked="passport seen")
+    do(data, "verify_identity", reference, checked="passport seen")
     with pytest.raises(UsageError, match="2026-09-03 is before the clock started"):
-        do(house, "clarify", reference, question="Which?", on=date(2026, 9, 3), evidence=PROOF)
-    assert do(house, "show", reference)["due"] == "2026-10-25"
+        do(data, "clarify", reference, question="Which?", on=date(2026, 9, 3), evidence=PROOF)
+    assert do(data, "show", reference)["due"] == "2026-10-25"
 
 
-def test_warnings_and_the_order_of_the_list(house: DataFolder, clock: SetClock) -> None:
-    old, young = opened(house, received=TODAY), opened(house, "complaint", received=TODAY)
+def test_warnings_and_the_order_of_the_list(data: DataFolder, clock: SetClock) -> None:
+    old, young = opened(data, received=TODAY), opened(data, "complaint", received=TODAY)
     for days, warning in ((19, ""), (20, "20 days have passed"), (25, "25 days have passed"), (31, "overdue")):
         clock.time = datetime(2026, 9, 3, 12, tzinfo=UTC) + timedelta(days=days)
-        assert do(house, "show", old)["warning"] == warning
-    do(house, "acknowledge", young)
-    items = ByName(house).request_list(actor=ANN)["items"]
+        assert do(data, "show", old)["warning"] == warning
+    do(data, "acknowledge", young)
+    items = ByName(data).request_list(actor=ANN)["items"]
     dues = [each["due"] for each in items if each["due"]]
     assert dues == sorted(dues)
-    now = ByName(house).status(actor=ANN)["requests"]
+    now = ByName(data).status(actor=ANN)["requests"]
     assert now["open"] == len(items) and now["overdue"] >= 2
-    assert msgspec.to_builtins(RequestWatch(house).look()) == now
-    page = ByName(house).request_list(everything=True, limit=2, actor=ANN)
+    assert msgspec.to_builtins(RequestWatch(data).look()) == now
+    page = ByName(data).request_list(everything=True, limit=2, actor=ANN)
     assert len(page["items"]) == 2
-    following = ByName(house).request_list(everything=True, limit=2, after=page["next"], actor=ANN)
+    following = ByName(data).request_list(everything=True, limit=2, after=page["next"], actor=ANN)
     assert not {each["id"] for each in page["items"]} & {each["id"] for each in following["items"]}
-    assert {each["state"] for each in ByName(house).request_list(state="closed", actor=ANN)["items"]} == {"closed"}
+    assert {each["state"] for each in ByName(data).request_list(state="closed", actor=ANN)["items"]} == {"closed"}
 
 
-def test_a_complaint_is_acknowledged_within_thirty_days(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "complaint", received=TODAY)
-    assert do(house, "show", reference)["acknowledge_by"] == "2026-10-02"
-    assert do(house, "acknowledge", reference)["acknowledge_by"] is None
+def test_a_complaint_is_acknowledged_within_thirty_days(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "complaint", received=TODAY)
+    assert do(data, "show", reference)["acknowledge_by"] == "2026-10-02"
+    assert do(data, "acknowledge", reference)["acknowledge_by"] is None
 
 
-def test_days_that_cannot_be(house: DataFolder, clock: SetClock) -> None:
+def test_days_that_cannot_be(data: DataFolder, clock: SetClock) -> None:
     with pytest.raises(UsageError, match="in the future"):
-        opened(house, received=TODAY + timedelta(days=1))
-    reference = opened(house, received=TODAY)
+        opened(data, received=TODAY + timedelta(days=1))
+    reference = opened(data, received=TODAY)
     with pytest.raises(UsageError, match="before the request came"):
-        do(house, "verify_identity", reference, checked="bill seen", on=TODAY - timedelta(days=1))
+        do(data, "verify_identity", reference, checked="bill seen", on=TODAY - timedelta(days=1))
 
 
-def test_each_command_of_the_rules_yields_its_letter_once(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "erasure", channel="phone")
+def test_each_command_of_the_rules_yields_its_letter_once(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "erasure", channel="phone")
 
     def due() -> list[str]:
-        return list(do(house, "show", reference)["letters"])
+        return list(do(data, "show", reference)["letters"])
 
     assert due() == ["acknowledgement", "writing"]
-    do(house, "letter", reference, kind="acknowledgement")
-    STEPS[events.IdentityAsked](house, reference)
+    do(data, "letter", reference, kind="acknowledgement")
+    STEPS[events.IdentityAsked](data, reference)
     assert due() == ["writing", "identity"]
-    do(house, "letter", reference, kind="identity")
-    STEPS[events.IdentityProven](house, reference)
-    STEPS[events.ClarificationAsked](house, reference)
-    STEPS[events.Clarified](house, reference)
+    do(data, "letter", reference, kind="identity")
+    STEPS[events.IdentityProven](data, reference)
+    STEPS[events.ClarificationAsked](data, reference)
+    STEPS[events.Clarified](data, reference)
     assert due() == ["writing"], "what was asked is answered: no letter asks again"
-    STEPS[events.Extended](house, reference)
-    STEPS[events.Refused](house, reference)
+    STEPS[events.Extended](data, reference)
+    STEPS[events.Refused](data, reference)
     assert due() == ["writing", "extension", "refusal", "authority"]
     for kind in due():
-        made = do(house, "letter", reference, kind=kind)
-        facts = do(house, "show", reference)["facts"]
+        made = do(data, "letter", reference, kind=kind)
+        facts = do(data, "show", reference)["facts"]
         told = facts[-1]["body"]
         assert (told["kind"], told["sha256"]) == (kind, made["sha256"])
         assert {len(told[form]) for form in ("html_sha256", "text_sha256")} == {64}
     assert due() == []
-    granted = opened(house, "access", numbers=["07700 900360"])
+    granted = opened(data, "access", numbers=["07700 900360"])
     for step in REACHED[State.GRANTED]:
-        STEPS[step](house, granted)
-    assert do(house, "show", granted)["letters"] == ["acknowledgement", "response"]
+        STEPS[step](data, granted)
+    assert do(data, "show", granted)["letters"] == ["acknowledgement", "response"]
 
 
-def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    late = opened(house, received=TODAY - timedelta(days=25))
+def test_who_is_due_is_logged_once_a_day(data: DataFolder, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = opened(data, received=TODAY - timedelta(days=25))
     said: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(standing.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
-    watch = RequestWatch(house)
+    watch = RequestWatch(data)
     watch.look()
     (found,) = [facts for event, facts in said if event == "request_due" and facts["request"] == late]
     assert (found["warning"], found["days_left"]) == ("25 days have passed", 5)
@@ -393,23 +393,23 @@ def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, mon
         "Ann's bill",
     ],
 )
-def test_what_was_checked_is_kept_never_the_document(house: DataFolder, clock: SetClock, checked: str) -> None:
+def test_what_was_checked_is_kept_never_the_document(data: DataFolder, clock: SetClock, checked: str) -> None:
     with pytest.raises(UsageError, match="check"):
-        do(house, "verify_identity", opened(house), checked=checked)
+        do(data, "verify_identity", opened(data), checked=checked)
 
 
 @pytest.mark.parametrize(
     ("name", "checked"),
     [("Mr Zoë O'Brien-Li", "zoe known"), ("Mr Zoe O'Brien-Li", "O’Brien known"), ("Mr Zoe O'Brien-Li", "li known")],
 )
-def test_a_name_is_seen_in_any_writing(house: DataFolder, clock: SetClock, name: str, checked: str) -> None:
+def test_a_name_is_seen_in_any_writing(data: DataFolder, clock: SetClock, name: str, checked: str) -> None:
     with pytest.raises(UsageError, match="their name is in it"):
-        do(house, "verify_identity", opened(house, name=name), checked=checked)
+        do(data, "verify_identity", opened(data, name=name), checked=checked)
 
 
-def test_a_kind_of_proof_is_nobodys_name(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, name="Mr Bill Person")
-    assert do(house, "verify_identity", reference, checked="bill of Mr P. seen in person")["state"] == "in_hand"
+def test_a_kind_of_proof_is_nobodys_name(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, name="Mr Bill Person")
+    assert do(data, "verify_identity", reference, checked="bill of Mr P. seen in person")["state"] == "in_hand"
 
 
 @pytest.mark.parametrize(
@@ -421,11 +421,11 @@ def test_a_kind_of_proof_is_nobodys_name(house: DataFolder, clock: SetClock) -> 
         ({"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 1, tzinfo=UTC)}, "ends before"),
     ],
 )
-def test_a_request_that_cannot_be(house: DataFolder, clock: SetClock, wrong: dict[str, Any], message: str) -> None:
-    before = house.store.call(lambda tx: tx.head()[0])
+def test_a_request_that_cannot_be(data: DataFolder, clock: SetClock, wrong: dict[str, Any], message: str) -> None:
+    before = data.store.call(lambda tx: tx.head()[0])
     with pytest.raises(UsageError, match=message):
-        opened(house, **wrong)
-    assert house.store.call(lambda tx: tx.head()[0]) == before
+        opened(data, **wrong)
+    assert data.store.call(lambda tx: tx.head()[0]) == before
 
 
 def test_a_channel_that_is_none_and_nobody_to_tell_are_wrong_usage() -> None:
@@ -435,35 +435,35 @@ def test_a_channel_that_is_none_and_nobody_to_tell_are_wrong_usage() -> None:
         parsed("request_told", {"request": "DSR-2026-0001", "who": "postman"})
 
 
-def test_an_objection_holds_from_the_next_call(house: DataFolder, clock: SetClock) -> None:
-    ByName(house).consent_add(number="07700 900330", how="phone", wording="yes", who="B", evidence="note 1", actor=ANN)
+def test_an_objection_holds_from_the_next_call(data: DataFolder, clock: SetClock) -> None:
+    ByName(data).consent_add(number="07700 900330", how="phone", wording="yes", who="B", evidence="note 1", actor=ANN)
     clock.time += timedelta(seconds=1)
-    reference = opened(house, "objection", channel="phone", numbers=["07700 900330", "+447700900331"])
-    assert state(house, reference) == "granted"
+    reference = opened(data, "objection", channel="phone", numbers=["07700 900330", "+447700900331"])
+    assert state(data, reference) == "granted"
     for number in ("07700900330", "07700900331"):
-        assert ByName(house).check(number=number, actor=ANN)["reason"] == "objected"
-    assert do(house, "told", reference)["state"] == "done"
+        assert ByName(data).check(number=number, actor=ANN)["reason"] == "objected"
+    assert do(data, "told", reference)["state"] == "done"
 
 
-def test_a_restriction_closes_and_keeps_the_recordings(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "restriction", numbers=["07700 900340"])
-    do(house, "decide", reference, grant=True)
-    (hold,) = ByName(house).hold_list(number="07700 900340", actor=ANN)["items"]
+def test_a_restriction_closes_and_keeps_the_recordings(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "restriction", numbers=["07700 900340"])
+    do(data, "decide", reference, grant=True)
+    (hold,) = ByName(data).hold_list(number="07700 900340", actor=ANN)["items"]
     assert (hold["kind"], hold["reference"]) == ("restriction", reference)
-    nobody = opened(house, "restriction", numbers=[])
+    nobody = opened(data, "restriction", numbers=[])
     with pytest.raises(UsageError, match="which number"):
-        do(house, "decide", nobody, grant=True)
-    assert state(house, nobody) == "received"
+        do(data, "decide", nobody, grant=True)
+    assert state(data, nobody) == "received"
 
 
-def test_the_course_holds_nothing_personal(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "access", about="about my aunt", numbers=["07700 900350"])
-    STEPS[events.IdentityProven](house, reference)
-    STEPS[events.ClarificationAsked](house, reference)
-    do(house, "clarified", reference, answer="my aunt", numbers=["07700 900351"])
-    STEPS[events.Searched](house, reference)
-    STEPS[events.Refused](house, reference)
-    facts = do(house, "show", reference)["facts"]
+def test_the_course_holds_nothing_personal(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "access", about="about my aunt", numbers=["07700 900350"])
+    STEPS[events.IdentityProven](data, reference)
+    STEPS[events.ClarificationAsked](data, reference)
+    do(data, "clarified", reference, answer="my aunt", numbers=["07700 900351"])
+    STEPS[events.Searched](data, reference)
+    STEPS[events.Refused](data, reference)
+    facts = do(data, "show", reference)["facts"]
     personal = ("request_person", "request_words")
     course = json.dumps([fact["body"] for fact in facts if fact["kind"] not in personal])
     assert [
@@ -473,15 +473,15 @@ def test_the_course_holds_nothing_personal(house: DataFolder, clock: SetClock) -
     assert "aunt" in said and "+447700900351" in said and "a claim" in said
 
 
-def test_the_log_verifies_with_all_of_it(house: DataFolder) -> None:
-    report = house.log.verify()
+def test_the_log_verifies_with_all_of_it(data: DataFolder) -> None:
+    report = data.log.verify()
     assert report.ok, report.first_fault
 
 
-def test_the_list_is_searched_by_what_people_know_of_a_request(house: DataFolder, clock: SetClock) -> None:
-    reference = opened(house, "erasure", name="Zebedee Example", numbers=["020 7946 0987"])
+def test_the_list_is_searched_by_what_people_know_of_a_request(data: DataFolder, clock: SetClock) -> None:
+    reference = opened(data, "erasure", name="Zebedee Example", numbers=["020 7946 0987"])
     found = lambda text, **more: [  # noqa: E731 - said five times
-        each["reference"] for each in ByName(house).request_list(text=text, actor=ANN, **more)["items"]
+        each["reference"] for each in ByName(data).request_list(text=text, actor=ANN, **more)["items"]
     ]
     for text in ("zebedee", reference.lower(), "020 7946 098", "+442079460987"):
         assert found(text) == [reference] == found(text, everything=True)
@@ -489,7 +489,7 @@ def test_the_list_is_searched_by_what_people_know_of_a_request(house: DataFolder
     assert reference in found("received") and reference in found("")
 
 
-def test_who_asks_is_shown_for_a_reason_where_there_is_no_number(house: DataFolder, clock: SetClock) -> None:
-    opened_id = ByName(house).request_open(asks="access", channel="email", name="Nan Onumber", actor=ANN)["id"]
-    shown = ByName(house).reveal(kind="request", id=opened_id, why="to write to her", actor=ANN)
+def test_who_asks_is_shown_for_a_reason_where_there_is_no_number(data: DataFolder, clock: SetClock) -> None:
+    opened_id = ByName(data).request_open(asks="access", channel="email", name="Nan Onumber", actor=ANN)["id"]
+    shown = ByName(data).reveal(kind="request", id=opened_id, why="to write to her", actor=ANN)
     assert shown["number"] == "Nan Onumber"

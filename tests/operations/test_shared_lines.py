@@ -45,8 +45,8 @@ def opened(kind: str) -> str:
 
 def shared(year: Year) -> None:
     year.move("2027-11-01")
-    with year.opened() as house:
-        year.recorded(house, "rec", "2027-11-01 09:00", NUMBER)
+    with year.opened() as data:
+        year.recorded(data, "rec", "2027-11-01 09:00", NUMBER)
     consent(PAT, "I agree that Webeo may call me about windows")
     year.move("2027-11-05")
     consent(SAM, "I agree that Webeo may call me about doors")
@@ -68,8 +68,8 @@ def test_a_pack_has_nothing_of_another_on_the_line(year: Year) -> None:
     reference = opened("access")
     run("request", "search", reference)
     run("request", "decide", reference, "--grant")
-    with year.opened() as house:
-        held = ByName(house).request_contents(request=reference, actor=ANN)
+    with year.opened() as data:
+        held = ByName(data).request_contents(request=reference, actor=ANN)
     assert [each["who"] for each in held["consents"]] == [PAT]
     assert (held["entries_of_others"], held["requests_of_others"]) == (1, 0)
     assert SAM not in repr(held) and "doors" not in repr(held)
@@ -81,28 +81,28 @@ def test_an_erasure_leaves_the_consent_of_another_on_the_line(year: Year) -> Non
     run("request", "search", reference)
     run("request", "decide", reference, "--grant")
     run("request", "fulfil", reference, "--yes")
-    with year.opened() as house:
-        rows = house.read(lambda tx: tx.query("SELECT who, number, evidence FROM consents ORDER BY given_at"))
+    with year.opened() as data:
+        rows = data.read(lambda tx: tx.query("SELECT who, number, evidence FROM consents ORDER BY given_at"))
     assert [(row["who"], row["number"]) for row in rows] == [(None, None), (SAM, NUMBER)]
     assert rows[1]["evidence"] == f"form 17 of {SAM}"
     receipt = run("request", "show", reference, "--json").json["carried_out"]
     assert any(each.startswith("consent ") for each in receipt["mentions"]), "the handler is told of it"
-    data = b"".join(path.read_bytes() for path in year.config.data.rglob("*.db*"))
-    assert b"about windows" not in data and b"about doors" in data
+    files = b"".join(path.read_bytes() for path in year.config.data.rglob("*.db*"))
+    assert b"about windows" not in files and b"about doors" in files
     assert run("audit", "verify", "--json").json["ok"]
 
 
 def before_and_after(year: Year) -> None:
     """The line was Samira's until spring, and is Pat's since."""
     year.move("2027-11-01")
-    with year.opened() as house:
-        year.recorded(house, "hers", "2027-11-01 09:00", NUMBER)
+    with year.opened() as data:
+        year.recorded(data, "hers", "2027-11-01 09:00", NUMBER)
     consent(SAM, "I agree that Webeo may call me about doors")
     run("objection", "add", TYPED, "--note", "she rang us in November", "--source", "letter")
     year.move("2028-05-02")
-    with year.opened() as house:
-        year.recorded(house, "mine", "2028-05-02 09:00", NUMBER)
-        written(house, "note", "n-1", ANN, {"text": f"{TYPED} is new here", "at": stamp(_london("2028-05-02"))})
+    with year.opened() as data:
+        year.recorded(data, "mine", "2028-05-02 09:00", NUMBER)
+        written(data, "note", "n-1", ANN, {"text": f"{TYPED} is new here", "at": stamp(_london("2028-05-02"))})
 
 
 def test_a_new_subscriber_is_not_told_of_the_calls_of_the_one_before(year: Year) -> None:
@@ -127,11 +127,11 @@ def test_an_erasure_for_a_new_subscriber_leaves_what_was_of_the_one_before(year:
     run("request", "search", reference, "--line-since", "2028-04-01")
     run("request", "decide", reference, "--grant")
     run("request", "fulfil", reference, "--yes")
-    with year.opened() as house:
-        calls = house.read(lambda tx: tx.query("SELECT call_id, number FROM calls ORDER BY at"))
-        notes = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'note'"))
-        states = house.read(lambda tx: tx.query("SELECT recording_id, state FROM recordings ORDER BY opened_at"))
-        (kept,) = house.read(lambda tx: tx.query("SELECT who, number FROM consents"))
+    with year.opened() as data:
+        calls = data.read(lambda tx: tx.query("SELECT call_id, number FROM calls ORDER BY at"))
+        notes = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'note'"))
+        states = data.read(lambda tx: tx.query("SELECT recording_id, state FROM recordings ORDER BY opened_at"))
+        (kept,) = data.read(lambda tx: tx.query("SELECT who, number FROM consents"))
     assert [(row["call_id"], row["number"]) for row in calls] == [("call-hers", NUMBER), ("call-mine", None)]
     assert [row["state"] for row in states] == ["closed", "erased"]
     assert (kept["who"], kept["number"]) == (SAM, NUMBER)

@@ -43,12 +43,12 @@ def run(*arguments: str) -> Done:
 def lived(year: Year, outside: Path) -> None:
     """Everything that the gate can keep of them, and all of it over by the end of the first year."""
     year.move("2027-11-01")
-    with year.opened() as house:
-        year.recorded(house, "rec", "2027-11-01 09:00", LINES[MOBILE])
-        year.refused(house, "refused", "2027-11-01 09:30", LINES[HOME])
-        written(house, "proposed", "p-1", ANN, {"op": "hold_release", "arguments": {"reason": f"{NAME} settled"}})
-        written(house, "register_imported", "i-1", ANN, {"name": "tps", "count": 1, "accepted": f"{NAME} says so"})
-        written(house, "clock_accepted", "log", ANN, {"latest": "2027-11-01", "reason": f"{NAME} saw the clock"})
+    with year.opened() as data:
+        year.recorded(data, "rec", "2027-11-01 09:00", LINES[MOBILE])
+        year.refused(data, "refused", "2027-11-01 09:30", LINES[HOME])
+        written(data, "proposed", "p-1", ANN, {"op": "hold_release", "arguments": {"reason": f"{NAME} settled"}})
+        written(data, "register_imported", "i-1", ANN, {"name": "tps", "count": 1, "accepted": f"{NAME} says so"})
+        written(data, "clock_accepted", "log", ANN, {"latest": "2027-11-01", "reason": f"{NAME} saw the clock"})
     run("objection", "add", HOME, "--note", f"{NAME} wrote from {MAIL}")
     run("objection", "remove", HOME, "--reason", f"{NAME} was mistaken")
     run("objection", "add", STANDING, "--source", "letter")
@@ -125,11 +125,11 @@ def test_who_took_a_consent_back_stays_uncallable_when_it_is_forgotten(year: Yea
     swept("four years")
     assert left(year.config.data, LINES[MOBILE][3:]) == []
     assert verdict(MOBILE) == ("block", "objected")
-    with year.opened() as house:
-        (row,) = house.read(
+    with year.opened() as data:
+        (row,) = data.read(
             lambda tx: tx.query("SELECT number, number_hash FROM objections WHERE source = 'withdrawal'")
         )
-        assert (row["number"], row["number_hash"]) == (None, number_hash(house.pepper, LINES[MOBILE]))
+        assert (row["number"], row["number_hash"]) == (None, number_hash(data.pepper, LINES[MOBILE]))
 
 
 def test_a_consent_that_has_not_ended_is_kept_and_one_under_a_hold_too(year: Year) -> None:
@@ -142,11 +142,11 @@ def test_a_consent_that_has_not_ended_is_kept_and_one_under_a_hold_too(year: Yea
     run("consent", "add", WORK, "--who", "Somebody Else", *words)
     year.move("2032-06-01")  # the second one ended in December 2031, the first two long before
     swept("too early")
-    with year.opened() as house:
-        rows = house.read(lambda tx: tx.query("SELECT number, who FROM consents ORDER BY number, given_at"))
+    with year.opened() as data:
+        rows = data.read(lambda tx: tx.query("SELECT number, who FROM consents ORDER BY number, given_at"))
     assert [row["who"] for row in rows] == [NAME, "Somebody Else", NAME]
     year.move("2034-12-12")
     swept("in time")
-    with year.opened() as house:
-        rows = house.read(lambda tx: tx.query("SELECT number, who FROM consents WHERE number IS NOT NULL"))
+    with year.opened() as data:
+        rows = data.read(lambda tx: tx.query("SELECT number, who FROM consents WHERE number IS NOT NULL"))
     assert [(row["number"], row["who"]) for row in rows] == [(LINES[MOBILE], NAME)]

@@ -12,7 +12,7 @@ from gate.core.numbers import parse
 from tests.support import baresip
 from tests.support.audio import read_wav, runs
 from tests.support.baresip import Baresip
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -23,7 +23,7 @@ AGENT, CUSTOMER, NOTICE = 1000, 600, 700
 
 def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tmp_path: Path) -> None:
     baresip.required()
-    gate = Gatehouse(tmp_path / "gate", announcement=2.0)
+    gate = RunningGate(tmp_path / "gate", announcement=2.0)
     with Uas("--tone", str(CUSTOMER), "--hangup-after", "6", port=gate.trunk_port) as far:
         gate.start()
         phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
@@ -70,7 +70,7 @@ def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way_out:
         way_out.connect(("192.0.2.2", 9))
         own = {"loopback": "127.0.0.1", "other": str(way_out.getsockname()[0])}
-    gate = Gatehouse(tmp_path / "gate", announcement=1.0)
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
     gate.set("sip", listen=f"{own[signals]}:{gate.port}")
     gate.set("media", address=own[media])
     with Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port) as far:
@@ -94,7 +94,7 @@ def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, 
 
 def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:
     baresip.required()
-    gate = Gatehouse(tmp_path / "gate")
+    gate = RunningGate(tmp_path / "gate")
     with Uas(port=gate.trunk_port) as far:
         gate.start()
         phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)

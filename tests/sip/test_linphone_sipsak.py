@@ -12,9 +12,9 @@ import pytest
 
 from tests.support import linphone
 from tests.support.audio import read_wav, runs
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.linphone import Linphone
 from tests.support.phones import Phones, heard, speaking
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -24,31 +24,31 @@ AGENT, CUSTOMER, NOTICE = 1000, 600, 700
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    house = Gatehouse(tmp_path_factory.mktemp("linphone") / "gate", announcement=1.0)
-    house.set("calling", redial_hours=0)
-    house.set("sip", realm="phones.example")
-    alice, both, bob = house.config.read_text().partition('username = "bob"')
-    house.config.write_text(f'{alice}{both}\ndigest = "md5"{bob}')
-    house.start()
-    yield house
-    house.stop()
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
+    gate = RunningGate(tmp_path_factory.mktemp("linphone") / "gate", announcement=1.0)
+    gate.set("calling", redial_hours=0)
+    gate.set("sip", realm="phones.example")
+    alice, both, bob = gate.config.read_text().partition('username = "bob"')
+    gate.config.write_text(f'{alice}{both}\ndigest = "md5"{bob}')
+    gate.start()
+    yield gate
+    gate.stop()
 
 
 @pytest.fixture
-def phone(gate: Gatehouse, tmp_path: Path) -> Iterator[Linphone]:
+def phone(gate: RunningGate, tmp_path: Path) -> Iterator[Linphone]:
     linphone.required()
     with Linphone(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT) as made:
         made.registered()
         yield made
 
 
-def last(gate: Gatehouse) -> dict[str, object]:
+def last(gate: RunningGate) -> dict[str, object]:
     """The newest call."""
     return gate.rows("SELECT * FROM calls ORDER BY leaf_index DESC LIMIT 1")[0]
 
 
-def test_it_calls_through_and_the_callee_hangs_up(gate: Gatehouse, phone: Linphone, tmp_path: Path) -> None:
+def test_it_calls_through_and_the_callee_hangs_up(gate: RunningGate, phone: Linphone, tmp_path: Path) -> None:
     with Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port) as far:
         phone.call(UNLISTED)
         phone.wait("Media streams established")
@@ -74,7 +74,7 @@ def test_it_calls_through_and_the_callee_hangs_up(gate: Gatehouse, phone: Linpho
     assert len(runs(samples[:, 0], AGENT)) >= 5 and len(runs(samples[:, 1], CUSTOMER)) >= 5
 
 
-def test_a_listed_number_is_refused_and_the_phone_says_so(gate: Gatehouse, phone: Linphone) -> None:
+def test_a_listed_number_is_refused_and_the_phone_says_so(gate: RunningGate, phone: Linphone) -> None:
     with Uas(port=gate.trunk_port) as far:
         phone.call(LISTED)
         phone.wait(rf"Call 1 with sip:{LISTED}@\S+ ended \(Call declined\)")
@@ -83,7 +83,7 @@ def test_a_listed_number_is_refused_and_the_phone_says_so(gate: Gatehouse, phone
         assert [each["user"] for each in far.invites] == [f"+44{UNLISTED[1:]}"]
 
 
-def test_hold_resume_and_the_phone_hangs_up(gate: Gatehouse, phone: Linphone) -> None:
+def test_hold_resume_and_the_phone_hangs_up(gate: RunningGate, phone: Linphone) -> None:
     with Phones(port=gate.trunk_port, audio=lambda _: speaking(CUSTOMER), keep=True) as far:
         phone.call(UNLISTED)
         phone.wait("Media streams established")
@@ -114,7 +114,7 @@ def sipsak(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def register(gate: Gatehouse, name: str, word: str) -> tuple[int, str]:
+def register(gate: RunningGate, name: str, word: str) -> tuple[int, str]:
     """sipsak registers for a minute."""
     here, there = f"sip:{name}@127.0.0.1:5999", f"sip:{name}@127.0.0.1:{gate.port}"
     return sipsak("-U", "-x", "60", "-C", here, "-u", name, "-a", word, "-s", there)
@@ -126,13 +126,13 @@ def nameless(told: str) -> bool:
     return not any(word in answers for word in ("dialgate", "sippy", "python", "\nserver:"))
 
 
-def test_sipsak_asks_by_options_and_is_told_no_name(gate: Gatehouse) -> None:
+def test_sipsak_asks_by_options_and_is_told_no_name(gate: RunningGate) -> None:
     code, told = sipsak("-s", f"sip:127.0.0.1:{gate.port}")
     assert code == 0 and "SIP/2.0 200 OK" in told
     assert nameless(told), told
 
 
-def test_sipsak_registers_where_md5_alone_is_offered(gate: Gatehouse) -> None:
+def test_sipsak_registers_where_md5_alone_is_offered(gate: RunningGate) -> None:
     code, told = register(gate, "bob", gate.password("bob"))
     assert code == 0 and "SIP/2.0 200 OK" in told, told
     assert 'realm="phones.example"' in told and nameless(told), told

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support import pjsip
 from tests.support.audio import read_wav, runs
-from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.phones import Phones, Talk, heard, is_tone, speaking
 from tests.support.pjsip import Pjsip
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
@@ -23,21 +23,21 @@ AGENT, CUSTOMER, NOTICE = 1000, 600, 700
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+def gate(tmp_path: Path) -> Iterator[RunningGate]:
     pjsip.required()
-    house = Gatehouse(tmp_path / "gate", announcement=1.0)
-    house.set("calling", redial_hours=0)
-    house.start()
-    yield house
-    house.stop()
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
+    gate.set("calling", redial_hours=0)
+    gate.start()
+    yield gate
+    gate.stop()
 
 
-def phone_of(gate: Gatehouse, **settings: str) -> Pjsip:
+def phone_of(gate: RunningGate, **settings: str) -> Pjsip:
     """Alice's phone."""
     return Pjsip(gate.folder / "phone", gate.address, "alice", tone=AGENT, password=gate.password(), **settings)
 
 
-def recording(gate: Gatehouse, output: Path) -> np.ndarray:
+def recording(gate: RunningGate, output: Path) -> np.ndarray:
     """The one recording, opened."""
     rows = gate.wait(
         lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), PATIENCE, "no recording"
@@ -48,7 +48,7 @@ def recording(gate: Gatehouse, output: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("codec", ["PCMU/8000", "PCMA/8000"])
-def test_a_phone_registers_and_talks_after_the_announcement(gate: Gatehouse, codec: str, tmp_path: Path) -> None:
+def test_a_phone_registers_and_talks_after_the_announcement(gate: RunningGate, codec: str, tmp_path: Path) -> None:
     far = Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port)
     with far, phone_of(gate, codec=codec) as phone:
         phone.wait("registered", code=200)
@@ -68,7 +68,7 @@ def test_a_phone_registers_and_talks_after_the_announcement(gate: Gatehouse, cod
     assert len(runs(samples[:, 1], CUSTOMER)) >= 5
 
 
-def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: Gatehouse) -> None:
+def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: RunningGate) -> None:
     with Uas(port=gate.trunk_port) as far, phone_of(gate) as phone:
         phone.wait("registered", code=200)
         phone.do("dial", number=LISTED)
@@ -78,7 +78,7 @@ def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: Gatehous
         assert [what["user"] for what in far.told if what["event"] == "invite"] == [f"+44{UNLISTED[1:]}"]
 
 
-def test_hold_and_resume_in_a_call(gate: Gatehouse) -> None:
+def test_hold_and_resume_in_a_call(gate: RunningGate) -> None:
     with Uas("--tone", str(CUSTOMER), port=gate.trunk_port), phone_of(gate) as phone:
         phone.wait("registered", code=200)
         phone.do("dial", number=UNLISTED)
@@ -94,7 +94,7 @@ def test_hold_and_resume_in_a_call(gate: Gatehouse) -> None:
     gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), PATIENCE, "no end")
 
 
-def test_the_carrier_presses_nine_and_is_on_the_list(gate: Gatehouse) -> None:
+def test_the_carrier_presses_nine_and_is_on_the_list(gate: RunningGate) -> None:
     carrier = Pjsip(
         gate.folder / "far", gate.address, "carrier", tone=CUSTOMER, port=gate.trunk_port, answer=True
     )  # fmt: skip
@@ -115,7 +115,7 @@ def test_the_carrier_presses_nine_and_is_on_the_list(gate: Gatehouse) -> None:
 @pytest.mark.parametrize(("refusal", "phrase"), [(600, "on the TPS"), (486, "on the TPS"), (480, "on the TPS")])
 def test_a_pbx_is_refused_by_the_code_upon_which_it_gives_up(tmp_path: Path, refusal: int, phrase: str) -> None:
     pjsip.required()
-    gate = Gatehouse(tmp_path / "gate", announcement=1.0)
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
     gate.add_pbx(refusal=refusal)
     gate.start()
     try:
@@ -134,7 +134,7 @@ def test_a_pbx_is_refused_by_the_code_upon_which_it_gives_up(tmp_path: Path, ref
 def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_path: Path) -> None:
     """The callee hangs up while the announcement plays: 200 and BYE, so that no next trunk is dialled."""
     pjsip.required()
-    gate = Gatehouse(tmp_path / "gate", announcement=4.0)
+    gate = RunningGate(tmp_path / "gate", announcement=4.0)
     gate.add_pbx()
     gate.start()
     try:
@@ -153,7 +153,7 @@ def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_pa
         gate.stop()
 
 
-def test_a_pbx_that_offers_nothing_hears_the_callee_after_the_announcement(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_pbx_that_offers_nothing_hears_the_callee_after_the_announcement(gate: RunningGate, tmp_path: Path) -> None:
     """INVITE without SDP: the 200 offers, the ACK answers; the recording has both."""
     far = Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port)
     with far, phone_of(gate, codec="PCMA/8000") as phone:
@@ -174,7 +174,7 @@ def test_a_pbx_that_offers_nothing_hears_the_callee_after_the_announcement(gate:
     assert len(runs(samples[:, 1], CUSTOMER)) >= 5
 
 
-def test_peers_that_insist_on_session_timers_and_100rel_are_connected(gate: Gatehouse) -> None:
+def test_peers_that_insist_on_session_timers_and_100rel_are_connected(gate: RunningGate) -> None:
     """The phone requires ``timer``; the carrier too, and takes no INVITE that does not offer 100rel (421)."""
     carrier = Pjsip(
         gate.folder / "far", gate.address, "carrier", tone=CUSTOMER, port=gate.trunk_port, answer=True,
@@ -194,22 +194,22 @@ FIRST, SECOND = "+442079460123", "+442079460124"
 TONES = {FIRST: 600.0, SECOND: 1400.0}
 
 
-def callees(gate: Gatehouse) -> Phones:
+def callees(gate: RunningGate) -> Phones:
     """Who is called, each with a tone of its own."""
     return Phones(port=gate.trunk_port, audio=lambda number: speaking(TONES[number]), keep=True)
 
 
-def talks(gate: Gatehouse, far: Phones, count: int) -> list[Talk]:
+def talks(gate: RunningGate, far: Phones, count: int) -> list[Talk]:
     """The callees, once so many are up."""
     gate.wait(lambda: len(far.all()) == count, PATIENCE, "nobody is called")
     return far.wait(far.all(), "up", PATIENCE)
 
 
-def until_heard(gate: Gatehouse, talk: Talk, frequency: float) -> None:
+def until_heard(gate: RunningGate, talk: Talk, frequency: float) -> None:
     gate.wait(lambda: heard(talk, frequency) > 0.6, PATIENCE, f"{talk.number} does not hear {frequency}")
 
 
-def calls(gate: Gatehouse) -> list[dict[str, Any]]:
+def calls(gate: RunningGate) -> list[dict[str, Any]]:
     """Two calls, once both are over and their recordings closed."""
 
     def over() -> list[dict[str, Any]]:
@@ -220,14 +220,14 @@ def calls(gate: Gatehouse) -> list[dict[str, Any]]:
     return list(gate.wait(over, PATIENCE, "the calls do not end"))
 
 
-def kept(gate: Gatehouse, call: dict[str, Any], path: Path) -> np.ndarray:
+def kept(gate: RunningGate, call: dict[str, Any], path: Path) -> np.ndarray:
     """A call's recording, opened: caller and callee."""
     gate.export(call["recording_id"], path)
     samples, _ = read_wav(path)
     return np.asarray(samples)
 
 
-def test_a_phone_transfers_a_callee_who_is_on_hold(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_phone_transfers_a_callee_who_is_on_hold(gate: RunningGate, tmp_path: Path) -> None:
     """By the book: hold, REFER with the password. Each hears what is theirs, and each recording has it."""
     with callees(gate) as far, phone_of(gate) as phone:
         phone.wait("registered", code=200)
@@ -263,7 +263,7 @@ def test_a_phone_transfers_a_callee_who_is_on_hold(gate: Gatehouse, tmp_path: Pa
     assert not runs(after[:, 0], AGENT)
 
 
-def test_a_phone_joins_two_callees(gate: Gatehouse, tmp_path: Path) -> None:
+def test_a_phone_joins_two_callees(gate: RunningGate, tmp_path: Path) -> None:
     """Attended: the first on hold, the second asked, then both joined; all of it is in the second recording."""
     with callees(gate) as far, phone_of(gate) as phone:
         phone.wait("registered", code=200)

@@ -88,44 +88,44 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     assert made.command("key", "add", str(text), *terms).code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = open_folder(config, stack)
-        put(house, decision("call-refused", "+442079460101", at=BEGAN, reason="listed_tps"))
+        data = open_folder(config, stack)
+        put(data, decision("call-refused", "+442079460101", at=BEGAN, reason="listed_tps"))
         seal = sealer(config.data / "recipients")
         for minute, name in enumerate(KINDS, 1):
-            record(house, seal, name, BEGAN + timedelta(minutes=10 * minute), interrupted=name == "cut")
-        record(house, seal, "later", BEGAN + timedelta(days=1))
-        _restrict_and_erase(house)
+            record(data, seal, name, BEGAN + timedelta(minutes=10 * minute), interrupted=name == "cut")
+        record(data, seal, "later", BEGAN + timedelta(days=1))
+        _restrict_and_erase(data)
     return made
 
 
-def put(house: DataFolder, *facts: Fact) -> list[int]:
+def put(data: DataFolder, *facts: Fact) -> list[int]:
     """Facts, as the gate keeps them."""
-    leaves: list[int] = house.store.call(lambda tx: [tx.append(fact) for fact in facts])
+    leaves: list[int] = data.store.call(lambda tx: [tx.append(fact) for fact in facts])
     return leaves
 
 
-def record(house: DataFolder, seal: Any, name: str, at: datetime, *, interrupted: bool = False) -> None:
+def record(data: DataFolder, seal: Any, name: str, at: datetime, *, interrupted: bool = False) -> None:
     """A call of a second, recorded and sealed as the gate does it."""
     call, path = f"call-{name}", f"{at:%Y/%m/%d}/rec-{name}.dgr"
     key: Seal = seal(f"rec-{name}", {"call_id": call})
     failed: list[Exception | None] = []
-    house.keys.put(f"rec-{name}", key.key_id, key.wraps, failed.append)
-    place = house.config.data / "recordings" / path
+    data.keys.put(f"rec-{name}", key.key_id, key.wraps, failed.append)
+    place = data.config.data / "recordings" / path
     writer = key.create(place)
     started = at + timedelta(seconds=9)
     head = encode_map(0, PAYLOADS) + encode_event(0, "start", {"at": started.isoformat()})
-    wav = house.config.data / "prompts" / "notice@1" / "announcement.wav"
+    wav = data.config.data / "prompts" / "notice@1" / "announcement.wav"
     sound = {"sha256": hashlib.sha256(wav.read_bytes()).hexdigest()} if wav.is_file() else {}
     played = NOTICE | sound | {"started": at.isoformat(), "ended": started.isoformat()}
     writer.write_chunk(head + encode_event(0, "announcement", played) + talk())
     writer.abandon() if interrupted else writer.close({"interrupted": False})
-    house.keys.wraps(f"rec-{name}")  # behind the ``put``, on the same thread
+    data.keys.wraps(f"rec-{name}")  # behind the ``put``, on the same thread
     assert failed == [None]
     digest, size = hashlib.sha256(place.read_bytes()).hexdigest(), place.stat().st_size
     opened = {"call_id": call, "key_id": key.key_id, "path": path, "recipients": [who for who, _ in key.wraps]}
     closed = {"call_id": call, "sha256": digest, "size": size, "seconds": 1.0, "chunks": 1, "interrupted": interrupted}
     put(
-        house,
+        data,
         decision(call, "+442079460123", at=at, raw='=1+1,"x"\nnew line'),
         Fact("answered", call, at, "gate", {"codec": "PCMU"}),
         Fact("announced", call, started, "gate", played),
@@ -147,7 +147,7 @@ def talk() -> bytes:
     return frames
 
 
-def _restrict_and_erase(house: DataFolder) -> None:
+def _restrict_and_erase(data: DataFolder) -> None:
     hold = {
         "kind": "restriction",
         "target": "recording",
@@ -155,19 +155,19 @@ def _restrict_and_erase(house: DataFolder) -> None:
         "call_id": "call-restricted",
     }
     later = BEGAN + timedelta(days=30)
-    put(house, Fact("hold", "hold-1", later, "test", hold | {"number": None, "reason": "a claim", "reference": "1/26"}))
-    (row,) = house.store.call(
+    put(data, Fact("hold", "hold-1", later, "test", hold | {"number": None, "reason": "a claim", "reference": "1/26"}))
+    (row,) = data.store.call(
         lambda tx: tx.query("SELECT path, key_id FROM recordings WHERE recording_id = 'rec-erased'")
     )
     gone = {"call_id": "call-erased", "key_id": row["key_id"], "basis": "request"}
-    put(house, Fact("recording_erasing", "rec-erased", later, "test", gone))
-    house.keys.shred(["rec-erased"])
-    (house.config.data / "recordings" / row["path"]).unlink()
-    put(house, Fact("recording_erased", "rec-erased", later, "test", gone | {"backups_until": "2026-05-01"}))
-    (leaf,) = house.store.call(
+    put(data, Fact("recording_erasing", "rec-erased", later, "test", gone))
+    data.keys.shred(["rec-erased"])
+    (data.config.data / "recordings" / row["path"]).unlink()
+    put(data, Fact("recording_erased", "rec-erased", later, "test", gone | {"backups_until": "2026-05-01"}))
+    (leaf,) = data.store.call(
         lambda tx: tx.query("SELECT leaf_index FROM facts WHERE subject = 'call-erased' AND kind = 'decision'")
     )
-    house.store.call(
+    data.store.call(
         lambda tx: erase_facts(
             tx, [leaf["leaf_index"]], subject="req-1", at=later, actor="test", basis="request", what="facts"
         )

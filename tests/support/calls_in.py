@@ -8,7 +8,7 @@ from typing import Any
 import tomlkit
 
 from tests.support.audio import tone, write_wav
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Peer
 
@@ -18,31 +18,31 @@ TONES = {"notice": 500.0, "callback": 620.0, "thanks": 900.0, "not_taken": 1150.
 CALLER = "+447700900123"
 
 
-def taking_calls(folder: Path, *, seconds: float = 1.0, **values: Any) -> Gatehouse:
+def taking_calls(folder: Path, *, seconds: float = 1.0, **values: Any) -> RunningGate:
     """A gate's folder with one own number; ``values``: of its ``[[call_in]]``."""
-    house = Gatehouse(folder)
+    gate = RunningGate(folder)
     sounds = folder / "sounds"
     sounds.mkdir()
     for name, frequency in TONES.items():
         write_wav(sounds / f"{name}.wav", tone(frequency, seconds))
-    document = tomlkit.parse(house.config.read_text())
+    document = tomlkit.parse(gate.config.read_text())
     table = tomlkit.table()
     table.update({"number": OWN} | values)
     document.setdefault("call_in", tomlkit.aot()).append(table)
-    house.config.write_text(tomlkit.dumps(document))
-    house.set("calls_in", sounds="sounds")
-    return house
+    gate.config.write_text(tomlkit.dumps(document))
+    gate.set("calls_in", sounds="sounds")
+    return gate
 
 
-def register(house: Gatehouse, port: int, account: str = "alice", contact: str = "") -> None:
+def register(gate: RunningGate, port: int, account: str = "alice", contact: str = "") -> None:
     """A phone at ``port`` of loopback registers, and closes its socket."""
-    with Peer(to=house.address, port=port) as phone:
+    with Peer(to=gate.address, port=port) as phone:
         dialog = phone.new_dialog(account, name=account)
         dialog.target = "sip:gate.invalid"
         where = contact or f"<sip:{account}@127.0.0.1:{port}>"
         phone.send(phone.request("REGISTER", dialog, contact=where))
         asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
         dialog.cseq += 1
-        line = authorization(asked, account, house.password(account), "REGISTER", dialog.target)
+        line = authorization(asked, account, gate.password(account), "REGISTER", dialog.target)
         phone.send(phone.request("REGISTER", dialog, contact=where, headers=(line,)))
         phone.recv(only="200")

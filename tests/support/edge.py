@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import Gatehouse, dialgate
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sip_peer import Phone
 from tests.support.sip_stream import certificate
 from tests.support.waiting import PATIENCE
@@ -43,7 +43,7 @@ def required() -> None:
 class Edge:
     """``Edge(gate)`` writes itself into the gate's configuration; ``start`` needs that to be whole."""
 
-    def __init__(self, gate: Gatehouse) -> None:
+    def __init__(self, gate: RunningGate) -> None:
         self.gate = gate
         self.folder = gate.folder / "edge"
         self.pem, self.key = certificate(self.folder, "127.0.0.1")

@@ -17,7 +17,7 @@ from typing import Any
 from gate import g711
 from tests.media.line_process import ports_of
 from tests.support.audio import Heard, Party, share
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
 
@@ -52,8 +52,8 @@ class Span:
 class Ends:
     """One call: ``agent`` and ``customer`` are the audio, ``phone`` and ``trunk`` the SIP."""
 
-    def __init__(self, house: Gatehouse, phone: Phone, trunk: Callee, agent: Party, customer: Party) -> None:
-        self.house, self.phone, self.trunk, self.agent, self.customer = house, phone, trunk, agent, customer
+    def __init__(self, gate: RunningGate, phone: Phone, trunk: Callee, agent: Party, customer: Party) -> None:
+        self.gate, self.phone, self.trunk, self.agent, self.customer = gate, phone, trunk, agent, customer
 
     def dial(self, number: str) -> None:
         """The INVITE goes through; the callee speaks from the moment at which it knows where to."""
@@ -80,12 +80,12 @@ class Ends:
 
     def state(self) -> str:
         """Where the gate says that the call is; empty where it has none."""
-        calls: list[dict[str, Any]] = self.house.client.call("status")["calls"]
+        calls: list[dict[str, Any]] = self.gate.client.call("status")["calls"]
         return str(calls[0]["state"]) if calls else ""
 
     def reaches(self, state: str, seconds: float = PATIENCE) -> None:
         """Wait until the call is there."""
-        self.house.wait(lambda: self.state() == state, seconds, f"the call is not {state}")
+        self.gate.wait(lambda: self.state() == state, seconds, f"the call is not {state}")
 
     @contextmanager
     def span(self) -> Iterator[Callable[[], Span]]:
@@ -109,7 +109,7 @@ class Ends:
 
     def announced(self) -> dict[str, Any]:
         """The body of the call's ``announced`` fact."""
-        (row,) = self.house.rows("SELECT body FROM facts WHERE kind = 'announced' ORDER BY leaf_index DESC LIMIT 1")
+        (row,) = self.gate.rows("SELECT body FROM facts WHERE kind = 'announced' ORDER BY leaf_index DESC LIMIT 1")
         return dict(json.loads(row["body"]))
 
 
@@ -120,20 +120,20 @@ def sounds_like(packets: list[Heard], hertz: float) -> bool:
 
 
 @contextmanager
-def both_ends(house: Gatehouse) -> Iterator[Ends]:
+def both_ends(gate: RunningGate) -> Iterator[Ends]:
     """A phone (as the PBX on 127.0.0.1) and the carrier of a running gate."""
     with (
-        Phone(house.address) as phone,
-        Callee(port=house.trunk_port) as trunk,
+        Phone(gate.address) as phone,
+        Callee(port=gate.trunk_port) as trunk,
         Party(AGENT) as agent,
         Party(CUSTOMER) as customer,
     ):
-        yield Ends(house, phone, trunk, agent, customer)
+        yield Ends(gate, phone, trunk, agent, customer)
 
 
-def prepared(folder: Path, announcement: float = 2.0) -> Gatehouse:
+def prepared(folder: Path, announcement: float = 2.0) -> RunningGate:
     """A gate with a PBX that may call one number again and again."""
-    house = Gatehouse(folder, announcement=announcement)
-    house.add_pbx()
-    house.set("calling", redial_hours=0)
-    return house
+    gate = RunningGate(folder, announcement=announcement)
+    gate.add_pbx()
+    gate.set("calling", redial_hours=0)
+    return gate

@@ -82,9 +82,9 @@ def without_recipients(folder: Path) -> Path:
     """Make ``folder`` an example folder with nobody on the register of key holders; returns it."""
     make_example(folder)
     with ExitStack() as stack:
-        house = open_folder(load(folder / "config.toml"), stack)
-        for row in house.keyring().recipients():
+        data = open_folder(load(folder / "config.toml"), stack)
+        for row in data.keyring().recipients():
             terms = {name: row[name] for name in TERMS}
-            house.keep(RecipientRetired(**terms), row["id"], "user:test(0)")
+            data.keep(RecipientRetired(**terms), row["id"], "user:test(0)")
             (folder / "data" / "recipients" / f"{row['id']}.json").unlink()
     return folder

@@ -208,20 +208,20 @@ class Year:
         with ExitStack() as stack:
             yield open_folder(load(self.folder / "config.toml"), stack)
 
-    def recorded(self, house: DataFolder, name: str, at: str, number: str) -> None:
+    def recorded(self, data: DataFolder, name: str, at: str, number: str) -> None:
         """A call to a number at this time, answered and recorded."""
-        place = house.config.data / "recordings"
-        plant(house.store, house.keys, place, self.recipient, name, _london(at), number, sound=self._sound)
+        place = data.config.data / "recordings"
+        plant(data.store, data.keys, place, self.recipient, name, _london(at), number, sound=self._sound)
 
-    def refused(self, house: DataFolder, name: str, at: str, number: str, reason: str = "listed_tps") -> None:
+    def refused(self, data: DataFolder, name: str, at: str, number: str, reason: str = "listed_tps") -> None:
         """An attempt that was not dialled."""
         fact = decision(name, number, at=_london(at), reason=reason)
-        house.store.call(lambda tx: tx.append(fact))
+        data.store.call(lambda tx: tx.append(fact))
 
-    def given(self, house: DataFolder, recording: str, bundle: str) -> None:
+    def given(self, data: DataFolder, recording: str, bundle: str) -> None:
         """A recording went to the auditor in a bundle."""
         body = {"call_id": f"call-{recording}", "purpose": "yearly audit", "recipient": self.auditor.id}
-        written(house, "exported", recording, ANN, body | {"bundle": bundle})
+        written(data, "exported", recording, ANN, body | {"bundle": bundle})
 
     def run(self, tellings: Sequence[Callable[[Story], Days]]) -> list[Story]:
         """All stories, told day by day."""

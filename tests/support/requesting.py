@@ -38,17 +38,17 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
     """The configuration of an example folder in which the person was called, refused, consented and was on a note."""
     make_example(folder)
     private = key_of(folder)
-    with opened(folder) as house:
+    with opened(folder) as data:
         chunks = sound()
         for n in range(recordings):
             at = START + timedelta(days=n)
-            place = house.config.data / "recordings"
-            plant(house.store, house.keys, place, private.recipient, f"rec{n}", at, PERSON, sound=chunks)
+            place = data.config.data / "recordings"
+            plant(data.store, data.keys, place, private.recipient, f"rec{n}", at, PERSON, sound=chunks)
         at = START + timedelta(minutes=10)
         plant(
-            house.store,
-            house.keys,
-            house.config.data / "recordings",
+            data.store,
+            data.keys,
+            data.config.data / "recordings",
             private.recipient,
             "other",
             at,
@@ -57,11 +57,11 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
         )
         wild = decision("refused", PERSON, at=at, reason="listed_tps", raw="sip:+44 (0)7700-900 123@gate")
         unread = decision("unread", "", at=at, reason="number_invalid", raw=f"{SPELLED} x5")
-        house.store.call(lambda tx: [tx.append(wild), tx.append(unread)])
-        house.store.call(
+        data.store.call(lambda tx: [tx.append(wild), tx.append(unread)])
+        data.store.call(
             lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
         )
-        ByName(house).consent_add(
+        ByName(data).consent_add(
             number=PERSON, how="phone", wording="you may call", who="Pat Person", evidence="note 1", actor=ANN
         )
     return folder / "config.toml"
@@ -79,17 +79,17 @@ def opened(folder: Path) -> Iterator[DataFolder]:
         yield open_folder(load(folder / "config.toml"), stack)
 
 
-def asked(house: DataFolder, asks: str) -> str:
+def asked(data: DataFolder, asks: str) -> str:
     """A request of the person that has come; its reference."""
-    opened = ByName(house).request_open(
+    opened = ByName(data).request_open(
         asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
     )
     return str(opened["reference"])
 
 
-def granted(house: DataFolder, asks: str = "erasure", **search: Any) -> str:
+def granted(data: DataFolder, asks: str = "erasure", **search: Any) -> str:
     """A request of the person, worked up to its grant; its reference."""
-    desk, reference = ByName(house), asked(house, asks)
+    desk, reference = ByName(data), asked(data, asks)
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
     desk.request_search(request=reference, actor=ANN, **search)
     desk.request_decide(request=reference, grant=True, actor=ANN)

@@ -40,8 +40,8 @@ def main() -> None:
     config, *keys = map(Path, sys.argv[1:4])
     private, target = (load_private(key, os.environ["PASSPHRASE"]) for key in keys)
     with ExitStack() as stack:
-        house = open_folder(load(config), stack)
-        gate = FolderHere(house)
+        data = open_folder(load(config), stack)
+        gate = FolderHere(data)
         gate.ask = stepped(gate.ask)
         for name in ("give", "prove", "drop", "_scrub"):
             setattr(keystore, name, stepped(getattr(keystore, name)))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gatehouse import free_port
+from tests.support.running_gate import free_port
 from tests.support.waiting import PATIENCE
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from gate.core.rtp import EventFrame, Frame, PacketFrame, decode
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.reader import Keys, open_recording
-from tests.support.gatehouse import Gatehouse
+from tests.support.running_gate import RunningGate
 
 
 @dataclass
@@ -48,13 +48,13 @@ class Opened:
         ]
 
 
-def first_key(gate: Gatehouse) -> PrivateKey:
+def first_key(gate: RunningGate) -> PrivateKey:
     """The example's own key; opening it takes a moment, so once a test."""
     keys = gate.folder / "keys"
     return load_private(keys / "first.key", (keys / "first.passphrase").read_text().strip())
 
 
-def opened(gate: Gatehouse, recording_id: str, private: Keys) -> Opened:
+def opened(gate: RunningGate, recording_id: str, private: Keys) -> Opened:
     """A recording as its key holders see it, through the running gate; fails where it does not open."""
     taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test")
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]

@@ -49,20 +49,20 @@ def spelled(story: int) -> str:
 
 def past(year: Year) -> None:
     """What happened before the first request."""
-    with year.opened() as house:
+    with year.opened() as data:
         for story, times in CALLED.items():
             for n, at in enumerate(times):
-                year.recorded(house, f"rec-{story}-{n}", at, line(story))
+                year.recorded(data, f"rec-{story}-{n}", at, line(story))
         for story in (5, 8, 14, 16, 22, 23, 25, 28):
-            year.refused(house, f"no-{story}", "2027-11-25 09:30", line(story))
-        year.given(house, "rec-24-0", "b-2027")
-        year.given(house, "rec-34-0", "b-2027")
-        year.given(house, "rec-41-0", "b-2027")
+            year.refused(data, f"no-{story}", "2027-11-25 09:30", line(story))
+        year.given(data, "rec-24-0", "b-2027")
+        year.given(data, "rec-34-0", "b-2027")
+        year.given(data, "rec-41-0", "b-2027")
         # in the hour that the clocks make twice, once in each
-        year.refused(house, "no-12-0", "2028-10-29 01:30", line(12), "outside_hours")
-        year.refused(house, "no-12-1", "2028-10-29 01:30 second", line(12), "outside_hours")
-        year.refused(house, "no-13-0", "2028-03-26 00:40", line(13), "outside_hours")
-        year.refused(house, "no-13-1", "2028-03-26 02:20", line(13), "outside_hours")
+        year.refused(data, "no-12-0", "2028-10-29 01:30", line(12), "outside_hours")
+        year.refused(data, "no-12-1", "2028-10-29 01:30 second", line(12), "outside_hours")
+        year.refused(data, "no-13-0", "2028-03-26 00:40", line(13), "outside_hours")
+        year.refused(data, "no-13-1", "2028-03-26 02:20", line(13), "outside_hours")
 
 
 # --- access -------------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def access_refused_for_others(s: Story) -> Days:
     s.open("access", "email", name="Nora Quill", contact="nora@example.invalid", number=spelled(14))
     s.proven()
     yield "2028-04-10"
-    s.refuse("rights_of_others", "The call was for another person in your house, and you ask what was said of them.")
+    s.refuse("rights_of_others", "The call was for another person in your gate, and you ask what was said of them.")
     s.do("told", "person")
     s.do("told", "authority", "--reference", "IC-100014-A1B2")
 

@@ -1,6 +1,6 @@
 """A real gate in a process of its own, on a folder of its own: what a firm would run, with drama numbers.
 
-``Gatehouse`` prepares the folder through the command line (``init --example``), puts its addresses and what the test
+``RunningGate`` prepares the folder through the command line (``init --example``), puts its addresses and what the test
 wants into the configuration, and starts ``dialgate serve``. Everything is asked through the control socket or read from
 the files as a user would.
 """
@@ -62,7 +62,7 @@ def wav_of_silence(path: Path, seconds: float) -> None:
     soundfile.write(path, (0.2 * np.sin(2 * np.pi * 700 * time_axis)).astype("float32"), 8000, subtype="PCM_16")
 
 
-class Gatehouse:
+class RunningGate:
     """A gate's folder and, once started, its process."""
 
     def __init__(self, folder: Path, *, announcement: float | None = 1.0, data: Path | None = None) -> None:
@@ -138,7 +138,7 @@ class Gatehouse:
         """An account's password."""
         return (self.folder / "secrets" / f"{account}.password").read_text().strip()
 
-    def start(self) -> Gatehouse:
+    def start(self) -> RunningGate:
         """Start it and wait until it answers; one that does not is ended."""
         self.spawn()
         try:
@@ -251,13 +251,13 @@ class Gatehouse:
 
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[Gatehouse]:
+def running(folder: Path, **options: Any) -> Iterator[RunningGate]:
     """A started gate with a PBX on 127.0.0.1, stopped at the end."""
-    house = Gatehouse(folder, **options)
-    house.add_pbx()
-    house.start()
+    gate = RunningGate(folder, **options)
+    gate.add_pbx()
+    gate.start()
     try:
-        yield house
+        yield gate
     finally:
-        if house.process is not None:
-            house.stop()
+        if gate.process is not None:
+            gate.stop()
