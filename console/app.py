@@ -331,7 +331,7 @@ class ConsoleApp(TypedAhead[None]):
             self.run_worker(self._ask_to_find(), group="quit", exclusive=True)
 
     async def _ask_to_find(self) -> None:
-        dialog = late("console.modes.finding:FindDialog")(self._finds, self.setup.searches, self._callers())
+        dialog = late("console.modes.finding:FindDialog")(self.feed, self._finds, self.setup.searches, self._callers())
         found = await self.push_screen_wait(dialog)
         if found is None:
             return

@@ -28,6 +28,10 @@ class ConfigError(UsageError):
     """The configuration is wrong; the message names file, key and value."""
 
 
+NOT_PERMITTED = "not_permitted"
+"""Reason of a refusal: the account has no role that may ask for this."""
+
+
 class RefusedError(GateError):
     """A rule says no (exit code 3). ``reason`` is the reason code, e.g. ``listed_tps``."""
 

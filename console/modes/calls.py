@@ -62,6 +62,7 @@ class Mode(ListMode):
             "call_id",
             "No call was asked for yet.",
             filters=looked_for,
+            found="calls",
             finds="day, time, number, agent, reason or id, combined: 25/11 14:00-14:30 alice listed",
             kind="call",
             sorts={"Asked": "-at", "From": "agent", "Reason": "reason", "Talk": "-seconds"},

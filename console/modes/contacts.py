@@ -18,7 +18,7 @@ from console import keys, words
 from console.feed import late_on_thread, on_thread
 from console.modes.contact import ContactDetail, forget
 from console.modes.contact_shown import change, standing
-from console.modes.listing import ListMode, View
+from console.modes.listing import ListMode, View, looked_for
 from console.modes.request_forms import filled
 from console.modes.row import RowDetail
 from console.modes.sure import sure
@@ -54,8 +54,9 @@ VIEWS = (
         (_NUMBER, _REFERENCE, Column("Verdict", 8, lambda row: words.verdict(row.verdict)), _REASON, _SINCE),
         "id",
         "There is no contact: i imports the CRM's list.",
-        filters=lambda text: {"text": text},
-        finds="the beginning of a number, part of a reference, a verdict, a reason",
+        filters=looked_for,
+        found="contacts",
+        finds="day, number or its beginning, part of a reference, a verdict, a reason: blocked not listed",
         kind="contact",
         sorts={"Reference": "reference", "Verdict": "-verdict", "Reason": "reason", "Since": "-since"},
         marks=True,

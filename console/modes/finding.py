@@ -5,6 +5,7 @@ What somebody looks for again and again is kept with ``^s``, for them alone.
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -17,22 +18,24 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from console import keys
-from console.feed import on_thread
-from console.theme import DIM, PLAIN
+from console.feed import Feed, on_thread
+from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
+from console.widgets.filter import DEBOUNCE
+from console.widgets.report import Report, Section
 from console.widgets.rows import Column, LocalTable, RowsTable
-from console.words import today, trouble
-from gate.core.finding import sought
-from gate.core.terms import Reason
+from console.words import Shown, today, trouble
+from gate.core.finding import CALLS, RECORDINGS, sought
 from gate.errors import GateError
+from gate.operations.parsing import Findable, FindMeant, LineMeant
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from gate.client.searches import KeptSearches
 
-WHERE: Final = ("calls", "recordings", "contacts", "requests")
 _WORDS: Final = sorted(
-    {word for reason in Reason for word in reason.value.split("_") if len(word) > 3} | {"today", "yesterday"}
+    {word for phrase in (*CALLS, *RECORDINGS) for word in phrase.split() if len(word) > 3} | {"today", "yesterday"}
 )
 
 
@@ -70,15 +73,17 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     FindDialog Input {{ padding: 0 1; background: $panel; }}
     FindDialog Input:focus {{ background: $cursor; background-tint: transparent; }}
     FindDialog .find-said {{ color: $muted; }}
+    FindDialog Report {{ display: none; height: auto; background: $surface; }}
     FindDialog LocalTable {{ height: auto; max-height: 8; background: $surface; padding: 0; }}
     FindDialog LocalTable .rows--heading {{ background: $surface; }}
     """
 
     def __init__(
-        self, before: Sequence[str], searches: KeptSearches | None = None, callers: Collection[str] = ()
+        self, feed: Feed, before: Sequence[str], searches: KeptSearches | None = None, callers: Collection[str] = ()
     ) -> None:
         """``before``: lines that were looked for, the last first. ``callers``: names to suggest."""
         super().__init__()
+        self._feed = feed
         self._before = list(before)
         self._at = -1
         self._searches = searches
@@ -90,8 +95,9 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         with Vertical():
             yield Static("Find", classes="dialog-title", markup=False)
             yield Line(id="line", placeholder="25/11 14:00-14:30 alice listed", suggester=self._words)
-            yield Static(_HOW, classes="find-said", id="said", markup=False)
-            yield Choice(WHERE, id="where")
+            yield Static(_HOW, classes="find-said", id="how", markup=False)
+            yield Report()
+            yield Choice(list(Findable), id="where")
             yield self._table
             yield Static(_KEYS, classes="find-said", markup=False)
 
@@ -111,7 +117,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
                 await on_thread(change)
             kept = await on_thread(self._searches.all)
         except GateError as error:
-            self.query_one("#said", Static).update(trouble(error))
+            self.query_one("#how", Static).update(trouble(error))
             return
         self._words.before = (*self._before, *(line for _, line in kept))
         self._table.display = bool(kept)
@@ -139,11 +145,23 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         elif line:
             self._show_kept(partial(self._searches.keep, self.query_one(Choice).value, line))
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Say how the line is understood."""
-        event.stop()
-        said = sought(event.value, today()).said if event.value.strip() else ""
-        self.query_one("#said", Static).update(said or _HOW)
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    @work(exclusive=True, group="meant", exit_on_error=False)
+    async def _say(self) -> None:
+        """Say how the line is understood, and how much fits it: once nothing was typed for a moment."""
+        report, line = self.query_one(Report), self.query_one(Line).value
+        report.display = bool(line.strip())
+        self.query_one("#how").display = not report.display
+        if not report.display:
+            return
+        found, where = sought(line, today()), Findable(self.query_one(Choice).value)
+        await sleep(DEBOUNCE)
+        try:
+            asked = FindMeant(where=where, text=found.text, since=found.since, until=found.until, masked=True)
+            report.show([Section("", lines=understood(found.period, await self._feed.ask(asked), where))])
+        except GateError as error:
+            report.show([Section("", lines=[(found.said, PLAIN), (trouble(error), BAD)])])
 
     def key_enter(self, event: events.Key) -> None:
         """Look for it, from the choice too. The key ends here: the list that is below by then would open its row."""
@@ -167,6 +185,25 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         self.dismiss(None)
 
 
+def understood(period: str, meant: LineMeant, where: Findable) -> list[Shown]:
+    """A line for the period and for each word, with what it means and how much fits it, and how much fits all."""
+    width = max((len(word.typed) for word in meant.words), default=0)
+    lines = [(f"When: {period}", PLAIN)] if period else []
+    for word in meant.words[:MOST_WORDS]:
+        means = f"{word.means}: {_many(word.count, meant.most)}" if word.means else "not known: it finds nothing"
+        lines.append((clean(f"{word.typed:<{width}}  {means}"), PLAIN if word.count else DIM if word.means else BAD))
+    if more := len(meant.words) - MOST_WORDS:
+        lines += [(f"and {more} words more", DIM)] * (more > 0)
+    noun = where.value.removesuffix("s") if meant.count == 1 else where.value
+    return [*lines, (f"All of it fits {_many(meant.count, meant.most)} {noun}.", OK if meant.count else WARN)]
+
+
+def _many(count: int, most: int) -> str:
+    return f"more than {most:,}" if count > most else f"{count:,}" if count else "no"
+
+
+MOST_WORDS: Final = 6
+"""Words that are shown at most."""
 _HOW: Final = "A day, a time or a span of it, an agent, a reason, a number: all of them must fit."
 _KEYS: Final = (
     "Enter finds. Up: what was looked for before. Right: the suggestion.\n"

@@ -26,6 +26,7 @@ from console.words import InFull, today
 from gate.core.finding import sought
 from gate.errors import RefusedError
 from gate.operations.operation import Request
+from gate.operations.parsing import Findable, FindMeant
 
 FOLLOW_SECONDS = 2.0
 """How often a list looks for news at most."""
@@ -47,6 +48,8 @@ class View:
     """What the operation is asked with, always."""
     filters: Callable[[str], Mapping[str, Any]] | None = None
     """What was typed behind ``/`` -> fields of the operation; None: rows are compared here, by what they show."""
+    found: str = ""
+    """What is looked for by what was typed (``FindMeant``); empty: nothing explains it."""
     finds: str = "what stands in a row"
     """What is found by what is typed behind ``/``."""
     items: str = "items"
@@ -60,7 +63,7 @@ class View:
 
 
 def looked_for(text: str) -> Mapping[str, Any]:
-    """What was typed to find calls or recordings, as fields: a period, and words."""
+    """What was typed to find calls, recordings or contacts, as fields: a period, and words."""
     line = sought(text, today())
     found = {"text": line.text or None, "since": line.since, "until": line.until}
     return {name: value for name, value in found.items() if value is not None}
@@ -286,6 +289,18 @@ class ListMode(ModeScreen):
         self._say_views()
         self._say_missed()
         self._preview()
+        if self.view.found and self.table.filtered and not self.table.total:
+            self._say_why_none(self.table, self.view, self.table.filtered)
+
+    @work(exclusive=True, group="meant", exit_on_error=False)
+    async def _say_why_none(self, table: PagedTable, view: View, text: str) -> None:
+        """Nothing fits: the words that are not known are named."""
+        line = sought(text, today())
+        meant = await self.ask(
+            FindMeant(where=Findable(view.found), text=line.text, since=line.since, until=line.until, masked=True)
+        )
+        if meant is not None and table.filtered == text:
+            table.not_known([word.typed for word in meant.words if not word.means])
 
     @on(PagedTable.Failed)
     def _failed(self, message: PagedTable.Failed) -> None:

@@ -74,6 +74,7 @@ class RecordingsMode(ListMode):
             "recording_id",
             "There is no recording yet.",
             filters=looked_for,
+            found="recordings",
             finds="day, time, number, agent, state or id, combined: yesterday 14:00-15:00 alice",
             sorts={"Opened": "-at", "Length": "-seconds"},
             marks=True,

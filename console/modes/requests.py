@@ -22,14 +22,17 @@ from console.widgets.filter import FilterLine
 from console.widgets.pages import PagedTable, Rows
 from console.widgets.report import Section
 from console.widgets.rows import Column
+from console.words import today
+from gate.core.finding import sought
 from gate.core.request_words import Asks, State
 from gate.errors import RefusedError
+from gate.operations.parsing import day_before, day_from
 from gate.operations.requests.course import Open
 from gate.operations.requests.listing import ListOf
 from gate.operations.requests.standing import Standing
 
 BOARD = 0
-FINDS = "reference, kind, state, name or number"
+FINDS = "days, what is asked for, state, reference, name or number: last month erasure not done"
 OVER = 100
 """Requests that are over, of either kind, on the board; the list has all."""
 ASKS = {
@@ -56,8 +59,9 @@ COLUMNS: Sequence[Column[Standing]] = (
 
 
 def by_text(text: str) -> Mapping[str, Any]:
-    """What was typed, as fields of ``ListOf``."""
-    return {"text": text}
+    """What was typed, as fields of ``ListOf``: days on which it was received, and words."""
+    line = sought(text, today())
+    return {"text": line.text or None, "since": day_from(line.since), "until": day_before(line.until)}
 
 
 class Mode(ListMode):
@@ -75,8 +79,8 @@ class Mode(ListMode):
     )
     FOUND = 2
     VIEWS = (
-        View("board", ListOf, COLUMNS, "id", "There is no request.", filters=by_text, finds=FINDS),
-        View("open", ListOf, COLUMNS, "id", "No request is open.", filters=by_text, finds=FINDS),
+        View("board", ListOf, COLUMNS, "id", "There is no request.", filters=by_text, found="requests", finds=FINDS),
+        View("open", ListOf, COLUMNS, "id", "No request is open.", filters=by_text, found="requests", finds=FINDS),
         View(
             "all",
             ListOf,
@@ -85,6 +89,7 @@ class Mode(ListMode):
             "There is no request.",
             fields={"everything": True},
             filters=by_text,
+            found="requests",
             finds=FINDS,
         ),
     )

@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 
@@ -25,6 +26,9 @@ class Choice(Widget, can_focus=True):
     Choice:focus { background: $cursor; }
     Choice .choice--chosen { color: $accent; text-style: bold; }
     """
+
+    class Changed(Message):
+        """Another one holds."""
 
     def __init__(self, choices: Sequence[str], value: str = "", **extra: Any) -> None:
         super().__init__(**extra)
@@ -48,8 +52,12 @@ class Choice(Widget, can_focus=True):
 
     def action_choose(self, by: int) -> None:
         """The next one, or the one before."""
-        self._at = (self._at + by) % len(self.choices)
+        self._choose((self._at + by) % len(self.choices))
+
+    def _choose(self, at: int) -> None:
+        self._at = at
         self.refresh()
+        self.post_message(self.Changed())
 
     def on_key(self, event: events.Key) -> None:
         """A letter chooses the next word that begins with it."""
@@ -59,6 +67,5 @@ class Choice(Widget, can_focus=True):
         order = [(self._at + step) % len(self.choices) for step in range(1, len(self.choices) + 1)]
         for at in order:
             if self.choices[at].startswith(event.character.lower()):
-                self._at = at
-                self.refresh()
+                self._choose(at)
                 return

@@ -100,6 +100,7 @@ class PagedTable(RowsTable):
         """Why this account may not see it: it is not asked for."""
         self.filtered = ""
         """What was typed to find rows."""
+        self._unknown: Sequence[str] = ()
         self._on_the_way: set[object] = set()
         self._again = False
         """News were asked for while an answer was on the way, which may be older than they are."""
@@ -127,7 +128,15 @@ class PagedTable(RowsTable):
             return self._failed
         if not self._pages:
             return "Loading…" if self._asked else ""
+        if self.filtered and self._unknown:
+            unknown = ", ".join(f"“{word}”" for word in self._unknown)
+            return f"Nothing is found by {unknown}, which no row shows: Esc shows all."
         return f"Nothing fits “{self.filtered}”: Esc shows all." if self.filtered else self.none
+
+    def not_known(self, words: Sequence[str]) -> None:
+        """Words of the filter that mean nothing: they are why there is no row."""
+        self._unknown = words
+        self.refresh()
 
     def row_at(self, index: int) -> Row | None:
         """A row that is here, as it came; None for one that is on its way."""

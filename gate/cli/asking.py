@@ -10,27 +10,29 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, TypeVar
 
 import click
+import msgspec
 
 from gate.cli.command import Body, Completed, make
-from gate.cli.output import View
+from gate.cli.output import Column, View
 from gate.client.gate import FolderHere, Gate
 from gate.clock import SystemClock, today
 from gate.config import Config
 from gate.control.client import ControlClient
 from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of
+from gate.core.finding import sought
 from gate.errors import ControlError, RegisterError, UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.lists.entries import time_of
 from gate.operations.operation import Request
-from gate.operations.parsing import Identified, IdFind
+from gate.operations.parsing import Findable, FindMeant, Identified, IdFind, day_before, day_from
 from gate.registers.coverage import parse_coverage
 from gate.types import Progress
 
@@ -185,6 +187,23 @@ class Id(Completed):
         if len(found) > 1:
             raise UsageError(f"more than one id begins with {beginning}: {', '.join(found)}", hint="Give more of it.")
         return found[0] if found else typed
+
+
+def rows_found(
+    view: View, where: Findable, words: Sequence[str], asked: Request[Any], shown: Sequence[Column], none: str
+) -> None:
+    """The rows of a list that fit ``words`` as well; where none does, how they were understood. ``none``: what is said
+    where nothing was looked for."""
+    line = sought(" ".join(words), today())
+    given: dict[str, Any] = {"text": " ".join(filter(None, (line.text, getattr(asked, "text", None)))) or None}
+    days = (day_from(line.since), day_before(line.until)) if where is Findable.REQUESTS else (line.since, line.until)
+    given |= {name: value for name, value in zip(("since", "until"), days, strict=True) if value is not None}
+    answer = ask(view, msgspec.structs.replace(asked, **given))
+    if words and not answer.items:
+        meant = ask(view, FindMeant(where=where, text=line.text, since=line.since, until=line.until))
+        read = [word.means or f"“{word.typed}” is not known, and finds nothing" for word in meant.words]
+        none = f"Nothing fits: {'; '.join(filter(None, (line.period, *read)))}."
+    view.rows(answer, "items", shown, none=none)
 
 
 OF_A_FIELD = "of_a_field"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Id, Since, ask, asks, only_asks
+from gate.cli.asking import Id, Since, ask, asks, only_asks, rows_found
 from gate.cli.command import make
 from gate.cli.output import View, columns
-from gate.clock import today
-from gate.core.finding import sought
 from gate.core.rows.calls import CallRow, ReasonCount
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsPause, CallsReasons, CallsResume, CallsShow, Kind, Reveal
 from gate.operations.calls.warnings import CallsAcknowledge
+from gate.operations.parsing import Findable
 
 REASONS = click.Choice([each.value for each in Reason])
 
@@ -36,22 +35,15 @@ def command() -> None:
 def list_(view: View, asked: CallsList, words: tuple[str, ...]) -> None:
     """The attempts, newest first or sorted.
 
-    WORDS find as the console does: a day or days (25/11, 25/11-27/11, yesterday), a time or a span of it (14:30,
-    14:00-14:30; London), and numbers, agents, words of a reason. All of them must fit.
+    WORDS find as the console does: a day or days (25/11, 25/11-27/11, last tuesday), a time or a span of it (14:30,
+    14:00-14:30; London), and what the rows show: a number or its beginning, an agent, a verdict, a state, words of a
+    reason. All of them must fit; `not` denies the next, `or` joins two.
     """
-    line = sought(" ".join(words), today())
-    asked = replace(
-        asked,
-        since=asked.since or line.since,
-        until=asked.until or line.until,
-        text=" ".join(filter(None, (line.text, asked.text))) or None,
-    )
     shown = columns(
         CallRow,
         *("call_id", "at", "number", "verdict", "reason", "state", "seconds", "kept", "silent", "recording_id"),
     )
-    none = f"No call fits: {line.said}." if words else "There is no call."
-    view.rows(ask(view, asked), "items", shown, none=none)
+    rows_found(view, Findable.CALLS, words, asked, shown, "There is no call.")
 
 
 only_asks(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict, replace
 
-from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach
+from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach, rows_found
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.retention import say_copy
@@ -30,6 +30,7 @@ from gate.operations.contacts.pages import (
     ContactsStatus,
 )
 from gate.operations.contacts.rescreening import ContactsRescreen
+from gate.operations.parsing import Findable
 
 _PAGE = 1000
 _SHOWN = 20
@@ -123,19 +124,27 @@ def rescreen(view: View) -> None:
     )
 
 
-@make("list", group=command, numbers=True, example="dialgate contacts list --verdict block --show-numbers")
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate contacts list --verdict block --show-numbers\ndialgate contacts list blocked not listed",
+)
+@click.argument("words", nargs=-1)
 @asks(ContactsList, without=["text"])
 @click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
-def list_(view: View, asked: ContactsList, bad: bool) -> None:
-    """Contacts and what the last screening said of them, by rising number or by a column."""
-    with reach(view.config) as gate:
-        if bad:
-            faults = gate.ask(ContactsFaults(after=asked.after, limit=asked.limit))
-            columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
-            view.rows(faults, "items", columns, none="No row was kept apart.")
-            return
-        page = gate.ask(asked)
-    view.rows(page, "items", _HEADINGS, none="There is no such contact.")
+def list_(view: View, asked: ContactsList, words: tuple[str, ...], bad: bool) -> None:
+    """Contacts and what the last screening said of them, by rising number or by a column.
+
+    WORDS find as in `calls list`: a verdict and the days since when it is so, words of a reason, a number or its
+    beginning, part of a reference.
+    """
+    if not bad:
+        rows_found(view, Findable.CONTACTS, words, asked, _HEADINGS, "There is no such contact.")
+        return
+    columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
+    faults = ask(view, ContactsFaults(after=asked.after, limit=asked.limit))
+    view.rows(faults, "items", columns, none="No row was kept apart.")
 
 
 @make(

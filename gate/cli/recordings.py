@@ -8,18 +8,16 @@ from datetime import date
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import argument, ask, asks, option, reach
+from gate.cli.asking import argument, ask, asks, option, reach, rows_found
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, say
 from gate.cli.retention import say_copy
 from gate.client.files import must_be_new
-from gate.clock import today
-from gate.core.finding import sought
 from gate.core.rows.calls import ListedRecording
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerified, RecordingVerify
+from gate.operations.parsing import Findable
 from gate.operations.retention.copies import CopiesAdd
 
 
@@ -41,15 +39,12 @@ def list_(view: View, asked: RecordingList, words: tuple[str, ...]) -> None:
 
     WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
     """
-    line = sought(" ".join(words), today())
-    found = ask(view, replace(asked, text=line.text or None, since=line.since, until=line.until))
     shown = columns(
         ListedRecording,
         *("recording_id", "call_id", "opened_at", "claimed_by", "number", "state", "call_state", "seconds", "size"),
         *("kept", "gaps", "lost", "silent"),
     )
-    none = f"No recording fits: {line.said}." if words else "There is no recording."
-    view.rows(found, "items", shown, none=none)
+    rows_found(view, Findable.RECORDINGS, words, asked, shown, "There is no recording.")
 
 
 @make(

@@ -16,7 +16,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, ask, asks, reach
+from gate.cli.asking import Day, ask, asks, reach, rows_found
 from gate.cli.command import FILE, FOLDER, NEW_FILE, Group, make
 from gate.cli.output import View, say
 from gate.client.files import output_file, read_file
@@ -29,6 +29,7 @@ from gate.core.request_words import Asks, LetterKind, claimed_day, step_words
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.exports.page import letter_page
+from gate.operations.parsing import Findable
 from gate.operations.requests.course import (
     Acknowledge,
     AskIdentity,
@@ -470,11 +471,17 @@ def told(view: View, asked: Told, file: Path | None) -> None:
     "list",
     group=command,
     numbers=True,
-    example="dialgate request list\ndialgate request list --state refused\ndialgate request list --all --json",
+    example="dialgate request list\ndialgate request list --all erasure last month\n"
+    "dialgate request list --state refused --json",
 )
+@click.argument("words", nargs=-1)
 @asks(ListOf, names={"everything": "--all"}, without=["text"])
-def list_(view: View, asked: ListOf) -> None:
-    """The requests that are not over, the one due first at the top. With days left, and warnings."""
+def list_(view: View, asked: ListOf, words: tuple[str, ...]) -> None:
+    """The requests that are not over, the one due first at the top. With days left, and warnings.
+
+    WORDS find as in `calls list`: what is asked for, a state, days on which it was received, part of a reference, a
+    name or a number.
+    """
     columns = [
         ("reference", "Request"),
         ("asks", "Asks for"),
@@ -489,7 +496,7 @@ def list_(view: View, asked: ListOf) -> None:
         ("name", "From"),
     ]
     none = "None." if asked.everything or asked.state else "No request is open."
-    view.rows(ask(view, asked), "items", columns, none=none)
+    rows_found(view, Findable.REQUESTS, words, asked, columns, none)
 
 
 @make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")

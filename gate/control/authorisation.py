@@ -23,10 +23,9 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from gate.config import Config
-from gate.control.sockets import NOT_PERMITTED
 from gate.control.work import log, uid_of
 from gate.core.finding import terms
-from gate.errors import RefusedError, UsageError
+from gate.errors import NOT_PERMITTED, RefusedError, UsageError
 from gate.operations.accounts import exists, names_of, user
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, READERS, ROLES, Request, operation_of

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gate import errors
-from gate.errors import GateError, RefusedError
+from gate.errors import NOT_PERMITTED, GateError, RefusedError
 
 
 @contextmanager
@@ -70,8 +70,6 @@ def answers(path: Path) -> bool:
     return True
 
 
-NOT_PERMITTED = "not_permitted"
-"""Reason of a refusal: the account has no role that may ask for this."""
 _STATUS: dict[str, int] = {
     "UsageError": 400,
     "ConfigError": 400,

@@ -18,7 +18,10 @@ LONDON: Final = ZoneInfo("Europe/London")
 HOW: Final = "write 25/11/2026, 25 Nov, 2026-11-25, today or yesterday"
 HOW_WITH_TIME: Final = "write 25/11/2026, or 25/11/2026 14:30, or 25/11 14:30"
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAYS: Final = {
+    name: at for at, name in enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+}
+_SHORT: Final = {name[:3]: at for name, at in _WEEKDAYS.items()}
 _NUMBERS = re.compile(r"(\d{1,2})[/.](\d{1,2})(?:[/.](\d{4}|\d{2}))?").fullmatch
 _NAMED = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ -]?([a-z]{3,9})\.?(?:[ -]?(\d{4}))?").fullmatch
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))? ?(am|pm)?").fullmatch
@@ -33,8 +36,12 @@ def day_of(text: str, today: date, *, ahead: bool = False) -> date:
     near = {"today": 0, "yesterday": -1, "tomorrow": 1}
     if typed in near:
         return today + timedelta(days=near[typed])
-    if typed in _WEEKDAYS or (len(typed) == 3 and any(name.startswith(typed) for name in _WEEKDAYS)):
-        at = next(place for place, name in enumerate(_WEEKDAYS) if name.startswith(typed))
+    which, _, name = typed.partition(" ")
+    if which in ("last", "next") and name in _WEEKDAYS | _SHORT:  # never today
+        if which == "last":
+            return day_of(name, today - timedelta(days=1))
+        return day_of(name, today + timedelta(days=1), ahead=True)
+    if (at := _WEEKDAYS.get(typed, _SHORT.get(typed))) is not None:
         return today + timedelta(days=(at - today.weekday()) % 7 if ahead else -((today.weekday() - at) % 7))
     if found := _NUMBERS(typed):
         number, month, year = int(found[1]), int(found[2]), found[3]
@@ -45,6 +52,8 @@ def day_of(text: str, today: date, *, ahead: bool = False) -> date:
     else:
         return date.fromisoformat(typed)
     if year:
+        if len(year) == 4 and year.startswith("0"):  # 0161 is no year
+            raise ValueError(f"{text!r} is no day")
         return date(int(year) + (2000 if len(year) == 2 else 0), month, number)
     return _nearest(number, month, today, ahead)
 

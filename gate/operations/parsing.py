@@ -4,17 +4,46 @@ need not type all of it.
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 from gate.core import numbers
+from gate.core.days import LONDON
 from gate.core.numbers import NumberRefused
-from gate.errors import UsageError
-from gate.operations.operation import EVERYBODY, Caller, Line, Request, Response, about, operation
+from gate.errors import NOT_PERMITTED, RefusedError, UsageError
+from gate.operations.operation import (
+    EVERYBODY,
+    READERS,
+    Caller,
+    Line,
+    Masked,
+    Moment,
+    Request,
+    Response,
+    about,
+    operation,
+)
+from gate.store import contacts, requests, search
+from gate.store.paging import MOST_COUNTED, Counts
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.queries import Source
+
+
+class Spanned(Protocol):
+    """What asks for a period."""
+
+    @property
+    def since(self) -> datetime | None:
+        """From this time on."""
+
+    @property
+    def until(self) -> datetime | None:
+        """Before this time."""
 
 
 def number_of(raw: str) -> str:
@@ -99,3 +128,87 @@ def id_find(folder: DataFolder, asked: IdFind, caller: Caller) -> IdsFound:
     sql = f"SELECT {column} AS id FROM {table} WHERE {column} >= ? AND {column} < ? LIMIT ?"  # noqa: S608 - names of ours
     span = (asked.beginning, asked.beginning + "g", MOST)  # g follows the last of the signs
     return IdsFound([str(row["id"]) for row in folder.read(lambda tx: tx.query(sql, span))])
+
+
+# --- a line that finds ---------------------------------------------------------------------------------------------
+
+
+class Findable(StrEnum):
+    """What is looked for."""
+
+    CALLS = "calls"
+    RECORDINGS = "recordings"
+    CONTACTS = "contacts"
+    REQUESTS = "requests"
+
+
+class WordMeant(Response, frozen=True, kw_only=True):
+    """A word of the line, or several that belong together."""
+
+    typed: str
+    means: str
+    """Empty: it is not known, and finds nothing."""
+    count: int
+    """Rows of the period that fit it; more than ``MOST_COUNTED`` are not counted."""
+
+
+class LineMeant(Response, frozen=True, kw_only=True):
+    """How a line is understood."""
+
+    words: list[WordMeant]
+    count: int
+    """Rows that fit all of it."""
+    most: int = MOST_COUNTED
+    """Rows that are counted at most."""
+
+
+class FindMeant(Request[LineMeant], frozen=True, kw_only=True):
+    """What does each word of a line mean that finds calls, recordings, contacts or requests, and how many fit it?"""
+
+    where: Annotated[Findable, about("What is looked for.")]
+    text: Annotated[Line, about("The words, without days and times.", eg=("refused not alice",))] = ""
+    since: Annotated[Moment | None, about("From this time on.")] = None
+    until: Annotated[Moment | None, about("Before this time.")] = None
+    masked: Masked = False
+
+
+@operation(FindMeant, "find_meant", roles=EVERYBODY, polled=True)
+def find_meant(folder: DataFolder, asked: FindMeant, caller: Caller) -> LineMeant:
+    """Tell what each word means, and count the rows that fit it. The list that is found by the same line agrees."""
+    if asked.where in (Findable.CONTACTS, Findable.REQUESTS) and caller.roles.isdisjoint(READERS):
+        raise RefusedError(f"{caller.actor} may not look for {asked.where}", reason=NOT_PERMITTED)
+
+    def read(tx: Source) -> Counts:
+        if asked.where is Findable.CALLS:
+            return search.calls_counted(tx, asked.text, asked.since, asked.until)
+        if asked.where is Findable.RECORDINGS:
+            return search.recordings_counted(tx, asked.text, asked.since, asked.until)
+        if asked.where is Findable.REQUESTS:
+            return requests.requests_counted(tx, asked.text, (day_from(asked.since), day_before(asked.until)))
+        current = contacts.in_force(tx)
+        return contacts.contacts_counted(tx, current.list if current else 0, asked.text, *seconds_of(asked))
+
+    *words, (_, count) = folder.read(read)
+    return LineMeant(
+        words=[WordMeant(typed=word.typed, means=word.said, count=many) for word, many in words if word is not None],
+        count=count,
+    )
+
+
+def seconds_of(asked: Spanned) -> tuple[int | None, int | None]:
+    """A period in whole seconds of POSIX time."""
+    since, until = asked.since, asked.until
+    return (int(since.timestamp()) if since else None), (math.ceil(until.timestamp()) if until else None)
+
+
+def day_from(since: datetime | None) -> date | None:
+    """The day of London on which a time falls."""
+    return since.astimezone(LONDON).date() if since else None
+
+
+def day_before(until: datetime | None) -> date | None:
+    """The first day of London that begins at a time or later."""
+    if until is None:
+        return None
+    at = until.astimezone(LONDON)
+    return at.date() + timedelta(days=at.time() != time())

@@ -10,17 +10,17 @@ killed in between leaves the old one in force, whole. Rows of one number agree i
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from gate.core.facts.derived import DECIDING
+from gate.core.finding import CONTACTS, Condition, Term, meant
 from gate.core.numbers import beginning_of
 from gate.core.rows.lists import Contact, ContactChanges, ContactCount, ContactFault, ContactList, RegisterIdentity
 from gate.errors import UsageError
-from gate.store.paging import Order
+from gate.store.paging import Counts, Kept, Order, any_of, counted
 from gate.store.queries import Source, marks
 from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
@@ -254,21 +254,22 @@ def page(
     *,
     changed_since: int | None,
     text: str | None = None,
+    between: tuple[int | None, int | None] = (None, None),
     order: Order | None = None,
 ) -> tuple[list[Contact], Key | None]:
     """Contacts by ``order``, and in that of their numbers. ``where``: values that columns must have, those that are
     None left out. With ``changed_since``, only what changed from that second on, each with its ``change``. ``text``: as
-    it was typed, the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
+    it was typed (``gate.core.finding``): a verdict, a reason, the beginning of a number, part of a reference.
+    ``between``: the verdict is so from this second on, and since before that one."""
     asked = {name: value for name, value in where.items() if value is not None}
     sql, values = _ROW, [list_id, *asked.values()]
     sql += "".join(f" AND {name} = ?" for name in asked)
     if changed_since is not None:
         sql += " AND since >= ? AND (" + " OR ".join(f"({each})" for each in CHANGED.values()) + ")"
         values.append(changed_since)
-    if text and text.strip():
-        condition, more = _fitting(text.strip())
-        sql += f" AND ({condition})"
-        values += more
+    for kept in (*_span(*between), *(_fits(word) for word in contacts_meant(text or ""))):
+        sql += f" AND {kept.condition}"
+        values += kept.values
     by = ""
     if order is not None:
         by = f"{order.column} {'ASC' if order.up else 'DESC'}, "
@@ -295,17 +296,40 @@ def _value(tx: Source, list_id: int, key: Key, column: str) -> str | int:
     return value
 
 
-def _fitting(typed: str) -> tuple[str, list[Any]]:
-    """The condition for what was typed, and its values."""
-    beginning = beginning_of(typed)
-    if 1 < len(beginning) <= 1 + LONGEST and beginning[1] != "0":
+def contacts_meant(text: str) -> list[Term]:
+    """What each word of a text means of contacts."""
+    return meant(text, CONTACTS, free="reference", ids=False)
+
+
+def _fits(word: Term) -> Kept:
+    return any_of([_condition(asked) for asked in word.conditions], denied=word.denied)
+
+
+def _condition(asked: Condition) -> Kept:
+    column, value = asked
+    if column == "number":
+        beginning = beginning_of(value)
+        if not 1 < len(beginning) <= 1 + LONGEST or beginning[1] == "0":
+            return Kept("0", ())
         digits = int(beginning[1:])
         spans = [(digits * 10**more, (digits + 1) * 10**more - 1) for more in range(1 + LONGEST - len(str(digits)))]
-        condition = " OR ".join(["number BETWEEN ? AND ?"] * len(spans))
-        return f"{condition} OR instr(reference, ?) > 0", [*(end for span in spans for end in span), typed]
-    word = re.sub(r"[ -]+", "_", typed.casefold())
-    outcomes = "SELECT outcome FROM contact_outcomes WHERE verdict = ? OR instr(reason, ?) > 0"
-    return f"instr(lower(reference), ?) > 0 OR outcome IN ({outcomes})", [typed.casefold(), word, word]
+        return Kept(" OR ".join(["number BETWEEN ? AND ?"] * len(spans)), tuple(end for span in spans for end in span))
+    if column == "reference":
+        return Kept("instr(lower(reference), ?) > 0", (value.casefold(),))
+    return Kept(f"outcome IN (SELECT outcome FROM contact_outcomes WHERE {column} = ?)", (value,))  # noqa: S608 - a name of ours
+
+
+def contacts_counted(tx: Source, list_id: int, text: str, since: int | None, until: int | None) -> Counts:
+    """How many contacts of a list fit what was typed."""
+    words = contacts_meant(text)
+    span = [Kept("list = ?", (list_id,)), *_span(since, until)]
+    return counted(tx, "contacts", words, span, [_fits(word) for word in words])
+
+
+def _span(since: int | None, until: int | None) -> list[Kept]:
+    """Seconds from and to, of the verdict."""
+    given = {"since >= ?": since, "since < ?": until}
+    return [Kept(condition, (value,)) for condition, value in given.items() if value is not None]
 
 
 def faults_page(tx: Source, list_id: int, after: Key | None, limit: int) -> tuple[list[ContactFault], Key | None]:

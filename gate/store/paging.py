@@ -6,9 +6,10 @@ there, so that no page tells a value that is hidden in its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from gate.core.finding import Term
 from gate.core.rows import Page
 from gate.errors import UsageError
 from gate.store.rows import R
@@ -178,3 +179,44 @@ def sorted_window(
 def _value(tx: Source, table: str, ident: str, column: str, key: str) -> Any:
     found = tx.query(f"SELECT {column} AS value FROM {table} WHERE {ident} = ?", [key])  # noqa: S608 - the code's own
     return found[0]["value"] if found else None
+
+
+# --- filtered, and counted ----------------------------------------------------------------------------------------
+
+
+class Kept(NamedTuple):
+    """A condition on rows, with its values."""
+
+    condition: str
+    values: tuple[Any, ...]
+
+
+def any_of(each: Sequence[Kept], *, denied: bool = False) -> Kept:
+    """The condition that one of these holds (where there is none, nothing fits), or with ``denied`` that none does."""
+    condition = " OR ".join(f"({one.condition})" for one in each) or "0"
+    values = tuple(value for one in each for value in one.values)
+    return Kept(f"NOT coalesce({condition}, 0)" if denied and each else f"({condition})", values)
+
+
+def where_of(kept: Sequence[Kept]) -> tuple[str, list[Any]]:
+    """All of them as one condition, with its values."""
+    return " AND ".join(each.condition for each in kept) or "1", [value for each in kept for value in each.values]
+
+
+MOST_COUNTED: Final = 10_000
+"""Rows that are counted at most: whoever types wants to know whether there is one, or many."""
+Counts = list[tuple[Term | None, int]]
+"""How many rows fit each word alone, and (the last, None) all of them; at most one more than ``MOST_COUNTED``."""
+
+
+def counted(tx: Source, table: str, words: Sequence[Term], span: Sequence[Kept], each: Sequence[Kept]) -> Counts:
+    """How many rows of a table within ``span`` fit each word, and all words. ``each``: the words' conditions. A word
+    that is not known fits none."""
+
+    def many(kept: Sequence[Kept]) -> int:
+        where, values = where_of(kept)
+        sql = f"SELECT count(*) AS many FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"  # noqa: S608 - the code's own
+        return int(tx.query(sql, [*values, MOST_COUNTED + 1])[0]["many"])
+
+    alone = [(word, many([*span, one]) if word.known else 0) for word, one in zip(words, each, strict=True)]
+    return [*alone, (None, many([*span, *each]) if all(word.known for word in words) else 0)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from operator import itemgetter
 from typing import Final
 
@@ -30,13 +30,15 @@ from gate.core.facts.requests import (
     Withdrawn,
 )
 from gate.core.facts.retention import NumberShown
+from gate.core.finding import REQUESTS, Condition, Term, meant
 from gate.core.letters import Leaf
 from gate.core.rows import Page
 from gate.core.rows.calls import FactRow
 from gate.core.rows.requests import HeldAttempt, HeldConsent, HeldContact, HeldObjection, HeldReceipt, RequestRow
 from gate.core.rows.retention import HoldRow
 from gate.store import contacts, transfers
-from gate.store.queries import Source, facts_of, marks, rows_page, slices
+from gate.store.paging import Counts, Kept, Way, any_of, counted, where_of, window
+from gate.store.queries import Source, facts_of, marks, slices
 from gate.store.rows import R
 from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
@@ -53,10 +55,9 @@ _CALL = (
     " c.answered_at, c.cause, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
     " r.erased_at, r.opened_at AS recorded_at FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
-_FITS = (
-    "instr(lower(coalesce(reference, '') || ' ' || coalesce(asks, '') || ' ' || replace(state, '_', ' ') || ' ' ||"
-    " coalesce(name, '') || ' ' || coalesce(numbers, '')), ?) > 0"
-)
+NO_DAYS: Final = (None, None)
+"""Received at any time."""
+_FITS = "instr(lower(coalesce(reference, '') || ' ' || coalesce(name, '') || ' ' || coalesce(numbers, '')), ?) > 0"
 _UNTOLD = (
     "asks IN ('erasure', 'restriction', 'rectification')"  # noqa: S608 - names of the code
     " AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
@@ -124,23 +125,63 @@ def nameless(tx: Source) -> list[str]:
     return [row["reference"] for row in rows]
 
 
-def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[RequestRow]:
+def open_ones(
+    tx: Source, text: str = "", *, between: tuple[date | None, date | None] = NO_DAYS, untold: bool = False
+) -> list[RequestRow]:
     """Requests that are not over and fit ``text`` (see ``page``), oldest first; with ``untold`` those too that are over
     for the person alone."""
     which = f"({IS_OPEN} OR {_UNTOLD})" if untold else IS_OPEN
-    return tx.rows(
-        RequestRow,
-        f"SELECT * FROM requests WHERE {which} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
-        [_typed(text)],
-    )
+    where, values = where_of([Kept(which, ()), *_received(between), *map(_fits, requests_meant(text))])
+    return tx.rows(RequestRow, f"SELECT * FROM requests WHERE {where} ORDER BY received, id", values)  # noqa: S608
 
 
 def page(
-    tx: StoreTransaction, after: str | None = None, limit: int = 50, state: str | None = None, text: str = ""
+    tx: StoreTransaction,
+    after: str | None = None,
+    limit: int = 50,
+    state: str | None = None,
+    text: str = "",
+    between: tuple[date | None, date | None] = NO_DAYS,
 ) -> Page[RequestRow]:
-    """Requests, newest first; with ``text`` those in whose reference, kind, state, name or number it stands."""
-    where = {"state = ?": state, _FITS: _typed(text) or None}
-    return rows_page(tx, RequestRow, "requests", "opened_at", "id", where, after, limit)
+    """Requests, newest first; with ``text`` those that fit it (``gate.core.finding``): what is asked for, a state, or
+    part of a reference, a name or a number. ``between``: received on this day or later, and before that one."""
+    kept = [*_received(between), *map(_fits, requests_meant(text))]
+    kept += [Kept("state = ?", (state,))] if state is not None else []
+
+    def read(way: Way) -> list[RequestRow]:
+        cursor = [Kept(f"(opened_at, id) {way.sign} (?, ?)", way.cursor)] if way.cursor else []
+        where, values = where_of([*kept, *cursor])
+        sql = f"SELECT * FROM requests WHERE {where} ORDER BY opened_at DESC, id DESC LIMIT ?"  # noqa: S608 - code's own
+        return tx.rows(RequestRow, sql, [*values, way.most])
+
+    return window(read, ("opened_at", "id"), after, None, limit)
+
+
+def _received(between: tuple[date | None, date | None]) -> list[Kept]:
+    given = zip(("received >= ?", "received < ?"), between, strict=True)
+    return [Kept(condition, (day.isoformat(),)) for condition, day in given if day is not None]
+
+
+def requests_meant(text: str) -> list[Term]:
+    """What each word of a text means of requests."""
+    return meant(text, REQUESTS, free="name", ids=False)
+
+
+def _fits(word: Term) -> Kept:
+    return any_of([_condition(asked) for asked in word.conditions], denied=word.denied)
+
+
+def _condition(asked: Condition) -> Kept:
+    column, value = asked
+    if column in ("asks", "state"):
+        return Kept(f"{column} = ?", (value,))
+    return Kept(_FITS, (_typed(value),))
+
+
+def requests_counted(tx: Source, text: str, between: tuple[date | None, date | None]) -> Counts:
+    """How many requests, over or not, fit what was typed."""
+    words = requests_meant(text)
+    return counted(tx, "requests", words, _received(between), [_fits(word) for word in words])
 
 
 def _typed(text: str) -> str:

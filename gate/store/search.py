@@ -1,9 +1,10 @@
 """Calls, and recordings with whom their call was with, found by a few typed signs, in pages both ways.
 
-What was typed may be the beginning of an id, a number or its beginning, a word of a reason code, part of who called.
-Each reading is an *arm*: a SELECT that an index answers in the order of the page, so that none reads more than it
-shows. The one that could (the beginning of a number that a large part of all calls has) walks an index that holds the
-number beside the time, and so touches no row either.
+What was typed is read by ``gate.core.finding``: a verdict, a state, a reason, who called, a number or an id. Each
+reading is an *arm*: a SELECT that an index answers in the order of the page, so that none reads more than it shows. The
+one that could (the beginning of a number that a large part of all calls has) walks an index that holds the number
+beside the time, and so touches no row either. A verdict, a state or a purpose has no index: rows are walked
+by the time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -21,13 +23,13 @@ from gate.core import numbers
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.recordings import Exported
-from gate.core.finding import terms
+from gate.core.finding import CALLS, RECORDINGS, Condition, Term, meant
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.rows import Page
 from gate.core.rows.audit import CheckpointRow, LastVerification, Leaf, LeafShown, LogHead, LogNow
 from gate.core.rows.calls import CallRow, ListedRecording, RecordingRow
-from gate.core.terms import Reason
-from gate.store.paging import Way, no_place, order_of, sorted_window, window
+from gate.core.terms import Verdict
+from gate.store.paging import Counts, Kept, Way, any_of, counted, no_place, order_of, sorted_window, where_of, window
 from gate.store.projections import NUMBER_OF
 from gate.store.queries import Source, with_kept
 
@@ -73,8 +75,8 @@ class Arm(NamedTuple):
     """Few rows: found by the condition, then sorted."""
 
 
-Kept = dict[str, tuple[Any, ...]]
-"""Conditions that hold besides, each with its values."""
+UNINDEXED: Final = "none"
+"""``by`` of an arm that no index answers: rows are walked."""
 
 
 def calls_window(
@@ -95,57 +97,73 @@ def calls_window(
     number, of one reason code, fitting ``text``, from ``since`` on, before ``until``, of those callers whose name has
     ``agent`` in it.
 
-    Where the text as a whole fits nothing, each of its words must fit."""
+
+    Each word must hold (``gate.core.finding.meant``); one that is not known finds nothing."""
     order = order_of(sort, SORTS)
-    span = {"at >= ?": stamp(since) if since else None, "at < ?": stamp(until) if until else None}
-    filters = {"number = ?": number, "reason = ?": reason} | span
-    kept: Kept = {condition: (value,) for condition, value in filters.items() if value is not None}
+    filters = {"number = ?": number, "reason = ?": reason} | _span("at", since, until)
+    kept = [Kept(condition, (value,)) for condition, value in filters.items() if value is not None]
     if agent:
-        kept |= _any_of(named(tx, agent.strip().casefold()))
-    arms = _arms(tx, text) if text and text.strip() else None
-    if arms is not None and not arms and len(words := terms(text or "")) > 1:
-        arms, *others = sorted((_arms(tx, word) for word in words), key=_reads)
-        for other in others:
-            kept |= _any_of(other)
+        kept.append(_any_of(named(tx, agent.strip().casefold())))
+    arms, more = _read_as(tx, text or "")
+    kept += more
     if order is not None:
-        found = kept if arms is None else kept | _any_of(arms)
-        page = sorted_window(tx, CallRow, "calls", ("at", "call_id"), order, found, after, before, limit)
+        found = kept if arms is None else [*kept, _any_of(arms)]
+        page = sorted_window(tx, CallRow, "calls", ("at", "call_id"), order, _filters(found), after, before, limit)
         return replace(page, items=with_kept(tx, page.items))
 
     def read(way: Way) -> list[CallRow]:
         if arms is None:
-            values: list[Any] = [value for given in kept.values() for value in given]
-            sql, values = _ordered("*", "", list(kept), values, "at", way)
-        elif arms:
-            sql, values = _united(arms, kept, way)
+            sql, values = _ordered("*", "", kept, "at", way)
         else:
-            return []
+            sql, values = _united(arms, kept, way)
         return with_kept(tx, tx.rows(CallRow, sql, values))
 
     return window(read, ("at", "call_id"), after, before, limit)
 
 
-def _any_of(arms: list[Arm]) -> Kept:
-    """The condition that one of these holds; nothing fits none."""
-    if not arms:
-        return {"0": ()}
-    return {f"({' OR '.join(f'({arm.condition})' for arm in arms)})": tuple(v for arm in arms for v in arm.values)}
+def _span(column: str, since: datetime | None, until: datetime | None) -> dict[str, str | None]:
+    return {f"{column} >= ?": stamp(since) if since else None, f"{column} < ?": stamp(until) if until else None}
 
 
-def _reads(arms: list[Arm]) -> int:
+def _any_of(arms: Sequence[Arm], *, denied: bool = False) -> Kept:
+    return any_of([Kept(arm.condition, arm.values) for arm in arms], denied=denied)
+
+
+def _fits(word: Term, arms_of: Callable[[Source, Condition], list[Arm]], tx: Source) -> Kept:
+    return _any_of([arm for asked in word.conditions for arm in arms_of(tx, asked)], denied=word.denied)
+
+
+def _filters(kept: Sequence[Kept]) -> dict[str, tuple[Any, ...]]:
+    """One condition of all."""
+    if not kept:
+        return {}
+    return {" AND ".join(each.condition for each in kept): tuple(value for each in kept for value in each.values)}
+
+
+def _reads(arms: Sequence[Arm]) -> int:
     """Which of several words is looked for by its index: an id or a number before a caller or a reason."""
-    orders = {"": 0, "calls_number": 1, "calls_claimed": 2, "calls_reason": 3, "calls_at": 4}
-    return max((orders[arm.by] for arm in arms), default=0)
+    orders = {"": 0, "calls_against": 0, "calls_number": 1, "calls_claimed": 2, "calls_reason": 3, "calls_at": 4}
+    return max((orders.get(arm.by, len(orders)) for arm in arms), default=0)
 
 
-def _united(arms: list[Arm], kept: Kept, way: Way) -> tuple[str, list[Any]]:
+def _read_as(tx: Source, text: str) -> tuple[list[Arm] | None, list[Kept]]:
+    """What calls are looked for by (None: in the order of time), and the conditions that hold besides. Each word must
+    hold; one that is not known finds nothing."""
+    words = calls_meant(tx, text)
+    each = [(word, [arm for found in word.conditions for arm in _call_arms(tx, found)]) for word in words]
+    driven = [arms for word, arms in each if not word.denied and all(arm.by != UNINDEXED for arm in arms)]
+    best = min(driven, key=_reads, default=None)
+    kept = [_any_of(arms, denied=word.denied) for word, arms in each if arms is not best]
+    return best or (None if best is None else [Arm("0", ())]), kept
+
+
+def _united(arms: Sequence[Arm], kept: Sequence[Kept], way: Way) -> tuple[str, list[Any]]:
     """The rows of all arms, each once; each arm gives a page at most."""
     pieces, values = [], []
     for arm in arms:
         index = f" INDEXED BY {arm.by}" if arm.by else ""
-        conditions = [arm.condition, *kept]
-        given: list[Any] = [*arm.values, *(value for each in kept.values() for value in each)]
-        sql, given = _ordered("at, call_id", index, conditions, given, "+at" if arm.sort else "at", way)
+        conditions = [Kept(arm.condition, arm.values), *kept]
+        sql, given = _ordered("at, call_id", index, conditions, "+at" if arm.sort else "at", way)
         pieces.append(f"SELECT * FROM ({sql})")  # noqa: S608 - the code's own
         values += given
     sql = (
@@ -157,30 +175,58 @@ def _united(arms: list[Arm], kept: Kept, way: Way) -> tuple[str, list[Any]]:
     return sql, [*values, way.most]
 
 
-def _ordered(
-    columns: str, index: str, conditions: list[str], values: list[Any], at: str, way: Way
-) -> tuple[str, list[Any]]:
+def _ordered(columns: str, index: str, conditions: Sequence[Kept], at: str, way: Way) -> tuple[str, list[Any]]:
     """Rows of ``calls`` in the order of the page, beyond its cursor."""
     if way.cursor is not None:
-        conditions, values = [*conditions, f"({at}, call_id) {way.sign} (?, ?)"], [*values, *way.cursor]
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        conditions = [*conditions, Kept(f"({at}, call_id) {way.sign} (?, ?)", tuple(way.cursor))]
+    where = f" WHERE {' AND '.join(each.condition for each in conditions)}" if conditions else ""
     order = f" ORDER BY {at} {way.direction}, call_id {way.direction} LIMIT ?"
+    values = [value for each in conditions for value in each.values]
     return f"SELECT {columns} FROM calls{index}{where}{order}", [*values, way.most]  # noqa: S608 - the code's own
 
 
-def _arms(tx: Source, text: str) -> list[Arm]:
-    typed = text.strip().casefold()
-    arms = []
-    if _HEX(typed):
-        arms.append(Arm("call_id >= ? AND call_id < ?", (typed, typed + "g"), sort=True))
-    word = re.sub(r"[ -]+", "_", typed)
-    arms += [Arm("reason = ?", (each.value,), "calls_reason") for each in Reason if len(word) > 1 and word in each]
-    return arms + named(tx, typed) + number_arms(tx, text.strip())
+def calls_meant(tx: Source, text: str) -> list[Term]:
+    """What each word of a text means of calls."""
+    return meant(text, CALLS, callers(tx)) if text.strip() else []
+
+
+_FACT: Final = {
+    "answered": "answered_at IS NOT NULL",
+    "recorded": "recorded = 1",
+    "silent": "EXISTS (SELECT 1 FROM recordings WHERE recordings.call_id = calls.call_id AND silent IS NOT NULL)",
+    "said_no": "objected = 1",
+    "erased": "number IS NULL",
+}
+"""What is so of a call, as SQL."""
+
+
+def _call_arms(tx: Source, asked: Condition) -> list[Arm]:
+    column, value = asked
+    if column == "id":
+        return [Arm("call_id >= ? AND call_id < ?", (value, value + "g"), sort=True)]
+    if column == "number":
+        return number_arms(tx, value)
+    if column == "caller":
+        return [Arm("claimed_by = ?", (value,), "calls_claimed")]
+    if column == "reason":
+        return [Arm("reason = ?", (value,), "calls_reason")]
+    if asked == ("verdict", Verdict.BLOCK):
+        return [Arm("verdict IS NOT 'allow'", (), UNINDEXED)]
+    if asked == ("state", "called_against_refusal"):
+        return [Arm("against_at IS NOT NULL", (), "calls_against", sort=True)]
+    if column in _FACT:
+        return [Arm(_FACT[column] if value == "yes" else f"NOT coalesce({_FACT[column]}, 0)", (), UNINDEXED)]
+    return [Arm(f"{column} = ?", (value,), UNINDEXED)]
+
+
+def callers(tx: Source) -> list[str]:
+    """Who has called, as the log has them."""
+    return [row["name"] for row in tx.query(_WHO, [ACTORS])]
 
 
 def named(tx: Source, part: str) -> list[Arm]:
     """Callers whose name has this in it."""
-    names = [row["name"] for row in tx.query(_WHO, [ACTORS]) if part in row["name"].casefold()]
+    names = [name for name in callers(tx) if part in name.casefold()]
     return [Arm("claimed_by = ?", (name,), "calls_claimed") for name in names[: ACTORS // 50]]
 
 
@@ -353,7 +399,6 @@ def number_of(tx: Source, kind: str, key: str) -> str | None:
     return (rows[0]["number"] or "") if rows else None
 
 
-STATES = ("open", "closed", "interrupted", "erasing", "erased")
 RECORDING_SORTS: Final = {"at": "opened_at", "seconds": "seconds"}
 """What recordings may be sorted by."""
 
@@ -371,28 +416,17 @@ def recordings_window(
 ) -> Page[ListedRecording]:
     """Recordings, newest first or by ``sort`` (of ``SORTS``, with ``-`` before it downwards), with ``number``,
     ``claimed_by`` and ``call_state`` of their calls; opened from ``since`` on, before ``until``. Each word of ``text``
-    is the beginning of an id, a state, a number or its beginning, or part of who called."""
+    must hold: a state, the beginning of an id or a number, or part of who called."""
     order = order_of(sort, RECORDING_SORTS)
-    clauses: list[str] = []
-    values: list[Any] = []
-    for condition, at in (("opened_at >= ?", since), ("opened_at < ?", until)):
-        if at is not None:
-            clauses.append(condition)
-            values.append(stamp(at))
-    for word in terms(text or ""):
-        arms = _recording_arms(tx, word)
-        clauses.append(f"({' OR '.join(f'({arm.condition})' for arm in arms)})" if arms else "0")
-        values += [value for arm in arms for value in arm.values]
-
+    kept = _recordings_kept(tx, text or "", since, until)
     if order is not None:
-        filters = {" AND ".join(clauses): tuple(values)} if clauses else {}
         key = ("opened_at", "recording_id")
-        found = sorted_window(tx, RecordingRow, "recordings", key, order, filters, after, before, limit)
+        found = sorted_window(tx, RecordingRow, "recordings", key, order, _filters(kept), after, before, limit)
         return Page(items=_with_calls(tx, found.items), next=found.next, prev=found.prev)
 
     def read(way: Way) -> list[ListedRecording]:
-        beyond = [f"(opened_at, recording_id) {way.sign} (?, ?)"] if way.cursor is not None else []
-        where = " AND ".join([*clauses, *beyond]) or "1"
+        cursor = [Kept(f"(opened_at, recording_id) {way.sign} (?, ?)", tuple(way.cursor))] if way.cursor else []
+        where, values = where_of([*kept, *cursor])
         return tx.rows(
             ListedRecording,
             "SELECT found.*, calls.number, calls.claimed_by, calls.state AS call_state FROM"  # noqa: S608 - names are the code's own
@@ -400,7 +434,7 @@ def recordings_window(
             f" ORDER BY opened_at {way.direction}, recording_id {way.direction} LIMIT ?) AS found"
             " LEFT JOIN calls ON calls.call_id = found.call_id"
             f" ORDER BY found.opened_at {way.direction}, found.recording_id {way.direction}",
-            [*values, *(way.cursor or ()), way.most],
+            [*values, way.most],
         )
 
     return window(read, ("opened_at", "recording_id"), after, before, limit)
@@ -418,14 +452,52 @@ def _with_calls(tx: Source, rows: list[RecordingRow]) -> list[ListedRecording]:
     return [ListedRecording(**asdict(row), **of.get(row.call_id, nobody)) for row in rows]
 
 
-def _recording_arms(tx: Source, word: str) -> list[Arm]:
-    typed = word.strip().casefold()
-    arms = [Arm("state = ?", (state,)) for state in STATES if typed and state.startswith(typed)]
-    if _HEX(typed):
-        between = (typed, typed + "g")
-        arms += [Arm("recording_id >= ? AND recording_id < ?", between), Arm("call_id >= ? AND call_id < ?", between)]
-    of_calls = [*named(tx, typed), *number_arms(tx, word)]
-    return arms + [
-        Arm(f"call_id IN (SELECT call_id FROM calls WHERE {arm.condition})", arm.values)  # noqa: S608
-        for arm in of_calls
+def _recordings_kept(tx: Source, text: str, since: datetime | None, until: datetime | None) -> list[Kept]:
+    span = _span("opened_at", since, until)
+    words = recordings_meant(tx, text)
+    return [Kept(condition, (value,)) for condition, value in span.items() if value is not None] + [
+        _any_of(
+            [arm for found in word.conditions for arm in _recording_arms(tx, found)], denied=word.denied and word.known
+        )
+        for word in words
     ]
+
+
+def recordings_meant(tx: Source, text: str) -> list[Term]:
+    """What each word of a text means of recordings."""
+    return meant(text, RECORDINGS, callers(tx)) if text.strip() else []
+
+
+def _recording_arms(tx: Source, asked: Condition) -> list[Arm]:
+    column, value = asked
+    if column == "id":
+        between = (value, value + "g")
+        return [Arm("recording_id >= ? AND recording_id < ?", between), Arm("call_id >= ? AND call_id < ?", between)]
+    if column == "silent":
+        return [Arm("silent IS NOT NULL", ())]
+    if column == "state":
+        return [Arm("state = ?", (value,))]
+    of_call = Condition("state", value) if column == "call_state" else asked
+    return [
+        Arm(f"call_id IN (SELECT call_id FROM calls WHERE {arm.condition})", arm.values)  # noqa: S608
+        for arm in _call_arms(tx, of_call)
+    ]
+
+
+# --- how many there are ---------------------------------------------------------------------------------------------
+
+
+def calls_counted(tx: Source, text: str, since: datetime | None, until: datetime | None) -> Counts:
+    """How many calls of a period fit each word alone, and all of them (the last, None); at most one more than
+    ``MOST_COUNTED``."""
+    words = calls_meant(tx, text)
+    span = [Kept(each, (value,)) for each, value in _span("at", since, until).items() if value is not None]
+    each = [_fits(word, _call_arms, tx) for word in words]
+    return counted(tx, "calls", words, span, each)
+
+
+def recordings_counted(tx: Source, text: str, since: datetime | None, until: datetime | None) -> Counts:
+    """As ``calls_counted``, of recordings."""
+    words = recordings_meant(tx, text)
+    span = _recordings_kept(tx, "", since, until)
+    return counted(tx, "recordings", words, span, _recordings_kept(tx, text, None, None))

@@ -135,10 +135,16 @@ async def test_one_line_finds_by_day_time_agent_and_reason_together(shared: Serv
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: app.feed.link.up)
         await pilot.press("F", *"15/7", "space", *"9:00-14:00", "space", *"alice", "space", *"listed")
-        await until(pilot, shows(pilot, "15 Jul 2026 09:00 to 14:00, alice listed"))
+        await until(pilot, shows(pilot, "When: Wed 15 Jul 2026 09:00 to 14:00", "alice   asked for by alice: "))
+        await until(pilot, shows(pilot, "listed  reason listed tps or listed ctps: "))
+        found = int(screen_text(app).partition("All of it fits ")[2].split()[0])
+        await pilot.press("space", *"frob")
+        await until(pilot, shows(pilot, "frob    not known: it finds nothing", "All of it fits no calls."))
+        await pilot.press(*["backspace"] * 5)
         shared.asked.clear()
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.MODE == "calls" and app.screen.table.complete)  # type: ignore[attr-defined]
+        assert app.screen.table.total == found  # type: ignore[attr-defined]
         (asked, *_) = shared.rows("calls_list", text="alice listed")
         assert (f"{asked['since']:%d/%m %H:%M}", f"{asked['until']:%H:%M}") == ("15/07 09:00", "14:00")
         table = app.screen.table  # type: ignore[attr-defined]

@@ -63,7 +63,7 @@ async def test_nothing_fits_is_not_nothing_there(shared: Served) -> None:
     async with app.run_test(size=SMALL) as pilot:
         for key in "45":
             await pilot.press(key, "slash", *"zzzz", "enter")
-            await until(pilot, shows(pilot, "Nothing fits “zzzz”: Esc shows all."))
+            await until(pilot, shows(pilot, "Nothing is found by “zzzz”, which no row shows: Esc shows all."))
             await pilot.press("escape")
             await until(pilot, shows(pilot, "rows"))
         row = app.screen.table.row  # type: ignore[attr-defined]

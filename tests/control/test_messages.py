@@ -65,4 +65,4 @@ def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
         "receipt_show",
     }
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
-    assert for_viewers == {"session", "watch", "id_find"} | looks | pages
+    assert for_viewers == {"session", "watch", "id_find", "find_meant"} | looks | pages

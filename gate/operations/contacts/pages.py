@@ -43,7 +43,7 @@ from gate.operations.operation import (
     operation,
     sorted_by,
 )
-from gate.operations.parsing import number_of
+from gate.operations.parsing import number_of, seconds_of
 from gate.store import contacts as rows
 from gate.store.paging import Order, order_of
 from gate.store.queries import Source
@@ -190,9 +190,12 @@ class ContactsList(Paged[Page[ContactRow]], frozen=True):
     text: Annotated[
         Line | None,
         about(
-            "Only what fits: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."
+            "What fits: a verdict, a word of a reason, the beginning of a number in any spelling, or part of a "
+            "reference. Each word must fit."
         ),
     ] = None
+    since: Annotated[Moment | None, about("The verdict is so from this time on, e.g. yesterday, 25/11.")] = None
+    until: Annotated[Moment | None, about("The verdict has been so since before this time.")] = None
     sort: Annotated[Line | None, sorted_by("reference", "verdict", "reason", "since", then="by number")] = None
     masked: Masked = False
 
@@ -204,7 +207,9 @@ def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Pa
     key = int(number_of(asked.number)[1:]) if asked.number else None
     where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
     order = order_of(asked.sort, rows.SORTS)
-    found, following = _page(folder, asked.after, asked.limit, where, text=asked.text, order=order)
+    found, following = _page(
+        folder, asked.after, asked.limit, where, text=asked.text, between=seconds_of(asked), order=order
+    )
     return Page(items=[_shown(folder, row) for row in found], next=following)
 
 
@@ -227,6 +232,7 @@ def _page(
     *,
     changed_since: datetime | None = None,
     text: str | None = None,
+    between: tuple[int | None, int | None] = (None, None),
     order: Order | None = None,
 ) -> tuple[list[Contact], str | None]:
     current = folder.one(Contacts).in_force()
@@ -235,7 +241,15 @@ def _page(
     second = int(changed_since.timestamp()) if changed_since else None
     found, following = folder.read(
         lambda reader: rows.page(
-            reader, current.list, _key(after), limit, where, changed_since=second, text=text, order=order
+            reader,
+            current.list,
+            _key(after),
+            limit,
+            where,
+            changed_since=second,
+            text=text,
+            between=between,
+            order=order,
         )
     )
     return found, _cursor(following)

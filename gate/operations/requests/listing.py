@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 from gate.core.request_steps import Act, Step
@@ -21,7 +22,12 @@ class ListOf(Paged[Page[Standing]], frozen=True):
     """Requests that are not over, or of which recipients are to be told, the one due first at the top; or all, or those
     in a state, newest first."""
 
-    text: Annotated[Line | None, about("Only those in whose reference, kind, state, name or number it stands.")] = None
+    text: Annotated[
+        Line | None,
+        about("What fits: what is asked for, a state, part of a reference, a name or a number. Each word must fit."),
+    ] = None
+    since: Annotated[date | None, about("Received on this day or later, e.g. 1/11.")] = None
+    until: Annotated[date | None, about("Received before this day.")] = None
     state: Annotated[State | None, about("Only those in this state.")] = None
     everything: Annotated[bool, about("Those that are over too, newest first.")] = False
     masked: Masked = False
@@ -33,13 +39,13 @@ def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Sta
 
     One that is over for the person stays among them while recipients of what was erased or locked are to be told.
     """
-    today, words = folder.today(), (asked.text or "").strip()
+    today, words, between = folder.today(), asked.text or "", (asked.since, asked.until)
 
     def work(tx: StoreTransaction) -> Page[Standing]:
         if asked.everything or asked.state is not None:
-            found = book.page(tx, asked.after, asked.limit, asked.state, words)
+            found = book.page(tx, asked.after, asked.limit, asked.state, words, between)
             return Page(items=[read(tx, row, today) for row in found.items], next=found.next)
-        return Page(items=open_standings(tx, today, words))
+        return Page(items=open_standings(tx, today, words, between))
 
     return folder.store.call(work)
 

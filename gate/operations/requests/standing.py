@@ -375,10 +375,12 @@ def command_lines(reference: str, steps: Iterable[Step], *, complete: bool = Fal
     ]
 
 
-def open_standings(tx: Source, today: date, text: str = "") -> list[Standing]:
+def open_standings(
+    tx: Source, today: date, text: str = "", between: tuple[date | None, date | None] = book.NO_DAYS
+) -> list[Standing]:
     """Every request that is not over, or of which recipients are to be told, (and fits ``text``) as it stands, the one
-    due first at the top."""
-    found = [read(tx, row, today) for row in book.open_ones(tx, text, untold=True)]
+    due first at the top. ``between``: received on this day or later, and before that one."""
+    found = [read(tx, row, today) for row in book.open_ones(tx, text, between=between, untold=True)]
     return sorted(found, key=lambda each: (str(each.due or each.acknowledge_by or "9999"), each.reference))
 
 
