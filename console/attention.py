@@ -52,6 +52,7 @@ _KNOWN: Final = (
     (re.compile(r"memory journal"), "memory journal", Place("retention", 0)),
     (re.compile(r"\bclock\b"), "clock", Place("audit", 0)),
     (re.compile(r"\bkey\b|\bkeys\b|recipient|on the register on terms|seal"), "keys", Place("audit", 2)),
+    (re.compile(r"^(?:\d.* of the|The) webhook"), "webhook", Place("audit", 0, "reports")),
     (re.compile(r"^Letters"), "letters", Place("requests", 0)),
     (re.compile(r"^Policy"), "policy", Place("audit", 2)),
     (re.compile(r"\b(?:TPS|CTPS)\b"), "registers", Place("registers", 0)),

@@ -73,6 +73,11 @@ JOBS: Final = (
         Place("audit", 2),
         "rotate rotation recipient stolen lost escrow leaver left passphrase password",
     ),
+    Job(
+        "What is wrong, and what mends it: the doctor",
+        Place("audit", 0, "reports"),
+        "problem broken doctor webhook check",
+    ),
     Job("A month in figures: reports", Place("audit", 0, "reports"), "statistics numbers how many print article 30"),
 )
 PAGES: Final = {

@@ -1,4 +1,5 @@
-"""What the house is asked for: a month in figures, the record of processing, tomorrow; configuration and roles."""
+"""What the house is asked for: a month in figures, the record of processing, tomorrow; configuration and roles; what is
+well and what is not, and what other programs did not take."""
 
 from __future__ import annotations
 
@@ -19,22 +20,24 @@ from console.modes import row
 from console.modes.audit_detail import TextDetail
 from console.modes.request_doing import choose
 from console.modes.request_forms import filled
-from console.theme import DIM, OK, PLAIN, WARN
+from console.modes.sure import sure
+from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
 from gate.core.days import HOW, day_of
-from gate.errors import UsageError
+from gate.errors import GateError, UsageError
 from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
 from gate.operations.operation import ROLES, Operation, Request, operation_of
 from gate.operations.reports.article30 import ReportArticle30
 from gate.operations.reports.month import ReportMonth
+from gate.operations.webhooks import WebhookDrop, WebhookList, WebhookRetry
 from gate.showing import clean
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 MONTH, RECORD, FORECAST, CONFIGURATION, ACCOUNT = "month", "record", "forecast", "configuration", "account"
-RECEIPTS = "receipts"
+RECEIPTS, DOCTOR, WEBHOOKS = "receipts", "doctor", "webhooks"
 PAPERS: Final = {
     MONTH: "the figures of a month, for the firm's management",
     RECORD: "the record of processing (UK GDPR Art 30), as configured",
@@ -42,6 +45,8 @@ PAPERS: Final = {
     RECEIPTS: "the page by which callees look receipts up",
     CONFIGURATION: "every value, with where it comes from",
     ACCOUNT: "who you are to the gate, and what your roles may do",
+    DOCTOR: "what is well and what is not, with the command that mends it",
+    WEBHOOKS: "what other programs have not taken: send it again, or drop it",
 }
 _MONTH = re.compile(r"(\d{1,2})/(\d{4})|(\d{4})-(\d{2})").fullmatch
 
@@ -59,6 +64,10 @@ async def show(screen: GateScreen) -> None:
         _configuration(screen)
     elif what == ACCOUNT:
         screen.app.push_screen(TextDetail("audit", "Your account", account(screen), screen.feed.session.actor, "it"))
+    elif what == DOCTOR:
+        await _doctor(screen)
+    elif what == WEBHOOKS:
+        await _webhooks(screen)
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -187,6 +196,76 @@ def _configuration(screen: GateScreen) -> None:
         sections.setdefault(key.partition(".")[0], []).append((clean(key.partition(".")[2]), (clean(said), tone)))
     shown = [Section(name, pairs) for name, pairs in sections.items()]
     screen.app.push_screen(TextDetail("audit", "Configuration, as its file is now", shown, "", "nothing"))
+
+
+async def _doctor(screen: GateScreen) -> None:
+    """Each thing that calls need, as ``dialgate doctor`` shows it: what fails first."""
+    papers = screen.app.setup.papers
+    if papers is None:
+        screen.notify("This console was not started with a configuration: dialgate doctor", timeout=6)
+        return
+    try:
+        found = await on_thread(papers.findings, timeout=60.0)
+    except (GateError, TimeoutError) as error:
+        screen.complain(error if isinstance(error, GateError) else GateError("it has taken too long"))
+        return
+    sections = []
+    for state, heading, tone in (("fail", "Fails", BAD), ("warn", "Warns", WARN), ("ok", "Is well", OK)):
+        lines: list[words.Shown] = []
+        for each in found:
+            if each.state == state:
+                lines.append((f"{words.text(each.subject)[0]}: {words.text(each.text)[0]}", tone))
+                lines += [(f"    mend: {words.text(each.mend)[0]}", PLAIN)] if each.mend and state != "ok" else []
+        sections += [Section(heading, lines=lines)] if lines else []
+    mends = "\n".join(each.mend for each in found if each.mend and each.state != "ok")
+    screen.app.push_screen(TextDetail("audit", "What is well and what is not", sections, mends, "what mends it"))
+
+
+async def _webhooks(screen: GateScreen) -> None:
+    """What was put aside of each webhook; one of them is sent again, or dropped."""
+    if shut := screen.shut(WebhookList):
+        screen.notify(shut, severity="warning", timeout=6, markup=False)
+        return
+    told = await screen.ask(WebhookList())
+    if told is None:
+        return
+    rows = [(each, letter) for each in told.webhooks for letter in each.aside]
+    if not rows:
+        said = "Nothing is put aside: each program has taken what it was sent, or is still asked."
+        screen.notify(said if told.webhooks else "There is no [[webhook]].", timeout=6)
+        return
+    options = [
+        (f"{each.name} {letter.id}", f"{letter.type}, {words.moment(letter.at)[0]}: {words.text(letter.answer)[0]}")
+        for each, letter in rows
+    ]
+    picked = await choose(screen, "What other programs have not taken", "Event", options)
+    if picked is None:
+        return
+    name, _, event = picked.partition(" ")
+    acts = [
+        (AGAIN, "send it once more"),
+        (ALL, f"send all of {name}, in order, until one is not taken"),
+        (DROP, "never send it"),
+    ]
+    act = await choose(screen, picked, "Do", acts)
+    if act is None or (act == DROP and not await sure(screen, f"Drop {picked}?", "It is never sent.", "Drop")):
+        return
+    request = (
+        WebhookDrop(name=name, event=event)
+        if act == DROP
+        else WebhookRetry(name=name, event=None if act == ALL else event)
+    )
+    if shut := screen.shut(type(request)):
+        screen.notify(shut, severity="warning", timeout=6, markup=False)
+        return
+    done = await screen.ask(request)
+    if done is not None:
+        answer = f"; the answer: {words.text(done.answer)[0]}" if done.answer else ""
+        what = "dropped" if act == DROP else "sent"
+        screen.app.done(f"{words.many(len(done.ids), 'event')} {what}, {done.left} put aside still{answer}")
+
+
+AGAIN, ALL, DROP = "again", "all", "drop"
 
 
 def account(screen: GateScreen) -> Sequence[Section]:

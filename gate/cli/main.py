@@ -111,6 +111,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("gate.cli.settings", "The configuration: show."),
     "account": ("gate.cli.credentials:account", "Softphones and their passwords: add, password."),
     "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: add."),
+    "webhook": ("gate.cli.settings:webhook", "Other programs that are told what happens: list, retry, drop."),
     "trunk-test": ("gate.cli.trunk_test", "Does a phone system obey a refusal, or does its next trunk ring?"),
     "edge": ("gate.cli.settings:edge", "Kamailio and rtpengine in front of the gate: config."),
     "console": ("gate.cli.console", "The console, in this terminal."),

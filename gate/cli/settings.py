@@ -1,5 +1,5 @@
-"""``dialgate config`` and ``dialgate edge``: the configuration as it is, and that of Kamailio and rtpengine in front
-of the gate.
+"""``dialgate config``, ``dialgate edge`` and ``dialgate webhook``: the configuration as it is, that of Kamailio and
+rtpengine in front of the gate, and the programs that are told what happens.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
+from gate.cli.asking import ask, asks
 from gate.cli.command import FOLDER, make
 from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import departures, load, origins, review_due
 from gate.edge import HOME, files
+from gate.operations.webhooks import WebhookDrop, WebhookList, WebhookRetry, WebhookTaken
+from gate.showing import local, many
 
 
 @click.group("config")
@@ -63,3 +66,56 @@ def config(view: View, folder: Path, home: str) -> None:
             file.write(text.encode())
     view.data({"folder": str(folder), "files": list(texts)})
     say(f"On the edge: all but rtpengine.conf into {home}, rtpengine.conf into /etc/rtpengine. Then start both.")
+
+
+@click.group("webhook")
+def webhook() -> None:
+    """Other programs that are told what happens ([[webhook]]). What a receiver has refused for more than a day is put
+    aside; what came after it goes on.
+    """
+
+
+@make("list", group=webhook, example="dialgate webhook list")
+def webhooks(view: View) -> None:
+    """Each webhook: whether its receiver takes what it is sent, and what was put aside."""
+    view.data(
+        ask(view, WebhookList()),
+        text=lambda shown: (
+            [line for each in shown["webhooks"] for line in _webhook(each)] or ["There is no [[webhook]]."]
+        ),
+    )
+
+
+def _webhook(row: dict[str, Any]) -> list[str]:
+    state = (
+        f"not taken {row['tries']} times ({row['answer'] or 'no answer'})" if row["tries"] else "takes what it is sent"
+    )
+    again = f"; again at {local(row['again_at'])}" if row["again_at"] else ""
+    aside = [f"  {each['id']}  {each['type']}, {local(each['at'])}: {each['answer']}" for each in row["aside"]]
+    return [f"{row['name']}: {row['url']} {state}{again}; {many(len(aside), 'event')} put aside", *aside]
+
+
+@make("retry", group=webhook, example="dialgate webhook retry crm\ndialgate webhook retry crm leaf-1207")
+@asks(WebhookRetry, "name", "event", optional=["event"])
+def retry(view: View, asked: WebhookRetry) -> int:
+    """Send once more what the webhook NAME has put aside, in its order, until one is not taken again.
+
+    The exit code is 1 where something is not taken.
+    """
+    with view.progress("Sent") as progress:
+        done = ask(view, asked, progress=progress)
+    _shown(view, done, "sent")
+    return int(bool(done.answer) and not done.answer.startswith("2"))
+
+
+@make("drop", group=webhook, example="dialgate webhook drop crm leaf-1207")
+@asks(WebhookDrop, "name", "event", optional=["event"])
+def drop(view: View, asked: WebhookDrop) -> None:
+    """Never send what the webhook NAME has put aside. The log keeps who dropped what."""
+    _shown(view, ask(view, asked), "dropped")
+
+
+def _shown(view: View, done: WebhookTaken, what: str) -> None:
+    view.data(done)
+    answer = f" Its receiver answered: {done.answer}." if done.answer else ""
+    say(f"{many(len(done.ids), 'event')} {what}, {done.left} put aside still.{answer}")

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gate.client.doctor import Finding, examine
 from gate.client.gate import Gate, pages
 from gate.config import Config, origins
 from gate.control.client import ControlClient
@@ -89,6 +90,12 @@ class ReportPages:
         with it. Raises ``GateError``."""
         gate = ControlClient(self._config.control_socket)
         return publish_into(gate, self._config.firm.trading_name, folder) | {"said": HOST_IT}
+
+    def findings(self) -> Sequence[Finding]:
+        """What is well and what is not, as ``dialgate doctor``. Raises ``GateError``."""
+        gate = ControlClient(self._config.control_socket)
+        running = gate.answers()
+        return list(examine(self._path, gate if running else None, running=running))
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """Every value: its key, the value as it is written, where it comes from. Raises ``OSError``, ``ValueError``."""

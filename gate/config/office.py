@@ -117,6 +117,7 @@ class Webhook(Section, frozen=True):
             "call.refused",
             "call.one_sided",
             "call.against_refusal",
+            "contact.newly_blocked",
             "gate.not_ready",
             "requests.due",
             "evidence.rolled_back",

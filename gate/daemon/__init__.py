@@ -6,7 +6,6 @@
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``chores``     what is done beside the calls, again and again: one loop for all; the registers' drop folder,
                  recordings from elsewhere, the log signed, compared and mailed
-- ``webhooks``   what happens, sent to other programs
 - ``at_line``    what others ask of the line, and what the recorder reports
 - ``process``    structured logs; when Python looks for garbage, and how soon a thread makes way
 """

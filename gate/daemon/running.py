@@ -57,7 +57,6 @@ from gate.daemon.chores import (
 from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.process import LOOK_SECONDS, QuietCollector, configure_logs, set_for_calls, stay_on_one_core
 from gate.daemon.recording import wait_for_recorder
-from gate.daemon.webhooks import WebhookPost, states_of
 from gate.errors import GateError, RecorderError, StoreError
 from gate.media.prompts import prepare, prepare_in
 from gate.media.relay import RtpIoMedia
@@ -75,6 +74,7 @@ from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.standing import RequestWatch
+from gate.operations.webhooks import WebhookPost, posts
 from gate.recorder.client import RecorderClient, spawn_command
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
@@ -157,7 +157,7 @@ class GateProcess:
         # Its lock first: nothing is touched beside another gate.
         self._folder = open_folder(config, stack, gate=gate)
         self._folder.log.check_signer()
-        self._webhooks += [WebhookPost(each, self._folder, states_of(self._folder)) for each in config.webhook]
+        self._webhooks += self._folder.one(posts)
         self._folder.one(SecondPlace).look(whole=True)
         self._signer = Signer(self._folder)
         self._signer.compare()

@@ -13,5 +13,6 @@
 - ``memory``       the second place that outlives a restore
 - ``status``       the gate at a glance
 - ``proposals``    what takes two people: asked for by one, confirmed by another
+- ``webhooks``     what happens, sent to other programs
 - ``accounts``     accounts of this machine that the configuration names
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,18 @@ CHANGED: Final[Mapping[str, str]] = {
     "first_blocked": "verdict = 'block' AND was IS NULL",
 }
 """What a change is called: blocked or allowed where it was the other way before, or blocked from its first day on."""
+
+
+class ContactRow(NamedTuple):
+    """A contact that changed."""
+
+    number: int
+    """The digits of its E.164 form."""
+    reference: str
+    reason: str
+    since: int
+    """The second in which its verdict changed."""
+
 
 Key = tuple[int, str]
 """Number and reference, by which lists are paged."""
@@ -232,6 +244,15 @@ def counts(tx: Source, list_id: int) -> list[ContactCount]:
         " GROUP BY outcome) JOIN contact_outcomes USING (outcome) ORDER BY verdict, contacts DESC",
         (list_id,),
     )
+
+
+def newly_blocked(reader: Reader, list_id: int, since: int, until: int | None) -> Iterator[ContactRow]:
+    """Contacts that were newly blocked in these seconds, the first and the last among them; None: to this day."""
+    sql = (
+        "SELECT number, reference, reason, since FROM contacts JOIN contact_outcomes USING (outcome)"  # noqa: S608
+        f" WHERE list = ? AND since BETWEEN ? AND ? AND {CHANGED['newly_blocked']}"
+    )
+    return map(ContactRow._make, reader.each(sql, (list_id, since, 1 << 62 if until is None else until)))
 
 
 def changes_since(tx: Source, list_id: int, since: int) -> ContactChanges:

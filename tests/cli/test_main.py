@@ -34,6 +34,7 @@ DESIGNED = {
     "account": {"add", "password"},
     "token": {"add"},
     "trunk-test": set(),
+    "webhook": {"list", "retry", "drop"},
     "screen": set(),
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 import tomlkit
 
-from gate.daemon import webhooks
-from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
+from gate.operations import webhooks
+from tests.support.registers import record
+from tests.support.running_gate import LISTED, ROOT, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.settings import secret
 from tests.support.waiting import PATIENCE
 
+SAMPLES = ROOT / "sample_lists"
 SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes, at").decode()
 
 
@@ -181,6 +183,93 @@ def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(ga
     assert any("1 event of the webhook crm put aside" in each and "302" in each for each in told)
     assert kept.stat().st_mode & 0o077 == 0 and b"+44" not in kept.read_bytes()
     receiver.close()
+
+
+def test_what_was_put_aside_is_sent_again_or_dropped_by_somebody(gate: RunningGate) -> None:
+    receiver = Receiver()
+    receiver.answer = 500
+    add(gate, "crm", receiver.port, events=["call.refused", "gate.not_ready"])
+    gate.start()
+    refuse(gate)
+    gate.wait(lambda: receiver.got, PATIENCE, "it was not tried")
+    for times in (1, 2):  # each is refused for more than a day
+        gate.stop()
+        kept = gate.data / "webhooks" / "crm.json"
+        state = json.loads(kept.read_bytes()) | {"tries": len(webhooks.PAUSES), "again_at": ""}
+        kept.write_text(json.dumps(state))
+        gate.start()
+        gate.wait(lambda: len(json.loads(kept.read_bytes())["aside"]) == times, PATIENCE, "it is not put aside")  # noqa: B023
+        if times == 1:
+            refuse(gate)
+            gate.wait(lambda: len({each["id"] for each in receiver.got}) == 2, PATIENCE, "the next is not tried")
+
+    def command(*words: str, check: bool = True) -> Any:
+        return dialgate("webhook", *words, config=gate.config, check=check)
+
+    (standing,) = command("list")["webhooks"]
+    first, second = (each["id"] for each in standing["aside"])
+    assert [each["answer"][:3] for each in standing["aside"]] == ["500", "500"]
+    assert command("retry", "crm", check=False) | {"answer": ""} == {"name": "crm", "ids": [], "left": 2, "answer": ""}
+    receiver.answer = 204
+    assert command("retry", "crm", second)["ids"] == [second]
+    assert [each["id"] for each in receiver.taken()] == [second], "the other one was not asked for"
+    assert "no event leaf-1" in json.dumps(command("drop", "crm", "leaf-1", check=False))
+    assert command("drop", "crm") == {"name": "crm", "ids": [first], "left": 0, "answer": ""}
+    assert [each["id"] for each in receiver.taken()] == [second], "what was dropped is sent"
+    (dropped,) = gate.rows("SELECT body, actor FROM facts WHERE kind = 'webhook_dropped'")
+    assert json.loads(dropped["body"]) == {"name": "crm", "events": [first]} and dropped["actor"] != "gate"
+    assert "webhook crm" not in json.dumps(dialgate("status", config=gate.config, check=False)["attention"])
+    gate.stop()
+    assert command("list")["webhooks"][0]["aside"] == [], "it is read by a command where no gate runs"
+    receiver.close()
+
+
+def test_newly_blocked_contacts_are_told_once_however_often_either_side_dies(gate: RunningGate, tmp_path: Path) -> None:
+    """By an objection and by a register; a receiver that is away, a gate that is killed."""
+    first = Receiver()
+    port = first.port
+    add(gate, "crm", port, events=["contact.newly_blocked"], numbers=True)
+    add(gate, "other", port, events=["objection.made"])
+    gate.start()
+    numbers = [f"+4416329605{each:02}" for each in range(60)]
+    listing = tmp_path / "crm.csv"
+    rows = "".join(f"c{at},{number}\n" for at, number in enumerate(numbers))
+    listing.write_text(f"id,phone\n{rows}c900,{LISTED}\n")
+    dialgate("contacts", "import", str(listing), "--reference", "id", config=gate.config)
+    gate.client.call("objection_add", number=numbers[7], note="no calls")
+    gate.wait(lambda: first.taken("contact"), PATIENCE, "it is not told")
+    told = first.taken("contact")[0]["data"]
+    assert told == {"number": numbers[7], "reference": "c7", "reason": "objected"}
+    first.close()
+    register = tmp_path / "tps.txt"
+    listed = numbers[20:50]
+    register.write_bytes(
+        (SAMPLES / "tps_ns.txt").read_bytes() + "".join(record(f"0{each[3:]}") for each in listed).encode()
+    )
+    dialgate("register", "import", "tps", str(register), config=gate.config)
+    gate.client.call("objection_add", number=numbers[51], note="no calls")
+    sample = (SAMPLES / "tps_ns.txt").read_text()
+    blocked = {f"c{at}" for at in (7, *range(20, 50), 51) if f"0{numbers[at][3:]}" not in sample}
+    assert len(blocked) > 25 and "c51" in blocked
+    gate.wait(lambda: "webhook_not_taken" in gate.log.read_text(), PATIENCE, "it was not tried")
+    gate.kill()
+    second = Receiver(port)
+    second.answer = 503
+    gate.start()
+    gate.wait(lambda: second.got, PATIENCE, "it was not tried")
+    second.answer = 204
+    references = lambda: {each["data"]["reference"] for each in first.taken("contact") + second.taken("contact")}  # noqa: E731
+    gate.wait(lambda: references() == blocked, PATIENCE, "something is lost")
+    gate.kill()
+    gate.start()
+    gate.client.call("objection_add", number=numbers[52], note="no calls")
+    gate.wait(lambda: "c52" in references(), PATIENCE, "what comes later is not told")
+    ids = Counter((each["id"], each["data"]["reference"]) for each in first.taken("contact") + second.taken("contact"))
+    assert len(ids) == len(blocked) + 1, "one contact has two ids"
+    assert not first.wrong + second.wrong
+    kept = (gate.data / "webhooks" / "crm.json").read_text()
+    assert "1632960" not in kept and "c51" not in kept
+    second.close()
 
 
 @pytest.mark.parametrize(

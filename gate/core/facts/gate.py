@@ -45,6 +45,14 @@ class ManyLookups(Body, frozen=True, kw_only=True):
     operations: Annotated[dict[str, int], Sort.CODE]
 
 
+@fact("webhook_dropped", Subject.GATE)
+class WebhookDropped(Body, frozen=True, kw_only=True):
+    """Events that a webhook's receiver has not taken are never sent."""
+
+    name: Firm
+    events: list[Id]
+
+
 @fact("refused_strangers", Subject.GATE)
 class RefusedStrangers(Body, frozen=True, kw_only=True):
     """So many asked who have not proven who they are."""

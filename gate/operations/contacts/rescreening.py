@@ -136,6 +136,24 @@ class Contacts:
         """The list in force; None where there is none."""
         return self._folder.store.call(rows.in_force)
 
+    def state(self) -> object:
+        """Another one after each change of the contacts; None where there are none."""
+        current = self.in_force()
+        return current and (current.list, current.screened_at, current.leaf)
+
+    def newly_blocked(self, since: int, until: int | None, take: Callable[[Iterator[rows.ContactRow]], T]) -> T | None:
+        """What ``take`` makes of those that were newly blocked in these seconds; None while an import or a screening
+        runs, which may add some, and where there are no contacts."""
+        if not self._one.acquire(blocking=False):
+            return None
+        try:
+            current = self.in_force()
+            if current is None:
+                return None
+            return self._folder.read(lambda reader: take(rows.newly_blocked(reader, current.list, since, until)))
+        finally:
+            self._one.release()
+
     def editions(self) -> Editions:
         """What of the registers in force a verdict depends on; compare it with ``identity``."""
         return identity(row.identity for row in states(self._folder))
