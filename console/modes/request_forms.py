@@ -150,7 +150,8 @@ def searching(told: Filled) -> dict[str, Any]:
     """The fields of ``request_search``. Raises ``UsageError``."""
     since, until = call_time(told["call"])
     everything = told["everything"] == YES
-    return {"numbers": numbers(told["numbers"]), "since": since, "until": until, "everything": everything}
+    line = {name: day(told[name]) for name in ("line_since", "line_until")}
+    return {"numbers": numbers(told["numbers"]), "since": since, "until": until, "everything": everything, **line}
 
 
 def numbers(text: str) -> list[str]:

@@ -289,17 +289,19 @@ class Mode(ListMode):
             return
         # whoever asked for a restriction is told before it ends
         told_first = (
-            (Field.of(HoldRelease, "told_on", needed=True),) if row.kind == "restriction" and "-r" in row.id else ()
+            (Field.of(HoldRelease, "told_on", hint="today, or: 25/11, RN 1234 5678 9GB", needed=True),)
+            if row.kind == "restriction" and "-r" in row.id
+            else ()
         )
         next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
 
         async def send(told: Mapping[str, str]) -> HoldReleased:
-            on = told.get("told_on", "").strip()
+            on, _, proof = (each.strip() for each in told.get("told_on", "").partition(","))
             try:
                 day = day_of(on, self._today()) if on else None
             except ValueError:
                 raise UsageError(f"{on!r} is no day", hint=HOW) from None
-            return await self.feed.ask(HoldRelease(hold_id=row.id, reason=told["reason"], told_on=day))
+            return await self.feed.ask(HoldRelease(hold_id=row.id, reason=told["reason"], told_on=day, evidence=proof))
 
         answer = await filled(
             self,

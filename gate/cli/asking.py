@@ -8,19 +8,22 @@ The types: times, dates and coverage as they are typed, and ids: whole, or their
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 import msgspec
 
-from gate.cli.command import Body, Completed, make
+from gate.cli.command import FILE, Body, Completed, make
 from gate.cli.output import Column, View
+from gate.client.files import read_file
 from gate.client.gate import FolderHere, Gate
 from gate.clock import SystemClock, today
 from gate.config import Config
@@ -323,6 +326,23 @@ def _option(
         return _of_a_field(click.option(*names, field.name, **extra)(body), request, field)
 
     return decorate
+
+
+PROOF_FILE: Final = click.option(
+    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
+)
+
+
+def proven(asked: R, file: Path | None) -> R:
+    """A request with the file that proves it, as its ``evidence`` and ``evidence_sha256``."""
+    given: Any = asked
+    if file is None:
+        return asked
+    if given.evidence.strip():
+        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
+    digest = hashlib.sha256(read_file(file)).hexdigest()
+    found: R = msgspec.structs.replace(given, evidence=file.name, evidence_sha256=digest)
+    return found
 
 
 def _flag(field: RequestField, names: list[str]) -> dict[str, Any]:

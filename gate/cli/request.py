@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, time, timedelta
@@ -16,10 +15,10 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Day, ask, asks, reach, rows_found
-from gate.cli.command import FILE, FOLDER, NEW_FILE, Group, make
+from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach, rows_found
+from gate.cli.command import FOLDER, NEW_FILE, Group, make
 from gate.cli.output import View, say
-from gate.client.files import output_file, read_file
+from gate.client.files import output_file
 from gate.client.gate import Gate
 from gate.core import days
 from gate.core.days import time_of_day
@@ -271,29 +270,17 @@ def open_(view: View, asked: Open, **when: Any) -> None:
 
 
 _NAMES = {"on": "--dated", "numbers": "--number", "records": "--record", "evidence": "--reference"}
-_FILE = click.option(
-    "--file", type=FILE, metavar="FILE", help="Or a file that proves it: its name and SHA-256 are kept, not the file."
-)
-
-
-def _proven(asked: Dated, file: Path | None) -> Any:
-    """With the file that proves the step."""
-    if asked.evidence.strip() and file is not None:
-        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
-    if file is None:
-        return asked
-    return replace(asked, evidence=file.name, evidence_sha256=hashlib.sha256(read_file(file)).hexdigest())
 
 
 def _a_step(name: str, request: type[Dated], *, help: str, example: str) -> None:
     """The command of a step that does no more than be taken."""
 
     def body(view: View, asked: Dated, file: Path | None) -> None:
-        show(view, ask(view, _proven(asked, file)))
+        show(view, ask(view, proven(asked, file)))
 
     body.__doc__ = help
     body.__module__ = request.__module__
-    asked = asks(request, "request", names=_NAMES, without=["evidence_sha256"])(_FILE(body))
+    asked = asks(request, "request", names=_NAMES, without=["evidence_sha256"])(PROOF_FILE(body))
     make(name, example=example, group=command, numbers=True)(asked)
 
 
@@ -420,7 +407,7 @@ def _found_lines(found: dict[str, Any]) -> Iterator[str]:
     ),
 )
 @asks(Decide, "request", names=_NAMES | {"ground": "--refuse"}, without=["evidence_sha256"])
-@_FILE
+@PROOF_FILE
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letters there.")
 def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -> None:
     """Grant it, or refuse it on a ground from the list.
@@ -433,7 +420,7 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
     if asked.grant == (asked.ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
 
-    asked = _proven(asked, file)
+    asked = proven(asked, file)
     with reach(view.config) as gate:
         standing = gate.ask(asked)
         if letters is not None and not asked.grant:
@@ -455,7 +442,7 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
     ),
 )
 @asks(Told, "request", "who", optional=["who"], names=_NAMES, without=["evidence_sha256"])
-@_FILE
+@PROOF_FILE
 def told(view: View, asked: Told, file: Path | None) -> None:
     """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
 
@@ -464,7 +451,7 @@ def told(view: View, asked: Told, file: Path | None) -> None:
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
-    show(view, ask(view, _proven(asked, file)))
+    show(view, ask(view, proven(asked, file)))
 
 
 @make(

@@ -3,19 +3,16 @@ erasing does not reach."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from datetime import date
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
-from gate.cli.asking import Day, ask, asks, option, reach
-from gate.cli.command import FILE, make
+from gate.cli.asking import PROOF_FILE, Day, ask, asks, option, proven, reach
+from gate.cli.command import make
 from gate.cli.output import View, columns, say
 from gate.cli.proposals import say_waits
-from gate.client.files import read_file
 from gate.core.days import spoken_day
 from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
@@ -177,13 +174,20 @@ def ground(view: View, asked: HoldGroundSet) -> None:
 
 
 @make("release", group=hold, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
-@asks(HoldRelease, "hold_id", names={"told_on": "--told"}, without=["digest"])
-def release(view: View, asked: HoldRelease) -> None:
+@asks(
+    HoldRelease,
+    "hold_id",
+    names={"told_on": "--told", "evidence": "--reference"},
+    without=["digest", "evidence_sha256"],
+)
+@PROOF_FILE
+def release(view: View, asked: HoldRelease, file: Path | None) -> None:
     """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal.
 
-    Whoever asked for a restriction is told before it ends (Article 18(3) of the UK GDPR): --told says when.
+    Whoever asked for a restriction is told before it ends (Article 18(3) of the UK GDPR): --told says when. A day
+    before today needs a proof: --reference or --file.
     """
-    released = ask(view, asked)
+    released = ask(view, proven(asked, file))
     view.data(released)
     say_waits(released.waits)
 
@@ -256,10 +260,7 @@ def add_copy(view: View, asked: CopiesAdd) -> None:
     example='dialgate copies destroyed 5b0d9f… --how "shred -u on the training room\'s disk, ticket 4711"',
 )
 @asks(CopiesDestroyed, "copy_id", without=["evidence", "evidence_sha256"])
-@click.option("--file", type=FILE, metavar="FILE", help="A file that proves it: name and SHA-256 are kept.")
+@PROOF_FILE
 def destroyed(view: View, asked: CopiesDestroyed, file: Path | None) -> None:
     """Enter that a copy is destroyed, how, and what shows it."""
-    if file is not None:
-        digest = hashlib.sha256(read_file(file)).hexdigest()
-        asked = replace(asked, evidence=file.name, evidence_sha256=digest)
-    view.data(ask(view, asked))
+    view.data(ask(view, proven(asked, file)))

@@ -85,7 +85,13 @@ _NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
 FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
     Act.VERIFY_IDENTITY: (FormField("checked", needed=True), _NUMBERS, ON),
     Act.ASK_IDENTITY: (FormField("note"), ON),
-    Act.SEARCH: (_NUMBERS, FormField("call", FieldKind.SPAN), FormField("everything", FieldKind.FLAG)),
+    Act.SEARCH: (
+        _NUMBERS,
+        FormField("call", FieldKind.SPAN),
+        FormField("everything", FieldKind.FLAG),
+        FormField("line_since", FieldKind.DAY),
+        FormField("line_until", FieldKind.DAY),
+    ),
     Act.GRANT: (FormField("reasons"), ON),
     Act.REFUSE: (
         FormField("ground", FieldKind.CHOICE, needed=True, choices=tuple(Ground)),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gate.config import load
+from gate.daemon.opening import open_data_folder
 from tests.support.moved import Moved
 
 
@@ -117,3 +120,32 @@ def test_an_answer_that_came_earlier_than_it_was_entered_starts_the_clock_when_i
         "request", "verify-identity", reference, "--checked", "bill seen", *dated("2027-01-10"), "--json"
     ).json
     assert (proven["due"], proven["late"]) == ("2027-02-09", True)
+
+
+def test_that_somebody_was_told_before_a_restriction_ended_needs_a_proof_of_an_earlier_day(firm: Moved) -> None:
+    firm.on("2027-01-05")
+    reference = firm.open("restriction")
+    firm("request", "decide", reference, "--grant")
+    (hold,) = firm("hold", "list", "--json").json["items"]
+    firm.on("2027-02-20")
+    release = ("hold", "release", hold["id"], "--reason", "settled")
+    refused = firm(*release, "--told", "2027-01-10", code=2)
+    assert "2027-01-10 is before today, and nothing proves it" in refused.err
+    named = firm(*release, "--told", "2027-01-10", "--reference", "letter 4 to Pat Person", code=2)
+    assert "their name or number is in it" in named.err
+    proof = ("--reference", "RN 1234 5678 9GB")
+    assert len(firm("hold", "list", "--json").json["items"]) == 1, "nothing is released"
+    firm(*release, "--told", "2027-01-10", *proof)
+    with open_data_folder(load(firm.config)) as house:
+        (fact,) = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'hold_released'"))
+    told = {"told_on": "2027-01-10", "evidence": "RN 1234 5678 9GB", "evidence_kind": "reference"}
+    assert told.items() <= json.loads(fact["body"]).items()
+
+
+def test_whoever_was_told_today_needs_no_proof(firm: Moved) -> None:
+    firm.on("2027-01-05")
+    reference = firm.open("restriction")
+    firm("request", "decide", reference, "--grant")
+    (hold,) = firm("hold", "list", "--json").json["items"]
+    firm("hold", "release", hold["id"], "--reason", "settled", "--told", "2027-01-05")
+    assert firm("hold", "list", "--json").json["items"] == []

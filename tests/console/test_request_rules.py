@@ -128,7 +128,13 @@ def test_why_not_is_said_in_words() -> None:
 def test_every_step_that_is_offered_has_its_form_and_its_request(course: str) -> None:
     for step in shown(COURSES[course]).steps:
         if step.act is Act.SEARCH:
-            assert [each.name for each in form(step)] == ["numbers", "call", "everything"]
+            assert [each.name for each in form(step)] == [
+                "numbers",
+                "call",
+                "everything",
+                "line_since",
+                "line_until",
+            ]
         elif step.act is not Act.MAKE_PACK:
             known = set(REQUESTS[step.act].__struct_fields__)
             assert {each.name for each in form(step)} <= known
@@ -182,7 +188,9 @@ def test_what_is_filled_in_becomes_the_fields_of_an_operation() -> None:
     assert earlier == {"on": date(2025, 11, 25), "evidence": "RN 1234 5678 9GB"}
     told = {"name": "Ann", "contact": "", "numbers": "", "about": "", "call": "2026-03-02", "received": "2026-03-03"}
     assert opening(told)["received"] == date(2026, 3, 3) and opening(told)["until"] is not None
-    assert searching({"numbers": "", "call": "", "everything": "yes"})["everything"] is True
+    found = searching({"numbers": "", "call": "", "everything": "yes", "line_since": "2025-11-25", "line_until": ""})
+    assert found["everything"] is True
+    assert (found["line_since"], found["line_until"]) == (date(2025, 11, 25), None)
 
 
 def test_what_an_erasure_left_is_shown() -> None:

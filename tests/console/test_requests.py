@@ -115,7 +115,7 @@ async def test_an_access_request_from_its_arrival_to_the_answer(worked: Worked, 
         await pilot.press("enter", "enter")
         await until(pilot, shows(pilot, "proven: passport seen"))
         await pressed(pilot, "s", "More numbers")
-        for _ in range(3):
+        for _ in range(5):
             await pilot.press("enter")
         await until(pilot, shows(pilot, "found 5 calls", "not recorded", "Consents", "not dialled"))
         await pressed(pilot, "escape", "5 calls")
@@ -385,11 +385,12 @@ async def test_where_only_a_time_is_known_calls_are_marked(worked: Worked, tmp_p
         await pressed(pilot, "s", "When the call was")
         await typed(pilot, "")
         await typed(pilot, "not a day")
-        await typed(pilot, "")
+        for _ in range(3):
+            await typed(pilot, "")
         await until(pilot, shows(pilot, "does not say when"))
         first = worked.clock.now().date().replace(day=1).replace(month=1)
         await amended(pilot, "call", f"{first} to {worked.clock.now().date()}")
-        await pilot.press("enter")
+        await pilot.press("enter", "enter", "enter")
         await until(pilot, shows(pilot, "whose calls?"))
         assert "07700 9" not in screen_text(app) and "900123" not in screen_text(app)
         await pilot.press("s")

@@ -291,7 +291,7 @@ class SmallDesk:
         return what | {"kept": 2, "gone": 1}
 
     def hold_release(
-        self, *, hold_id: str, reason: str, actor: str, told_on: Any = None, digest: str = ""
+        self, *, hold_id: str, reason: str, actor: str, told_on: Any = None, digest: str = "", **_proof: str
     ) -> dict[str, Any]:
         self._note("hold_release", hold_id=hold_id, reason=reason, actor=actor)
         return {"id": hold_id, "released": f"hold 17/2026 ({hold_id})"}

@@ -76,7 +76,10 @@ class HoldReleased(Body, frozen=True, kw_only=True):
 
     reason: Annotated[Words, Column("released_why")]
     told_on: Maybe[Time] = UNSET
-    """The day on which whoever asked for the restriction was told."""
+    """The day on which whoever asked for the restriction was told, as it was claimed; an earlier one has a proof."""
+    evidence: Maybe[Words] = UNSET
+    evidence_kind: Maybe[Code] = UNSET
+    evidence_sha256: Maybe[Id] = UNSET
 
 
 @fact("retention_swept", Subject.GATE)

@@ -207,9 +207,15 @@ class Search(Request[Found], frozen=True):
         bool, about("At any time, whatever call the request names.", "At any time, whatever call the request names")
     ] = False
     line_since: Annotated[
-        date | None, about("The day since when the lines are theirs: what is from before is somebody else's.")
+        date | None,
+        about(
+            "The day since when the lines are theirs: what is from before is somebody else's.",
+            "The lines are theirs since, where they were another's before",
+        ),
     ] = None
-    line_until: Annotated[date | None, about("The last day on which the lines were theirs.")] = None
+    line_until: Annotated[
+        date | None, about("The last day on which the lines were theirs.", "The last day on which they were theirs")
+    ] = None
 
 
 @operation(Search, "request_search", roles=KEEPERS)

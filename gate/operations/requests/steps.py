@@ -343,18 +343,18 @@ class Proof:
     """Of the file."""
 
 
-def checked_proof(proof: Proof, row: RequestRow) -> dict[str, str]:
-    """A proof as it goes into the fact of a request, ``row``. Raises ``UsageError`` where it is none, or where it says
-    who asks: the fact stays when the request forgets them."""
+def checked_proof(proof: Proof, row: RequestRow | None) -> dict[str, str]:
+    """A proof as it goes into a fact, of a request (``row``) or of none. Raises ``UsageError`` where it is none, or
+    where it says who asks: the fact stays when the request forgets them."""
     evidence = " ".join(proof.evidence.split())
     if not evidence:
-        raise UsageError("that the authority was told needs a proof: a reference, or a file", hint=_HINT)
+        raise UsageError("that somebody was told needs a proof: a reference, or a file", hint=_HINT)
     if proof.sha256 and not _DIGEST.fullmatch(proof.sha256):
         raise UsageError(f"{proof.sha256!r} is no SHA-256", hint="64 digits, 0 to 9 and a to f")
     if not proof.sha256 and not any(sign.isdigit() for sign in evidence):
         raise UsageError(f"{evidence!r} is a word and no reference: there is no number in it", hint=_HINT)
     digits = re.sub(r"[^0-9]", "", evidence)
-    if not nameless(evidence, row.name or "") or any(each[-9:] in digits for each in row.lines):
+    if row and (not nameless(evidence, row.name or "") or any(each[-9:] in digits for each in row.lines)):
         raise UsageError(
             "the proof is kept, also when the person is forgotten: their name or number is in it",
             hint="Give another reference, or name the file otherwise.",

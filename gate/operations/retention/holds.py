@@ -34,8 +34,10 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import must_have, number_of
+from gate.operations.requests.steps import OWN_RESTRICTION, Proof, checked_proof
 from gate.showing import many
 from gate.store import kept, queries
+from gate.store import requests as book
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -278,8 +280,15 @@ class HoldRelease(Request[HoldReleased], frozen=True):
     reason: Annotated[Note, about("Why it ends; kept in the log.", "Reason, kept in the log")]
     told_on: Annotated[
         date | None,
-        about("When the person was told who asked for the restriction.", "Told the person who asked for it, on"),
+        about(
+            "When the person was told who asked for the restriction; an earlier day needs a proof.",
+            "Told the person who asked for it, on",
+        ),
     ] = None
+    evidence: Annotated[
+        Line, about("Of what proves that day: a consignment, a message.", metavar="REFERENCE", eg=("RN 1234 5678 9GB",))
+    ] = ""
+    evidence_sha256: Annotated[Line, about("SHA-256 of the file that proves it, whose name is the evidence.")] = ""
     digest: Annotated[
         Line, about("Of the hold and the recordings that it keeps: where they have changed it stays (plan_changed).")
     ] = ""
@@ -291,7 +300,7 @@ def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Pr
 
     def work(tx: StoreTransaction) -> tuple[int, str]:
         row = _in_force(tx, asked.hold_id)
-        _told_first(tx, row, asked.told_on, folder.today())
+        _told_first(tx, row, asked, folder.today())
         return _plan(tx, row)
 
     count, digest = folder.store.call(work)
@@ -316,10 +325,10 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
 
     def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
-        _told_first(tx, row, asked.told_on, folder.today())
+        proven = _told_first(tx, row, asked, folder.today())
         plan_changed(f"the release of hold {asked.hold_id}", asked.digest, _plan(tx, row)[1])
         told = asked.told_on.isoformat() if asked.told_on else UNSET
-        body = facts.HoldReleased(reason=asked.reason, told_on=told)
+        body = facts.HoldReleased(reason=asked.reason, told_on=told, **proven)
         tx.append(folder.fact(body, asked.hold_id, caller.actor))
         return hold_of(row).name
 
@@ -340,20 +349,29 @@ def _in_force(tx: StoreTransaction, hold_id: str) -> HoldRow:
     return row
 
 
-def _told_first(tx: StoreTransaction, row: HoldRow, told_on: date | None, today: date) -> None:
-    """Whoever asked for a restriction is told before it ends (Art 18(3) UK GDPR): the confirmation promises it."""
+def _told_first(tx: StoreTransaction, row: HoldRow, asked: HoldRelease, today: date) -> dict[str, str]:
+    """Whoever asked for a restriction is told before it ends (Art 18(3) UK GDPR): the confirmation promises it. The
+    proof of the day, as it goes into the fact: a day before today needs one (LAW 7.1)."""
+    told_on, given = asked.told_on, Proof(asked.evidence, asked.evidence_sha256)
     if told_on and told_on > today:
         raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")
-    asked_for = tx.query(
-        "SELECT reference FROM requests WHERE asks = 'restriction' AND ? LIKE id || '-r%'",  # as in requests.executor
-        [row.id],
-    )
-    if row.kind == Kind.RESTRICTION and asked_for and told_on is None:
+    request = book.find(tx, row.id.rpartition(OWN_RESTRICTION)[0]) if row.kind == Kind.RESTRICTION else None
+    if request and told_on is None:
         raise RefusedError(
-            f"the person who asked for {asked_for[0]['reference']} is told before this restriction ends",
+            f"the person who asked for {request.reference} is told before this restriction ends",
             reason="person_not_told",
             hint="Tell them, and give the day: dialgate hold release ID --told DATE (Article 18(3) of the UK GDPR).",
         )
+    if given == Proof() and (told_on is None or told_on == today):
+        return {}
+    if told_on is None:
+        raise UsageError("a proof is of the day on which the person was told", hint="Give that day: --told DATE.")
+    if given == Proof():
+        raise UsageError(
+            f"{told_on} is before today, and nothing proves it",
+            hint="Give a proof with --reference or --file; a person who was told today needs none.",
+        )
+    return checked_proof(given, request)
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
