@@ -1,4 +1,4 @@
-"""Who attacks: an account that may export (an auditor of the gate, say) and would keep calls from an auditor outside.
+"""Who attacks: an account that may export (an auditor of the firm, say) and would keep calls from an auditor outside.
 What they want: the gate's signature under a bundle from which calls have been taken out.
 
     python -m tests.attack.bundle_signing SOCKET RECIPIENT KEY-ID SINCE UNTIL OUTPUT

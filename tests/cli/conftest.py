@@ -1,4 +1,4 @@
-"""A gate to speak to: a small desk behind a real control socket, and a configuration that names it."""
+"""A gate to speak to: made-up answers behind a real control socket, and a configuration that names it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from gate.config import load
 from gate.exports import pack
-from tests.support.desks import SmallDesk
 from tests.support.doors import serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import write
 
 
@@ -23,8 +23,8 @@ def packs_that_open_at_once() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk() -> SmallDesk:
-    return SmallDesk()
+def answers() -> ExampleAnswers:
+    return ExampleAnswers()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def config_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def gate(config_path: Path, desk: SmallDesk) -> Iterator[SmallDesk]:
+def gate(config_path: Path, answers: ExampleAnswers) -> Iterator[ExampleAnswers]:
     """The same with a gate that runs."""
-    with serving(desk, load(config_path)):
-        yield desk
+    with serving(answers, load(config_path)):
+        yield answers

@@ -17,12 +17,12 @@ import pytest
 from gate.cli.output import masked, pairs
 from gate.config import load
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
-from tests.support.desks import SmallDesk
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import secret
 from tests.support.waiting import PATIENCE
 
 
-def test_check_answers_with_its_exit_code(gate: SmallDesk) -> None:
+def test_check_answers_with_its_exit_code(gate: ExampleAnswers) -> None:
     allowed = dialgate("check", "020 7946 0000")
     assert allowed.code == 0
     assert allowed.out.splitlines()[0] == "allow: +442079460000 (not_listed)"
@@ -35,7 +35,7 @@ def test_check_answers_with_its_exit_code(gate: SmallDesk) -> None:
     assert gate.asked[1][1]["topic"] == "claims"
 
 
-def test_a_time_without_a_zone_is_londons(gate: SmallDesk) -> None:
+def test_a_time_without_a_zone_is_londons(gate: ExampleAnswers) -> None:
     dialgate("check", "1", "--at", "2026-07-01 10:00")
     dialgate("check", "1", "--at", "2026-01-05T10:00:00+02:00")
     offsets = [asked[1]["at"].utcoffset() for asked in gate.asked]
@@ -44,7 +44,7 @@ def test_a_time_without_a_zone_is_londons(gate: SmallDesk) -> None:
     assert offsets[1] == timedelta(hours=2)
 
 
-def test_register_import_and_status(gate: SmallDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_register_import_and_status(gate: ExampleAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tps.txt").write_text("1 2 3")
     monkeypatch.chdir(tmp_path)
     done = dialgate(
@@ -62,14 +62,14 @@ def test_register_import_and_status(gate: SmallDesk, tmp_path: Path, monkeypatch
     assert dialgate("register", "status", "--json").json["registers"][0]["name"] == "tps"
 
 
-def test_a_refused_import_is_exit_code_1(gate: SmallDesk, tmp_path: Path) -> None:
+def test_a_refused_import_is_exit_code_1(gate: ExampleAnswers, tmp_path: Path) -> None:
     (tmp_path / "tps.txt").touch()
     done = dialgate("register", "import", "tps", str(tmp_path / "tps.txt"))
     assert (done.code, done.out) == (1, "")
     assert done.err == "dialgate: the file is empty\n    hint: fetch it again\n"
 
 
-def test_objections(gate: SmallDesk) -> None:
+def test_objections(gate: ExampleAnswers) -> None:
     added = dialgate("objection", "add", "020 7946 0123", "--note", "asked", "--json", "--show-numbers")
     assert added.json == {
         "id": "o-1",
@@ -85,7 +85,7 @@ def test_objections(gate: SmallDesk) -> None:
     assert (empty.out, empty.err) == ("", "There is no objection.\n")
 
 
-def test_numbers_are_hidden_in_part_unless_asked_for(gate: SmallDesk) -> None:
+def test_numbers_are_hidden_in_part_unless_asked_for(gate: ExampleAnswers) -> None:
     for arguments in (["--json"], []):
         hidden = dialgate("objection", "list", *arguments).out
         assert "0123" not in hidden
@@ -108,7 +108,7 @@ def test_masking_reaches_into_everything_but_the_firms_own() -> None:
     }
 
 
-def test_texts_from_outside_cannot_paint(gate: SmallDesk) -> None:
+def test_texts_from_outside_cannot_paint(gate: ExampleAnswers) -> None:
     out = dialgate("objection", "list").out
     assert "\x1b" not in out
     assert "\u202e" not in out
@@ -116,13 +116,13 @@ def test_texts_from_outside_cannot_paint(gate: SmallDesk) -> None:
     assert "There are more: --after 'o-1'" in dialgate("objection", "list").err
 
 
-def test_times_are_shown_as_in_london(gate: SmallDesk) -> None:
+def test_times_are_shown_as_in_london(gate: ExampleAnswers) -> None:
     assert "2026-07-01 10:00:00 BST" in dialgate("objection", "list").out
     assert "2026-01-05 09:00:00 GMT" in dialgate("calls", "list").out
     assert "2026-01-05T09:00:00+00:00" in dialgate("calls", "list", "--json").out
 
 
-def test_consents(gate: SmallDesk) -> None:
+def test_consents(gate: ExampleAnswers) -> None:
     done = dialgate(
         *("consent", "add", "02079460123", "--how", "phone", "--who", "A. Smith", "--wording", "yes, do"),
         *("--evidence", "r-1", "--given-at", "2026-03-02 10:00"),
@@ -134,7 +134,7 @@ def test_consents(gate: SmallDesk) -> None:
     assert dialgate("consent", "add", "02079460123").code == 2
 
 
-def test_calls_and_recordings(gate: SmallDesk) -> None:
+def test_calls_and_recordings(gate: ExampleAnswers) -> None:
     assert "k-1\t2026-01-05 09:00:00 GMT\t" in dialgate("calls", "list", "--reason", "listed_tps").out
     assert gate.asked[0][1]["reason"] == "listed_tps"
     shown = dialgate("calls", "show", "k-1").out
@@ -150,7 +150,7 @@ def test_calls_and_recordings(gate: SmallDesk) -> None:
     assert bad.err == "1 of 2 recordings do not hold.\n"
 
 
-def test_audit(gate: SmallDesk, tmp_path: Path) -> None:
+def test_audit(gate: ExampleAnswers, tmp_path: Path) -> None:
     holds = dialgate("audit", "verify", "--json")
     assert (holds.code, holds.json["ok"], holds.json["size"]) == (0, True, 7)
     assert dialgate("audit", "verify").code == 1
@@ -181,7 +181,7 @@ def test_config_show_needs_no_gate(config_path: Path) -> None:
 # --- keys ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_key_is_a_closed_file_and_a_recipient(gate: SmallDesk, tmp_path: Path) -> None:
+def test_a_new_key_is_a_closed_file_and_a_recipient(gate: ExampleAnswers, tmp_path: Path) -> None:
     words = secret(tmp_path / "words", "correct horse battery\n")
     key = tmp_path / "ann.key"
     made = dialgate("key", "new", "Ann Lee", "-o", str(key), "--passphrase-file", str(words))
@@ -237,7 +237,7 @@ def _read_until(controller: int, text: bytes) -> bytes:
     return seen
 
 
-def test_a_private_key_never_goes_to_the_gate(gate: SmallDesk, tmp_path: Path) -> None:
+def test_a_private_key_never_goes_to_the_gate(gate: ExampleAnswers, tmp_path: Path) -> None:
     words = secret(tmp_path / "words")
     key = tmp_path / "ann.key"
     assert dialgate("key", "new", "Ann", "-o", str(key), "--passphrase-file", str(words)).code == 0
@@ -247,7 +247,7 @@ def test_a_private_key_never_goes_to_the_gate(gate: SmallDesk, tmp_path: Path) -
     assert gate.asked == []
 
 
-def test_keys_are_listed(gate: SmallDesk) -> None:
+def test_keys_are_listed(gate: ExampleAnswers) -> None:
     listed = dialgate("key", "list").out
     assert "p-1\tJo\tcompliance\t" in listed
     assert "\tab:cd" in listed
@@ -256,7 +256,7 @@ def test_keys_are_listed(gate: SmallDesk) -> None:
 # --- export -------------------------------------------------------------------------------------------------------
 
 
-def test_export_opens_the_key_before_it_takes_anything(gate: SmallDesk, tmp_path: Path) -> None:
+def test_export_opens_the_key_before_it_takes_anything(gate: ExampleAnswers, tmp_path: Path) -> None:
     words = secret(tmp_path / "words", "correct horse battery\n")
     wrong = secret(tmp_path / "wrong", "battery horse correct\n")
     key = str(tmp_path / "ann.key")
@@ -306,14 +306,14 @@ def test_init_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "gate").exists()
 
 
-def test_the_console_is_named_where_it_is_not_there_or_has_no_terminal(gate: SmallDesk) -> None:
+def test_the_console_is_named_where_it_is_not_there_or_has_no_terminal(gate: ExampleAnswers) -> None:
     done = dialgate("console")
     there = importlib.util.find_spec("console.app") is not None
     assert (done.code, done.out) == (2 if there else 1, "")
     assert ("needs a terminal" if there else "not part of this version") in done.err
 
 
-def test_a_table_on_a_terminal_is_a_table(gate: SmallDesk, config_path: Path) -> None:
+def test_a_table_on_a_terminal_is_a_table(gate: ExampleAnswers, config_path: Path) -> None:
     controller, terminal = pty.openpty()
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path), "COLUMNS": "200", "TERM": "dumb"}
     with subprocess.Popen(
@@ -327,7 +327,7 @@ def test_a_table_on_a_terminal_is_a_table(gate: SmallDesk, config_path: Path) ->
     assert b"\t" not in seen
 
 
-def test_the_way_goes_through_a_running_gate_and_says_so_to_its_log(gate: SmallDesk, config_path: Path) -> None:
+def test_the_way_goes_through_a_running_gate_and_says_so_to_its_log(gate: ExampleAnswers, config_path: Path) -> None:
     done = program("key", "list", "--json", env={**os.environ, "DIALGATE_CONFIG": str(config_path)})
     assert done.code == 0
     assert gate.asked[-1][1]["actor"].endswith(f"({os.getuid()})")

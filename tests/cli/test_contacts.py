@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.commands import dialgate
-from tests.support.desks import SmallDesk
+from tests.support.example_answers import ExampleAnswers
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -23,7 +23,7 @@ def crm(tmp_path: Path) -> Path:
     return path
 
 
-def test_import_says_what_was_kept_apart(gate: SmallDesk, crm: Path) -> None:
+def test_import_says_what_was_kept_apart(gate: ExampleAnswers, crm: Path) -> None:
     done = dialgate(
         "contacts", "import", str(crm), "--reference", "id", "--column", "phone", "--add", "--delimiter", "tab"
     )
@@ -51,7 +51,7 @@ def test_import_says_what_was_kept_apart(gate: SmallDesk, crm: Path) -> None:
     assert dialgate("contacts", "import", str(crm.parent / "none.csv")).code == 2
 
 
-def test_numbers_are_hidden_on_the_terminal_and_full_in_the_file(gate: SmallDesk, tmp_path: Path) -> None:
+def test_numbers_are_hidden_on_the_terminal_and_full_in_the_file(gate: ExampleAnswers, tmp_path: Path) -> None:
     shown = dialgate("contacts", "changes")
     assert shown.code == 0
     assert "+442079460101" not in shown.out
@@ -81,7 +81,7 @@ def test_numbers_are_hidden_on_the_terminal_and_full_in_the_file(gate: SmallDesk
     assert dialgate("contacts", "changes", "-o", "-").out.count("\n") == 3
 
 
-def test_since_is_a_day_in_london(gate: SmallDesk) -> None:
+def test_since_is_a_day_in_london(gate: ExampleAnswers) -> None:
     def since(*words: str) -> datetime:
         assert dialgate("contacts", "status", *words).code == 0
         moment: datetime = gate.asked[-1][1]["since"]
@@ -95,18 +95,18 @@ def test_since_is_a_day_in_london(gate: SmallDesk) -> None:
     assert dialgate("contacts", "status", "--since", "last week").code == 2
 
 
-def test_forget_reminds_of_the_crm(gate: SmallDesk) -> None:
+def test_forget_reminds_of_the_crm(gate: ExampleAnswers) -> None:
     done = dialgate("contacts", "forget", "020 7946 0101", "--json")
     assert done.json["forgotten"] == 2
     assert "its next list brings the number back" in done.err
 
 
-def test_bad_rows_are_listed(gate: SmallDesk) -> None:
+def test_bad_rows_are_listed(gate: ExampleAnswers) -> None:
     assert dialgate("contacts", "list", "--bad").out.splitlines()[1] == "5\tphone\tc-4\tit is empty"
     assert dialgate("contacts", "rescreen").out.splitlines() == ["contacts: 3", "newly blocked: 1", "newly allowed: 0"]
 
 
-def test_watch_once_imports_through_the_gate(gate: SmallDesk, tmp_path: Path) -> None:
+def test_watch_once_imports_through_the_gate(gate: ExampleAnswers, tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()
     (drop / "ctps_1.txt").write_text("1 2 3\n")
@@ -123,13 +123,13 @@ def test_watch_once_imports_through_the_gate(gate: SmallDesk, tmp_path: Path) ->
     assert dialgate("register", "watch", str(tmp_path / "none")).code == 2
 
 
-def test_accept_older_is_passed_on(gate: SmallDesk, crm: Path) -> None:
+def test_accept_older_is_passed_on(gate: ExampleAnswers, crm: Path) -> None:
     assert dialgate("register", "import", "tps", str(crm), "--accept-older").code == 0
     asked = gate.asked[-1][1]
     assert (asked["accept_older"], asked["accept_shrink"]) == (True, False)
 
 
-def test_forgetting_is_looked_at_first_and_says_why(gate: SmallDesk) -> None:
+def test_forgetting_is_looked_at_first_and_says_why(gate: ExampleAnswers) -> None:
     assert "Nothing was deleted." in dialgate("contacts", "forget", "020 7946 0101", "--dry-run").err
     assert gate.asked[-1][1]["dry_run"] is True
     assert "Take it out of the CRM too" in dialgate("contacts", "forget", "020 7946 0101", "--reason", "asked to").err

@@ -133,7 +133,7 @@ def test_the_logs_state_says_when_it_was_signed_and_verified(config: str) -> Non
     told = dialgate("audit", "status", "--json", "-c", config).json
     assert told["verified"]["ok"] is True
     heads = dialgate("audit", "checkpoints", "--json", "-c", config).json["items"]
-    assert heads[0]["size"] == told["checkpoint"]["size"] == told["size"], "the desk signs what it kept"
+    assert heads[0]["size"] == told["checkpoint"]["size"] == told["size"], "the gate signs what it kept"
 
 
 def test_a_beginning_that_several_ids_have_names_them(config: str) -> None:

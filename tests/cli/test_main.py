@@ -20,7 +20,7 @@ from gate.cli.main import COMMANDS, cli
 from gate.cli.request import Clock
 from gate.core.days import LONDON
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
-from tests.support.desks import SmallDesk
+from tests.support.example_answers import ExampleAnswers
 from tests.support.waiting import PATIENCE
 
 DESIGNED = {
@@ -200,14 +200,14 @@ def test_faults_of_the_configuration_come_one_a_line(config_path: Path) -> None:
     assert "did you mean live?" in done.json["error"]["message"]
 
 
-def test_an_error_with_json_is_json_on_standard_output_too(gate: SmallDesk, tmp_path: Path) -> None:
+def test_an_error_with_json_is_json_on_standard_output_too(gate: ExampleAnswers, tmp_path: Path) -> None:
     done = dialgate("calls", "show", "x" * 300, "--json")
     assert done.code == 2
     assert done.json["error"]["exit_code"] == 2
     assert done.err.startswith("dialgate: calls_show: ")
 
 
-def test_wrong_usage_with_json_is_json_on_standard_output_too(gate: SmallDesk) -> None:
+def test_wrong_usage_with_json_is_json_on_standard_output_too(gate: ExampleAnswers) -> None:
     done = dialgate("calls", "list", "--reason", "lsited_tps", "--json")
     assert done.code == done.json["error"]["exit_code"] == 2
     assert "lsited_tps" in done.json["error"]["message"]
@@ -265,7 +265,7 @@ def test_interrupted_is_130(config_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (done.code, done.err.strip()) == (130, "dialgate: interrupted")
 
 
-def test_a_reader_that_goes_away_is_no_error(gate: SmallDesk, config_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(gate: ExampleAnswers, config_path: Path) -> None:
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
     with subprocess.Popen(
         [*PROGRAM, "calls", "show", "k-1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
@@ -276,14 +276,14 @@ def test_a_reader_that_goes_away_is_no_error(gate: SmallDesk, config_path: Path)
         assert process.wait(PATIENCE) == 1
 
 
-def test_what_is_written_is_utf_8_whatever_the_locale(gate: SmallDesk, config_path: Path) -> None:
+def test_what_is_written_is_utf_8_whatever_the_locale(gate: ExampleAnswers, config_path: Path) -> None:
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path), "PYTHONIOENCODING": "ascii"}
     done = program("audit", "checkpoint", env=environment)
     assert (done.code, done.err) == (0, "")
     assert "— dialgate sig" in done.out
 
 
-def test_what_was_typed_may_be_no_text(gate: SmallDesk, config_path: Path) -> None:
+def test_what_was_typed_may_be_no_text(gate: ExampleAnswers, config_path: Path) -> None:
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
     done = subprocess.run([*PROGRAM, "check", b"\xff\xfe"], capture_output=True, env=environment, cwd=ROOT)
     assert done.returncode == 2
@@ -301,7 +301,7 @@ def test_serve_names_everything_that_is_wrong_before_it_starts(config_path: Path
     assert not (config_path.parent / "data").exists()
 
 
-def test_check_as_a_program_starts_fast_and_imports_little(gate: SmallDesk, config_path: Path) -> None:
+def test_check_as_a_program_starts_fast_and_imports_little(gate: ExampleAnswers, config_path: Path) -> None:
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
     code = (
         "import sys\n"

@@ -17,9 +17,9 @@ import pytest
 from gate.cli.terminal import table
 from gate.showing import brief
 from tests.support.commands import PROGRAM, dialgate
-from tests.support.desks import SmallDesk
 from tests.support.disks import Ballast, small_disk
 from tests.support.example import make_example
+from tests.support.example_answers import ExampleAnswers
 from tests.support.waiting import PATIENCE
 
 
@@ -89,7 +89,7 @@ def test_full_standard_output_is_an_error_of_one_line(shape: tuple[str, ...]) ->
 
 
 def test_what_nobody_expected_is_json_too_also_where_its_details_find_no_room(
-    gate: SmallDesk, full: Path, monkeypatch: pytest.MonkeyPatch
+    gate: ExampleAnswers, full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(full))
     monkeypatch.setattr("gate.cli.output.View.data", lambda *_, **__: 1 / 0)

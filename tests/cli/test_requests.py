@@ -24,7 +24,7 @@ from gate.exports.pack import checked
 from gate.ports import Fact
 from gate.showing import spoken_day
 from tests.support.commands import PROGRAM, Done, dialgate
-from tests.support.desks import SmallDesk
+from tests.support.example_answers import ExampleAnswers
 from tests.support.packs import OpenedPack
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
 from tests.support.running_gate import free_port
@@ -768,12 +768,12 @@ def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Pat
         ("told", "DSR-2026-0001", "everybody"),
     ],
 )
-def test_wrong_use_is_told(gate: SmallDesk, arguments: tuple[str, ...]) -> None:
+def test_wrong_use_is_told(gate: ExampleAnswers, arguments: tuple[str, ...]) -> None:
     assert dialgate("request", *arguments).code == 2
     assert gate.asked == []
 
 
-def test_times_are_those_of_london(gate: SmallDesk) -> None:
+def test_times_are_those_of_london(gate: ExampleAnswers) -> None:
     assert dialgate("request", "open", "access", "--by", "phone", "--on", "2026-07-01", "--around", "14:30").code == 0
     asked = gate.asked[-1][1]
     assert (asked["since"].isoformat(), asked["until"].isoformat()) == (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.commands import dialgate
-from tests.support.desks import SmallDesk
+from tests.support.example_answers import ExampleAnswers
 
 
-def test_a_dry_run_says_how_to_go_on(gate: SmallDesk) -> None:
+def test_a_dry_run_says_how_to_go_on(gate: ExampleAnswers) -> None:
     for arguments in ((), ("--dry-run",)):
         done = dialgate("retention", "sweep", *arguments)
         assert done.code == 0
@@ -17,30 +17,30 @@ def test_a_dry_run_says_how_to_go_on(gate: SmallDesk) -> None:
     assert dialgate("retention", "sweep", "--json").json["due_ids"] == ["r-1"]
 
 
-def test_a_file_that_would_not_go_is_an_error(gate: SmallDesk) -> None:
+def test_a_file_that_would_not_go_is_an_error(gate: ExampleAnswers) -> None:
     done = dialgate("retention", "sweep", "--execute", "d-1")
     assert done.code == 1
     assert "r-1.dgr is still there (erased_file_still_there)" in done.err
 
 
-def test_another_plan_is_refused(gate: SmallDesk) -> None:
+def test_another_plan_is_refused(gate: ExampleAnswers) -> None:
     done = dialgate("retention", "sweep", "--execute", "d-2", "--json")
     assert done.code == 3
     assert done.json["error"]["reason"] == "plan_changed"
 
 
-def test_looking_and_doing_at_once_is_wrong(gate: SmallDesk) -> None:
+def test_looking_and_doing_at_once_is_wrong(gate: ExampleAnswers) -> None:
     assert dialgate("retention", "sweep", "--dry-run", "--execute", "d-1").code == 2
     assert gate.asked == []
 
 
-def test_status_and_forecast(gate: SmallDesk) -> None:
+def test_status_and_forecast(gate: ExampleAnswers) -> None:
     assert dialgate("retention", "status", "--json").json["due"] == 3
     assert "2027-03-02\t3\t1" in dialgate("retention", "forecast", "--days", "90").out
     assert gate.asked[-1][1]["days"] == 90
 
 
-def test_a_hold_is_put_on_and_taken_off(gate: SmallDesk) -> None:
+def test_a_hold_is_put_on_and_taken_off(gate: ExampleAnswers) -> None:
     why = ("--reason", "a claim", "--reference", "17/2026")
     done = dialgate("hold", "add", "--number", "020 7946 0123", *why, "--restriction", "--json")
     assert (done.code, done.json["id"]) == (0, "h-1")
@@ -52,7 +52,7 @@ def test_a_hold_is_put_on_and_taken_off(gate: SmallDesk) -> None:
 
 
 @pytest.mark.parametrize("missing", ["--reason", "--reference"])
-def test_a_hold_says_why_and_where(gate: SmallDesk, missing: str) -> None:
+def test_a_hold_says_why_and_where(gate: ExampleAnswers, missing: str) -> None:
     given = {"--reason": "a claim", "--reference": "17/2026"}
     given.pop(missing)
     done = dialgate(
@@ -63,7 +63,7 @@ def test_a_hold_says_why_and_where(gate: SmallDesk, missing: str) -> None:
     assert gate.asked == []
 
 
-def test_a_day_is_listed_and_a_reason_goes_with_a_sweep(gate: SmallDesk) -> None:
+def test_a_day_is_listed_and_a_reason_goes_with_a_sweep(gate: ExampleAnswers) -> None:
     shown = dialgate("retention", "forecast", "--on", "2027-03-02")
     assert shown.code == 0
     assert "r-1" in shown.out

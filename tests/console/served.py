@@ -73,7 +73,7 @@ class Served:
         self.folder = folder
         self.config = load(write_config(folder, VALID), secrets=False)
         self.slow: Callable[[str], None] = lambda op: None
-        """Called with each operation's name before the desk is asked: a test may wait in it."""
+        """Called with each operation's name before it is carried out: a test may wait in it."""
         self.pause: Callable[[str, PauseAsked], str] = lambda call_id, asked: "no call is real"
         """What is made of a wish to pause a recording."""
         self.asked: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""The audit mode, each act on the real desk: leaves, checkpoints, keys, proof, bundles; and its pictures."""
+"""The audit mode, each act on a real data folder: leaves, checkpoints, keys, proof, bundles; and its pictures."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ import pytest
 from gate.config import Config, load
 from gate.control import endpoint
 from gate.core.terms import Reason
-from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import VALID, secret, write
 from tests.support.waiting import PATIENCE
 
@@ -44,7 +44,7 @@ class Door(NamedTuple):
     """A door that is open, and who is asked behind it."""
 
     address: str
-    desk: SmallDesk
+    answers: ExampleAnswers
     counted: list[tuple[str, str]]
 
     def ask(
@@ -65,7 +65,7 @@ class Door(NamedTuple):
 
     def number(self) -> object:
         """The last number that was asked about."""
-        return self.desk.asked[-1][1]["number"]
+        return self.answers.asked[-1][1]["number"]
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def door(config: Config) -> Iterator[Door]:
-    desk, counted = SmallDesk(), list[tuple[str, str]]()
-    with serving(desk, config, count=lambda verdict, reason: counted.append((verdict, reason))):
-        yield Door(config.control.http, desk, counted)
+    answers, counted = ExampleAnswers(), list[tuple[str, str]]()
+    with serving(answers, config, count=lambda verdict, reason: counted.append((verdict, reason))):
+        yield Door(config.control.http, answers, counted)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_question_in_each_form_is_the_same_question(
     said = door.ask(method, target, body, headers)
     assert said.status == 200
     assert json.loads(said.text)["reason"] == "listed_tps"
-    op, asked = door.desk.asked[-1]
+    op, asked = door.answers.asked[-1]
     assert (op, asked["number"], asked["purpose"]) == ("check", LISTED, "service")
     assert asked["actor"] == "http:dialler@127.0.0.1"
     assert said.headers["Cache-Control"] == "no-store"
@@ -195,7 +195,7 @@ def test_what_is_not_understood_is_a_block(
     text = door.ask(method, target, body, PLAIN | headers)
     if "format=" not in target or "format=xml" in target:
         assert (text.status, text.text) == (said.status, "block internal_error")
-    assert [each for each in door.desk.asked if each[1]["number"]] == []
+    assert [each for each in door.answers.asked if each[1]["number"]] == []
     assert set(door.counted) == {("block", "internal_error")}
 
 
@@ -205,7 +205,7 @@ def test_another_method_is_a_block(method: str, door: Door) -> None:
     assert said.status == 405
     assert said.text == ("" if method == "HEAD" else "block internal_error")
     assert said.headers["Allow"] == "GET,POST"
-    assert door.desk.asked == []
+    assert door.answers.asked == []
 
 
 @pytest.mark.parametrize("path", ["/v1/decision/", "/v1/decisionz", "/", "//v1/decision", "/v1/op/decide"])
@@ -214,7 +214,7 @@ def test_another_path_is_a_block(path: str, door: Door) -> None:
         said = door.ask(method, f"{path}?number={quote(ALLOWED)}", more=PLAIN)
         assert (said.status, said.text) == (404, "block internal_error")
         assert json.loads(door.ask(method, path).text)["verdict"] == "block"
-    assert door.desk.asked == []
+    assert door.answers.asked == []
 
 
 def test_without_a_token_the_answer_is_a_block(door: Door) -> None:
@@ -225,7 +225,7 @@ def test_without_a_token_the_answer_is_a_block(door: Door) -> None:
         assert (wrong.status, wrong.text) == (403, "block internal_error")
         page = door.ask(method, f"{PATH}?format=text", more={"Origin": "https://evil.example"})
         assert (page.status, page.text) == (403, "block internal_error")
-    assert door.desk.asked == []
+    assert door.answers.asked == []
 
 
 def test_a_token_may_be_the_password_of_its_name(door: Door) -> None:
@@ -246,9 +246,9 @@ def test_faults_behind_the_door_are_blocks(door: Door, monkeypatch: pytest.Monke
         said = door.ask("GET", f"{PATH}?number={number}", more=PLAIN)
         assert (said.status, said.text) == (status, line)
     monkeypatch.setattr(endpoint, "DECISION_SECONDS", 0.0)
-    door.desk.hold.clear()
+    door.answers.hold.clear()
     said = door.ask("GET", f"{PATH}?number={quote(ALLOWED)}", more=PLAIN)
-    door.desk.hold.set()
+    door.answers.hold.set()
     assert (said.status, said.text) == (504, "block internal_error")
 
 

@@ -1,4 +1,4 @@
-"""The control interface over a real Unix socket, with a small desk behind it."""
+"""The control interface over a real Unix socket, with made-up answers behind it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller
 from gate.operations.status.glance import Status
 from tests.support.accounts import ME
-from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
+from tests.support.example_answers import ExampleAnswers, WrongKey
 from tests.support.example_values import example
 from tests.support.logs import logged
 from tests.support.settings import VALID, write
@@ -45,13 +45,13 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def desk() -> SmallDesk:
-    return SmallDesk()
+def answers() -> ExampleAnswers:
+    return ExampleAnswers()
 
 
 @pytest.fixture
-def client(config: Config, desk: SmallDesk) -> Iterator[ControlClient]:
-    with serving(desk, config):
+def client(config: Config, answers: ExampleAnswers) -> Iterator[ControlClient]:
+    with serving(answers, config):
         yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
@@ -66,19 +66,19 @@ def post(path: Path, target: str, body: bytes, method: str = "POST") -> tuple[in
     return response.status, json.loads(raw) if raw.startswith(b"{") else raw
 
 
-def test_an_answer_comes_back_and_the_kernel_says_who_asked(client: ControlClient, desk: SmallDesk) -> None:
+def test_an_answer_comes_back_and_the_kernel_says_who_asked(client: ControlClient, answers: ExampleAnswers) -> None:
     answer = client.call("check", number="020 7946 0001", at=datetime(2026, 3, 2, 10, tzinfo=UTC))
     assert (answer["verdict"], answer["reason"]) == ("block", "listed_tps")
     at = datetime(2026, 3, 2, 10, tzinfo=UTC)
     fields = {"number": "020 7946 0001", "purpose": "marketing", "topic": "general", "at": at}
-    assert desk.asked == [("check", {**fields, "actor": ME})]
+    assert answers.asked == [("check", {**fields, "actor": ME})]
 
 
-def test_an_actor_cannot_be_claimed(client: ControlClient, desk: SmallDesk) -> None:
+def test_an_actor_cannot_be_claimed(client: ControlClient, answers: ExampleAnswers) -> None:
     status, body = post(client.socket, "/v1/op/check", b'{"number": "1", "actor": "user:root(0)"}')
     assert (status, body["error"]["kind"]) == (400, "UsageError")
     assert "actor" in body["error"]["message"]
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Path) -> None:
@@ -209,14 +209,14 @@ def test_a_fault_inside_is_told_without_its_details(client: ControlClient) -> No
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else repr(value[:40]),
 )
-def test_what_is_asked_wrongly_is_refused_and_never_reaches_the_desk(
-    target: str, body: bytes, said: str, client: ControlClient, desk: SmallDesk
+def test_what_is_asked_wrongly_is_refused_and_never_reaches_a_handler(
+    target: str, body: bytes, said: str, client: ControlClient, answers: ExampleAnswers
 ) -> None:
     status, answer = post(client.socket, target, body)
     assert status == 400
     assert said in answer["error"]["message"]
     assert answer["error"]["exit_code"] == 2
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 def test_other_paths_and_methods_are_not_there(client: ControlClient) -> None:
@@ -224,12 +224,12 @@ def test_other_paths_and_methods_are_not_there(client: ControlClient) -> None:
     assert post(client.socket, "/v1/op/check", b"", method="GET")[0] == 405
 
 
-def test_the_client_refuses_the_same_before_asking(client: ControlClient, desk: SmallDesk) -> None:
+def test_the_client_refuses_the_same_before_asking(client: ControlClient, answers: ExampleAnswers) -> None:
     with pytest.raises(UsageError, match="colour"):
         client.call("check", number="1", colour="red")
     with pytest.raises(UsageError, match="nonsense is not an operation"):
         client.call("nonsense")
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 def test_no_gate_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -281,46 +281,48 @@ def test_a_silent_gate_is_not_waited_for_without_end(tmp_path: Path) -> None:
     listener.close()
 
 
-def test_slow_work_does_not_hold_up_the_next(client: ControlClient, desk: SmallDesk) -> None:
-    desk.hold.clear()
-    answers: list[Any] = []
+def test_slow_work_does_not_hold_up_the_next(client: ControlClient, answers: ExampleAnswers) -> None:
+    answers.hold.clear()
+    replies: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(client.call("check", number="020 7946 0000"))) for _ in range(3)
+        threading.Thread(target=lambda: replies.append(client.call("check", number="020 7946 0000"))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()
     assert client.call("key_list")["recipients"]
-    assert answers == []
-    desk.hold.set()
+    assert replies == []
+    answers.hold.set()
     for thread in threads:
         thread.join(PATIENCE)
-    assert len(answers) == 3
-    assert all(name.startswith("control") and "_" in name for name in desk.threads)
+    assert len(replies) == 3
+    assert all(name.startswith("control") and "_" in name for name in answers.threads)
 
 
-def test_an_import_goes_on_where_nobody_waits_for_it(client: ControlClient, desk: SmallDesk, tmp_path: Path) -> None:
+def test_an_import_goes_on_where_nobody_waits_for_it(
+    client: ControlClient, answers: ExampleAnswers, tmp_path: Path
+) -> None:
     (tmp_path / "tps.txt").write_text("1 2 3")
     with open_file(tmp_path / "tps.txt") as given, handed(client.socket, given, 10) as ticket:
         body = json.dumps({"name": "tps", "path": "tps.txt", "file": ticket})
         connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
         connection.sock = sockets.connect(client.socket, 10)
         connection.request("POST", "/v1/op/register_import", body)
-        until(lambda: desk.asked)
+        until(lambda: answers.asked)
         connection.close()
-    until(lambda: "register_import" in desk.done)
+    until(lambda: "register_import" in answers.done)
     assert client.call("check", number="1")["verdict"] == "block"
 
 
 async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
-    desk = SmallDesk()
-    desk.hold.clear()
+    answers = ExampleAnswers()
+    answers.hold.clear()
     workers = Workers("test", threads=2, most=2)
-    asked = desk, Check(number="1"), Caller("me")
+    asked = answers, Check(number="1"), Caller("me")
     running = [asyncio.ensure_future(workers.call(*asked)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await workers.call(*asked)
-    desk.hold.set()
+    answers.hold.set()
     assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
     assert (await workers.call(*asked))["verdict"] == "block"
     workers.close()
@@ -383,29 +385,31 @@ async def test_a_place_rests_while_more_waits_and_not_for_who_asks_one_at_a_time
     assert sum(seconds >= 0.03 for seconds in rests) >= 8
 
 
-def test_a_viewer_with_many_threads_is_carried_out_a_few_at_a_time(client: ControlClient, desk: SmallDesk) -> None:
+def test_a_viewer_with_many_threads_is_carried_out_a_few_at_a_time(
+    client: ControlClient, answers: ExampleAnswers
+) -> None:
     """Over the socket."""
-    desk.hold.clear()
+    answers.hold.clear()
     threads = [threading.Thread(target=client.call, args=("check",), kwargs={"number": "1"}) for _ in range(24)]
     for thread in threads:
         thread.start()
-    until(lambda: len(desk.asked) == EACH)
+    until(lambda: len(answers.asked) == EACH)
     threads[0].join(0.3)
-    assert len(desk.asked) == EACH
-    desk.hold.set()
+    assert len(answers.asked) == EACH
+    answers.hold.set()
     for thread in threads:
         thread.join(PATIENCE)
-    assert len(desk.asked) == 24
+    assert len(answers.asked) == 24
 
 
-async def test_what_a_console_asks_again_and_again_fills_no_journal(desk: SmallDesk) -> None:
+async def test_what_a_console_asks_again_and_again_fills_no_journal(answers: ExampleAnswers) -> None:
     def fails(request: Any, caller: Caller) -> Any:
         raise ControlError("no")
 
     workers = Workers("test", threads=1, most=1)
     with logged() as told:
-        await workers.call(desk, Status(), Caller("me"))
-        await workers.call(desk, Check(number="1"), Caller("me"))
+        await workers.call(answers, Status(), Caller("me"))
+        await workers.call(answers, Check(number="1"), Caller("me"))
         with pytest.raises(ControlError):
             await workers.call(fails, Status(), Caller("me"))
     workers.close()
@@ -416,10 +420,10 @@ async def test_what_a_console_asks_again_and_again_fills_no_journal(desk: SmallD
     ]
 
 
-def test_what_is_no_text_is_a_usage_error(client: ControlClient, desk: SmallDesk) -> None:
+def test_what_is_no_text_is_a_usage_error(client: ControlClient, answers: ExampleAnswers) -> None:
     with pytest.raises(UsageError, match="not UTF-8 text"):
         client.call("objection_add", number="1", note="caf\udce9")
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 # --- the socket file ----------------------------------------------------------------------------------------------
@@ -428,7 +432,7 @@ def test_what_is_no_text_is_a_usage_error(client: ControlClient, desk: SmallDesk
 def test_the_socket_is_the_owners_alone_and_goes_with_the_gate(config: Config) -> None:
     old = os.umask(0)
     try:
-        with serving(SmallDesk(), config):
+        with serving(ExampleAnswers(), config):
             assert stat.S_IMODE(config.control_socket.stat().st_mode) == 0o600
     finally:
         os.umask(old)
@@ -447,7 +451,7 @@ def test_the_socket_is_closed_to_others_from_its_first_moment(tmp_path: Path, mo
 
 def test_a_socket_set_on_purpose_is_the_groups_too(tmp_path: Path) -> None:
     config = load(write(tmp_path, VALID + '[control]\nsocket = "run/gate.sock"\n'))
-    with serving(SmallDesk(), config):
+    with serving(ExampleAnswers(), config):
         assert stat.S_IMODE((tmp_path / "run" / "gate.sock").stat().st_mode) == 0o660
         assert ControlClient(tmp_path / "run" / "gate.sock").answers()
 
@@ -456,16 +460,16 @@ def test_a_dead_gates_socket_is_replaced_and_a_living_ones_is_not(config: Config
     config.data.mkdir()
     sockets.listen(config.control_socket, 0o600).close()
     assert config.control_socket.is_socket()
-    with serving(SmallDesk(), config):
+    with serving(ExampleAnswers(), config):
         with pytest.raises(ControlError, match="another gate listens"):
-            asyncio.run(asyncio.wait_for(serve(SmallDesk(), config, CollectorRegistry(), asyncio.Event()), 5))
+            asyncio.run(asyncio.wait_for(serve(ExampleAnswers(), config, CollectorRegistry(), asyncio.Event()), 5))
         assert ControlClient(config.control_socket).call("key_list")
 
 
 def test_a_file_in_the_sockets_place_is_left_alone(config: Config) -> None:
     config.data.mkdir()
     config.control_socket.write_text("mine")
-    with pytest.raises(ControlError, match="cannot listen"), serving(SmallDesk(), config):
+    with pytest.raises(ControlError, match="cannot listen"), serving(ExampleAnswers(), config):
         pass
     assert config.control_socket.read_text() == "mine"
 
@@ -474,7 +478,7 @@ def test_a_data_folder_may_lie_deep(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 60) / ("b" * 60)
     deep.mkdir(parents=True)
     config = load(write(deep))
-    with serving(SmallDesk(), config):
+    with serving(ExampleAnswers(), config):
         assert len(str(config.control_socket)) > 107
         assert ControlClient(config.control_socket).call("key_list")
     with pytest.raises(OSError, match="path too long"), socket.socket(socket.AF_UNIX) as plain:

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter
 from gate.config import Config, load
 from gate.control import endpoint
 from gate.errors import ConfigError, ControlError
-from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import VALID, secret, write
 from tests.support.waiting import PATIENCE
 
@@ -39,15 +39,15 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def desk() -> SmallDesk:
-    return SmallDesk()
+def answers() -> ExampleAnswers:
+    return ExampleAnswers()
 
 
 @pytest.fixture
-def door(config: Config, desk: SmallDesk) -> Iterator[str]:
+def door(config: Config, answers: ExampleAnswers) -> Iterator[str]:
     metrics = CollectorRegistry()
     Counter("dialgate_attempts", "Attempts.", registry=metrics).inc(3)
-    with serving(desk, config, metrics):
+    with serving(answers, config, metrics):
         yield config.control.http
 
 
@@ -62,12 +62,12 @@ def ask(
     return response.status, json.loads(raw) if raw.startswith(b"{") else raw.decode(), response
 
 
-def test_a_phone_system_asks_and_is_answered(door: str, desk: SmallDesk) -> None:
+def test_a_phone_system_asks_and_is_answered(door: str, answers: ExampleAnswers) -> None:
     question = json.dumps({"number": "020 7946 0000", "purpose": "service", "topic": "general", "account": "alice"})
     status, answer, _ = ask(door, "POST", "/v1/decision", question)
     assert (status, answer["verdict"], answer["decision_id"]) == (200, "allow", "d-1")
-    assert desk.asked[0][1]["actor"] == "http:dialler@127.0.0.1"
-    assert desk.asked[0][1]["purpose"] == "service"
+    assert answers.asked[0][1]["actor"] == "http:dialler@127.0.0.1"
+    assert answers.asked[0][1]["purpose"] == "service"
     status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0001"}')
     assert (status, answer["verdict"], answer["reason"]) == (200, "block", "listed_tps")
 
@@ -104,13 +104,15 @@ def test_whatever_goes_wrong_the_verdict_is_block(body: str, status: int, reason
         {"Authorization": "Bearer \xfc"},
     ],
 )
-def test_without_the_token_nothing_is_decided_or_told(headers: dict[str, str], door: str, desk: SmallDesk) -> None:
+def test_without_the_token_nothing_is_decided_or_told(
+    headers: dict[str, str], door: str, answers: ExampleAnswers
+) -> None:
     status, answer, response = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)
     assert (status, answer["verdict"]) == (401, "block")
     assert response.headers["WWW-Authenticate"] == "Bearer"
     assert ask(door, "GET", "/metrics", headers=headers)[0] == 401
     assert ask(door, "GET", "/nowhere", headers=headers)[0] == 401
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 @pytest.mark.parametrize(
@@ -125,10 +127,10 @@ def test_without_the_token_nothing_is_decided_or_told(headers: dict[str, str], d
         BEARER | {"Host": ""},
     ],
 )
-def test_browsers_are_kept_out(headers: dict[str, str], door: str, desk: SmallDesk) -> None:
+def test_browsers_are_kept_out(headers: dict[str, str], door: str, answers: ExampleAnswers) -> None:
     status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)
     assert (status, answer["verdict"]) == (403, "block")
-    assert desk.asked == []
+    assert answers.asked == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080"])
@@ -137,25 +139,25 @@ def test_names_of_loopback_are_let_in(host: str, door: str) -> None:
     assert ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)[0] == 200
 
 
-def test_a_token_claims_its_own_purposes_alone(door: str, desk: SmallDesk) -> None:
+def test_a_token_claims_its_own_purposes_alone(door: str, answers: ExampleAnswers) -> None:
     sales = {"Authorization": f"Bearer {SALES}"}
     number = '"number": "020 7946 0000"'
     status, answer, _ = ask(door, "POST", "/v1/decision", f'{{{number}, "purpose": "service"}}', sales)
     assert (status, answer["verdict"], answer["reason"]) == (200, "block", "claim_refused")
     assert answer["actor"] == "http:sales@127.0.0.1"
-    assert desk.asked == []
+    assert answers.asked == []
     for body in (f"{{{number}}}", f'{{{number}, "purpose": "marketing"}}'):
         assert ask(door, "POST", "/v1/decision", body, sales)[1]["verdict"] == "allow"
 
 
-def test_one_token_is_for_metrics_and_another_for_decisions(door: str, desk: SmallDesk) -> None:
+def test_one_token_is_for_metrics_and_another_for_decisions(door: str, answers: ExampleAnswers) -> None:
     status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', SCRAPER)
     assert (status, answer["verdict"]) == (403, "block")
     assert ask(door, "GET", "/metrics")[0] == 403
-    assert desk.asked == []
+    assert answers.asked == []
 
 
-def test_no_answer_names_what_the_gate_is_made_with(door: str, desk: SmallDesk) -> None:
+def test_no_answer_names_what_the_gate_is_made_with(door: str, answers: ExampleAnswers) -> None:
     for method, path, headers in (
         ("POST", "/v1/decision", BEARER), ("GET", "/metrics", SCRAPER), ("GET", "/readyz", {}),
         ("GET", "/nothing", BEARER), ("GET", "/v1/decision", {}), ("PUT", "/v1/decision", BEARER),
@@ -165,22 +167,22 @@ def test_no_answer_names_what_the_gate_is_made_with(door: str, desk: SmallDesk) 
         assert not {"Server", "X-Powered-By"} & set(answered.headers), (method, path, answered.headers)
 
 
-def test_metrics_and_health(door: str, desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_and_health(door: str, answers: ExampleAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
     status, text, response = ask(door, "GET", "/metrics", headers=SCRAPER)
     assert status == 200
     assert "dialgate_attempts_total 3.0" in text
     assert response.headers["Content-Type"].startswith("text/plain; version=")
     assert ask(door, "GET", "/healthz", headers={})[:2] == (200, {"state": "ok"})
     monkeypatch.setattr(endpoint, "FRESH_SECONDS", 0.0)
-    desk.hold.clear()
+    answers.hold.clear()
     for path in ("/healthz", "/readyz"):
         assert ask(door, "GET", path, headers={})[:2] == (503, {"state": "not ok", "reasons": ["no_answer"]})
     assert ask(door, "GET", "/livez", headers={})[:2] == (200, {"state": "ok"}), "the process answers"
     monkeypatch.undo()
-    asked = len(desk.asked)
+    asked = len(answers.asked)
     for _ in range(20):
         ask(door, "GET", "/healthz", headers={})
-    assert len(desk.asked) < asked + 20, "whoever may ask without a token cannot keep the gate busy by it"
+    assert len(answers.asked) < asked + 20, "whoever may ask without a token cannot keep the gate busy by it"
 
 
 def test_no_operation_of_the_socket_is_on_this_door(door: str) -> None:
@@ -194,12 +196,12 @@ def test_a_port_that_is_taken_and_a_token_that_is_gone_are_said_at_the_start(con
     second = load(write(Path(config.base), text))
     with (
         pytest.raises(ControlError, match=r"cannot listen at 127\.") as caught,
-        serving(SmallDesk(), second),
+        serving(ExampleAnswers(), second),
     ):
         pass
     assert "free port" in caught.value.hint
     assert not other.exists()
     (Path(config.base) / "dialler").unlink()
-    with pytest.raises(ConfigError, match="does not exist"), serving(SmallDesk(), second):
+    with pytest.raises(ConfigError, match="does not exist"), serving(ExampleAnswers(), second):
         pass
     assert not other.exists()

@@ -18,8 +18,8 @@ from gate.control.client import ControlClient
 from gate.control.files import EACH, files_socket, handed
 from gate.errors import ControlError, UsageError
 from gate.handed_over_file import open_file
-from tests.support.desks import SmallDesk
 from tests.support.doors import serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import write
 from tests.support.waiting import PATIENCE, until
 
@@ -30,13 +30,13 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def desk() -> SmallDesk:
-    return SmallDesk()
+def answers() -> ExampleAnswers:
+    return ExampleAnswers()
 
 
 @pytest.fixture
-def client(config: Config, desk: SmallDesk) -> Iterator[ControlClient]:
-    with serving(desk, config):
+def client(config: Config, answers: ExampleAnswers) -> Iterator[ControlClient]:
+    with serving(answers, config):
         yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
@@ -76,11 +76,11 @@ def brought(client: ControlClient, *descriptors: int) -> dict[str, object]:
 
 
 def test_a_relative_path_is_the_callers(
-    client: ControlClient, desk: SmallDesk, path: Path, monkeypatch: pytest.MonkeyPatch
+    client: ControlClient, answers: ExampleAnswers, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(path.parent)
     assert client.call("register_import", name="tps", path="tps.txt")["count"] == 3
-    assert desk.asked[-1][1]["said"] == "tps.txt"
+    assert answers.asked[-1][1]["said"] == "tps.txt"
     assert open_here(path) == 0
 
 
@@ -150,8 +150,8 @@ def test_what_is_no_open_file_is_refused_and_closed(client: ControlClient, path:
     until(lambda: open_here(path) == open_here(path.parent) == open_here(Path("/dev/zero")) == 0)
 
 
-def test_both_sockets_have_the_same_rights_and_go_with_the_gate(config: Config, desk: SmallDesk) -> None:
-    with serving(desk, config):
+def test_both_sockets_have_the_same_rights_and_go_with_the_gate(config: Config, answers: ExampleAnswers) -> None:
+    with serving(answers, config):
         places = (config.control_socket, files_socket(config.control_socket))
         assert {place.stat().st_mode & 0o777 for place in places} == {0o600}
     assert not any(place.exists() for place in places)

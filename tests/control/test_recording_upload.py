@@ -13,8 +13,8 @@ import pytest
 
 from gate.config import load
 from gate.control import endpoint
-from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import VALID, secret, write
 from tests.support.waiting import PATIENCE, until
 
@@ -29,7 +29,7 @@ def door(tmp_path: Path) -> Iterator[str]:
         secret(tmp_path / name, f"{token}\n")
         text += f'[[token]]\nname = "{name}"\ntoken_file = "{name}"\nrecordings = true\n'
     config = load(write(tmp_path, text))
-    with serving(SmallDesk(), config):
+    with serving(ExampleAnswers(), config):
         yield config.control.http
 
 

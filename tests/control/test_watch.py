@@ -19,8 +19,8 @@ from gate.control.client import ControlClient
 from gate.control.exchange import Watching
 from gate.core.rows.calls import CallWatched, Levels
 from gate.errors import ControlError, GateError, RefusedError, StoreError
-from tests.support.desks import SmallDesk
 from tests.support.doors import serving
+from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import write
 from tests.support.waiting import PATIENCE, until
 
@@ -71,7 +71,7 @@ def scene() -> Scene:
 
 @pytest.fixture
 def client(config: Config, scene: Scene) -> Iterator[ControlClient]:
-    with serving(SmallDesk(), config, live=scene):
+    with serving(ExampleAnswers(), config, live=scene):
         yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
@@ -171,7 +171,7 @@ def _watches(client: ControlClient) -> bool:
 
 
 def test_the_end_of_the_gate_is_told_and_not_waited_for(config: Config, scene: Scene) -> None:
-    with serving(SmallDesk(), config, live=scene):
+    with serving(ExampleAnswers(), config, live=scene):
         watching = ControlClient(config.control_socket).watch()
         next(watching)
         began = time.monotonic()
@@ -207,7 +207,7 @@ def test_whose_role_is_taken_away_sees_no_more(client: ControlClient, monkeypatc
 
 
 def test_without_anything_to_see_it_says_so(config: Config) -> None:
-    with serving(SmallDesk(), config), pytest.raises(ControlError, match="nothing can be watched"):
+    with serving(ExampleAnswers(), config), pytest.raises(ControlError, match="nothing can be watched"):
         next(ControlClient(config.control_socket).watch())
 
 

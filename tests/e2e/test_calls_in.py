@@ -55,12 +55,12 @@ def test_a_caller_is_told_and_put_through_to_a_phone_and_both_are_recorded(tmp_p
     with started(gate):
         register(gate, port)
         with (
-            Phones(port=port, audio=lambda _: speaking(AGENT), keep=True, answer_after=1.0) as desk,
+            Phones(port=port, audio=lambda _: speaking(AGENT), keep=True, answer_after=1.0) as pbx_phone,
             carrier(gate) as trunk,
         ):
             talk = trunk.dial("02079460000")
-            until(gate, lambda: desk.all() and desk.all()[0].state == "up", "the phone was not rung")
-            (agent,) = desk.all()
+            until(gate, lambda: pbx_phone.all() and pbx_phone.all()[0].state == "up", "the phone was not rung")
+            (agent,) = pbx_phone.all()
             until(gate, lambda: heard(talk, AGENT) > 1 and heard(agent, CUSTOMER) > 1, "they do not hear each other")
             begins = min(at for at, data in agent.heard)
             assert heard(talk, TONES["notice"]) > 0.8
@@ -69,7 +69,7 @@ def test_a_caller_is_told_and_put_through_to_a_phone_and_both_are_recorded(tmp_p
             assert f"<sip:{CALLER}@" in agent.headers["from"] and "dialgate" not in agent.headers["from"]
             trunk.hang_up(talk)
             row = ended(gate)
-            desk.wait([agent], "over", PATIENCE)
+            pbx_phone.wait([agent], "over", PATIENCE)
         assert row["reason"] == "call_in" and row["presentation"] == OWN and row["number"] == CALLER
         assert row["recorded"] == 1 and row["bridged"] == 1 and row["announced"] == 1
         kinds = gate.kinds(str(row["call_id"]))
@@ -161,10 +161,10 @@ def test_where_nobody_answers_the_line_does(tmp_path: Path) -> None:
     )
     with started(gate):
         register(gate, port)
-        with Phones(port=port, answers=False, keep=True) as desk, carrier(gate) as trunk:
+        with Phones(port=port, answers=False, keep=True) as pbx_phone, carrier(gate) as trunk:
             talk = trunk.dial("02079460000")
             until(gate, lambda: heard(talk, TONES["callback"]) > 0.4, "the line does not answer")
-            desk.wait(desk.all(), "over", PATIENCE)
+            pbx_phone.wait(pbx_phone.all(), "over", PATIENCE)
             talk.press("9")
             row = ended(gate)
             assert heard(talk, TONES["notice"]) > 0.8 and heard(talk, TONES["thanks"]) > 0.8
@@ -176,7 +176,7 @@ def test_who_rings_back_after_a_call_for_help_is_let_past_the_limits(tmp_path: P
     gate = taking_calls(tmp_path / "gate", seconds=3.0)
     gate.set("calls_in", at_once=1)
     gate.add_pbx(addresses=["127.0.0.2"])
-    with Callee() as services, Phone(gate.address, host="127.0.0.2") as desk:
+    with Callee() as services, Phone(gate.address, host="127.0.0.2") as pbx_phone:
         gate.set("emergency", trunk=services.address, presentation=OWN)
         with started(gate), carrier(gate) as trunk:
             first = trunk.dial("02079460000")
@@ -184,7 +184,7 @@ def test_who_rings_back_after_a_call_for_help_is_let_past_the_limits(tmp_path: P
             second = trunk.dial("02079460000")
             trunk.wait([second], "over", PATIENCE)
             assert second.code == 480
-            desk.dial("999")
+            pbx_phone.dial("999")
             services.ring()
             back = trunk.dial("02079460000")
             until(gate, lambda: heard(back, TONES["callback"]) > 0.4, "whoever rings back is not let in")
@@ -194,19 +194,19 @@ def test_without_evidence_nothing_is_heard_and_nobody_is_rung(tmp_path: Path) ->
     gate, port = taking_calls(tmp_path / "gate", to=["account:alice"]), free_port()
     with started(gate):
         register(gate, port)
-        with Phones(port=port, keep=True) as desk, carrier(gate) as trunk:
+        with Phones(port=port, keep=True) as pbx_phone, carrier(gate) as trunk:
             with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None, timeout=30)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 talk = trunk.dial("02079460000")
                 trunk.wait([talk], "over", PATIENCE)
                 other.execute("ROLLBACK")
-            assert heard(talk, TONES["notice"]) == 0.0 and desk.all() == []
+            assert heard(talk, TONES["notice"]) == 0.0 and pbx_phone.all() == []
             again = [trunk.dial("02079460000")]
 
             def taken() -> bool:
                 if again[-1].state == "over":  # the store has not heard yet that it may go on
                     again.append(trunk.dial("02079460000"))
-                return bool(desk.all()) and desk.all()[0].state == "up"
+                return bool(pbx_phone.all()) and pbx_phone.all()[0].state == "up"
 
             until(gate, taken, "the next call is not taken")
             trunk.hang_up(again[-1])
@@ -226,13 +226,13 @@ def test_a_killed_gate_leaves_no_leg_of_a_call_in(tmp_path: Path) -> None:
     gate, port = taking_calls(tmp_path / "gate", to=["account:alice"]), free_port()
     with started(gate):
         register(gate, port)
-        with Phones(port=port, keep=True) as desk, carrier(gate) as trunk:
+        with Phones(port=port, keep=True) as pbx_phone, carrier(gate) as trunk:
             talk = trunk.dial("02079460000")
             until(gate, lambda: gate.rows("SELECT 1 FROM calls WHERE connected_at IS NOT NULL"), "no connection")
             gate.kill()
             gate.start()
             trunk.wait([talk], "over", PATIENCE)
-            desk.wait(desk.all(), "over", PATIENCE)
+            pbx_phone.wait(pbx_phone.all(), "over", PATIENCE)
             row = ended(gate)
             assert row["recording_id"]
             until(gate, lambda: "recording_closed" in gate.kinds(str(row["call_id"])), "the recording is open")

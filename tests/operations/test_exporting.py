@@ -1,4 +1,4 @@
-"""The desk of auditors: who may have a bundle, what is logged before anything leaves, what is signed."""
+"""Bundles for auditors: who may have a bundle, what is logged before anything leaves, what is signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gate reads because somebody asks it to was opened by whoever asks: the desk opens no path."""
+"""What the gate reads because somebody asks it to was opened by whoever asks: the gate opens no path."""
 
 from __future__ import annotations
 

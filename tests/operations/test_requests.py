@@ -247,7 +247,7 @@ def test_references_are_of_the_year_and_in_order(data: DataFolder, clock: SetClo
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[each["received"] for each in VECTORS])
-def test_the_vectors_over_the_desk(data: DataFolder, clock: SetClock, vector: dict[str, str]) -> None:
+def test_the_vectors_through_the_interface(data: DataFolder, clock: SetClock, vector: dict[str, str]) -> None:
     received = date.fromisoformat(vector["received"])
     clock.time = datetime(received.year, received.month, received.day, 12, tzinfo=UTC)
     shown = do(data, "show", opened(data, received=received))

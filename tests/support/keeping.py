@@ -116,7 +116,7 @@ class Keeping:
         self.store.call(lambda tx: [tx.append(fact) for fact in facts])
 
     def hold(self, name: str, target: str, value: str, kind: str = "hold") -> None:
-        """A hold, as the desk keeps it."""
+        """A hold, as the gate keeps it."""
         body = {"recording_id": None, "call_id": None, "number": None} | {
             "recording": {"recording_id": value, "call_id": f"call-{value}"},
             "call": {"call_id": value},

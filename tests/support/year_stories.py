@@ -253,7 +253,7 @@ def access_refused_for_others(s: Story) -> Days:
     s.open("access", "email", name="Nora Quill", contact="nora@example.invalid", number=spelled(14))
     s.proven()
     yield "2028-04-10"
-    s.refuse("rights_of_others", "The call was for another person in your gate, and you ask what was said of them.")
+    s.refuse("rights_of_others", "The call was for another person in your house, and you ask what was said of them.")
     s.do("told", "person")
     s.do("told", "authority", "--reference", "IC-100014-A1B2")
 

@@ -1,4 +1,4 @@
-"""A small desk for tests of the control interface: real methods, no store behind them."""
+"""Answers to every request, made up, for tests of the control interface: no data folder is behind them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CALL: dict[str, Any] = dict.fromkeys(CallRow.__struct_fields__) | {
 }
 
 
-class SmallDesk:
+class ExampleAnswers:
     """Answers as ``gate.control.answers`` promises; ``asked`` keeps what it was asked."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class SmallDesk:
         self._note("register_status", actor=actor)
         ok = {"name": "tps", "state": "ok", "count": 1200, "as_of": "2026-03-01", "days_left": 3, "coverage": ["full"]}
         missing = {"name": "ctps", "state": "missing", "count": 0, "as_of": None, "days_left": None, "coverage": []}
-        both = {"problem": "", "imported_at": None, "source_name": "", "refused": None}
+        both = {"problem": "", "imported_at": None, "source_name": "", "source_sha256": "", "refused": None}
         registers = [ok | both | {"sha256": "ab" * 32}, missing | both | {"sha256": ""}]
         return {"registers": registers, "watch": None}
 

@@ -1,4 +1,4 @@
-"""The desk on a real data folder: what each use case answers, keeps and refuses."""
+"""What each request answers, keeps and refuses, on a real data folder."""
 
 from __future__ import annotations
 
