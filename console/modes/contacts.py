@@ -27,7 +27,7 @@ from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column
 from console.widgets.working import Working
-from gate.client.copies import copy_of
+from gate.client.copies import copy_of, ended
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
 from gate.core.rows.lists import ContactFault, ContactRow
@@ -244,8 +244,14 @@ class Mode(ListMode):
             if isinstance(answer, GateError):
                 raise answer
             data, count = answer or (b"", 0)
-            await self.feed.ask(copy_of(CopyKind.LIST, output, "for the CRM to take back", of="contacts"))
-            await on_thread(partial(files.write, output, data))
+            copy = copy_of(CopyKind.LIST, output, "for the CRM to take back", of="contacts")
+            entered = await self.feed.ask(copy)
+            try:
+                await on_thread(partial(files.write, output, data))
+            except GateError as error:
+                await self.feed.ask(ended(entered, copy, error))
+                raise
+            await self.feed.ask(await on_thread(partial(ended, entered, copy)))
             await self.app.saved(output)
             return f"Written: {output}, {words.many(count, 'change')}"
 

@@ -13,7 +13,7 @@ from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach, 
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.retention import say_copy
-from gate.client.copies import copy_of
+from gate.client.copies import copy_of, written
 from gate.client.files import output_file
 from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text
@@ -178,8 +178,8 @@ def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
 
 def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
     counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
-    with output_file(output) as file:
-        entered = gate.ask(copy_of(CopyKind.LIST, output, "changes of contacts taken out as a list", of="contacts"))
+    copy = copy_of(CopyKind.LIST, output, "changes of contacts taken out as a list", of="contacts")
+    with written(gate, copy) as entered, output_file(output) as file:
         file.write(csv_text([CHANGE_COLUMNS]).encode())
         for page in pages(gate, ContactsChanges(since=since, limit=_PAGE, export=True)):
             file.write(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items).encode())

@@ -18,7 +18,7 @@ from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
 from gate.cli.retention import say_copy
-from gate.client.copies import copy_of
+from gate.client.copies import copy_of, written
 from gate.client.files import output_file, read_file
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
@@ -78,8 +78,8 @@ def run_export(view: View, name: str, output: Path) -> None:
         if entries:
             say(f"{entries:,} {name} of erased persons are not in the file: they stay in force here, without a number.")
 
-    with reach(view.config) as gate, output_file(output) as file:
-        entered = gate.ask(copy_of(CopyKind.LIST, output, f"{name} taken out as a list", of=name))
+    copy = copy_of(CopyKind.LIST, output, f"{name} taken out as a list", of=name)
+    with reach(view.config) as gate, written(gate, copy) as entered, output_file(output) as file:
         for piece in export_list(gate, name, left_out):
             file.write(piece)
     if str(output) != "-":

@@ -237,7 +237,9 @@ def say_copy(entered: CopyEntered) -> None:
 def list_copies(view: View, asked: CopiesList) -> None:
     """Copies that are not destroyed, newest first; those past their day are warned of in status."""
     page = ask(view, asked)
-    shown = columns(CopyRow, "id", "what", "of", "made_at", "actor", "place", "why", "until", "destroyed_at")
+    shown = columns(
+        CopyRow, "id", "what", "of", "made_at", "actor", "place", "why", "until", "written_at", "destroyed_at"
+    )
     view.rows(page, "items", shown, none="Our ledger has no copy in clear that is not destroyed.")
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,15 @@ LARGEST: Final = 256 << 20
 
 
 def must_be_new(path: Path) -> None:
-    """Raise ``UsageError`` where there is something already."""
+    """Raise ``UsageError`` where there is something already, or where no file can be written: what has no place is not
+    taken out."""
     if path.exists():
         raise UsageError(f"{path} exists", hint="name a new file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another file") from error
 
 
 @contextmanager
@@ -58,9 +65,9 @@ class OutputFiles:
 
     def write(self, path: Path, data: bytes) -> None:
         """There when it is whole, readable by its owner only."""
-        must_be_new(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            must_be_new(path)
             with output_file(path) as file:
                 file.write(data)
         except OSError as error:

@@ -86,7 +86,6 @@ class KeyOpener:
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """Write a WAV, which must not exist, as ``dialgate recording export``; returns the report."""
-        must_be_new(output)
         privates = self._open()
         progress(0.1, "opening")
         report, _ = export(self._client, self._config.data, recording_id, privates, output, purpose)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gate.client.copies import copy_of
+from gate.client.copies import copy_of, written
+from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.client.recordings import open_taken, who
 from gate.clock import today
@@ -88,21 +89,23 @@ def write_pack(
 ) -> Pack:
     """Write the pack of what is ``held`` (the answer to ``request_contents``), and tell the gate.
 
-    Raises what the gate, the vault and the export raise: ``ExportError`` where ``output`` exists.
+    Raises what the gate, the vault and the export raise: ``UsageError`` where ``output`` exists or cannot be
+    written.
     """
+    must_be_new(output)
     held, entries = _without(held, leave_out)
     there = recordings_in(held)
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
     contents = contents_of(config, held, left_out, today(), entries)
     passphrase = new_passphrase()
-    gate.ask(copy_of(CopyKind.PACK, output, f"to answer {held['reference']}", of=held["reference"]))
-    made = build_pack(
-        contents,
-        _opened(config.data, gate, there, taken, privates),
-        passphrase,
-        output,
-        progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
-    )
+    with written(gate, copy_of(CopyKind.PACK, output, f"to answer {held['reference']}", of=held["reference"])):
+        made = build_pack(
+            contents,
+            _opened(config.data, gate, there, taken, privates),
+            passphrase,
+            output,
+            progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
+        )
     gate.ask(
         PackMade(
             request=held["reference"],

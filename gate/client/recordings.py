@@ -15,7 +15,7 @@ from typing import Any
 
 import soundfile
 
-from gate.client.copies import copy_of
+from gate.client.copies import copy_of, written
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
 from gate.core.facts.calls import Announced
@@ -44,14 +44,15 @@ def export(
     WAV stands in the ledger of copies in clear before its first byte; ``until``: the day by which it is destroyed.
 
     ``data``: the gate's data folder. A file that ends early opens only where the log says that its recording was
-    interrupted. Raises ``UsageError`` where ``output`` exists, and what the gate, the vault and the export raise.
+    interrupted. Raises ``UsageError`` where ``output`` exists or cannot be written, and what the gate, the vault and
+    the export raise.
     """
     must_be_new(output)
     taken = gate.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
     chunks, announcement = open_taken(gate, data, recording_id, taken, privates)
-    made = copy_of(CopyKind.RECORDING, output, purpose, recordings=(recording_id,), until=until)
-    entered: CopyEntered = gate.ask(made)
-    return export_wav(chunks, output, announcement=announcement), entered
+    copy = copy_of(CopyKind.RECORDING, output, purpose, recordings=(recording_id,), until=until)
+    with written(gate, copy) as entered:
+        return export_wav(chunks, output, announcement=announcement), entered
 
 
 def open_taken(

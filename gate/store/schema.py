@@ -430,6 +430,8 @@ STEPS: Final = (
     # Of a hold that was kept before no ground is known: it stands until somebody says one.
     Step("m024_the_grounds_of_holds", _columns("holds", "ground", "law", "review_on")),
     Step("m025_copies_in_clear", COPIES),
+    # Of a copy that was entered before it is not known whether it was written.
+    Step("m026_copies_written", _columns("copies", "written_at", "sha256")),
 )
 """Every change of the tables, in order."""
 

@@ -368,14 +368,19 @@ def _where(clauses: list[str]) -> str:
     return "WHERE " + " AND ".join(clauses) if clauses else ""
 
 
-def taken_by(tx: Source, recording_id: str, actor: str) -> bool:
-    """True where the log says that this account has taken the recording."""
+def taken_by(
+    tx: Source, recording_id: str, actor: str, body: Exported | None = None, since: datetime | None = None
+) -> bool:
+    """True where the log says that this account has taken the recording; ``body``: for this and in this way; ``since``:
+    then or later."""
     found = tx.query(
-        "SELECT 1 FROM facts WHERE subject = ? AND kind = ? AND actor = ?"
-        " AND (call_id IS NULL OR call_id <> subject) LIMIT 1",
-        [recording_id, Exported.kind, actor],
+        "SELECT body FROM facts WHERE subject = ? AND kind = ? AND actor = ? AND at >= ?"
+        " AND (call_id IS NULL OR call_id <> subject)",
+        [recording_id, Exported.kind, actor, stamp(since) if since else ""],
     )
-    return bool(found)
+    if body is None:
+        return bool(found)
+    return any(Exported.read(json.loads(row["body"])) == body for row in found if row["body"])
 
 
 # --- a number in full -----------------------------------------------------------------------------------------------

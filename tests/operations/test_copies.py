@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Done, dialgate
+from tests.support.disks import small_disk
 from tests.support.firm_year import Year
 
 NUMBER = "+447700900417"
@@ -79,6 +81,67 @@ def test_a_wav_stands_in_the_ledger_until_it_is_destroyed_with_its_proof(year: Y
     assert "in clear should be" not in run("status", code=1).out
     assert run("copies", "destroyed", key, "--how", "again", code=2).err
     assert run("audit", "verify", "--json").json["ok"]
+
+
+def kinds(subject: str) -> list[str]:
+    """The facts about a subject, oldest first."""
+    leaves = run("audit", "leaves", "--text", subject, "--json").json["items"]
+    return [str(each["kind"]) for each in reversed(leaves) if each["subject"] == subject]
+
+
+def takings(recording_id: str) -> int:
+    leaves = run("audit", "leaves", "--kind", "exported", "--json").json["items"]
+    return sum(each["subject"] == recording_id for each in leaves)
+
+
+def test_what_cannot_be_written_was_not_taken(year: Year, tmp_path: Path) -> None:
+    """No leaf of a WAV, a pack or a list says that it was taken out where its place takes no file."""
+    closed = tmp_path / "no" / "folder" / "rec.wav"
+    key = ("-k", str(year.key), "--passphrase-file", str(year.words))
+    before = run("audit", "status", "--json").json["size"]
+    done = run("recording", "export", "rec", *key, "-o", str(closed), "--purpose", "training", code=2)
+    assert "cannot be written: No such file or directory" in done.err
+    assert run("audit", "status", "--json").json["size"] == before
+    reference = asked(year, "access")
+    before = run("audit", "status", "--json").json["size"]
+    run("request", "fulfil", reference, *key, "-o", str(closed), "--yes", code=2)
+    assert run("audit", "status", "--json").json["size"] == before
+
+
+def test_a_copy_that_could_not_be_written_whole_is_none(year: Year, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    key = ("-k", str(year.key), "--passphrase-file", str(year.words))
+    with small_disk(folder, 16_384):
+        wav = folder / "rec.wav"
+        done = run("recording", "export", "rec", *key, "-o", str(wav), "--purpose", "training", code=1)
+        assert "No space left" in done.err and not list(folder.iterdir())
+    assert ledger() == []
+    (copy,) = ledger("--destroyed")
+    assert "not written" in str(copy["how"]) and "No space left" in str(copy["how"])
+    assert kinds(str(copy["id"])) == ["copy_made", "copy_failed"]
+    assert run("copies", "destroyed", str(copy["id"]), "--how", "x", code=2)
+
+
+def test_a_copy_that_is_whole_says_so_with_its_digest(year: Year) -> None:
+    wav = exported(year)
+    (copy,) = ledger()
+    assert copy["sha256"] == hashlib.sha256(wav.read_bytes()).hexdigest() and copy["written_at"]
+    assert kinds(str(copy["id"])) == ["copy_made", "copy_written"]
+
+
+def test_one_hearing_is_one_leaf(year: Year) -> None:
+    """Who takes a recording again at once, for the same purpose, has taken it once."""
+    exported(year)
+    (year.folder / "rec.wav").unlink()
+    exported(year)
+    assert takings("rec") == 1
+    assert len(ledger()) == 2, "each file is a copy of its own"
+    key = ("-k", str(year.key), "--passphrase-file", str(year.words))
+    run("recording", "export", "rec", *key, "-o", str(year.folder / "b.wav"), "--purpose", "complaint 17")
+    assert takings("rec") == 2
+    year.move("2027-11-02")
+    run("recording", "export", "rec", *key, "-o", str(year.folder / "c.wav"), "--purpose", "complaint 17")
+    assert takings("rec") == 3
 
 
 def test_an_erasure_lists_open_copies_and_its_letter_tells_of_them(year: Year) -> None:

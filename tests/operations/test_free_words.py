@@ -38,7 +38,7 @@ NOTES: dict[str, str] = {
         (
             *("audit_export.purpose", "audit_restore.reason", "audit_clock.reason", "memory_renew.reason"),
             *("retention_sweep.reason", "contacts_forget.reason", "register_import.accept_implausible"),
-            *("copies_add.why", "copies_destroyed.how"),
+            *("copies_add.why", "copies_destroyed.how", "copies_ended.failed"),
         ),
         SEARCHED,
     ),

@@ -118,6 +118,9 @@ def _matters() -> list[Fact]:
         Fact("request_opened", "req-2", at, who, {**asks, "reference": "DSR-2026-0002", "written": False}),
         Fact("copy_made", "copy-1", at, who, {**copy, "until": "2026-06-01"}),
         Fact("copy_made", "copy-2", at, who, {**copy, "until": "2026-06-01"}),
+        Fact("copy_written", "copy-1", at, who, {"sha256": "ab" * 32}),
+        Fact("copy_made", "copy-3", at, who, {**copy, "until": "2026-06-01"}),
+        Fact("copy_failed", "copy-3", at, who, {"why": "not written: no space left"}),
         Fact("copy_destroyed", "copy-2", at, who, {"how": "shredded", "on": "2026-03-04"}),
         Fact("request_refused", "req-2", at, who, {"on": "2026-03-06", "ground": "excessive"}),
     ]  # fmt: skip

@@ -164,6 +164,21 @@ class CopyMade(Body, frozen=True, kw_only=True):
     """The day by which it is to be destroyed."""
 
 
+@fact("copy_written", Subject.COPY, sets={"written_at": From.AT})
+class CopyWritten(Body, frozen=True, kw_only=True):
+    """It lies there, whole."""
+
+    sha256: Annotated[Maybe[Id], COLUMN] = UNSET
+    """Of the file; none of standard output."""
+
+
+@fact("copy_failed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})
+class CopyFailed(Body, frozen=True, kw_only=True):
+    """It was not written: there is no copy."""
+
+    why: Annotated[Words, Column("how")]
+
+
 @fact("copy_destroyed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})
 class CopyDestroyed(Body, frozen=True, kw_only=True):
     """It is no more, with what shows it."""

@@ -140,6 +140,9 @@ class CopyRow(Row, frozen=True, kw_only=True):
     why: Annotated[str | None, Heading("Why")]
     until: Annotated[str, Heading("Until")]
     """The day by which it is to be destroyed."""
+    written_at: Annotated[str | None, Heading("Written")] = None
+    """When it lay there, whole; None while it is written, where that was cut off, and where it was entered by hand."""
+    sha256: str | None = None
     destroyed_at: Annotated[str | None, Heading("Destroyed")] = None
     """When that was entered."""
     destroyed_on: str | None = None

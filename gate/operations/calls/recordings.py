@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
+AGAIN: Final = timedelta(minutes=15)
+"""A recording that is taken again so soon, by the same account for the same purpose, was taken once."""
 PIECE: Final = 1 << 20
 """Bytes of a sealed file in one answer."""
 
@@ -126,8 +129,9 @@ class RecordingTake(Request[RecordingTaken], frozen=True, kw_only=True):
 def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> RecordingTaken:
     """Hand out a sealed recording with its wrapped keys. Who takes it, and for what, is logged before the answer.
 
-    The private key never comes to the gate: whoever asks opens the file with it. Raises ``RefusedError`` (``erased``,
-    ``restricted``).
+    Whoever takes it again for the same purpose within a quarter of an hour, to hear it after its wave was drawn, has
+    taken it once. The private key never comes to the gate: whoever asks opens the file with it. Raises
+    ``RefusedError`` (``erased``, ``restricted``).
     """
     if not asked.purpose.strip():
         raise UsageError("a recording is taken for a purpose only", hint="Say it: --purpose 'complaint 17'.")
@@ -137,7 +141,8 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     def take(tx: StoreTransaction) -> RecordingRow:
         row = _openable(tx, asked.recording_id, there=bool(wraps))
         body = Exported(call_id=row.call_id, purpose=asked.purpose, recipient=asked.recipient)
-        tx.append(folder.fact(body, asked.recording_id, caller.actor))
+        if not search.taken_by(tx, asked.recording_id, caller.actor, body, folder.clock.now() - AGAIN):
+            tx.append(folder.fact(body, asked.recording_id, caller.actor))
         return row
 
     row = folder.store.call(take)

@@ -1,8 +1,9 @@
 """The ledger of copies in clear: what left the gate's seal, who has it, why, until when, and that it was destroyed.
 
-Whoever opens a recording into a WAV, makes a pack or takes a list out enters the copy before its first byte; what is
-made out of the gate's sight (a bundle that was opened, a transcript) people enter by hand. An erasure tells of the
-copies that are not destroyed (``gate.operations.erasure``), and so does its letter.
+Whoever opens a recording into a WAV, makes a pack or takes a list out enters the copy before its first byte, and then
+that it was written, or why it was not. Where that was cut off the copy counts as one that is there. What is made out
+of the gate's sight (a bundle that was opened, a transcript) people enter by hand. An erasure tells of the copies that
+are not destroyed (``gate.operations.erasure``), and so does its letter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from gate.core.facts.audit import BundleExported
-from gate.core.facts.recordings import CopyDestroyed, CopyMade
+from gate.core.facts.recordings import CopyDestroyed, CopyFailed, CopyMade, CopyWritten
 from gate.core.facts.requests import Searched
 from gate.core.rows import Page
 from gate.core.rows.audit import CopyKind, CopyRow
@@ -127,6 +128,38 @@ class CopiesList(Request[Page[CopyRow]], frozen=True):
 def copies_list(folder: DataFolder, asked: CopiesList, caller: Caller) -> Page[CopyRow]:
     """Copies in clear that are not destroyed, newest first: who made them, where they lie, why and until when."""
     return folder.store.call(lambda tx: copies_page(tx, asked.after, asked.limit, destroyed=asked.destroyed))
+
+
+class CopyEnded(Response, frozen=True):
+    """How the writing of a copy ended is in the log."""
+
+    id: str
+
+
+class CopiesEnded(Request[CopyEnded], frozen=True, kw_only=True):
+    """A copy was written, or could not be."""
+
+    copy_id: Annotated[Line, about("Id of the copy.", metavar="ID")]
+    sha256: Annotated[Line, about("SHA-256 of the file, where it is one.")] = ""
+    failed: Annotated[Note, about("Why there is no copy; empty: it is there, whole.")] = ""
+
+
+@operation(CopiesEnded, "copies_ended", roles=READERS)
+def copies_ended(folder: DataFolder, asked: CopiesEnded, caller: Caller) -> CopyEnded:
+    """Enter how the writing of a copy ended: whole, with its digest, or that there is none. By who began it, once."""
+    if not _DIGEST.fullmatch(asked.sha256):
+        raise UsageError("a SHA-256 is 64 digits from 0 to 9 and a to f")
+
+    def work(tx: StoreTransaction) -> None:
+        begun = [each for each in open_copies(tx) if each.id == asked.copy_id and each.written_at is None]
+        if not begun or begun[0].actor != caller.actor:
+            raise UsageError(f"{asked.copy_id} is no copy that {caller.actor} is writing")
+        written = CopyWritten(sha256=asked.sha256) if asked.sha256 else CopyWritten()
+        body = CopyFailed(why=asked.failed.strip()) if asked.failed.strip() else written
+        tx.append(folder.fact(body, asked.copy_id, caller.actor))
+
+    folder.store.call(work)
+    return CopyEnded(asked.copy_id)
 
 
 class CopyGone(Response, frozen=True):
