@@ -265,13 +265,13 @@ def only_asks(
     example: str,
     group: click.Group | None = None,
     numbers: bool = False,
-    show: Callable[[View, Any], None] = View.data,
+    show: Callable[[View, Any], None] | None = None,
     **how: Any,
 ) -> click.Command:
     """A command that asks, and shows what it is answered. ``how``: as in ``asks``."""
 
     def body(view: View, asked: Request[Any]) -> None:
-        show(view, ask(view, asked))
+        (show or View.data)(view, ask(view, asked))
 
     body.__doc__ = help
     body.__module__ = request.__module__

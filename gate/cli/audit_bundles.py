@@ -16,7 +16,8 @@ from gate.cli.asking import Moment, option, reach
 from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, say
-from gate.client.bundles import make_bundle, must_have_a_place, open_into
+from gate.client.bundles import make_bundle, open_into
+from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.days import LONDON, day_of
 from gate.errors import UsageError
@@ -72,7 +73,7 @@ def export(
     Exports go to recipients on the register with a purpose only (dialgate key add --purpose); others are refused, exit
     code 3. Private keys are used here and do not go to the gate. Run it as the gate's account.
     """
-    must_have_a_place(output)
+    must_be_new(output)
     privates = _privates(keys, passphrase_files)
     notes = checkpoint_notes(kept)
     named = _named(recipient)

@@ -43,13 +43,6 @@ from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import parse_recipient
 
 
-def must_have_a_place(output: Path) -> None:
-    """Raise ``UsageError`` where the file is there already, or its folder is not."""
-    must_be_new(output)
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {output.absolute().parent}", hint="make it, or name another file")
-
-
 def make_bundle(
     gate: Gate,
     *,
@@ -67,7 +60,7 @@ def make_bundle(
     ``recipient`` is an id, a name or a fingerprint on the register; ``privates`` open what is not sealed to it. Raises
     ``GateError``; then there is no file.
     """
-    must_have_a_place(output)
+    must_be_new(output)
     with output_file(output) as file:
         begun = gate.ask(
             AuditExport(

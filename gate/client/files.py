@@ -28,6 +28,8 @@ def must_be_new(path: Path) -> None:
     taken out."""
     if path.exists():
         raise UsageError(f"{path} exists", hint="name a new file")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {path.absolute().parent}", hint="make it, or name another file")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

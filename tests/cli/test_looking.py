@@ -75,8 +75,12 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_begins_so(config: str) 
 
 
 def test_words_that_nothing_fits_are_told_as_they_were_understood(config: str) -> None:
-    assert dialgate("calls", "list", "1/2/2020", "zebra", "-c", config).err == "No call fits: 01 Feb 2020, zebra.\n"
-    assert dialgate("recording", "list", "zebra", "-c", config).err == "No recording fits: zebra.\n"
+    found = dialgate("calls", "list", "1/2/2020", "not", "listed", "zebra", "-c", config)
+    unknown = "“zebra” is not known, and finds nothing"
+    assert found.err == f"Nothing fits: Sat 01 Feb 2020; reason not listed; {unknown}.\n"
+    assert dialgate("recording", "list", "zebra", "-c", config).err == f"Nothing fits: {unknown}.\n"
+    for where in ("contacts", "request"):
+        assert "zebra" in dialgate(where, "list", "last", "tuesday", "zebra", "-c", config).err
 
 
 def test_a_list_is_sorted_by_a_column_and_by_no_hidden_one(config: str) -> None:

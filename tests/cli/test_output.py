@@ -75,7 +75,8 @@ def test_a_backup_whose_keys_have_no_room_says_so_and_leaves_none(full: Path, tm
 def test_a_folder_that_is_not_there_is_told_of_the_file_that_was_named(tmp_path: Path) -> None:
     for command in (("audit", "checkpoint"), ("objection", "export"), ("contacts", "changes")):
         target = tmp_path / "nowhere" / "x"
-        assert f"dialgate: {target}: No such file or directory" in dialgate(*command, "-o", str(target)).err
+        assert str(target.parent) in (error := dialgate(*command, "-o", str(target)).err)
+        assert "No such file or directory" in error or "there is no folder" in error
 
 
 @pytest.mark.parametrize("shape", [(), ("--json",)])

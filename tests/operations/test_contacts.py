@@ -16,6 +16,8 @@ from gate.errors import GateError, RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import DataFolder
+from gate.operations.operation import Caller
+from gate.operations.parsing import Findable, FindMeant, find_meant
 from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.registers import write
@@ -390,6 +392,24 @@ def test_contacts_are_found_by_what_is_typed(data: DataFolder, tmp_path: Path, t
         if (after := page["next"]) is None:
             break
     assert pages == found
+
+
+def test_what_is_counted_is_what_the_list_shows(data: DataFolder, tmp_path: Path) -> None:
+    """Each word and the whole line; contacts and requests are not counted for who may not read them."""
+    load_list(data, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
+    who = Caller(actor=ACTOR)
+    for line, counts, all_of_it in (
+        ("not blocked", [2], 2), ("020 7946 blocked", [2, 1], 1), ("zebra", [0], 0), ("", [], 3), ("not zebra", [3], 3),
+    ):  # fmt: skip
+        found = find_meant(data, FindMeant(where=Findable.CONTACTS, text=line), who)
+        assert ([word.count for word in found.words], found.count) == (counts, all_of_it), line
+        listed = ByName(data).contacts_list(text=line, limit=50, actor=ACTOR)["items"]
+        assert len(listed) == found.count, line
+    viewer = Caller(actor="user:vera", roles=frozenset({"viewer"}))
+    for where in (Findable.CONTACTS, Findable.REQUESTS):
+        with pytest.raises(RefusedError, match="may not look for"):
+            find_meant(data, FindMeant(where=where, text="zebra"), viewer)
+    assert find_meant(data, FindMeant(where=Findable.CALLS, text="zebra"), viewer).count == 0
 
 
 def test_forgetting_is_bound_to_what_was_shown(data: DataFolder, tmp_path: Path) -> None:
