@@ -71,10 +71,10 @@ def silent(family: str) -> str:
 def read_streams(body: str) -> list[Stream]:
     """The streams of an offer, in order. Raises ``OfferError`` where it is none, or not one of those that are still
     there can be taken."""
-    session, *parts = sdp.sections(body)
-    if not 0 < len(parts) <= MOST_STREAMS:
+    session, offered = sdp.read(body)
+    if not 0 < len(offered) <= MOST_STREAMS:
         raise OfferError("no streams, or too many")
-    streams = [_stream(session, part) for part in parts]
+    streams = [_stream(session, each) for each in offered]
     if any(each.port for each in streams) and not any(each.usable for each in streams):
         raise OfferError("no plain RTP audio (RTP/AVP) in PCMA, PCMU or G722")
     return streams
@@ -96,8 +96,8 @@ def answer(streams: Sequence[Stream], taken: Mapping[int, tuple[str, int]], orig
     return "\r\n".join(lines) + "\r\n"
 
 
-def _stream(session: list[str], part: list[str]) -> Stream:
-    head = part[0][2:].split(None, 3 + sdp.MAX_TYPES)[: 3 + sdp.MAX_TYPES]
+def _stream(session: Sequence[str], offered: sdp.MediaStream) -> Stream:
+    head, part = offered
     if len(head) < 4:
         raise OfferError("a stream without codecs")
     where = next((line for line in [*part, *session] if line.startswith("c=")), "").split()
@@ -105,12 +105,13 @@ def _stream(session: list[str], part: list[str]) -> Stream:
     if family not in NOBODY:
         raise OfferError("a stream without an address")
     port = whole(head[1].partition("/")[0], 5) or 0
-    found = sdp.payload_map("\r\n".join([f"m={' '.join([head[0], '9', *head[2:]])}", *part[1:]]))
-    payloads = {number: name for number, name in found.items() if _codec(name) in sdp.KEPT | sdp.BESIDE_SPEECH}
+    payloads = {
+        number: name for number, name in offered.payloads.items() if _codec(name) in sdp.KEPT | sdp.BESIDE_SPEECH
+    }
     directions = [line.strip() for line in [*session, *part] if line.strip() in sdp.DIRECTIONS]
     sends = (directions or ["a=sendrecv"])[-1] in ("a=sendrecv", "a=sendonly") and address not in ("0.0.0.0", "::")  # noqa: S104 - "on hold" (RFC 2543)
     return Stream(
-        head=tuple(head),
+        head=head,
         label=next((line[8:].strip() for line in part if line.startswith("a=label:")), ""),
         family=family,
         address=address,

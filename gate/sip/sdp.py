@@ -1,10 +1,12 @@
-"""What an SDP body says of audio: codec names and payload maps (RFC 4566, RFC 3551). Bodies are read, not changed,
-here."""
+"""SDP bodies as text (RFC 4566, RFC 3264, RFC 3551): one reader, and the bodies that are made from what it read.
+
+The media relay alters bodies that sippy has parsed: see ``gate.media.sdp``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from gate.sip.header_fields import whole
 
@@ -23,26 +25,99 @@ BESIDE_SPEECH = frozenset({"TELEPHONE-EVENT", "CN"})
 """What passes beside speech: other codecs than speech carry some that nobody here can read (RFC 2198)."""
 _PLAIN = "RTP/AVP"
 _SPELLING = {"OPUS": "opus"}
+DIRECTIONS = {
+    "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
+}  # fmt: skip
+"""A direction, and its mirror in the answer."""
+
+
+class MediaStream(NamedTuple):
+    """An ``m=`` line and the lines that follow it."""
+
+    head: tuple[str, ...]
+    """Medium, port, transport, then payload types; fewer where the line was cut short."""
+    lines: tuple[str, ...]
+
+    @property
+    def plain(self) -> bool:
+        """True where it is RTP audio that is neither encrypted nor declined (``RTP/AVP``, a port but 0)."""
+        medium, port, transport = (*self.head[:3], "", "", "")[:3]
+        return len(self.head) > 3 and (medium, transport.upper()) == ("audio", _PLAIN) and port.split("/")[0] != "0"
+
+    @property
+    def payloads(self) -> dict[int, str]:
+        """Payload type -> ``name/rate``, in the order of the ``m=`` line; unknown dynamic types are left out."""
+        names: dict[int, str] = {}
+        for line in self.lines:
+            if found := _RTPMAP.match(line):
+                name = found[2].upper()
+                name = _SPELLING.get(name, found[2] if name == "TELEPHONE-EVENT" else name)
+                names[int(found[1])] = f"{name}/{found[3]}"
+        types = [kind for part in self.head[3:] if (kind := whole(part, 3)) is not None and kind < 128]
+        return {number: name for number in types if (name := names.get(number) or _STATIC.get(number))}
+
+    def keep(self, numbers: Collection[int]) -> MediaStream:
+        """The stream with these payload types alone; declined where it has none of them."""
+        types = tuple(kind for kind in self.head[3:] if whole(kind, 3) in numbers)
+        lines = (line for line in self.lines if not (about := _ABOUT.match(line)) or int(about[1]) in numbers)
+        return MediaStream((*self.head[:3], *types), tuple(lines)) if types else self.declined()
+
+    def directed(self, direction: str) -> MediaStream:
+        """The stream with this direction, e.g. ``a=inactive``, in place of its own."""
+        return self._replace(lines=(*_undirected(self.lines), direction))
+
+    def declined(self) -> MediaStream:
+        """Our answer where the stream is not taken: port 0 (RFC 3264 section 6)."""
+        return MediaStream((*self.head[:1], "0", *self.head[2:]), ())
+
+
+class Description(NamedTuple):
+    """An SDP body."""
+
+    session: tuple[str, ...]
+    """The lines before the first stream."""
+    streams: tuple[MediaStream, ...]
+
+    def __str__(self) -> str:
+        lines = list(self.session)
+        for stream in self.streams:
+            lines += ["m=" + " ".join(stream.head), *stream.lines]
+        return "\r\n".join(lines) + "\r\n"
+
+    @property
+    def direction(self) -> str:
+        """The first direction of the body; ``a=sendrecv`` where it has none."""
+        parts = (self.session, *(stream.lines for stream in self.streams))
+        return next((line.strip() for part in parts for line in part if line.strip() in DIRECTIONS), "a=sendrecv")
+
+    def keep(self, numbers: Collection[int]) -> Description:
+        """The body with these payload types alone in its plain audio. Other streams stay: the relay declines them."""
+        return self._replace(streams=tuple(each.keep(numbers) if each.plain else each for each in self.streams))
+
+    def directed(self, direction: str) -> Description:
+        """The body with this direction for every stream."""
+        return Description(_undirected(self.session), tuple(each.directed(direction) for each in self.streams))
+
+
+def read(body: str) -> Description:
+    """The body's parts. Nothing is checked: a line that is no SDP is a line."""
+    parts: list[list[str]] = [[]]
+    for line in body.splitlines():
+        if line.startswith("m="):
+            parts.append([])
+        parts[-1].append(line)
+    most = 3 + MAX_TYPES
+    streams = (MediaStream(tuple(part[0][2:].split(None, most)[:most]), tuple(part[1:])) for part in parts[1:])
+    return Description(tuple(parts[0]), tuple(streams))
+
+
+def _undirected(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if line.strip() not in DIRECTIONS)
 
 
 def payload_map(body: str) -> dict[int, str]:
-    """Payload type -> ``name/rate`` of the first audio stream, in the order offered; unknown dynamic types are left
-    out."""
-    types: list[int] = []
-    names: dict[int, str] = {}
-    inside = False
-    for line in body.splitlines():
-        if line.startswith("m="):
-            if types:
-                break
-            parts = line[2:].split(None, 3 + MAX_TYPES)[: 3 + MAX_TYPES]
-            inside = _is_plain(parts)
-            if inside:
-                types = [kind for part in parts[3:] if (kind := whole(part, 3)) is not None and kind < 128]
-        elif inside and (found := _RTPMAP.match(line)):
-            name = found[2].upper()
-            names[int(found[1])] = f"{_SPELLING.get(name, found[2] if name == 'TELEPHONE-EVENT' else name)}/{found[3]}"
-    return {number: name for number in types if (name := names.get(number) or _STATIC.get(number))}
+    """Payload type -> ``name/rate`` of the first plain audio stream, in the order offered."""
+    return next((stream.payloads for stream in read(body).streams if stream.plain), {})
 
 
 def codecs(body: str) -> tuple[str, ...]:
@@ -54,12 +129,7 @@ def codecs(body: str) -> tuple[str, ...]:
 
 def has_plain_audio(body: str) -> bool:
     """True where a stream is plain RTP audio (``RTP/AVP``), whatever its codecs: neither SRTP nor AVPF."""
-    return any(line.startswith("m=") and _is_plain(line[2:].split(None, 3)) for line in body.splitlines())
-
-
-def _is_plain(parts: Sequence[str]) -> bool:
-    """Of an ``m=`` line."""
-    return len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0" and parts[2].upper() == _PLAIN
+    return any(stream.plain for stream in read(body).streams)
 
 
 def _codec(number: int, name: str) -> str:
@@ -78,29 +148,16 @@ def maps_in_packets(caller: str, callee: str) -> Mapping[str, Mapping[int, str]]
 def answer_to(offer: str, mine: str) -> str:
     """``mine`` (our own earlier SDP) cut to what ``offer`` still offers, as an answer to it (RFC 3264 section 6);
     empty where nothing is left. Directions are mirrored."""
-    offered = payload_map(offer)
-    wanted = {name.lower() for name in offered.values()}
-    ours = payload_map(mine)
-    keep = {number for number, name in ours.items() if name.lower() in wanted}
-    if not any(ours[number].partition("/")[0].upper() not in NOT_SPEECH for number in keep):
+    wanted = {name.lower() for name in payload_map(offer).values()}
+    kept = {number: name for number, name in payload_map(mine).items() if name.lower() in wanted}
+    if not any(name.partition("/")[0].upper() not in NOT_SPEECH for name in kept.values()):
         return ""
-    lines = []
-    for line in mine.splitlines():
-        about = _ABOUT.match(line)
-        if line.startswith("m=audio"):
-            head, types = line.split()[:3], line.split()[3:]
-            lines.append(" ".join([*head, *(kind for kind in types if whole(kind, 3) in keep)]))
-        elif not (about and int(about[1]) not in keep) and line.strip() not in DIRECTIONS:
-            lines.append(line)
-    theirs = next((line.strip() for line in offer.splitlines() if line.strip() in DIRECTIONS), "a=sendrecv")
-    lines.append(DIRECTIONS[theirs])
-    return "\r\n".join(lines) + "\r\n"
+    return str(read(mine).keep(kept).directed(DIRECTIONS[read(offer).direction]))
 
 
 def own_offer(address: str) -> str:
     """An offer in the place of a party that made none: audio by the codecs of ``KEPT``, to the discard port there."""
-    where = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
-    lines = ["v=0", f"o=- 1 1 {where}", "s=-", f"c={where}", "t=0 0", "m=audio 9 RTP/AVP 8 0 9 101"]
+    lines = [*_own_session(address), "m=audio 9 RTP/AVP 8 0 9 101"]
     lines += [f"a=rtpmap:{kind} {_STATIC[kind]}" for kind in (8, 0, 9)]
     return "\r\n".join([*lines, "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16", "a=sendrecv"]) + "\r\n"
 
@@ -109,70 +166,45 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
     """``body`` with the speech codecs ``names``, telephone events and comfort noise, and without every other payload
     type; empty where no speech is left. Streams that are not plain audio stay: the media relay declines them."""
     found = {number: _codec(number, name).upper() for number, name in payload_map(body).items()}
-    kept = {number for number, name in found.items() if name in BESIDE_SPEECH | names}
-    if not any(found[number] in names for number in kept):
+    if not names.intersection(found.values()):
         return ""
-    lines, inside, changed = [], False, False
-    for line in body.splitlines():
-        about = _ABOUT.match(line)
-        if line.startswith("m="):
-            head, types = line.split()[:3], line.split()[3:]
-            inside = _is_plain(line[2:].split(None, 3))
-            left = [kind for kind in types if whole(kind, 3) in kept] if inside else types
-            changed = changed or left != types
-            lines.append(" ".join([*head, *(left or types)]))
-        elif not (inside and about and int(about[1]) not in kept):
-            lines.append(line)
-    return "\r\n".join(lines) + "\r\n" if changed else body
+    before = read(body)
+    after = before.keep({number for number, name in found.items() if name in BESIDE_SPEECH | names})
+    same = [stream.head for stream in after.streams] == [stream.head for stream in before.streams]
+    return body if same else str(after)
 
 
 def preferring(body: str, names: Sequence[str]) -> str:
     """``body`` with these speech codecs alone, in this order; empty where it has none of them."""
     left = cut(body, frozenset(names))
-    ranks = {
-        number: names.index(codec)
-        for number, name in payload_map(left).items()
-        if (codec := name.partition("/")[0]) in names
-    }
+    places = {number: name.partition("/")[0] for number, name in payload_map(left).items()}
+    ranks = {number: names.index(codec) for number, codec in places.items() if codec in names}
 
-    def ranked(line: str) -> str:
-        if not line.startswith("m=audio"):
-            return line
-        head, types = line.split()[:3], line.split()[3:]
-        return " ".join([*head, *sorted(types, key=lambda kind: ranks.get(whole(kind, 3) or 0, len(names)))])
+    def ranked(stream: MediaStream) -> MediaStream:
+        types = sorted(stream.head[3:], key=lambda kind: ranks.get(whole(kind, 3) or 0, len(names)))
+        return stream._replace(head=(*stream.head[:3], *types))
 
-    return "\r\n".join(map(ranked, left.splitlines())) + "\r\n" if left else ""
-
-
-def sections(body: str) -> list[list[str]]:
-    """Its lines: those of the session, then those of each stream."""
-    parts: list[list[str]] = [[]]
-    for line in body.splitlines():
-        if line.startswith("m="):
-            parts.append([])
-        parts[-1].append(line)
-    return parts
+    description = read(left)
+    streams = tuple(ranked(each) if each.plain else each for each in description.streams)
+    return str(description._replace(streams=streams)) if left else ""
 
 
 def held(body: str) -> bool:
     """True where the side of this body may rightly be silent, or hear nothing: on hold (RFC 3264 8.4), in any form."""
-    for part in sections(body):
-        for line in part:
-            if line.strip() in ("a=sendonly", "a=recvonly", "a=inactive") or line.startswith("c=IN IP4 0.0.0.0"):
-                return True
-    return False
+    lines = (line.strip() for line in body.splitlines())
+    return any(
+        line in ("a=sendonly", "a=recvonly", "a=inactive") or line.startswith("c=IN IP4 0.0.0.0") for line in lines
+    )
 
 
 def quieted(body: str) -> str:
     """``body`` with every stream inactive: nothing is sent either way (RFC 3264 6.1)."""
-    session, *streams = ([line for line in part if line.strip() not in DIRECTIONS] for part in sections(body))
-    return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=inactive"])]) + "\r\n"
+    return str(read(body).directed("a=inactive"))
 
 
 def resumed(body: str) -> str:
     """``body`` with every stream both ways: off hold."""
-    session, *streams = ([line for line in part if line.strip() not in DIRECTIONS] for part in sections(body))
-    return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=sendrecv"])]) + "\r\n"
+    return str(read(body).directed("a=sendrecv"))
 
 
 def silent_answer(offer: str, address: str, address6: str = "") -> str:
@@ -182,20 +214,9 @@ def silent_answer(offer: str, address: str, address6: str = "") -> str:
 
 def only(body: str, codec: str) -> str:
     """``body`` with one speech codec alone, and telephone events."""
-    kinds = payload_map(body)
-    wanted = {
-        number for number, name in kinds.items() if _codec(number, name).lower() in (codec.lower(), "telephone-event")
-    }
-    lines, inside = [], False
-    for line in body.splitlines():
-        about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)
-        if line.startswith("m="):
-            head, types = line.split()[:3], line.split()[3:]
-            inside = head[0] == "m=audio" and head[1].partition("/")[0] != "0"
-            lines.append(" ".join([*head, *(each for each in types if whole(each, 3) in wanted)]) if inside else line)
-        elif not (inside and about and int(about[1]) not in wanted):
-            lines.append(line)
-    return "\r\n".join(lines) + "\r\n"
+    names = (codec.lower(), "telephone-event")
+    kept = {number for number, name in payload_map(body).items() if _codec(number, name).lower() in names}
+    return str(read(body).keep(kept))
 
 
 def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
@@ -207,23 +228,21 @@ def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
 def _answer(offer: str, address: str, address6: str, *, silent: bool) -> str:
     """An answer to the first stream of plain audio, and to no other (RFC 3264 section 6). Port 9 is that of discard:
     nobody of the gate's listens there."""
-    session, *streams = sections(offer)
-    six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
-    family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
-    lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
-    taken = False
-    for stream in streams:
-        kind, _, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
-        if taken or not _is_plain(stream[0][2:].split(None, 3)):
-            lines.append(" ".join([kind, "0", *rest]))
+    session, offered = read(offer)
+    parts = (session, *(stream.lines for stream in offered[:1]))
+    six = any(line.startswith("c=IN IP6") for part in parts for line in part)
+    streams: list[MediaStream] = []
+    taken = next((place for place, stream in enumerate(offered) if stream.plain), -1)
+    for place, stream in enumerate(offered):
+        if place != taken:
+            streams.append(stream.declined())
             continue
-        taken = True
-        lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
-        theirs = next((line.strip() for line in [*stream, *session] if line.strip() in DIRECTIONS), "a=sendrecv")
-        lines.append("a=inactive" if silent else DIRECTIONS[theirs])
-    return "\r\n".join(lines) + "\r\n"
+        own = "a=inactive" if silent else DIRECTIONS[Description((*stream.lines, *session), ()).direction]
+        lines = (line for line in stream.lines if line.startswith(("a=rtpmap:", "a=fmtp:")))
+        streams.append(MediaStream((stream.head[0], "9", *stream.head[2:]), (*lines, own)))
+    return str(Description(_own_session(address6 if six and address6 else address), tuple(streams)))
 
 
-DIRECTIONS = {
-    "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
-}  # fmt: skip
+def _own_session(address: str) -> tuple[str, ...]:
+    where = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
+    return ("v=0", f"o=- 1 1 {where}", "s=-", f"c={where}", "t=0 0")

@@ -195,6 +195,15 @@ def test_an_answer_of_ours_takes_the_plain_stream_and_declines_what_stands_befor
     assert "m=audio 9 RTP/AVP 8\r\n" in sdp.own_answer(offer, "PCMA", "9.9.9.9")
 
 
+def test_a_stream_that_has_not_the_codec_is_declined_and_its_line_stays_a_line_of_sdp():
+    """An ``m=`` line has a payload type always (RFC 8866 section 9), also where its port is 0 (RFC 3264 section 6)."""
+    offer = "v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 18 97\r\na=rtpmap:97 opus/48000/2\r\na=sendonly\r\n"
+    assert "m=audio 0 RTP/AVP 18 97\r\n" in sdp.own_answer(offer, "PCMA", "9.9.9.9")
+    second = offer + "m=audio 4002 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    assert sdp.only(second, "opus").endswith("m=audio 0 RTP/AVP 0\r\n")
+    assert sdp.answer_to(offer, second).endswith("m=audio 0 RTP/AVP 0\r\na=recvonly\r\n")
+
+
 def test_of_a_recorded_stream_no_redundant_audio_is_taken():
     """Speech inside it (RFC 2198) could not be heard again."""
     body = (
