@@ -1,7 +1,7 @@
 ## make demo        the whole job on loopback
-## make test        the whole suite, with the programs it talks to (SIPp, baresip, chromium, tmux, ...) where they are
+## make test        all tests but the deep ones, with the programs they talk to (SIPp, baresip, chromium, tmux, ...)
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
-## make test-deep   the deep ones alone: state machines, mutants, kills, properties with all their examples
+## make test-deep   the deep tests: state machines, mutants, kills, properties with all their examples
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
@@ -59,10 +59,10 @@ APART  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What failed beside other tests (exit code 1) is run again by itself, and named.
 ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 
-# All of it. Most tests wait for something: several run at once. Those that load the machine run after them, alone.
+# Most tests wait for something: several run at once. Those that load the machine run after them, alone.
 test: $(READY)
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(PYTEST) $(APART) -m "not load" || { $(ALONE); }
+	$(PYTEST) $(APART) -m "not load and not deep" || { $(ALONE); }
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
@@ -71,7 +71,7 @@ test: $(READY)
 test-quick: $(READY)
 	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
 
-# What make test-quick leaves out: thousands of cases each. make test has them too.
+# Thousands of cases each, in no other run: CI runs them after make test.
 test-deep: $(READY)
 	$(PYTEST) $(APART) $(UNUSED) -m "deep and not load"
 
