@@ -7,6 +7,8 @@
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
 ## make pictures    the console's pictures anew
 ## make tour        every mode of the console, at three sizes in three themes, drawn into TOUR to be looked at
+## make install TO=/opt/dialgate/.venv   what a gate runs with, and nothing else
+## make deb         the Debian package of this release of Debian, into dist
 ## make build       wheel, source and SBOM, into dist
 ## make lock        the locked dependencies anew
 # Each sets up .venv on first use. One test alone:
@@ -31,10 +33,10 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: help demo test test-quick test-deep bench check pictures tour reference build lock clean
+.PHONY: install deb help demo test test-quick test-deep bench check pictures tour reference build lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "dialgate needs Python 3.11 to 3.14; this is %d.%d. Try: make PYTHON=python3.13" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(LOCKED) --only-binary :all: -r .build.lock
 	$(LOCKED) --no-deps --no-build-isolation -r .requirements.lock
@@ -103,13 +105,21 @@ build: $(READY)
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
 	$(LOCKED) --only-binary :all: -r .uv.lock -r .release.lock
-	$(COMPILE) --all-extras --constraint .requirements.lock pyproject.toml | $(BIN)/cyclonedx-py requirements - \
+	$(BIN)/cyclonedx-py requirements .runtime.lock \
 	  --pyproject pyproject.toml --output-reproducible -o $$(ls dist/*.whl | sed 's/-py3-none-any.whl/.cdx.json/')
+
+# Without .venv: neither needs what the tests need.
+install:
+	.packages/environment $(or $(TO),$(error name the new folder: make install TO=/opt/dialgate/.venv)) $(PYTHON)
+
+deb:
+	.packages/deb/build dist
 
 lock: $(READY)
 	$(LOCKED) --only-binary :all: -r .uv.lock
 	$(COMPILE) --all-extras --group dev pyproject.toml -o .requirements.lock
-	$(COMPILE) --group build -o .build.lock
+	$(COMPILE) --all-extras --constraint .requirements.lock pyproject.toml -o .runtime.lock
+	$(COMPILE) --constraint .requirements.lock --group build -o .build.lock
 	$(COMPILE) --group lock -o .uv.lock
 	$(COMPILE) --group release -o .release.lock
 

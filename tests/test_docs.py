@@ -17,6 +17,7 @@ from typing import Any
 import click
 import pytest
 
+from gate import manual
 from gate.calls.metrics import Metrics
 from gate.cli.main import cli
 from gate.config.load import fields
@@ -222,10 +223,11 @@ def test_the_service_runs_as_the_account_that_is_made_with_the_folder_that_is_it
     folder = re.search(r"install -d -o (\w+) -g (\S+) -m 2750 (\S+)\n", made)
     assert account and folder and account[1] == folder[1]
     assert f"addgroup --system {folder[2]}\n" in made and f"adduser {account[1]} {folder[2]}\n" in made
-    unit = next(block.text for block in read.blocks if "[Unit]" in block.text)
+    unit = manual.read_file("dialgate.service")
+    assert f"/dialgate manual dialgate.service > /etc/systemd/system/{account[1]}.service\n" in made
     assert f"User={account[1]}\n" in unit and f"-c {folder[3]}/config.toml\n" in unit
     assert f"ReadWritePaths={folder[3]}/data\n" in unit
-    assert f"/etc/systemd/system/{account[1]}.service" in read.text and f"enable --now {account[1]}\n" in made
+    assert f"enable --now {account[1]}\n" in made
     assert ROOT.joinpath("LICENSE").read_text(encoding="utf-8").split()[:4] == ["GNU", "GENERAL", "PUBLIC", "LICENSE"]
 
 

@@ -41,7 +41,7 @@ def test_the_pythons_that_are_promised_are_those_that_are_tried() -> None:
 
 
 def test_every_lock_has_hashes_for_all_that_it_names() -> None:
-    for name in (".requirements.lock", ".build.lock", ".uv.lock", ".release.lock"):
+    for name in (".requirements.lock", ".runtime.lock", ".build.lock", ".uv.lock", ".release.lock"):
         lock = (ROOT / name).read_text()
         pins = re.findall(r"^[A-Za-z0-9_.-]+(?:\[[a-z,]+\])?==\S+", lock, re.MULTILINE)
         assert pins and len(re.findall(r"\\\n    --hash", lock)) >= len(pins), name

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).parent
 INDEX: Final = "index"
-FILES: Final = ("grafana.json", "alerts.yml", "openapi.json", "http.json")
-"""What is read as it is: a Grafana dashboard, and alert rules for Prometheus."""
+FILES: Final = ("grafana.json", "alerts.yml", "openapi.json", "http.json", "dialgate.service")
+"""Read as they are: a Grafana dashboard, alert rules for Prometheus, references for programs, the systemd unit."""
 _ENTRY: Final = re.compile(r"^- \[([^\[\]\n]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  .+)*)", re.MULTILINE)
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
 

@@ -4,6 +4,7 @@ it. The network is the machine's, so that peers on loopback reach its services."
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,18 @@ from tests.support.waiting import PATIENCE, until
 PROGRAM = "/usr/lib/systemd/systemd"
 BOOT = f"""set -e
 mount --make-rprivate /
+if [ "$2" != / ]; then
+    mount --bind "$2" "$2"
+    mount --rbind /sys "$2/sys"
+    mount --rbind /dev "$2/dev"
+    mount -t tmpfs tmpfs "$2/dev/shm"
+    mount -t proc proc "$2/proc"
+    mount --bind "$1" "$2/mnt"
+    cd "$2"
+    pivot_root . media
+    umount -l /media
+    set /mnt
+fi
 mount -t tmpfs tmpfs /run
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -41,8 +54,19 @@ class Systemd:
 
     def ctl(self, *words: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """``systemctl`` of it."""
-        command = ["nsenter", "-t", str(self.pid), "-m", "-p", "--", "systemctl", "--no-pager", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        return self.run("systemctl", "--no-pager", *words, seconds=seconds)
+
+    def run(self, *words: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+        """A command beside it, as root, in its file system."""
+        command = ["nsenter", "-t", str(self.pid), "-m", "-p", "--", *words]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment, cwd="/")
+
+    def typed(self, line: str, account: str = "root", seconds: float = PATIENCE) -> str:
+        """What a line prints that an account types into a shell of its own; fails the test where it fails."""
+        done = self.run("su", "-", account, "-c", line, seconds=seconds)
+        assert done.returncode == 0, f"{account}: {line}\n{done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     def show(self, unit: str, *names: str) -> dict[str, str]:
         """Properties of a unit."""
@@ -50,13 +74,33 @@ class Systemd:
         return dict(line.split("=", 1) for line in lines)
 
 
+def debian(root: Path, *packages: str) -> Path:
+    """A Debian of this machine's release in a new folder, with nothing but what is named; skips where none is to be
+    had."""
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("makes a Debian of its own: needs mmdebstrap")
+    suite = next(
+        line.partition("=")[2] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line
+    )
+    lists = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.*")]
+    sources = [
+        str(path) for path in lists if path.exists() and re.search(rf"http.*\b{suite}\b", path.read_text(), re.S)
+    ]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--skip=output/mknod", f"--include={','.join(packages)}"]
+    done = subprocess.run([*command, suite, str(root), *sources], capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        pytest.skip(f"no Debian can be made here: {done.stderr[-300:]}")
+    return root
+
+
 @contextmanager
-def systemd(units: Path) -> Iterator[Systemd]:
-    """One with the unit files of a folder. Skips where this machine lets nobody start it."""
+def systemd(units: Path, root: Path = Path("/")) -> Iterator[Systemd]:
+    """One with the unit files of a folder, on the file system in ``root``. Skips where this machine lets nobody start
+    it."""
     (units / "idle.target").write_text("[Unit]\nDefaultDependencies=no\n")
     names = ("--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
     process = subprocess.Popen(
-        ["unshare", *names, "sh", "-c", BOOT, "boot", str(units)],
+        ["unshare", *names, "sh", "-c", BOOT, "boot", str(units), str(root)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
