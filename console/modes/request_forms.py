@@ -77,6 +77,7 @@ _DAY: Final = Field(
 _OTHERWISE: Final = {
     (Act.SEARCH, "call"): replace(_CALL, label="When the call was", hint="25/11, or 25/11 14:30, or 25/11 14:30 45m"),
     (Act.GRANT, "reasons"): Field("reasons", "A remark for the letter", needed=False),
+    **{(act, "calls"): Field.of(Decide, "calls", "stop") for act in (Act.GRANT, Act.REFUSE)},
     (Act.TELL_RECIPIENT, "evidence"): Field(
         "evidence", "Proof, where there is one: a reference", hint="message 17", needed=False
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import WORDING, firm_of, note, outdated, render, shipped_wording, templates_of
-from gate.operations.requests.letters import ExplainLetter, Reasoned, RestsOn
+from gate.operations.requests.letters import ExplainLetter, Reasoned, Rendered, RestsOn
 from gate.showing import local
 
 HINT: Final = (
@@ -44,8 +45,8 @@ def command() -> None:
 def show(view: View, kind: str, asks: str | None, html: bool) -> None:
     """A letter to a person who does not exist, in your wording and under your name.
 
-    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
-    authority and recipient.
+    KIND is one of acknowledgement, writing, identity, clarification, extension, progress, response, confirmation,
+    refusal, authority, recipient and withdrawal: the last of a consent.
     """
     fitting = [facts for facts in samples() if facts.kind == kind and asks in (None, facts.asks)]
     if not fitting:
@@ -56,6 +57,29 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
         view.data({"kind": kind, "subject": letter.subject, "text": letter.text, "html": letter.html})
     else:
         click.echo(letter.html if html else letter.text)
+
+
+FORMS = ("txt", "html", "eml")
+
+
+def show_letter(view: View, made: Rendered, output: Path | None) -> None:
+    """A letter as a new file in the form that its name says, or else its text. Raises ``UsageError``."""
+    if output is not None:
+        if output.suffix.removeprefix(".") not in FORMS:
+            raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
+        write_letter(made, output)
+    if view.json:
+        view.data(made)
+    elif output is None and not made.sent:
+        click.echo(made.text)
+
+
+def write_letter(made: Rendered, path: Path) -> None:
+    """A letter as a file in the form that its name says."""
+    form = path.suffix.removeprefix(".")
+    data = base64.b64decode(made.eml) if form == "eml" else (made.html if form == "html" else made.text).encode()
+    with output_file(path) as file:
+        file.write(data)
 
 
 @make("explain", group=command, example="dialgate letters explain DSR-2026-0007")

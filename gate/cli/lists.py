@@ -14,7 +14,8 @@ import click
 from msgspec.structs import replace
 
 from gate.cli.asking import Day, Id, ObjectionTime, Since, ask, asks, only_asks, option, reach
-from gate.cli.command import FILE, FILE_OR_DASH, make
+from gate.cli.command import FILE, FILE_OR_DASH, NEW_FILE, make
+from gate.cli.letters import show_letter
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
 from gate.cli.retention import say_copy
@@ -27,6 +28,7 @@ from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove, ObjectionUndo
+from gate.operations.requests.letters import WriteConsentLetter
 
 Body = Callable[..., Any]
 
@@ -233,6 +235,18 @@ only_asks(
     help="End a consent by its id, or every live one of a number: holds from the next call.",
     example='dialgate consent withdraw 02079460123 --reason "asked by email"',
 )
+
+
+@make("letter", group=consent, example="dialgate consent letter 6f2c9e… --to ann@example.org -o letter.txt")
+@asks(WriteConsentLetter, "consent")
+@click.option("-o", "--output", type=NEW_FILE, metavar="FILE", help="Write it there: .txt, .html, or .eml.")
+def letter(view: View, asked: WriteConsentLetter, output: Path | None) -> None:
+    """The letter that confirms that a consent was withdrawn: since when that holds, and what it stops.
+
+    That it was made is kept in the log, the letter is not; dialgate letters explain ID names what each sentence rests
+    on.
+    """
+    show_letter(view, ask(view, asked), output)
 
 
 @make("list", group=consent, numbers=True, example="dialgate consent list --show-numbers")

@@ -4,7 +4,6 @@ clarified, searched, decided, told, put right, withdrawn; its letters, as files 
 
 from __future__ import annotations
 
-import base64
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach, rows_found
 from gate.cli.command import FOLDER, NEW_FILE, Group, make
+from gate.cli.letters import FORMS, show_letter, write_letter
 from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.client.gate import Gate
@@ -42,7 +42,7 @@ from gate.operations.requests.course import (
     VerifyIdentity,
     Withdraw,
 )
-from gate.operations.requests.letters import Rendered, WriteLetter
+from gate.operations.requests.letters import WriteLetter
 from gate.operations.requests.listing import ListOf, Show
 from gate.operations.requests.proving import Prove, RequestProof
 from gate.operations.requests.searching import Search
@@ -413,7 +413,8 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
-    the supervisory authority have been told: both letters are made for it. GROUND is one of legal_obligation,
+    the supervisory authority have been told: both letters are made for it. Of a complaint that names a number --calls
+    says what becomes of marketing to it. GROUND is one of legal_obligation,
     legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, fee, identity_not_proven,
     cannot_identify, representative, not_living and, of a rectification, accurate.
     """
@@ -494,9 +495,6 @@ def show_(view: View, asked: Show) -> None:
     view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])
 
 
-FORMS = ("txt", "html", "eml")
-
-
 @make(
     "letter",
     group=command,
@@ -504,6 +502,7 @@ FORMS = ("txt", "html", "eml")
         "dialgate request letter DSR-2026-0007 acknowledgement -o letter.txt\n"
         "dialgate request letter DSR-2026-0007 refusal -o refusal.eml\n"
         "dialgate request letter DSR-2026-0007 refusal --send\n"
+        'dialgate request letter DSR-2026-0008 progress --note "We have listened to both calls." -o letter.txt\n'
         "dialgate request letter DSR-2026-0007 recipient --recipient 3f0c… --to auditor@example.org --send"
     ),
 )
@@ -518,18 +517,12 @@ FORMS = ("txt", "html", "eml")
 def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
     """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
 
-    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
-    authority and recipient: the last to somebody who was given what is erased.
+    KIND is one of acknowledgement, writing, identity, clarification, extension, progress (of a complaint), response,
+    confirmation, refusal, authority and recipient: the last to somebody who was given what is erased. That of a
+    withdrawal is made by dialgate consent letter.
     """
-    if output is not None and output.suffix.removeprefix(".") not in FORMS:
-        raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
     made, kind = ask(view, asked), asked.kind
-    if output is not None:
-        _write(made, output)
-    if view.json:
-        view.data(made)
-    elif output is None and not asked.send:
-        click.echo(made.text)
+    show_letter(view, made, output)
     if asked.send:
         say(f"Sent to {made.to}.")
     who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
@@ -577,15 +570,8 @@ def write_letters(
         made = gate.ask(WriteLetter(request=reference, kind=kind, pack=pack, proof=named))
         for form in FORMS:
             paths.append(folder / f"{reference}-{kind}.{form}")
-            _write(made, paths[-1])
+            write_letter(made, paths[-1])
         say(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
     if proof:
         write_proof(gate, reference, folder / proof)
     return paths
-
-
-def _write(made: Rendered, path: Path) -> None:
-    form = path.suffix.removeprefix(".")
-    data = base64.b64decode(made.eml) if form == "eml" else (made.html if form == "html" else made.text).encode()
-    with output_file(path) as file:
-        file.write(data)

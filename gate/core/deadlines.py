@@ -29,6 +29,8 @@ IDENTITY_DAYS: Final = 7
 EXTENDED_MONTHS: Final = 3
 PROOF_DAYS: Final = 20
 """Days after identity was asked for on which a proof that has not come is warned of: ask again, or refuse."""
+NEWS_DAYS: Final = 21
+"""Days without an answer or a letter on how it is going after which a complaint is warned of (DPA 2018 s.164A(4))."""
 TELL_DAYS: Final = 7
 """Days after a refusal on which is warned that it has not been told: it is told without delay (Art 12(4))."""
 

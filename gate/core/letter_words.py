@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gate.core.facts import Body
-from gate.core.facts.lists import Objection
+from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection
 from gate.core.facts.recordings import CopyMade
 from gate.core.facts.requests import (
     Carried,
@@ -66,6 +66,8 @@ WORDS: Final[Mapping[str, Words]] = {
     "subject.identity": _s("Please show us who you are: your {matter}"),
     "subject.clarification": _s("A question about your {matter}", ClarificationAsked),
     "subject.extension": _s("We need more time for your {matter}", Extended),
+    "subject.progress": _s("How far we are with your {matter}"),
+    "subject.withdrawal": _s("You withdrew your consent to our calls", ConsentWithdrawn),
     "subject.response": _s("Our answer to your {matter}"),
     "subject.done": _s("We have done what you asked: your {matter}", never="partly"),
     "subject.partly": _s("We have done part of what you asked: your {matter}", Carried, needs="partly"),
@@ -80,7 +82,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "subject.recipient.restriction": _s("Please stop using personal data that we gave you", Granted),
     "subject.recipient.rectification": _s("Please correct personal data that we gave you", Rectified),
     "dear.name": _s("Dear {name},"),
-    "dear.nobody": _s("Dear Sir or Madam,", Opened),
+    "dear.nobody": _s("Dear Sir or Madam,", (Opened, ConsentWithdrawn)),
     # --- what came, and when we answer
     "received": _s("Your {noun} reached us on **{received}**."),
     "about": _s("It is about {numbers}."),
@@ -112,6 +114,37 @@ WORDS: Final[Mapping[str, Words]] = {
     "ack.complaint.late": _s("We took longer than that, and we are sorry.", Opened, needs="acknowledged_late"),
     "ack.complaint.look": _s("We are looking into it.", Opened),
     "ack.complaint.news": _s("If that takes a while, we will tell you how it is going.", DPA + "s.164A(4)"),
+    "paused": _s(
+        "While your complaint is open, we do not call {numbers} for marketing.", Opened, POLICY, needs="complaint"
+    ),
+    # --- how it is going with a complaint
+    "progress.open": _s("We are still looking into it, and we have not decided yet.", Opened, never="decided"),
+    "progress.done": _s("This is what we have done so far:", Opened, never="decided"),
+    # --- a consent that was withdrawn
+    "withdrawal": _s("**You withdrew your consent to our calls to {numbers}.**", ConsentWithdrawn),
+    "withdrawal.given": _s("You had given it on {given_on}.", Consent),
+    "withdrawal.told": _s("You told us on {told_on}.", ConsentWithdrawn, needs="told_on"),
+    "withdrawal.since": _s(
+        "Since **{stopped_on}** we do not call you for marketing.", ConsentWithdrawn, never="agreed_again"
+    ),
+    "withdrawal.late": _s(
+        "That is later than we should have, and we are sorry.", ConsentWithdrawn, needs="told_on", never="agreed_again"
+    ),
+    "withdrawal.until": _s(
+        "We will not start again unless you tell us that we may.", ConsentWithdrawn, never="agreed_again"
+    ),
+    "withdrawal.service": _s(
+        "We may still call you about something that you have with us, such as an appointment.",
+        "law: PECR 2003 regulation 21 (marketing calls alone)",
+        never="all_calls",
+    ),
+    "withdrawal.ask": _s("If you do not want those calls either, please tell us.", POLICY, never="all_calls"),
+    "withdrawal.keep": _s(
+        "We keep a note of your consent and of its end, to show how we dealt with them.",
+        Consent,
+        ConsentWithdrawn,
+        GDPR + "5(2)",
+    ),
     # --- objections
     "stopped.marketing": _s(
         "**We stopped marketing calls to {numbers}** on {stopped}.", Objection, never="all_calls objection_ended"
@@ -253,6 +286,18 @@ WORDS: Final[Mapping[str, Words]] = {
     # --- the answer to a complaint
     "complaint.looked": _s("We have looked into it.", Granted),
     "complaint.result": _s("This is the result:", Granted, needs="answer"),
+    "complaint.stopped": _s(
+        "**We will not call {numbers} for marketing again**, unless you tell us that we may.",
+        Objection,
+        needs="complaint",
+        never="objection_ended",
+    ),
+    "complaint.resumed": _s(
+        "From now on we may call {numbers} for marketing again: if you do not want that, please tell us.",
+        (Granted, Refused),
+        needs="resumed",
+        never="stopped",
+    ),
     # --- an erasure that was carried out
     "erased.all": _s(
         "**We have erased the personal data that you asked us to erase.**",

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from gate.core.authority import Authority
 from gate.core.days import spoken_day
 from gate.core.deadlines import acknowledge_by
-from gate.core.facts.lists import Objection
+from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection
 from gate.core.facts.requests import (
     AskedBy,
     Carried,
@@ -134,6 +134,16 @@ class LetterFacts:
     objection_ended: bool = False
     """It was taken back since, for one of the numbers."""
     restriction_ended: bool = False
+    resumed: bool = False
+    """Of a complaint that is decided: marketing to the numbers may go on."""
+    told_on: date | None = None
+    """Of a withdrawn consent: the day on which the person told the firm, where it took effect later."""
+    given_on: date | None = None
+    """Of a withdrawn consent: the day on which it was given."""
+    stopped_on: date | None = None
+    """Of a withdrawn consent: the day since which the gate refuses marketing to the number."""
+    agreed_again: bool = False
+    """They agreed to calls since."""
     searched: date | None = None
     """The day of the search that an answer is about."""
     narrowed: bool = False
@@ -385,8 +395,8 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "article": _Field(lambda facts, _: _MATTERS[facts.asks][1], (Opened,)),
     "received": _Field(_day("received"), (Opened,)),
     "reference": _Field(_text("reference"), (Opened,)),
-    "name": _Field(_text("name"), (AskedBy,)),
-    "numbers": _Field(lambda facts, _: listed(map(one_line, facts.numbers)), (AskedBy,)),
+    "name": _Field(_text("name"), ((AskedBy, Consent),)),
+    "numbers": _Field(lambda facts, _: listed(map(one_line, facts.numbers)), ((AskedBy, Consent),)),
     "your_number": _Field(lambda facts, _: "your numbers" if len(facts.numbers) > 1 else "your number", (AskedBy,)),
     "due": _Field(_day("due"), _CLOCK),
     "ico_due": _Field(_day("ico_due"), _CLOCK),
@@ -394,6 +404,9 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "identity_asked": _Field(_day("asked_identity"), (IdentityAsked,)),
     "paused": _Field(_day("paused"), (ClarificationAsked,)),
     "stopped": _Field(_day("stopped"), (Objection,)),
+    "stopped_on": _Field(_day("stopped_on"), (ConsentWithdrawn,)),
+    "told_on": _Field(_day("told_on"), (ConsentWithdrawn,)),
+    "given_on": _Field(_day("given_on"), (Consent,)),
     "searched": _Field(_day("searched"), (Searched,)),
     "outside": _Field(lambda facts, _: counted(facts.outside, "more call"), (Searched,)),
     "found": _Field(_found, (Searched,)),
@@ -547,6 +560,7 @@ def _acknowledgement(w: _Writer) -> str:
     elif f.complaint:
         w.para("received", "ack.complaint", "ack.complaint.late" if f.acknowledged_late else "")
         w.para("ack.complaint.look", "due.complaint" if f.due and not f.late else "", "ack.complaint.news")
+        w.para("paused" if f.numbers and not f.decided else "")
     else:
         w.para("received", _about(w))
         if "number" in f.missing:
@@ -617,12 +631,41 @@ def _extension(w: _Writer) -> str:
     return "subject.extension"
 
 
+def _progress(w: _Writer) -> str:
+    f = w.facts
+    w.para("received", "progress.open")
+    if f.reasons:
+        w.para("progress.done")
+        w.quote(f.reasons, "progress")
+    w.para("late" if f.late else "due.complaint" if f.due else "", "late.soon" if f.late else "")
+    w.para("paused" if f.numbers else "")
+    return "subject.progress"
+
+
+def _withdrawal(w: _Writer) -> str:
+    f = w.facts
+    w.para("withdrawal", "withdrawal.given")
+    late = ("withdrawal.told", "withdrawal.since", "withdrawal.late") if f.told_on else ("withdrawal.since",)
+    w.para(*late, "withdrawal.until")
+    w.para(*(() if f.all_calls else ("withdrawal.service", "withdrawal.ask")))
+    w.para("withdrawal.keep")
+    return "subject.withdrawal"
+
+
+def _calls_after(w: _Writer) -> None:
+    """What a complaint that is decided means for marketing to the person."""
+    f = w.facts
+    stopped = f.stopped and not f.objection_ended
+    w.para("complaint.stopped" if stopped and f.numbers else "complaint.resumed" if f.resumed and f.numbers else "")
+
+
 def _response(w: _Writer) -> str:
     f = w.facts
     w.para("late" if f.late else "")
     if f.complaint:
         w.para("received", "complaint.looked", "complaint.result")
         w.quote(f.answer, "remark")
+        _calls_after(w)
         return "subject.response"
     w.para("received")
     if f.searched:
@@ -780,6 +823,8 @@ def _refusal(w: _Writer) -> str:
         w.para("concerns")
         w.quote(f.held_back, "left_out", rests=Refused)
     w.para("still.prove" if f.unproven else "")
+    if f.complaint:
+        _calls_after(w)
     w.para("again", "authority.told" if f.erasure else "authority.told.other")
     return "subject.refusal"
 
@@ -888,11 +933,13 @@ _LETTERS: Final[Mapping[LetterKind, Callable[[_Writer], str]]] = {
     LetterKind.IDENTITY: _identity,
     LetterKind.CLARIFICATION: _clarification,
     LetterKind.EXTENSION: _extension,
+    LetterKind.PROGRESS: _progress,
     LetterKind.RESPONSE: _response,
     LetterKind.CONFIRMATION: _confirmation,
     LetterKind.REFUSAL: _refusal,
     LetterKind.AUTHORITY: _authority,
     LetterKind.RECIPIENT: _recipient,
+    LetterKind.WITHDRAWAL: _withdrawal,
 }
 """Each makes its blocks and names its subject."""
 _ANSWERS: Final[Mapping[LetterKind, frozenset[Asks]]] = {
@@ -900,5 +947,7 @@ _ANSWERS: Final[Mapping[LetterKind, frozenset[Asks]]] = {
     LetterKind.RESPONSE: frozenset({Asks.ACCESS, Asks.COMPLAINT}),
     LetterKind.CONFIRMATION: frozenset({Asks.ERASURE, Asks.OBJECTION, Asks.RESTRICTION, Asks.RECTIFICATION}),
     LetterKind.RECIPIENT: frozenset({Asks.ERASURE, Asks.RESTRICTION, Asks.RECTIFICATION}),
+    LetterKind.PROGRESS: frozenset({Asks.COMPLAINT}),
+    LetterKind.WITHDRAWAL: frozenset({Asks.OBJECTION}),  # of no request: they want no such calls any more
 }
 """What some letters are for; the others answer anything."""

@@ -79,6 +79,8 @@ HOWS: Final = ("mail", "post", "phone", "in_person", "impossible", "disproportio
 """How a recipient was told; the last two: why nobody told them (Art 19)."""
 ON: Final = FormField("on", FieldKind.DAY)
 """The day on which it happened, today where it is left empty; an earlier one with its proof."""
+CALLS: Final = FormField("calls", FieldKind.FLAG)
+"""Of a complaint that names a number: what becomes of marketing to it."""
 _PROOF: Final = (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE))
 _NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
 
@@ -92,10 +94,11 @@ FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
         FormField("line_since", FieldKind.DAY),
         FormField("line_until", FieldKind.DAY),
     ),
-    Act.GRANT: (FormField("reasons"), ON),
+    Act.GRANT: (FormField("reasons"), CALLS, ON),
     Act.REFUSE: (
         FormField("ground", FieldKind.CHOICE, needed=True, choices=tuple(Ground)),
         FormField("reasons", needed=True),
+        CALLS,
         ON,
     ),
     Act.CLARIFY: (FormField("question", needed=True), ON),

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from gate.core.days import london_day
-from gate.core.deadlines import IDENTITY_DAYS, PROOF_DAYS, TELL_DAYS, Clock, acknowledge_by, policy_day
+from gate.core.deadlines import IDENTITY_DAYS, NEWS_DAYS, PROOF_DAYS, TELL_DAYS, Clock, acknowledge_by, policy_day
 from gate.core.facts import requests as facts
 from gate.core.facts.retention import FactsErased
 
@@ -81,6 +81,8 @@ class LetterKind(StrEnum):
     IDENTITY = "identity"
     CLARIFICATION = "clarification"
     EXTENSION = "extension"
+    PROGRESS = "progress"
+    """How it is going with a complaint that takes time (DPA 2018 s.164A(4))."""
     RESPONSE = "response"
     """What was found, with the pack; or that nothing is held (LAW 4.4)."""
     CONFIRMATION = "confirmation"
@@ -90,6 +92,8 @@ class LetterKind(StrEnum):
     """The notification of a refusal to the supervisory authority, with its reasons."""
     RECIPIENT = "recipient"
     """To somebody who was given what is erased, restricted or rectified now: that it is (Art 19)."""
+    WITHDRAWAL = "withdrawal"
+    """Of no request: a consent was withdrawn (Art 7(3)), since when that holds and what it stops."""
 
 
 class Do(StrEnum):
@@ -205,6 +209,8 @@ class Request:
     """Since when identity is waited for, or a refusal is to be told."""
     searched: bool = False
     acknowledged: bool = False
+    informed_on: date | None = None
+    """When the newest letter was made that tells how it is going, or why it takes longer."""
     late: bool = False
     """A last day had passed when a step was entered: no step makes that good."""
     over_on: date | None = None
@@ -271,7 +277,15 @@ class Request:
         if self.state is State.REFUSED and waited >= TELL_DAYS:
             untold = " and ".join(f"the {who}" for who in ("person", "authority") if who not in self.told)
             return f"refused on {since}, and {untold} not told"
-        return ""
+        return self.without_news(today)
+
+    def without_news(self, today: date) -> str:
+        """Since when whoever complained has had no news, in words; empty where they have, or it is answered."""
+        since = self.informed_on or self.received
+        waits = self.asks is Asks.COMPLAINT and self.state not in (*OVER, State.GRANTED, State.REFUSED)
+        if not waits or (today - since).days < NEWS_DAYS:
+            return ""
+        return f"no answer and no news since {since}: write how it is going (letter progress)"
 
     @property
     def stands_still(self) -> date | None:

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from gate.core import request_words as words
 from gate.core.deadlines import Clock, acknowledge_by, identity_by
-from gate.core.request_steps import FIELDS, Act, Step
+from gate.core.request_steps import CALLS, FIELDS, Act, Step
 from gate.core.request_words import (
     AT_ONCE,
     LETTER_OF,
@@ -147,11 +147,13 @@ def fits(request: Request, kind: LetterKind) -> bool:
         LetterKind.IDENTITY: state is State.IDENTITY_ASKED,
         LetterKind.CLARIFICATION: state is State.CLARIFYING,
         LetterKind.EXTENSION: bool(request.clock and request.clock.extended),
+        LetterKind.PROGRESS: asks is Asks.COMPLAINT and state not in (*OVER, State.GRANTED, State.REFUSED),
         LetterKind.RESPONSE: answered and response,
         LetterKind.CONFIRMATION: answered and not response and not _UNDONE.intersection(request.todo),
         LetterKind.REFUSAL: request.ground is not None,
         LetterKind.AUTHORITY: request.ground is not None or request.partial,
         LetterKind.RECIPIENT: bool(request.recipients),
+        LetterKind.WITHDRAWAL: False,
     }[kind]
 
 
@@ -328,7 +330,9 @@ def _recipient_told(request: Request, event: words.RecipientTold) -> Taken:
 
 
 def _letter_made(request: Request, event: words.LetterMade) -> Taken:
-    return replace(request, todo=tuple(each for each in request.todo if LETTER_OF.get(each) is not event.kind)), []
+    news = event.day if event.kind in (LetterKind.EXTENSION, LetterKind.PROGRESS) else request.informed_on
+    todo = tuple(each for each in request.todo if LETTER_OF.get(each) is not event.kind)
+    return replace(request, todo=todo, informed_on=news), []
 
 
 def _telling(who: str) -> Handler:
@@ -522,12 +526,15 @@ def _step(request: Request, act: Act, event: Event, on: date) -> Step:
     if act is Act.REFUSE:
         grounds = tuple(each for each in Ground if not why_not(request, words.Refused(on, each)))
         fields = tuple(replace(each, choices=grounds) if each.choices else each for each in fields)
+    if request.asks is not Asks.COMPLAINT:
+        fields = tuple(each for each in fields if each is not CALLS)
     if act is Act.GRANT and request.asks is Asks.COMPLAINT:  # the outcome is told
         fields = tuple(replace(each, needed=each.needed or each.name == "reasons") for each in fields)
     if act is Act.TELL_RECIPIENT:
         untold = tuple(sorted(request.untold))
         fields = tuple(replace(each, choices=untold) if each.name == "recipient" else each for each in fields)
-    return Step(act, fields, kind, _suggested(request, act, kind))
+    news = kind is LetterKind.PROGRESS and bool(request.without_news(on))
+    return Step(act, fields, kind, news or _suggested(request, act, kind))
 
 
 def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:

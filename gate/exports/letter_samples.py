@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gate.core.facts import Body
 from gate.core.facts import requests as kinds
-from gate.core.facts.lists import Objection
+from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection
 from gate.core.facts.recordings import CopyMade
 from gate.core.facts.retention import Hold
 from gate.core.letters import Held, Leaf, LetterFacts, LetterFirm
@@ -66,7 +66,19 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
         },
     ),
     (_K.RESPONSE, _A.ACCESS, {"nothing": True, "searched": date(2026, 3, 12)}),
-    (_K.RESPONSE, _A.COMPLAINT, {"answer": "You were called in error. We are sorry."}),
+    (_K.PROGRESS, _A.COMPLAINT, {"reasons": "We have listened to both calls, and asked the agent what happened."}),
+    (_K.RESPONSE, _A.COMPLAINT, {"answer": "We called you by mistake. We are sorry.", "stopped": date(2026, 3, 20)}),
+    (
+        _K.WITHDRAWAL,
+        _A.OBJECTION,
+        {
+            "due": None,
+            "ico_due": None,
+            "given_on": date(2025, 11, 3),
+            "told_on": date(2026, 3, 3),
+            "stopped_on": date(2026, 3, 5),
+        },
+    ),
     (
         _K.CONFIRMATION,
         _A.ERASURE,
@@ -113,7 +125,11 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
         _A.ACCESS,
         {"ground": Ground.RIGHTS_OF_OTHERS, "reasons": "You ask for the recording of your neighbour."},
     ),
-    (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
+    (
+        _K.REFUSAL,
+        _A.COMPLAINT,
+        {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February.", "resumed": True},
+    ),
     (_K.AUTHORITY, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS, "decided": date(2026, 3, 19)}),
     (_K.AUTHORITY, _A.ERASURE, {"decided": date(2026, 3, 19)} | _PART),
     (
@@ -154,9 +170,9 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
 _KINDS: Final[tuple[type[Body], ...]] = (
     *(kinds.Opened, kinds.AskedBy, kinds.IdentityAsked, kinds.ClarificationAsked, kinds.Extended, kinds.Searched),
     *(kinds.Granted, kinds.Refused, kinds.Carrying, kinds.Carried, kinds.Rectified, kinds.PackMade, kinds.LetterMade),
-    *(Objection, Hold, CopyMade),
+    *(Objection, Hold, CopyMade, Consent, ConsentWithdrawn),
 )
-_STEPS: Final = ("proof", "question", "extension", "reasons", "remark", "left_out", "statement")
+_STEPS: Final = ("proof", "question", "extension", "progress", "reasons", "remark", "left_out", "statement")
 LEAVES: Final = {
     **{kind.kind: (Leaf(index, kind.kind, NOW.isoformat()),) for index, kind in enumerate(_KINDS, 1000)},
     **{

@@ -89,8 +89,8 @@ def render(
         page = page_of(facts, firm, wording_of(templates))
     except Unfounded as error:
         raise LetterError(
-            f"{facts.reference}: no {facts.kind} is written that is not so: {error}",
-            hint=f"See what the log has: dialgate request show {facts.reference}",
+            f"{facts.reference or 'consent'}: no {facts.kind} is written that is not so: {error}",
+            hint=f"See what the log has: dialgate request show {facts.reference}" if facts.reference else "",
         ) from None
     subject = one_line(_weak(page.subject.text))
     parts = {
@@ -167,7 +167,7 @@ def _addressee(facts: LetterFacts, firm: LetterFirm) -> list[str]:
 def _text(parts: Mapping[str, Any], blocks: Iterable[Block]) -> str:
     """In plain text, 72 characters wide."""
     head = ["\n".join(parts["letterhead"]), "\n".join(parts["addressee"])]
-    head.append(f"{parts['today']}\nOur reference: {parts['reference']}")
+    head.append(parts["today"] + (f"\nOur reference: {parts['reference']}" if parts["reference"] else ""))
     body = [parts["subject"], _weak(parts["dear"]), *map(_block, blocks)]
     end = "\n\n".join([parts["yours"], "\n".join(parts["signed"])])
     return "\n\n\n".join([*head, "\n\n".join(body), end]) + "\n"

@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 
 from gate.core.evidence import stamp
 from gate.core.facts.audit import MemoryReplayed
+from gate.core.facts.lists import ConsentLetterMade
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import (
     AuthorityTold,
@@ -87,11 +88,11 @@ def course(tx: Source, request_id: str) -> list[FactRow]:
 
 
 def of_letter(tx: Source, digest: str) -> str:
-    """The id of the request of a letter, by the SHA-256 of one of its forms; empty where there is none."""
+    """The id of the request, or consent, of a letter, by the SHA-256 of one of its forms; empty where there is none."""
     rows = tx.query(
-        "SELECT subject FROM facts WHERE kind = ? AND ? IN (json_extract(body, '$.sha256'),"
+        "SELECT subject FROM facts WHERE kind IN (?, ?) AND ? IN (json_extract(body, '$.sha256'),"
         " json_extract(body, '$.text_sha256'), json_extract(body, '$.html_sha256')) LIMIT 1",
-        (LetterMade.kind, digest),
+        (LetterMade.kind, ConsentLetterMade.kind, digest),
     )
     return str(rows[0]["subject"]) if rows else ""
 

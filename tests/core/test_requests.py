@@ -659,7 +659,8 @@ def test_a_letter_is_due_until_it_is_made_and_while_it_says_what_is_so():
 
 def test_every_act_has_its_fields_and_every_letter_its_command():
     assert set(FIELDS) == set(Act)
-    assert set(LETTER_OF.values()) == set(LetterKind) - {LetterKind.RECIPIENT}, "that one is due by recipient"
+    others = {LetterKind.RECIPIENT, LetterKind.PROGRESS, LetterKind.WITHDRAWAL}
+    assert set(LETTER_OF.values()) == set(LetterKind) - others, "due by recipient, by days, and of no request"
 
 
 # --- two dates ----------------------------------------------------------------------------------------------------

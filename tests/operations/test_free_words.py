@@ -30,7 +30,7 @@ NOTES: dict[str, str] = {
             *("request_open.contact", "request_open.about", "request_withdraw.reason"),
             *("request_ask_identity.note", "request_clarify.question", "request_clarified.answer"),
             *("request_extend.reasons", "request_decide.reasons", "request_carry_out.reason", "request_pack_made.why"),
-            *("request_rectify.statement", "request_letter.to"),
+            *("request_rectify.statement", "request_letter.to", "request_letter.note", "consent_letter.to"),
         ),
         OF_THEIRS,
     ),

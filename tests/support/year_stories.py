@@ -538,6 +538,10 @@ def restriction_refused(s: Story) -> Days:
     s.do("told", "authority", "--reference", "IC-100036-A1B2")
 
 
+STOP = ("--calls", "stop")
+RESUME = ("--calls", "resume")
+
+
 @told
 def complaint_as_it_should_be(s: Story) -> Days:
     """A complaint, acknowledged on the thirtieth day, that of its receipt counted, and answered within the month."""
@@ -547,7 +551,7 @@ def complaint_as_it_should_be(s: Story) -> Days:
     s.letter("acknowledgement")
     s.do("acknowledge")
     yield "2028-11-01"
-    s.do("decide", "--grant", "--reasons", "You were called in error: our list had an old number. We took it off.")
+    s.do("decide", "--grant", "--reasons", "We called you by mistake: our list had an old number.", *STOP)
     s.letter("response")
     s.do("told", "person")
 
@@ -560,7 +564,9 @@ def complaint_acknowledged_late(s: Story) -> Days:
     yield "2028-11-02"
     s.letter("acknowledgement")
     s.do("acknowledge")
-    s.do("decide", "--grant", "--reasons", "The call was at 21:40. That is outside our hours, and we apologise.")
+    s.do(
+        "decide", "--grant", "--reasons", "The call was at 21:40. That is outside our hours, and we apologise.", *RESUME
+    )
     s.letter("response")
     s.do("told", "person")
 
@@ -576,7 +582,9 @@ def complaint_that_takes_time(s: Story) -> Days:
     s.do("extend", "--reasons", "We wait for what our carrier says about the calls.")
     s.letter("extension")
     yield "2028-10-20"
-    s.do("decide", "--grant", "--reasons", "Somebody else used our number. We have reported it.")
+    s.letter("progress", "--note", "The carrier has told us that the calls came from abroad. We ask them from where.")
+    yield "2028-10-30"
+    s.do("decide", "--grant", "--reasons", "Somebody else used our number. We have reported it.", *RESUME)
     s.letter("response")
     s.do("told", "person")
 
@@ -589,7 +597,9 @@ def complaint_not_upheld(s: Story) -> Days:
     s.letter("acknowledgement")
     s.do("acknowledge")
     yield "2028-11-20"
-    s.refuse("manifestly_unfounded", "We have never called this number: no attempt to call it is in our records.")
+    s.refuse(
+        "manifestly_unfounded", "We have never called this number: no attempt to call it is in our records.", *RESUME
+    )
     s.do("told", "person")
     s.do("told", "authority", "--reference", "IC-100040-A1B2")
 

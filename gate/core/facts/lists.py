@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, field
 
 from gate.core.facts.fact import (
     COLUMN,
@@ -115,6 +115,17 @@ class ConsentWithdrawn(Body, frozen=True, kw_only=True):
     at: Time
     reason: Annotated[Words, Column("withdrawn_why")]
     file: Maybe[File] = UNSET
+
+
+@fact("consent_letter_made", Subject.CONSENT)
+class ConsentLetterMade(Body, frozen=True, kw_only=True):
+    """The letter that confirms a withdrawal was made: its digests, and what each sentence rests on, as of any other."""
+
+    letter: Code = field(name="kind")
+    sha256: Id
+    text_sha256: Id
+    html_sha256: Id
+    rests: Annotated[dict[str, list[int | str]], Sort.CODE]
 
 
 @fact("list_exported", Subject.GATE)

@@ -171,6 +171,8 @@ class Granted(_Step, frozen=True, kw_only=True):
 
     on: Annotated[Time, Column("granted_on")]
     tell: Maybe[ToTell] = UNSET
+    calls: Maybe[Code] = UNSET
+    """Of a complaint with a number: marketing to it is to ``stop``, or may go on (``resume``)."""
 
 
 @fact("request_refused", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
@@ -179,6 +181,7 @@ class Refused(_Step, frozen=True, kw_only=True):
 
     on: Annotated[Time, Column("refused_on")]
     ground: Annotated[Code, COLUMN]
+    calls: Maybe[Code] = UNSET
 
 
 @fact("request_carrying", Subject.REQUEST, sets={"carrying_at": From.AT, "carried_at": None})

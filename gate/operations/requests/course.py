@@ -34,6 +34,7 @@ from gate.operations.requests.steps import (
     chosen_of,
     claimed,
     day_of,
+    keep_objections,
     load,
     nameless,
     numbers_of,
@@ -320,6 +321,13 @@ class Decide(Dated, frozen=True, kw_only=True):
             "Reasons, in words that the person understands",
         ),
     ] = ""
+    calls: Annotated[
+        Literal["", "stop", "resume"],
+        about(
+            "Of a complaint that names a number: marketing to it, which waits meanwhile, stops for good or may go on.",
+            "Marketing to their number",
+        ),
+    ] = ""
 
 
 @operation(Decide, "request_decide", roles=KEEPERS)
@@ -327,7 +335,8 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
     """Grant a request, or refuse it on a ground from the list with reasons.
 
     A grant of an erasure or objection makes the person's numbers uncallable, one of a restriction closes their
-    recordings, in the same transaction. A complaint is granted with its outcome (DPA 2018 s.164A).
+    recordings, in the same transaction. A complaint is granted with its outcome (DPA 2018 s.164A); where it names a
+    number, marketing to that has waited, and ``calls`` decides on it.
     """
     ground = asked.ground
     if asked.grant == (ground is not None):
@@ -337,7 +346,38 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
     _needs(asked.reasons, "reasons", "--reasons 'why, in words that the person understands'")
     refused = Ground(ground)
     words = {"reasons": asked.reasons}
-    return step(folder, asked, caller.actor, lambda on, _: events.Refused(on, refused), words=words)
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, _, before = load(tx, asked.request)
+        on, proven = claimed(folder, asked, row, before)
+        calls = _on_calls(folder, tx, row, before, asked, caller.actor)
+        take(folder, tx, row, before, events.Refused(on, refused), caller.actor, words=words, **proven, **calls)
+        return shown(folder, tx, row.id)
+
+    return folder.store.call(work)
+
+
+def _on_calls(
+    folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: events.Request, asked: Decide, actor: str
+) -> dict[str, object]:
+    """What the decision on a complaint means for marketing to its numbers, as it goes into the fact; objections are
+    made where it stops. Raises ``UsageError`` where nobody has decided that, or it cannot go on."""
+    if request.asks is not Asks.COMPLAINT and asked.calls:
+        raise UsageError(f"{row.reference}: --calls is for a complaint that names a number", hint="Leave it out.")
+    if request.asks is not Asks.COMPLAINT or not row.lines:
+        return {}
+    if not asked.calls:
+        raise UsageError(
+            "marketing to the number of this complaint waits: is it to go on?",
+            hint="--calls stop keeps them uncallable, --calls resume lets marketing go on.",
+        )
+    if asked.calls == "stop":
+        keep_objections(folder, tx, row, request, actor)
+    elif any(tx.objections(number) for number in row.lines):
+        raise UsageError(
+            "they have objected to our calls, and a complaint does not take that back", hint="--calls stop"
+        )
+    return {"calls": asked.calls}
 
 
 def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
@@ -347,10 +387,11 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
         row, course, before = load(tx, asked.request)
         if before.asks is Asks.COMPLAINT:  # DPA 2018 s.164A: they are told what came of it
             _needs(asked.reasons, "the outcome, which goes into the letter", "--reasons 'what you found and have done'")
+        calls = _on_calls(folder, tx, row, before, asked, caller.actor)
         locks, of = before.asks is Asks.RESTRICTION, whose(row, course)
         tell = to_tell_of_restriction(tx, row.lines, of) if locks else {}
         on, proven = claimed(folder, asked, row, before)
-        more = ({"tell": tell} if tell else {}) | proven
+        more = ({"tell": tell} if tell else {}) | proven | calls
         take(
             folder,
             tx,

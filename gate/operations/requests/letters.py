@@ -19,7 +19,7 @@ from gate.core import request_words as events
 from gate.core.days import london_day, spoken_day
 from gate.core.facts import Body
 from gate.core.facts import requests as kinds
-from gate.core.facts.lists import Objection, ObjectionRemoved
+from gate.core.facts.lists import Consent, ConsentLetterMade, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import CopyMade
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.core.letter_words import WORDS
@@ -31,6 +31,8 @@ from gate.core.rows.audit import CopyKind, CopyRow
 from gate.core.rows.calls import FactRow
 from gate.core.rows.requests import Given, Handed, RequestRow, Taken
 from gate.core.rows.retention import HoldRow
+from gate.core.screening import live_consents, standing_withdrawal
+from gate.core.terms import Scope
 from gate.errors import RefusedError, UsageError
 from gate.exports.letters import firm_of, render, templates_of
 from gate.operations.erasure.eraser import copies_left
@@ -49,10 +51,13 @@ from gate.store.transaction import StoreTransaction
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
+PROGRESS: Final = "progress"
+"""The step at which somebody says how far they are with a complaint."""
 _SAID: Final = {
     LetterKind.IDENTITY: "proof",
     LetterKind.CLARIFICATION: "question",
     LetterKind.EXTENSION: "extension",
+    LetterKind.PROGRESS: PROGRESS,
     LetterKind.REFUSAL: "reasons",
     LetterKind.AUTHORITY: "reasons",
 }
@@ -107,6 +112,14 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     ] = ""
     proof: Annotated[Line, about("Name of the page of proofs that goes with it (request_proof).")] = ""
     send: Annotated[bool, about("Send it by mail, to the address in the request.")] = False
+    note: Annotated[
+        Note,
+        about(
+            "Of a letter on how it is going: what was done so far.",
+            "What was done so far",
+            eg=("We have listened to both calls.",),
+        ),
+    ] = ""
 
 
 @operation(WriteLetter, "request_letter", roles=KEEPERS)
@@ -122,6 +135,11 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         row, course, before = load(tx, asked.request)
         day = folder.today()
         _check(row, before, kind, day)
+        if asked.note.strip() and kind is not LetterKind.PROGRESS:
+            raise UsageError(f"a {kind} letter has no note", hint="--note is for the letter progress.")
+        if asked.note.strip():
+            tx.append(folder.fact(kinds.SaidAt(step=PROGRESS, text=asked.note.strip()), row.id, caller.actor))
+            course = book.course(tx, row.id)
         access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
         if access and not before.held:
             _check_nothing(tx, row, course)
@@ -147,34 +165,103 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
     if asked.proof:
         said_in_it = dataclasses.replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey().vkey)
     letter = _rendered(folder, said_in_it)
-    digest = hashlib.sha256(letter.eml).hexdigest()
     if asked.send and not letter.to:
         raise UsageError(
             f"{said_in_it.reference}: no e-mail address is known for this letter",
             hint="Give it: --to ADDRESS" if recipient else "Print it and post it: -o FILE",
         )
-    forms = {"text_sha256": letter.text, "html_sha256": letter.html}
-    digests = {name: hashlib.sha256(form.encode()).hexdigest() for name, form in forms.items()}
-    body: dict[str, Any] = {"letter": kind.value, "sha256": digest, "recipient": recipient or UNSET, **digests}
+    body: dict[str, Any] = {**_digests(letter), "recipient": recipient or UNSET}
+    folder.keep(kinds.LetterMade(**body, rests=_rests(letter)), request_id, caller.actor)
+    if asked.send:
+        folder.keep(kinds.LetterSent(**body, server=_sent(folder, letter)), request_id, caller.actor)
+    return _as_rendered(said_in_it, letter, sent=asked.send)
+
+
+def _digests(letter: Letter) -> dict[str, str]:
+    """The kind of a letter and the SHA-256 of each of its forms, as its fact has them."""
+    forms = {"sha256": letter.eml, "text_sha256": letter.text.encode(), "html_sha256": letter.html.encode()}
+    return {"letter": letter.kind.value} | {name: hashlib.sha256(form).hexdigest() for name, form in forms.items()}
+
+
+def _rests(letter: Letter) -> dict[str, list[int | str]]:
+    """Name of each sentence -> what it rests on."""
     rests: dict[str, list[int | str]] = {}
     for each in letter.sentences:
         rests[each.name] = list(dict.fromkeys([*rests.get(each.name, []), *map(_index, each.rests)]))
-    folder.keep(kinds.LetterMade(**body, rests=rests), request_id, caller.actor)
-    if asked.send:
-        folder.keep(kinds.LetterSent(**body, server=_sent(folder, letter)), request_id, caller.actor)
+    return rests
+
+
+def _as_rendered(facts: LetterFacts, letter: Letter, *, sent: bool) -> Rendered:
     return Rendered(
-        reference=said_in_it.reference,
-        asks=said_in_it.asks,
-        kind=kind,
+        reference=facts.reference,
+        asks=facts.asks,
+        kind=letter.kind,
         subject=letter.subject,
         to=letter.to,
         text=letter.text,
         html=letter.html,
         eml=base64.b64encode(letter.eml).decode(),
-        sha256=digest,
-        sent=asked.send,
+        sha256=_digests(letter)["sha256"],
+        sent=sent,
         sentences=_reasoned(letter.sentences),
     )
+
+
+class WriteConsentLetter(Request[Rendered], frozen=True, kw_only=True):
+    """The letter that confirms that a consent was withdrawn."""
+
+    consent: Annotated[Line, about("The consent: its id, or its beginning.", ids=("consent",), metavar="ID")]
+    to: Annotated[
+        Note, about("Their e-mail or postal address.", "Their e-mail or postal address", metavar="ADDRESS")
+    ] = ""
+
+
+@operation(WriteConsentLetter, "consent_letter", roles=KEEPERS)
+def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller) -> Rendered:
+    """Write the letter that confirms a withdrawn consent (Art 7(3)): since when it holds, and what it stops.
+
+    Raises ``UsageError`` where the consent was not withdrawn, is erased, or they have agreed again since.
+    """
+
+    def facts(tx: StoreTransaction) -> LetterFacts:
+        found = tx.query("SELECT number, who, given_at FROM consents WHERE id = ?", (asked.consent,))
+        course = facts_of(tx, asked.consent)
+        ended = next((each for each in course if each.kind == ConsentWithdrawn.kind and each.body), None)
+        if not found or found[0]["number"] is None or ended is None:
+            raise UsageError(
+                f"no consent {asked.consent} was withdrawn",
+                hint="See: dialgate consent list, dialgate consent withdraw",
+            )
+        (row,) = found
+        now, number = folder.clock.now(), str(row["number"])
+        told, stopped = london_day((ended.body or {})["at"]), london_day(ended.at)
+        consents = tx.consents(number)
+        if standing_withdrawal(consents, live_consents(consents, now)) is None:
+            raise UsageError(
+                "they have agreed to calls again since: the letter would say what is not so",
+                hint="See: dialgate consent list --number …",
+            )
+        given = next(each for each in course if each.kind == Consent.kind)
+        return LetterFacts(
+            kind=LetterKind.WITHDRAWAL,
+            reference="",
+            asks=Asks.OBJECTION,
+            received=told,
+            today=folder.today(),
+            leaves=_leaves([given, ended]),
+            name=row["who"] or "",
+            contact=asked.to,
+            numbers=(number,),
+            given_on=london_day(row["given_at"]),
+            told_on=told if told < stopped else None,
+            stopped_on=stopped,
+            all_calls=any(each.scope is Scope.ALL for each in tx.objections(number)),
+        )
+
+    said_in_it = folder.store.call(facts)
+    letter = _rendered(folder, said_in_it)
+    folder.keep(ConsentLetterMade(**_digests(letter), rests=_rests(letter)), asked.consent, caller.actor)
+    return _as_rendered(said_in_it, letter, sent=False)
 
 
 class Explained(Response, frozen=True):
@@ -202,7 +289,8 @@ class ExplainLetter(Request[ExplainedLetters], frozen=True):
     letter: Annotated[
         Line,
         about(
-            "A request, by its reference (all its letters), or the SHA-256 of a letter, of any of its three forms.",
+            "A request, by its reference, or a consent, by its id (all its letters); or the SHA-256 of a letter, of any"
+            " of its three forms.",
             eg=("DSR-2026-0007",),
             metavar="ID",
         ),
@@ -220,6 +308,9 @@ def letters_explain(folder: DataFolder, asked: ExplainLetter, caller: Caller) ->
     def work(tx: StoreTransaction) -> ExplainedLetters:
         digest = asked.letter.strip().lower()
         subject = book.of_letter(tx, digest)
+        of_consent = [each for each in facts_of(tx, subject or asked.letter) if each.kind == ConsentLetterMade.kind]
+        if of_consent:
+            return ExplainedLetters(letters=[_explained(tx, "", fact) for fact in of_consent])
         row, course, _ = load(tx, subject or asked.letter)
         made = [fact for fact in course if fact.kind == kinds.LetterMade.kind and fact.body]
         if subject:
@@ -320,6 +411,7 @@ def _facts(
         held_calls=carried.held_calls if carried else 0,
         held_recordings=carried.held_back if carried else 0,
         partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
+        resumed=_calls(course) == "resume",
         completed=request.partial and request.state is not State.PARTLY_DONE,
         reasons=words_at(course, _SAID[kind]) if kind in _SAID else "",
         answer=words_at(course, "remark"),
@@ -345,6 +437,12 @@ def _facts(
         beside=tuple(name.partition(" ")[0] for name in dict.fromkeys(_records(course))),
         held_back=words_at(course, "left_out") if answer else "",
     )
+
+
+def _calls(course: list[FactRow]) -> str:
+    """What was decided about marketing with a complaint: ``stop``, ``resume``, or nothing."""
+    decided = last(course, kinds.Granted) or last(course, kinds.Refused)
+    return decided.calls if decided and decided.calls else ""
 
 
 def _records(course: list[FactRow]) -> list[str]:

@@ -61,7 +61,7 @@ def carry_out(
     return any(erased)
 
 
-def _keep_objections(
+def keep_objections(
     folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: RequestState, actor: str
 ) -> bool:
     """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6)."""
@@ -116,7 +116,7 @@ def _forget(folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: 
 
 
 _AT_ONCE: Final[Mapping[Do, Callable[[DataFolder, StoreTransaction, RequestRow, RequestState, str], bool]]] = {
-    Do.KEEP_OBJECTION: _keep_objections,
+    Do.KEEP_OBJECTION: keep_objections,
     Do.RESTRICT: _restrict,
     Do.FORGET: _forget,
 }
