@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.support import programs
+from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.running_gate import running
 from tests.support.waiting import PATIENCE, until
 
@@ -51,6 +53,23 @@ def test_what_it_inherits_is_what_subprocess_gives(module: str, tmp_path: Path) 
         alone = subprocess.run(command, stdin=given, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert json.loads(forked.stdout) == json.loads(alone.stdout)
     assert (forked.returncode, forked.stderr) == (alone.returncode, alone.stderr) == (7, "said\n")
+
+
+@NEEDS_ROOT
+def test_as_another_account_it_is_what_setpriv_starts() -> None:
+    program = (
+        "import os, sys\nstatus = open('/proc/self/status').read().splitlines()\n"
+        "print([line for line in status if line.startswith(('Uid', 'Gid', 'Groups', 'Cap'))])\n"
+        "print(os.stat('/proc/self').st_uid, os.access('/etc/shadow', os.R_OK), sys.argv[1:])\n"
+    )
+    with tempfile.TemporaryDirectory() as place, accounts({"other": ("users",)}) as names:
+        Path(place).chmod(0o755)
+        (Path(place) / "program_of_another.py").write_text(program)
+        forked = programs.run("program_of_another", "a word", cwd=Path(place), account=names["other"])
+        become = ["setpriv", f"--reuid={names['other']}", f"--regid={names['other']}", "--init-groups"]
+        command = [*become, sys.executable, "-m", "program_of_another", "a word"]
+        alone = subprocess.run(command, capture_output=True, text=True, cwd=place)
+    assert (forked.returncode, forked.stdout) == (0, alone.stdout), forked.stderr + alone.stderr
 
 
 ENDS = {

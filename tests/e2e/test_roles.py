@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from gate.config.write import amend
+from tests.support import programs
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.running_gate import RunningGate, free_port
 from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {"PATH": os.environ["PATH"], **programs.read_at_start(os.environ)}
 MANUAL = ROOT / "gate" / "manual"
 ROLES = ("admin", "compliance", "auditor", "manager", "viewer")
 ATTENTION = 1
@@ -46,16 +46,10 @@ def by(account: str, *command: str) -> list[str]:
     return ["setpriv", f"--reuid={account}", f"--regid={account}", "--init-groups", *command]
 
 
-def dialgate(*words: str) -> list[str]:
-    return [sys.executable, "-m", "gate.cli.main", *words]
-
-
 def as_typed(account: str, words: str, config: Path) -> subprocess.CompletedProcess[str]:
     """A command of the manual, where the account has named the configuration as the manual says."""
-    return subprocess.run(
-        by(account, *dialgate(*words.split())),
-        cwd="/", env=ENVIRONMENT | {"DIALGATE_CONFIG": str(config)}, capture_output=True, text=True, timeout=PATIENCE,
-    )  # fmt: skip
+    environment = ENVIRONMENT | {"DIALGATE_CONFIG": str(config)}
+    return programs.run("gate.cli.main", *words.split(), cwd=Path("/"), env=environment, account=account)
 
 
 def line_of(page: str, start: str) -> str:
@@ -85,10 +79,11 @@ def test_each_role_asks_by_the_commands_of_the_manual_and_no_more(place: Path) -
                 "roles": {role: [names[role]] for role in ROLES},
             },
         )
-        process = subprocess.Popen(
-            by(names["gate"], *dialgate("serve", "-c", str(config))),
-            cwd="/", env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=(place / "log").open("wb"),
-        )  # fmt: skip
+        with (place / "log").open("wb") as log:
+            process = programs.start(
+                *("gate.cli.main", "serve", "-c", str(config)),
+                stdout=log, stderr=log, env=ENVIRONMENT, cwd=Path("/"), account=names["gate"],
+            )  # fmt: skip
         try:
             gate = RunningGate.__new__(RunningGate)
             gate.process, gate.log, gate.socket = process, place / "log", run / "control.sock"

@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import pwd
 import resource
 import runpy
 import selectors
@@ -31,6 +32,7 @@ from gate import g711, log
 from tests.support import cheap_keys, databases, spare
 from tests.support.example import TEMPLATE, make_example
 
+_SET_DUMPABLE = 4
 MAIN = "gate.cli.main"
 _GATE = ("gate.daemon.running", "gate.daemon.process", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
 _RECORDER = ("gate.recorder.main", "gate.vault.sealer", "gate.daemon.process", "structlog")
@@ -129,6 +131,8 @@ def _tell_ends(lines: dict[int, socket.socket]) -> None:
 
 def _become(request: dict[str, Any]) -> None:
     """The program, in all that it inherits."""
+    if account := request.get("account"):
+        as_started_by(account)
     if request["module"] == MAIN and request["arguments"][:1] == ["serve"]:
         spare.keep(_run)
     if request["session"]:
@@ -150,6 +154,16 @@ def _become(request: dict[str, Any]) -> None:
         importlib.import_module(MAIN).main()
     sys.argv[:] = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def as_started_by(name: str) -> None:
+    """Have the account's user, group and groups, and nothing of root's: as ``setpriv`` starts a program."""
+    account = pwd.getpwnam(name)
+    os.initgroups(name, account.pw_gid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+    if ctypes.CDLL(None).prctl(_SET_DUMPABLE, 1, 0, 0, 0):  # a program that is started is: else /proc/self is root's
+        raise RuntimeError("the process cannot be made one of the account's own")
 
 
 def open_standard_streams() -> None:

@@ -93,7 +93,7 @@ class _Server:
 
     def __init__(self, first: _Server | None = None) -> None:
         self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.environment = _read_at_start(os.environ)
+        self.environment = read_at_start(os.environ)
         with theirs:
             if first is None or first.environment != self.environment:
                 self._process: Program | subprocess.Popen[bytes] = subprocess.Popen(
@@ -129,7 +129,8 @@ def share() -> None:
     _first.append(_Server())
 
 
-def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those of the variables that an interpreter or a library reads once, when it starts."""
     return {name: value for name, value in environment.items() if name.startswith(_AT_START)}
 
 
@@ -142,15 +143,18 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     session: bool = False,
+    account: str | None = None,
 ) -> Program | subprocess.Popen[bytes]:
-    """Start it; nothing stands at its standard input where none is given. ``session``: in one of its own."""
+    """Start it; nothing stands at its standard input where none is given. ``session``: in one of its own.
+    ``account``: as somebody else, with their groups and nothing of this process's rights; needs root."""
     environment = dict(os.environ if env is None else env)
     with _lock:
         if not _servers:
             _servers.append(_Server(*_first))
             atexit.register(_servers[0].close)
-    if _read_at_start(environment) != _servers[0].environment:
-        command = [sys.executable, "-m", module, *arguments]
+    if read_at_start(environment) != _servers[0].environment:
+        become = ["setpriv", f"--reuid={account}", f"--regid={account}", "--init-groups"] if account else []
+        command = [*become, sys.executable, "-m", module, *arguments]
         return subprocess.Popen(
             command,
             stdin=stdin or subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, cwd=cwd,
@@ -164,6 +168,7 @@ def start(
         "umask": int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
         "session": session,
+        "account": account,
     }
     with Path(os.devnull).open("rb") as nothing:
         files = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno()]
@@ -186,6 +191,7 @@ def run(
     timeout: float = PATIENCE,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    account: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end, with this at its standard input; what it wrote. Raises ``TimeoutExpired``, having ended it."""
     with (
@@ -195,7 +201,7 @@ def run(
     ):
         given.write(input)
         given.seek(0)
-        program = start(module, *arguments, stdin=given, stdout=out, stderr=err, env=env, cwd=cwd)
+        program = start(module, *arguments, stdin=given, stdout=out, stderr=err, env=env, cwd=cwd, account=account)
         try:
             code = program.wait(timeout)
         except BaseException:
