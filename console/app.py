@@ -183,7 +183,7 @@ class ConsoleApp(TypedAhead[None]):
             elif not self._away_told:
                 self._away_told = True
                 self.run_worker(self._say_away(), exclusive=True, group="away")
-        now, leaves = time.monotonic(), (self.feed.snapshot.get("log") or {}).get("size")
+        now, leaves = time.monotonic(), self.feed.leaves
         since = now - self._attention_at
         grown = leaves != self._attention_of and since >= ATTENTION_SECONDS
         if self.feed.link.up and (self._attention_at == 0.0 or grown or since >= ATTENTION_AT_MOST):

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,6 +24,7 @@ from textual.message import Message
 
 from console.late import late
 from gate.control.client import ControlClient
+from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError, GateError
 from gate.operations.operation import Request, operation_of
 from gate.operations.status.session import Session as SessionRequest
@@ -53,7 +54,7 @@ class AttentionChanged(Newest):
 class Snapshot(Newest):
     """What the gate does now, as its operation ``watch`` tells it."""
 
-    def __init__(self, said: Mapping[str, Any]) -> None:
+    def __init__(self, said: LiveNow) -> None:
         super().__init__()
         self.said = said
 
@@ -106,16 +107,21 @@ class Feed:
         self.now = now
         self.link = Link(None, now())
         self.session = Session()
-        self.snapshot: Mapping[str, Any] = {}
-        """The newest; empty before the first."""
+        self.snapshot: LiveNow | None = None
+        """The newest; None before the first."""
         self.heard_at: datetime | None = None
         """When the gate last said anything."""
         self._tell = tell
         self._room = asyncio.Semaphore(MOST)
         self._stopped = threading.Event()
-        self._newest: Mapping[str, Any] | None = None
+        self._newest: LiveNow | None = None
         self._waiting = False
         self._watching: Watching | None = None
+
+    @property
+    def leaves(self) -> int | None:
+        """The size of the log; None where it is not known."""
+        return self.snapshot.log.size if self.snapshot else None
 
     # --- questions ------------------------------------------------------------------------------------------------
 

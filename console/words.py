@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.days import LONDON
+from gate.core.rows.lists import RegisterState
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import TOPICS
 from gate.errors import GateError, RefusedError
@@ -235,10 +236,9 @@ def caller(claimed_by: str | None) -> Shown:
     return text(who.partition(":")[2] or who)
 
 
-def register_line(register: Mapping[str, Any], *, short: bool = False) -> Shown:
+def register_line(register: RegisterState, *, short: bool = False) -> Shown:
     """``TPS 12 d left``, in the tone of what is left of it."""
-    name = clean(str(register.get("name", "?"))).upper()
-    left, how = register.get("days_left"), str(register.get("state") or "missing")
+    name, left, how = clean(register.name).upper(), register.days_left, register.state
     if how != "ok" or left is None:
         return f"{name} {how.upper()}", BAD
     if left < 0:

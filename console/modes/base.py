@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ from console.widgets.dialog import as_the_app_is
 from console.widgets.footer import KeyLine
 from console.widgets.rows import RowsTable
 from console.widgets.status import StatusLine
+from gate.core.rows.calls import LiveNow
 from gate.errors import GateError
 from gate.operations.operation import ROLES, Request, operation_of
 
@@ -135,7 +135,7 @@ class GateScreen(Screen[None]):
         for line in self.query(StatusLine):
             line.look()
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """Override: a snapshot came (see ``watch`` in ``gate.control.messages``)."""
 
     def returned(self) -> None:

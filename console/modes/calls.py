@@ -22,7 +22,7 @@ from console.widgets.report import Section
 from console.widgets.rows import Column
 from gate.core.facts.calls import CallIn, Decision
 from gate.core.facts.requests import Rectification
-from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
+from gate.core.rows.calls import CallRow, CallShown, FactRow, LiveNow, RecordingRow
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.showing import clean, grouped
 
@@ -138,11 +138,11 @@ class CallDetail(DetailScreen):
         """The call as it was told last."""
         return told(self._shown, self._number) if self._shown is not None else None
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """A call that goes on is looked at again when it has come to another state."""
         if self._over:
             return
-        now = next((call["state"] for call in said.get("calls") or () if call["call_id"] == self.call_id), "over")
+        now = next((call.state for call in said.calls if call.call_id == self.call_id), "over")
         if now != self._state:
             first, self._state = self._state is None, now
             if not first:

@@ -30,6 +30,7 @@ from console.widgets.working import Working
 from gate.client.copies import copy_of, ended
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
+from gate.core.rows.calls import LiveNow
 from gate.core.rows.lists import ContactFault, ContactRow
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import (
@@ -151,7 +152,7 @@ class Mode(ListMode):
         super().returned()
         self._look()
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """The lists follow the log; so do the counts, more slowly."""
         before = self._leaves
         super().told(said)

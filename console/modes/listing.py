@@ -24,6 +24,7 @@ from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today
 from gate.core.finding import sought
+from gate.core.rows.calls import LiveNow
 from gate.errors import RefusedError
 from gate.operations.operation import Request
 from gate.operations.parsing import Findable, FindMeant
@@ -220,9 +221,9 @@ class ListMode(ModeScreen):
         if len(self.VIEWS) > 1:
             self.show_view((self.at + by) % len(self.VIEWS))
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """Whatever a list shows comes from the log: where that has grown, look again, though not all the time."""
-        leaves, now = (said.get("log") or {}).get("size"), time.monotonic()
+        leaves, now = self.feed.leaves, time.monotonic()
         if leaves == self._leaves or self.paused or now - self._renewed < FOLLOW_SECONDS:
             return
         first, self._leaves, self._renewed = self._leaves is None, leaves, now

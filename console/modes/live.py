@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -19,8 +19,7 @@ from console.widgets.chart import Hour, meter
 from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
 from console.widgets.rows import Column, LocalTable, RowsTable
-from gate.converting import convert
-from gate.core.rows.calls import CallWatched
+from gate.core.rows.calls import CallWatched, LiveNow
 from gate.operations.calls.calls import CallsPause, CallsResume
 from gate.showing import clean
 
@@ -77,7 +76,7 @@ class Mode(ModeScreen):
         self.paused = False
         self._drawn_at = ""
         self._warned: list[str] = []
-        self._said: Mapping[str, Any] = {}
+        self._said: LiveNow | None = None
         self._calls: list[CallWatched] = []
         self._in_hand = 0
         """Calls of the picture."""
@@ -98,7 +97,7 @@ class Mode(ModeScreen):
         if self.feed.snapshot:
             self.told(self.feed.snapshot)
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """Draw, unless paused."""
         self._said = said
         if not self.paused:
@@ -108,28 +107,31 @@ class Mode(ModeScreen):
 
     def _draw(self) -> None:
         said = self._said
-        self._drawn_at = str(said.get("at") or "")
+        if said is None:
+            return
+        self._drawn_at = said.at
         table = self.query_one(LocalTable)
-        calls = self._calls = convert(said.get("calls") or [], list[CallWatched])
+        calls = self._calls = said.calls
         self._in_hand = len(calls)
         table.none = f"Nothing fits “{self._text}”: Esc shows all." if self._text and calls else NO_CALL
         table.set_rows([row for row in calls if fits(row, COLUMNS, self._text.casefold().split())])
         table.old = self.feed.link.up is False
-        self.query_one(Hour).show(said.get("counts") or {}, said.get("minutes") or ())
+        self.query_one(Hour).show(said.counts, said.minutes)
         self._say()
 
     def _say(self) -> None:
+        said = self._said
+        if said is None:
+            return
         text = f"{words.many(self._in_hand, 'call')} in hand"
         if self._text:
             text += f", {self.query_one(LocalTable).total} shown: {self._text}"
         for call in self._calls:
             if call.paused:
                 text += f" · {words.caller(call.claimed_by)[0]} paused by {words.text(call.paused_by)[0]}"
-        trunks = self._said.get("trunks") or ()
-        down = [each["name"] for each in trunks if each["up"] is False]
-        for what in ("trunk", "recorder"):
-            up = self._said.get(f"{what}_up")
-            if what == "trunk" and len(trunks) > 1 and down:
+        down = [each.name for each in said.trunks if each.up is False]
+        for what, up in (("trunk", said.trunk_up), ("recorder", said.recorder_up)):
+            if what == "trunk" and len(said.trunks) > 1 and down:
                 text += f" · trunk {', '.join(down)} DOWN"
             elif up is not None:
                 text += f" · {what} {'up' if up else 'DOWN'}"
@@ -138,7 +140,7 @@ class Mode(ModeScreen):
         elif self.paused:
             text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
         self.query_one(".live-heading", Static).update(text, layout=False)
-        self._warn([clean(str(each)) for each in self._said.get("warnings") or ()])
+        self._warn([clean(each) for each in said.warnings])
 
     def _warn(self, warnings: list[str]) -> None:
         """What somebody must see to, a line each; more than would leave no room for the calls are only counted."""
@@ -183,7 +185,8 @@ class Mode(ModeScreen):
     def action_pause(self) -> None:
         """Stop the picture, or go on."""
         self.paused = not self.paused
-        self.told(self._said)
+        if self._said is not None:
+            self.told(self._said)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""

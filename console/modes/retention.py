@@ -29,6 +29,7 @@ from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column
 from gate.core.days import HOW, LONDON, day_of
+from gate.core.rows.calls import LiveNow
 from gate.core.rows.retention import HoldRow, RetentionNow
 from gate.errors import GateError, UsageError
 from gate.operations.proposals import ProposalList
@@ -137,7 +138,7 @@ class Mode(ListMode):
 
         return fetch
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """The lists follow the log; the calendar more slowly."""
         if self.at != CALENDAR or time.monotonic() - self._looked > CALENDAR_SECONDS:
             super().told(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from datetime import time as day_time
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from console.modes.base import ModeScreen
 from console.modes.today_shown import Item
 from console.widgets.rows import GAP, Column, LocalTable, RowsTable
 from gate.core.days import LONDON
+from gate.core.rows.calls import LiveNow
 from gate.errors import GateError
 from gate.operations.operation import Request, operation_of
 
@@ -90,9 +91,9 @@ class Mode(ModeScreen):
         self.query_one(LocalTable).focus()
         self.returned()
 
-    def told(self, said: Mapping[str, Any]) -> None:
+    def told(self, said: LiveNow) -> None:
         """Look again where the log has grown, though not all the time."""
-        leaves, now = (said.get("log") or {}).get("size"), time.monotonic()
+        leaves, now = self.feed.leaves, time.monotonic()
         if leaves != self._leaves and now - self._looked >= FOLLOW_SECONDS:
             self._leaves = leaves
             self.returned()
@@ -142,7 +143,9 @@ class Mode(ModeScreen):
             self._days(ask.reasons),
         ]
         told = await asyncio.gather(*asked)
-        items = shown.attentions(self.app.attention) + shown.registers(self.feed.snapshot.get("registers") or ())
+        items = shown.attentions(self.app.attention) + shown.registers(
+            self.feed.snapshot.registers if self.feed.snapshot else ()
+        )
         for each in told:
             items += each or []
         return items, all(each is not None for each in told)
@@ -160,7 +163,7 @@ class Mode(ModeScreen):
     async def _days(self, reasons: type[CallsReasons]) -> list[Item] | None:
         """Yesterday and the week before it; the last hour for whoever may not see them."""
         if not self.feed.session.may(operation_of(reasons).name):
-            return shown.hour(self.feed.snapshot.get("counts") or {})
+            return shown.hour(self.feed.snapshot.counts if self.feed.snapshot else {})
         midnight = datetime.combine(self.feed.now().astimezone(LONDON).date(), day_time(), LONDON)
         begins = [midnight - timedelta(days=1), midnight - timedelta(days=1 + shown.DAYS_BEFORE)]
         try:

@@ -12,6 +12,7 @@ from console.attention import CALLED, Attention, Place
 from console.late import late
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.days import LONDON
+from gate.core.rows.lists import RegisterState
 from gate.core.terms import ALLOWING
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ def sweep(now: RetentionNow, at: datetime) -> list[Item]:
     return [Item("sweep", "sweep", ("sweep", tone), (f"Goes {when}: {goes}{held}", PLAIN if now.due else DIM), place)]
 
 
-def registers(rows: Iterable[Mapping[str, Any]]) -> list[Item]:
+def registers(rows: Iterable[RegisterState]) -> list[Item]:
     """Days left of each register."""
     return [
-        Item(f"register {row['name']}", "register", words.register_line(row, short=True),
-             (f"List of {words.day(row['as_of'])[0]}: {words.until(row['as_of'], row['days_left'])[0]}", PLAIN),
+        Item(f"register {row.name}", "register", words.register_line(row, short=True),
+             (f"List of {words.day(row.as_of)[0]}: {words.until(row.as_of, row.days_left)[0]}", PLAIN),
              Place("registers", 0))
         for row in rows
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from console.theme import DIM, LOUD, OK, TONES
 from console.words import ALLOWING, reason
+from gate.core.rows.calls import MinuteCount
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -55,9 +56,9 @@ class Hour(Widget):
     def __init__(self, **extra: Any) -> None:
         super().__init__(**extra)
         self._counts: Mapping[str, int] = {}
-        self._minutes: Sequence[Mapping[str, Any]] = ()
+        self._minutes: Sequence[MinuteCount] = ()
 
-    def show(self, counts: Mapping[str, int], minutes: Sequence[Mapping[str, Any]]) -> None:
+    def show(self, counts: Mapping[str, int], minutes: Sequence[MinuteCount]) -> None:
         """Draw these; the screen is laid out anew only where there are more lines or fewer."""
         lines = len(self._counts), bool(self._minutes)
         self._counts, self._minutes = counts, minutes
@@ -74,8 +75,11 @@ class Hour(Widget):
         width = max(10, (self.size.width or 80) - 2)
         if self._minutes:
             shown = list(self._minutes)[-min(60, width - 8) :]
-            for word, tone in (("allow", "ok"), ("block", "bad")):
-                drawn = columns([int(each.get(word, 0)) for each in shown])[0]
+            for word, tone, counts in (
+                ("allow", "ok", [each.allow for each in shown]),
+                ("block", "bad", [each.block for each in shown]),
+            ):
+                drawn = columns(counts)[0]
                 whole.append(f"{word:<7}", self._of("dim"))
                 whole.append(drawn + "\n", self._of(tone))
         most = max(self._counts.values(), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from console import words
 from console.feed import Link, Session
 from console.keys import MODES
 from console.theme import BAD, DIM, OK, PLAIN, TONES, WARN
+from gate.core.rows.calls import LiveNow, LogBrief
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
@@ -26,7 +27,7 @@ FRESH_SECONDS = 5
 def pieces(
     link: Link,
     session: Session,
-    snapshot: Mapping[str, Any],
+    snapshot: LiveNow | None,
     heard_at: datetime | None,
     now: datetime,
     attention: Sequence[Attention] = (),
@@ -50,10 +51,9 @@ def pieces(
         )
     if attention:
         said.append((_attention(attention, 20 if short else 60), BAD))
-    said += [words.register_line(row, short=short) for row in snapshot.get("registers") or ()]
+    said += [words.register_line(row, short=short) for row in (snapshot.registers if snapshot else ())]
     said.append((session.role or "role not told", PLAIN if session.role else DIM))
-    log = snapshot.get("log")
-    said.append(_log(log) if log is not None else ("log not known", DIM))
+    said.append(_log(snapshot.log) if snapshot else ("log not known", DIM))
     return said
 
 
@@ -68,13 +68,12 @@ def _attention(found: Sequence[Attention], room: int) -> str:
     return f"! {len(names)} things"
 
 
-def _log(log: Mapping[str, Any]) -> tuple[str, str]:
-    at = log.get("verified_at")
-    if not at:
+def _log(log: LogBrief) -> tuple[str, str]:
+    if not log.verified_at:
         return "log never verified", WARN
-    if log.get("verified_ok") is False:
-        return f"LOG DID NOT HOLD {words.lately(at)}", BAD
-    return f"log verified {words.lately(at)}", PLAIN
+    if log.verified_ok is False:
+        return f"LOG DID NOT HOLD {words.lately(log.verified_at)}", BAD
+    return f"log verified {words.lately(log.verified_at)}", PLAIN
 
 
 class StatusLine(Widget):

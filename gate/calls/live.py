@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from msgspec import UNSET
 
 from gate.clock import Clock
 from gate.core import numbers
 from gate.core.days import LONDON
-from gate.core.rows.calls import CallInHand, CallWatched, Levels
+from gate.core.rows.calls import CallInHand, CallWatched, Levels, LiveNow, LogBrief, MinuteCount, TrunkHealth
+from gate.core.rows.lists import RegisterState
 from gate.core.terms import ALLOWING
 from gate.registers.library import RegisterLibrary
 from gate.store import figures, search
 from gate.store.queries import Source
 from gate.store.reader import Reader
-from gate.types import Row
 
 MINUTES: Final = 60
 SLOW_SECONDS: Final = 1.0
@@ -31,6 +31,7 @@ _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
 
 T = TypeVar("T")
 Counts = dict[tuple[str, str], int]
+Up = tuple[bool | None, bool | None, list[TrunkHealth]]
 
 
 class LiveView:
@@ -44,11 +45,11 @@ class LiveView:
         registers: RegisterLibrary,
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
-        up: Callable[[], Mapping[str, Any]] = dict,
+        up: Callable[[], Up] = lambda: (None, None, []),
         warnings: Callable[[], list[str]] = list,
     ) -> None:
-        """``calls``: those in hand; ``reader``: opens the store; ``up``: what is up (``trunk_up``, ``recorder_up``,
-        ``trunks``); ``warnings``: what somebody must see to, a sentence each."""
+        """``calls``: those in hand; ``reader``: opens the store; ``up``: whether any trunk and the recorder are
+        up, and each trunk; ``warnings``: what somebody must see to, a sentence each."""
         self._calls = calls
         self._open = reader
         self._reader: Reader | None = None
@@ -60,8 +61,8 @@ class LiveView:
         self._levels: Mapping[str, tuple[int, int]] = {}
         self._last = -1
         self._counts: Counts = {}
-        self._slow: Row = {}
-        self._slow_at: datetime | None = None
+        self._slow: tuple[list[RegisterState], LogBrief, list[str]] | None = None
+        self._slow_at = datetime.min.replace(tzinfo=UTC)
         self._times: list[tuple[str, str]] = []
         """The sixty minutes, as they are counted and as they are told."""
 
@@ -74,7 +75,7 @@ class LiveView:
         self._watch_levels(True)
         since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
         self._last, self._counts = self._read(lambda tx: figures.attempts_since(tx, since))
-        self._slow_at = None
+        self._slow = None
 
     def end(self) -> None:
         """Nobody does any more."""
@@ -85,35 +86,40 @@ class LiveView:
             self._reader.close()
             self._reader = None
 
-    def look(self) -> Row:
-        """A snapshot, as ``gate.control.exchange`` says."""
+    def look(self) -> LiveNow:
+        """A snapshot."""
         now = self._clock.now()
         calls = self._calls()
         self._last, new = self._read(lambda tx: figures.attempts_beyond(tx, self._last))
         for key, attempts in new.items():
             self._counts[key] = self._counts.get(key, 0) + attempts
-        if self._slow_at is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):
+        if self._slow is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):
             self._slow, self._slow_at = self._look_slowly(now), now
-        return {
-            "at": now.isoformat(),
-            "calls": [self._shown(call) for call in calls],
-            **self._hour(_minute(now)),
-            **self._slow,
-            **self._up(),
-        }
+        trunk_up, recorder_up, trunks = self._up()
+        counts, minutes = self._hour(_minute(now))
+        registers, log, warnings = self._slow
+        return LiveNow(
+            at=now.isoformat(),
+            calls=[self._shown(call) for call in calls],
+            counts=counts,
+            minutes=minutes,
+            registers=registers,
+            log=log,
+            warnings=warnings,
+            trunk_up=trunk_up,
+            recorder_up=recorder_up,
+            trunks=trunks,
+        )
 
-    def _look_slowly(self, now: datetime) -> Row:
+    def _look_slowly(self, now: datetime) -> tuple[list[RegisterState], LogBrief, list[str]]:
         log = self._read(search.log_now)
-        return {
-            "registers": self._registers.status(now.astimezone(LONDON).date()),
-            "log": {
-                "size": log.size,
-                "verified_at": log.verified.at if log.verified else None,
-                "verified_ok": None if log.verified is None or log.verified.ok is UNSET else log.verified.ok,
-                "checkpoint_at": log.checkpoint.at if log.checkpoint else None,
-            },
-            "warnings": self._warnings(),
-        }
+        brief = LogBrief(
+            size=log.size,
+            verified_at=log.verified.at if log.verified else None,
+            verified_ok=None if log.verified is None or log.verified.ok is UNSET else log.verified.ok,
+            checkpoint_at=log.checkpoint.at if log.checkpoint else None,
+        )
+        return self._registers.status(now.astimezone(LONDON).date()), brief, self._warnings()
 
     def _read(self, query: Callable[[Source], T]) -> T:
         """What it finds now. The store is opened once for many looks: that costs more than what they read."""
@@ -145,8 +151,8 @@ class LiveView:
             seconds=call.seconds,
         )
 
-    def _hour(self, minute: datetime) -> Row:
-        """``counts`` and ``minutes`` of the sixty minutes up to this one; older counts are dropped."""
+    def _hour(self, minute: datetime) -> tuple[dict[str, int], list[MinuteCount]]:
+        """Attempts of the sixty minutes up to this one by reason, and by minute; older counts are dropped."""
         if not self._times or self._times[-1][0] != _key(minute):
             times = [minute - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
             self._times = [(_key(time), time.isoformat()) for time in times]
@@ -157,12 +163,9 @@ class LiveView:
         for (at, reason), count in self._counts.items():
             by_reason[reason] += count
             by_minute[at, reason in _ALLOW] += count
-        return {
-            "counts": dict(sorted(by_reason.items())),
-            "minutes": [
-                {"at": time, "allow": by_minute[key, True], "block": by_minute[key, False]} for key, time in self._times
-            ],
-        }
+        return dict(sorted(by_reason.items())), [
+            MinuteCount(at=time, allow=by_minute[key, True], block=by_minute[key, False]) for key, time in self._times
+        ]
 
 
 def _minute(at: datetime) -> datetime:

@@ -1,17 +1,5 @@
 """One question to a running gate and its answer: HTTP over the Unix socket. And watching a gate: its snapshots as they
 come, until whoever watches has enough.
-
-A snapshot is a ``dict``:
-
-- ``at``        when it was taken
-- ``calls``     in hand: ``gate.core.rows.calls.CallWatched``
-- ``counts``    attempts of the last sixty minutes by reason
-- ``minutes``   these sixty, oldest first: ``at``, ``allow``, ``block``
-- ``registers`` as in ``register_status``
-- ``log``       ``size``, ``verified_at``, ``verified_ok``, ``checkpoint_at``; None where never
-- ``warnings``  of the policy and of service calls: what somebody must see to, a sentence each
-- ``trunk_up``, ``recorder_up``  true, false, or None where nobody knows; ``trunk_up``: of any trunk
-- ``trunks``    each trunk: ``name``, ``up``, ``registered``, ``code`` (its last answer to OPTIONS)
 """
 
 from __future__ import annotations
@@ -21,12 +9,14 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import msgspec
 
 from gate.control import sockets
 from gate.control.sockets import revived
+from gate.converting import decode
+from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError
 
 _LARGEST_LINE = 64 << 20
@@ -121,7 +111,7 @@ SILENT_SECONDS = 10.0
 _LARGEST = 64 << 20
 
 
-class Watching(Iterator[dict[str, Any]]):
+class Watching(Iterator[LiveNow]):
     """The snapshots, newest as they come: one that is not taken in time is left out by the gate.
 
     Iterate on one thread; ``close`` from any, which ends the iteration. A gate that goes away raises ``ControlError``,
@@ -134,7 +124,7 @@ class Watching(Iterator[dict[str, Any]]):
         self._connection = Connection(path, silent_seconds)
         self._response: http.client.HTTPResponse | None = None
 
-    def __next__(self) -> dict[str, Any]:
+    def __next__(self) -> LiveNow:
         """The next snapshot, waited for."""
         try:
             if self._closed:
@@ -147,14 +137,14 @@ class Watching(Iterator[dict[str, Any]]):
             self._end(f"the gate at {self._path} cannot be reached: {reason_of(error)}")
         if not raw.endswith(b"\n"):
             self._end("the gate has stopped")
-        line = decoded(raw)
-        if not isinstance(line, dict):
+        try:
+            return decode(raw, LiveNow)
+        except msgspec.DecodeError:
+            line = decoded(raw)
+        if not isinstance(line, dict) or "error" not in line:
             self._end("the gate's answer is no snapshot")
-        if "error" in line:
-            self.close()
-            raise revived(line)
-        snapshot: dict[str, Any] = line
-        return snapshot
+        self.close()
+        raise revived(line)
 
     def _begun(self) -> http.client.HTTPResponse:
         if self._response is None:
@@ -166,7 +156,7 @@ class Watching(Iterator[dict[str, Any]]):
             self._response = response
         return self._response
 
-    def _end(self, why: str) -> Any:
+    def _end(self, why: str) -> NoReturn:
         if self._closed:
             raise StopIteration from None
         self.close()

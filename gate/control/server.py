@@ -34,6 +34,7 @@ from gate.control.files import Files, files_socket
 from gate.control.messages import CarryOut, parsed
 from gate.control.sockets import fault, status
 from gate.control.work import LARGEST_BODY, Busy, Workers, answer, body, log
+from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError, GateError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request
@@ -62,8 +63,8 @@ class Live(Protocol):
         """Somebody watches now."""
         ...
 
-    def look(self) -> dict[str, Any]:
-        """The gate as it is: JSON values, ``at`` and the ``seconds`` of ``calls`` among them. Raises ``GateError``."""
+    def look(self) -> LiveNow:
+        """The gate as it is. Raises ``GateError``."""
         ...
 
     def end(self) -> None:
@@ -155,8 +156,8 @@ class Watchers:
             log.exception("look failed")
             line = _as_line(fault(GateError("the gate cannot be looked at; its log has the details")))
             return line, line
-        still = [msgspec.structs.replace(call, seconds=0) for call in snapshot["calls"]]
-        return msgspec.json.encode({**snapshot, "at": "", "calls": still}), _as_line(snapshot)
+        still = [msgspec.structs.replace(call, seconds=0) for call in snapshot.calls]
+        return msgspec.json.encode(msgspec.structs.replace(snapshot, at="", calls=still)), _as_line(snapshot)
 
     def _publish(self, line: bytes) -> None:
         self._newest = line

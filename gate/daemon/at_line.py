@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate.core.call_words import PauseAsked
-from gate.core.rows.calls import CallInHand, UsageRow
+from gate.core.rows.calls import CallInHand, RunningNow, UsageRow
 from gate.core.terms import Decision, Reason
 from gate.errors import GateError
 from gate.operations.data_folder import RunningGate
@@ -105,16 +104,14 @@ class AtLine:
         """As ``CallManager.keep``."""
         self._call_manager.keep(fact, help_asked_by)
 
-    def now(self) -> dict[str, Any]:
+    def now(self) -> RunningNow:
         """What ``status`` says of a running gate."""
-        sessions = self._sessions.active
-        return {
-            "line": self.passed_over(), "usage": self.usage(), "trunks": self.trunks(), "recording_sessions": sessions,
-        }  # fmt: skip
-
-    def trunks(self) -> list[dict[str, Any]]:
-        """What is known of each carrier."""
-        return [asdict(each) for each in self._line.trunks()]
+        return RunningNow(
+            line=self.passed_over(),
+            usage=self.usage(),
+            trunks=self._line.trunks(),
+            recording_sessions=self._sessions.active,
+        )
 
     def warnings(self) -> list[str]:
         """Of the line."""

@@ -265,11 +265,7 @@ class GateProcess:
             registers=self._folder.registers,
             clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,
-            up=lambda: {
-                "trunk_up": self._line.trunk_up,
-                "recorder_up": self._recorder.available(),
-                "trunks": self._at_line.trunks(),
-            },
+            up=lambda: (self._line.trunk_up, self._recorder.available(), self._line.trunks()),
             warnings=lambda: [
                 *alarms(self._folder),
                 *one_sided_warnings(self._folder),

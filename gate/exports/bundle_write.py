@@ -16,11 +16,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
+
+from msgspec.structs import asdict
 
 from gate.core.evidence import parse_checkpoint
 from gate.core.facts.lists import RegisterImported
 from gate.core.facts.retention import FactsErased
+from gate.core.rows.keys import RegisteredKey
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import COPY, BundleError, TarWriter
@@ -57,7 +60,7 @@ class Contents:
     """The signed note."""
     period: form.Period
     recipient: form.To
-    recipients: Sequence[Mapping[str, Any]]
+    recipients: Sequence[RegisteredKey]
     """The key list: rows with public parts."""
     statuses: Mapping[str, tuple[str, str]]
     """Recording -> (one of ``bundle.STATUSES``, why)."""
@@ -203,7 +206,7 @@ class _Writing:
             self._others(logs)
             leaves = self._leaves(logs["leaves.jsonl"])
             for row in contents.recipients:
-                logs["recipients.jsonl"].write(form.json_line(row))
+                logs["recipients.jsonl"].write(form.json_line(asdict(row)))
             for each in logs.values():
                 each.close()
                 with each.path.open("rb") as sealed, tar.member(form.log_member(each.name)) as member:

@@ -27,7 +27,7 @@ from gate.core.days import LONDON
 from gate.core.facts import Body
 from gate.core.hours import Hours
 from gate.core.retention import Terms
-from gate.core.rows.calls import CallInHand
+from gate.core.rows.calls import CallInHand, RunningNow
 from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import TOPICS, Decision, Reason
 from gate.errors import ConfigError, GateError, StoreError
@@ -105,8 +105,8 @@ class RunningGate:
     """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
     calls: Callable[[], list[CallInHand]] = list
     """The calls in hand."""
-    counts: Callable[[], dict[str, Any]] = dict
-    """What it counts, for ``status``: ``line``, ``usage``, ``trunks`` and ``recording_sessions``."""
+    counts: Callable[[], RunningNow] = RunningNow
+    """What it counts, for ``status``."""
     warnings: Callable[[], list[str]] = list
     """What somebody must see to on the line and in the watched folder, a sentence each."""
     pause: Callable[[str, PauseAsked], str] = _no_call

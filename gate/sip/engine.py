@@ -12,6 +12,7 @@ import structlog
 from gate.config import Config
 from gate.core.bridging import Stage
 from gate.core.numbers import emergency_number
+from gate.core.rows.calls import TrunkHealth
 from gate.ports import LineEvents, MediaRelay
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.admission import LoopDetector
@@ -39,7 +40,7 @@ from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.stored_dialogs import OrphanedDialogs
 from gate.sip.streams import Streams
 from gate.sip.transfers import Transfers
-from gate.sip.trunk import TrunkFlow, TrunkMonitor, TrunkStatus
+from gate.sip.trunk import TrunkFlow, TrunkMonitor
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
 
@@ -83,7 +84,7 @@ class Engine:
     def __init__(
         self, config: Config, transport: Transport, streams: Streams, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_passwords: Mapping[str, str], emergency_password: str,
-        on_trunk: Callable[[TrunkStatus], None], book: LegFile, sessions: SessionEvents | None = None,
+        on_trunk: Callable[[TrunkHealth], None], book: LegFile, sessions: SessionEvents | None = None,
     ) -> None:  # fmt: skip
         SipConf.autoconvert_tel_url = True
         apply_patches()

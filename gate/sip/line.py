@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from gate.config import Config
+from gate.core.rows.calls import TrunkHealth
 from gate.errors import GateError
 from gate.ports import LineEvents, MediaRelay, Timer
 from gate.ports.recording_sessions import SessionEvents
@@ -22,7 +23,6 @@ from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.streams import Streams
-from gate.sip.trunk import TrunkStatus
 from gate.sip.udp import Transport, split_address
 from gate.store.legs import LegFile
 
@@ -61,7 +61,7 @@ class SipLine:
         self._ready = threading.Event()
         self._stopping = False
         self._failed: Exception | None = None
-        self.on_trunk: Callable[[TrunkStatus], None] = lambda status: None
+        self.on_trunk: Callable[[TrunkHealth], None] = lambda status: None
         """Told on the line thread when a carrier goes away, comes back, or takes our registration."""
 
     # --- start and stop -----------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ class SipLine:
         ups = [each.up for each in self.trunks()]
         return True if True in ups else None if None in ups or not ups else False
 
-    def trunks(self) -> list[TrunkStatus]:
+    def trunks(self) -> list[TrunkHealth]:
         """What is known of each carrier. From any thread."""
         return [each.status for each in self._engine.monitors.values()] if self._engine else []
 
@@ -292,7 +292,7 @@ class SipLine:
     def _receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         self._running().ingress.receive(data, source, endpoint, fault)
 
-    def _trunk_changed(self, status: TrunkStatus) -> None:
+    def _trunk_changed(self, status: TrunkHealth) -> None:
         self.on_trunk(status)
 
     def _running(self) -> Engine:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.config import Config, Trunk
+from gate.core.rows.calls import TrunkHealth
 from gate.sip.connection import Connection
 from gate.sip.header_fields import whole
 from gate.sip.message import Address
@@ -47,20 +48,6 @@ from gate.sip.udp import local_towards
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkStatus:
-    """A carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not
-    configured."""
-
-    name: str = ""
-    up: bool | None = None
-    """It answers OPTIONS."""
-    registered: bool | None = None
-    """It has accepted our REGISTER."""
-    code: int = 0
-    """Its last answer to OPTIONS."""
 
 
 _log = structlog.get_logger("gate.sip")
@@ -89,12 +76,12 @@ class _Dialogue:
 class TrunkMonitor:
     """Monitors one carrier. ``status`` is what is known now; ``on_change`` is called when it changes."""
 
-    def __init__(self, engine: Engine, trunk: Trunk, route: Route, on_change: Callable[[TrunkStatus], None]) -> None:
+    def __init__(self, engine: Engine, trunk: Trunk, route: Route, on_change: Callable[[TrunkHealth], None]) -> None:
         self._engine = engine
         self._config = trunk
         self._route = route
         self._on_change = on_change
-        self.status = TrunkStatus(trunk.name)
+        self.status = TrunkHealth(trunk.name)
         self._timers: dict[str, Any] = {}
         self._options = self._registration = _Dialogue("", None, "")
         self._asked: object = None

@@ -38,6 +38,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
+
+from gate.converting import convert
 from gate.core.deadlines import Clock
 from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import Subject
@@ -49,7 +52,7 @@ from gate.errors import GateError, StoreError
 from gate.handed_over_file import kind_of
 from gate.log import Logger
 from gate.store.projections import number_hash
-from gate.types import Row, batched
+from gate.types import batched
 
 NAME: Final = "memory.journal"
 VERSION: Final = 1
@@ -76,13 +79,46 @@ class Head(NamedTuple):
     """Bytes up to its end."""
 
 
+class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What must outlive the store; what an act of its kind says nothing of is left out."""
+
+    act: str
+    """Its kind: of a fact, or ``request_pending``."""
+    id: str
+    at: str
+    hash: str = ""
+    """The keyed hash of the number it is about, hexadecimal; ``hashes``, where there may be several."""
+    hashes: list[str] | None = None
+    scope: str = ""
+    """Of an objection."""
+    kind: str = ""
+    """Of a hold, as what follows."""
+    target: str = ""
+    recording_id: str = ""
+    call_id: str = ""
+    ground: str = ""
+    whole: bool | None = None
+    """Of an erasure: of everything, as what follows."""
+    calls: list[str] | None = None
+    since: str | None = None
+    until: str | None = None
+    left: list[str] | None = None
+    """What of the same numbers is somebody else's."""
+    reference: str = ""
+    """Of a request, as what follows; in no old journal."""
+    asks: str = ""
+    received: str = ""
+    due: str = ""
+    over: bool | None = None
+
+
 class Read(NamedTuple):
     """What a journal holds."""
 
     head: Head
-    known: list[Row]
+    known: list[Act]
     """Acts up to where the store knows it."""
-    acts: list[Row]
+    acts: list[Act]
     """Those after that."""
 
 
@@ -125,7 +161,7 @@ class Journal:
             raise JournalAway(f"{self.path} cannot be written: {error.strerror}") from error
         return Head(0, hashlib.sha256(line).digest(), len(line))
 
-    def append(self, acts: Sequence[Row], after: Head) -> Head:
+    def append(self, acts: Sequence[Act], after: Head) -> Head:
         """Add an entry, durably; ``after`` is where the journal ends. Raises ``JournalAway`` or ``JournalWrong``."""
         line = self._line({"acts": list(acts), "n": after.number + 1, "prev": after.digest.hex()})
         try:
@@ -157,15 +193,19 @@ class Journal:
             # Half an entry at the end is what a crash leaves where the store has all of it; else something is lost.
             raise JournalWrong(f"{self.path} was cut within its last entry")
         head, signed = Head(-1, b"", 0), (b"", b"")
-        known: list[Row] = []
-        acts: list[Row] = []
+        known: list[Act] = []
+        acts: list[Act] = []
         for line in data[:whole].splitlines(keepends=True):
             entry, signed = self._entry(line, head)
             size = head.size + len(line)
             head = Head(head.number + 1, hashlib.sha256(line).digest(), size)
             if since is not None and size == since.size and head != since:
                 raise JournalWrong(f"{self.path} is not the journal that the store knows: entry {head.number} differs")
-            (known if since is not None and size <= since.size else acts).extend(entry.get("acts", []))
+            try:
+                more = convert(entry.get("acts", []), list[Act])
+            except msgspec.ValidationError as error:
+                raise JournalWrong(f"{self.path} is damaged: entry {head.number} holds no acts: {error}") from error
+            (known if since is not None and size <= since.size else acts).extend(more)
         if head.number < 0:
             raise JournalWrong(f"{self.path} is empty")
         self._signed(*signed, head.number)
@@ -211,8 +251,8 @@ class Journal:
                 raise JournalWrong(f"{self.path} was written to by somebody else")
             os.ftruncate(file, after.size)
 
-    def _line(self, entry: Row) -> bytes:
-        text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
+    def _line(self, entry: dict[str, Any]) -> bytes:
+        text = msgspec.json.encode(entry, order="sorted")
         return text + b"\t" + base64.b64encode(self._signer.sign(CONTEXT + text)) + b"\n"
 
     def _entry(self, line: bytes, before: Head) -> tuple[dict[str, Any], tuple[bytes, bytes]]:
@@ -283,7 +323,7 @@ class BeyondLog(StoreError):
 class Owed(NamedTuple):
     """Acts that the journal does not hold yet."""
 
-    acts: list[Row]
+    acts: list[Act]
     upto: int
     """The leaf up to which these are all of them."""
     more: bool
@@ -312,7 +352,7 @@ def last_leaf(connection: sqlite3.Connection) -> int:
     return int(last)
 
 
-def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Row]:
+def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Act]:
     """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
     ``sqlite3.Error``."""
     found = []
@@ -328,31 +368,36 @@ def act_of(kind: str) -> str:
     return "request_pending" if record(kind) == Subject.REQUEST.record and kind != Carried.kind else kind
 
 
-def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:
+def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Act]:
     if kind == Objection.kind:
         for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
-            scope = {"scope": row["scope"]} if row.get("scope") else {}
-            yield {"act": kind, "id": subject, "at": row["made_at"], "hash": row["number_hash"].hex(), **scope}
+            digest = row["number_hash"].hex()
+            yield Act(act=kind, id=subject, at=row["made_at"], hash=digest, scope=row["scope"] or "")
     elif kind == ConsentWithdrawn.kind:
         for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
-            known = {"hash": row["number_hash"].hex()} if row["number_hash"] else {}
-            yield {"act": kind, "id": subject, "at": at, **known}
+            yield Act(act=kind, id=subject, at=at, hash=(row["number_hash"] or b"").hex())
     elif kind == Hold.kind:
-        named = "kind, target, recording_id, call_id, number, ground"
-        for row in _rows(connection, f"SELECT {named} FROM holds WHERE id = ?", subject):  # noqa: S608 - a constant
-            on = {name: row[name] for name in ("recording_id", "call_id", "ground") if row[name]}
-            if row["number"]:
-                on["hash"] = number_hash(pepper, row["number"]).hex()
-            yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}
+        for row in _rows(connection, "SELECT * FROM holds WHERE id = ?", subject):
+            yield Act(
+                act=kind,
+                id=subject,
+                at=at,
+                hash=number_hash(pepper, row["number"]).hex() if row["number"] else "",
+                kind=row["kind"],
+                target=row["target"],
+                recording_id=row["recording_id"] or "",
+                call_id=row["call_id"] or "",
+                ground=row["ground"] or "",
+            )
     elif kind == Carried.kind:
         yield from _carried(connection, subject, at, pepper)
     elif record(kind) == Subject.REQUEST.record:
         yield from _pending(connection, subject, at, pepper)
     else:  # objection_removed, hold_released, recording_erased
-        yield {"act": kind, "id": subject, "at": at}
+        yield Act(act=kind, id=subject, at=at)
 
 
-def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
     for row in _rows(connection, "SELECT numbers FROM requests WHERE id = ?", request):
         bodies = {
             fact["kind"]: json.loads(fact["body"])
@@ -374,11 +419,10 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
         named = [each.split() for each in bodies.get(Carried.kind, {}).get("mentions") or ()]
         if left := [words[1] for words in named if words[0] in ("consent", "objection")]:
             theirs["left"] = left
-        of = {"whole": whole, "hashes": hashes, "calls": calls}
-        yield {"act": Carried.kind, "id": request, "at": at, **of, **theirs}
+        yield Act(act=Carried.kind, id=request, at=at, whole=whole, hashes=hashes, calls=calls, **theirs)
 
 
-def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
     """A request as the store has it now: its reference, what it asks for, when it was received and is due, and the
     numbers to which it stops marketing while it is open (LAW 1.7a). Who asks is not in it."""
     named = "reference, asks, received, numbers, state"
@@ -386,9 +430,9 @@ def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: byte
         stops = row["asks"] in STOPPING
         hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")] if stops else []
         over = row["state"] in ("done", "closed")
-        act = {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
         due = Clock(date.fromisoformat(row["received"])).due.isoformat()
-        yield act | {name: row[name] for name in ("reference", "asks", "received")} | {"due": due}
+        said = {name: row[name] for name in ("reference", "asks", "received")}
+        yield Act(act="request_pending", id=request, at=at, over=over, hashes=hashes, due=due, **said)
 
 
 def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:
@@ -535,7 +579,7 @@ class Memory:
             _keep(connection, Kept(known.head, found.upto))
         return found.more
 
-    def _append(self, acts: list[Row], known: Head, end: Head) -> Head:
+    def _append(self, acts: list[Act], known: Head, end: Head) -> Head:
         head = self._journal.append(acts, end)
         self._ends = {known: head}
         return head

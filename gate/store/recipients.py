@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired, RecipientTerms
+from gate.core.rows.keys import Recipient
 from gate.store.queries import Source
 from gate.store.reader import Reader
 
@@ -26,13 +27,13 @@ SELECT leaf_index, kind, subject, at, body FROM facts WHERE body IS NOT NULL AND
     AND kind IN (?, ?, ?) ORDER BY leaf_index
 """
 
-Terms = Mapping[str, Sequence[Mapping[str, Any]]]
+Terms = Mapping[str, Sequence[Mapping[str, str | bool]]]
 """Recipient id -> the terms that count; a retired one is left out."""
 
 
 def logged(source: Source, now: datetime) -> Terms:
     """The recipients in force by the log."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Mapping[str, str | bool]]] = {}
     for row in source.query(_FACTS, OF_RECIPIENT):
         body = json.loads(row["body"])
         if row["kind"] == RecipientRetired.kind:
@@ -44,9 +45,11 @@ def logged(source: Source, now: datetime) -> Terms:
     return found
 
 
-def in_the_log(row: Mapping[str, Any], terms: Terms) -> bool:
+def in_the_log(row: Recipient, terms: Terms) -> bool:
     """Whether a recipient, as its file has it, is on terms that count. What older logs do not say is not compared."""
-    return any(all(name not in body or body[name] == row[name] for name in TERMS) for body in terms.get(row["id"], ()))
+    return any(
+        all(name not in body or body[name] == getattr(row, name) for name in TERMS) for body in terms.get(row.id, ())
+    )
 
 
 class RecipientsOfLog:

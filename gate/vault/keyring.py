@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from gate.core.rows import keys
 from gate.errors import ConfigError, VaultError
-from gate.types import Row
 from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
@@ -42,24 +42,28 @@ class Keyring:
 
     # --- the register
 
-    def recipients(self) -> list[Row]:
+    def recipients(self) -> list[keys.Recipient]:
         """Those in force."""
         return [each.row() for each in load_recipients(self._folder)]
 
-    def retired(self) -> list[Row]:
+    def retired(self) -> list[keys.Recipient]:
         """Those retired and not in force again."""
         in_force = {each.id for each in load_recipients(self._folder)}
         return [each.row() for each in load_retired(self._folder) if each.id not in in_force]
 
-    def read(self, text: str, **terms: Any) -> Row:
+    def ever(self) -> dict[str, keys.Recipient]:
+        """Those in force and retired, by id."""
+        return {each.id: each for each in (*self.retired(), *self.recipients())}
+
+    def read(self, text: str, **terms: Any) -> keys.Recipient:
         """The row that ``add`` would put in force."""
         return self._read(text, **terms).row()
 
-    def add(self, text: str, **terms: Any) -> Row:
+    def add(self, text: str, **terms: Any) -> keys.Recipient:
         """Put a recipient in force, on terms as ``read_recipient`` has them."""
         return put_recipient(self._folder, self._read(text, **terms)).row()
 
-    def terms(self, recipient_id: str, **terms: Any) -> tuple[Row, Row]:
+    def terms(self, recipient_id: str, **terms: Any) -> tuple[keys.Recipient, keys.Recipient]:
         """A recipient as it is, and as ``change`` would leave it."""
         before, after = terms_changed(self._folder, recipient_id, **terms)
         self._still_sealable(recipient_id, after)
@@ -69,7 +73,7 @@ class Keyring:
         """Put a recipient on other terms, as ``change_recipient`` has them."""
         change_recipient(self._folder, recipient_id, **terms)
 
-    def retirable(self, recipient_id: str) -> Row:
+    def retirable(self, recipient_id: str) -> keys.Recipient:
         """The row of a recipient that may be retired, as far as new recordings are concerned."""
         found = retirable(self._folder, recipient_id)
         self._still_sealable(recipient_id, None)
@@ -103,11 +107,10 @@ class Keyring:
 
     # --- wraps
 
-    def worth(self, recipient_id: str) -> Row:
-        """``recordings`` that its key opens; ``alone``: those of them that no other recipient in force could open;
-        ``first`` and ``second``: those of which it holds a share."""
+    def worth(self, recipient_id: str) -> keys.Worth:
+        """What its private key is worth."""
         others = [each.id for each in load_recipients(self._folder) if each.id != recipient_id]
-        return self._keys.tally(recipient_id, others)._asdict()
+        return self._keys.tally(recipient_id, others)
 
     def holds(self, proof: bytes, known: Mapping[str, str], wrapped: bytes, recipient_id: str) -> bool:
         """Whether ``proof`` shows that what the commitments name was closed into this wrap."""

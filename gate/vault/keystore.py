@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from gate.core.rows.keys import Worth
 from gate.sqlite_thread import Piece, SqliteThread
 from gate.types import batched
 from gate.vault.errors import KeyStoreError
@@ -185,18 +186,6 @@ _PRAGMAS: Final = (
 )
 
 
-class RecipientTally(NamedTuple):
-    """What one recipient's private key is worth."""
-
-    recordings: int
-    """Recordings that it opens, or helps to open."""
-    alone: int
-    """Of these: recordings that nobody could open without it."""
-    first: int
-    second: int
-    """Of these: recordings that take two people, of which this key holds the first or the second share."""
-
-
 class KeyStoreDb(SqliteThread):
     """Wrapped keys by recording. Every method may be called from any thread but the key store's own.
 
@@ -242,7 +231,7 @@ class KeyStoreDb(SqliteThread):
         """Recordings that a recipient can open, by id, each with whether ``other`` can too."""
         return self._call(lambda db: held(db, recipient_id, other, after, limit))
 
-    def tally(self, recipient_id: str, others: Collection[str] | None = None) -> RecipientTally:
+    def tally(self, recipient_id: str, others: Collection[str] | None = None) -> Worth:
         """What a recipient can open, and what nobody could without that private key: where ``others`` are given, none
         of them. A page at a time, so that no recording's key waits long."""
         after, counted = "", Counter[bytes]()
@@ -251,7 +240,7 @@ class KeyStoreDb(SqliteThread):
             counted.update(kind for _, kind, _ in page)
             lost += sum(sole for *_, sole in page)
             after = page[-1][0]
-        return RecipientTally(counted.total(), lost, counted[b"\2"], counted[b"\3"])
+        return Worth(recordings=counted.total(), alone=lost, first=counted[b"\2"], second=counted[b"\3"])
 
     def unproven(self, recipient_id: str, after: str = "", limit: int = 500) -> list[KeptWrap]:
         """A recipient's wraps that have not been shown to open, by recording id."""

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
 
 from gate.converting import decode
+from gate.core.rows import keys
 from gate.vault.errors import RecipientInvalid
 from gate.vault.files import from_base64, parse_stamp, stamp, to_base64
 
@@ -74,18 +75,18 @@ class Recipient:
         """SHA-256 of ``public``, hexadecimal."""
         return hashlib.sha256(self.public).hexdigest()
 
-    def row(self) -> dict[str, Any]:
-        """For lists: id, name, role, purpose, half, seals, created (text) and fingerprint."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "role": self.role,
-            "purpose": self.purpose,
-            "half": self.half,
-            "seals": self.seals,
-            "created": stamp(self.created),
-            "fingerprint": self.fingerprint,
-        }
+    def row(self) -> keys.Recipient:
+        """As the register lists it."""
+        return keys.Recipient(
+            id=self.id,
+            name=self.name,
+            role=self.role,
+            purpose=self.purpose,
+            half=self.half,
+            seals=self.seals,
+            created=stamp(self.created),
+            fingerprint=self.fingerprint,
+        )
 
     def to_text(self) -> str:
         """The recipient file's text."""

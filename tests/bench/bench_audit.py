@@ -18,9 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from gate import g711
 from gate.audit.checkpoints import Checkpointer
 from gate.core.evidence import stamp
+from gate.core.rows.keys import RegisteredKey
 from gate.core.rtp import encode_event, encode_map, encode_packet
 from gate.exports.audio import export_wav
 from gate.exports.bundle import Period, To
@@ -28,8 +31,8 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import Contents, Recorded, assemble, write_parts
 from gate.operations.audit import bundle_contents, bundles
-from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
+from gate.store.recipients import TERMS
 from gate.store.slices import LogSlice
 from gate.vault.files import to_base64
 from gate.vault.keyfile import PrivateKey, generate, load_private, save_private
@@ -74,8 +77,8 @@ def prepare(folder: Path, leaves: int, recordings: int) -> None:
         store.call(lambda tx, facts=facts: [tx.append(fact) for fact in facts])
         assert kept.get() is None
     told = _auditor(folder).row()
-    terms = {name: told[name] for name in TERMS}
-    store.call(lambda tx: tx.append(Fact("recipient_added", told["id"], START, "gate", terms)))
+    terms = {name: getattr(told, name) for name in TERMS}
+    store.call(lambda tx: tx.append(Fact("recipient_added", told.id, START, "gate", terms)))
     Checkpointer(store, key.sign_note, origin=key.name, folder=folder / "checkpoints").write(START)
     keys.close()
     store.close()
@@ -133,7 +136,7 @@ def make(folder: Path) -> dict[str, Any]:
         checkpoint=note,
         period=period,
         recipient=To(auditor.id, auditor.name, "regulator", auditor.fingerprint),
-        recipients=[auditor.row() | {"public": to_base64(auditor.public), "retired": False}],
+        recipients=[RegisteredKey(**asdict(auditor.row()), public=to_base64(auditor.public), retired=False)],
         statuses=statuses,
     )
     with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:

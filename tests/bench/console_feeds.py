@@ -137,6 +137,8 @@ def _snapshot(number: int) -> dict[str, Any]:
         "counts": {"not_listed": 40_000 + number, "listed_tps": 9_000 + number, "objected": number},
         "minutes": minutes,
         "registers": [],
+        "warnings": [],
+        "trunks": [],
         "log": {"size": number, "verified_at": None, "verified_ok": None, "checkpoint_at": None},
         "trunk_up": True,
         "recorder_up": True,

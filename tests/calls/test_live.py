@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gate.calls.live import MINUTES, LiveView
-from gate.core.rows.calls import CallInHand, Levels
+from gate.core.rows.calls import CallInHand, Levels, LogBrief, MinuteCount
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import figures
@@ -51,7 +51,7 @@ class Watched:
             registers=Registers(),
             clock=self.clock,
             watch_levels=self.levels_on.append,
-            up=lambda: {"trunk_up": True, "recorder_up": False},
+            up=lambda: (True, False, []),
         )
 
     def decide(self, minutes_ago: float, reason: str = "not_listed") -> None:
@@ -70,7 +70,7 @@ def test_a_call_is_shown_with_its_number_hidden_and_its_levels(watched: Watched)
     watched.calls = [CALL, replace(CALL, call_id="k-2", number="")]
     watched.view.begin()
     watched.view.take_levels({"k-1": (70, 3)})
-    first, second = watched.view.look()["calls"]
+    first, second = watched.view.look().calls
     assert msgspec.to_builtins(first) == {
         "call_id": "k-1",
         "at": NOW.isoformat(),
@@ -94,14 +94,14 @@ def test_the_hour_is_counted_by_reason_and_by_minute(watched: Watched) -> None:
         watched.decide(ago, reason)
     watched.view.begin()
     seen = watched.view.look()
-    assert seen["counts"] == {"listed_tps": 1, "not_listed": 1, "objected": 1, "service_call": 1}
-    assert len(seen["minutes"]) == MINUTES
-    assert [(each["allow"], each["block"]) for each in seen["minutes"] if each["allow"] or each["block"]] == [
+    assert seen.counts == {"listed_tps": 1, "not_listed": 1, "objected": 1, "service_call": 1}
+    assert len(seen.minutes) == MINUTES
+    assert [(each.allow, each.block) for each in seen.minutes if each.allow or each.block] == [
         (0, 1),
         (1, 0),
         (1, 1),
     ]
-    assert seen["minutes"][-1] == {"at": "2026-03-03T11:00:00+00:00", "allow": 1, "block": 1}
+    assert seen.minutes[-1] == MinuteCount(at="2026-03-03T11:00:00+00:00", allow=1, block=1)
 
 
 def test_what_is_decided_while_one_looks_is_counted_once_and_let_go_after_an_hour(watched: Watched) -> None:
@@ -111,23 +111,23 @@ def test_what_is_decided_while_one_looks_is_counted_once_and_let_go_after_an_hou
     watched.decide(0)
     watched.decide(0, "listed_tps")
     for _ in range(3):
-        assert watched.view.look()["counts"] == {"listed_tps": 1, "not_listed": 2}
+        assert watched.view.look().counts == {"listed_tps": 1, "not_listed": 2}
     watched.clock.time += timedelta(minutes=MINUTES - 1)
-    assert watched.view.look()["counts"] == {"listed_tps": 1, "not_listed": 2}
+    assert watched.view.look().counts == {"listed_tps": 1, "not_listed": 2}
     watched.clock.time += timedelta(minutes=1)
     seen = watched.view.look()
-    assert seen["counts"] == {}
-    assert sum(each["allow"] + each["block"] for each in seen["minutes"]) == 0
+    assert seen.counts == {}
+    assert sum(each.allow + each.block for each in seen.minutes) == 0
 
 
 def test_whoever_comes_later_sees_what_happened_meanwhile(watched: Watched) -> None:
     watched.view.begin()
     watched.decide(0)
-    assert watched.view.look()["counts"] == {"not_listed": 1}
+    assert watched.view.look().counts == {"not_listed": 1}
     watched.view.end()
     watched.decide(0)
     watched.view.begin()
-    assert watched.view.look()["counts"] == {"not_listed": 2}
+    assert watched.view.look().counts == {"not_listed": 2}
     assert watched.levels_on == [True, False, True]
 
 
@@ -135,17 +135,12 @@ def test_the_logs_state_is_there_and_what_is_up(watched: Watched) -> None:
     put(watched.store, Fact("log_verified", "log", NOW, "user:ann(1)", {"ok": True}))
     watched.view.begin()
     seen = watched.view.look()
-    assert seen["log"] == {
-        "size": 1,
-        "verified_at": "2026-03-03T11:00:00.000000Z",
-        "verified_ok": True,
-        "checkpoint_at": None,
-    }
-    assert (seen["trunk_up"], seen["recorder_up"], seen["registers"]) == (True, False, [])
+    assert seen.log == LogBrief(size=1, verified_at="2026-03-03T11:00:00.000000Z", verified_ok=True, checkpoint_at=None)
+    assert (seen.trunk_up, seen.recorder_up, seen.registers) == (True, False, [])
     watched.decide(0)
-    assert watched.view.look()["log"]["size"] == 1  # not asked more often than once a second
+    assert watched.view.look().log.size == 1  # not asked more often than once a second
     watched.clock.time += timedelta(seconds=1)
-    assert watched.view.look()["log"]["size"] == 2
+    assert watched.view.look().log.size == 2
 
 
 def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_no_end(
@@ -162,4 +157,4 @@ def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_n
         with pytest.raises(StoreError, match="nothing"):
             watched.view.look()
     watched.decide(0)
-    assert watched.view.look()["counts"] == {"not_listed": 2}
+    assert watched.view.look().counts == {"not_listed": 2}

@@ -480,8 +480,8 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
 
 def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(officer: Officer, folder: Path) -> None:
     with opened(folder) as data:
-        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
-        body = {"call_id": "call-rec0", "purpose": "yearly audit", "recipient": own["id"]}
+        (own,) = (each for each in data.keyring().recipients() if not each.purpose)
+        body = {"call_id": "call-rec0", "purpose": "yearly audit", "recipient": own.id}
         written(data, "exported", "rec0", ANN, body)  # opened inside the firm
         written(data, "exported", "rec1", ANN, body | {"bundle": "b-1"})
         written(data, "exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
@@ -496,7 +496,7 @@ def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(offi
     officer("decide", reference, "--grant")
     officer("fulfil", reference, "--yes", "--letters", "out")
     letter = " ".join(Path("out", f"{reference}-confirmation.txt").read_text().split())
-    assert letter.count("a bundle of evidence with recordings, on") == 1 and own["name"] in letter
+    assert letter.count("a bundle of evidence with recordings, on") == 1 and own.name in letter
     assert ": a recording, on" not in letter, "the firm's own key receives nothing"
     assert f"the file that answered {access}" in letter and "nobody else" not in letter
     until = officer("show", reference, "--json").json["carried_out"]["backups_until"]
@@ -507,10 +507,10 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     officer: Officer, folder: Path
 ) -> None:
     with opened(folder) as data:
-        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
+        (own,) = (each for each in data.keyring().recipients() if not each.purpose)
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        written(data, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        written(data, "exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        written(data, "exported", "rec0", ANN, body | {"recipient": own.id, "bundle": "b-1"})
+        written(data, "exported", "rec1", ANN, body | {"recipient": own.id, "bundle": "b-1"})
         written(data, "exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
         written(data, "exported", "rec1", ANN, body | {"recipient": "k-inside"})
         written(data, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
@@ -534,18 +534,16 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     assert "nobody else is known" in officer("told", reference, "recipient", "--how", "mail", code=3).err
     done = officer("fulfil", reference, "--yes")
     assert f"told {reference} recipient" in done.err and f"letter {reference} recipient" in done.err
-    untold = sorted([own["id"], "k-gone"])
+    untold = sorted([own.id, "k-gone"])
     assert officer("show", reference, "--json").json["untold"] == untold
 
     which = officer("letter", reference, "recipient", code=2)
     assert "which recipient?" in which.err and "k-gone" in which.err
     assert "was given nothing of this" in officer("letter", reference, "recipient", "--recipient", "k-x", code=2).err
-    mine = ("recipient", "--recipient", own["id"])
+    mine = ("recipient", "--recipient", own.id)
     letter = " ".join(officer("letter", reference, *mine, "--to", "1 Audit Street").out.split())
     assert (
-        own["name"] in letter
-        and "1 Audit Street" in letter
-        and "recording rec0, in the bundle of evidence b-1" in letter
+        own.name in letter and "1 Audit Street" in letter and "recording rec0, in the bundle of evidence b-1" in letter
     )
     assert "rec1" not in letter, "it is held, and not erased"
     assert "rec2" not in letter and "Pat" not in letter and "900123" not in letter and "900 123" not in letter
@@ -565,9 +563,9 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
 
     dialgate("hold", "release", hold["id"], "--reason", "settled")
     officer("fulfil", reference, "--yes")
-    assert officer("told", reference, "authority", "--reference", "IC-1", "--json").json["untold"] == [own["id"]]
+    assert officer("told", reference, "authority", "--reference", "IC-1", "--json").json["untold"] == [own.id]
     over = officer("told", reference)
-    assert "erasure, done" in over.out and f"recipients to be told: {own['id']}" in over.out
+    assert "erasure, done" in over.out and f"recipients to be told: {own.id}" in over.out
     (left,) = officer("list", "--json").json["items"]
     assert (left["reference"], left["state"]) == (reference, "done") and "recipients are to be told" in left["warning"]
     assert left["next"] == [f"dialgate request told {reference} recipient --recipient ID --how HOW"]
@@ -577,11 +575,11 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     assert officer("list", "--json").json["items"] == []
     told = [each for each in officer("show", reference, "--json").json["facts"] if "recipient_told" in each["kind"]]
     assert [(each["body"]["recipient"], each["body"]["how"]) for each in told] == [
-        (own["id"], "mail"),
+        (own.id, "mail"),
         ("k-gone", "impossible"),
-        (own["id"], "post"),
+        (own.id, "post"),
     ]
-    assert f"recipient told ({own['id']}: mail) (reference mail 17), user:" in officer("show", reference).out
+    assert f"recipient told ({own.id}: mail) (reference mail 17), user:" in officer("show", reference).out
     assert dialgate("audit", "verify", "--json").json["ok"]
     assert not spelled_in(folder / "data", "Pat Person", "pat@example.org")
 
@@ -590,16 +588,16 @@ def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_ar
     officer: Officer, folder: Path
 ) -> None:
     with opened(folder) as data:
-        (own,) = (each for each in data.keyring().recipients() if not each["purpose"])
+        (own,) = (each for each in data.keyring().recipients() if not each.purpose)
         body = {"call_id": "call-rec0", "purpose": "yearly audit"}
-        written(data, "exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
-        written(data, "exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
+        written(data, "exported", "rec0", ANN, body | {"recipient": own.id, "bundle": "b-1"})
+        written(data, "exported", "rec1", ANN, body | {"recipient": own.id})  # opened inside the firm
         written(data, "exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
     reference = officer("open", "restriction", "--by", "email", *WHO, "--json").json["reference"]
     granted = officer("decide", reference, "--grant")
     assert f"letter {reference} recipient" in granted.err and f"told {reference} recipient" in granted.err
     confirmed = " ".join(officer("letter", reference, "confirmation").out.split())
-    assert own["name"] in confirmed and "We will tell them to stop using it" in confirmed
+    assert own.name in confirmed and "We will tell them to stop using it" in confirmed
     letter = " ".join(officer("letter", reference, "recipient", "--to", "audit@example.org").out.split())
     assert "recording rec0, in the bundle of evidence b-1" in letter and "do not open, copy or pass it on" in letter
     assert "rec1" not in letter and "Pat" not in letter and "erase" not in letter

@@ -106,7 +106,7 @@ class Served:
             registers=data.registers,
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),
-            up=lambda: {"trunk_up": True, "recorder_up": True},
+            up=lambda: (True, True, []),
             warnings=lambda: reminders(self.config, data.today()),
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}

@@ -78,7 +78,7 @@ def register(folder: Path) -> Served:
     terms = ("name", "role", "purpose", "half", "seals", "fingerprint")
     facts = [
         {"kind": "recipient_added", "subject": row.id, "at": NOW.isoformat(), "actor": "user:ann(1001)"}
-        | {"body": {name: row.row()[name] for name in terms}}
+        | {"body": {name: getattr(row.row(), name) for name in terms}}
         for row in rows
     ]
     served = Served(folder, facts)

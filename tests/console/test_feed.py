@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.message import Message
 
 from console.feed import Feed, LinkChanged, Snapshot, on_thread
@@ -17,6 +18,7 @@ from gate.operations.audit.checkpoints import AuditVerify
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.operations.status.glance import Status
 from tests.console.served import Served
+from tests.support.evidence import PICTURE
 from tests.support.waiting import PATIENCE
 
 
@@ -90,7 +92,7 @@ async def test_snapshots_are_handed_over_the_newest_only(served: Served, monkeyp
 
         def __iter__(self) -> Any:
             for number in range(sent):
-                yield {"at": str(number), "calls": []}
+                yield replace(PICTURE, at=str(number))
                 time.sleep(0.0025)
             time.sleep(30)
 
@@ -98,7 +100,7 @@ async def test_snapshots_are_handed_over_the_newest_only(served: Served, monkeyp
     messages: list[Message] = []
     feed = Feed(served.socket, served.clock.now, messages.append)
     feed.start()
-    await until(lambda: feed.snapshot.get("at") == str(sent - 1))
+    await until(lambda: feed.snapshot is not None and feed.snapshot.at == str(sent - 1))
     feed.stop()
     pictures = [message for message in messages if isinstance(message, Snapshot)]
     assert 2 <= len(pictures) <= 20

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.widgets import Input
 
@@ -21,6 +22,7 @@ from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
 from gate import manual
 from gate.core.call_words import PauseAsked
+from gate.core.rows.calls import TrunkHealth
 from gate.showing import grouped
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, undone, until
 from tests.console.served import Served
@@ -380,8 +382,8 @@ async def test_what_is_down_is_said_in_words(served: Served) -> None:
     app = app_of(served)
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, shows(pilot, "trunk up", "recorder up"))
-        app.screen.told({**app.feed.snapshot, "trunk_up": False})
+        app.screen.told(replace(app.feed.snapshot, trunk_up=False))
         await until(pilot, shows(pilot, "trunk DOWN"))
-        trunks = [{"name": "first", "up": False}, {"name": "second", "up": True}]
-        app.screen.told({**app.feed.snapshot, "trunk_up": True, "trunks": trunks})
+        trunks = [TrunkHealth(name="first", up=False), TrunkHealth(name="second", up=True)]
+        app.screen.told(replace(app.feed.snapshot, trunk_up=True, trunks=trunks))
         await until(pilot, shows(pilot, "trunk first DOWN", "recorder up"))

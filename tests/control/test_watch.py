@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,9 +16,10 @@ from gate.config import Config, load
 from gate.control import authorisation, server, sockets
 from gate.control.client import ControlClient
 from gate.control.exchange import Watching
-from gate.core.rows.calls import CallWatched, Levels
+from gate.core.rows.calls import CallWatched, Levels, LiveNow
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 from tests.support.doors import serving
+from tests.support.evidence import PICTURE
 from tests.support.example_answers import ExampleAnswers
 from tests.support.settings import write
 from tests.support.waiting import PATIENCE, until
@@ -47,13 +47,13 @@ class Scene:
     def begin(self) -> None:
         self.told.append("begin")
 
-    def look(self) -> dict[str, Any]:
+    def look(self) -> LiveNow:
         self.looks += 1
         if self.trouble:
             raise self.trouble
         shown = self.looks if self.changes else 0
         calls = [replace(CALL, seconds=float(self.looks))]
-        return {"at": f"{self.looks}", "calls": calls, "shown": shown, "ballast": self.ballast}
+        return replace(PICTURE, at=f"{self.looks}", calls=calls, counts={"shown": shown}, warnings=[self.ballast])
 
     def end(self) -> None:
         self.told.append("end")
@@ -75,7 +75,7 @@ def client(config: Config, scene: Scene) -> Iterator[ControlClient]:
         yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
-def taken(watching: Watching, seconds: float) -> list[dict[str, Any]]:
+def taken(watching: Watching, seconds: float) -> list[LiveNow]:
     """The snapshots of so many seconds."""
     until, found = time.monotonic() + seconds, []
     for snapshot in watching:
@@ -89,7 +89,7 @@ def test_what_changes_often_comes_five_times_a_second_at_most(client: ControlCli
     with client.watch() as watching:
         found = taken(watching, 2.0)
     assert 5 <= len(found) <= 12
-    shown = [snapshot["shown"] for snapshot in found]
+    shown = [snapshot.counts["shown"] for snapshot in found]
     assert shown == sorted(set(shown))
 
 
@@ -98,7 +98,7 @@ def test_what_does_not_change_comes_once_a_second(client: ControlClient, scene: 
     with client.watch() as watching:
         found = taken(watching, 2.1)
     assert 2 <= len(found) <= 4
-    assert found[0]["calls"][0]["seconds"] < found[-1]["calls"][0]["seconds"]
+    assert found[0].calls[0].seconds < found[-1].calls[0].seconds
 
 
 def test_a_watch_is_ended_from_another_thread_at_once(client: ControlClient) -> None:
@@ -138,12 +138,12 @@ def test_levels_and_counts_are_made_only_while_somebody_watches(client: ControlC
 def test_who_reads_nothing_holds_up_nobody_and_costs_one_snapshot(client: ControlClient, scene: Scene) -> None:
     scene.ballast = "x" * 2_000_000
     asleep = client.watch()
-    first = next(asleep)["shown"]
+    first = next(asleep).counts["shown"]
     with client.watch() as awake:
         found = taken(awake, 3.0)
     assert len(found) >= 6
     assert client.call("key_list")["recipients"]
-    late = [next(asleep)["shown"] for _ in range(3)]
+    late = [next(asleep).counts["shown"] for _ in range(3)]
     asleep.close()
     # What was under way and in the socket comes first; then the newest, and what was between never existed.
     assert first < late[0] < late[-1]
@@ -192,7 +192,7 @@ def test_trouble_is_told_as_what_it_is(client: ControlClient, scene: Scene) -> N
     assert "secret" not in str(caught.value)
     until(lambda: scene.told[-1] == "end")
     scene.trouble = None
-    assert next(client.watch())["shown"]
+    assert next(client.watch()).counts["shown"]
 
 
 def test_whose_role_is_taken_away_sees_no_more(client: ControlClient, monkeypatch: pytest.MonkeyPatch) -> None:

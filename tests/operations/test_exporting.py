@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gate.config import load
+from gate.core.rows.keys import Recipient
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.exports import reader
@@ -93,8 +94,8 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(data: DataFold
 def test_others_are_refused_and_nothing_is_kept(
     data: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
 ) -> None:
-    rows = [{"id": f"id{n}", "name": "Auditor", "fingerprint": f"f{n}", "purpose": each}
-            for n, each in enumerate(register)]  # fmt: skip
+    fixed = {"name": "Auditor", "role": "auditor", "half": "", "seals": False, "created": ""}
+    rows = [Recipient(id=f"id{n}", fingerprint=f"f{n}", purpose=each, **fixed) for n, each in enumerate(register)]
     monkeypatch.setattr(Keyring, "recipients", lambda _: rows)
     before = data.store.call(lambda tx: tx.head())
     with pytest.raises(RefusedError, match=why) as refused:

@@ -75,7 +75,7 @@ def test_one_that_is_taken_by_name_says_why(tmp_path: Path) -> None:
     assert live(folder, "tps", numbers(5), accept_implausible=WHY).accepted == WHY
     status = RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]
     assert (status.state, status.accepted) == ("ok", WHY)
-    assert "holds 5 numbers" in status["implausible"]
+    assert "holds 5 numbers" in status.implausible
 
 
 def test_the_word_holds_for_later_files_of_the_same_coverage_only(tmp_path: Path) -> None:

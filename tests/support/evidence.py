@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from gate.core.evidence import Frontier
+from gate.core.rows.calls import LiveNow, LogBrief
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 
 PEPPER = b"p" * 32
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NUMBER = "+442079460000"
+PICTURE = LiveNow(
+    at="", calls=[], counts={}, minutes=[], registers=[], warnings=[], trunk_up=None, recorder_up=None, trunks=[],
+    log=LogBrief(size=0, verified_at=None, verified_ok=None, checkpoint_at=None),
+)  # fmt: skip
+"""A snapshot of a gate in which nothing happens."""
 
 
 def rows(path: Path, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

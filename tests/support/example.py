@@ -84,7 +84,7 @@ def without_recipients(folder: Path) -> Path:
     with ExitStack() as stack:
         data = open_folder(load(folder / "config.toml"), stack)
         for row in data.keyring().recipients():
-            terms = {name: row[name] for name in TERMS}
-            data.keep(RecipientRetired(**terms), row["id"], "user:test(0)")
-            (folder / "data" / "recipients" / f"{row['id']}.json").unlink()
+            terms = {name: getattr(row, name) for name in TERMS}
+            data.keep(RecipientRetired(**terms), row.id, "user:test(0)")
+            (folder / "data" / "recipients" / f"{row.id}.json").unlink()
     return folder

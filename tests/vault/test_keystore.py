@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from gate.vault import keystore
 from gate.vault.errors import KeyStoreError
@@ -217,7 +218,11 @@ def test_who_can_open_what(store: KeyStoreDb) -> None:
     assert [each.recording_id for each in store.held(second, first)] == ["rec-2", "rec-3", "rec-4"]
     assert [each.recording_id for each in store.held(first, second, after="rec-1", limit=2)] == ["rec-2", "rec-3"]
     assert store.held("nobody", first) == []
-    assert [store.tally(each) for each in (first, second, "nobody")] == [(5, 2, 0, 0), (3, 0, 0, 0), (0, 0, 0, 0)]
+    assert [astuple(store.tally(each)) for each in (first, second, "nobody")] == [
+        (5, 2, 0, 0),
+        (3, 0, 0, 0),
+        (0, 0, 0, 0),
+    ]
     assert store.tally(first, [second]).alone == 2
     assert store.tally(second, [third]).alone == 0
     assert store.tally(second, []).alone == 3
@@ -231,9 +236,9 @@ def test_a_share_is_stood_for_by_its_own_half_only(store: KeyStoreDb, monkeypatc
     for number in range(5):
         wraps = some_wraps(3, b"\2\3\3" if number < 3 else b"\2\3\2")
         assert put(store, f"rec-{number}", wraps) is None
-    assert store.tally(first) == (5, 3, 5, 0)
-    assert store.tally(second) == (5, 2, 0, 5)
-    assert store.tally(third) == (5, 0, 2, 3)
+    assert astuple(store.tally(first)) == (5, 3, 5, 0)
+    assert astuple(store.tally(second)) == (5, 2, 0, 5)
+    assert astuple(store.tally(third)) == (5, 0, 2, 3)
     assert [each.there for each in store.held(first, third)] == [False] * 3 + [True] * 2
 
 

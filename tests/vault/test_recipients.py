@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from gate.errors import VaultError
 from gate.vault import recipients
@@ -29,7 +30,7 @@ def test_a_recipient_survives_its_text() -> None:
     assert parse_recipient(ADA.to_text()) == ADA
     assert parse_recipient(ADA.to_text().encode()) == ADA
     assert ADA.id == hashlib.sha256(ADA.public).hexdigest()[:16] == ADA.fingerprint[:16]
-    assert ADA.row() == {
+    assert asdict(ADA.row()) == {
         "id": ADA.id,
         "name": "Ada (compliance)",
         "role": "compliance",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gate.core.rows import Heading, Row
+from gate.core.rows.lists import RegisterState
 
 
 class CallRow(Row, frozen=True, kw_only=True):
@@ -245,3 +246,63 @@ class UsageRow(Row, frozen=True, kw_only=True):
     """The same of the 28 days before."""
     many_listed_service_calls: bool
     """That share has jumped."""
+
+
+class TrunkHealth(Row, frozen=True):
+    """What is known of a carrier."""
+
+    name: str
+    up: bool | None = None
+    """It answers OPTIONS; None: it is not asked, or has not answered yet."""
+    registered: bool | None = None
+    """It has accepted the gate's REGISTER; None: it is not asked to, or has not answered yet."""
+    code: int = 0
+    """Its last answer to OPTIONS."""
+
+
+class RunningNow(Row, frozen=True):
+    """What a running gate counts."""
+
+    line: dict[str, int] = msgspec.field(default_factory=dict)
+    """What it has passed over or refused since its start, by kind."""
+    usage: list[UsageRow] = msgspec.field(default_factory=list)
+    trunks: list[TrunkHealth] = msgspec.field(default_factory=list)
+    recording_sessions: int = 0
+    """Calls that other systems are having recorded now (SIPREC)."""
+
+
+class MinuteCount(Row, frozen=True):
+    """Attempts of a minute."""
+
+    at: str
+    allow: int
+    block: int
+
+
+class LogBrief(Row, frozen=True):
+    """The log in short; None where never."""
+
+    size: int
+    verified_at: str | None
+    verified_ok: bool | None
+    checkpoint_at: str | None
+
+
+class LiveNow(Row, frozen=True, kw_only=True):
+    """A snapshot: the gate as it is at a moment, for those who watch."""
+
+    at: str
+    calls: list[CallWatched]
+    """In hand."""
+    counts: dict[str, int]
+    """Attempts of the last sixty minutes by reason."""
+    minutes: list[MinuteCount]
+    """These sixty, oldest first."""
+    registers: list[RegisterState]
+    log: LogBrief
+    warnings: list[str]
+    """What somebody must see to, a sentence each."""
+    trunk_up: bool | None
+    """Of any trunk; None where nobody knows."""
+    recorder_up: bool | None
+    trunks: list[TrunkHealth]

@@ -21,15 +21,23 @@ class Recipient(Row, frozen=True):
     fingerprint: str
 
 
+class RegisteredKey(Recipient, frozen=True):
+    """A recipient as a bundle has it."""
+
+    public: str
+    """Base64."""
+    retired: bool
+
+
 class Worth(Row, frozen=True):
     """What a recipient's private key is worth."""
 
     recordings: int
-    """Recordings that it opens."""
+    """Recordings that it opens, or helps to open."""
     alone: int
     """Of these: what no other recipient in force could open."""
     first: int
-    """Of these: those of which it holds the first share."""
+    """Of these: those that take two people, and of which it holds the first share."""
     second: int
 
 

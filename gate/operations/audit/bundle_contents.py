@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import asdict
 
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.core.rows.audit import ForBundle
+from gate.core.rows.keys import RegisteredKey
 from gate.errors import AuditError, GateError, UsageError
 from gate.exports.bundle import announcement_member
 from gate.exports.bundle_write import Recorded, wrap_line
@@ -41,12 +43,12 @@ def registered(data: Path, recipient_id: str) -> Recipient:
     raise UsageError(f"there is no recipient {recipient_id}", hint="See: dialgate key list")
 
 
-def key_list(data: Path) -> list[dict[str, Any]]:
+def key_list(data: Path) -> list[RegisteredKey]:
     """The register of recipients with their public keys (base64), for the bundle. Raises ``VaultError``."""
     folder = data / "recipients"
     retired = load_retired(folder)
     both = [(each, False) for each in load_recipients(folder)] + [(each, True) for each in retired]
-    return [each.row() | {"public": to_base64(each.public), "retired": gone} for each, gone in both]
+    return [RegisteredKey(**asdict(each.row()), public=to_base64(each.public), retired=gone) for each, gone in both]
 
 
 def announcement(data: Path, name: str) -> Path | None:

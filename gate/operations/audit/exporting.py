@@ -29,6 +29,7 @@ from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
+from gate.core.rows import keys
 from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
 from gate.core.rows.keys import Recipient
 from gate.errors import GateError, RefusedError, UsageError
@@ -45,7 +46,6 @@ from gate.store import kept
 from gate.store.paging import no_place
 from gate.store.queries import marks
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 from gate.vault.files import sealed_at
 
 if TYPE_CHECKING:
@@ -117,13 +117,13 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     who = _allowed(folder.keyring().recipients(), asked.recipient)
     must_be_logged(folder, who)
     period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
-    _check_openable(folder, period, who["id"], asked.openers, caller)
+    _check_openable(folder, period, who.id, asked.openers, caller)
     bundle = folder.new_id()
     begun = BundleExported(
         since=period[0],
         to=period[1],
-        recipient=who["id"],
-        recipient_purpose=who["purpose"],
+        recipient=who.id,
+        recipient_purpose=who.purpose,
         openers=asked.openers,
         reader=reader_sha256(),
     )
@@ -391,9 +391,9 @@ def begun_export(folder: DataFolder, bundle: str, actor: str) -> Begun:
     return Begun(rows[0]["at"], begun.since, begun.to, begun.recipient)
 
 
-def _allowed(register: Sequence[Row], named: str) -> Row:
+def _allowed(register: Sequence[keys.Recipient], named: str) -> keys.Recipient:
     """The recipient on the register that exports may go to. Raises ``RefusedError``."""
-    found = [row for row in register if named in (row["id"], row["name"], row["fingerprint"])]
+    found = [row for row in register if named in (row.id, row.name, row.fingerprint)]
     if len(found) != 1:
         raise RefusedError(
             f"{named[:100]!r} names {'more than one' if found else 'nobody'} on the register of recipients",
@@ -401,15 +401,15 @@ def _allowed(register: Sequence[Row], named: str) -> Row:
             hint="Exports go to registered recipients only: dialgate key list; dialgate key add FILE --purpose …",
         )
     row = found[0]
-    if not row.get("purpose"):
+    if not row.purpose:
         raise RefusedError(
-            f"{row['name']!r} is on the register of recipients without a purpose: exports must not go to third parties",
+            f"{row.name!r} is on the register of recipients without a purpose: exports must not go to third parties",
             reason="recipient_not_allowed",
-            hint=f"If it is a regulator, a court or an internal audit: dialgate key change {row['id']} --purpose …",
+            hint=f"If it is a regulator, a court or an internal audit: dialgate key change {row.id} --purpose …",
         )
-    if row["purpose"] == "data_subject":
+    if row.purpose == "data_subject":
         raise RefusedError(
-            f"{row['name']!r} is a data subject: the log of a period holds other people's calls",
+            f"{row.name!r} is a data subject: the log of a period holds other people's calls",
             reason="recipient_not_allowed",
             hint="Answer with a data-subject pack: dialgate request",
         )

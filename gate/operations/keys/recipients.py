@@ -5,10 +5,11 @@ A change is in the log before it is in force. Private keys never come here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from gate.converting import convert
 from gate.core.facts import keys as facts
@@ -16,7 +17,7 @@ from gate.core.rows.keys import Recipient, RecipientWorth
 from gate.errors import RefusedError, VaultError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, about, operation
-from gate.store.recipients import TERMS, Terms, in_the_log, logged
+from gate.store.recipients import Terms, in_the_log, logged
 from gate.vault.errors import NoRecipients
 from gate.vault.publickey import Recipient as Sealed
 from gate.vault.sealer import Admitted
@@ -59,8 +60,8 @@ def key_list(folder: DataFolder, asked: KeyList, caller: Caller) -> Recipients:
     """Whom new recordings are sealed to, to whom exports may go, and what each key is worth."""
     keyring = folder.keyring()
 
-    def worth(rows: Sequence[Mapping[str, Any]]) -> list[RecipientWorth]:
-        return convert([{**row, **keyring.worth(row["id"])} for row in rows], list[RecipientWorth])
+    def worth(rows: Sequence[Recipient]) -> list[RecipientWorth]:
+        return [RecipientWorth(**asdict(row), **asdict(keyring.worth(row.id))) for row in rows]
 
     return Recipients(
         recipients=worth(keyring.recipients()),
@@ -85,15 +86,15 @@ def unlogged(folder: DataFolder) -> list[str]:
     register past the gate. Raises ``VaultError``."""
     recipients = folder.keyring().recipients()
     terms = folder.read(lambda tx: logged(tx, folder.clock.now()))
-    there = {row["id"] for row in recipients}
+    there = {row.id for row in recipients}
     found = [
-        f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
+        f"{row.name} ({row.id}) is on the register on terms that are not in the log: nobody is known to have"
         " put them there, and nothing is sealed to them. Look, then: dialgate key retire"
         for row in recipients
         if not in_the_log(row, terms)
     ]
     return found + [
-        f"{bodies[0].get('name') or key} ({key}) is in the log, and its file is not on the register: nothing is sealed"
+        f"{bodies[0].get('name', key)} ({key}) is in the log, and its file is not on the register: nothing is sealed"
         " to them. Put it back, or: dialgate key add FILE"
         for key, bodies in terms.items()
         if key not in there
@@ -118,12 +119,12 @@ def admitted(folder: DataFolder) -> Admitted:
     return lambda recipients: admit(recipients, folder.read(lambda tx: logged(tx, folder.clock.now())))
 
 
-def must_be_logged(folder: DataFolder, row: Mapping[str, Any]) -> None:
+def must_be_logged(folder: DataFolder, row: Recipient) -> None:
     """Raise ``RefusedError`` for a recipient that is not in the log on the terms that its file has: it is given
     nothing."""
     if not in_the_log(row, folder.read(lambda tx: logged(tx, folder.clock.now()))):
         raise RefusedError(
-            f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
+            f"{row.name} ({row.id}) is on the register on terms that are not in the log: nobody is known to have"
             " put them there",
             reason=NOT_LOGGED,
             hint="Look, then: dialgate key retire",
@@ -153,10 +154,10 @@ class KeyAdd(Request[Recipient], frozen=True):
 def key_add(folder: DataFolder, asked: KeyAdd, caller: Caller) -> Recipient:
     """Let the owner of a public key open what is recorded from now on, or be given exports for a purpose, or both."""
     keyring = folder.keyring()
-    terms: dict[str, Any] = {"role": asked.role, "purpose": asked.purpose, "half": asked.half}
-    row = keyring.read(asked.text, exports_only=asked.exports_only, **terms)
-    folder.keep(facts.RecipientAdded(**_terms(row)), row["id"], caller.actor)
-    return convert(keyring.add(asked.text, exports_only=asked.exports_only, **terms), Recipient)
+    terms = {name: getattr(asked, name) for name in ("role", "purpose", "half", "exports_only")}
+    row = keyring.read(asked.text, **terms)
+    folder.keep(facts.RecipientAdded(**asdict(_terms(row))), row.id, caller.actor)
+    return keyring.add(asked.text, **terms)
 
 
 class KeyChange(Request[Recipient], frozen=True):
@@ -175,18 +176,13 @@ class KeyChange(Request[Recipient], frozen=True):
 def key_change(folder: DataFolder, asked: KeyChange, caller: Caller) -> Recipient:
     """Put a recipient on other terms; what it can open it still can."""
     keyring = folder.keyring()
-    terms: dict[str, Any] = {
-        "role": asked.role,
-        "purpose": asked.purpose,
-        "half": asked.half,
-        "seals": asked.seals,
-    }
+    terms = {name: getattr(asked, name) for name in ("role", "purpose", "half", "seals")}
     before, after = keyring.terms(asked.recipient_id, **terms)
     if after != before:
-        body = facts.RecipientChanged(**_terms(after), before=_terms(before))
+        body = facts.RecipientChanged(**asdict(_terms(after)), before=asdict(_terms(before)))
         folder.keep(body, asked.recipient_id, caller.actor)
         keyring.change(asked.recipient_id, **terms)
-    return convert(after, Recipient)
+    return after
 
 
 # --- retiring one --------------------------------------------------------------------------------------------------
@@ -214,18 +210,18 @@ def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetir
     keyring = folder.keyring()
     row = keyring.retirable(asked.recipient_id)
     worth = keyring.worth(asked.recipient_id)
-    if worth["alone"] and not asked.dry_run:
+    if worth.alone and not asked.dry_run:
         raise RefusedError(
-            f"{worth['alone']} of the {worth['recordings']} recordings that {row['name']} opens could then be"
+            f"{worth.alone} of the {worth.recordings} recordings that {row.name} opens could then be"
             " opened by nobody else",
             reason=SOLE,
             hint="Give them to another recipient first: dialgate key rotate KEY --to RECIPIENT",
         )
     if not asked.dry_run:
-        folder.keep(facts.RecipientRetired(**_terms(row)), asked.recipient_id, caller.actor)
+        folder.keep(facts.RecipientRetired(**asdict(_terms(row))), asked.recipient_id, caller.actor)
         keyring.retire(asked.recipient_id)
-    return convert(row | worth | {"retired": not asked.dry_run}, KeyRetired)
+    return KeyRetired(**asdict(row), **asdict(worth), retired=not asked.dry_run)
 
 
-def _terms(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in TERMS}
+def _terms(row: Recipient) -> facts.RecipientTerms:
+    return convert(asdict(row), facts.RecipientTerms)

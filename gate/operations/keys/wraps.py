@@ -19,16 +19,16 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gate.converting import convert
 from gate.core.facts import keys as facts
 from gate.core.facts.keys import KeysGivenOut, KeysProven, KeysRewrapped
 from gate.core.facts.recordings import RecordingOpened
 from gate.core.retention import asked as sorted_by_holds
+from gate.core.rows.calls import FactRow
 from gate.core.rows.keys import Recipient, Worth
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
@@ -126,8 +126,7 @@ def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
     following = page[-1].recording_id if len(page) == asked.limit else None
     if asked.after:
         return WrapsOf(items=items, next=following)
-    worth = convert(keyring.worth(asked.source), Worth)
-    return WrapsOf(items=items, next=following, target=to, worth=worth)
+    return WrapsOf(items=items, next=following, target=to, worth=keyring.worth(asked.source))
 
 
 class Rewrapped(Response, frozen=True):
@@ -261,15 +260,15 @@ def in_force(folder: DataFolder, source: str, target: str) -> Recipient:
     if source == target:
         raise UsageError("a key is rotated to another one, not to itself")
     for row in folder.keyring().recipients():
-        if row["id"] == target and not row["seals"]:
+        if row.id == target and not row.seals:
             raise RefusedError(
-                f"{row['name']} is on the register for exports only",
+                f"{row.name} is on the register for exports only",
                 reason=EXPORTS_ONLY,
                 hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
             )
-        if row["id"] == target:
+        if row.id == target:
             must_be_logged(folder, row)
-            return convert(row, Recipient)
+            return row
     raise UsageError(
         f"there is no recipient {target} in force", hint="Put it on the register first: dialgate key add FILE"
     )
@@ -302,7 +301,7 @@ SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts
 WHERE {_KINDS} AND body IS NOT NULL
 """  # noqa: S608 - names of the code
 _MOVED = f"""
-SELECT leaf_index, kind, subject, body FROM facts
+SELECT * FROM facts
 WHERE {_KINDS} AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?
 """  # noqa: S608 - names of the code
 
@@ -331,9 +330,10 @@ class KeyDrop(Request[KeysDropped], frozen=True):
 
 def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[KeyDrop]:
     """Bound to the recordings that would be dropped now."""
-    plan, counts = _plan(folder, asked)
+    plan, found = _plan(folder, asked)
     bound = msgspec.structs.replace(asked, digest=plan_digest(plan))
-    return Proposed(bound, asked.source, many(len(plan), "recording"), KeysDropped(dry_run=False, dropped=0, **counts))
+    response = msgspec.structs.replace(found, dry_run=False, dropped=0)
+    return Proposed(bound, asked.source, many(len(plan), "recording"), response)
 
 
 @operation(
@@ -348,10 +348,10 @@ def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[
 )
 def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
     """Take from one key every recording that another one is proven to open and that nothing holds."""
-    plan, counts = _plan(folder, asked)
+    plan, found = _plan(folder, asked)
     if asked.dry_run:
-        return KeysDropped(dry_run=True, dropped=len(plan), **counts)
-    dropped = 0
+        return found
+    dropped, held = 0, found.held
     for part in batched(plan, PAGE):
 
         def decide(tx: StoreTransaction, ids: Sequence[str] = part) -> list[str]:
@@ -363,28 +363,28 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
             return free
 
         free = folder.store.call(decide)
-        counts["held"] += len(part) - len(free)
+        held += len(part) - len(free)
         dropped += folder.keys.drop(asked.source, asked.target, free)
-    return KeysDropped(dry_run=False, dropped=dropped, **counts)
+    return msgspec.structs.replace(found, dry_run=False, dropped=dropped, held=held)
 
 
-def _plan(folder: DataFolder, asked: KeyDrop) -> tuple[list[str], dict[str, Any]]:
-    """The recordings that would be dropped now, by id, and how many there are and stay. Raises ``UsageError``;
+def _plan(folder: DataFolder, asked: KeyDrop) -> tuple[list[str], KeysDropped]:
+    """The recordings that would be dropped now, by id, and what a dry run says of them. Raises ``UsageError``;
     ``RefusedError`` where the request is bound to another plan."""
     in_force(folder, asked.source, asked.target)
     after = ""
     plan: list[str] = []
-    counts: dict[str, Any] = dict.fromkeys(("recordings", "held", "unproven"), 0)
+    recordings = held = unproven = 0
     while page := folder.keys.held(asked.source, asked.target, after, PAGE):
         after = page[-1].recording_id
         proven = [each.recording_id for each in page if each.proven]
         free = folder.store.call(partial(unheld, recording_ids=proven)) if proven else []
         plan += free
-        counts["recordings"] += len(page)
-        counts["held"] += len(proven) - len(free)
-        counts["unproven"] += len(page) - len(proven)
+        recordings += len(page)
+        held += len(proven) - len(free)
+        unproven += len(page) - len(proven)
     plan_changed(f"taking from key {asked.source}", asked.digest, plan_digest(plan))
-    return plan, counts
+    return plan, KeysDropped(dry_run=True, recordings=recordings, dropped=len(plan), held=held, unproven=unproven)
 
 
 def unheld(tx: StoreTransaction, recording_ids: Sequence[str]) -> list[str]:
@@ -404,16 +404,14 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
     if not back:
         return 0
     taken: dict[str, dict[str, str]] = defaultdict(dict)
-    for kind, target, body in _facts(store):
-        given, gone = (
-            (body["recordings"], body.get("dropped", ()))
-            if kind == facts.KeysRewrapped.kind
-            else ((), body["recordings"])
-        )
-        for recording in given:
-            taken[target].pop(recording, None)  # given to somebody from whom it had been taken
-        if body["from"] in back:
-            taken[body["from"]] |= dict.fromkeys(gone, target)
+    for target, body in _moved(store):
+        gone = body.recordings
+        if isinstance(body, facts.KeysRewrapped):
+            for recording in body.recordings:
+                taken[target].pop(recording, None)  # given to somebody from whom it had been taken
+            gone = body.dropped or []
+        if body.source in back:
+            taken[body.source] |= dict.fromkeys(gone, target)
     dropped = 0
     for source, recordings in taken.items():
         for target in set(recordings.values()):
@@ -426,12 +424,11 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
     return dropped
 
 
-def _facts(store: EvidenceStore) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _moved(store: EvidenceStore) -> Iterator[tuple[str, facts.KeysRewrapped | facts.KeysDropped]]:
+    """To whom, and what was given to them or taken from another one."""
     after = -1
-    while rows := store.call(partial(_page, after=after)):
-        yield from ((row["kind"], row["subject"], json.loads(row["body"])) for row in rows)
-        after = rows[-1]["leaf_index"]
-
-
-def _page(tx: StoreTransaction, after: int) -> list[dict[str, Any]]:
-    return tx.query(_MOVED, [after, 500])
+    while rows := store.call(partial(StoreTransaction.rows, kind=FactRow, sql=_MOVED, parameters=[after, 500])):
+        for row in rows:
+            kind = facts.KeysRewrapped if row.kind == facts.KeysRewrapped.kind else facts.KeysDropped
+            yield row.subject, kind.read(row.body or {})
+        after = rows[-1].leaf_index

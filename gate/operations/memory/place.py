@@ -180,7 +180,7 @@ class SecondPlace:
         with self._folder.reader() as reader:  # after the journal: the store has all that is in it
             missing = lacking(reader.connection, min(known.leaf, last), self._folder.pepper, _held(read))
             if missing:
-                one = f"{missing[0]['act']} {missing[0]['id']}"
+                one = f"{missing[0].act} {missing[0].id}"
                 found.append(f"{self._journal.path} lacks {len(missing):,} acts that the log has: the first is {one}")
             return [*found, *contradicted(reader, [*read.known, *read.acts])]
 
@@ -277,7 +277,7 @@ class SecondPlace:
 
 
 def _held(found: Read) -> set[tuple[str, str]]:
-    return {(act["act"], act["id"]) for act in (*found.known, *found.acts)}
+    return {(act.act, act.id) for act in (*found.known, *found.acts)}
 
 
 class _NotYet(GateError):

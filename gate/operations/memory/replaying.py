@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -31,16 +31,18 @@ from gate.log import Logger
 from gate.operations.erasure.recordings import BATCH
 from gate.ports import Fact
 from gate.store import kept, requests
-from gate.store.memory import REPLAYED_BY, Read
+from gate.store.memory import REPLAYED_BY, Act, Read
 from gate.store.projections import NUMBERS
 from gate.store.queries import Source, marks
-from gate.types import Row, batched
+from gate.types import batched
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
 log = Logger()
+Acts = dict[str, dict[str, Act]]
+"""By kind and id."""
 
 _DONE: Final = (
     (HoldReleased.kind, "holds", "released_at", "hold {} was released"),
@@ -57,43 +59,42 @@ _OVER: Final = (
 _CONTACTS: Final = "SELECT DISTINCT '+' || number AS number FROM contacts"
 
 
-def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
-    """Keep what the store lacks of a journal, and the leaf that says so; what it says. Raises ``GateError``.
+def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
+    """Keep what the store lacks of a journal, and the leaf that says so. Raises ``GateError``.
 
     For what the store has known before, people are neither blocked nor erased again: what it says of them since counts.
     """
     of, new = _sorted([*found.known, *found.acts]), _sorted(found.acts)
     known = _Known(folder)
-    counts: Row = {
+    erased = list(new.get(Carried.kind, {}).values())
+    counts = {
         "holds_released": _release(folder, of.get(HoldReleased.kind, {})),
         "holds": _hold(folder, known, _standing(of, Hold.kind, HoldReleased.kind)),
         "objections": _objections(folder, _standing(of, Objection.kind, ObjectionRemoved.kind)),
         "withdrawals": _withdrawals(folder, list(of.get(ConsentWithdrawn.kind, {}).values())),
+        "blocked": _block(folder, _blocking(folder, new)),
+        "recordings": _shred(folder, list(of.get(RecordingErased.kind, {}))),
+        "facts": sum(_erase_again(folder, known, act) for act in erased),
+        "requests": _mark(folder, erased),
     }
-    counts["blocked"] = _block(folder, _blocking(folder, new))
-    counts["recordings"] = _shred(folder, list(of.get(RecordingErased.kind, {})))
-    erased = list(new.get(Carried.kind, {}).values())
-    counts["facts"] = sum(_erase_again(folder, known, act) for act in erased)
-    counts["requests"] = _mark(folder, erased)
-    pending = [act for act in of.get("request_pending", {}).values() if "reference" in act]
-    missing: Row = {"reopened": _reopen(folder, [act for act in pending if not act["over"]])}
-    missing["gone"] = _gone(folder, [act for act in pending if act["over"]])
-    missing = {name: references for name, references in missing.items() if references}
-    if any(counts.values()) or missing:
-        folder.keep(MemoryReplayed(entries=entries, **counts, **missing), "memory", REPLAYED_BY)
-        log.warning(MemoryReplayed.kind, entries=entries, **counts, **missing)
-    return counts | missing
+    pending = [act for act in of.get("request_pending", {}).values() if act.reference]
+    reopened = _reopen(folder, [act for act in pending if not act.over])
+    gone = _gone(folder, [act for act in pending if act.over])
+    if any(counts.values()) or reopened or gone:
+        body = MemoryReplayed(entries=entries, **counts, reopened=reopened or UNSET, gone=gone or UNSET)
+        folder.keep(body, "memory", REPLAYED_BY)
+        log.warning(body.kind, **body.values())
 
 
-def contradicted(source: Source, acts: Sequence[Row]) -> Iterator[str]:
+def contradicted(source: Source, acts: Sequence[Act]) -> Iterator[str]:
     """What the rows of a store say otherwise than the acts that a journal holds of it: a sentence each. Numbers are not
     named."""
     of = _sorted(acts)
     objections = _standing(of, Objection.kind, ObjectionRemoved.kind)
-    holds = [act["id"] for act in _standing(of, Hold.kind, HoldReleased.kind) if "hash" not in act]
+    holds = [act.id for act in _standing(of, Hold.kind, HoldReleased.kind) if not act.hash]
     for part in batched(objections, _PART):
-        there = _ids(source, "objections", [act["id"] for act in part])
-        yield from (f"objection {act['id']} is not in the store" for act in part if act["id"] not in there)
+        there = _ids(source, "objections", [act.id for act in part])
+        yield from (f"objection {act.id} is not in the store" for act in part if act.id not in there)
         for each in sorted(_changed_objections(source, part)):
             yield f"objection {each} is another one in the store, or is removed there, and the log does not say so"
     for ids in batched(holds, _PART):
@@ -124,11 +125,11 @@ class _Known:
         return self._found.get(digest)
 
 
-def _sorted(acts: Sequence[Row]) -> dict[str, dict[str, Row]]:
+def _sorted(acts: Sequence[Act]) -> Acts:
     """Acts by their kind and id."""
-    of: dict[str, dict[str, Row]] = {}
+    of: Acts = {}
     for act in acts:
-        of.setdefault(act["act"], {})[act["id"]] = act
+        of.setdefault(act.act, {})[act.id] = act
     return of
 
 
@@ -136,13 +137,13 @@ def _numbers(source: Source) -> set[str]:
     return {row["number"] for sql in (*NUMBERS, _CONTACTS) for row in source.query(sql)}
 
 
-def _standing(of: dict[str, dict[str, Row]], kind: str, ended: str) -> list[Row]:
+def _standing(of: Acts, kind: str, ended: str) -> list[Act]:
     """Acts of a kind that no later one has taken back."""
     over = of.get(ended, {})
     return [act for key, act in of.get(kind, {}).items() if key not in over]
 
 
-def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[Any]) -> int:
+def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[object]) -> int:
     """The sum of what ``work`` returns for each ``part`` of the values, in transactions of their own."""
     return sum(folder.store.call(partial(work, part=part)) for part in batched(values, _PART))
 
@@ -156,7 +157,7 @@ def _ids(tx: Source, table: str, ids: Collection[str], more: str = "") -> set[st
 # --- holds ---------------------------------------------------------------------------------------------------------
 
 
-def _release(folder: DataFolder, released: dict[str, Row]) -> int:
+def _release(folder: DataFolder, released: dict[str, Act]) -> int:
     def work(tx: StoreTransaction, part: Sequence[str]) -> int:
         standing = _ids(tx, "holds", part, " AND released_at IS NULL")
         for key in sorted(standing):
@@ -166,28 +167,34 @@ def _release(folder: DataFolder, released: dict[str, Row]) -> int:
     return _in_parts(folder, work, list(released))
 
 
-def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
-    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        ids = [act["id"] for act in part]
+def _hold(folder: DataFolder, known: _Known, holds: list[Act]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        ids = [act.id for act in part]
         there, wrong, count = _ids(tx, "holds", ids), _changed_holds(tx, ids), 0
         for act in part:
-            on: Row = {name: act[name] for name in ("recording_id", "call_id", "ground") if name in act}
-            if act["id"] in there and act["id"] not in wrong:
+            if act.id in there and act.id not in wrong:
                 continue
-            key = _again("hold", act["id"]) if act["id"] in there else act["id"]
-            if key != act["id"] and _ids(tx, "holds", [key]):
+            key = _again("hold", act.id) if act.id in there else act.id
+            if key != act.id and _ids(tx, "holds", [key]):
                 continue
-            if "hash" in act:
-                number = known.number(act["hash"])
-                if number is None:
-                    continue  # the store holds nothing of them that could be taken
-                on["number"] = number
-            body = Hold(sort=act["kind"], target=act["target"], **on, reason=_WHY, reference="memory journal")
+            number = known.number(act.hash) if act.hash else UNSET
+            if number is None:
+                continue  # the store holds nothing of them that could be taken
+            body = Hold(
+                sort=act.kind,
+                target=act.target,
+                recording_id=act.recording_id or UNSET,
+                call_id=act.call_id or UNSET,
+                ground=act.ground or UNSET,
+                number=number,
+                reason=_WHY,
+                reference="memory journal",
+            )
             tx.append(folder.fact(body, key, REPLAYED_BY))
             count += 1
         return count
 
-    if any("hash" in act for act in holds):
+    if any(act.hash for act in holds):
         known.number("")  # not inside of the store's transaction
     return _in_parts(folder, work, holds)
 
@@ -195,28 +202,28 @@ def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
 # --- numbers -------------------------------------------------------------------------------------------------------
 
 
-def _objections(folder: DataFolder, objections: list[Row]) -> int:
+def _objections(folder: DataFolder, objections: list[Act]) -> int:
     """One that is not there is kept anew under its id; one whose row says something else than it and the log, under
     another, where nothing else blocks its number."""
 
-    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        there, wrong, count = _ids(tx, "objections", [act["id"] for act in part]), _changed_objections(tx, part), 0
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        there, wrong, count = _ids(tx, "objections", [act.id for act in part]), _changed_objections(tx, part), 0
         for act in part:
-            if act["id"] in there and act["id"] not in wrong:
+            if act.id in there and act.id not in wrong:
                 continue
-            key = _again("objection", act["id"]) if act["id"] in there else act["id"]
-            if act["id"] in there and _blocked(tx, key, act["hash"]):
+            key = _again("objection", act.id) if act.id in there else act.id
+            if act.id in there and _blocked(tx, key, act.hash):
                 continue
-            tx.append(_objection(folder, key, act["hash"], act["at"], act.get("scope", UNSET)))
+            tx.append(_objection(folder, key, act.hash, act.at, act.scope or UNSET))
             count += 1
         return count
 
     return _in_parts(folder, work, objections)
 
 
-def _changed_objections(tx: Source, acts: Sequence[Row]) -> set[str]:
+def _changed_objections(tx: Source, acts: Sequence[Act]) -> set[str]:
     """Ids of objections whose rows name another number than their acts, or are removed and the log does not say so."""
-    hashes = {act["id"]: act["hash"] for act in acts}
+    hashes = {act.id: act.hash for act in acts}
     rows = tx.query(
         f"SELECT id, number_hash, {_OVER.format('removed', ObjectionRemoved.kind)} AS over"  # noqa: S608 - the code's own
         f" FROM objections AS row WHERE id IN ({marks(hashes)})",
@@ -242,35 +249,35 @@ def _objection(folder: DataFolder, key: str, digest: str, at: str, scope: str | 
     return folder.fact(body, key, REPLAYED_BY)
 
 
-def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
-    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        standing = _ids(tx, "consents", [act["id"] for act in part], " AND withdrawn_at IS NULL")
+def _withdrawals(folder: DataFolder, withdrawn: list[Act]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        standing = _ids(tx, "consents", [act.id for act in part], " AND withdrawn_at IS NULL")
         for act in part:
-            if act["id"] in standing:
-                tx.append(folder.fact(ConsentWithdrawn(at=act["at"], reason=_WHY), act["id"], REPLAYED_BY))
+            if act.id in standing:
+                tx.append(folder.fact(ConsentWithdrawn(at=act.at, reason=_WHY), act.id, REPLAYED_BY))
         return len(standing)
 
     return _in_parts(folder, work, withdrawn)
 
 
-def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tuple[str, str]]:
+def _blocking(folder: DataFolder, of: Acts) -> dict[str, tuple[str, str]]:
     """Hash -> (id, time) of numbers that must be blocked though no objection of theirs is in the journal: a consent was
     withdrawn, or an erasure or an objection asked for, that the store does not know; the person was erased, or has a
     restriction."""
     found: dict[str, tuple[str, str]] = {}
-    restricted = [act for act in _standing(of, Hold.kind, HoldReleased.kind) if act["kind"] == "restriction"]
+    restricted = [act for act in _standing(of, Hold.kind, HoldReleased.kind) if act.kind == "restriction"]
     unknown = list(of.get(ConsentWithdrawn.kind, {}).values())
     for part in batched(unknown, _PART):
-        there = folder.store.call(partial(_ids, table="consents", ids=[act["id"] for act in part]))
-        unknown = [act for act in unknown if act["id"] not in there]
-    asked = [act for act in of.get("request_pending", {}).values() if not act["over"]]
+        there = folder.store.call(partial(_ids, table="consents", ids=[act.id for act in part]))
+        unknown = [act for act in unknown if act.id not in there]
+    asked = [act for act in of.get("request_pending", {}).values() if not act.over]
     for part in batched(asked, _PART):
-        there = folder.store.call(partial(_ids, table="requests", ids=[act["id"] for act in part]))
-        asked = [act for act in asked if act["id"] not in there]
+        there = folder.store.call(partial(_ids, table="requests", ids=[act.id for act in part]))
+        asked = [act for act in asked if act.id not in there]
     for act in (*unknown, *restricted, *asked, *of.get(Carried.kind, {}).values()):
-        for digest in (*act.get("hashes", ()), *([act["hash"]] if "hash" in act else [])):
-            key = hashlib.sha256(f"{act['act']} {act['id']} {digest}".encode()).hexdigest()[:32]
-            found.setdefault(digest, (key, act["at"]))
+        for digest in (*(act.hashes or ()), *([act.hash] if act.hash else [])):
+            key = hashlib.sha256(f"{act.act} {act.id} {digest}".encode()).hexdigest()[:32]
+            found.setdefault(digest, (key, act.at))
     return found
 
 
@@ -308,36 +315,33 @@ def _shred(folder: DataFolder, recording_ids: list[str]) -> int:
     return count
 
 
-def _erase_again(folder: DataFolder, known: _Known, act: Row) -> int:
-    numbers = [number for digest in act["hashes"] if (number := known.number(digest)) is not None]
-    if not numbers and not act["calls"]:
+def _erase_again(folder: DataFolder, known: _Known, act: Act) -> int:
+    numbers = [number for digest in act.hashes or () if (number := known.number(digest)) is not None]
+    if not numbers and not act.calls:
         return 0
-    whole = bool(act["whole"])
     from gate.operations.erasure.eraser import Eraser  # a check compares the journal too, without it
 
-    theirs = (act.get("since"), act.get("until"), act.get("left", ()))
-    return folder.one(Eraser).again(act["id"], numbers, act["calls"], *theirs, whole=whole, actor=REPLAYED_BY)
+    theirs = (act.since, act.until, act.left or ())
+    return folder.one(Eraser).again(act.id, numbers, act.calls or [], *theirs, whole=bool(act.whole), actor=REPLAYED_BY)
 
 
-def _reopen(folder: DataFolder, pending: list[Row]) -> list[str]:
+def _reopen(folder: DataFolder, pending: list[Act]) -> list[str]:
     """Open each request that the store lacks again, under its id and reference; returns what each is, to be named. Who
     asked is in no journal: somebody has to find that out."""
     opened: list[str] = []
 
-    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
-        there = _ids(tx, "requests", [act["id"] for act in part])
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        there = _ids(tx, "requests", [act.id for act in part])
         for act in part:
-            if act["id"] in there:
+            if act.id in there:
                 continue
-            taken = tx.query("SELECT 1 FROM requests WHERE reference = ?", [act["reference"]])
-            reference = requests.next_reference(tx, int(act["received"][:4])) if taken else act["reference"]
-            came = Opened(
-                reference=reference, asks=act["asks"], channel="memory", received=act["received"], written=True
-            )
-            about = f"{_WHY}, and with it who asked was lost" + (f" ({act['reference']})" if taken else "")
+            taken = tx.query("SELECT 1 FROM requests WHERE reference = ?", [act.reference])
+            reference = requests.next_reference(tx, int(act.received[:4])) if taken else act.reference
+            came = Opened(reference=reference, asks=act.asks, channel="memory", received=act.received, written=True)
+            about = f"{_WHY}, and with it who asked was lost" + (f" ({act.reference})" if taken else "")
             asked = AskedBy(name="", contact="", lines=[], about=about, since=None, until=None)
-            tx.append(folder.fact(came, act["id"], REPLAYED_BY))
-            tx.append(folder.fact(asked, act["id"], REPLAYED_BY))
+            tx.append(folder.fact(came, act.id, REPLAYED_BY))
+            tx.append(folder.fact(asked, act.id, REPLAYED_BY))
             opened.append(reference)
         return len(part)
 
@@ -345,7 +349,7 @@ def _reopen(folder: DataFolder, pending: list[Row]) -> list[str]:
     return opened
 
 
-def _gone(folder: DataFolder, over: list[Row]) -> list[str]:
+def _gone(folder: DataFolder, over: list[Act]) -> list[str]:
     """References of requests that were over, that the store lacks and no leaf has named yet."""
 
     def read(source: Source) -> list[str]:
@@ -355,23 +359,23 @@ def _gone(folder: DataFolder, over: list[Row]) -> list[str]:
         known = {row["value"] for row in named}
         there: set[str] = set()
         for part in batched(over, _PART):
-            there |= _ids(source, "requests", [act["id"] for act in part])
-        return sorted(act["reference"] for act in over if act["id"] not in there and act["reference"] not in known)
+            there |= _ids(source, "requests", [act.id for act in part])
+        return sorted(act.reference for act in over if act.id not in there and act.reference not in known)
 
     return folder.read(read)
 
 
-def _mark(folder: DataFolder, erased: list[Row]) -> int:
+def _mark(folder: DataFolder, erased: list[Act]) -> int:
     """A leaf on each request whose erasure the store did not know of."""
 
-    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
         count = 0
         for act in part:
-            row = requests.find(tx, act["id"])
-            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act["id"], RequestReplayed.kind])
+            row = requests.find(tx, act.id)
+            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act.id, RequestReplayed.kind])
             if row is not None and row.carried_at is None and not done:
-                body = RequestReplayed(carried_at=act["at"], whole=act["whole"])
-                tx.append(folder.fact(body, act["id"], REPLAYED_BY))
+                body = RequestReplayed(carried_at=act.at, whole=bool(act.whole))
+                tx.append(folder.fact(body, act.id, REPLAYED_BY))
                 count += 1
         return count
 

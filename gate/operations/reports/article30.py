@@ -8,14 +8,15 @@ recipients (d), transfers (e), time limits (f), security (g).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gate.config import Config
 from gate.core.days import LONDON
 from gate.core.facts.derived import sorts_kept
 from gate.core.facts.fact import Sort, Term
+from gate.core.rows.keys import Recipient
 from gate.core.rows.month import Policy
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month import policy_of
@@ -62,7 +63,7 @@ def report_article30(folder: DataFolder, asked: ReportArticle30, caller: Caller)
     return record_of(folder.config, folder.keyring().recipients(), folder.clock.now())
 
 
-def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: datetime) -> ProcessingRecord:
+def record_of(config: Config, recipients: Iterable[Recipient], now: datetime) -> ProcessingRecord:
     """Of recipients and accounts only roles and counts: the record names nobody."""
     firm = config.firm
     return ProcessingRecord(
@@ -187,8 +188,8 @@ def _activities(config: Config) -> list[Activity]:
     return found
 
 
-def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    roles = Counter(str(each.get("role") or "no role") for each in recipients)
+def _recipients(config: Config, recipients: Iterable[Recipient]) -> dict[str, str]:
+    roles = Counter(each.role for each in recipients)
     holders = ", ".join(f"{count} {role}" for role, count in sorted(roles.items())) or "nobody yet"
     carriers = ", ".join(each.name for each in config.trunk)
     texts = {

@@ -610,8 +610,7 @@ def _for_recipient(
     folder: DataFolder, facts: LetterFacts, recipient: str, to: str, given: tuple[str, ...]
 ) -> LetterFacts:
     """What a recipient is told: what they were given, by ids; nothing of the person."""
-    keyring = folder.keyring()
-    names = {each["id"]: each["name"] for each in (*keyring.retired(), *keyring.recipients())}
+    who = folder.keyring().ever().get(recipient)
     return LetterFacts(
         kind=facts.kind,
         reference=facts.reference,
@@ -621,7 +620,7 @@ def _for_recipient(
         leaves=facts.leaves,
         decided=facts.decided,
         contact=to,
-        recipient=names.get(recipient) or recipient,
+        recipient=who.name if who else recipient,
         given=given,
         statements=facts.statements,
     )

@@ -106,8 +106,7 @@ def who_got(folder: DataFolder, handed: Sequence[Handed]) -> tuple[str, ...]:
 
     A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
     """
-    keyring = folder.keyring()
-    known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
+    known = folder.keyring().ever()
     # a bundle is told of once, by the most that it holds
     recorded = {
         (each.recipient, name)
@@ -123,11 +122,12 @@ def who_got(folder: DataFolder, handed: Sequence[Handed]) -> tuple[str, ...]:
         if each.bundle and (each.recipient, each.bundle) in recorded:
             continue
         for key in each.recipient.split() or ["?"]:
-            who = known.get(key, {})
-            if each.what == "recording" and not who.get("purpose"):
+            who = known.get(key)
+            purpose = who.purpose if who else ""
+            if each.what == "recording" and not purpose:
                 continue
-            purpose = who.get("purpose") or "no longer on our register"
-            lines.append(f"{who.get('name') or key} ({purpose}): {_went(each)}, on {day}")
+            purpose = purpose or "no longer on our register"
+            lines.append(f"{who.name if who else key} ({purpose}): {_went(each)}, on {day}")
     return tuple(dict.fromkeys(lines))
 
 

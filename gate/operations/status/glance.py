@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, in_clear, reminders, undecided
 from gate.config.call_rules import forgeable
-from gate.converting import convert
 from gate.core.allowances import jumps
 from gate.core.rows.audit import LogNow
-from gate.core.rows.calls import CallInHand, UsageRow
+from gate.core.rows.calls import CallInHand, TrunkHealth, UsageRow
 from gate.core.rows.lists import RegisterInForce
 from gate.core.terms import Reason
 from gate.errors import GateError
@@ -37,18 +36,6 @@ from gate.store.requests import nameless
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-
-
-class TrunkHealth(Response, frozen=True, kw_only=True):
-    """What is known of a carrier."""
-
-    name: str
-    up: bool | None
-    """It answers OPTIONS; None: it is not asked, or has not answered yet."""
-    registered: bool | None
-    """It has accepted the gate's REGISTER; None: it is not asked to, or has not answered yet."""
-    code: int
-    """Its last answer to OPTIONS."""
 
 
 class Evidence(Response, frozen=True):
@@ -130,16 +117,16 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         alarms=alarms(folder),
         acknowledged=acknowledged(folder),
         warnings=warnings(folder),
-        line=counts.get("line", {}),
-        usage=counts.get("usage", []),
-        trunks=convert(counts.get("trunks", []), list[TrunkHealth]),
+        line=counts.line,
+        usage=counts.usage,
+        trunks=counts.trunks,
         trunk_tests=trunk_tests.tested(folder),
         redirects=[
             Redirect(each.name, each.announced_by, each.recorded_by)
             for each in folder.config.pbx
             if each.mode == "redirect"
         ],
-        recording_sessions=counts.get("recording_sessions", 0),
+        recording_sessions=counts.recording_sessions,
     )
 
 
