@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bench.bench_bridge import complete_calls
-from tests.support.running_gate import LISTED, UNLISTED, running
+from tests.e2e.test_ways_in import asked
+from tests.support.running_gate import LISTED, UNLISTED, RunningGate, free_port, running
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 
@@ -72,3 +75,59 @@ def test_a_recorder_without_a_processor_for_a_moment_costs_no_call(tmp_path: Pat
         assert gate.stop() == 0
         assert complete_calls(gate) == calls
         assert {row["state"] for row in gate.rows("SELECT state FROM recordings")} == {"closed"}
+
+
+@pytest.mark.peer
+@pytest.mark.load
+def test_ten_thousand_decisions_by_batch_beside_ten_calls_a_second(tmp_path: Path) -> None:
+    """Ten batches of a thousand: each question is answered, and no call waits so long that the gate sheds any."""
+    calls, batches, each = 200, 10, 1000
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    gate.http = f"127.0.0.1:{free_port()}"
+    gate.set("control", http=gate.http)
+    gate.add_token("dialler", purposes=["marketing"], calls_a_minute=100_000)
+    gate.add_pbx()
+    answers: list[Any] = []
+
+    def ask() -> None:
+        for batch in range(batches):
+            numbers = [f"+44113496{batch * each + at:04d}" for at in range(each)]
+            questions = [{"number": number} for number in numbers]
+            answered = asked(gate, "dialler", "POST", "/v1/decisions", {"decisions": questions})
+            answers.append((numbers, answered))
+
+    gate.start()
+    try:
+        far = Sipp("uas", port=gate.trunk_port, calls=calls, timeout=PATIENCE, trace=False)
+        far.wait_listening()
+        near = Sipp("uac", remote=gate.address, calls=calls, rate=10, service=UNLISTED, timeout=PATIENCE, trace=False)
+        asking = threading.Thread(target=ask)
+        asking.start()
+        result = near.result()
+        asking.join()
+        assert (result.successful, result.failed) == (calls, 0), result.errors[-2000:] + gate.said()
+        assert far.result().failed == 0
+        assert len(answers) == batches
+        for numbers, answered in answers:
+            assert answered.status == 200
+            assert [decided["number"] for decided in answered.body["decisions"]] == numbers
+        decided = [one for _, answered in answers for one in answered.body["decisions"]]
+        reasons = {one["reason"] for one in decided}
+        assert reasons <= {"not_listed", "consented", "listed_tps", "listed_ctps", "objected"}, (
+            "the gate could not decide in time"
+        )
+        assert len({one["decision_id"] for one in decided}) == batches * each
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+        line = gate.client.call("status")["line"]
+        assert (line["shed"], line["dropped"]) == (0, 0), "a call was late"
+        assert gate.stop() == 0
+        assert complete_calls(gate) == calls
+        (kept,) = gate.rows(
+            "SELECT count(*) AS n, sum(verdict = 'allow') AS through FROM calls WHERE claimed_by = 'trunk:pbx'"
+        )
+        assert (kept["n"], kept["through"]) == (calls, calls)
+        (kept,) = gate.rows("SELECT count(*) AS n FROM facts WHERE kind = 'decision'")
+        assert kept["n"] == batches * each + calls
+        assert gate.verified()["ok"]
+    finally:
+        gate.kill()
