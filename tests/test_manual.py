@@ -129,6 +129,7 @@ def test_the_configuration_page_has_every_key_with_its_default() -> None:
         "carriers",
         "http-api",
         "recordings-from-elsewhere",
+        "registers-and-lists",
         "second-trunks",
         "siprec",
     )
@@ -146,7 +147,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
+        return f"'{value}'" if '"' in value else f'"{value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return "{}" if not isinstance(value, int) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +13,21 @@ from typing import Any, BinaryIO
 
 import click
 
-from gate.cli.asking import Moment, delimiter_of, option, reach
+from gate.cli.asking import Moment, ask, delimiter_of, option, reach
 from gate.cli.command import FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.core.rows.lists import RegisterIdentity
 from gate.errors import UsageError
+from gate.handed_over_file import HandedOverFile
 from gate.operations.accounts import user
 from gate.operations.calls.screening import Screened
 from gate.operations.contacts.bulk_screener import bulk_screener
 from gate.operations.contacts.crm_import import ContactsImport
-from gate.operations.contacts.file_screening import FileScreening, evidence
+from gate.operations.contacts.file_screening import FileScreening, evidence, numbers_in
+from gate.operations.registers.importing import RegisterAsk
+from gate.showing import many
 
 _SHOWN = 20
 """Bad lines named on the terminal; ``--json`` names up to a thousand."""
@@ -53,23 +56,55 @@ _SHOWN = 20
 @option(ContactsImport, "header")
 @click.option("--escape", is_flag=True, help="Mark the file's own formulas too, so that no spreadsheet runs them.")
 @click.option("--prefix", default="", help="Put before the names of the new columns.")
-def command(view: View, source: Path, output: Path, delimiter: str, **options: Any) -> None:
+@click.option(
+    "--via", default="", metavar="URL", help="Ask the provider of [provider] first whether the numbers are listed."
+)
+def command(view: View, source: Path, output: Path, delimiter: str, via: str, **options: Any) -> None:
     """Write the rows of IN.csv with a verdict for every number: may it be called?
 
     Every byte of the rows stays as it is, formulas too unless --escape marks them. Behind them come, for each phone
     column, verdict, reason, number (E.164) and the day of each register. A row without a valid number is kept, blocked,
     and its line named. Calling hours are left out unless --at is given: every call is asked again when it is made. The
     run is logged, without numbers.
+
+    --via URL is for a firm without a licence for the registers' files: calls to the numbers of IN.csv are screened by
+    the provider's answers, up to 27 days after their day.
     """
     delimiter = delimiter_of(delimiter)
     if str(source) != "-" and output.exists() and source.exists() and output.samefile(source):
         raise UsageError("the output would replace the file that is read", hint="give another name with -o")
+    if via:
+        _ask(view, via, source, delimiter, options["columns"], header=options["header"] is None)
     if str(source) == "-":
         _screen(view, sys.stdin.buffer, "standard input", 0, output, delimiter=delimiter, **options)
         return
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         _screen(view, file, source.name, size, output, delimiter=delimiter, **options)
+
+
+def _ask(view: View, via: str, source: Path, delimiter: str, columns: Sequence[str], *, header: bool) -> None:
+    """Ask the provider about every number of the file."""
+    if str(source) == "-":
+        raise UsageError("--via reads the file twice", hint="give a file, not standard input")
+    with source.open("rb") as file:
+        numbers = sorted(numbers_in(file, columns, delimiter, header=header))
+    if not numbers:
+        raise UsageError(f"{source} holds no telephone number", hint="name the column with --column")
+    held = os.memfd_create("numbers", os.MFD_CLOEXEC)  # on no disk
+    with (
+        HandedOverFile(_written(held, "\n".join(numbers).encode()), source.name) as given,
+        view.progress(f"Asking about {many(len(numbers), 'number')}") as progress,
+    ):
+        told = ask(view, RegisterAsk(provider=via, path=source.name), given=given, progress=progress)
+    listed = ", ".join(f"{count:,} on the {name.upper()}" for name, count in told.listed.items())
+    say(f"{told.provider} has answered for {many(told.asked, 'number')} as of {told.as_of}: {listed}.")
+
+
+def _written(descriptor: int, content: bytes) -> int:
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    return descriptor
 
 
 def _screen(

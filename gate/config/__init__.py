@@ -30,6 +30,7 @@ from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
 from gate.config.office import Mail as Mail
 from gate.config.office import Privacy as Privacy
+from gate.config.office import Provider as Provider
 from gate.config.office import Requests as Requests
 from gate.config.office import Roles as Roles
 from gate.config.office import Webhook as Webhook

@@ -102,6 +102,44 @@ class Mail(Section, frozen=True):
     timeout_seconds: int = 30
 
 
+class Provider(Section, frozen=True):
+    """Who is asked whether numbers are on the registers, for a firm without a licence for their files
+    (``dialgate screen --via``)."""
+
+    name: str = ""
+    """In the log, and in messages."""
+    url: str = ""
+    """Where it is asked, by POST: https, or http on this machine itself; empty: nobody is asked."""
+    token_file: str = ""
+    """File with the provider's token on its first line; or ``env:NAME``."""
+    authorization: str = "Bearer {token}"
+    """The header ``Authorization``; ``{token}`` stands for the token."""
+    headers: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it for each
+    """Other headers of a request."""
+    body: str = '{"numbers": "{numbers}"}'
+    """The request, in JSON: the text ``{numbers}`` stands for the list of numbers, ``{number}`` for one."""
+    spelling: Literal["e164", "national"] = "e164"
+    """How numbers are written in it: ``+442079460000`` or ``02079460000``."""
+    at_once: int = 1000
+    """Numbers of one request."""
+    answers: str = ""
+    """Where the list of answers stands in the answer, names with dots between; empty: it is the whole answer."""
+    number: str = "number"
+    """Where in each of them the number stands, in any spelling."""
+    tps: str = "tps"
+    """Where it stands whether the number is on the TPS: ``true`` or ``false``."""
+    ctps: str = "ctps"
+    """The same of the CTPS."""
+    checked_at: str = ""
+    """Where in each of them it stands when that was looked up; empty: the provider does not say."""
+    as_of: str = ""
+    """Where in the whole answer the day of the registers stands; empty: the provider does not say."""
+    reference: str = ""
+    """Where in the whole answer the provider's own reference stands; empty: it gives none."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's."""
+
+
 class Webhook(Section, frozen=True):
     """Another program that is told what happens."""
 

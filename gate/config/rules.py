@@ -7,6 +7,7 @@ sections that were readable, so that one look at the file is enough to mend it. 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
-from gate.config.office import Authority, Letters, Mail, Privacy, Requests, Roles
+from gate.config.office import Authority, Letters, Mail, Privacy, Provider, Requests, Roles
 from gate.config.optional import calls_in_faults, edge_faults, ingest, sessions_fault, siprec_faults
 from gate.config.policy import review_fault
 from gate.config.schema import (
@@ -152,6 +153,8 @@ def asking(readable: Readable) -> list[Fault]:
     if roles := readable.get("roles", Roles):
         found += _roles(roles)
     found += _webhooks(readable)
+    if provider := readable.get("provider", Provider):
+        found += _provider(provider)
     return found
 
 
@@ -163,16 +166,52 @@ def _webhooks(readable: Readable) -> Iterator[Fault]:
             yield Fault(("webhook", index, "name"), text)
         if (other := names.setdefault(webhook.name, index)) != index:
             yield Fault(("webhook", index, "name"), f'"{webhook.name}" is there twice, as webhook[{other}] too')
-        try:
-            url = urlsplit(webhook.url)
-            host, _ = url.hostname or "", url.port
-        except ValueError:
-            host = ""
-        if not host or url.scheme not in ("http", "https") or url.username or not webhook.url.isprintable():
-            yield Fault(("webhook", index, "url"), f'"{webhook.url}" is not an address; write https://HOST/PATH')
-        elif url.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
-            yield Fault(("webhook", index, "url"), "over a network only https: what it tells could be read on the way")
+        yield from _url(webhook.url, ("webhook", index, "url"))
         yield from duplicates(webhook.events, ("webhook", index, "events"))
+
+
+def _url(url: str, key: Key) -> Iterator[Fault]:
+    """What is sent there holds numbers."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or parts.username or not url.isprintable():
+        yield Fault(key, f'"{url}" is not an address; write https://HOST/PATH')
+    elif parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        yield Fault(key, "over a network only https: what it tells could be read on the way")
+
+
+def _provider(provider: Provider) -> Iterator[Fault]:
+    """Everything that asking needs."""
+    if not provider.url:
+        if provider != Provider():
+            yield Fault(("provider", "url"), "is missing: where is the provider asked?")
+        return
+    yield from _url(provider.url, ("provider", "url"))
+    yield from unprintable(provider, ("provider",), "authorization", "ca_file")
+    if not _TOKEN.fullmatch(provider.name):
+        yield Fault(
+            ("provider", "name"), f'"{provider.name}" is not a name: small letters, digits, - and _, at most 32'
+        )
+    if not 1 <= provider.at_once <= 10_000:
+        yield Fault(("provider", "at_once"), f"{provider.at_once} is not from 1 to 10000")
+    places = provider.body.count('"{numbers}"') + provider.body.count('"{number}"')
+    try:
+        json.loads(provider.body)
+    except ValueError as error:
+        yield Fault(("provider", "body"), f"is no JSON: {error}")
+    if places != 1:
+        yield Fault(("provider", "body"), 'has to hold "{numbers}" once, or "{number}"')
+    elif '"{number}"' in provider.body and provider.at_once != 1:
+        yield Fault(("provider", "at_once"), 'has to be 1: "{number}" in provider.body is one number')
+    for name in ("number", "tps", "ctps", "token_file"):
+        if not getattr(provider, name):
+            yield Fault(("provider", name), "is missing")
+    for name, value in provider.headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or not value.isprintable() or not value.isascii():
+            yield Fault(("provider", "headers"), f'"{name}" is not a header with a printable value')
 
 
 def _control(control: Control) -> Iterator[Fault]:
@@ -378,6 +417,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
     for index, webhook in readable.arrays.get("webhook", {}).items():
         yield from _secret(webhook.secret_file, base, ("webhook", index, "secret_file"), shortest=16)
+    provider = readable.get("provider", Provider)
+    if provider and provider.token_file:
+        yield from _secret(provider.token_file, base, ("provider", "token_file"))
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:
         yield from _secret(mail.password_file, base, ("mail", "password_file"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from gate.config.faults import CallPurpose, CallTopic, Section
-from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles, Webhook
+from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Provider, Requests, Roles, Webhook
 from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
 from gate.core.rules import TEST_NUMBER
 
@@ -515,6 +515,7 @@ class Config(Section, frozen=True):
     control: Control = Control()
     token: tuple[Token, ...] = ()
     webhook: tuple[Webhook, ...] = ()
+    provider: Provider = Provider()
     ingest: Ingest = Ingest()
     siprec: tuple[Siprec, ...] = ()
     requests: Requests = Requests()

@@ -15,6 +15,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``snapshot_store``  the folder: which snapshot is in force, the lock, what is kept and what is deleted
 - ``importer``  the use case: read, refuse or swap, report (LAW 2.2, 2.3); ``import_process``: the same in a process of
                 its own, and the report of what it did
+- ``provider``  asks by HTTPS whether numbers are listed, for a firm without a licence for the files
 - ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)
 - ``library``   what the gate asks: trouble is a state of the answer, never an exception
 - ``fixed``     the same answers from editions that do not change, for many numbers at once: a screening in bulk

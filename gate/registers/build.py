@@ -54,7 +54,7 @@ def snapshot_keys(snapshot: Snapshot) -> Keys:
     (first_0, blocks_0), (first_1, blocks_1) = snapshot.bands
     nine = _read_band(snapshot, range(blocks_0, blocks_0 + blocks_1), first_1 - blocks_0)
     ten = _read_band(snapshot, range(blocks_0), first_0)
-    return np.concatenate([*nine, *ten])
+    return np.concatenate([np.empty(0, np.int64), *nine, *ten])
 
 
 def _read_band(snapshot: Snapshot, places: range, offset: int) -> list[Keys]:

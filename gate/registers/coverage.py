@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from gate.errors import RegisterError
 
 FULL = "full"
+ASKED = "asked"
+"""The coverage of a register that is made of a provider's answers: the numbers that it was asked."""
 _CODE = re.compile(r"0[0-9]{1,9}")
 
 
@@ -42,15 +44,20 @@ def checked_coverage(coverage: Sequence[str]) -> tuple[str, ...]:
 class Coverage:
     """Asks whether a number is covered. Only numbers of the country code 44 ever are: the registers hold no others."""
 
-    def __init__(self, parts: Sequence[str]) -> None:
-        self._full = tuple(parts) == (FULL,)
-        self._codes = frozenset(part[1:] for part in parts)
+    def __init__(self, parts: Sequence[str], asked: Iterable[int] = ()) -> None:
+        """``asked``: with ``ASKED``, the numbers that are covered, as integers of their E.164 digits."""
+        self.parts = tuple(parts)
+        self.asked = frozenset(asked)
+        self._full = self.parts == (FULL,)
+        self._codes = frozenset(part[1:] for part in parts if part != ASKED)
         self._lengths = sorted({len(code) for code in self._codes})
 
     def __contains__(self, number: str) -> bool:
         """``number`` is E.164 with its plus."""
         if not number.startswith("+44"):
             return False
+        if self.asked:
+            return int(number[1:]) in self.asked
         if self._full:
             return True
         return any(number[3 : 3 + length] in self._codes for length in self._lengths)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from gate.core.numbers import begins_with
 from gate.core.terms import RegisterView
-from gate.registers.coverage import FULL, key_ranges
+from gate.registers.coverage import FULL, Coverage, key_ranges
 from gate.registers.library import RegisterLibrary
 from gate.registers.snapshot import BLOCK_BITS, BLOCK_SIZE, DIRECTORY, Snapshot
 
@@ -65,17 +65,19 @@ class FixedRegisters:
         codes = np.zeros(len(numbers), dtype=np.int64)
         for place, each in enumerate(self._editions):
             if each.state == "ok" and each.snapshot is not None:
-                covered = covers_many(each.covered, numbers)
+                covered = covers_many(each.coverage, numbers)
                 listed = reached_many(each.snapshot, numbers)
                 codes |= (covered.astype(np.int64) + 2 * listed) << 2 * place
         return codes
 
 
-def covers_many(coverage: Sequence[str], numbers: Numbers) -> Flags:
+def covers_many(coverage: Coverage, numbers: Numbers) -> Flags:
     """Which of many UK numbers with nine or ten digits behind the 44 a coverage holds."""
-    if tuple(coverage) == (FULL,):
+    if coverage.parts == (FULL,):
         return np.ones(len(numbers), dtype=np.bool_)
-    ranges = sorted(key_ranges(coverage))
+    if coverage.asked:
+        return np.isin(numbers, np.fromiter(coverage.asked, dtype=np.int64))
+    ranges = sorted(key_ranges(coverage.parts))
     if not ranges:
         return np.zeros(len(numbers), dtype=np.bool_)
     first = np.array([start for start, _ in ranges], dtype=np.int64)

@@ -11,13 +11,14 @@ or ``{"error": "…", "hint": "…", "again": false}`` (true: ``RegisterFailed``
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,12 +28,14 @@ import numpy as np
 
 from gate.core.days import LONDON
 from gate.core.numbers import DRAMA_THOUSANDS
+from gate.core.rules import days_left
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import aside, end_with
 from gate.registers import build, snapshot_store
 from gate.registers.coverage import (
+    ASKED,
     FULL,
     LEAST,
     CountWithin,
@@ -44,8 +47,8 @@ from gate.registers.coverage import (
 )
 from gate.registers.import_process import ImportReport
 from gate.registers.packing import opened
-from gate.registers.snapshot import Metadata, Snapshot
-from gate.registers.source import Keys, RegisterFile, read_source
+from gate.registers.snapshot import Asked, Metadata, Snapshot
+from gate.registers.source import Keys, LineCounts, RegisterFile, read_source
 
 if TYPE_CHECKING:
     from gate.types import Progress
@@ -269,22 +272,24 @@ def import_file(
         with snapshot_store.locked(folder, name, lambda: tell(0.0, "waiting for another import")):
             before = look(folder, name)
             snapshot_store.clean(folder, name, before.pointer)
+            if before.snapshot is not None and before.snapshot.metadata.asked:
+                before = replace(before, snapshot=None, count=0, as_of=None)  # a provider's answers are no list
             check_date(name, as_of, now, None if accept_older else before.as_of)
             if before.snapshot is not None and not accept_narrower:
                 check_narrowed(given, name, covered, before.snapshot.metadata.coverage)
             return _Import(
-                folder,
-                name,
-                given,
-                as_of,
-                now,
-                covered,
-                accept_shrink,
-                source_sha256,
-                live,
-                accept_implausible,
-                before,
-                tell,
+                folder=folder,
+                name=name,
+                source=given,
+                as_of=as_of,
+                now=now,
+                coverage=covered,
+                accept_shrink=accept_shrink,
+                source_sha256=source_sha256,
+                live=live,
+                accept_implausible=accept_implausible,
+                before=before,
+                tell=tell,
             ).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
@@ -294,87 +299,20 @@ def import_file(
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Import:
-    """One import, under the lock."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Swap:
+    """Puts numbers in force, under the lock."""
 
     folder: Path
     name: str
-    source: HandedOverFile
     as_of: date
     now: datetime
     coverage: tuple[str, ...]
-    accept_shrink: bool
-    source_sha256: str
-    live: bool
-    accept_implausible: str
     before: Before
     tell: Progress
+    asked: tuple[Asked, ...] = ()
 
-    def run(self) -> ImportReport:
-        source = read_source(self.source, lambda done, stage: self.tell(0.7 * done, stage))
-        if self.source_sha256 not in ("", source.sha256):
-            raise RegisterFailed(
-                f"{self.source} changed while it was read", hint="import it when its upload is complete"
-            )
-        self.tell(0.7, "sorting")
-        keys, duplicates = build.sorted_unique(source.keys)
-        self.tell(0.8, "comparing")
-        check_codes(self.source, self.coverage, keys)
-        added, removed = keys.size, 0
-        if self.before.snapshot is not None:
-            in_force = build.snapshot_keys(self.before.snapshot)
-            shared = build.common(in_force, keys)
-            added, removed = keys.size - shared, in_force.size - shared
-            del in_force
-            check_widened(self.source, self.coverage, self.before.snapshot.metadata.coverage, keys)
-        shrunk = check_shrink(
-            self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
-        )
-        implausible, accepted = self._judged(keys, added + removed) if self.live else ("", "")
-        sha256 = self._put_in_force(keys, source, implausible, accepted)
-        self.tell(1.0, "done")
-        return ImportReport(
-            name=self.name,
-            as_of=self.as_of,
-            sha256=sha256,
-            count=keys.size,
-            coverage=self.coverage,
-            added=added,
-            removed=removed,
-            lines=source.tally.lines,
-            duplicates=duplicates,
-            bad=source.tally.bad,
-            bad_lines=tuple((fault.number, fault.fault) for fault in source.tally.faults),
-            source_name=source.name,
-            source_sha256=source.sha256,
-            accepted_shrink=shrunk,
-            implausible=implausible,
-            accepted=accepted,
-            previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
-        )
-
-    def _judged(self, keys: Keys, changes: int) -> tuple[str, str]:
-        """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``.
-        Without a reason it is taken only where few numbers came or went in less than a week."""
-        odd, size_alone = judged(self.folder, self.name, self.coverage, keys)
-        if not odd:
-            odd, refused = old_list(self.before, self.as_of, self.coverage, changes)
-            if not refused:
-                return odd, ""
-        why = self.accept_implausible.strip()
-        before = self.before.snapshot.metadata if self.before.snapshot else None
-        if not why and size_alone and before is not None and before.coverage == self.coverage:
-            why = before.accepted  # small as the one before it, which somebody took by name
-        if not why:
-            raise RegisterError(
-                f"{self.source} is refused as the {self.name.upper()} of a live gate: {odd}",
-                hint='see that it is the whole file and the right register; --accept-implausible "WHY" takes it all '
-                "the same, and is a warning as long as it is in force",
-            )
-        return odd, why
-
-    def _put_in_force(self, keys: Keys, source: RegisterFile, implausible: str, accepted: str) -> str:
+    def put_in_force(self, keys: Keys, source: RegisterFile, implausible: str, accepted: str) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""
         self.tell(0.85, "writing")
         kept = snapshot_store.superseded(self.folder, self.before.worth_keeping(), self.now)
@@ -387,6 +325,7 @@ class _Import:
             self.now.astimezone(UTC),
             implausible,
             accepted,
+            self.asked,
         )
         sha256, path = self._write(keys, metadata)
         try:
@@ -428,6 +367,136 @@ class _Import:
         snapshot.verify(sha256)
         if not np.array_equal(build.snapshot_keys(snapshot), keys):
             raise RegisterError(f"the register snapshot {path} does not hold what was written", hint="check the disk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Import(_Swap):
+    """One import, under the lock."""
+
+    source: HandedOverFile
+    accept_shrink: bool
+    source_sha256: str
+    live: bool
+    accept_implausible: str
+
+    def run(self) -> ImportReport:
+        source = read_source(self.source, lambda done, stage: self.tell(0.7 * done, stage))
+        if self.source_sha256 not in ("", source.sha256):
+            raise RegisterFailed(
+                f"{self.source} changed while it was read", hint="import it when its upload is complete"
+            )
+        self.tell(0.7, "sorting")
+        keys, duplicates = build.sorted_unique(source.keys)
+        self.tell(0.8, "comparing")
+        check_codes(self.source, self.coverage, keys)
+        added, removed = keys.size, 0
+        if self.before.snapshot is not None:
+            in_force = build.snapshot_keys(self.before.snapshot)
+            shared = build.common(in_force, keys)
+            added, removed = keys.size - shared, in_force.size - shared
+            del in_force
+            check_widened(self.source, self.coverage, self.before.snapshot.metadata.coverage, keys)
+        shrunk = check_shrink(
+            self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
+        )
+        implausible, accepted = self._judged(keys, added + removed) if self.live else ("", "")
+        sha256 = self.put_in_force(keys, source, implausible, accepted)
+        self.tell(1.0, "done")
+        return ImportReport(
+            name=self.name,
+            as_of=self.as_of,
+            sha256=sha256,
+            count=keys.size,
+            coverage=self.coverage,
+            added=added,
+            removed=removed,
+            lines=source.tally.lines,
+            duplicates=duplicates,
+            bad=source.tally.bad,
+            bad_lines=tuple((fault.number, fault.fault) for fault in source.tally.faults),
+            source_name=source.name,
+            source_sha256=source.sha256,
+            accepted_shrink=shrunk,
+            implausible=implausible,
+            accepted=accepted,
+            previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
+        )
+
+    def _judged(self, keys: Keys, changes: int) -> tuple[str, str]:
+        """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``.
+        Without a reason it is taken only where few numbers came or went in less than a week."""
+        odd, size_alone = judged(self.folder, self.name, self.coverage, keys)
+        if not odd:
+            odd, refused = old_list(self.before, self.as_of, self.coverage, changes)
+            if not refused:
+                return odd, ""
+        why = self.accept_implausible.strip()
+        before = self.before.snapshot.metadata if self.before.snapshot else None
+        if not why and size_alone and before is not None and before.coverage == self.coverage:
+            why = before.accepted  # small as the one before it, which somebody took by name
+        if not why:
+            raise RegisterError(
+                f"{self.source} is refused as the {self.name.upper()} of a live gate: {odd}",
+                hint='see that it is the whole file and the right register; --accept-implausible "WHY" takes it all '
+                "the same, and is a warning as long as it is in force",
+            )
+        return odd, why
+
+
+def import_answers(folder: Path, name: str, listed: Collection[int], asked: Asked, now: datetime) -> Snapshot:
+    """Put a provider's answers in force as the register ``name``: it speaks of the numbers that were asked, alone.
+
+    ``listed``: those of them that are on it. Answers of earlier runs about other numbers stay as long as they support
+    calls, each with its day; the register's day is the earliest of all. Raises ``RegisterError`` where a licensee's
+    file is in force that still supports calls (``RegisterFailed`` where trying again may help).
+    """
+    try:
+        snapshot_store.make_folder(folder)
+        with snapshot_store.locked(folder, name, lambda: None):
+            before, today = look(folder, name), now.astimezone(LONDON).date()
+            snapshot_store.clean(folder, name, before.pointer)
+            held = before.snapshot
+            if held and not held.metadata.asked and days_left(held.metadata.as_of, today) >= 0:
+                raise RegisterError(
+                    f"a file of the {name.upper()} is in force, as of {held.metadata.as_of}",
+                    hint="a provider is asked where there is no licence for the files: leave --via out",
+                )
+            check_date(name, asked.as_of, now, None)
+            keys, runs = _merged(held, listed, asked, today)
+            digest = hashlib.sha256("".join(asked.sha256).encode()).hexdigest()
+            swap = _Swap(
+                folder=folder,
+                name=name,
+                as_of=min(each.as_of for each in runs),
+                now=now,
+                coverage=(ASKED,),
+                before=before,
+                tell=lambda _fraction, _stage: None,
+                asked=runs,
+            )
+            swap.put_in_force(keys, RegisterFile(asked.provider, digest, keys, LineCounts()), "", "")
+            found = snapshot_store.open_in_force(folder, name)
+            if found is None:
+                raise RegisterFailed(f"the {name.upper()} went while it was put in force", hint="check the disk")
+            return found[1]
+    except (OSError, MemoryError) as error:
+        raise RegisterFailed(f"the answers could not be kept: {error}", hint="check the disk, and try again") from error
+
+
+def _merged(
+    held: Snapshot | None, listed: Collection[int], asked: Asked, today: date
+) -> tuple[Keys, tuple[Asked, ...]]:
+    """The numbers that are listed, and the runs whose answers count: the newest of each number."""
+    new, runs = frozenset(asked.numbers), [asked]
+    keys = np.array(sorted(listed), np.int64)
+    for each in held.metadata.asked if held else ():
+        left = tuple(number for number in each.numbers if number not in new)
+        if left and days_left(each.as_of, today) >= 0:
+            runs.append(msgspec.structs.replace(each, numbers=left))
+    if held and len(runs) > 1:
+        kept = np.array(sorted(number for each in runs[1:] for number in each.numbers), np.int64)
+        keys = np.union1d(keys, np.intersect1d(build.snapshot_keys(held), kept))
+    return keys, tuple(runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -57,10 +57,12 @@ class _Edition:
     def __post_init__(self) -> None:
         held = self.snapshot
         said = held.metadata.coverage if held else ()
-        none = without_numbers(said, held.holds_within) if held and self.state == "ok" else ()
+        asked = {number for each in held.metadata.asked for number in each.numbers} if held else set()
+        judges = held and self.state == "ok" and not asked
+        none = without_numbers(said, held.holds_within) if held and judges else ()
         object.__setattr__(self, "uncovered", none)
         object.__setattr__(self, "covered", tuple(code for code in said if code not in none))
-        object.__setattr__(self, "coverage", Coverage(self.covered))
+        object.__setattr__(self, "coverage", Coverage(self.covered, asked))
         known = (self.name, self.state, held.metadata.as_of if held else None, held.count if held else 0, self.sha256)
         answers = [RegisterView(*known, covered=bool(n & 1), listed=bool(n & 2)) for n in range(4)]
         object.__setattr__(self, "answers", tuple(answers))
@@ -146,6 +148,8 @@ class _Register:
 
     def _implausible(self, snapshot: Snapshot) -> str:
         """Why a live gate does not rest on it: it came in force before the gate was live, and was not judged then."""
+        if snapshot.metadata.asked:
+            return ""  # what it says of each number was said of that one
         held = snapshot.metadata.coverage, snapshot.count, snapshot.count_within
         few = too_few(self._name, *held) if self._live else ""
         return f"a live gate does not rest on it: {few}" if few and not snapshot.metadata.accepted else ""

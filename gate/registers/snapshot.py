@@ -25,7 +25,7 @@ offset   size  content
 112      8     offset of the records, a multiple of 4096
 120      8     zero
 128      …     metadata: a JSON object (UTF-8): ``name``, ``as_of``, ``coverage``, ``source_name``, ``source_sha256``,
-               ``created``; then zeros up to a multiple of 8
+               ``created``, ``asked`` (of a provider's answers); then zeros up to a multiple of 8
 index    4 ×   for every block of band 0 and then of band 1: where its record begins, as the distance from the first
                record in units of 2
 digests  8 ×   for every block in the same order: the first 8 bytes of the SHA-256 of its record; then zeros up to the
@@ -89,6 +89,22 @@ DIGEST = 8
 ALIGNED = 4096
 
 
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """What a provider was asked in one run (``gate.registers.provider``)."""
+
+    provider: str
+    references: tuple[str, ...]
+    """The provider's own, of each of its answers; empty where it gives none."""
+    at: datetime
+    """When the first of them came."""
+    as_of: date
+    """The earliest day that they speak of."""
+    sha256: tuple[str, ...]
+    """Of each answer's bytes."""
+    numbers: tuple[int, ...]
+    """Which were asked, as integers of their E.164 digits, rising."""
+
+
 class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a snapshot is of."""
 
@@ -106,6 +122,9 @@ class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """What a live gate found odd about it (``gate.registers.coverage``), in words that follow "although "."""
     accepted: str = ""
     """Why the operator took it all the same."""
+    asked: tuple[Asked, ...] = ()
+    """It is made of a provider's answers, and speaks of these numbers alone; its ``coverage`` is ``("asked",)``. Each
+    number is in one of them."""
 
 
 def record_digest(record: bytes | memoryview) -> bytes:
@@ -158,6 +177,9 @@ class Snapshot:
 
     def __len__(self) -> int:
         return self.count
+
+    def __bool__(self) -> bool:
+        return True  # one without a number is a snapshot, too
 
     def __contains__(self, number: int) -> bool:
         block = (number >> BLOCK_BITS) - self._first

@@ -60,7 +60,7 @@ def test_coverage_of_many_is_that_of_each() -> None:
     keys = [44 * 10**10 + number for number in numbers] + [44 * 10**9 + n for n in (163296000, 120420000, 207946000)]
     for parts in (("full",), ("020",), ("01632", "020", "0204"), ("01", "07700"), ("0163",)):
         each = [f"+{key}" in Coverage(parts) for key in keys]
-        assert covers_many(parts, np.array(keys)).tolist() == each, parts
+        assert covers_many(Coverage(parts), np.array(keys)).tolist() == each, parts
 
 
 def test_views_are_those_of_the_library_in_every_state(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ class RegisterImported(Body, frozen=True, kw_only=True):
     contacts: Maybe[dict[Code, int] | None] = UNSET
     path_said: Maybe[Firm] = UNSET
     noted_late: Maybe[bool] = UNSET
+    provider: Maybe[Firm] = UNSET
+    """Whose answers it is made of; with it the four below."""
+    asked: Maybe[int] = UNSET
+    """How many numbers it was asked in this run."""
+    asked_at: Maybe[Time] = UNSET
+    references: Maybe[list[Firm]] = UNSET
+    """The provider's own, of each answer."""
+    answers_sha256: Maybe[list[Id]] = UNSET
 
 
 @fact("register_refused", Subject.REGISTER)

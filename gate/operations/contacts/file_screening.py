@@ -12,10 +12,11 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from gate.core.cells import MARK, is_formula, opt_out_columns, opts_out
+from gate.core.numbers import Number
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.calls.screening import Screened
-from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener
+from gate.operations.contacts.bulk_screener import NO_NUMBER, Answers, BulkScreener, read
 from gate.operations.contacts.csv_reader import Block, CsvReader
 
 NAMED: Final = 1000
@@ -255,6 +256,22 @@ def places_of(wanted: Sequence[str], names: Sequence[str], *, header: bool) -> l
         if close[0] not in places:
             places += close
     return places
+
+
+def numbers_in(source: BinaryIO, columns: Sequence[str], delimiter: str, *, header: bool) -> set[str]:
+    """The numbers of a file's phone columns, in E.164; what is no number is passed over. Raises as
+    ``FileScreening``."""
+    reader = CsvReader(source, delimiter, lambda _: None, lambda _: None)
+    found: set[str] = set()
+    places: list[int] = []
+    for line, (_, row) in enumerate(reader.rows()):
+        if line == 0:
+            places = places_of(columns, [name.strip() for name in row], header=header)
+            if header:
+                continue
+        read_ones = (read(row[place]) for place in places if place < len(row))
+        found.update(each.e164 for each in read_ones if isinstance(each, Number))
+    return found
 
 
 def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed: bool) -> Screened:

@@ -203,8 +203,7 @@ class Contacts:
                     break
 
     def _rescreen(self, actor: str, why: str, progress: Progress | None) -> facts.ContactsScreened | None:
-        from gate.operations.contacts.bulk_screener import bulk_screener
-        from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
+        from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, bulk_screener, rescreened
 
         folder, now = self._folder, self._folder.clock.now()
         current = self.in_force()

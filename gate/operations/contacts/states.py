@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gate.operations.contacts.bulk_screener import BulkScreener, Integers, Outcome
+from gate.operations.contacts.bulk_screener import bulk_screener as bulk_screener
 from gate.registers.fixed import reached_many
 from gate.registers.snapshot import Snapshot
 from gate.registers.snapshot_store import open_in_force

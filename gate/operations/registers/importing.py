@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import asdict, replace
 
+from gate.config import read_secret
 from gate.converting import convert
 from gate.core.days import london_day
+from gate.core.evidence import stamp
 from gate.core.facts import lists as facts
+from gate.core.numbers import NumberRefused, parse
 from gate.core.rows.calls import FactRow
 from gate.core.rows.lists import RegisterImportRow, RegisterState
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
@@ -39,12 +43,15 @@ from gate.operations.operation import (
     operation,
 )
 from gate.operations.registers.in_force import newest, states, written
+from gate.registers.coverage import ASKED
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import ListFile, guess_as_of
+from gate.registers.provider import Answers, ask
 from gate.store import queries
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
+    from gate.operations.contacts.states import Listed
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -235,8 +242,8 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
 
     Raises ``RegisterError``; then the register in force has stayed.
     """
-    file, name, contacts = caller.opened, asked.name, folder.one(Contacts)
-    before, sha256 = contacts.listed(name), _sha256_in_force(folder, name)
+    file, name = caller.opened, asked.name
+    before, sha256 = folder.one(Contacts).listed(name), _sha256_in_force(folder, name)
     source_sha256 = ""
     try:
         source_sha256 = sha256_of(file)
@@ -264,16 +271,24 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
         folder.keep(refused, folder.new_id(), caller.actor)
         raise
     states(folder)  # from now on everybody is answered from the new snapshot
+    return convert(_kept(folder, replace(report, path_said=file.said), before, caller).values(), RegisterImported)
+
+
+def _kept(
+    folder: DataFolder, report: facts.RegisterImported, before: Listed | None, caller: Caller
+) -> facts.RegisterImported:
+    """The fact of what has come in force, kept with what it changes for the contacts."""
+    contacts = folder.one(Contacts)
     try:
-        compared = contacts.compared(name, before)
+        compared = contacts.compared(report.name, before)
     except GateError as error:  # the snapshot is in force: its leaf waits for nothing else
-        log.error("contacts_not_compared", register=name, error=error.message)
+        log.error("contacts_not_compared", register=report.name, error=error.message)
         compared = None
-    report = replace(report, contacts=compared, path_said=file.said)
+    report = replace(report, contacts=compared)
     folder.keep(report, folder.new_id(), caller.actor)
     if not contacts.background:
         contacts.follow(caller.progress)
-    return convert(report.values(), RegisterImported)
+    return report
 
 
 def _import(
@@ -309,6 +324,83 @@ def _import(
 
 def _sha256_in_force(folder: DataFolder, name: str) -> str:
     return next((row.sha256 for row in states(folder) if row.name == name), "")
+
+
+# --- a provider's answers -------------------------------------------------------------------------------------------
+
+
+class RegistersAsked(Response, frozen=True, kw_only=True):
+    """What a provider has answered."""
+
+    provider: str
+    asked: int
+    """Numbers."""
+    listed: dict[str, int]
+    """How many of them are on each register."""
+    as_of: date
+    """The earliest day that the answers speak of."""
+    references: list[str]
+    """The provider's own, of each answer; empty texts where it gives none."""
+
+
+class RegisterAsk(Request[RegistersAsked], frozen=True, kw_only=True):
+    """Ask the provider of the configuration about numbers, one a line in E.164, in a file that was handed over."""
+
+    provider: Annotated[Line, about("Whose answers are wanted: its name or address in the configuration.")]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096), about("What the file is called.")]
+    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
+
+
+@operation(RegisterAsk, "register_ask", roles=KEEPERS, streams=True, file=8 << 20)
+def register_ask(folder: DataFolder, asked: RegisterAsk, caller: Caller) -> RegistersAsked:
+    """Ask a provider whether numbers are on the registers, and screen calls to these numbers by its answers.
+
+    Raises ``RegisterError`` where it does not answer for each of them; then nothing has changed.
+    """
+    config, section = folder.config, folder.config.provider
+    if not section.url or asked.provider not in (section.name, section.url):
+        known = f"the configuration has {section.name}, {section.url}" if section.url else "see the section [provider]"
+        raise UsageError(f"{asked.provider} is no provider of the configuration", hint=known)
+    try:
+        numbers = list(
+            dict.fromkeys(parse(line.strip()).e164 for line in caller.opened.reader().read().decode().split())
+        )
+    except (NumberRefused, UnicodeDecodeError):
+        raise UsageError("the file holds what is no number", hint="one in E.164 on each line") from None
+    if not numbers:
+        raise UsageError("the file holds no number", hint="one in E.164 on each line")
+    token, names = read_secret(config.base, section.token_file), config.calling.registers
+    for row in states(folder):  # before anything is paid for
+        if row.coverage != [ASKED] and row.days_left is not None and row.days_left >= 0:
+            raise RegisterError(
+                f"a file of the {row.name.upper()} is in force, as of {row.as_of}",
+                hint="a provider is asked where there is no licence for the files: leave --via out",
+            )
+    answers = ask(section, token, Path(config.base), numbers, names, folder.clock.now, caller.progress)
+    for name in names:
+        _answered(folder, name, answers, caller)
+    of = answers.asked
+    counts = {name: len(answers.listed[name]) for name in names}
+    return RegistersAsked(
+        provider=of.provider, asked=len(numbers), listed=counts, as_of=of.as_of, references=list(of.references)
+    )
+
+
+def _answered(folder: DataFolder, name: str, answers: Answers, caller: Caller) -> None:
+    from gate.registers.importer import import_answers
+
+    of, before = answers.asked, folder.one(Contacts).listed(name)
+    import_answers(folder.config.data / "registers", name, answers.listed[name], of, folder.clock.now())
+    row = next(each for each in states(folder) if each.name == name)  # everybody is answered from it from now on
+    body = replace(
+        _edition(row),
+        provider=of.provider,
+        asked=len(of.numbers),
+        asked_at=stamp(of.at),
+        references=list(of.references),
+        answers_sha256=list(of.sha256),
+    )
+    _kept(folder, body, before, caller)
 
 
 # --- a snapshot without its fact ------------------------------------------------------------------------------------
