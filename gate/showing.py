@@ -130,6 +130,15 @@ def masked(value: Any, key: str = "") -> Any:
     return value
 
 
+_ADDRESS: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
+
+
+def names_somebody(text: str) -> str:
+    """The first telephone number or e-mail address in a text; empty where there is none."""
+    found = _IN_TEXT.search(text) or _ADDRESS.search(text)
+    return found[0] if found else ""
+
+
 VISIBLE: Final = 6
 """Signs at the beginning of an E.164 number that ``numbers.mask`` shows of any number of ten digits and more."""
 

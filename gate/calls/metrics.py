@@ -104,6 +104,7 @@ class Metrics:
         self.evidence_behind = gauge("evidence_behind", "Groups of facts that wait for room in the store")
         self.requests_open = gauge("requests_open", "Data-subject requests that are not over")
         self.requests_overdue = gauge("requests_overdue", "Data-subject requests past their last day")
+        self.breaches_due = gauge("breaches_due", "Breaches of personal data of which somebody is still to be told")
         self.retention_waits = gauge("retention_waits", "1 while the daily sweep waits for somebody to look")
         self.evidence_rolled_back = gauge(
             "evidence_rolled_back", "1 while the evidence is older than what was signed: no marketing calls"

@@ -84,7 +84,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gate.cli.lists:objection",
         "The firm's own do-not-call list: add, remove, undo, list, import, export.",
     ),
-    "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, list, import, export."),
+    "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, letter, list, import, export."),
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume, acknowledge."),
     "receipt": ("gate.cli.pages:receipt", "What a callee's receipt says, by its code."),
     "receipts": ("gate.cli.pages:receipts", "The page of receipts that the firm hosts: publish."),
@@ -95,6 +95,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "letters": ("gate.cli.letters", "The letters about requests: show, explain, copy, check."),
     "hold": ("gate.cli.retention:hold", "What may not be erased: add, ground, release, list."),
     "copies": ("gate.cli.retention:copies", "Copies in clear: list, add, destroyed."),
+    "breach": ("gate.cli.breach", "Breaches of personal data: add, update, notify, close, show, list, export."),
     "key": (
         "gate.cli.keys",
         "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",

@@ -158,6 +158,7 @@ class Webhook(Section, frozen=True):
             "contact.newly_blocked",
             "gate.not_ready",
             "requests.due",
+            "breaches.due",
             "evidence.rolled_back",
         ],
         ...,

@@ -20,6 +20,7 @@
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table, and its guards
 - ``request_steps``  what people do about one; ``deadlines``: its statutory clocks
+- ``breaches``    a breach of personal data, and the 72 hours of Article 33
 - ``days``        days and times as the British write them, and spans of them, in London; ``finding``: a line of them
                   and of words, to find calls
 - ``authority``     the supervisory authority, by the day

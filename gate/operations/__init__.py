@@ -14,5 +14,6 @@
 - ``status``       the gate at a glance
 - ``proposals``    what takes two people: asked for by one, confirmed by another
 - ``webhooks``     what happens, sent to other programs
+- ``breaches``     the register of breaches of personal data, with its 72 hours
 - ``accounts``     accounts of this machine that the configuration names
 """

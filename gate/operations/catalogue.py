@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gate.operations import backup, parsing, proposals, receipts, webhooks
+from gate.operations import backup, breaches, parsing, proposals, receipts, webhooks
 from gate.operations.audit import checkpoints, exporting, leaves
 from gate.operations.calls import calls, recordings, screening, warnings
 from gate.operations.contacts import crm_import, forecast, pages, rescreening
@@ -29,7 +29,7 @@ _MODULES: Final = (
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),
     *(course, letters, listing, proving, searching),
-    *(glance, session, trunk_tests, backup, parsing, proposals, receipts, webhooks),
+    *(breaches, glance, session, trunk_tests, backup, parsing, proposals, receipts, webhooks),
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {

@@ -34,6 +34,7 @@ from gate.core.facts.lists import Objection
 from gate.core.terms import Verdict
 from gate.durable import whole_file
 from gate.errors import ConfigError, StoreError, UsageError
+from gate.operations.breaches import rows_of
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Request, Response, about, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status
@@ -412,10 +413,12 @@ def states_of(folder: DataFolder) -> Callable[[], dict[str, list[str]]]:
 
     def states() -> dict[str, list[str]]:
         registers = register_status(folder, RegisterStatus(), Caller("gate:webhook")).registers
+        breaches = folder.read(lambda tx: rows_of(tx, folder.clock.now()))
         open_ones = folder.read(lambda tx: open_standings(tx, folder.today()))
         return {
             "gate.not_ready": sorted(not_ready(folder, registers)),
             "evidence.rolled_back": [folder.trust.why_behind] if folder.trust.why_behind else [],
+            "breaches.due": sorted(each.reference for each in breaches if each.warning),
             "requests.due": sorted(each.reference for each in open_ones if each.warning),
         }
 

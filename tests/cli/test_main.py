@@ -58,6 +58,7 @@ DESIGNED = {
     "reveal": set(),
     "config": {"show"},
     "copies": {"add", "destroyed", "list"},
+    "breach": {"add", "update", "notify", "close", "show", "list", "export"},
     "console": set(),
     "manual": set(),
 }

@@ -61,6 +61,7 @@ def lived(year: Year, outside: Path) -> None:
     run("contacts", "import", str(crm), "--reference", "id")
     run("contacts", "forget", HOME, "--reason", f"{NAME} asked")
     run("hold", "add", "--number", MOBILE, "--ground", "claim", "--reason", f"claim of {NAME}", "--reference", NAME)
+    run("breach", "add", "--nature", "disclosed", "--facts", f"the letter to {NAME} went next door")
     hold = dialgate("hold", "list", "--json").json["items"][0]["id"]
     key = ("-k", str(year.key), "--passphrase-file", str(year.words))
     run("recording", "export", "rec", *key, "-o", str(outside / "a.wav"), "--purpose", f"to train with {NAME}")

@@ -105,6 +105,7 @@ class Subject(Enum):
     ANY = "whatever has a number, a statement or a proposal"
     RECIPIENT = "a recipient's key"
     BUNDLE = "a bundle of evidence"
+    BREACH = "a breach of personal data"
     CONTACTS = "the contacts"
     LOG = "the log"
     GATE = "the gate"
@@ -116,7 +117,15 @@ class Subject(Enum):
 
 
 _RECORDS: Final = (Subject.HOLD, Subject.OBJECTION, Subject.CONSENT, Subject.REQUEST)
-OWN: Final = (Subject.COPY, Subject.REGISTER, Subject.BUNDLE, Subject.CONTACTS, Subject.LOG, Subject.GATE)
+OWN: Final = (
+    Subject.COPY,
+    Subject.REGISTER,
+    Subject.BUNDLE,
+    Subject.BREACH,
+    Subject.CONTACTS,
+    Subject.LOG,
+    Subject.GATE,
+)
 """The gate's own: no record of a person stands behind these."""
 
 

@@ -17,6 +17,7 @@ from gate.core.rows.lists import RegisterInForce
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
+from gate.operations.breaches import breach_warnings
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.calls.warnings import acknowledged, alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
@@ -156,6 +157,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *folder.one(SecondPlace).warnings(),
         *([_NO_MEMORY] if folder.config.calling.live and not folder.one(SecondPlace).configured else []),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.one(TermSweep).waits()) else []),
+        *breach_warnings(folder),
         *register_warnings(folder),
         *hold_warnings(folder),
         *copy_warnings(folder),
