@@ -240,6 +240,8 @@ def _decision(call: CallRow, body: Mapping[str, Any], number: str) -> Section:
         ),
         ("Shows", (clean(grouped(call.presentation or "-")) + _shown_by(body), PLAIN)),
     ]
+    if call.on_behalf_of:
+        pairs.append(("On behalf of", words.text(call.on_behalf_of)))
     for label, ident in (("Consent", call.consent_id), ("Objection", call.objection_id)):
         if ident:
             pairs.append((label, words.ident(ident)))

@@ -66,6 +66,7 @@ def _said(said: Said) -> list[tuple[str, words.Shown]]:
     return [
         ("Call", words.ident(said.call_id)),
         ("Called by", (clean(f"{by.trading_name} ({by.legal_name}), showing {grouped(by.number)}"), PLAIN)),
+        *((("On behalf of", words.text(by.on_behalf_of)),) if by.on_behalf_of else ()),
         (screened, (f"{hour:%d %b %Y}, between {hour.hour}:00 and {hour.hour + 1}:00, London", PLAIN)),
         *(("Edition", (clean(f"{each.name.upper()}, list of {words.day(each.as_of)[0]}, SHA-256 {each.sha256}"), PLAIN))
           for each in said.registers),

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
-from itertools import groupby
+from itertools import combinations, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -342,8 +342,10 @@ def _replaced(table: Table, row: Row, facts: Sequence[Raw], stays: Sequence[Rece
         later = (fact for fact in facts if fact[0] > receipt.leaf_index)
         if any(not columns.isdisjoint(table.sets(fact[1])) for fact in later):
             continue
-        unset = {name for name in columns & table.later if row[name] is None}
-        said = {remnant({name: row[name] for name in each}) for each in (columns, columns - unset)}
+        # columns came one after the other: a receipt says nothing of those that came after it
+        unset = sorted(name for name in columns & table.later if row[name] is None)
+        gone = (each for count in range(len(unset) + 1) for each in combinations(unset, count))
+        said = {remnant({name: row[name] for name in columns.difference(each)}) for each in gone}
         if receipt.stays[table.name][row[table.key]] not in said:
             return sorted(columns)
         due = {leaf: left for leaf, left in due.items() if leaf not in receipt.leaves}

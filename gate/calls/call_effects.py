@@ -217,8 +217,9 @@ class CallEffects:
             self._tell(session, AnnouncementOver(played.completed and played.as_told, cause))
 
         self._line.early_media(session.id)
+        for_whom = session.incoming.attempt.on_behalf_of
         session.announced_from = self._clock.now()
-        length = timedelta(seconds=self._media.play_announcement(session.id, session.codec, done))
+        length = timedelta(seconds=self._media.play_announcement(session.id, session.codec, done, for_whom))
 
     def _commit(self, session: CallSession) -> None:
         """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
@@ -284,7 +285,7 @@ class CallEffects:
 
     def _announcement_fact(self, session: CallSession, completed: bool) -> facts.Announced:
         """What is kept of the announcement."""
-        return session.announcement(self._settings.announcement, completed, "callee")
+        return session.announcement(self._settings.announced(session.incoming.attempt), completed, "callee")
 
     def _start_recording(self, session: CallSession) -> None:
         event = {"event": "announcement", **self._announcement_fact(session, True).values()}

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gate.calls.receipts import ReceiptSettings
-from gate.config import Account, Config, Pbx, Token
+from gate.config import Account, Announcement, Config, Instigator, Pbx, Token
+from gate.config.schema import announcement_for
 from gate.core.allowances import Allowance, asking
 from gate.core.call_words import Policy
 from gate.core.receipts import Caller
-from gate.core.terms import Purpose
+from gate.core.terms import Attempt, Purpose
 from gate.ports import Incoming
 from gate.showing import shown_name
 
@@ -44,12 +45,24 @@ class CallSettings:
     """Of the callers of one trunk, by key; further ones are held for review."""
     heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
+    instigators: Mapping[str, Instigator] = field(default_factory=dict)
+    """Those on whose behalf the firm calls, by name."""
+    announcements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What callees hear of calls on their behalf, by name, as ``announcement``."""
+
+    def announced(self, attempt: Attempt) -> Mapping[str, str]:
+        """The identity of what the callee of this call hears."""
+        return self.announcements.get(attempt.on_behalf_of, self.announcement)
 
     def shown(self, incoming: Incoming, *, emergency: bool = False) -> tuple[str, str]:
         """Number and name that the callee is shown: what the configuration gives the caller, never the caller's own
-        words. An emergency call may have a number of its own at which to ring back."""
+        words; of a call on behalf of another firm that one's name. An emergency call may have a number of its own at
+        which to ring back."""
         number = incoming.attempt.presentation
+        instigator = self.instigators.get(incoming.attempt.on_behalf_of)
         name = shown_name(incoming.display_name) or shown_name(self.trading_name)
+        if instigator and not emergency:
+            name = shown_name(instigator.trading_name)
         return (self.emergency_presentation or number) if emergency else number, name
 
     def redirects(self, claimed_by: str) -> dict[str, Any]:
@@ -64,11 +77,13 @@ class CallSettings:
 
     @classmethod
     def from_config(
-        cls, config: Config, announcement_sha256: str = "", heard_in: Mapping[str, Mapping[str, str]] | None = None
-    ) -> CallSettings:
-        """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it;
-        ``heard_in``: what is heard by callers."""
-        sound = {"sha256": announcement_sha256} if announcement_sha256 else {}
+        cls, config: Config, sha256: Mapping[str, str] | None = None,
+        heard_in: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> CallSettings:  # fmt: skip
+        """Taken from a loaded configuration; ``sha256``: of the WAVs that were prepared from it, by instigator, that of
+        the firm itself under an empty name; ``heard_in``: what is heard by callers."""
+        sounds = {name: {"sha256": digest} for name, digest in (sha256 or {}).items()}
+        spoken = {each.name: announcement_for(config.announcement, each) for each in config.instigator}
         return cls(
             policy=Policy(
                 record=config.recording.enabled,
@@ -78,7 +93,12 @@ class CallSettings:
                 resume_code=config.recording.resume_code,
             ),
             trading_name=config.firm.trading_name,
-            announcement={"announcement": config.announcement.id, "version": config.announcement.version} | sound,
+            announcement=_identity(config.announcement) | sounds.get("", {}),
+            instigators={each.name: each for each in config.instigator},
+            announcements={
+                each.name: _identity(spoken[each.name]) | sounds.get(each.name, {}) | {"on_behalf_of": each.legal_name}
+                for each in config.instigator
+            },
             recording_purpose=config.recording.purpose,
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,
@@ -99,10 +119,15 @@ class CallSettings:
         )
 
 
+def _identity(announcement: Announcement) -> dict[str, str]:
+    return {"announcement": announcement.id, "version": announcement.version}
+
+
 def _receipts(config: Config) -> ReceiptSettings:
     firm = config.firm
     caller = Caller(firm.legal_name, firm.trading_name, firm.address, firm.freephone, firm.contact_email)
-    return ReceiptSettings(caller, config.announcement.receipt_command)
+    legal_names = {each.name: each.legal_name for each in config.instigator}
+    return ReceiptSettings(caller, config.announcement.receipt_command, legal_names)
 
 
 def _asking(token: Token) -> Allowance:

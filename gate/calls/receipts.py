@@ -19,9 +19,9 @@ import secrets
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -103,6 +103,8 @@ class ReceiptSettings:
     caller: Caller
     command: tuple[str, ...] = ()
     """The firm's, which sends the code; empty: it is spoken."""
+    instigators: Mapping[str, str] = field(default_factory=dict)
+    """Legal names of those on whose behalf the firm calls, by name."""
 
 
 class Receipts:
@@ -222,6 +224,7 @@ class Receipts:
             session.asked_at,
             settings.caller,
             session.presentation,
+            settings.instigators.get(session.incoming.attempt.on_behalf_of, ""),
         )
 
     def _note(self, session: CallSession, subject: str, how: str, why: str) -> None:

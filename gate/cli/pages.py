@@ -119,6 +119,8 @@ def _lines(receipt: dict[str, Any]) -> Iterator[str]:
     hour = datetime.fromisoformat(said["hour"])
     yield f"Call: {said['call_id']}"
     yield f"Called by: {by['trading_name']} ({by['legal_name']}), showing {by['number']}"
+    if by["on_behalf_of"]:
+        yield f"On behalf of: {by['on_behalf_of']}"
     service = said["reason"] == Reason.SERVICE_CALL
     when = "Not screened; decided" if service else "Screened"
     yield f"{when}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"

@@ -28,7 +28,7 @@ from gate.config.write import new_file, write_new
 from gate.core.days import LONDON
 from gate.daemon.opening import OWN_FILES, open_data_folder
 from gate.errors import GateError, UsageError
-from gate.media.prompts import example_wavs, prepare
+from gate.media.prompts import example_wavs, prepare_all
 from gate.operations.keys.recipients import KeyAdd
 from gate.operations.lists.entries import ConsentEntry, Entry
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
@@ -126,7 +126,7 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
     """The key, the prompts and the registers of a guided set-up; returns the commands that are still to be given."""
     left = []
     try:
-        prepare(config.data / "prompts", config.announcement, Path(config.base))
+        prepare_all(config.data / "prompts", config)
     except GateError as error:
         say(f"The announcement is not prepared: {error.message} ({error.hint}).")
     with open_data_folder(config) as folder:
@@ -210,7 +210,7 @@ def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words
 
 def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
     """Prompts, the key put in force, and the sample lists: what a first call needs."""
-    prepare(config.data / "prompts", config.announcement, Path(config.base))
+    prepare_all(config.data / "prompts", config)
     with open_data_folder(config) as folder:
         gate = FolderHere(folder)
         gate.ask(KeyAdd(text=recipient.read_text()))

@@ -251,7 +251,8 @@ def _purpose(call: dict[str, Any]) -> str:
     if not call["purpose"]:
         return ""
     about = call["topic"] if call["topic"] not in (None, "general") else ""
-    return f"{call['purpose']} call{f' about {about}' if about else ''}"
+    for_whom = f" on behalf of {call['on_behalf_of']}" if call["on_behalf_of"] else ""
+    return f"{call['purpose']} call{f' about {about}' if about else ''}{for_whom}"
 
 
 def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
@@ -276,13 +277,18 @@ _PLAIN = {
 _SCOPE = ("evidence", "purpose", "topics", "caller", "holds_until")
 
 
+def _stopped(objection: dict[str, Any]) -> str:
+    calls = "all calls" if objection["scope"] == "all" else "marketing calls"
+    return f"{calls} on behalf of {objection['on_behalf_of']}" if objection["on_behalf_of"] else calls
+
+
 def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     """The entries of every list, and what is kept of earlier requests."""
     yield PackTable(
         "Objections to our calls",
         ("Number", "Made", "How it came", "Note", "To", "Taken back", "Why"),
         tuple(
-            (*row[:4], "all calls" if each["scope"] == "all" else "marketing calls", *row[4:])
+            (*row[:4], _stopped(each), *row[4:])
             for each, row in zip(
                 held["objections"],
                 _rows(held["objections"], "number", "made_at", "source", "note", "removed_at", "removed_why"),
@@ -308,7 +314,15 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
             "Why",
         ),
         _rows(
-            held["consents"], "number", "given_at", "how", "wording", "who", *_SCOPE, "withdrawn_at", "withdrawn_why"
+            [each | {"caller": each["caller"] or each["on_behalf_of"]} for each in held["consents"]],
+            "number",
+            "given_at",
+            "how",
+            "wording",
+            "who",
+            *_SCOPE,
+            "withdrawn_at",
+            "withdrawn_why",
         ),
     )
     yield PackTable(

@@ -73,6 +73,7 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
         if account.refusal:
             found += refused_with(account.refusal, (*key, "refusal"))
         found += _presented(account, firm, key)
+        found += _instigated(account, readable, key)
     found += names_faults(readable, "pbx")
     taken: dict[str, str] = {}
     for index, pbx in pbxs.items():
@@ -99,7 +100,16 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
         found += _redirected(pbx, key)
         found += _presented(pbx, firm, key)
         found += _may_present(pbx, firm, key)
+        found += _instigated(pbx, readable, key)
     return found
+
+
+def _instigated(who: Account | Pbx | DialPrefix, readable: Readable, key: Key) -> Iterator[Fault]:
+    """On whose behalf it calls is a firm of this file."""
+    known = sorted(each.name for each in readable.arrays.get("instigator", {}).values())
+    if who.on_behalf_of and who.on_behalf_of not in known and readable.whole("instigator"):
+        text = f'"{who.on_behalf_of}" is no [[instigator]] of this file; known: {", ".join(known) or "none"}'
+        yield Fault((*key, "on_behalf_of"), text)
 
 
 def forgeable(pbxs: Iterable[Pbx]) -> Iterator[str]:
@@ -177,6 +187,7 @@ def dialled(readable: Readable, firm: Firm | None) -> list[Fault]:
     prefixes: dict[str, int] = {}
     for index, prefix in readable.arrays.get("dial_prefix", {}).items():
         found += _prefix(prefix, prefixes, callers, ("dial_prefix", index))
+        found += _instigated(prefix, readable, ("dial_prefix", index))
         prefixes[prefix.prefix] = index
     if header := readable.get("purpose_header", PurposeHeader):
         found += _header(header, callers)

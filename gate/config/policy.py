@@ -13,7 +13,17 @@ from ipaddress import ip_address
 from typing import Final
 
 from gate.config.office import Requests
-from gate.config.schema import ATTEMPTS, Calling, Config, Consents, Retention
+from gate.config.schema import (
+    ATTEMPTS,
+    Announcement,
+    Calling,
+    Config,
+    Consents,
+    Firm,
+    Instigator,
+    Retention,
+    announcement_for,
+)
 from gate.core.retention import MONTHS
 
 CLOCK_BEGINS: Final = date(2026, 11, 26)
@@ -93,29 +103,40 @@ _SELLS: Final = re.compile(
 
 
 def announcement_gaps(config: Config) -> list[str]:
-    """What the announcement lacks that it must say (PECR reg 24, SI 2018/356), and what it may not (reg 19), a sentence
-    each; of a firm's own recording by its ``text``."""
-    spoken, firm = config.announcement, config.firm
+    """What an announcement lacks that it must say (PECR reg 24, SI 2018/356), and what it may not (reg 19), a sentence
+    each; of a firm's own recording by its text. One for an instigator names it."""
+    own, firm = config.announcement, config.firm
+    gaps = _gaps("announcement.", own, firm, recorded=config.recording.enabled)
+    said = {name: _SELLS.search(getattr(own, name).casefold()) for name in ("goodbye_text", "receipt_text")}
+    gaps += [_sells(f"announcement.{name}", found[0]) for name, found in said.items() if found]
+    for each in config.instigator:
+        where, spoken = f"instigator {each.name}: announcement_", announcement_for(own, each)
+        gaps += _gaps(where, spoken, each, recorded=config.recording.enabled)
+    return gaps
+
+
+def _sells(key: str, word: str) -> str:
+    return f'{key} sells ("{word}"): recorded marketing needs a consent of its own (PECR reg 19)'
+
+
+def _gaps(where: str, spoken: Announcement, firm: Firm | Instigator, *, recorded: bool) -> list[str]:
+    """Of one of them; ``firm`` is the one that it must name."""
     text = " ".join(spoken.text.casefold().split())
-    gaps = []
     if not text:
-        gaps.append("announcement.text is empty: write down what announcement.wav says, so that it can be looked at")
-    elif not any(name.casefold() in text for name in (firm.trading_name, firm.legal_name)):
-        gaps.append(f"announcement.text does not say who calls: name {firm.trading_name} (PECR reg 24)")
-    if text and config.recording.enabled and "record" not in text:
-        gaps.append("announcement.text does not say that the call is recorded (SI 2018/356)")
+        return [f"{where}text is empty: write down what {where}wav says, so that it can be looked at"]
+    gaps = []
+    if not any(name.casefold() in text for name in (firm.trading_name, firm.legal_name)):
+        gaps.append(f"{where}text does not say who calls: name {firm.trading_name} (PECR reg 24)")
+    if recorded and "record" not in text:
+        gaps.append(f"{where}text does not say that the call is recorded (SI 2018/356)")
     digit = spoken.opt_out_digit
-    if text and not any(
+    if not any(
         words & _PRESS and words & {digit, _DIGITS[digit]}
         for words in (set(re.findall(r"\w+|[*#]", sentence)) for sentence in re.split(r"[.;!?]", text))
     ):
-        gaps.append(f"announcement.text does not say how to object: say what pressing {digit} does")
-    said = {name: _SELLS.search(getattr(spoken, name).casefold()) for name in ("text", "goodbye_text", "receipt_text")}
-    gaps += [
-        f'announcement.{name} sells ("{found[0]}"): recorded marketing needs a consent of its own (PECR reg 19)'
-        for name, found in said.items()
-        if found
-    ]
+        gaps.append(f"{where}text does not say how to object: say what pressing {digit} does")
+    if found := _SELLS.search(text):
+        gaps.append(_sells(f"{where}text", found[0]))
     return gaps
 
 

@@ -36,6 +36,7 @@ from gate.config.schema import (
     Retention,
     Sip,
     Storage,
+    announcement_for,
 )
 from gate.config.secrets import half_digests, read_secret, token_hash
 from gate.core import numbers
@@ -295,6 +296,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
         found += sessions_fault(readable, media, limits, PORTS_PER_CALL) if limits else ()
     if announcement := get("announcement", Announcement):
         found += _announcement(announcement, base)
+    found += _instigators(readable, base)
     found += asking(readable)
     found += ingest(readable)
     found += siprec_faults(readable, sip, get("recording", Recording))
@@ -478,6 +480,39 @@ def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
         yield Fault((key, "receipt_text"), "say what the code is that follows")
     if announcement.receipt_command and not Path(announcement.receipt_command[0]).is_absolute():
         yield Fault((key, "receipt_command", 0), "name the program by its whole path: no shell looks for it")
+
+
+_INSTIGATOR = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+def _instigators(readable: Readable, base: Path) -> Iterator[Fault]:
+    """PECR reg 24: each has the name and address that whoever is called may ask for, and an announcement of its own."""
+    sets: dict[tuple[str, str], str] = {}
+    if own := readable.get("announcement", Announcement):
+        sets[own.id, own.version] = "[announcement]"
+    names: set[str] = set()
+    for index, each in readable.arrays.get("instigator", {}).items():
+        key: Key = ("instigator", index)
+        if not _INSTIGATOR.fullmatch(each.name):
+            text = f'"{each.name}" is not a name: small letters, digits, - and _, from a letter on, at most 32'
+            yield Fault((*key, "name"), text)
+        if each.name in names:
+            yield Fault((*key, "name"), f"{each.name} is there twice; leave one")
+        names.add(each.name)
+        for name in ("legal_name", "trading_name", "address", "announcement_version"):
+            if not getattr(each, name).strip():
+                yield Fault((*key, name), "must not be empty")
+        yield from unprintable(
+            each, key, "legal_name", "trading_name", "address", "announcement_id", "announcement_wav"
+        )
+        if not each.announcement_text.strip() and not each.announcement_wav:
+            text = "say for whom you call, that the call is recorded and how to opt out (or name announcement_wav)"
+            yield Fault((*key, "announcement_text"), text)
+        if each.announcement_wav and not (base / each.announcement_wav).is_file():
+            yield Fault((*key, "announcement_wav"), f"{base / each.announcement_wav} does not exist")
+        spoken = announcement_for(own or Announcement(), each)
+        if (taken := sets.setdefault((spoken.id, spoken.version), f"{each.name}'s")) != f"{each.name}'s":
+            yield Fault((*key, "announcement_id"), f"{spoken.id} version {spoken.version} is {taken} already")
 
 
 def _recording(recording: Recording) -> Iterator[Fault]:

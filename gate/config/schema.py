@@ -13,6 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from gate.config.faults import CallPurpose, CallTopic, Section
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Provider, Requests, Roles, Webhook
 from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
@@ -168,6 +170,27 @@ class Firm(Section, frozen=True):
     refused."""
 
 
+class Instigator(Section, frozen=True):
+    """A firm on whose behalf this one calls (PECR reg 21, 24): its own name and announcement, its own consents, and
+    objections to its calls alone."""
+
+    name: str
+    """What it is called here: ``acme``. It stands in the log, and in the lists."""
+    legal_name: str
+    trading_name: str
+    """Shown to the callee in place of the firm's."""
+    address: str
+    freephone: str = ""
+    contact_email: str = ""
+    announcement_id: str = ""
+    """Of its announcement; ``notice-NAME`` where empty."""
+    announcement_version: str = "1"
+    announcement_text: str = ""
+    """What the callee hears first: for whom the firm calls, that the call is recorded, how to object."""
+    announcement_wav: str = ""
+    """A recording of it, relative to the configuration file; without it espeak-ng speaks ``announcement_text``."""
+
+
 class Storage(Section, frozen=True):
     """Where evidence and recordings lie."""
 
@@ -238,6 +261,8 @@ class Account(Section, frozen=True):
     """Name shown to the callee; the firm's trading name where empty."""
     purpose: CallPurpose = "marketing"
     topic: CallTopic = "general"
+    on_behalf_of: str = ""
+    """The instigator that its calls are for, by name; empty: the firm itself."""
     calls_a_minute: int = 120
     """Calls that it may ask for in any minute."""
     calls_at_once: int = 20
@@ -289,6 +314,8 @@ class Pbx(Section, frozen=True):
     display_name: str = ""
     purpose: CallPurpose = "marketing"
     topic: CallTopic = "general"
+    on_behalf_of: str = ""
+    """The instigator that its calls are for, by name; empty: the firm itself."""
     calls_a_minute: int = 60000
     """Calls that it may ask for in any minute."""
     calls_at_once: int = 1000
@@ -317,10 +344,13 @@ class DialPrefix(Section, frozen=True):
     """Who may use it: ``account:alice``, ``trunk:pbx1``. Everybody else is refused with it."""
     topic: CallTopic | Literal[""] = ""
     """Empty: that of the account or PBX."""
+    on_behalf_of: str = ""
+    """The instigator, by name; empty: that of the account or PBX."""
 
 
 class PurposeHeader(Section, frozen=True):
-    """A header of an INVITE that says what the call is for: ``service``, or ``marketing;topic=claims``."""
+    """A header of an INVITE that says what the call is for: ``service``, ``marketing;topic=claims``, and for whom:
+    ``marketing;on-behalf-of=acme``."""
 
     name: str = ""
     """``X-…``; empty: none is read."""
@@ -375,6 +405,17 @@ class Recording(Section, frozen=True):
     """It takes two people to open a recording: its key is split, a share for each half of the recipients."""
     pause_code: str = "*5"
     resume_code: str = "*6"
+
+
+def announcement_for(own: Announcement, instigator: Instigator) -> Announcement:
+    """What the callee of a call on its behalf hears; goodbye and keys are those of the firm's ``own``."""
+    return replace(
+        own,
+        id=instigator.announcement_id or f"notice-{instigator.name}",
+        version=instigator.announcement_version,
+        text=instigator.announcement_text,
+        wav=instigator.announcement_wav,
+    )
 
 
 class Calling(Section, frozen=True):
@@ -494,6 +535,7 @@ class Config(Section, frozen=True):
     firm: Firm
     trunk: tuple[Trunk, ...]
     """The carriers: one as ``[trunk]``, several as ``[[trunk]]``."""
+    instigator: tuple[Instigator, ...] = ()
     account: tuple[Account, ...] = ()
     pbx: tuple[Pbx, ...] = ()
     call_in: tuple[CallIn, ...] = ()

@@ -81,10 +81,12 @@ class Caller:
 
 
 def receipt_fact(
-    code: str, call_id: str, leaf: int, decision: Decision, at: datetime, caller: Caller, presentation: str
-) -> Receipt:
+    code: str, call_id: str, leaf: int, decision: Decision, at: datetime, caller: Caller, presentation: str,
+    on_behalf_of: str = "",
+) -> Receipt:  # fmt: skip
     """What is kept of it. ``leaf``: index of the decision's; ``at``: when it was made, told to the hour of London;
-    ``presentation``: the firm's number that the callee was shown."""
+    ``presentation``: the firm's number that the callee was shown; ``on_behalf_of``: the instigator's legal name."""
+    instigated = {"on_behalf_of": on_behalf_of} if on_behalf_of else {}
     hour = at.astimezone(LONDON).replace(minute=0, second=0, microsecond=0)
     return Receipt(
         call_id=call_id,
@@ -98,6 +100,7 @@ def receipt_fact(
             for view in decision.registers
         ],
         found=found(decision),
-        made_by={"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation},
+        made_by={"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation}
+        | instigated,
         object={"address": caller.address, "freephone": caller.freephone, "email": caller.email},
     )

@@ -6,7 +6,8 @@ telephone numbering plan. The gate knows no tariff: a cost is a class, and what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
@@ -143,6 +144,8 @@ class Rules:
     """How long a consent holds from the day it was given, in calendar months (LAW 1.5)."""
     authorised: frozenset[Topic] = frozenset()
     """Topics for an authorised firm alone of which the firm says what authorises it (``gate.core.terms.TOPICS``)."""
+    instigators: Mapping[str, str] = field(default_factory=dict)
+    """Those on whose behalf the firm calls: name -> legal name; on anybody else's it calls nobody."""
     redial: timedelta = timedelta(hours=72)
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
     attempts: AttemptLimits = AttemptLimits()

@@ -72,6 +72,28 @@ def expired(consent: Consent, now: datetime, months: int, timezone: tzinfo) -> b
         return True  # at the end of the calendar
 
 
+def objections_to(objections: Sequence[Objection], on_behalf_of: str) -> list[Objection]:
+    """Those of the objections that stop calls on behalf of an instigator; of none: the firm's own calls.
+
+    PECR reg 21(1)(a): a person objects to the caller, who may not call then, whoever instigates it. One that names an
+    instigator alone stops that one's calls; every other one stops all (LAW 1.8a).
+    """
+    return [each for each in objections if each.on_behalf_of in ("", on_behalf_of)]
+
+
+def consents_to(consents: Sequence[Consent], on_behalf_of: str) -> list[Consent]:
+    """Those of the consents that count for calls on behalf of an instigator; of none: the firm's own calls.
+
+    A consent is to one firm's calls, and never another's (LAW 1.5). One to the firm that calls, taken back, forbids
+    calls for others too: whoever wants no more calls of a caller says so to it (LAW 1.8a).
+    """
+    return [
+        each
+        for each in consents
+        if each.on_behalf_of == on_behalf_of or (not each.on_behalf_of and each.withdrawn_at is not None)
+    ]
+
+
 def unexpired(held: Sequence[Consent], now: datetime, months: int, timezone: tzinfo) -> list[Consent]:
     """Those of these consents that are not too old. One that has ended on the day that it named ends those before it:
     their giver's later word was that it is over then."""
@@ -212,6 +234,7 @@ def decide(
             consent_id=answer.consent_id,
             objection_id=answer.objection_id,
             topic_rule=answer.topic_rule,
+            on_behalf_of=rules.instigators.get(attempt.on_behalf_of, ""),
         )
     except Exception:  # noqa: BLE001 - invariant 2: whatever fails here, the call is refused and gets its answer
         return Decision(Verdict.BLOCK, Reason.INTERNAL_ERROR, e164, sentence(Reason.INTERNAL_ERROR))
@@ -253,6 +276,8 @@ def _answer(
     blocked = _test(number, rules) or _destination(number, rules) or _identity(attempt, rules)
     if blocked:
         return blocked
+    objections = objections_to(objections, attempt.on_behalf_of)
+    consents = consents_to(consents, attempt.on_behalf_of)
     held = covering(live_consents(consents, now), attempt.topic)
     live = unexpired(held, now, rules.consent_months, rules.timezone)
     consent = last_consent(live)
@@ -313,11 +338,14 @@ def _kind(number: Number | NumberRefused, rules: Rules) -> _Answer | None:
 
 
 def _identity(attempt: Attempt, rules: Rules) -> _Answer | None:
-    """PECR reg 21(A1), LAW 1.1 and 3.1: the line identity is shown, and it is the firm's own; on every call."""
+    """PECR reg 21(A1) and 24, LAW 1.1, 1.8a and 3.1: the line identity is shown, and it is the firm's own; and for whom
+    it calls is known; on every call."""
     if attempt.withheld or not attempt.presentation:
         return _Answer(Reason.IDENTITY_WITHHELD)
     if attempt.presentation not in rules.own_numbers:  # presentable, every one: Rules sees to it
         return _Answer(Reason.CLI_NOT_OWNED)
+    if attempt.on_behalf_of and attempt.on_behalf_of not in rules.instigators:
+        return _Answer(Reason.INSTIGATOR_UNKNOWN)  # nobody knows which name to give, nor whose lists count
     return None
 
 
@@ -547,7 +575,11 @@ def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: D
 def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.Decision:
     """What is kept of a decision: every text bounded and valid Unicode (LAW 1.11). ``origin``: fields of the fact that
     say where the call came from."""
-    named = {"shown_from": attempt.shown_from, "topic_rule": decision.topic_rule}
+    named = {
+        "shown_from": attempt.shown_from,
+        "topic_rule": decision.topic_rule,
+        "on_behalf_of": _text(decision.on_behalf_of or attempt.on_behalf_of),
+    }
     return facts.Decision(
         number=decision.number,
         raw=_text(attempt.as_dialled or attempt.raw_number),

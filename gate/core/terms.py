@@ -88,6 +88,7 @@ class Reason(StrEnum):
     GATE_STOPPING = "gate_stopping"
     NOT_AUTHENTICATED = "not_authenticated"
     CLAIM_REFUSED = "claim_refused"
+    INSTIGATOR_UNKNOWN = "instigator_unknown"
     NOT_ASKED = "not_asked"
     """The call was made without the gate, which learnt of it by its recording."""
     DECISION_LATE = "decision_late"
@@ -211,6 +212,8 @@ class Attempt:
     ``history-info``; empty where ``presentation`` came as it usually does."""
     as_dialled: str = ""
     """As it came, where a dial plan made ``raw_number`` of it; for the evidence alone."""
+    on_behalf_of: str = ""
+    """The instigator for whom the firm calls, by the name that the configuration has for it; empty: for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,8 @@ class Consent:
     """The last day on which it holds by its own words; None: they name none."""
     longer: bool = False
     """That day is later than the firm's term, and stands in the words agreed to."""
+    on_behalf_of: str = ""
+    """The instigator whose calls it is to; empty: the firm's own. It is never transferred (LAW 1.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,8 @@ class Objection:
     """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
     scope: Scope = Scope.MARKETING
     """What it stops."""
+    on_behalf_of: str = ""
+    """The one instigator whose calls it is to; empty: every call of the firm, for whomever it calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +312,8 @@ class Decision:
     """The one that blocks; of a service call the one that would block marketing."""
     topic_rule: str = ""
     """The row of ``TOPICS`` that refuses; empty where none does."""
+    on_behalf_of: str = ""
+    """The legal name of the instigator; empty where the firm calls for itself, or nobody knows for whom."""
 
     @property
     def allowed(self) -> bool:
@@ -377,6 +386,7 @@ _SENTENCES: Final = {
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
     Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from here: dial the number alone, "
     "or ask for it to be allowed.",
+    Reason.INSTIGATOR_UNKNOWN: "The firm that this call is said to be made for is none that we call for: do not call.",
     Reason.NOT_ASKED: "This call was made without asking the gate: tell whoever runs the phone system.",
     Reason.DECISION_LATE: "The gate could not decide on this call in time, so it is not made: dial again in a minute.",
     Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
@@ -417,6 +427,7 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.TOO_MANY_CALLS: "all lines are busy",
     Reason.NOT_AUTHENTICATED: "this phone is not known",
     Reason.CLAIM_REFUSED: "its purpose is not accepted",
+    Reason.INSTIGATOR_UNKNOWN: "for whom is not known",
     Reason.DECISION_LATE: "the gate decided too late",
     Reason.INTERNAL_ERROR: "a fault in the gate",
 }

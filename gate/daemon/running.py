@@ -21,7 +21,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -58,7 +57,7 @@ from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.process import LOOK_SECONDS, QuietCollector, configure_logs, set_for_calls, stay_on_one_core
 from gate.daemon.recording import wait_for_recorder
 from gate.errors import GateError, RecorderError, StoreError
-from gate.media.prompts import prepare, prepare_in
+from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
@@ -179,7 +178,8 @@ class GateProcess:
         for each in ((year := SystemClock().now().year), year + 1):
             public_holidays(each)
         data, announcement = self._config.data, self._config.announcement
-        self._announcement_sha256 = prepare(data / "prompts", announcement, Path(self._config.base)).wav_sha256
+        prepared = prepare_all(data / "prompts", self._config)
+        self._announcement_sha256 = {name: each.wav_sha256 for name, each in prepared.items()}
         prepare_code(data / "prompts", announcement)
         self._prompts_in = prepare_in(data / "prompts_in", self._config)
         if alone := nobody_confirms(self._config):

@@ -44,6 +44,7 @@ CALL: Final[Mapping[str, Source]] = {
     "presentation": (calls.Decision, "presentation"),
     "purpose": (calls.Decision, "purpose"),
     "topic": (calls.Decision, "topic"),
+    "on_behalf_of": (calls.Decision, "on_behalf_of"),
     "claimed_by": (calls.Decision, "claimed_by"),
     "verdict": (calls.Decision, "verdict"),
     "reason": (calls.Decision, "reason"),
@@ -77,7 +78,7 @@ DECISION: Final[Mapping[str, Source]] = {
         name: (calls.Decision, name)
         for name in (
             "number", "verdict", "reason", "explanation", "purpose", "topic", "presentation", "claimed_by", "source",
-            "consent_id", "objection_id", "registers", "to_be_shown_by",
+            "consent_id", "objection_id", "registers", "to_be_shown_by", "on_behalf_of", "topic_rule",
         )
     },
 }  # fmt: skip

@@ -50,6 +50,7 @@ from G722 import G722
 
 from gate import g711
 from gate.config import Announcement, Config
+from gate.config.schema import announcement_for
 from gate.durable import whole_file
 from gate.errors import ConfigError, MediaError
 from gate.media import sound
@@ -105,6 +106,11 @@ class PromptSet:
         return cls._verified(folder / name)
 
     @classmethod
+    def of(cls, folder: Path, announcement: Announcement) -> PromptSet:
+        """The set of an announcement under ``prompts/``. Raises as ``load``."""
+        return cls._verified(folder / f"{_safe(announcement.id)}@{_safe(announcement.version)}")
+
+    @classmethod
     def _verified(cls, folder: Path) -> PromptSet:
         meta = _json(folder / "meta.json")
         try:
@@ -132,14 +138,28 @@ def example_wavs() -> tuple[Path, Path]:
     return here / "example_notice.wav", here / "example_goodbye.wav"
 
 
+def prepare_all(folder: Path, config: Config) -> dict[str, PromptSet]:
+    """Make the prompts of a configuration, those of the firm and of each instigator, and put the firm's in force; by
+    the instigator's name, the firm's under an empty one. Raises as ``prepare``."""
+    own, base = config.announcement, Path(config.base)
+    others = {each.name: _prepared(folder, announcement_for(own, each), base) for each in config.instigator}
+    return {"": prepare(folder, own, base)} | others
+
+
 def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
-    """Make the prompts of a configuration and put them in force; nothing is done where they already are.
+    """Make the prompts of an announcement and put them in force; nothing is done where they already are.
 
     ``folder`` is the data folder's ``prompts``; ``base`` is the folder that WAV names are relative to. Set-up only: it
     takes a second, and may run espeak-ng. Raises ``ConfigError`` where there is no text and no WAV, where the sound is
     too long, too short or silent, where espeak-ng is needed and missing, or where the id and version already mean
     another sound; ``MediaError`` where a file is no audio.
     """
+    prepared = _prepared(folder, announcement, base)
+    _put_in_force(folder, prepared.folder.name)
+    return prepared
+
+
+def _prepared(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
     if not (announcement.wav or announcement.text):
         raise ConfigError(
             "[announcement] has neither wav nor text",
@@ -155,7 +175,6 @@ def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
             f"announcement {announcement.id!r} version {announcement.version!r} is already another sound",
             hint="recordings refer to it: raise announcement.version",
         )
-    _put_in_force(folder, name)
     return prepared
 
 

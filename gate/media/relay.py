@@ -19,6 +19,7 @@ from sippy.Exceptions.SdpParseError import SdpParseError
 
 from gate import ports
 from gate.config import Config
+from gate.config.schema import announcement_for
 from gate.media import sdp
 from gate.media.addresses import Addresses, Facing, beside, expected
 from gate.media.party import Party, make
@@ -181,6 +182,10 @@ class RtpIoMedia:
     ) -> None:  # fmt: skip
         self._loop = loop
         self._prompts = PromptSet.load(prompts)
+        self._for_others = {
+            each.name: PromptSet.of(prompts, announcement_for(config.announcement, each)) for each in config.instigator
+        }
+        self._folders = {name: speakable(each.folder) for name, each in self._for_others.items()}
         self._addresses = Addresses.from_config(config)
         self._folder = speakable(self._prompts.folder)
         self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
@@ -365,10 +370,14 @@ class RtpIoMedia:
         """True where the announcement is prepared for at least one of these codecs."""
         return any(codec in self._prompts.codecs for codec in codecs)
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[ports.Played], None]) -> float:
+    def play_announcement(
+        self, call_id: str, codec: str, done: Callable[[ports.Played], None], on_behalf_of: str = ""
+    ) -> float:
         """Start the announcement to the callee, and pips with a cue to the caller; returns its length in seconds, 0.0
-        where there is no such call or codec, or no SDP of the callee's yet."""
-        return self._play(call_id, "announcement", codec, self._prompts.seconds, done, pips=True)
+        where there is no such call, codec or announcement, or no SDP of the callee's yet."""
+        prompts = self._for_others.get(on_behalf_of) if on_behalf_of else self._prompts
+        seconds, folder = prompts.seconds if prompts else 0.0, self._folders.get(on_behalf_of, "")
+        return self._play(call_id, "announcement", codec, seconds, done, pips=True, folder=folder)
 
     def play_apology(self, call_id: str, codec: str, done: Callable[[ports.Played], None]) -> float:
         """Start the goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""

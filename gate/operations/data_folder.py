@@ -66,6 +66,7 @@ def rules_of(config: Config) -> Rules:
             registers=calling.registers,
             consent_months=config.consent.months,
             authorised=frozenset(row.topic for row in TOPICS if row.key and getattr(config.firm, row.key).strip()),
+            instigators={each.name: each.legal_name for each in config.instigator},
             redial=timedelta(hours=calling.redial_hours),
             attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
             test_number=calling.test_number,

@@ -130,6 +130,8 @@ class MadeBy(Response, frozen=True):
     trading_name: str
     number: str
     """The firm's own, that was shown."""
+    on_behalf_of: str = ""
+    """The legal name of the firm for which it called; empty where it called for itself."""
 
 
 class ObjectTo(Response, frozen=True):

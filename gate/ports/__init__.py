@@ -313,8 +313,11 @@ class Media(Protocol):
         """True where the announcement is prepared for at least one of these codecs."""
         ...
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
+    def play_announcement(
+        self, call_id: str, codec: str, done: Callable[[Played], None], on_behalf_of: str = ""
+    ) -> float:
         """Start the announcement to the callee (and progress with a cue to the caller); returns its length in seconds.
+        ``on_behalf_of``: the instigator whose announcement it is; empty: the firm's own.
         ``done`` always comes: it waits for a callee on hold, but not for ever."""
         ...
 

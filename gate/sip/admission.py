@@ -20,6 +20,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gate.config import Account, Config, DialPrefix, Pbx
 from gate.core.dial_plan import forwarded, in_full, presented
@@ -34,6 +35,14 @@ from gate.sip.session_timers import OPTION, longer
 from gate.sip.sippy_adapter.rewriting import parsable
 
 
+class Claimed(NamedTuple):
+    """What a call is for, and for whom: the instigator's name, empty where the firm calls for itself."""
+
+    purpose: Purpose
+    topic: Topic
+    on_behalf_of: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class PurposeClaim:
     """What a call is for, and who said so by which way."""
@@ -46,6 +55,12 @@ class PurposeClaim:
     """As ``Attempt.claimed_through``."""
     refused: bool = False
     """Claimed by a caller who may not, or with an unknown value: the strictest purpose is presumed."""
+    on_behalf_of: str = ""
+
+    @property
+    def claimed(self) -> Claimed:
+        """What it says."""
+        return Claimed(self.purpose, self.topic, self.on_behalf_of)
 
 
 class PurposeClaims:
@@ -64,45 +79,50 @@ class PurposeClaims:
         claim = PurposeClaim(dialled[len(prefix.prefix) :] if prefix else dialled)
         if caller is None:
             return claim
-        own = Purpose(caller.who.purpose), Topic(caller.who.topic)
+        own = Claimed(Purpose(caller.who.purpose), Topic(caller.who.topic), caller.who.on_behalf_of)
         both = self._by_prefix(prefix, caller, own), self._by_header(request, caller, own)
         said = [each for each in both if each is not None]
         if not said:
-            return replace(claim, purpose=own[0], topic=own[1], through="configuration")
+            return claim_of(claim.number, own, "configuration")
         through = " and ".join(each.through for each in said)
-        first = said[0]
-        if any(each.refused or (each.purpose, each.topic) != (first.purpose, first.topic) for each in said):
+        if any(each.refused or each.claimed != said[0].claimed for each in said):
             return replace(claim, through=through, refused=True)
-        return replace(claim, purpose=first.purpose, topic=first.topic, through=through)
+        return claim_of(claim.number, said[0].claimed, through)
 
-    def _by_prefix(
-        self, prefix: DialPrefix | None, caller: ProvenCaller, own: tuple[Purpose, Topic]
-    ) -> PurposeClaim | None:
+    def _by_prefix(self, prefix: DialPrefix | None, caller: ProvenCaller, own: Claimed) -> PurposeClaim | None:
         if prefix is None:
             return None
-        topic = Topic(prefix.topic) if prefix.topic else own[1]
+        topic = Topic(prefix.topic) if prefix.topic else own.topic
+        claimed = Claimed(Purpose(prefix.purpose), topic, prefix.on_behalf_of or own.on_behalf_of)
         refused = caller.claimed_by not in prefix.allowed
-        return PurposeClaim("", Purpose(prefix.purpose), topic, f"prefix {prefix.prefix}", refused)
+        return claim_of("", claimed, f"prefix {prefix.prefix}", refused=refused)
 
-    def _by_header(self, request: SipMessage, caller: ProvenCaller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
+    def _by_header(self, request: SipMessage, caller: ProvenCaller, own: Claimed) -> PurposeClaim | None:
         values = request.all(self._header.name.lower()) if self._header.name else []
         if not values:
             return None
         through = f"header {self._header.name}"
-        understood = _understood(values[0], own[1]) if len(values) == 1 else None
+        understood = _understood(values[0], own) if len(values) == 1 else None
         if understood is None or caller.claimed_by not in self._header.allowed:
             return PurposeClaim("", through=through, refused=True)
-        return PurposeClaim("", *understood, through)
+        return claim_of("", understood, through)
 
 
-def _understood(value: str, own: Topic) -> tuple[Purpose, Topic] | None:
-    """``service``, ``marketing``, ``marketing;topic=claims``, in any case; None for anything else."""
-    purpose, semicolon, parameter = (part.strip().lower() for part in value.partition(";"))
-    name, _, topic = (part.strip() for part in parameter.partition("="))
+def claim_of(number: str, claimed: Claimed, through: str, *, refused: bool = False) -> PurposeClaim:
+    """The claim that says this."""
+    return PurposeClaim(number, claimed.purpose, claimed.topic, through, refused, claimed.on_behalf_of)
+
+
+def _understood(value: str, own: Claimed) -> Claimed | None:
+    """``service``, ``marketing``, ``marketing;topic=claims;on-behalf-of=acme``, in any case; None for anything else."""
+    purpose, *parameters = (part.strip().lower() for part in value.split(";"))
+    given = [tuple(part.strip() for part in each.partition("=")) for each in parameters]
+    named = {name: text for name, _, text in given}
+    if len(named) != len(given) or not named.keys() <= {"topic", "on-behalf-of"} or "" in named.values():
+        return None
     try:
-        if not semicolon:
-            return Purpose(purpose), own
-        return (Purpose(purpose), Topic(topic)) if name == "topic" else None
+        topic = Topic(named.get("topic", own.topic))
+        return Claimed(Purpose(purpose), topic, named.get("on-behalf-of", own.on_behalf_of))
     except ValueError:
         return None
 
@@ -244,6 +264,7 @@ def attempt_of(
             raw_number=number,
             purpose=claim.purpose,
             topic=claim.topic,
+            on_behalf_of=claim.on_behalf_of,
             presentation=shown,
             shown_from=read_from,
             withheld=identity.withheld(request) or identity.hides(claim.number) or identity.hides(number),

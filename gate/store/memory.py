@@ -90,7 +90,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The keyed hash of the number it is about, hexadecimal; ``hashes``, where there may be several."""
     hashes: list[str] | None = None
     scope: str = ""
-    """Of an objection."""
+    """Of an objection, as what follows."""
+    on_behalf_of: str = ""
     kind: str = ""
     """Of a hold, as what follows."""
     target: str = ""
@@ -371,8 +372,9 @@ def act_of(kind: str) -> str:
 def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Act]:
     if kind == Objection.kind:
         for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
-            digest = row["number_hash"].hex()
-            yield Act(act=kind, id=subject, at=row["made_at"], hash=digest, scope=row["scope"] or "")
+            digest, to = row["number_hash"].hex(), row["on_behalf_of"] or ""
+            scope = row["scope"] or ""
+            yield Act(act=kind, id=subject, at=row["made_at"], hash=digest, scope=scope, on_behalf_of=to)
     elif kind == ConsentWithdrawn.kind:
         for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
             yield Act(act=kind, id=subject, at=at, hash=(row["number_hash"] or b"").hex())

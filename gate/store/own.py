@@ -58,11 +58,11 @@ class OwnLists:
         erased: defaultdict[bytes, list[Objection]] = defaultdict(list)
         consents: defaultdict[str, list[Consent]] = defaultdict(list)
         for row in _rows(reader, _OBJECTIONS):
-            objection = objection_of(row["id"], row["made_at"], row["leaf_index"], row["scope"])
-            if row["number"] is None:
-                erased[row["number_hash"]].append(objection)
+            number, digest = row.pop("number"), row.pop("number_hash")
+            if number is None:
+                erased[digest].append(objection_of(*row.values()))
             else:
-                objections[row["number"]].append(objection)
+                objections[number].append(objection_of(*row.values()))
         for row in _rows(reader, _CONSENTS):
             consents[row.pop("number")].append(consent_of(*row.values()))
         stops: defaultdict[str, list[Stop]] = defaultdict(list)

@@ -52,9 +52,10 @@ LAST_ENTERED: Final = (
 COUNTED: Final = 1000
 """Calls that are counted of somebody of whom nothing should be held; more are more than enough."""
 _CALL = (
-    "SELECT c.call_id, c.at, c.number, c.verdict, c.reason, c.purpose, c.topic, c.state, c.seconds, c.bridged,"
-    " c.answered_at, c.cause, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds,"
-    " r.erased_at, r.opened_at AS recorded_at FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
+    "SELECT c.call_id, c.at, c.number, c.verdict, c.reason, c.purpose, c.topic, c.on_behalf_of, c.state, c.seconds,"
+    " c.bridged, c.answered_at, c.cause, c.unrecorded_why, r.recording_id, r.state AS recording,"
+    " r.seconds AS recorded_seconds, r.erased_at, r.opened_at AS recorded_at"
+    " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
 NO_DAYS: Final = (None, None)
 """Received at any time."""
@@ -278,13 +279,13 @@ def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[HeldAttempt]:
 
 def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldObjection]:
     """Objections of these numbers, those taken back and those of an erased person too."""
-    names = "id, made_at, source, note, call_id, removed_at, removed_why, scope, number IS NULL AS erased"
+    names = "id, made_at, source, note, call_id, removed_at, removed_why, scope, on_behalf_of, number IS NULL AS erased"
     return _by_hash(tx, HeldObjection, "objections", names, "made_at", numbers)
 
 
 def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldConsent]:
     """Consents of these numbers, the withdrawn ones too."""
-    names = "id, given_at, how, wording, who, evidence, purpose, topics, caller, holds_until"
+    names = "id, given_at, how, wording, who, evidence, purpose, topics, caller, on_behalf_of, holds_until"
     names += ", withdrawn_at, withdrawn_why"
     return _by_hash(tx, HeldConsent, "consents", names, "given_at", numbers)
 

@@ -432,6 +432,10 @@ STEPS: Final = (
     Step("m025_copies_in_clear", COPIES),
     # Of a copy that was entered before it is not known whether it was written.
     Step("m026_copies_written", _columns("copies", "written_at", "sha256")),
+    # What was kept before is of the firm's own calls: an objection stops every call.
+    Step(
+        "m027_calls_for_others", "".join(_columns(each, "on_behalf_of") for each in ("objections", "consents", "calls"))
+    ),
 )
 """Every change of the tables, in order."""
 

@@ -28,11 +28,12 @@ Salts = Callable[[], bytes]
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
-OBJECTION = "id, made_at, leaf_index, scope"
+OBJECTION = "id, made_at, leaf_index, scope, on_behalf_of"
 """Columns of ``objection_of``."""
 CONSENT = (
     "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection, topics,"
-    " trim(coalesce(evidence, '')) <> '' AS proven, purpose, holds_until, holds_longer"
+    " trim(coalesce(evidence, '')) <> '' AS proven, purpose, holds_until, holds_longer,"
+    " on_behalf_of"
 )
 """Columns of ``consent_of``."""
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
@@ -260,10 +261,10 @@ class StoreTransaction:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
 
 
-def objection_of(key: str, made_at: str, leaf_index: int, scope: str | None) -> Objection:
+def objection_of(key: str, made_at: str, leaf_index: int, scope: str | None, on_behalf_of: str | None) -> Objection:
     """A row of ``OBJECTION``. A scope that is not known is the widest."""
     known = Scope.MARKETING if scope in (None, Scope.MARKETING) else Scope.ALL
-    return Objection(key, datetime.fromisoformat(made_at), leaf_index, known)
+    return Objection(key, datetime.fromisoformat(made_at), leaf_index, known, on_behalf_of or "")
 
 
 def consent_of(
@@ -278,6 +279,7 @@ def consent_of(
     purpose: str | None,
     holds_until: str | None,
     longer: int | None,
+    on_behalf_of: str | None,
 ) -> Consent:
     """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words; a consent kept
     before it had topics is one to general marketing calls."""
@@ -286,7 +288,7 @@ def consent_of(
     given = datetime.fromisoformat(given_at)
     until = date.fromisoformat(holds_until) if holds_until else None
     marketing = Purpose.MARKETING if purpose in (None, Purpose.MARKETING) else Purpose.SERVICE
-    scope = (topics_of(topics), bool(proven), marketing, until, bool(longer))
+    scope = (topics_of(topics), bool(proven), marketing, until, bool(longer), on_behalf_of or "")
     return Consent(key, given, withdrawn, leaf_index, ended, bool(after), *scope)
 
 

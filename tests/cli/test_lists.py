@@ -164,7 +164,7 @@ def test_the_entries_of_erased_persons_are_counted_and_not_written() -> None:
 
     told: list[int] = []
     assert b"".join(export_list(Erased(), "objections", told.append)).splitlines()[1:] == [
-        b"+447700900401,2026-01-01,,x,"
+        b"+447700900401,2026-01-01,,x,,"
     ]
     assert told == [2]
 

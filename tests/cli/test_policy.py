@@ -10,6 +10,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.config.write import amend
+from tests.cli.test_calls_for_others import ACME
 from tests.support.commands import dialgate
 from tests.support.example import go_live, make_example
 
@@ -115,6 +116,16 @@ def test_an_announcement_that_lacks_something_or_sells_is_warned_of_on_a_live_ga
     assert len(warned) == len(says) and all(part in each for part, each in zip(says, warned, strict=True))
     lines = dialgate("check", "020 7946 0123", "-c", str(config)).out.splitlines()
     assert [f"Policy: {line[9:]}" for line in lines if line.startswith("WARNING: ")] == warned
+
+
+def test_the_announcement_for_another_firm_names_that_one(config: Path) -> None:
+    go_live(config)
+    with config.open("a") as file:
+        file.write(ACME.replace("we call for Acme", "we call for a friend"))
+    warned = [each for each in told(config) if "instigator" in each]
+    assert warned == [
+        "Policy: instigator acme: announcement_text does not say who calls: name Acme (PECR reg 24)",
+    ]
 
 
 def test_what_else_is_spoken_may_not_sell_either(config: Path) -> None:

@@ -44,7 +44,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "1.5": (
         f"{SCREENING}::test_law_1_5_a_live_consent_allows_a_listed_number",
         f"{SCREENING}::test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number",
-        "operations/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
+        "operations/test_use_cases.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
         f"{SCREENING}::test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_general_calls",
         f"{SCREENING}::test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older",
         f"{SCREENING}::test_law_1_5_a_consent_without_evidence_is_none",
@@ -80,6 +80,12 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "config/test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
         "calls/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
     ),
+    "1.8a": (
+        "cli/test_calls_for_others.py::test_what_stops_which_calls",
+        "cli/test_calls_for_others.py::test_a_firm_that_is_not_configured_is_called_for_by_nobody",
+        "cli/test_calls_for_others.py::test_a_consent_lifts_an_objection_for_the_calls_alone_that_it_is_to",
+        "e2e/test_calls_for_others.py::test_the_callee_is_told_for_whom_the_firm_calls_and_so_is_the_log",
+    ),
     "1.9": ("config/test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
     "1.10": (
         "calls/test_call_manager.py::test_evidence_comes_before_the_effect_it_allows",
@@ -87,7 +93,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "1.11": (
         "core/test_record.py::test_law_1_11_the_decision_holds_its_proof",
-        "operations/test_desk.py::test_a_decision_is_kept_before_it_is_given",
+        "operations/test_use_cases.py::test_a_decision_is_kept_before_it_is_given",
     ),
     "2.1": (
         "registers/test_source.py::test_both_variants_with_both_line_ends",

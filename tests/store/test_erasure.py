@@ -40,7 +40,7 @@ def test_the_number_is_in_no_file_and_the_person_stays_uncallable(store):
     (said,) = store.call(lambda tx: tx.query("SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
     body = json.loads(said["body"])
     assert (body["leaves"], body["basis"], body["what"], body["filed"]) == ([0, leaves[0]], "request", "all", {})
-    asked = "SELECT made_at, number_hash, source, call_id, scope FROM objections LIMIT 1"
+    asked = "SELECT made_at, number_hash, source, call_id, scope, on_behalf_of FROM objections LIMIT 1"
     (row,) = store.call(lambda tx: tx.query(asked))
     assert row["number_hash"] == number_hash(PEPPER, PERSON)
     assert body["stays"]["objections"] == {"obj-1": remnant(row)}

@@ -51,6 +51,7 @@ def test_the_life_of_a_call(store):
         "consent_id": None,
         "objection_id": None,
         "question": None,
+        "on_behalf_of": None,
         "sip_call_id": None,
         "listed_service": None,
         "answered_at": "2026-03-02T09:00:05.000000Z",

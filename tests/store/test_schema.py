@@ -47,7 +47,7 @@ def before_listed_service(monkeypatch):
     old = CALLS.derive["decision"]
 
     def derive(fact):
-        newer = ("listed_service", "question", "sip_call_id")
+        newer = ("listed_service", "question", "sip_call_id", "on_behalf_of")
         return {name: value for name, value in old(fact).items() if name not in newer}
 
     table = dataclasses.replace(CALLS, derive=CALLS.derive | {"decision": derive})
@@ -65,6 +65,7 @@ def before_listed_service(monkeypatch):
 def test_calls_kept_before_that_were_made_against_a_refusal_are_told_apart(tmp_path, monkeypatch):
     before = next(n for n, step in enumerate(STEPS) if step.name.endswith("calls_against_refusals"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    before_listed_service(monkeypatch)
     monkeypatch.setitem(TOUCHED, "called_against_refusal", ())
     against = {"call_id": "made", "recording_id": "rec", "reason": "listed_tps"}
     store = open_store(tmp_path)
@@ -118,6 +119,7 @@ def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp
 def test_transfers_kept_before_are_known_by_their_calls(tmp_path, monkeypatch):
     before = next(n for n, step in enumerate(STEPS) if step.name.endswith("_transfers"))
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    before_listed_service(monkeypatch)
     monkeypatch.delitem(TOUCHED, "transferred")
     store = open_store(tmp_path)
     bodies = [{"call_id": "a", "to": to} for to in ("failed", "b")]
@@ -185,6 +187,7 @@ NEWER = (
     "purpose",
     "holds_until",
     "holds_longer",
+    "on_behalf_of",
 )
 """Columns of consents that later steps have added."""
 
@@ -192,7 +195,11 @@ NEWER = (
 def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_path, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:8])
     old = CONSENTS.derive | OBJECTIONS.derive
-    for kind, gone in (("consent", NEWER), ("consent_withdrawn", ("withdrawn_leaf",)), ("objection", ("scope",))):
+    for kind, gone in (
+        ("consent", NEWER),
+        ("consent_withdrawn", ("withdrawn_leaf",)),
+        ("objection", ("scope", "on_behalf_of")),
+    ):
 
         def derive(fact, kind=kind, gone=gone):
             return {name: value for name, value in old[kind](fact).items() if name not in gone}
@@ -222,10 +229,11 @@ def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_
     old = OBJECTIONS.derive["objection"]
 
     def derive(fact):
-        return {name: value for name, value in old(fact).items() if name != "scope"}
+        return {name: value for name, value in old(fact).items() if name not in ("scope", "on_behalf_of")}
 
     table = dataclasses.replace(OBJECTIONS, derive=OBJECTIONS.derive | {"objection": derive})
     monkeypatch.setitem(TOUCHED, "objection", ((table, derive),))
+    before_calls_for_others(monkeypatch, CONSENTS, "consent")
     store = open_store(tmp_path)
     put(store, *own_lists())
     store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
@@ -243,6 +251,40 @@ def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_
     with sqlite3.connect(tmp_path / "gate.db") as connection:
         connection.execute("UPDATE objections SET scope = 'all' WHERE id = 'obj-1'")
     assert len(faults()) == 1
+
+
+def test_receipts_from_before_calls_for_others_still_prove_what_stays(tmp_path, monkeypatch):
+    """Of two columns that came later, a receipt may say something of the first and nothing of the second."""
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[: -len(AFTER)])
+    before_calls_for_others(monkeypatch, OBJECTIONS, "objection")
+    before_calls_for_others(monkeypatch, CONSENTS, "consent")
+    store = open_store(tmp_path)
+    put(store, *own_lists())
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
+    store.close()
+    monkeypatch.undo()
+    open_store(tmp_path).close()
+    findings = Findings()
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        check_derived(connection, OBJECTIONS, PEPPER, findings)
+        connection.execute("UPDATE objections SET on_behalf_of = 'acme' WHERE id = 'obj-1'")
+        changed = Findings()
+        check_derived(connection, OBJECTIONS, PEPPER, changed)
+    assert findings.faults == []
+    assert len(changed.faults) == 1
+
+
+AFTER = STEPS[next(n for n, step in enumerate(STEPS) if step.name.endswith("calls_for_others")) :]
+
+
+def before_calls_for_others(monkeypatch, table, kind):
+    """A kind makes rows as it did before the gate knew for whom calls are made."""
+    old = table.derive[kind]
+
+    def derive(fact):
+        return {name: value for name, value in old(fact).items() if name != "on_behalf_of"}
+
+    monkeypatch.setitem(TOUCHED, kind, ((dataclasses.replace(table, derive=table.derive | {kind: derive}), derive),))
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):

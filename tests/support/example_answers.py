@@ -84,7 +84,9 @@ class ExampleAnswers:
         self.threads.add(threading.current_thread().name)
         self.asked.append((op, fields))
 
-    def check(self, *, number: str, purpose: str, topic: str, at: datetime | None, actor: str) -> dict[str, Any]:
+    def check(
+        self, *, number: str, purpose: str, topic: str, at: datetime | None, actor: str, on_behalf_of: str = ""
+    ) -> dict[str, Any]:
         self._note("check", number=number, purpose=purpose, topic=topic, at=at, actor=actor)
         self.hold.wait(PATIENCE)
         listed = number.endswith("1")
@@ -99,7 +101,15 @@ class ExampleAnswers:
         }
 
     def decide(
-        self, *, number: str, purpose: str, topic: str, account: str, actor: str, refused_claim: bool = False
+        self,
+        *,
+        number: str,
+        purpose: str,
+        topic: str,
+        account: str,
+        actor: str,
+        on_behalf_of: str = "",
+        refused_claim: bool = False,
     ) -> dict[str, Any]:
         if refused_claim:
             return {"verdict": "block", "reason": "claim_refused", "decision_id": "d-2", "actor": actor}
@@ -143,7 +153,16 @@ class ExampleAnswers:
         return {"registers": registers, "watch": None}
 
     def objection_add(
-        self, *, number: str, source: str, note: str, scope: str, made_at: datetime | None, actor: str, once: str = ""
+        self,
+        *,
+        number: str,
+        source: str,
+        note: str,
+        scope: str,
+        made_at: datetime | None,
+        actor: str,
+        once: str = "",
+        on_behalf_of: str = "",
     ) -> dict[str, Any]:
         self._note("objection_add", scope=scope, number=number, source=source, note=note, made_at=made_at, actor=actor)
         return {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00"}
@@ -374,6 +393,7 @@ class ExampleAnswers:
             "answered_at",
             "cause",
             "unrecorded_why",
+            "on_behalf_of",
             "recording_id",
         )
         call |= dict.fromkeys((*unset, "recording", "recorded_seconds", "recorded_at", "erased_at"))

@@ -154,7 +154,9 @@ class Stage:
     def shut(self, call_id: str) -> None:
         self.told.append("shut")
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
+    def play_announcement(
+        self, call_id: str, codec: str, done: Callable[[Played], None], on_behalf_of: str = ""
+    ) -> float:
         self.told.append("announce")
         self.waiting["announcement"] = done
         if not self.prompt_starts:

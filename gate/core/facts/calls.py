@@ -96,6 +96,8 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     """Who announces and who records a call that the gate hands over: ``announced_by``, ``recorded_by``."""
     to_be_shown_by: Maybe[Firm] = UNSET
     """Who is to show ``presentation``, of a call that the gate does not make: what they showed it has not seen."""
+    on_behalf_of: Annotated[Maybe[Firm], Column(later=True)] = UNSET
+    """The legal name of the instigator for whom the firm calls; missing where it calls for itself."""
     question: Annotated[Maybe[Id], Column(later=True)] = UNSET
     """The question of a phone system that this call came of."""
 
@@ -147,6 +149,8 @@ class Announced(Body, frozen=True, kw_only=True):
     started: Time | None
     ended: Time | None
     announcement: Maybe[Code] = UNSET
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator that it names, by its legal name."""
     version: Maybe[Code] = UNSET
     sha256: Maybe[Id] = UNSET
     to: Maybe[Code] = UNSET

@@ -53,6 +53,8 @@ class Objection(Body, frozen=True, kw_only=True):
     note: Annotated[Words, COLUMN]
     call_id: Annotated[Maybe[Id | None], COLUMN] = UNSET
     scope: Annotated[Maybe[Code], Column(later=True)] = UNSET
+    on_behalf_of: Annotated[Maybe[Firm], Column(later=True)] = UNSET
+    """The one instigator whose calls it is to."""
     made_at: Maybe[Time] = UNSET
     file: Maybe[File] = UNSET
 
@@ -98,6 +100,8 @@ class Consent(Body, frozen=True, kw_only=True):
     holds_until: Annotated[Maybe[Person], COLUMN] = UNSET
     holds_longer: Annotated[Maybe[bool], Sort.PERSON, COLUMN] = UNSET
     after_objection: Annotated[Maybe[bool], Sort.PERSON, COLUMN] = UNSET
+    on_behalf_of: Annotated[Maybe[Firm], Column(later=True)] = UNSET
+    """The instigator whose calls it is to."""
     file: Maybe[File] = UNSET
 
 

@@ -22,6 +22,8 @@ class CallRow(Row, frozen=True, kw_only=True):
     presentation: str | None
     purpose: str | None
     topic: str | None
+    on_behalf_of: str | None = None
+    """The firm for which it was made; None: the firm itself."""
     claimed_by: str | None
     source: str | None
     verdict: str | None

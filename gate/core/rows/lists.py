@@ -24,6 +24,8 @@ class ObjectionRow(Row, frozen=True):
     removed_why: str | None
     scope: str | None = None
     """``marketing`` (also None) or ``all``."""
+    on_behalf_of: str | None = None
+    """The one instigator whose calls it is to; None: every call."""
 
 
 class RegisterImportRow(Row, frozen=True):

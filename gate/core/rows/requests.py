@@ -54,6 +54,8 @@ class HeldAttempt(Row, frozen=True):
     reason: str | None
     purpose: str | None
     topic: str | None
+    on_behalf_of: str | None
+    """The firm for which it was made; None: the firm itself."""
     state: str
     seconds: float | None
     bridged: int | None
@@ -91,6 +93,8 @@ class HeldObjection(Row, frozen=True):
     removed_why: str | None
     scope: str | None
     """What it stops: ``marketing`` (None, too), ``all``."""
+    on_behalf_of: str | None
+    """The one instigator whose calls it stops; None: every call."""
     erased: int
     """1 where only the keyed hash of the number is left."""
 
@@ -108,6 +112,7 @@ class HeldConsent(Row, frozen=True):
     purpose: str | None
     topics: str | None
     caller: str | None
+    on_behalf_of: str | None
     holds_until: str | None
     withdrawn_at: str | None
     withdrawn_why: str | None

@@ -49,6 +49,11 @@ Origin = dict[str, str]
 WHAT_ABOUT: Final = f"What a marketing call is about; {opt_in('and')} need the person's own consent."
 
 
+ON_BEHALF_OF: Final = about(
+    "The instigator that it is for, as [[instigator]] names it.", absent="the account's, if any"
+)
+
+
 class RegisterSaid(Response, frozen=True, kw_only=True):
     """What one register says: part of a verdict."""
 
@@ -92,6 +97,7 @@ class Check(Request[Checked], frozen=True, kw_only=True):
     number: Number
     purpose: Annotated[Purpose, about("What the call is for.")] = Purpose.MARKETING
     topic: Annotated[Topic, about(WHAT_ABOUT)] = Topic.GENERAL
+    on_behalf_of: Annotated[Line, ON_BEHALF_OF] = ""
     at: Annotated[Moment | None, about("As if it were called then.", absent="now")] = None
 
 
@@ -100,7 +106,7 @@ def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     """May this number be dialled? Nothing is dialled and nothing is logged."""
     now = asked.at.astimezone(UTC) if asked.at else folder.clock.now()
     folder.screener.prepare()
-    attempt = _attempt(folder, asked.number, asked.purpose, asked.topic, "", caller.actor)
+    attempt = _attempt(folder, asked, asked.purpose, asked.topic, "", caller.actor)
     decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
     warnings = announcement_gaps(folder.config) if folder.config.calling.live else []
     return replace(_verdict(folder, decision, now), warnings=warnings)
@@ -122,6 +128,7 @@ class Decide(Request[Decided], frozen=True, kw_only=True):
         Line,
         about("The account or PBX whose presentation number the call would show.", absent="the firm's first number"),
     ] = ""
+    on_behalf_of: Annotated[Line, ON_BEHALF_OF] = ""
     refused_claim: Annotated[
         bool,
         about(
@@ -146,7 +153,7 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     purpose, topic = asked.purpose, asked.topic
     if asked.refused_claim:
         purpose, topic = Purpose.MARKETING, Topic.GENERAL
-    attempt = _attempt(folder, asked.number, purpose, topic, asked.account, caller.actor)
+    attempt = _attempt(folder, asked, purpose, topic, asked.account, caller.actor)
     decision_id = folder.new_id()
     asked_by = caller.actor.partition("@")[0]
     origin = {"source": "ask", "asked_by": caller.actor, "to_be_shown_by": attempt.claimed_by}
@@ -216,18 +223,23 @@ def _keep_call_for_help(
     folder.store.submit(lambda tx: tx.append(fact), kept)
 
 
-def _attempt(folder: DataFolder, number: str, purpose: Purpose, topic: Topic, account: str, actor: str) -> Attempt:
+def _attempt(
+    folder: DataFolder, asked: Check | Decide, purpose: Purpose, topic: Topic, account: str, actor: str
+) -> Attempt:
     config = folder.config
-    presentation, claimed_by = config.firm.numbers[0], actor
+    presentation, claimed_by, own = config.firm.numbers[0], actor, ""
     if account:
-        known = {each.username: (each.presentation, f"account:{each.username}") for each in config.account}
-        known |= {each.name: (each.presentation, f"trunk:{each.name}") for each in config.pbx}
+        known = {
+            each.username: (each.presentation, f"account:{each.username}", each.on_behalf_of) for each in config.account
+        }
+        known |= {each.name: (each.presentation, f"trunk:{each.name}", each.on_behalf_of) for each in config.pbx}
         if account not in known:
             raise UsageError(
                 f"there is no account or PBX {account!r}", hint=f"known: {', '.join(sorted(known)) or 'none'}"
             )
-        presentation, claimed_by = known[account]
-    return Attempt(number, purpose, topic, presentation, False, claimed_by, "request")
+        presentation, claimed_by, own = known[account]
+    instigator = asked.on_behalf_of.strip() or own
+    return Attempt(asked.number, purpose, topic, presentation, False, claimed_by, "request", on_behalf_of=instigator)
 
 
 def _of_number(e164: str) -> tuple[str, str, str]:

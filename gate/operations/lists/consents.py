@@ -113,6 +113,12 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
             "The firm that it names, where it names one",
         ),
     ] = ""
+    on_behalf_of: Annotated[
+        Line,
+        about(
+            "The instigator whose calls it is to, as [[instigator]] names it.", "On behalf of", absent="the firm's own"
+        ),
+    ] = ""
     given_at: Annotated[Moment | None, about("When it was given.", "The day it was given", absent="now")] = None
     holds_until: Annotated[
         date | None,
@@ -151,7 +157,7 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
 
     def work(tx: StoreTransaction) -> ConsentAdded:
         scope = checked_scope(folder, tx, fields, given)
-        objection = standing(tx, e164, now)
+        objection = standing(tx, e164, now, scope["on_behalf_of"] or "")
         body = Consent(
             number=e164,
             given_at=given.isoformat(),
@@ -164,7 +170,9 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         )
         kept, entry_id = None, consent_id
         if asked.once:
-            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, ("number", *(name for name, _ in texts)))
+            entry_id, kept = kept_before(
+                tx, body, caller.actor, asked.once, ("number", "on_behalf_of", *(name for name, _ in texts))
+            )
         at = datetime.fromisoformat(kept["given_at"]) if kept else given
         until = _ends(folder, at, asked.holds_until, longer=scope["holds_longer"])
         notice = KEPT_BEFORE
@@ -271,6 +279,7 @@ class ConsentRow(Row, frozen=True):
     purpose: str | None
     topics: str | None
     caller: str | None
+    on_behalf_of: str | None
     holds_until: date | None
     """By its own words."""
     actor: str | None
@@ -365,7 +374,7 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
                 file=file,
                 **scope,
             )
-            idle += standing(tx, e164, folder.clock.now()) is not None
+            idle += standing(tx, e164, folder.clock.now(), scope["on_behalf_of"] or "") is not None
             tx.append(folder.fact(body, consent_id, caller.actor))
         else:
             _check_same(held, scope_of(fields))
@@ -406,16 +415,18 @@ def _check_same(held: dict[str, Any], scope: dict[str, str]) -> None:
 
 def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
     """The same consent where it is held: same time, way, words, person, evidence and topics."""
-    same = (entry.how, entry.wording, entry.who, entry.evidence, scope_of(msgspec.structs.asdict(entry))["topics"])
+    topics, to = scope_of(msgspec.structs.asdict(entry))["topics"], entry.on_behalf_of.strip().lower()
+    same = (entry.how, entry.wording, entry.who, entry.evidence, topics, to)
     for each in tx.consents(e164):
         if each.given_at == entry.given_at:
             found = tx.query(
                 "SELECT id, how, wording, who, coalesce(evidence, '') AS evidence, coalesce(holds_until, '') AS"
                 " holds_until, coalesce(nullif(purpose, ''), 'marketing') AS purpose,"
-                " coalesce(topics, 'general') AS topics, withdrawn_at FROM consents WHERE id = ?",
+                " coalesce(topics, 'general') AS topics, coalesce(on_behalf_of, '') AS on_behalf_of, withdrawn_at"
+                " FROM consents WHERE id = ?",
                 (each.id,),
             )[0]
-            if tuple(found[name] for name in ("how", "wording", "who", "evidence", "topics")) == same:
+            if tuple(found[name] for name in ("how", "wording", "who", "evidence", "topics", "on_behalf_of")) == same:
                 return found
     return None
 

@@ -22,21 +22,31 @@ from gate.core.days import LONDON, time_of_day
 from gate.core.facts import Body
 from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused, likely
-from gate.core.screening import denied, last_day, live_consents, own_day_fault, standing_objection, unspoken
+from gate.core.screening import (
+    consents_to,
+    denied,
+    last_day,
+    live_consents,
+    objections_to,
+    own_day_fault,
+    standing_objection,
+    unspoken,
+)
 from gate.core.terms import TOPICS, Objection, Purpose, Scope, Topic, date_text
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 from gate.operations.parsing import number_of
 
 if TYPE_CHECKING:
+    from gate.config import Firm, Instigator
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "objections": ("number", "made_at", "source", "note", "scope"),
+    "objections": ("number", "made_at", "source", "note", "scope", "on_behalf_of"),
     "consents": (
         *("number", "given_at", "how", "wording", "who", "evidence", "evidence_kind", "evidence_sha256"),
-        *("purpose", "topics", "caller", "holds_until", "withdrawn_at", "withdrawn_why"),
+        *("purpose", "topics", "caller", "on_behalf_of", "holds_until", "withdrawn_at", "withdrawn_why"),
     ),
 }
 """Columns of each list's file, in the order in which they are exported."""
@@ -52,7 +62,7 @@ could otherwise outlive an objection by nothing but the moment of its import.
 """
 
 MOST: Final = {
-    **dict.fromkeys(("number", "source", "how", "who", "caller", "topics"), 200),
+    **dict.fromkeys(("number", "source", "how", "who", "caller", "topics", "on_behalf_of"), 200),
     **{"evidence_kind": 20, "evidence_sha256": 64, "purpose": 20},
 }
 """Longest text of a column, in characters; ``NOTE`` for the others."""
@@ -82,6 +92,8 @@ class ObjectionEntry(Entry, frozen=True, kw_only=True):
     note: Note = ""
     scope: Line = ""
     """``marketing`` (also where it is empty) or ``all``."""
+    on_behalf_of: Line = ""
+    """The one instigator whose calls it is to; empty: every call of the firm."""
 
 
 class ConsentEntry(Entry, frozen=True, kw_only=True):
@@ -97,6 +109,7 @@ class ConsentEntry(Entry, frozen=True, kw_only=True):
     purpose: Line = ""
     topics: Line = ""
     caller: Line = ""
+    on_behalf_of: Line = ""
     holds_until: date | None = None
     withdrawn_at: Moment | None = None
     withdrawn_why: Note = ""
@@ -121,9 +134,21 @@ class BatchKept(Response, frozen=True):
     """Of a batch that was only checked: what firm and store say against it."""
 
 
-def standing(tx: StoreTransaction, e164: str, now: datetime) -> Objection | None:
-    """The objection that blocks a number now, by what is kept; None where there is none."""
-    return standing_objection(tx.objections(e164), live_consents(tx.consents(e164), now))
+def standing(tx: StoreTransaction, e164: str, now: datetime, on_behalf_of: str = "") -> Objection | None:
+    """The objection that blocks calls to a number now, those on behalf of an instigator or the firm's own, by what is
+    kept; None where there is none."""
+    live = live_consents(consents_to(tx.consents(e164), on_behalf_of), now)
+    return standing_objection(objections_to(tx.objections(e164), on_behalf_of), live)
+
+
+def instigator_of(folder: DataFolder, name: str) -> str | UnsetType:
+    """The name of an instigator, as it is kept; UNSET where none is named. Raises ``UsageError`` for an unknown one."""
+    known = sorted(each.name for each in folder.config.instigator)
+    if not (name := name.strip().lower()):
+        return UNSET
+    if name not in known:
+        raise UsageError(f'"{name}" is no firm that this one calls for', hint=f"known: {', '.join(known) or 'none'}")
+    return name
 
 
 def made_text(objection: Objection) -> str:
@@ -180,21 +205,31 @@ def checked_scope(
 ) -> dict[str, Any]:
     """A consent's scope against firm and store, as it is kept. Raises ``UsageError``."""
     scope, firm, months = scope_of(fields), folder.config.firm, folder.config.consent.months
+    to = instigator_of(folder, str(fields.get("on_behalf_of") or ""))
+    named: Firm | Instigator = next((each for each in folder.config.instigator if each.name == to), firm)
     day, own = given.astimezone(LONDON).date(), fields.get("holds_until")
     if own and (fault := own_day_fault(day, own, months, str(fields["wording"]))):
         raise UsageError(
             f"this consent cannot hold so: {fault}",
             hint=f"Without a day of its own it holds for {months} months (consent.months).",
         )
-    names = {_plain(firm.legal_name), _plain(firm.trading_name)}
+    names = {_plain(named.legal_name), _plain(named.trading_name)}
+    its_own = f"this firm is {firm.trading_name} ({firm.legal_name})"
+    if named is not firm:
+        its_own = f"{to} is {named.trading_name} ({named.legal_name})"
+        if not any(name in _plain(str(fields["wording"])) for name in names):
+            raise UsageError(
+                f"these words do not name {named.trading_name}, on whose behalf the calls are made",
+                hint="A consent to the calls of one firm does not cover another's: keep the words that name it.",
+            )
     if scope["caller"] and _plain(scope["caller"]) not in names:
         raise UsageError(
-            f"this consent was given to {scope['caller']}, and this firm is {firm.trading_name} ({firm.legal_name})",
+            f"this consent was given to {scope['caller']}, and {its_own}",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
     if other := next((each for each in _firms_in(str(fields["wording"])) if not _is_of(_plain(each), names)), ""):
         raise UsageError(
-            f"these words name {other}, and this firm is {firm.trading_name} ({firm.legal_name})",
+            f"these words name {other}, and {its_own}",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
     for row in (each for each in TOPICS if each.key and each.topic in scope["topics"].split(",")):
@@ -219,7 +254,7 @@ def checked_scope(
                 f"recording {fields['evidence']} is of a call with another number",
                 hint="Give the recording in which this line's subscriber agreed.",
             )
-    return scope | {"holds_longer": bool(own and own > last_day(day, months))}
+    return scope | {"holds_longer": bool(own and own > last_day(day, months)), "on_behalf_of": to}
 
 
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
@@ -385,7 +420,7 @@ def kept_before(
     if not rows:
         return entry_id, None
     before = json.loads(rows[0]["body"] or "{}")
-    if any(before.get(name) != getattr(body, name) for name in alike):
+    if any(before.get(name, UNSET) != getattr(body, name) for name in alike):
         raise RefusedError(
             "another entry was kept with this key", reason="key_used", hint="take a new key for each entry"
         )

@@ -15,7 +15,7 @@ from gate.core.evidence import stamp
 from gate.core.facts.lists import ListExported, Objection
 from gate.core.facts.lists import ObjectionRemoved as Removed
 from gate.core.rows.lists import ObjectionRow
-from gate.core.screening import live_consents, standing_objection
+from gate.core.screening import consents_to, live_consents, objections_to, standing_objection
 from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
@@ -24,6 +24,7 @@ from gate.operations.lists.entries import (
     BatchKept,
     ObjectionEntry,
     check_entries,
+    instigator_of,
     kept_before,
     made_text,
     origin,
@@ -85,6 +86,14 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
     scope: Annotated[Scope, about("What they do not want: marketing, or all calls, service calls too.", "It stops")] = (
         Scope.MARKETING
     )
+    on_behalf_of: Annotated[
+        Line,
+        about(
+            "The one instigator whose calls they do not want, as [[instigator]] names it.",
+            "Only to calls on behalf of",
+            absent="all calls of the firm, for whomever it calls",
+        ),
+    ] = ""
     made_at: Annotated[
         Moment | None,
         about(
@@ -108,20 +117,30 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
                 f"an objection cannot be made in the future ({asked.made_at})", hint="Give the time it was made."
             )
         made_at = made.isoformat()
+    to = instigator_of(folder, asked.on_behalf_of)
     body = Objection(
-        number=e164, source=asked.source, note=asked.note, call_id=None, scope=asked.scope.value, made_at=made_at
+        number=e164,
+        source=asked.source,
+        note=asked.note,
+        call_id=None,
+        scope=asked.scope.value,
+        on_behalf_of=to,
+        made_at=made_at,
     )
 
     def work(tx: StoreTransaction) -> ObjectionAdded:
         entry_id = folder.new_id()
         if asked.once:
-            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, ("number", "source", "note", "scope"))
+            same = ("number", "source", "note", "scope", "on_behalf_of")
+            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, same)
             if kept is not None:
                 return ObjectionAdded(
                     id=entry_id, number=e164, made_at=kept["made_at"], scope=asked.scope, notice=KEPT_BEFORE
                 )
-        before = standing(tx, e164, folder.clock.now())
-        wider = asked.scope is Scope.ALL and not any(each.scope is Scope.ALL for each in tx.objections(e164))
+        before = standing(tx, e164, folder.clock.now(), to or "")
+        in_force = tx.objections(e164)
+        wider = asked.scope is Scope.ALL and not any(each.scope is Scope.ALL for each in in_force)
+        wider = wider or (not to and all(each.on_behalf_of for each in in_force))
         fact = last_word(tx, folder.fact(body, entry_id, caller.actor))
         tx.append(fact)
         notice = f"An objection of {made_text(before)} stands already: nothing changes." if before and not wider else ""
@@ -357,8 +376,14 @@ def keep_objections(
         in_force = tx.objections(e164)
         made = entry.made_at.astimezone(UTC) if entry.made_at else None
         scope = Scope((entry.scope or Scope.MARKETING).strip().lower())
-        as_wide = [each for each in in_force if scope is Scope.MARKETING or each.scope is Scope.ALL]
-        if made is None and standing_objection(as_wide, live_consents(tx.consents(e164), folder.clock.now())):
+        known = {each.name for each in folder.config.instigator}
+        named = entry.on_behalf_of.strip().lower()
+        to = named if named in known else UNSET  # to an unknown one: it stops every call, which harms nobody
+        as_wide = objections_to(
+            [each for each in in_force if scope is Scope.MARKETING or each.scope is Scope.ALL], to or ""
+        )
+        live = live_consents(consents_to(tx.consents(e164), to or ""), folder.clock.now())
+        if made is None and standing_objection(as_wide, live):
             return False
         if made is not None and any(each.made_at == made for each in as_wide):
             return False
@@ -368,10 +393,11 @@ def keep_objections(
             note=entry.note,
             call_id=None,
             scope=scope.value,
+            on_behalf_of=to,
             file=origin(entry, source_name, sha256),
             made_at=made.isoformat() if made is not None else UNSET,
         )
-        idle += standing(tx, e164, folder.clock.now()) is not None
+        idle += standing(tx, e164, folder.clock.now(), to or "") is not None
         tx.append(last_word(tx, folder.fact(body, folder.new_id(), actor)))
         return True
 

@@ -214,7 +214,8 @@ def _objections(folder: DataFolder, objections: list[Act]) -> int:
             key = _again("objection", act.id) if act.id in there else act.id
             if act.id in there and _blocked(tx, key, act.hash):
                 continue
-            tx.append(_objection(folder, key, act.hash, act.at, act.scope or UNSET))
+            scope, to = act.scope or UNSET, act.on_behalf_of or UNSET
+            tx.append(_objection(folder, key, act.hash, act.at, scope, to))
             count += 1
         return count
 
@@ -244,8 +245,10 @@ def _again(what: str, key: str) -> str:
     return hashlib.sha256(f"{what} {key} again".encode()).hexdigest()[:32]
 
 
-def _objection(folder: DataFolder, key: str, digest: str, at: str, scope: str | UnsetType = UNSET) -> Fact:
-    body = Objection(number_hash=digest, made_at=at, source="memory", note=_WHY, scope=scope)
+def _objection(
+    folder: DataFolder, key: str, digest: str, at: str, scope: str | UnsetType = UNSET, to: str | UnsetType = UNSET
+) -> Fact:
+    body = Objection(number_hash=digest, made_at=at, source="memory", note=_WHY, scope=scope, on_behalf_of=to)
     return folder.fact(body, key, REPLAYED_BY)
 
 
