@@ -25,9 +25,10 @@ from textual.message import Message
 from console.late import late
 from gate.control.client import ControlClient
 from gate.core.rows.calls import LiveNow
-from gate.errors import ControlError, GateError
+from gate.errors import GateError, UnansweredError
 from gate.operations.operation import Request, operation_of
 from gate.operations.status.session import Session as SessionRequest
+from gate.showing import clean
 
 if TYPE_CHECKING:
     from gate.control.exchange import Watching
@@ -98,6 +99,11 @@ class Session:
         return self.can is None or op in self.can
 
 
+LOOK_SECONDS = 1.0
+LOOKS = 30
+"""How often, and how many times, the log is asked what became of something."""
+
+
 class Feed:
     """One console's line to the gate at ``socket``; lives on the screen's event loop."""
 
@@ -131,7 +137,8 @@ class Feed:
         """The gate's response to a request.
 
         ``timeout``: seconds, by default ``ASK_SECONDS``. ``progress`` comes on the event loop, the newest only. Raises
-        ``GateError``: what the gate raised, or ``ControlError`` where it is away or too slow.
+        ``GateError``: what the gate raised, ``ControlError`` where it is away,
+        ``UnansweredError`` where it is too slow.
         """
         operation = operation_of(request)
         streams = operation.streams
@@ -142,11 +149,25 @@ class Feed:
             try:
                 answer = await on_thread(lambda: client.ask(request, progress=report), timeout=seconds + 1.0)
             except TimeoutError:
-                raise ControlError(
+                raise UnansweredError(
                     f"the gate has not answered {operation.name} in {seconds:.0f} s", hint="it is slow"
                 ) from None
         self.heard_at = self.now()
         return answer
+
+    async def what_became(self, since: int | None) -> str:
+        """What became of something that the gate did not answer, in a sentence: whether the log has a leaf of this
+        account from ``since`` on. It is looked for until the gate has been well for a while."""
+        leaves = late("gate.operations.audit.leaves:AuditLeaves")
+        for _ in range(LOOKS):
+            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(GateError):
+                found = (await self.ask(leaves(text=self.session.actor))).items
+                mine = [leaf for leaf in found if leaf.index >= (since or 0) and leaf.actor == self.session.actor]
+                if mine:
+                    kinds = ", ".join(f"{leaf.kind.replace('_', ' ')} (leaf {leaf.index:,})" for leaf in mine[:3])
+                    return clean(f"It was taken: {kinds}. Do not send it again: Esc leaves.")
+        return "Not known still: the log has nothing of yours since. Look there before you send it again."
 
     # --- what happens now -----------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ REVEAL: Final[list[BindingType]] = [
 LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     bind("list.sort", "S", "sort", "sort", more="sort by a column"),
-    bind("list.pause", "p", "pause", "pause, or follow what happens"),
+    bind("list.pause", "p", "pause", "hold the display still, or follow what happens"),
     *REVEAL,
 ]
 NEVER_AGAIN: Final[list[BindingType]] = [
@@ -214,7 +214,7 @@ CALL: Final[list[BindingType]] = [
 ]
 LIVE: Final[list[BindingType]] = [
     bind("live.filter", "slash", "filter", "filter", show=True, shown_as="/"),
-    bind("live.pause", "p", "pause", "pause", show=True),
+    bind("live.pause", "p", "pause", "hold display", show=True),
     bind(
         "live.keep",
         "R",

@@ -81,3 +81,7 @@ class RecorderError(GateError):
 
 class ControlError(GateError):
     """The gate could not be reached over its control interface, or answered something else than expected."""
+
+
+class UnansweredError(ControlError):
+    """The gate was asked, and no answer came: nobody knows whether it has done what was asked."""

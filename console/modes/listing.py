@@ -172,7 +172,7 @@ class ListMode(ModeScreen):
             "  ".join(names).strip()
             + (f"   filter: {text}" if text else "")
             + self._said_more()
-            + ("   PAUSED" if self.paused else "")
+            + ("   DISPLAY STANDS STILL (p: go on)" if self.paused else "")
         )
         width = max(0, self.size.width - 2)
         self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)

@@ -59,8 +59,8 @@ class Mode(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.LIVE
     HELP_TEXT = (
         "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "
-        "customer are (left, right) while the call is recorded. p stops the picture; the gate goes on. R pauses the "
-        "recording of a call, for a reason that the log keeps, or resumes it. Nobody can listen in."
+        "customer are (left, right) while the call is recorded. p holds the display still; calls and recordings go on. "
+        "R pauses the recording of a call, for a reason that the log keeps, or resumes it. Nobody can listen in."
     )
     DEFAULT_CSS = """
     Mode #live-body { height: 1fr; }
@@ -123,7 +123,8 @@ class Mode(ModeScreen):
         said = self._said
         if said is None:
             return
-        text = f"{words.many(self._in_hand, 'call')} in hand"
+        text = f"DISPLAY STANDS STILL since {words.clock(self._drawn_at)[0]} (p: go on) · " if self.paused else ""
+        text += f"{words.many(self._in_hand, 'call')} in hand"
         if self._text:
             text += f", {self.query_one(LocalTable).total} shown: {self._text}"
         for call in self._calls:
@@ -137,8 +138,6 @@ class Mode(ModeScreen):
                 text += f" · {what} {'up' if up else 'DOWN'}"
         if self.feed.link.up is False and self._drawn_at:
             text += f"   AS IT WAS at {words.clock(self._drawn_at)[0]}"
-        elif self.paused:
-            text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
         self.query_one(".live-heading", Static).update(text, layout=False)
         self._warn([clean(each) for each in said.warnings])
 

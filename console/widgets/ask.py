@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,9 +22,12 @@ from console import keys
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.words import trouble
-from gate.errors import GateError
+from gate.errors import GateError, UnansweredError
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.operation import Request
+
+if TYPE_CHECKING:
+    from console.app import ConsoleApp
 
 YES, NO = "yes", "no"
 NO_YES: Final = (NO, YES)
@@ -91,6 +94,7 @@ class Ask(Dialog[Any]):
     With ``send`` the answer is what that returned; where it raises a ``GateError`` the dialog says so and stays.
     """
 
+    app: ConsoleApp
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.DIALOG,
@@ -211,8 +215,15 @@ class Ask(Dialog[Any]):
     @work(group="send")
     async def _try(self, send: Callable[[Told], Awaitable[Any]], values: Told) -> None:
         self._say("One moment…")
+        feed = self.app.feed
+        size = feed.leaves
         try:
             answer = await send(values)
+        except UnansweredError as error:
+            self._say(f"Not known: {error.message}. It may have been taken: looking in the log…")
+            self._say(await feed.what_became(size))
+            self._sending = False
+            return
         except GateError as error:
             self._sending = False
             shown = shorten(error.message, _LONGEST, placeholder=" …")

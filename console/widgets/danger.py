@@ -22,10 +22,11 @@ from console import keys
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.widgets.report import Report, Section
 from console.words import Shown, trouble
-from gate.errors import GateError, RefusedError
+from gate.errors import GateError, RefusedError, UnansweredError
 from gate.types import Progress
 
 if TYPE_CHECKING:
+    from console.app import ConsoleApp
     from console.modes.base import GateScreen
 
 CHANGED = "plan_changed"
@@ -75,6 +76,7 @@ async def danger(screen: GateScreen, what: Danger) -> str | None:
 class DangerDialog(Dialog[str | None]):
     """See the module."""
 
+    app: ConsoleApp
     AUTO_FOCUS = "#dialog-cancel"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.DIALOG, Binding("enter", "enter", show=False, priority=True)]
     DEFAULT_CSS = f"""
@@ -237,6 +239,7 @@ class DangerDialog(Dialog[str | None]):
         reason = self.query_one("#danger-reason", Input).value.strip() if self._what.reason else ""
         self._ready()
         self._say("The gate is at work…")
+        size = self.app.feed.leaves
         try:
             done = await self._what.act(plan.digest, reason, self._progress)
         except RefusedError as error:
@@ -245,6 +248,12 @@ class DangerDialog(Dialog[str | None]):
                 self._look("It is not what was shown any more. This is what it would do now.")
             else:
                 self._fail(error)
+            return
+        except UnansweredError as error:
+            self._say(f"Not known: {error.message}. It may have been done: looking in the log…")
+            self._say(await self.app.feed.what_became(size))
+            self._acting = False
+            self._look("This is what it would do now.")
             return
         except GateError as error:
             self._acting = False

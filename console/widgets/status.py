@@ -38,6 +38,9 @@ def pieces(
     since = words.age(now - link.since)
     if link.up is None:
         said = [("asking the gate", WARN)]
+    elif link.up and snapshot and (refusing := snapshot.not_ready):
+        more = f" +{len(refusing) - 1}" * (len(refusing) > 1)
+        said = [(f"gate REFUSES: {words.reason(refusing[0])[0]}{more}", BAD)]
     elif link.up:
         said = [("gate up", OK)]
     else:

@@ -7,7 +7,7 @@ there in one step, the rest is read beside the store. What has happened is count
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
@@ -47,9 +47,11 @@ class LiveView:
         watch_levels: Callable[[bool], None] = lambda on: None,
         up: Callable[[], Up] = lambda: (None, None, []),
         warnings: Callable[[], list[str]] = list,
+        not_ready: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """``calls``: those in hand; ``reader``: opens the store; ``up``: whether any trunk and the recorder are
-        up, and each trunk; ``warnings``: what somebody must see to, a sentence each."""
+        up, and each trunk; ``warnings``: what somebody must see to, a sentence each; ``not_ready``: why marketing
+        calls are refused now, reason codes."""
         self._calls = calls
         self._open = reader
         self._reader: Reader | None = None
@@ -58,10 +60,11 @@ class LiveView:
         self._watch_levels = watch_levels
         self._up = up
         self._warnings = warnings
+        self._not_ready = not_ready
         self._levels: Mapping[str, tuple[int, int]] = {}
         self._last = -1
         self._counts: Counts = {}
-        self._slow: tuple[list[RegisterState], LogBrief, list[str]] | None = None
+        self._slow: tuple[list[RegisterState], LogBrief, list[str], list[str]] | None = None
         self._slow_at = datetime.min.replace(tzinfo=UTC)
         self._times: list[tuple[str, str]] = []
         """The sixty minutes, as they are counted and as they are told."""
@@ -97,7 +100,7 @@ class LiveView:
             self._slow, self._slow_at = self._look_slowly(now), now
         trunk_up, recorder_up, trunks = self._up()
         counts, minutes = self._hour(_minute(now))
-        registers, log, warnings = self._slow
+        registers, log, warnings, not_ready = self._slow
         return LiveNow(
             at=now.isoformat(),
             calls=[self._shown(call) for call in calls],
@@ -106,12 +109,13 @@ class LiveView:
             registers=registers,
             log=log,
             warnings=warnings,
+            not_ready=not_ready,
             trunk_up=trunk_up,
             recorder_up=recorder_up,
             trunks=trunks,
         )
 
-    def _look_slowly(self, now: datetime) -> tuple[list[RegisterState], LogBrief, list[str]]:
+    def _look_slowly(self, now: datetime) -> tuple[list[RegisterState], LogBrief, list[str], list[str]]:
         log = self._read(search.log_now)
         brief = LogBrief(
             size=log.size,
@@ -119,7 +123,8 @@ class LiveView:
             verified_ok=None if log.verified is None or log.verified.ok is UNSET else log.verified.ok,
             checkpoint_at=log.checkpoint.at if log.checkpoint else None,
         )
-        return self._registers.status(now.astimezone(LONDON).date()), brief, self._warnings()
+        registers = self._registers.status(now.astimezone(LONDON).date())
+        return registers, brief, self._warnings(), list(self._not_ready())
 
     def _read(self, query: Callable[[Source], T]) -> T:
         """What it finds now. The store is opened once for many looks: that costs more than what they read."""

@@ -17,7 +17,7 @@ from gate.control import sockets
 from gate.control.sockets import revived
 from gate.converting import decode
 from gate.core.rows.calls import LiveNow
-from gate.errors import ControlError
+from gate.errors import ControlError, UnansweredError
 
 _LARGEST_LINE = 64 << 20
 
@@ -35,18 +35,24 @@ def exchange(
 
     Raises as ``gate.control.client.ControlClient.call``.
     """
-    connection = Connection(path, timeout)
+    connection, sent = Connection(path, timeout), False
     try:
+        connection.connect()
+        sent = True
         connection.request("POST", f"/v1/op/{op}", msgspec.json.encode(fields), {"Content-Type": "application/json"})
         response = connection.getresponse()
         if streams and response.status == 200:
             return _stream(response, progress)
         return _answer(response.status, response.read(_LARGEST_LINE))
     except TimeoutError:
-        raise ControlError(
+        raise UnansweredError(
             f"the gate did not answer {op} in time", hint="see its log; it may still be at work"
         ) from None
     except (OSError, http.client.HTTPException) as error:
+        if sent:
+            raise UnansweredError(
+                f"the gate at {path} gave no answer to {op}: {reason_of(error)}", hint="look before you ask again"
+            ) from None
         raise ControlError(
             f"the gate at {path} cannot be reached: {reason_of(error)}", hint="is it running? dialgate serve"
         ) from None
@@ -101,7 +107,7 @@ def _stream(response: http.client.HTTPResponse, progress: Callable[[float, str],
             raise revived(line)
         if progress:
             progress(float(line.get("progress", 0.0)), str(line.get("text", "")))
-    raise ControlError(
+    raise UnansweredError(
         "the gate stopped in the middle of its answer", hint="see its log, then look before trying again"
     )
 

@@ -73,6 +73,7 @@ from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.standing import RequestWatch
+from gate.operations.status.glance import not_ready
 from gate.operations.webhooks import WebhookPost, posts
 from gate.recorder.client import RecorderClient, spawn_command
 from gate.sip.line import SipLine
@@ -273,6 +274,7 @@ class GateProcess:
                 *undecided(self._config),
                 *jumps(self._at_line.usage()),
             ],
+            not_ready=lambda: not_ready(self._folder),
         )
         self._recorder.on_levels = view.take_levels
         return view

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -134,7 +135,9 @@ def app_of(served: Served, **setup: Any) -> ConsoleApp:
 
 
 class Themed(App[None]):
-    """An app of a test's own with the console's colours: for one widget alone."""
+    """An app of a test's own with the console's colours: for one widget alone, and no gate."""
+
+    feed = SimpleNamespace(leaves=0)
 
     def __init__(self) -> None:
         super().__init__()

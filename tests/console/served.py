@@ -76,6 +76,8 @@ class Served:
         """Called with each operation's name before it is carried out: a test may wait in it."""
         self.pause: Callable[[str, PauseAsked], str] = lambda call_id, asked: "no call is real"
         """What is made of a wish to pause a recording."""
+        self.not_ready: Sequence[str] = ()
+        """Why marketing calls are refused."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._prepare([*day["facts"], *more])
         self._stack = ExitStack()
@@ -108,6 +110,7 @@ class Served:
             watch_levels=lambda on: view.take_levels(levels if on else {}),
             up=lambda: (True, True, []),
             warnings=lambda: reminders(self.config, data.today()),
+            not_ready=lambda: self.not_ready,
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()

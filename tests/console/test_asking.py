@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+import threading
+from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from textual import events
 from textual.widgets import Button, Input
 
@@ -17,6 +19,7 @@ from gate.errors import UsageError
 from tests.console.conftest import Themed, app_of, screen_text, shows, typed, until
 from tests.console.day import NOW
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 
 async def test_a_refused_form_keeps_what_was_typed_and_says_why(served: Served) -> None:
@@ -126,3 +129,45 @@ def test_days_and_times_are_typed_as_the_british_write_them() -> None:
         assert "25/11/2026" in error.hint
     else:
         raise AssertionError("no such day")
+
+
+async def test_an_answer_that_did_not_come_is_not_a_no(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate takes an objection, and takes longer than the console waits: the log says that it was taken."""
+    monkeypatch.setattr("console.feed.ASK_SECONDS", 1.0)
+    monkeypatch.setattr("console.feed.LOOK_SECONDS", 0.1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(name: str) -> None:
+        if name == "objection_add":
+            begun.set()
+            go_on.wait(PATIENCE)
+
+    served.slow = slow
+    app = app_of(served)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.feed.link.up and app.feed.snapshot)
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, shows(pilot, "14 rows"))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        form = app.screen
+        form.query_one("#number", Input).value = "020 7946 0999"
+        form.query(Button).last().press()
+        await until(pilot, begun.is_set)
+        await until(pilot, shows(pilot, "It may have been taken: looking in the log"))
+        assert "Not taken" not in screen_text(app)
+        go_on.set()
+        await until(pilot, shows(pilot, "It was taken: objection (leaf ", "Do not send it again"))
+
+
+async def test_health_on_the_screen_is_that_of_readyz(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, shows(pilot, "gate up"))
+        served.not_ready = ("register_stale", "evidence_rolled_back")
+        served.clock.time += timedelta(seconds=2)
+        await until(pilot, shows(pilot, "gate REFUSES: register stale +1"))
+        assert "gate up" not in screen_text(app)
+        served.not_ready = ()
+        served.clock.time += timedelta(seconds=2)
+        await until(pilot, shows(pilot, "gate up"))

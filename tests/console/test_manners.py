@@ -204,7 +204,7 @@ async def test_the_live_picture_stands_while_paused(served: Served) -> None:
         served.calls.pop()
         served.clock.time += timedelta(seconds=5)
         await pilot.pause(0.6)
-        assert "4 calls in hand" in screen_text(app) and "PAUSED" in screen_text(app)
+        assert "4 calls in hand" in screen_text(app) and "DISPLAY STANDS STILL since" in screen_text(app)
         await pilot.press("p")
         await until(pilot, shows(pilot, "3 calls in hand"))
 

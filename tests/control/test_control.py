@@ -255,10 +255,10 @@ def test_a_stranger_on_the_socket_is_not_taken_for_a_gate(tmp_path: Path) -> Non
 
     client = ControlClient(tmp_path / "s", timeout=PATIENCE)
     for reply, said in [
-        (b"220 mail ready\r\n", "cannot be reached"),
+        (b"220 mail ready\r\n", "gave no answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "not JSON"),
         (b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n[]", "status 500"),
-        (b"", "cannot be reached"),
+        (b"", "gave no answer"),
     ]:
         thread = threading.Thread(target=answer, args=(reply,))
         thread.start()

@@ -304,6 +304,8 @@ class LiveNow(Row, frozen=True, kw_only=True):
     log: LogBrief
     warnings: list[str]
     """What somebody must see to, a sentence each."""
+    not_ready: list[str]
+    """Why marketing calls are refused now, whoever makes them: reason codes, as ``/readyz`` has them."""
     trunk_up: bool | None
     """Of any trunk; None where nobody knows."""
     recorder_up: bool | None

@@ -131,9 +131,11 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
     )
 
 
-def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce]) -> tuple[str, ...]:
+def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce] | None = None) -> tuple[str, ...]:
     """Why marketing calls are refused now, whoever makes them and whatever number it is: reason codes, each once."""
     found = [*folder.gate.unready()]
+    if registers is None:
+        registers = register_status(folder, RegisterStatus(), Caller("gate")).registers
     if wrong := folder.trust.reason:
         found.append(wrong.value)
     for each in registers:
