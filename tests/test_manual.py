@@ -55,6 +55,38 @@ def test_a_page_has_one_title_and_is_read_in_one_sitting(read: Document) -> None
     assert len(titles) == len(set(titles)), "two headings with one anchor"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_begins_with_who_it_is_for_and_what_they_will_have(name: str) -> None:
+    opening = page(name).text.split("\n\n")[1]
+    assert re.fullmatch(r"\*For [^.]+\. At its end [^.]+\.\*", opening), opening
+
+
+MOST_WORDS = 30
+
+
+def sentences(text: str) -> list[str]:
+    """Those of a page's prose: no headings, tables or code; what is marked as code is one word, a link its text."""
+    found = []
+    for part in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=#)|\n(?=\|)", text):
+        if not part.startswith(("|", "#")):
+            plain = re.sub(r"`[^`]*`", "X", " ".join(part.split()))
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", plain)
+            found += re.split(r"(?<=[.!?:])[)\"*]*\s+(?=[A-Z\"(*0-9])", plain)
+    return found
+
+
+@pytest.mark.parametrize("name", [manual.INDEX, *NAMES])
+def test_a_sentence_is_short(name: str) -> None:
+    """A colon before a capital ends one, as a full stop does."""
+    long = [each for each in sentences(page(name).prose) if len(re.findall(r"\b[\w'’-]+", each)) > MOST_WORDS]
+    assert not long, "\n".join(long)
+
+
+def test_the_figures_are_one_screen() -> None:
+    assert len(page("figures").text.splitlines()) <= 50
+    assert page("figures").links.count("measuring.md") == 1 and not re.findall(r"^## ", page("figures").text, re.M)
+
+
 def test_a_link_between_pages_is_a_file_name() -> None:
     """Textual's viewer and ``for_terminal`` follow those alone."""
     for name in [manual.INDEX, *NAMES]:
