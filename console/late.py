@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from console.modes.base import GateScreen
+    from textual.screen import Screen
 
 T = TypeVar("T")
 DETAILS: Final = {
@@ -54,7 +54,7 @@ def made_late(make: Callable[[], T], before: Mapping[str, object] | None = None)
     return cast("T", _Late(make, before or {}))
 
 
-def open_detail(screen: GateScreen, kind: str, mode: str, ident: str, thing: Any) -> None:
+def open_detail(screen: Screen[Any], kind: str, mode: str, ident: str, thing: Any) -> None:
     """Show one thing by its id, or by its row where there is one."""
     given: dict[str, tuple[Any, ...]] = {
         "call": (mode, ident),

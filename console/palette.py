@@ -4,7 +4,9 @@ jobs of the console are found by everyday words, whatever the action is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,7 +17,9 @@ from textual.system_commands import SystemCommandsProvider
 
 from console import keys
 from console.attention import Place
+from console.late import late, open_detail
 from gate import manual
+from gate.errors import GateError
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
@@ -78,7 +82,13 @@ JOBS: Final = (
         Place("audit", 0, "reports"),
         "problem broken doctor webhook check",
     ),
-    Job("A month in figures: reports", Place("audit", 0, "reports"), "statistics numbers how many print article 30"),
+    Job(
+        "A month in figures: reports",
+        Place("audit", 0, "reports"),
+        "statistics numbers how many print article 30 trend trends curve development",
+    ),
+    Job("What is erased on the days to come: the calendar", Place("retention"), "forecast future tomorrow next week"),
+    Job("Who speaks now, and for how long", Place("live"), "hang up end stop call calls in hand agents floor"),
 )
 PAGES: Final = {
     "configuration": "hours bank holiday christmas easter sunday closed opening times settings agent account trunk "
@@ -88,7 +98,7 @@ PAGES: Final = {
     "troubleshooting": "problem broken error wrong no audio silence trunk down not running help",
     "phone-systems": "pbx softphone agent phone register",
     "recordings-and-keys": "rotate rotation lost stolen key passphrase password two people",
-    "accounts": "role permission user may not log in rights",
+    "accounts": "role permission add new user colleague may not log in rights",
     "retention": "how long kept erase delete months",
     "console": "key shortcut search sort",
 }
@@ -156,6 +166,44 @@ def go(app: ConsoleApp, place: Place, find: str = "") -> None:
     app.run_worker(app.go(place, find), group="quit", exclusive=True)
 
 
+_REQUEST: Final = re.compile(r"DSR-\d{4}-\d+", re.IGNORECASE).fullmatch
+_ID: Final = re.compile(r"[0-9a-f]{6,32}").fullmatch
+_NUMBER: Final = re.compile(r"\+?[\d ()-]{4,}").fullmatch
+
+
+Thing = tuple[str, str, Callable[[], object]]
+"""What it is, about what it is, and how it is opened."""
+
+
+async def things(app: ConsoleApp, screen: Screen[Any], typed: str) -> list[Thing]:
+    """What a reference, an id or a number names. Raises ``GateError``."""
+    found: list[Thing] = []
+    if _REQUEST(typed) and app.feed.session.may("request_list"):
+        asked = late("gate.operations.requests.listing:ListOf")(text=typed, everything=True, limit=1, masked=True)
+        found += [
+            (
+                f"Open {row.reference}",
+                f"{row.asks}, {row.state}",
+                partial(open_detail, screen, "request", "requests", row.id, row),
+            )
+            for row in (await app.feed.ask(asked)).items
+        ]
+    if _ID(typed):
+        ids = partial(late("gate.operations.parsing:IdFind"), beginning=typed)
+        calls, recordings = await app.feed.ask(ids(kind="call")), await app.feed.ask(ids(kind="recording"))
+        found += [
+            (f"Open call {ident}", "its decision and facts", partial(open_detail, screen, "call", "calls", ident, None))
+            for ident in calls.ids
+        ]
+        found += [
+            (f"Recording {ident}", "Enter opens it", partial(go, app, Place("recordings"), ident))
+            for ident in recordings.ids
+        ]
+    if _NUMBER(typed):
+        found.append((f"Calls to {typed}", "each attempt, newest first", partial(go, app, Place("calls"), typed)))
+    return found
+
+
 class Offered(SystemCommandsProvider):
     """What fits what was typed, in one order: jobs, actions, and at last where it can be looked for. (Textual keeps the
     cursor on what came first.)"""
@@ -165,6 +213,9 @@ class Offered(SystemCommandsProvider):
         app: Any = self.app
         text = " ".join(query.split())
         enough = len(text) >= 3
+        with suppress(GateError):
+            for said, about, opened in await things(app, self.screen, text):
+                yield Hit(4.0, said, opened, help=about)
         for said, about, place in jobs(text) if enough else ():
             run = partial(go, app, place) if isinstance(place, Place) else partial(app.read, place)
             yield Hit(3.0, said, run, help=about)

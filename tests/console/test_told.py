@@ -26,8 +26,10 @@ from console.widgets.rows import LocalTable
 from console.widgets.status import pieces
 from gate import manual
 from gate.control.client import ControlClient
+from gate.core.request_words import Asks
 from gate.errors import UsageError
 from gate.operations.catalogue import OPERATIONS
+from gate.operations.requests.course import Open
 from tests.console.conftest import SMALL, app_of, screen_text, shows, until
 from tests.console.served import Served
 
@@ -254,6 +256,31 @@ async def test_what_is_typed_in_the_palette_is_looked_for_among_objections_and_c
             await pilot.press("escape")
             app.run_worker(app.go(FOUND_IN[name], number))
             await until(pilot, shows(pilot, f"[{name}]", "1 row"))
+
+
+async def test_the_palette_opens_what_a_reference_an_id_or_a_number_names(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        asked = Open(asks=Asks.ACCESS, channel="post", name="Pat Person", numbers=("020 7946 0123",))
+        reference = (await app.feed.ask(asked)).reference
+        call = served.facts("decision")[-1]["subject"]
+        for typed_in, offered, screen in (
+            (reference.lower(), f"Open {reference}", "RequestDetail"), (call[:10], f"Open call {call}", "CallDetail"),
+        ):  # fmt: skip
+            await pilot.press("ctrl+p", *typed_in)
+            await until(pilot, shows(pilot, offered))
+            await pilot.press("enter")
+            await until(pilot, lambda screen=screen: type(app.screen).__name__ == screen)
+            await pilot.press("escape")
+        await pilot.press("ctrl+p", *"0113 496")
+        await until(pilot, shows(pilot, "Calls to 0113 496"))
+        await pilot.press("escape")
+
+
+@pytest.mark.parametrize("words", ["forecast", "trend", "hang up", "add user"])
+def test_everyday_words_find_their_action(words: str) -> None:
+    assert list(jobs(words))
 
 
 async def test_what_must_be_seen_to_is_not_nothing_where_it_was_not_told(served: Served) -> None:

@@ -18,7 +18,8 @@ PEPPER = b"p" * 32
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NUMBER = "+442079460000"
 PICTURE = LiveNow(
-    at="", calls=[], counts={}, minutes=[], registers=[], warnings=[], not_ready=[], trunk_up=None, recorder_up=None, trunks=[],
+    at="", calls=[], counts={}, minutes=[], registers=[], warnings=[], not_ready=[],
+    trunk_up=None, recorder_up=None, trunks=[],
     log=LogBrief(size=0, verified_at=None, verified_ok=None, checkpoint_at=None),
 )  # fmt: skip
 """A snapshot of a gate in which nothing happens."""
