@@ -52,6 +52,7 @@ from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
 from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
+from gate.config.schema import Hep as Hep
 from gate.config.schema import Instigator as Instigator
 from gate.config.schema import Limits as Limits
 from gate.config.schema import MediaConfig as MediaConfig

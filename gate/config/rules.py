@@ -29,6 +29,7 @@ from gate.config.schema import (
     Control,
     Emergency,
     Firm,
+    Hep,
     Limits,
     MediaConfig,
     Recording,
@@ -419,6 +420,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
     for index, webhook in readable.arrays.get("webhook", {}).items():
         yield from _secret(webhook.secret_file, base, ("webhook", index, "secret_file"), shortest=16)
+    hep = readable.get("hep", Hep)
+    if hep and hep.key_file:
+        yield from _secret(hep.key_file, base, ("hep", "key_file"))
     provider = readable.get("provider", Provider)
     if provider and provider.token_file:
         yield from _secret(provider.token_file, base, ("provider", "token_file"))
@@ -601,6 +605,15 @@ def _registers(registers: Registers) -> Iterator[Fault]:
     yield from at_least(registers, "registers", 1, "settle_seconds", "poll_seconds")
 
 
+def _hep(hep: Hep) -> Iterator[Fault]:
+    if hep.collector and (fault := host_port(hep.collector, literal=True)):
+        yield Fault(("hep", "collector"), fault)
+    if not hep.collector and hep != Hep():
+        yield Fault(("hep", "collector"), "is missing: where is SIP exported to?")
+    if not 0 <= hep.agent < 1 << 32:
+        yield Fault(("hep", "agent"), f"{hep.agent} is not from 0 to {(1 << 32) - 1}")
+
+
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
@@ -612,6 +625,7 @@ _OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
     Recording: _recording,
     Calling: _calling,
     Consents: _consent,
+    Hep: _hep,
     Registers: _registers,
     Retention: _retention,
     Limits: _limits,

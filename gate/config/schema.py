@@ -481,6 +481,19 @@ class Registers(Section, frozen=True):
     poll_seconds: int = 5
 
 
+class Hep(Section, frozen=True):
+    """Where SIP is exported to, without its bodies, by HEP version 3 (Homer)."""
+
+    collector: str = ""
+    """``address:port``, UDP; empty: nothing is exported."""
+    agent: int = 2001
+    """The number by which the collector knows this gate."""
+    key_file: str = ""
+    """File with the key that the collector asks for on its first line; or ``env:NAME``; empty: it asks for none."""
+    numbers: bool = False
+    """Telephone numbers in full; else they are hidden in part."""
+
+
 class Retention(Section, frozen=True):
     """How long recordings are kept (LAW 5.3)."""
 
@@ -552,6 +565,7 @@ class Config(Section, frozen=True):
     calling: Calling = Calling()
     consent: Consents = Consents()
     registers: Registers = Registers()
+    hep: Hep = Hep()
     retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()

@@ -12,6 +12,7 @@ How a call comes in and goes out::
 - ``streams``           TCP and TLS: connections, who is at which
 - ``stream_io``         the one thread that reads and writes them all, with the certificates of TLS; ``connection``: one
                         of them, how many there may be, messages out of its bytes
+- ``hep``             what is heard and said, without bodies, exported to a collector (HEP, Homer)
 - ``message``           the parser, bodies of several parts, answers made without a dialog; ``header_fields``: pieces of
                         header values
 - ``flood_filter``      which datagrams of a flood reach the line thread at all

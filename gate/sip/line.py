@@ -16,6 +16,7 @@ from gate.sip.auth import Authenticator
 from gate.sip.calls_in import CallInBridge
 from gate.sip.connection import Fault
 from gate.sip.engine import Engine
+from gate.sip.hep import Capture
 from gate.sip.message import Address
 from gate.sip.peers import Endpoint
 from gate.sip.recording_sessions import RecordingBridge
@@ -48,8 +49,12 @@ class SipLine:
         self._relay = relay
         self._book = book
         self._steps = StepQueue()
-        self._transport = Transport(config.sip.listen, self._steps, self._receive)
-        self._streams = Streams(config, self._steps, self._receive, self._transport.flood_filter)
+        key = secret_of(config.hep.key_file) if config.hep.key_file else ""
+        self._capture = Capture(config.hep, key) if config.hep.collector else None
+        receive = self._receive if self._capture is None else self._capture_and_receive
+        self._transport = Transport(config.sip.listen, self._steps, receive)
+        self._streams = Streams(config, self._steps, receive, self._transport.flood_filter)
+        self._transport.capture = self._streams.io.capture = self._capture
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
         self._trunk_passwords = {each.name: secret_of(each.password_file) for each in config.trunk if each.username}
@@ -146,6 +151,8 @@ class SipLine:
                 self._book.clear()
             self._streams.close()
             self._transport.close()
+            if self._capture is not None:
+                self._capture.close()
             _log.info("the line is down")
 
     def wait_ready(self, timeout: float = 10.0) -> list[Address]:
@@ -291,6 +298,13 @@ class SipLine:
 
     def _receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         self._running().ingress.receive(data, source, endpoint, fault)
+
+    def _capture_and_receive(
+        self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None
+    ) -> None:
+        if self._capture is not None:
+            self._capture(data, source, endpoint.address, endpoint.transport)
+        self._receive(data, source, endpoint, fault)
 
     def _trunk_changed(self, status: TrunkHealth) -> None:
         self.on_trunk(status)

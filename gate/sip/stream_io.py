@@ -30,6 +30,7 @@ import structlog
 
 from gate.sip.connection import READS, WRITES, Connection, ConnectionBounds, Framed, NotSipError, address_of, prepare
 from gate.sip.flood_filter import FloodFilter
+from gate.sip.hep import Capture
 from gate.sip.message import Address
 
 
@@ -149,6 +150,8 @@ class StreamIO:
         self._certificates = certificates
         self._idle_seconds = idle_seconds
         self._take, self._over, self._busy = take, over, busy
+        self.capture: Capture | None = None
+        """Is given what is sent."""
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._orders: deque[Callable[[], None]] = deque()
@@ -197,6 +200,8 @@ class StreamIO:
 
     def send(self, connection: Connection, data: bytes) -> None:
         """Write to a connection, soon."""
+        if self.capture is not None:
+            self.capture(data, connection.local, connection.peer, connection.transport)
         self._order(lambda: self._write(connection, data))
 
     def hang_up(self, connection: Connection) -> None:

@@ -22,6 +22,7 @@ import structlog
 
 from gate.errors import ConfigError
 from gate.sip.flood_filter import FloodFilter
+from gate.sip.hep import Capture
 from gate.sip.message import MAX_MESSAGE, Address
 from gate.sip.peers import Endpoint, plain
 from gate.sip.sippy_adapter.event_loop import StepQueue
@@ -100,6 +101,8 @@ class Transport:
         """Datagrams dropped because the line thread did not keep up."""
         self.needs_nothing: Callable[[bytes], bool] = lambda data: False
         """True for a datagram for which there is nothing to do; asked by the receiving threads."""
+        self.capture: Capture | None = None
+        """Is given what is sent."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
         self.on_wait_inside: Callable[[float], None] = lambda seconds: None
         """Told how long each datagram has waited for its turn, from its arrival in the kernel; those inside a call by
@@ -246,6 +249,10 @@ class Transport:
         return frozenset({plain(host)} if known is None else (plain(each) for each in known[0]))
 
     def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
+        if self.capture is not None:
+            host, port = sock.getsockname()[:2]
+            wild = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+            self.capture(data, (_route(address[0], sock.family) if wild else host, port), address, "udp")
         try:
             sock.sendto(data, socket.MSG_DONTWAIT, address)
         except (OSError, OverflowError, ValueError) as error:
