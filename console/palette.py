@@ -110,9 +110,12 @@ def jobs(typed: str) -> Iterator[tuple[str, str, Place | str]]:
     for job in JOBS:
         if fits(typed, f"{job.said} {job.words}"):
             yield job.said, job.place.mode, job.place
-    for page in manual.pages():
-        if fits(typed, f"manual {page.title} {page.about} {PAGES.get(page.name, '')}"):
-            yield f"Manual: {page.title}", page.about, page.name
+    titles = {page.name: f"manual {page.title} {PAGES.get(page.name, '')}" for page in manual.pages()}
+    found = [page for page in manual.pages() if fits(typed, f"{titles[page.name]} {page.about}")]
+    for page in sorted(
+        found, key=lambda each: not fits(typed, titles[each.name])
+    ):  # what it is called before what it says
+        yield f"Manual: {page.title}", page.about, page.name
 
 
 def fits(typed: str, text: str) -> bool:
