@@ -20,7 +20,11 @@ PROGRAM = "/usr/lib/systemd/systemd"
 BOOT = f"""set -e
 mount --make-rprivate /
 if [ "$2" != / ]; then
-    mount --bind "$2" "$2"
+    if [ -d "$2.upper" ]; then
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$2.upper,workdir=$2.work" "$2"
+    else
+        mount --bind "$2" "$2"
+    fi
     mount --rbind /sys "$2/sys"
     mount --rbind /dev "$2/dev"
     mount -t tmpfs tmpfs "$2/dev/shm"
@@ -56,15 +60,16 @@ class Systemd:
         """``systemctl`` of it."""
         return self.run("systemctl", "--no-pager", *words, seconds=seconds)
 
-    def run(self, *words: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-        """A command beside it, as root, in its file system."""
-        command = ["nsenter", "-t", str(self.pid), "-m", "-p", "--", *words]
+    def run(self, *words: str, seconds: float = PATIENCE, outside: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command beside it, as root, in its file system. ``outside``: with the machine's network."""
+        network = [] if outside else ["-n"]
+        command = ["nsenter", "-t", str(self.pid), "-m", "-p", *network, "--", *words]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
         return subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment, cwd="/")
 
-    def typed(self, line: str, account: str = "root", seconds: float = PATIENCE) -> str:
+    def typed(self, line: str, account: str = "root", seconds: float = PATIENCE, *, outside: bool = False) -> str:
         """What a line prints that an account types into a shell of its own; fails the test where it fails."""
-        done = self.run("su", "-", account, "-c", line, seconds=seconds)
+        done = self.run("su", "-", account, "-c", line, seconds=seconds, outside=outside)
         assert done.returncode == 0, f"{account}: {line}\n{done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -72,6 +77,13 @@ class Systemd:
         """Properties of a unit."""
         lines = self.ctl("show", unit, *(f"--property={name}" for name in names)).stdout.splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+
+def overlay(root: Path) -> Path:
+    """A new folder for the file system of this machine as it is, in which what is written is written beside it."""
+    for folder in (root, root.with_name(f"{root.name}.upper"), root.with_name(f"{root.name}.work")):
+        folder.mkdir()
+    return root
 
 
 def debian(root: Path, *packages: str) -> Path:
@@ -94,13 +106,14 @@ def debian(root: Path, *packages: str) -> Path:
 
 
 @contextmanager
-def systemd(units: Path, root: Path = Path("/")) -> Iterator[Systemd]:
+def systemd(units: Path, root: Path = Path("/"), *, network: bool = False) -> Iterator[Systemd]:
     """One with the unit files of a folder, on the file system in ``root``. Skips where this machine lets nobody start
-    it."""
+    it. ``network``: with one of its own, that has loopback and a second address, 192.0.2.10."""
     (units / "idle.target").write_text("[Unit]\nDefaultDependencies=no\n")
     names = ("--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
+    own = ["--net"] if network else []
     process = subprocess.Popen(
-        ["unshare", *names, "sh", "-c", BOOT, "boot", str(units), str(root)],
+        ["unshare", *own, *names, "sh", "-c", BOOT, "boot", str(units), str(root)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -114,7 +127,12 @@ def systemd(units: Path, root: Path = Path("/")) -> Iterator[Systemd]:
             found = Systemd(int(child[0])) if child else None
             return found.pid if found and found.ctl("show", "--property=Version").returncode == 0 else 0
 
-        yield Systemd(until(up, "systemd does not answer"))
+        manager = Systemd(until(up, "systemd does not answer"))
+        if network:
+            links = ("link set lo up", "link add outside type veth peer name beyond", "link set beyond up")
+            for words in (*links, "link set outside up", "addr add 192.0.2.10/24 dev outside"):
+                subprocess.run(["nsenter", "-t", str(manager.pid), "-n", "ip", *words.split()], check=True)
+        yield manager
     finally:
         for child in children.read_text().split() if process.poll() is None else ():
             os.kill(int(child), signal.SIGKILL)  # unshare waits for it: then nothing of its namespaces is left
