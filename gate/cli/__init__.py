@@ -14,7 +14,7 @@
   (``recording_ingest``: those from elsewhere), ``retention`` (and hold), ``keys``, ``proposals``, ``audit``
   (``audit_bundles``: bundles for auditors), ``settings`` (config, edge), ``credentials`` (account, token), ``doctor``,
   ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``letters``, ``manual``,
-  ``breach`` (the register of breaches),
+  ``complaints`` (and breach),
   ``pages`` (report, receipts, receipt), ``trunk_test``
 - ``request``   its commands; ``request_fulfil`` needs more, and is loaded when it is used
 - ``demo``      the whole job on loopback; ``demo_scene``: what it stands on and what it looks at

@@ -19,7 +19,7 @@ from gate.core.numbers import NumberRefused, parse
 from gate.core.terms import Purpose
 from gate.errors import UsageError
 
-MAY = (*(purpose.value for purpose in Purpose), "metrics", "recordings", "lists")
+MAY = (*(purpose.value for purpose in Purpose), "metrics", "recordings", "lists", "complaints")
 _NEXT = "The gate knows it when it is started again."
 _ENVIRONMENT = "env:"
 
@@ -60,7 +60,7 @@ class May(click.ParamType[list[str]]):
     type=May(),
     metavar="WHAT",
     help="marketing, service: ask for decisions on such calls (with a comma: on both). metrics: read them. "
-    "recordings: hand them in. lists: enter objections and consents, and look them up.",
+    "recordings: hand them in. lists: enter objections and consents, and look them up. complaints: enter them.",
 )
 @click.option("--account", "caller", default="", metavar="NAME", help="The account or PBX that it asks for.")
 def add_token(view: View, name: str, may: list[str], caller: str) -> None:

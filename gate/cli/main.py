@@ -95,7 +95,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "letters": ("gate.cli.letters", "The letters about requests: show, explain, copy, check."),
     "hold": ("gate.cli.retention:hold", "What may not be erased: add, ground, release, list."),
     "copies": ("gate.cli.retention:copies", "Copies in clear: list, add, destroyed."),
-    "breach": ("gate.cli.breach", "Breaches of personal data: add, update, notify, close, show, list, export."),
+    "complaint": ("gate.cli.complaints:complaint", "Complaints: page, import."),
+    "breach": ("gate.cli.complaints", "Breaches of personal data: add, update, notify, close, show, list, export."),
     "key": (
         "gate.cli.keys",
         "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",

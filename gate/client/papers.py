@@ -156,6 +156,6 @@ def _notice(config: Config, record: ProcessingRecord, day: date) -> _Paper:
         f"You can also complain to the {authority.name} at any time: {authority.address.replace(chr(10), ', ')}; "
         f"{authority.phone}; {authority.web}",
     )
-    paper.fill("Where people find your complaints procedure and its form (Data Protection Act 2018 s.164A)")
+    paper.fill("Where you publish your complaints procedure and its form: dialgate complaint page (DPA 2018 s.164A)")
     paper.fill("What else you do with personal data outside of the gate: website, customers, staff")
     return paper

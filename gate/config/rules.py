@@ -243,8 +243,8 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
             yield Fault(("token", index, "name"), f'"{token.name}" is there twice, as token[{other}] too')
         if token.metrics and token.purposes:
             yield Fault(("token", index, "metrics"), "one token is for metrics, another for decisions: make two")
-        rights = [token.metrics, bool(token.purposes), token.recordings, token.lists]
-        for alone in ("recordings", "lists"):
+        rights = [token.metrics, bool(token.purposes), token.recordings, token.lists, token.complaints]
+        for alone in ("recordings", "lists", "complaints"):
             if getattr(token, alone) and sum(rights) > 1:
                 yield Fault(("token", index, alone), f"a token for {alone} is for nothing else: make two")
         if not any(rights):

@@ -68,6 +68,8 @@ class Token(Section, frozen=True):
     """It hands in recordings, ``PUT /v1/recording``, and does nothing else."""
     lists: bool = False
     """It enters objections and consents and looks them up by number, and does nothing else."""
+    complaints: bool = False
+    """It enters complaints, as a form on the web sends them, and does nothing else."""
 
 
 class Trunk(Section, frozen=True):

@@ -48,7 +48,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from gate.config import Config, Token, kept_token, read_secret, token_hash
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.messages import CarryOut, parsed
-from gate.control.own_lists import ENTER, Note, OwnLists
+from gate.control.own_lists import COMPLAINTS, ENTER, LOOK_UP, Note, OwnLists
 from gate.control.sockets import fault, status
 from gate.control.work import LARGEST_BODY, Answer, Busy, Workers, answer, body, fields_of, once, pairs, raw_body
 from gate.core.terms import Reason, Verdict
@@ -428,8 +428,9 @@ def endpoint_app(
             response = _refused(request, 401, wrong, Reason.NOT_AUTHENTICATED)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
-        if (token.metrics, token.recordings, token.lists) != (
-            request.path == "/metrics", request.path == RECORDING, request.path in ENTER
+        complaint = request.path == COMPLAINTS
+        if (token.metrics, token.recordings, token.complaints, token.lists) != (
+            request.path == "/metrics", request.path == RECORDING, complaint, request.path in ENTER and not complaint
         ):  # fmt: skip
             wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
             return _refused(request, 403, wrong)
@@ -550,7 +551,9 @@ def endpoint_app(
     app.router.add_post(DECISIONS, decisions, expect_handler=expected)
     for path in ENTER:
         app.router.add_post(path, enter, expect_handler=expected)
-        app.router.add_get(path, look_up, allow_head=False)
+        if path in LOOK_UP:
+            app.router.add_get(path, look_up, allow_head=False)
+    app.router.add_put(COMPLAINTS, enter, expect_handler=expected)
     app.router.add_put(RECORDING, recording, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/livez", live)

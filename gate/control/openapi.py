@@ -120,7 +120,15 @@ def http_openapi() -> dict[str, Any]:
     """The reference of ``control.http``, as JSON values."""
     kinds: dict[str, tuple[type, type]] = {
         name: (each.request, each.response)
-        for name in ("decide", "objection_add", "objection_list", "consent_add", "consent_list", "recording_ingest")
+        for name in (
+            "decide",
+            "objection_add",
+            "objection_list",
+            "consent_add",
+            "consent_list",
+            "recording_ingest",
+            "complaint_enter",
+        )
         if (each := OPERATIONS[name])
     }
     made, components = msgspec.json.schema_components(
@@ -138,6 +146,8 @@ def http_openapi() -> dict[str, Any]:
     }
     for name in ("ObjectionAdd", "ConsentAdd", "Decide"):
         components[name]["properties"].pop("once" if name != "Decide" else "refused_claim")
+    for name in ("once", "received", "channel"):
+        components["ComplaintEnter"]["properties"].pop(name)
     decided = {"anyOf": [of["decide"][1], _BLOCK]}
     paths: dict[str, Any] = {
         "/v1/decision": {
@@ -166,6 +176,11 @@ def http_openapi() -> dict[str, Any]:
             "post": _http(one, f"{entered} is entered.", "lists", add[1], body=add[0], once=True),
             "get": _http(path, f"The {path} of one number.", "lists", found[1]) | {"parameters": [number]},
         }
+    complaint = of["complaint_enter"]
+    paths["/v1/complaints"] = {
+        way: _http(name, "A complaint is entered.", "complaints", complaint[1], body=complaint[0], once=True)
+        for way, name in (("post", "complaint"), ("put", "complaintPut"))
+    }
     for path, what in (
         ("livez", "The process answers."),
         ("readyz", "Marketing calls are taken."),

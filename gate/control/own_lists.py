@@ -1,4 +1,5 @@
-"""Objections and consents over HTTP: a CRM or a web form enters one, and looks up what stands for a number.
+"""Objections, consents and complaints over HTTP: a CRM or a web form enters one, and looks up what stands for a
+number; of complaints nothing is looked up.
 
 ``POST`` enters one entry: 201 when it is kept, 200 where the same one was kept before with the same
 ``Idempotency-Key``. ``GET`` with ``number`` in the query shows what there is of that number and no other.
@@ -13,12 +14,18 @@ from aiohttp import web
 
 from gate.control.messages import CarryOut, parsed
 from gate.control.sockets import fault, status
-from gate.control.work import Workers, answer, body, pairs
+from gate.control.work import Workers, answer, fields_of, pairs, raw_body
 from gate.errors import GateError, UsageError
 from gate.operations.lists.entries import KEPT_BEFORE
 from gate.operations.operation import Caller, Request, operation_of
+from gate.operations.requests.complaints import KEPT
 
-ENTER: Final[Mapping[str, str]] = {"/v1/objections": "objection_add", "/v1/consents": "consent_add"}
+COMPLAINTS: Final = "/v1/complaints"
+ENTER: Final[Mapping[str, str]] = {
+    "/v1/objections": "objection_add",
+    "/v1/consents": "consent_add",
+    COMPLAINTS: "complaint_enter",
+}
 """Path -> the operation that enters one."""
 LOOK_UP: Final[Mapping[str, str]] = {"/v1/objections": "objection_list", "/v1/consents": "consent_list"}
 """Path -> the operation that shows those of a number."""
@@ -44,14 +51,18 @@ class OwnLists:
     async def enter(self, asked: web.Request, actor: str) -> web.StreamResponse:
         """Keep one entry."""
         try:
-            fields = await body(asked)
+            raw = await raw_body(asked)  # what begins as JSON is JSON: so curl sends it under another name
+            form = asked.content_type == "application/x-www-form-urlencoded" and not raw.lstrip().startswith(b"{")
+            fields = pairs(raw.decode("utf-8", "replace").strip()) if form else fields_of(raw)
+            if asked.path == COMPLAINTS and {"channel", "received"} & fields.keys():
+                raise UsageError("a complaint over HTTP came today, by the web", hint="leave out channel and received")
             if "once" in fields:
                 raise UsageError(f"the key of an entry is the header {KEY}", hint="leave out the field once")
             request = parsed(ENTER[asked.path], fields | {"once": asked.headers.get(KEY, "").strip()})
             entered = await self._workers.call(self._carry_out, request, Caller(actor))
         except GateError as error:
             return answer(fault(error), status(error))
-        return answer(entered, 200 if entered["notice"] == KEPT_BEFORE else 201)
+        return answer(entered, 200 if entered["notice"] in (KEPT_BEFORE, KEPT) else 201)
 
     async def look_up(self, asked: web.Request, actor: str) -> web.StreamResponse:
         """What there is of a number."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -47,11 +52,13 @@ def test_the_report_counts_complaints(firm: Moved) -> None:
     def figures(month: str) -> dict[str, int]:
         return dict(firm("report", "--month", month, "--json").json["complaints"])
 
-    assert figures("2027-01") == {"received": 3, "acknowledged_late": 0, "granted": 1, "refused": 0, "open": 2}
-    assert figures("2027-02") == {"received": 0, "acknowledged_late": 2, "granted": 0, "refused": 1, "open": 1}
+    january = {"received": 3, "acknowledged": 1, "acknowledged_late": 0, "granted": 1, "refused": 0, "open": 2}
+    assert figures("2027-01") == january | {"median_days": 0.0}
+    february = {"received": 0, "acknowledged": 0, "acknowledged_late": 2, "granted": 0, "refused": 1, "open": 1}
+    assert figures("2027-02") == february | {"median_days": 46.0}
     page = firm.folder / "month.html"
     firm("report", "--month", "2027-02", "-o", str(page))
-    assert "Complaints: 0 received, 2 acknowledged late, 0 granted, 1 refused, 1 open." in page.read_text()
+    assert "0 received, 0 acknowledged in time, 2 late, 0 granted, 1 refused, 1 open." in page.read_text()
     assert forgotten in page.read_text()
 
 
@@ -144,3 +151,140 @@ def test_a_withdrawn_consent_is_confirmed_from_the_log(firm: Moved, tmp_path: Pa
     firm("consent", "add", "07700 900123", *words, "--evidence", "form-8999")
     assert "agreed to calls again" in firm("consent", "letter", consent, code=2).err
     assert firm("audit", "verify", "--json").json["ok"]
+
+
+# --- the page, and what its form sends ----------------------------------------------------------------------------
+
+
+class Fields(HTMLParser):
+    """What a page has: its fields, their labels, and everything that could load or run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: dict[str, str] = {}
+        self.labels: set[str] = set()
+        self.tags: list[str] = []
+        self.form: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        if tag == "label":
+            self.labels.add(found["for"])
+        elif tag == "form":
+            self.form = found
+        elif tag in ("input", "textarea"):
+            self.names[found["name"]] = found["id"]
+
+
+def entered(done: Any) -> list[str]:
+    return [each["reference"] for each in done.json["items"]]
+
+
+def test_the_page_has_procedure_times_authority_and_a_form_that_needs_no_script(firm: Moved, tmp_path: Path) -> None:
+    firm("complaint", "page", str(tmp_path / "www"), "--action", "https://www.example.org/complaints")
+    html = (tmp_path / "www" / "complaints.html").read_text()
+    page, text = Fields(html), (tmp_path / "www" / "complaints.txt").read_text()
+    assert page.names == {each: each for each in ("name", "contact", "number", "about")}
+    assert page.labels == set(page.names) and page.form["action"] == "https://www.example.org/complaints"
+    assert not {"script", "img", "iframe", "link"} & set(page.tags) and page.tags.count("h1") == 1
+    for words in ("within 30 days", "without delay", "Information Commissioner's Office", "Webeo Example Ltd"):
+        assert words in " ".join(unescape(html).split()) and words in " ".join(text.split()), words
+    assert max(map(len, text.splitlines())) <= 72 and faults(text) == []
+    for wrong in ("javascript:alert(1)", "http://www.example.org/x", '"><script>'):
+        refused = firm("complaint", "page", str(tmp_path / "www"), "--action", wrong, code=2)
+        assert "no address for a form" in refused.err
+    firm("complaint", "page", str(tmp_path / "mail"))
+    by_mail = Fields((tmp_path / "mail" / "complaints.html").read_text())
+    assert by_mail.form["action"].startswith("mailto:") and by_mail.form["enctype"] == "text/plain"
+
+
+FORM = {
+    "name": "Ann Lee",
+    "contact": "ann@example.org",
+    "number": "07700 900321",
+    "about": "You rang at night.\nTwice.",
+}
+MAIL = "From: Ann Lee <ann@example.org>\nDate: Mon, 4 Jan 2027 10:00:00 +0000\nSubject: Complaint\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("form.json", json.dumps(FORM)),
+        ("form.txt", urlencode(FORM)),
+        ("lines.txt", "".join(f"{name}={value}\r\n" for name, value in FORM.items())),
+        ("form.eml", MAIL + "".join(f"{name}={value}\n" for name, value in FORM.items())),
+        ("mail.eml", MAIL + "You rang 07700 900321 at night.\nTwice.\n"),
+    ],
+)
+def test_what_the_form_sends_becomes_a_complaint_once(firm: Moved, tmp_path: Path, name: str, content: str) -> None:
+    firm.on("2027-01-05")
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    done = firm("complaint", "import", str(file), str(file), "--json")
+    first, second = done.json["items"]
+    assert first["reference"] == second["reference"] and second["notice"] and not first["notice"]
+    mailed = name.endswith(".eml")
+    shown = firm("request", "show", first["reference"], "--json", "--show-numbers").json
+    assert (shown["asks"], shown["name"], shown["contact"]) == ("complaint", "Ann Lee", "ann@example.org")
+    assert "at night.\nTwice." in shown["about"] and shown["channel"] == ("email" if mailed else "web")
+    assert shown["received"] == ("2027-01-04" if mailed else "2027-01-05"), "the earlier day is the stricter"
+    assert shown["lines"] == ([] if name == "mail.eml" else ["+447700900321"])
+    if shown["lines"]:
+        assert firm("check", "07700 900321", "--json", code=3).json["reason"] == "request_pending"
+        firm("request", "decide", first["reference"], "--grant", "--reasons", "A mistake.", "--calls", "resume")
+        firm("request", "told", first["reference"], "person")
+        again = firm("complaint", "import", str(file), "--json").json["items"][0]
+        assert again["reference"] != first["reference"], "once it is over the same words are another complaint"
+
+
+def test_hostile_forms_do_no_harm(firm: Moved, tmp_path: Path) -> None:
+    file = tmp_path / "form"
+    html = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    file.write_text(
+        json.dumps({"name": html, "contact": "x", "about": html + "\x1b[2J\u202e** **" + "y" * 9000, "a": [1]})
+    )
+    (reference,) = entered(firm("complaint", "import", str(file), "--json"))
+    shown = firm("request", "show", reference, "--json").json
+    assert len(shown["about"]) <= 4000 and "\x1b" not in shown["about"] and "[cut here]" in shown["about"]
+    made = firm("request", "letter", reference, "acknowledgement", "--json").json
+    assert "<script" not in made["html"] and "<img" not in made["html"]
+    bad: dict[str, tuple[bytes, str]] = {
+        "nobody": (json.dumps({"about": "x"}).encode(), "nobody can be answered"),
+        "nothing": (json.dumps({"name": "x", "about": " \n"}).encode(), "says what it is about"),
+        "number": (json.dumps({"name": 7, "about": "x"}).encode(), "name is no text"),
+        "deep": (b"[" * 100_000, "not JSON"),
+        "list": (b"[1]", "no list of"),
+        "bytes": (b"\xff\xfe=", "not UTF-8"),
+        "other": (b"hello", "no complaint of the form"),
+        "large": (b"{" + b" " * (1 << 20), "larger than"),
+    }
+    for name, (content, said) in bad.items():
+        file.write_bytes(content)
+        assert said in firm("complaint", "import", str(file), code=2).err, name
+    odd = {"name": "x", "number": "call me maybe", "about": "You rang."}
+    file.write_text(json.dumps(odd))
+    (reference,) = entered(firm("complaint", "import", str(file), "--json"))
+    assert "(Number as they wrote it: call me maybe)" in firm("request", "show", reference, "--json").json["about"]
+
+
+def test_an_erasure_leaves_an_open_complaint_until_it_is_over(firm: Moved, tmp_path: Path) -> None:
+    firm.on("2027-01-05")
+    file = tmp_path / "form.json"
+    file.write_text(json.dumps(FORM | {"name": "Pat Person", "number": "07700 900123"}))
+    (complaint,) = entered(firm("complaint", "import", str(file), "--json"))
+    erasure = firm.open("erasure")
+    firm("request", "verify-identity", erasure, "--checked", "bill seen")
+    firm("request", "search", erasure)
+    firm("request", "decide", erasure, "--grant")
+    firm("request", "fulfil", erasure, "--yes")
+    assert complaint in firm("request", "show", erasure, "--json").json["carried_out"]["open_requests"]
+    firm("request", "told", erasure, "person")
+    assert firm("request", "show", complaint, "--json").json["name"], "it can still be answered"
+    firm("request", "decide", complaint, "--grant", "--reasons", "A mistake.", "--calls", "stop")
+    firm("request", "told", complaint, "person")
+    over = firm("request", "show", complaint, "--json").json
+    assert (over["name"], over["about"], over["state"]) == (None, None, "done")
+    assert firm("check", "07700 900123", "--json", code=3).json["reason"] == "objected"

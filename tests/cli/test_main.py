@@ -58,6 +58,7 @@ DESIGNED = {
     "reveal": set(),
     "config": {"show"},
     "copies": {"add", "destroyed", "list"},
+    "complaint": {"page", "import"},
     "breach": {"add", "update", "notify", "close", "show", "list", "export"},
     "console": set(),
     "manual": set(),
@@ -126,7 +127,9 @@ def test_every_example_is_one_that_the_command_takes(
     for line in command.example.splitlines():
         words = shlex.split(line.split(" > ")[0].split(" < ")[0])
         for word in words[1:]:
-            if word.endswith((".wav", ".txt", ".key", ".recipient", ".csv", ".checkpoint", ".bundle", ".pdf")):
+            if word.endswith(
+                (".wav", ".txt", ".key", ".recipient", ".csv", ".checkpoint", ".bundle", ".pdf", ".json", ".eml")
+            ):
                 (tmp_path / word).touch()
             elif word == "drop":
                 (tmp_path / word).mkdir(exist_ok=True)

@@ -59,6 +59,7 @@ def gate(tmp_path: Path) -> Iterator[RunningGate]:
     gate.set("control", http=gate.http)
     gate.add_token("crm", lists=True)
     gate.add_token("form", lists=True)
+    gate.add_token("complaints", complaints=True)
     gate.add_token("dialler", purposes=["marketing"], calls_a_minute=100_000)
     gate.add_pbx()
     gate.start()
@@ -226,3 +227,31 @@ def test_a_certificate_that_is_none_stops_the_start_and_no_certificate_on_a_netw
     gate.set("control", http_certificate="some.pem")
     told = dialgate("status", config=gate.config, check=False)["attention"]
     assert not any("without TLS" in each for each in told)
+
+
+def test_a_complaint_from_a_web_form_is_kept_once_and_a_flood_is_bounded(gate: RunningGate) -> None:
+    form = {"name": "Ann Lee", "contact": "ann@example.org", "number": UNLISTED, "about": "You rang at night."}
+    assert asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body["verdict"] == "allow"
+    first = asked(gate, "complaints", "POST", "/v1/complaints", form, Idempotency_Key="form-8812")
+    assert first.status == 201, first.text
+    decided = asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body
+    assert (decided["verdict"], decided["reason"]) == ("block", "request_pending")
+    again = asked(gate, "complaints", "PUT", "/v1/complaints", form, Idempotency_Key="form-8812")
+    assert (again.status, again.body["reference"]) == (200, first.body["reference"])
+    other = asked(gate, "complaints", "POST", "/v1/complaints", form | {"about": "x"}, Idempotency_Key="form-8812")
+    assert (other.status, other.body["error"]["reason"]) == (409, "key_used")
+    unkeyed = [asked(gate, "complaints", "POST", "/v1/complaints", form | {"about": "twice"}) for _ in range(3)]
+    assert [each.status for each in unkeyed] == [201, 200, 200]
+    flood = [asked(gate, "complaints", "POST", "/v1/complaints", form | {"about": f"{n}"}) for n in range(12)]
+    assert [each.status for each in flood] == [201] * 8 + [409] * 4
+    assert flood[-1].body["error"]["reason"] == "too_many_complaints"
+    assert asked(gate, "complaints", "POST", "/v1/complaints", {"name": "Bo", "about": "another's"}).status == 201
+    for who, method, path, body in (
+        ("crm", "POST", "/v1/complaints", form), ("complaints", "POST", "/v1/objections", {"number": UNLISTED}),
+        ("complaints", "POST", "/v1/decision", {"number": UNLISTED}), ("wrong", "POST", "/v1/complaints", form),
+    ):  # fmt: skip
+        assert asked(gate, who, method, path, body).status in (401, 403), (who, path)
+    assert asked(gate, "complaints", "GET", "/v1/complaints?number=1").status == 405
+    for bad in ({}, form | {"received": "2020-01-01"}, form | {"about": "y" * 5000}, form | {"colour": "red"}):
+        assert asked(gate, "complaints", "POST", "/v1/complaints", bad).status == 400, bad
+    gate.verified()

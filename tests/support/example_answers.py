@@ -609,7 +609,10 @@ class ExampleAnswers:
             "registers": [],
             "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
             "requests": [],
-            "complaints": dict.fromkeys(("received", "acknowledged_late", "granted", "refused", "open"), 0),
+            "complaints": dict.fromkeys(
+                ("received", "acknowledged", "acknowledged_late", "granted", "refused", "open"), 0
+            )
+            | {"median_days": None},
             "holds": dict.fromkeys(("put", "released", "in_force", "restrictions"), 0),
             "own_lists": dict.fromkeys(("objections", "removed", "consents", "withdrawn"), 0),
             "exports": {"exported": 0},

@@ -219,6 +219,8 @@ class RequestInMonth(Row, frozen=True):
     days: int
     due: str | None
     late: bool
+    acknowledged: bool
+    """Of a complaint: its acknowledgement was entered in time."""
     acknowledged_late: bool
     """Of a complaint: its acknowledgement was entered after its last day, or is missing though that has passed."""
     warning: str
@@ -230,12 +232,16 @@ class ComplaintsInMonth(Row, frozen=True):
 
     received: int
     """In the month."""
+    acknowledged: int
+    """In time, by what was entered."""
     acknowledged_late: int
     """After the 30th day, or not yet though it has passed."""
     granted: int
     """With their outcome told."""
     refused: int
     open: int
+    median_days: float | None
+    """From the receipt to the end, of those that were granted or refused; None where none was."""
 
 
 class HoldsInMonth(Row, frozen=True):

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -267,7 +268,10 @@ def policy_of(config: Config, today: date) -> Policy:
 def _complaints(requests: list[RequestInMonth], first: date) -> ComplaintsInMonth:
     rows = [each for each in requests if each.asks == Asks.COMPLAINT]
     outcomes = Counter(each.outcome for each in rows)
+    answered = [each.days for each in rows if each.outcome in ("fulfilled", "refused")]
     return ComplaintsInMonth(
+        acknowledged=sum(each.acknowledged for each in rows),
+        median_days=float(median(answered)) if answered else None,
         received=sum(each.received >= first.isoformat() for each in rows),
         acknowledged_late=sum(each.acknowledged_late for each in rows),
         granted=outcomes["fulfilled"],
@@ -288,6 +292,7 @@ def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -
     known = [fact for fact in course if datetime.fromisoformat(fact.at) < until]
     request = replay(known or course[:1])  # it came before the end, and was entered after it
     end = request.over_on or last
+    acknowledged = request.asks is Asks.COMPLAINT and request.acknowledged
     acknowledged_late = request.asks is Asks.COMPLAINT and _acknowledged_on(known, last) > acknowledge_by(
         request.received
     )
@@ -304,6 +309,7 @@ def _request_in(reader: Source, row: RequestThen, last: date, until: datetime) -
         days=(end - date.fromisoformat(row.received)).days,
         due=clock.due.isoformat() if clock else None,
         late=request.was_late(end),
+        acknowledged=acknowledged and not acknowledged_late,
         acknowledged_late=acknowledged_late,
         warning="" if request.over_on else warning_of(request, clock, request.acknowledge_by(), last),
     )

@@ -1,6 +1,7 @@
 """Requests of data subjects: opened, proven, searched, decided, carried out, told.
 
 - ``course``     the steps of a request's life, from its coming; what is right, kept beside what is wrong
+- ``complaints``  what a form on the web sends
 - ``listing``    the list, and one with its course
 - ``searching``  what is held about a person, and all of it, for a pack; ``letters``: the letters of a request
 - ``proving``    the leaves of a request with proofs, for the page that goes with a letter

@@ -1,18 +1,25 @@
-"""``dialgate breach``: the register of breaches of personal data, with the 72 hours for telling the authority."""
+"""``dialgate complaint``: the page that the firm publishes, and what its form sends. ``dialgate breach``: the register
+of breaches of personal data, with the 72 hours for telling the authority."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from gate.cli.asking import PROOF_FILE, ask, asks, proven
-from gate.cli.command import NEW_FILE, make
+from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach
+from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, say
-from gate.client.files import output_file
+from gate.client.complaints import LARGEST, complaint_page, complaints_in
+from gate.client.files import output_file, read_file
+from gate.clock import today
 from gate.core.cells import csv_text
+from gate.durable import whole_file
+from gate.errors import UsageError
 from gate.operations.breaches import (
     BreachAdd,
     BreachClose,
@@ -22,7 +29,63 @@ from gate.operations.breaches import (
     BreachShow,
     BreachUpdate,
 )
+from gate.operations.requests.complaints import ComplaintEntered
 from gate.showing import local, masked
+
+
+@click.group("complaint")
+def complaint() -> None:
+    """Complaints about the use of personal data (Data Protection Act 2018 s.164A): the page with your procedure and its
+    form, and what the form sends. Each becomes a request: dialgate request list.
+    """
+
+
+@make(
+    "page",
+    group=complaint,
+    example="dialgate complaint page www --action https://www.example.org/complaints\ndialgate complaint page www",
+)
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--action", default="", metavar="URL", help="Where the form is sent (default: by the visitor's mail).")
+def page(view: View, folder: Path, action: str) -> None:
+    """Write the page that you publish into DIR: complaints.html, and complaints.txt with the same in plain text.
+
+    It is made from the configuration: who you are, how you are reached, the times, the authority. It needs no script.
+    What the form sends is taken by dialgate complaint import, or over HTTP: dialgate manual complaints
+    """
+    html, text = complaint_page(view.config, today(), action)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("complaints.html", html), ("complaints.txt", text)):
+        with whole_file(folder / name, mode=0o644) as file:  # it is published again when the configuration changes
+            file.write(content.encode())
+    view.data({"folder": str(folder), "files": ["complaints.html", "complaints.txt"]})
+
+
+@make("import", group=complaint, example="dialgate complaint import form-8812.json\ndialgate complaint import mail.eml")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.option("--received", type=Day(), metavar="DATE", help="The day it came (default: that of a mail, else today).")
+def import_(view: View, files: tuple[Path, ...], received: date | None) -> None:
+    """Enter what the form sent: JSON, a web form's own encoding (name=value), or a mail as it came (.eml).
+
+    The fields are name, contact, number and about. The same complaint in two files is entered once. A file that is none
+    stops the import before anything of it is entered.
+    """
+    done: list[ComplaintEntered] = []
+    with reach(view.config) as gate:
+        for path in files:
+            if path.stat().st_size > LARGEST:
+                raise UsageError(f"{path} is larger than {LARGEST:,} bytes", hint="One complaint a file, as it came.")
+            try:
+                found = complaints_in(read_file(path), today())
+            except UsageError as error:
+                raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
+            done += [gate.ask(replace(each, received=received or each.received)) for each in found]
+    view.rows({"items": done}, "items", [("reference", "Request"), *_ENTERED], none="Nothing.")
+    for each in done:
+        say(f"Next: dialgate request letter {each.reference} acknowledgement, by {each.acknowledge_by}")
+
+
+_ENTERED = (("acknowledge_by", "Acknowledge by"), ("notice", "Notice"))
 
 
 @click.group("breach")
