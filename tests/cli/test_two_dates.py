@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gate.config import load
 from gate.daemon.opening import open_data_folder
@@ -149,3 +153,71 @@ def test_whoever_was_told_today_needs_no_proof(firm: Moved) -> None:
     (hold,) = firm("hold", "list", "--json").json["items"]
     firm("hold", "release", hold["id"], "--reason", "settled", "--told", "2027-01-05")
     assert firm("hold", "list", "--json").json["items"] == []
+
+
+RECEIVED = date(2027, 1, 5)
+STEPS: dict[str, tuple[str, ...]] = {
+    "acknowledge": (),
+    "extend": ("--reasons", "many calls to hear"),
+    "ask-identity": (),
+    "verify-identity": ("--checked", "bill seen"),
+}
+SEEN: dict[tuple[int, bool], set[tuple[Any, ...]]] = {}
+
+
+@pytest.fixture(scope="module")
+def years(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+    """One folder for many requests, which stand beside one another."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield Moved(tmp_path_factory.mktemp("years") / "gate", patch)
+
+
+def entered(firm: Moved, order: list[str], claims: dict[str, int], day: date) -> tuple[Any, ...] | None:
+    """How late a complaint is whose steps are all entered on one day, in this order, with these claimed days (counted
+    from its receipt); None where the gate takes no such order."""
+    reference = firm.open("complaint", "--received", f"{RECEIVED}")
+    for name in order:
+        claimed = RECEIVED + timedelta(days=claims[name]) if name in claims else None
+        words = dated(f"{claimed}") if claimed and claimed < day else ()
+        if firm("request", name, reference, *STEPS[name], *words, code=None).code:
+            firm("request", "withdraw", reference)
+            return None
+    shown = firm("request", "show", reference, "--json").json
+    firm("request", "withdraw", reference)
+    return shown["due"], shown["late"], shown["warning"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    order=st.permutations(["acknowledge", "extend", "ask-identity", "verify-identity"]),
+    claims=st.dictionaries(st.sampled_from(["acknowledge", "extend", "ask-identity"]), st.integers(0, 60)),
+    after=st.sampled_from([3, 20, 29, 30, 31, 60]),
+)
+def test_in_whatever_order_and_with_whatever_claims_a_complaint_is_as_late(
+    years: Moved, order: list[str], claims: dict[str, int], after: int
+) -> None:
+    """The same facts, entered on one day: their order makes no difference, and no claimed day does."""
+    day = RECEIVED + timedelta(days=after)
+    years.on(f"{day}")
+    found = entered(years, order, claims, day)
+    if found is not None:
+        plain = entered(years, order, {}, day)
+        assert found == plain
+        known = SEEN.setdefault((after, True), set())
+        known.add(plain)
+        assert len(known) == 1, "another order of the same facts came to something else"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(claimed=st.integers(0, 45), asked=st.integers(0, 45), after=st.sampled_from([20, 31, 46]))
+def test_a_claimed_day_of_the_proof_never_makes_an_answer_less_late(
+    years: Moved, claimed: int, asked: int, after: int
+) -> None:
+    """It may bring the due day forward, as the stricter reading; it never puts it off."""
+    day = RECEIVED + timedelta(days=after)
+    years.on(f"{day}")
+    order = ["acknowledge", "ask-identity", "verify-identity"]
+    found = entered(years, order, {"verify-identity": claimed, "ask-identity": asked}, day)
+    plain = entered(years, order, {}, day)
+    assert found is not None and plain is not None
+    assert found[0] <= plain[0] and found[1] >= plain[1]
