@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from gate.core.facts.derived import personal
+from gate.core.facts.fact import CATALOGUE, Term
 from gate.store.projections import number_hash
 from tests.support.commands import Done, dialgate
 from tests.support.firm_year import Year
@@ -19,6 +23,8 @@ NAME = "Zebediah Quillfeather"
 MAIL = "zeb.quill@post.invalid"
 LINES = {"07700 900417": "+447700900417", "020 7946 0417": "+442079460417", "01632 960417": "+441632960417"}
 MOBILE, HOME, WORK = LINES
+CODE = "4K7X2Q9RMR"
+"""Of a receipt."""
 STANDING = "+447700900418"
 """Of somebody whose objection stands: that has no term."""
 
@@ -77,6 +83,45 @@ def lived(year: Year, outside: Path) -> None:
     run("audit", "export", *bundle, "--purpose", f"because of {NAME}", "-o", str(outside / "bundle"))
 
 
+def noted(year: Year) -> None:
+    """The kinds that no command of a quiet year makes, each with the person in it."""
+    at = {"verdict": "allow", "presentation": "+442079460000", "source": "192.0.2.10:5060"}
+    with year.opened() as house:
+        copies, holds, requests = (
+            [row["id"] for row in house.read(lambda tx, name=name: tx.query("SELECT id FROM " + name))]  # noqa: S608
+            for name in ("copies", "holds", "requests")
+        )
+        bodies: list[tuple[str, str, dict[str, object]]] = [
+            ("memory_renewed", "memory", {"reason": f"{NAME} moved the disk", "why": ""}),
+            ("call_in", "in", at | {"number": LINES[HOME], "raw": HOME, "reason": "call_in", "claimed_by": "carrier:c",
+                                    "sip_call_id": f"1@{LINES[HOME]}"}),
+            ("against_refusal_acknowledged", "refused", {"why": f"{NAME} was rung"}),
+            ("receipt", "rcp", {"call_id": "call-rec", "code": CODE, "decision": 1, "hour": "2027-11-01T09:00+00:00",
+                                "verdict": "allow", "reason": "not_listed", "registers": [],
+                                "made_by": {}, "object": {}}),
+            ("recording_paused", "rec", {"call_id": "call-rec", "why": f"{NAME} read a card"}),
+            ("recording_resumed", "rec", {"call_id": "call-rec", "why": f"{NAME} was done"}),
+            ("copy_destroyed", copies[0], {"how": f"{NAME} saw it shredded", "on": "2027-11-02"}),
+            ("copy_failed", copies[-1], {"why": f"{NAME} pulled the plug"}),
+            ("rectification", "call-rec", {"request": requests[0], "record": "call", "statement": f"{NAME} spoke",
+                                           "call_id": "call-rec"}),
+            ("letter_sent", requests[0], {"letter": "response", "sha256": "ab" * 32, "text_sha256": "ab" * 32,
+                                          "html_sha256": "ab" * 32, "recipient": "person", "server": f"250 {MAIL}"}),
+            ("hold_grounded", holds[0], {"ground": "claim", "law": f"{NAME} v Webeo", "review_on": "2028-11-01"}),
+            ("number_shown", requests[0], {"sort": "request", "why": f"{NAME} rang", "reference": ""}),
+        ]  # fmt: skip
+        for kind, subject, body in bodies:
+            written(house, kind, subject, ANN, body)
+
+
+def unused(year: Year) -> set[str]:
+    """Kinds in which a person may be named, and for a term, of which the log has none."""
+    with year.opened() as house:
+        kinds = {row["kind"] for row in house.read(lambda tx: tx.query("SELECT DISTINCT kind FROM facts"))}
+    marked = {kind for kind, body in CATALOGUE.items() if personal(kind) and body.marks.term is not Term.STAYS}
+    return marked - kinds
+
+
 def swept(reason: str) -> None:
     digest = dialgate("retention", "sweep", "--dry-run", "--json").json["digest"]
     run("retention", "sweep", "--execute", digest, "--reason", reason)
@@ -91,21 +136,35 @@ def left(folder: Path, *texts: str) -> list[str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         for text in texts
-        for found in re.finditer(rb"[\x20-\x7e]{0,40}" + re.escape(text.encode()), path.read_bytes())
+        for content in contents(path)
+        for found in re.finditer(rb"[\x20-\x7e]{0,40}" + re.escape(text.encode()), content)
     ]
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, free pages of a database too; and what is packed in it."""
+    raw = path.read_bytes()
+    yield raw
+    for start in (found.start() for found in re.finditer(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]", raw)):
+        with suppress(zlib.error):
+            if unpacked := zlib.decompressobj(47).decompress(raw[start:], 1 << 20):
+                yield unpacked
 
 
 def test_after_ten_years_nothing_is_left_of_a_person_that_has_no_term(year: Year, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     lived(year, outside)
+    noted(year)
     data = year.config.data
-    texts = [*NAME.split(), MAIL, *(line[3:] for line in LINES.values()), *(line[1:] for line in LINES)]
-    for text in (*NAME.split(), MAIL, *(line[3:] for line in LINES.values())):
+    texts = [CODE, *NAME.split(), MAIL, *(line[3:] for line in LINES.values()), *(line[1:] for line in LINES)]
+    for text in (CODE, *NAME.split(), MAIL, *(line[3:] for line in LINES.values())):
         assert left(data, text), f"{text} was never kept: the test says nothing"
     for n in range(2028, 2038):
         year.move(f"{n}-12-10")
         swept(f"year {n}, {NAME} was here" if n == 2028 else f"year {n}")
+        if n == 2028:
+            assert unused(year) == set(), "each kind that may name somebody stands in the log once"
     assert left(data, *texts) == []
     assert left(tmp_path / "memory", *texts) == []
     assert left(data, STANDING[3:]), "an objection holds as long as it holds"
