@@ -67,8 +67,9 @@ class Mode(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.TODAY
     HELP_TEXT = (
         "Your day at a glance: what is overdue or due, what waits for a second person, what the sweep will take, how "
-        "many days each register has left, yesterday beside the week before, refusals that jumped. What your role does "
-        "comes first. Enter leads to where it is done; F or / finds calls by day, time, agent, reason and number."
+        "many days each register has left, today beside a week ago, yesterday beside the week before, what jumps. What "
+        "your role does comes first. Enter leads to where it is done; F or / finds calls by day, time, agent, reason "
+        "and number."
     )
     DEFAULT_CSS = """
     Mode .today-heading { height: 1; padding: 0 1; color: $muted; }
@@ -161,17 +162,22 @@ class Mode(ModeScreen):
         return items
 
     async def _days(self, reasons: type[CallsReasons]) -> list[Item] | None:
-        """Yesterday and the week before it; the last hour for whoever may not see them."""
+        """Today beside a week ago, yesterday beside the week before it; the last hour for whoever may not see them."""
         if not self.feed.session.may(operation_of(reasons).name):
             return shown.hour(self.feed.snapshot.counts if self.feed.snapshot else {})
         midnight = datetime.combine(self.feed.now().astimezone(LONDON).date(), day_time(), LONDON)
         begins = [midnight - timedelta(days=1), midnight - timedelta(days=1 + shown.DAYS_BEFORE)]
+        week = timedelta(days=7)
+        spans = ((midnight, now := self.feed.now()), (midnight - week, now - week), (begins[0], midnight), begins[::-1])
         try:
-            now: Sequence[ReasonCount] = (await self.feed.ask(reasons(since=begins[0], until=midnight))).items
-            before = (await self.feed.ask(reasons(since=begins[1], until=begins[0]))).items
+            told: list[Sequence[ReasonCount]] = [
+                (await self.feed.ask(reasons(since=since, until=until))).items if since < until else ()
+                for since, until in spans
+            ]
         except GateError:
             return None
-        return shown.yesterday(begins[0].date(), now, before)
+        today, week_ago, day, days = told
+        return [*shown.so_far(midnight.date(), today, week_ago), *shown.yesterday(begins[0].date(), day, days)]
 
     @on(RowsTable.Moved)
     def _say_whole(self) -> None:

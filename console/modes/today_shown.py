@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,8 @@ JUMP: Final = 2
 """Refusals are told of where there were so many times as many as on a day of the week before,"""
 LEAST: Final = 5
 """and so many more."""
+MOSTLY: Final = 0.9
+"""A day on which a larger part is refused is an alarm: a register has run out, or a list is wrong."""
 _ALLOWING: Final = frozenset(reason.value for reason in ALLOWING)
 ALARM: Final = "alarm"
 """Kind of what comes before everything else, for everybody."""
@@ -140,6 +142,22 @@ def registers(rows: Iterable[RegisterState]) -> list[Item]:
     ]  # fmt: skip
 
 
+def so_far(day: date, counts: Sequence[ReasonCount], before: Sequence[ReasonCount]) -> list[Item]:
+    """Attempts of today beside those of the same day a week ago until the same time, and refusals that jump."""
+    total, was = sum(each.attempts for each in counts), sum(each.attempts for each in before)
+    said = (
+        f"{words.many(total, 'attempt')} so far, {_refused(counts):,} refused; a week ago by this time: {was:,}, "
+        f"{_refused(before):,} refused"
+    )
+    found = f"{day:%d/%m/%Y}"
+    share = _refused(counts) / total if total >= LEAST else 0.0
+    tone = BAD if share > MOSTLY else OK if total else DIM
+    item = Item(
+        "so far", "calls", ("MOSTLY REFUSED" if tone == BAD else "today", tone), (said, PLAIN), Place("calls"), found
+    )
+    return [item, *_jumps("today", found, counts, _by_each(before, 1))]
+
+
 def yesterday(day: date, counts: Sequence[ReasonCount], before: Sequence[ReasonCount]) -> list[Item]:
     """Attempts of yesterday beside a day of the week before, then refusals that jumped, by reason and by agent."""
     total, refused = sum(each.attempts for each in counts), _refused(counts)
@@ -150,20 +168,33 @@ def yesterday(day: date, counts: Sequence[ReasonCount], before: Sequence[ReasonC
         f"{refused_before:,} refused"
     )
     found = f"{day:%d/%m/%Y}"
-    items = [Item("yesterday", "calls", ("yesterday", PLAIN), (said, PLAIN), Place("calls"), found)]
-    for what, key in (("reason", _reason), ("agent", _agent)):
-        now, was = _by(counts, key), _by(before, key)
+    item = Item("yesterday", "calls", ("yesterday", PLAIN), (said, PLAIN), Place("calls"), found)
+    return [item, *_jumps("yesterday", found, counts, _by_each(before, DAYS_BEFORE))]
+
+
+Usual = Mapping[str, Mapping[str, float]]
+"""What is counted (``reason``, ``agent``) -> name -> refusals of a usual day."""
+
+
+def _by_each(before: Iterable[ReasonCount], days: int) -> Usual:
+    rows = list(before)
+    return {what: {name: count / days for name, count in _by(rows, key).items()} for what, key in _COUNTED.items()}
+
+
+def _jumps(when: str, found: str, counts: Sequence[ReasonCount], usual: Usual) -> Iterator[Item]:
+    """Refusals by reason and by agent that are many more than usual."""
+    for what, key in _COUNTED.items():
+        now = _by(counts, key)
         for name in sorted(now, key=lambda name: -now[name]):
-            usual = was.get(name, 0) / DAYS_BEFORE
-            if now[name] < JUMP * usual or now[name] < usual + LEAST:
+            was = usual[what].get(name, 0)
+            if now[name] < JUMP * was or now[name] < was + LEAST:
                 continue
             shown = name.replace("_", " ") if what == "reason" else words.caller(name)[0]
-            told = f"{now[name]:,} refused yesterday{' of' if what == 'agent' else ' as'} {shown}, usually {usual:.0f}"
-            items.append(
-                Item(f"jump {what} {name}", "jump", ("jumped", WARN), (told, PLAIN), Place("calls"),
-                     f"{found} {shown if what == 'reason' else name}")
+            told = f"{now[name]:,} refused {when}{' of' if what == 'agent' else ' as'} {shown}, usually {was:.0f}"
+            yield Item(
+                f"jump {when} {what} {name}", "jump", ("jumps" if when == "today" else "jumped", WARN), (told, PLAIN),
+                Place("calls"), f"{found} {shown if what == 'reason' else name}",
             )  # fmt: skip
-    return items
 
 
 def _refused(counts: Iterable[ReasonCount]) -> int:
@@ -176,6 +207,9 @@ def _reason(row: ReasonCount) -> str:
 
 def _agent(row: ReasonCount) -> str:
     return row.claimed_by or "erased"
+
+
+_COUNTED: Final[Mapping[str, Callable[[ReasonCount], str]]] = {"reason": _reason, "agent": _agent}
 
 
 def _by(counts: Iterable[ReasonCount], key: Any) -> dict[str, int]:

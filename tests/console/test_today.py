@@ -111,6 +111,20 @@ async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Serv
         await until(pilot, shows(pilot, "1 request open, not due within 7 days"))
 
 
+async def test_what_is_refused_today_is_seen_while_it_happens(served: Served) -> None:
+    """A day that is refused altogether (a register ran out, a list is wrong) is seen at once, and in red."""
+    app = app_of(served, mode="today")
+    client = ControlClient(served.socket)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, shows(pilot, "attempts so far", "a week ago by this time: "))
+        before = int(screen_text(app).partition(" attempts so far")[0].split()[-1].replace(",", ""))
+        refused = int(screen_text(app).partition(" attempts so far, ")[2].split()[0])
+        for each in range(12 * (before - refused) + 20):
+            client.call("decide", number=f"09{each:09}")
+        served.clock.time += timedelta(seconds=10)
+        await until(pilot, shows(pilot, "MOSTLY REFUSED", "refused today as destination not allowed, usually 0"))
+
+
 def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
     def counts(**by: int) -> list[ReasonCount]:
         return [
@@ -122,9 +136,9 @@ def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
     found = yesterday(NOW.date() - timedelta(days=1), counts(alice=30, bilal=11), usual)
     said = {item.ident: item for item in found}
     assert "41 attempts, 41 refused; a day of the week before: 12, 12 refused" in said["yesterday"].text[0]
-    assert said["jump agent account:alice"].find == "14/07/2026 account:alice"
-    assert said["jump reason listed_tps"].find == "14/07/2026 listed tps"
-    assert "jump agent account:bilal" not in said
+    assert said["jump yesterday agent account:alice"].find == "14/07/2026 account:alice"
+    assert said["jump yesterday reason listed_tps"].find == "14/07/2026 listed tps"
+    assert "jump yesterday agent account:bilal" not in said
     assert ordered(found, "auditor")[0].kind == "jump" and ordered(found, "viewer")[0].kind == "calls"
     overdue = Item("request 1", "request", ("OVERDUE 1 d", BAD), ("", ""), Place("requests"))
     assert all(ordered([*found, overdue], role)[0] is overdue for role in ORDER)
