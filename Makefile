@@ -118,7 +118,7 @@ deb:
 lock: $(READY)
 	$(LOCKED) --only-binary :all: -r .uv.lock
 	$(COMPILE) --all-extras --group dev pyproject.toml -o .requirements.lock
-	$(COMPILE) --all-extras --constraint .requirements.lock pyproject.toml -o .runtime.lock
+	$(COMPILE) --extra console --extra softphone --constraint .requirements.lock pyproject.toml -o .runtime.lock
 	$(COMPILE) --constraint .requirements.lock --group build -o .build.lock
 	$(COMPILE) --group lock -o .uv.lock
 	$(COMPILE) --group release -o .release.lock

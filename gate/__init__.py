@@ -23,5 +23,6 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
 - ``gate.daemon``    the running gate, put together; ``gate.client``, beside it: what runs with the person who asks
+- ``gate.traces``    traces of calls (OpenTelemetry), where the configuration asks for them
 - ``gate.cli``       the command line
 """

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.deep
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-PARTS = {"gate": (), "gate/softphone": ("softphone",), "console": ("console",)}
+PARTS = {"gate": (), "gate/softphone": ("softphone",), "gate/traces": ("otel",), "console": ("console",)}
 """Folder -> the extras that may be imported in it."""
 NOT_IMPORTED = {"tzdata": "data of zoneinfo", "audioop-lts": "the standard library has it before Python 3.13"}
 
@@ -119,12 +119,12 @@ def test_without_extras_the_gate_is_whole(bare: Path) -> None:
     program = (
         "import importlib, pkgutil, gate\n"
         "for each in pkgutil.walk_packages(gate.__path__, 'gate.', onerror=print):\n"
-        "    if not each.name.startswith(('gate.softphone', 'gate.cli.console_start')):\n"
+        "    if not each.name.startswith(('gate.softphone', 'gate.traces', 'gate.cli.console_start')):\n"
         "        importlib.import_module(each.name)\n"
     )
     done = subprocess.run([bare, "-P", "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() in ("", "gate.softphone")
+    assert set(done.stdout.split()) <= {"gate.softphone", "gate.traces"}
 
 
 @pytest.fixture(scope="module")
@@ -208,4 +208,4 @@ def test_a_package_index_shows_the_readme_with_links_that_lead_somewhere(metadat
 
 def test_the_metadata_has_addresses_and_extras(metadata: Message) -> None:
     assert {each.partition(",")[0] for each in metadata.get_all("Project-URL", [])} >= {"Repository", "Documentation"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "softphone"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "otel", "softphone"}

@@ -105,6 +105,8 @@ class CallManager:
             settings, media, recorder, self._retry_queue, self._refusals, self._usage, self._stalled
         )
         self._watching, self._looks_away = False, 0
+        self.traced: Callable[[CallSession, datetime], None] | None = None
+        """Told of each call that is over, where calls are traced."""
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, line, media, self._retry_queue, clock, new_id)
@@ -236,6 +238,7 @@ class CallManager:
         """Another INVITE waits to leave."""
         if session := self._sessions.get(call_id):
             session.dials = trunk, after
+            session.tried.append((self._clock.now(), trunk, after))
             self._tell(session, DiallingAgain())
 
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
@@ -444,7 +447,8 @@ class CallManager:
         self._line.post(kept)
 
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
-        self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())
+        session.decided_at = self._clock.now()
+        self._metrics.decision_seconds.observe((session.decided_at - session.asked_at).total_seconds())
         if session.call.cause in (
             Reason.EVIDENCE_UNAVAILABLE,
             Reason.DECISION_LATE,
@@ -533,6 +537,8 @@ class CallManager:
             timer.cancel()
         self._usage.over(session, self._clock.now())
         self._metrics.ended.labels(session.call.ended_by, session.call.cause).inc()
+        if self.traced is not None:
+            self.traced(session, self._clock.now())
         if session.decision is not None and session.decision.allowed:
             call = session.call
             log.info("ended", call=session.id, by=call.ended_by, cause=call.cause, bridged=call.connected)

@@ -48,6 +48,9 @@ class CallSession:
     codec: str = ""
     trunk: str = ""
     """Of the carrier through which the callee has answered."""
+    decided_at: datetime | None = None
+    tried: list[tuple[datetime, str, str]] = field(default_factory=list)
+    """Each further INVITE: when, to which trunk, and what became of the one before."""
     dials: tuple[str, str] = ("", "")
     """The trunk of the INVITE that waits to leave, and what became of the one before."""
     opened: RecordingOpened | None = None

@@ -123,6 +123,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _EXTRAS = {
     **dict.fromkeys(("textual", "textual_serve", "aiohttp_jinja2"), "console"),
     **dict.fromkeys(("pyVoIP", "audioop"), "softphone"),
+    "opentelemetry": "otel",
 }
 """Package -> the extra of ``pyproject.toml`` that brings it."""
 

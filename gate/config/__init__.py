@@ -64,6 +64,7 @@ from gate.config.schema import Retention as Retention
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
 from gate.config.schema import Token as Token
+from gate.config.schema import Traces as Traces
 from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import HASHES as HASHES
 from gate.config.secrets import half_digests as half_digests

@@ -37,6 +37,7 @@ from gate.config.schema import (
     Retention,
     Sip,
     Storage,
+    Traces,
     announcement_for,
 )
 from gate.config.secrets import half_digests, read_secret, token_hash
@@ -420,6 +421,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
     for index, webhook in readable.arrays.get("webhook", {}).items():
         yield from _secret(webhook.secret_file, base, ("webhook", index, "secret_file"), shortest=16)
+    traces = readable.get("traces", Traces)
+    if traces and traces.token_file:
+        yield from _secret(traces.token_file, base, ("traces", "token_file"))
     hep = readable.get("hep", Hep)
     if hep and hep.key_file:
         yield from _secret(hep.key_file, base, ("hep", "key_file"))
@@ -614,6 +618,14 @@ def _hep(hep: Hep) -> Iterator[Fault]:
         yield Fault(("hep", "agent"), f"{hep.agent} is not from 0 to {(1 << 32) - 1}")
 
 
+def _traces(traces: Traces) -> Iterator[Fault]:
+    if traces.endpoint:
+        yield from _url(traces.endpoint, ("traces", "endpoint"))
+    elif traces != Traces():
+        yield Fault(("traces", "endpoint"), "is missing: where are traces sent to?")
+    yield from unprintable(traces, ("traces",), "service")
+
+
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
@@ -626,6 +638,7 @@ _OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
     Calling: _calling,
     Consents: _consent,
     Hep: _hep,
+    Traces: _traces,
     Registers: _registers,
     Retention: _retention,
     Limits: _limits,

@@ -483,6 +483,17 @@ class Registers(Section, frozen=True):
     poll_seconds: int = 5
 
 
+class Traces(Section, frozen=True):
+    """Where traces of calls are sent to (OpenTelemetry, OTLP over HTTP); needs the extra ``otel``."""
+
+    endpoint: str = ""
+    """``https://HOST:4318/v1/traces``, or http on this machine itself; empty: calls are not traced."""
+    token_file: str = ""
+    """File with the bearer token that the collector asks for; or ``env:NAME``; empty: it asks for none."""
+    service: str = "dialgate"
+    """The name by which the collector knows this gate."""
+
+
 class Hep(Section, frozen=True):
     """Where SIP is exported to, without its bodies, by HEP version 3 (Homer)."""
 
@@ -568,6 +579,7 @@ class Config(Section, frozen=True):
     consent: Consents = Consents()
     registers: Registers = Registers()
     hep: Hep = Hep()
+    traces: Traces = Traces()
     retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()

@@ -15,10 +15,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,7 +56,7 @@ from gate.daemon.chores import (
 from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.process import LOOK_SECONDS, QuietCollector, configure_logs, set_for_calls, stay_on_one_core
 from gate.daemon.recording import wait_for_recorder
-from gate.errors import GateError, RecorderError, StoreError
+from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
@@ -83,6 +83,7 @@ from gate.store.queries import Source, let_through_by_hour, proven_since, used_s
 from gate.vault.keyring import sealable, warnings
 
 if TYPE_CHECKING:
+    from gate.calls.call_session import CallSession
     from gate.operations.data_folder import DataFolder
     from gate.types import Row
 
@@ -148,7 +149,7 @@ class GateProcess:
 
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
-        self._config = config
+        self._config, self._stack = config, stack
         self._at_line = AtLine()
         self._webhooks: list[WebhookPost] = []
         drop = config.ingest.folder
@@ -250,6 +251,7 @@ class GateProcess:
             mend=self._mend,
             stalled=self._stalled,
         )
+        call_manager.traced = self._traced()
         self._recorder.events = RecorderNews(call_manager, sessions)
         self._at_line.bind(line, call_manager, sessions, self._media, self._folder.clock)
         line.bind(call_manager, sessions)
@@ -257,6 +259,23 @@ class GateProcess:
         line.open()
         line.post(self._build_media)
         return line, call_manager, sessions
+
+    def _traced(self) -> Callable[[CallSession, datetime], None] | None:
+        """Who is told of each call that is over; None where calls are not traced. Raises ``ConfigError``."""
+        section = self._config.traces
+        if not section.endpoint:
+            return None
+        try:
+            traces = importlib.import_module("gate.traces")
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"{error.name} is not installed, which [traces] needs", hint='pip install "dialgate[otel]"'
+            ) from None
+        token = read_secret(self._config.base, section.token_file) if section.token_file else ""
+        made = traces.Traces(section, token, version("dialgate"))
+        self._stack.callback(made.close)
+        over: Callable[[CallSession, datetime], None] = made.over
+        return over
 
     def _view(self) -> LiveView:
         """What can be watched."""
