@@ -23,7 +23,7 @@ from console.widgets.report import Report, ReportScroll, Section
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
 from gate.operations.requests.letters import Rendered, WriteLetter
-from gate.operations.requests.proving import Prove
+from gate.operations.requests.listing import Prove
 from gate.showing import clean
 
 FORMS: Final = ("txt", "html", "eml")

@@ -43,8 +43,7 @@ from gate.operations.requests.course import (
     Withdraw,
 )
 from gate.operations.requests.letters import WriteLetter
-from gate.operations.requests.listing import ListOf, Show
-from gate.operations.requests.proving import Prove, RequestProof
+from gate.operations.requests.listing import ListOf, Prove, RequestProof, Show
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import Dated

@@ -25,7 +25,7 @@ from gate.exports.page import letter_page
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
 from gate.operations.reports.article30 import ProcessingRecord
-from gate.operations.requests.proving import RequestProof
+from gate.operations.requests.listing import RequestProof
 
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
 

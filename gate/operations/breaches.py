@@ -17,7 +17,7 @@ from msgspec import UNSET
 from gate.core import breaches as rules
 from gate.core.breaches import Breach, Nature, Part, Risk, Told
 from gate.core.facts import Body
-from gate.core.facts.breaches import BreachAdded, BreachAssessed, BreachClosed, BreachNotified, BreachWords
+from gate.core.facts.gate import BreachAdded, BreachAssessed, BreachClosed, BreachNotified, BreachWords
 from gate.core.rows import Row
 from gate.core.rows.calls import FactRow
 from gate.errors import RefusedError, UsageError

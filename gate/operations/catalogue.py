@@ -17,7 +17,7 @@ from gate.operations.memory import place
 from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
-from gate.operations.requests import complaints, course, letters, listing, proving, searching
+from gate.operations.requests import complaints, course, letters, listing, searching
 from gate.operations.retention import copies, holds, schedule
 from gate.operations.status import glance, session, trunk_tests
 
@@ -28,7 +28,7 @@ _MODULES: Final = (
     *(eraser, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),
-    *(complaints, course, letters, listing, proving, searching),
+    *(complaints, course, letters, listing, searching),
     *(breaches, glance, session, trunk_tests, backup, parsing, proposals, receipts, webhooks),
 )
 

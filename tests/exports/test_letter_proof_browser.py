@@ -13,7 +13,7 @@ import pytest
 
 from gate.core.evidence import format_checkpoint, leaf_hash
 from gate.exports.page import letter_page
-from gate.operations.requests.proving import Prove
+from gate.operations.requests.listing import Prove
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import Asking, ByName
 from tests.support.browser import chromium, console_of, one, requests_of, until

@@ -3,7 +3,7 @@
 - ``fact``       a fact, how a kind is declared, and its marks: what stands in a field, which column it sets, how long
                  what is personal is kept, …
 - ``calls``, ``recordings``, ``lists`` (objections, consents, registers, contacts), ``retention``, ``requests``,
-  ``breaches``, ``keys``, ``audit``, ``gate``  the kinds, by subject
+  ``keys``, ``audit``, ``gate`` (and breaches)  the kinds, by subject
 - ``derived``    what the marks say of all kinds together: which are about a call, are acts, go with a person, …
 
 A kind is added by one class here, and its test (``tests/core/test_facts.py``).
@@ -11,10 +11,10 @@ A kind is added by one class here, and its test (``tests/core/test_facts.py``).
 
 from __future__ import annotations
 
-from gate.core.facts import audit, breaches, calls, gate, keys, lists, recordings, requests, retention
+from gate.core.facts import audit, calls, gate, keys, lists, recordings, requests, retention
 from gate.core.facts.fact import CATALOGUE, Body, Fact, read
 
 __all__ = [
-    "CATALOGUE", "Body", "Fact", "audit", "breaches", "calls", "gate", "keys", "lists", "read", "recordings",
+    "CATALOGUE", "Body", "Fact", "audit", "calls", "gate", "keys", "lists", "read", "recordings",
     "requests", "retention",
 ]  # fmt: skip

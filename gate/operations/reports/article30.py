@@ -178,6 +178,13 @@ def _activities(config: Config) -> list[Activity]:
             Term.REQUESTS.value,
         ),
         Activity(
+            "Register of breaches",
+            "to tell the authority, and people, of a breach in time, and to document it (UK GDPR Art 33 and 34)",
+            "nobody: the people whom a breach concerns are counted",
+            "facts, effects, remedial action, times, who was told",
+            Term.REQUESTS.value,
+        ),
+        Activity(
             "Use of the gate",
             "to know who did what: every act has an actor",
             "the firm's own people who use the gate",

@@ -1,21 +1,50 @@
-"""The list of requests, and one of them with its course."""
+"""The list of requests, one of them with its course, and what the log has of it with proofs: for the page by which the
+person checks our letter without us.
+
+A leaf travels with its salt and value only where that is the person's own: counts, days, digests and random ids. What
+names them (who asked, what was said) does not travel, nor does a receipt that names records of others, but for its
+leaf. In a leaf stands the account that did it, which is that of whoever handles requests.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
 
+from gate.core.evidence import Node
+from gate.core.facts import requests as kinds
+from gate.core.facts.recordings import RecordingErased
 from gate.core.request_steps import Act, Step
-from gate.core.request_words import State
+from gate.core.request_words import Asks, State
 from gate.core.requests import forbidden, possible
-from gate.operations.operation import READERS, Caller, Line, Masked, Page, Paged, Request, Response, about, operation
+from gate.core.rows.audit import ProvenFact
+from gate.errors import RefusedError
+from gate.exports import page
+from gate.operations.erasure.plan import ELSEWHERE
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Line,
+    Masked,
+    Page,
+    Paged,
+    Request,
+    Response,
+    about,
+    operation,
+)
 from gate.operations.requests.standing import Standing, freed_of, open_standings, read, standing_of
-from gate.operations.requests.steps import load
+from gate.operations.requests.steps import READY, load
 from gate.store import requests as book
+from gate.store import slices as kept
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.reader import Reader
 
 
 class ListOf(Paged[Page[Standing]], frozen=True):
@@ -100,3 +129,89 @@ def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
         )
 
     return folder.store.call(work)
+
+
+# --- with proofs --------------------------------------------------------------------------------------------------
+
+MOST: Final = 500
+"""Leaves of one page."""
+_SHOWN: Final = (
+    *(kinds.Opened, kinds.Searched, kinds.Granted, kinds.Refused, kinds.Rectified),
+    *(kinds.PackMade, kinds.Carried, kinds.LetterMade),
+)
+
+
+class RequestProof(Response, frozen=True):
+    """What ``Proof.check`` of the page takes, and whose it is."""
+
+    id: str
+    reference: str
+    asks: Asks
+    firm: str
+    evidence: dict[str, object]
+
+
+class Prove(Request[RequestProof], frozen=True):
+    """The leaves of a request with their proofs."""
+
+    request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
+
+
+@operation(Prove, "request_proof", roles=KEEPERS)
+def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestProof:
+    """Hand out the leaves of a request's search, letters, pack and erasure with proofs that they are in the signed log.
+
+    The log is signed first. Nothing that names the person, or anybody else, is in it. Raises ``RefusedError`` where
+    nothing has been searched for or carried out yet.
+    """
+    row, _, before = folder.store.call(partial(load, name=asked.request))
+    signed = folder.log.checkpoint()
+
+    def read(reader: Reader) -> list[dict[str, object]]:
+        mine = kept.of_subject(reader, row.id, [each.kind for each in _SHOWN], signed.size)
+        erased = kept.erased_for(
+            reader, RecordingErased.kind, f"request {row.reference}", _calls(reader, row.id), signed.size
+        )
+        found = [*mine, *erased][:MOST]
+        node = kept.nodes(reader)
+        return [_leaf(each, signed.size, node) for each in found]
+
+    leaves = folder.read(read)
+    if len(leaves) < 2:  # the request alone
+        raise RefusedError(
+            f"{row.reference}: there is nothing to prove yet: nothing was searched for and no letter was made",
+            reason=READY,
+            hint=f"See: dialgate request show {row.reference}",
+        )
+    return RequestProof(
+        id=row.id,
+        reference=row.reference,
+        asks=before.asks,
+        firm=folder.config.firm.legal_name,
+        evidence=page.evidence(signed.note, folder.bundles.vkey().vkey, leaves),
+    )
+
+
+def _calls(reader: Reader, request_id: str) -> list[str]:
+    rows = kept.bodies(reader, request_id, kinds.Carrying.kind)
+    return sorted({call for body in rows for call in body.get("calls") or ()})
+
+
+def _leaf(row: ProvenFact, size: int, node: Node) -> dict[str, object]:
+    own = row.body is not None and _own(row.kind, row.body)
+    return page.leaf(
+        row.leaf_index,
+        size,
+        node,
+        leaf=row.leaf,
+        salt=row.salt if own else None,
+        body=row.body if own else None,
+    )
+
+
+def _own(kind: str, body: str) -> bool:
+    """Whether the value speaks of nobody else."""
+    if kind != kinds.Carried.kind:
+        return True
+    carried = kinds.Carried.read(json.loads(body))
+    return not carried.mentions and not any(ELSEWHERE in name for name in carried.held_by)
