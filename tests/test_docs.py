@@ -24,9 +24,13 @@ from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
 from gate.core import calls, requests
+from gate.core.abandoned import Why
 from gate.core.call_words import ENDS, State
+from gate.core.facts.calls import Abandoned, OutcomeReported
+from gate.core.facts.gate import ManyAbandoned
 from gate.core.retention import HoldGround
 from gate.core.terms import Reason, Topic, Verdict
+from gate.operations.calls.campaigns import CallsOutcome
 from gate.operations.calls.screening import Decide, Decided
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
@@ -153,7 +157,7 @@ def _words() -> set[str]:
     """What else has an underscore: reasons, ends of calls, operations, metrics, fields of a decision over HTTP."""
     families = list(Metrics().registry.collect())
     metrics = {each.name + {"counter": "_total", "info": "_info"}.get(each.type, "") for each in families}
-    structs = (Decide, Decided, RecordingIngest, RecordingIngested, ObjectionAdd)
+    structs = (Decide, Decided, CallsOutcome, RecordingIngest, RecordingIngested, ObjectionAdd, Abandoned)
     fields = {name for each in structs for name in each.__struct_fields__}
     return {
         *Reason,
@@ -164,6 +168,9 @@ def _words() -> set[str]:
         *fields,
         *REFUSALS,
         *HoldGround,
+        *Why,
+        *("not_played", "no_name", "no_number"),
+        *(ManyAbandoned.kind, OutcomeReported.kind),
         *SESSIONS,
         *TESTS,
         "recording_opened",

@@ -182,7 +182,7 @@ def _toml(value: object) -> str:
         return f"'{value}'" if '"' in value else f'"{value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    return "{}" if not isinstance(value, int) else str(value)
+    return "{}" if not isinstance(value, int | float) else str(value)
 
 
 def _snippets() -> list[tuple[str, str]]:

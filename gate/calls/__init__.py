@@ -12,7 +12,6 @@
 - ``recording_sessions``  recordings that another system sends while the call goes on (SIPREC)
 - ``binding``         which of the gate's decisions a recording from elsewhere belongs to, and whose voice a stream has
 - ``receipts``        the callee's receipt, its code spoken or handed to the firm's command
-- ``objecting``       an objection made now overrides every consent
 - ``reconcile``       what a crash left open is closed, with a leaf that says so
 - ``trust``           whether the evidence can be relied on: the state signed last, and one that can be signed
 - ``live``            what a watcher sees now

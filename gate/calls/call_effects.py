@@ -396,7 +396,18 @@ class CallEffects:
         kept = []
         if session.announced_from is not None and not session.announced_noted:
             kept.append(session.fact(self._announcement_fact(session, session.call.announced), now))
-        kept.append(session.fact(session.ending(elapsed(self._clock)), session.ended_at or now))
+        ended, at = session.ending(elapsed(self._clock)), session.ended_at or now
+        kept.append(session.fact(ended, at))
+        silent = unheard(session.silent, session.closed.packets) if session.closed else session.silent
+        settings, attempt = self._settings, session.incoming.attempt
+        if found_nobody := session.abandonment(
+            ended,
+            settings.announced(attempt),
+            silent,
+            settings.message_lacks.get(attempt.on_behalf_of, ""),
+            settings.brief_seconds,
+        ):
+            kept.append(session.fact(found_nobody, at))
         self._retry_queue.keep(*kept)
         self._line.forget(session.id)
         self._receipts.send(session)

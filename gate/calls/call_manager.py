@@ -249,7 +249,7 @@ class CallManager:
 
     def unattended(self, call_id: str, trunk: str) -> None:
         """The callee has picked up what is hung up on: they found nobody, as LAW 3.4 counts it."""
-        self._retry_queue.keep(answered_unattended(call_id, trunk, self._clock.now()))
+        self._retry_queue.keep(*answered_unattended(call_id, trunk, self._clock.now(), self._sessions.get(call_id)))
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or nobody answered."""
@@ -262,7 +262,8 @@ class CallManager:
     def caller_left(self, call_id: str) -> bool:
         """The caller has hung up, and the callee is still there: True where they are told something first."""
         session = self._sessions.get(call_id)
-        if session is None or not self._receipts.follows(session):
+        early = session is not None and session.call.state in (State.PREPARING, State.ANNOUNCING)
+        if session is None or not (early or self._receipts.follows(session)):
             return False
         self._usage.over(session, self._clock.now())  # the account may dial again
         self._tell(session, CallerLeft())

@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
+from gate.core.abandoned import Ending, Why, uninformed, why_abandoned
 from gate.core.call_words import Call, State
 from gate.core.calls_in import CallingIn, InEvent
 from gate.core.facts import Body
-from gate.core.facts.calls import Announced, Answered, Ended
+from gate.core.facts.calls import Abandoned, Announced, Answered, Ended
 from gate.core.rows.calls import CallInHand
 from gate.core.terms import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
@@ -205,6 +206,23 @@ class CallSession:
             bridged=self.connected_at is not None and self.call.cause not in NOBODY,
         )
 
+    def abandonment(
+        self, ended: Ended, identity: Mapping[str, str], silent: str, lacks: str, brief_seconds: float
+    ) -> Abandoned | None:
+        """What is kept where the callee of a call out had answered and found nobody. ``identity`` of the announcement;
+        ``silent`` as in ``Ending``; ``lacks`` as ``message_lacks``."""
+        if self.answered_at is None or self.calling is not None or self.call.emergency:
+            return None
+        why = why_abandoned(Ending(ended.by, ended.bridged, ended.seconds, self.call.objected, silent), brief_seconds)
+        if why is None:
+            return None
+        began = self.announced_from
+        lacking = uninformed(self.answered_at, began, whole=self.call.announced, lacks=lacks)
+        played: dict[str, Any] = {}
+        if began is not None:
+            played = {"began_after": round((began - self.answered_at).total_seconds(), 3), **identity}
+        return Abandoned(why=why.value, informed=not lacking, lacks=lacking, **played)
+
     def talked(self, now: float) -> float:
         """Seconds for which the parties have heard each other."""
         return round((now if self.parted is None else self.parted) - self.joined, 3) if self.joined is not None else 0.0
@@ -218,7 +236,11 @@ class CallSession:
             self.ended_at = now
 
 
-def answered_unattended(call_id: str, trunk: str, now: datetime) -> Fact:
-    """The callee has picked up what is hung up on; the call may be forgotten already."""
+def answered_unattended(call_id: str, trunk: str, now: datetime, session: CallSession | None) -> list[Fact]:
+    """The callee has picked up what is hung up on; the call may be forgotten already (``session`` is None). Where
+    another phone of theirs was put through, they found somebody."""
     log.warning("answered_unattended", call=call_id, trunk=trunk)
-    return Answered(codec="", trunk=trunk, unattended=True).fact(call_id, now, "gate")
+    bodies: list[Body] = [Answered(codec="", trunk=trunk, unattended=True)]
+    if session is None or (session.answered_at is None and not session.call.emergency):
+        bodies.append(Abandoned(why=Why.ANSWERED_LATE.value, informed=False, lacks="not_played"))
+    return [body.fact(call_id, now, "gate") for body in bodies]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gate.calls.receipts import ReceiptSettings
 from gate.config import Account, Announcement, Config, Instigator, Pbx, Token
+from gate.config.policy import information_gaps
 from gate.config.schema import announcement_for
 from gate.core.allowances import Allowance, asking
 from gate.core.call_words import Policy
@@ -28,6 +29,10 @@ class CallSettings:
     recording_purpose: str
     max_calls: int
     max_call_seconds: int
+    message_lacks: Mapping[str, str] = field(default_factory=dict)
+    """What an announcement lacks to be an information message, by instigator: ``no_name``, ``no_number``."""
+    brief_seconds: float = 0.0
+    """A caller who hangs up sooner after being put through was nobody to the callee."""
     early_media: frozenset[Purpose] = frozenset()
     """Purposes of calls whose caller may hear the far end before it has answered."""
     emergency_presentation: str = ""
@@ -100,6 +105,8 @@ class CallSettings:
                 for each in config.instigator
             },
             recording_purpose=config.recording.purpose,
+            message_lacks=information_gaps(config),
+            brief_seconds=config.calling.abandoned_brief_seconds,
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,
             early_media=frozenset(Purpose(each) for each in config.media.early),

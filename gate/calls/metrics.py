@@ -18,6 +18,7 @@ from prometheus_client import (
 
 from gate.core.rows.calls import UsageRow
 from gate.core.rows.lists import RegisterState
+from gate.core.rows.month import CampaignRate
 from gate.core.terms import UNPROVEN
 
 _DAY = 86_400
@@ -127,6 +128,11 @@ class Metrics:
         self._many_listed = gauge(
             "many_listed_service_calls", "Accounts and PBXs whose service calls to listed numbers jumped"
         )
+        self._abandoned = gauge(
+            "abandoned_highest_percent", "Highest rate of abandoned calls that a campaign has today"
+        )
+        self._campaigns_over = gauge("campaigns_over_alarm", "Campaigns of today with too many abandoned calls")
+        self._campaigns_stopped = gauge("campaigns_stopped", "Campaigns that are stopped, until somebody releases them")
         self._line = {name: counter(f"line_{name}", words) for name, words in _LINE.items()}
         self._line_before: dict[str, int] = {}
 
@@ -148,6 +154,12 @@ class Metrics:
             self._usage.labels(limit).set(max((getattr(row, used) / getattr(row, limit) for row in rows), default=0.0))
         self._many_service.set(sum(row.many_service_calls for row in rows))
         self._many_listed.set(sum(row.many_listed_service_calls for row in rows))
+
+    def campaigns(self, today: Sequence[CampaignRate], over: int, stopped: int) -> None:
+        """The rates of today, and how many campaigns are ``over`` the alarm and ``stopped``."""
+        self._abandoned.set(max((row.percent or 0.0 for row in today), default=0.0))
+        self._campaigns_over.set(over)
+        self._campaigns_stopped.set(stopped)
 
     def asked(self, verdict: str, reason: str) -> None:
         """A phone system that asked by HTTP was answered."""

@@ -14,10 +14,13 @@ from pathlib import Path
 import structlog
 from msgspec import UNSET
 
+from gate.calls.retry_queue import Judge
 from gate.clock import Clock
+from gate.core.abandoned import Why
 from gate.core.facts import recordings as facts
-from gate.core.facts.calls import Ended
+from gate.core.facts.calls import Abandoned, Ended
 from gate.core.rows.calls import RecordingRow
+from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.ports import Fact, RecordingClosed
 from gate.recorder import unreported_closings
@@ -33,8 +36,11 @@ log = structlog.get_logger()
 class Reconciler:
     """Blocking; not for the line thread."""
 
-    def __init__(self, store: EvidenceStore, recordings: Path, clock: Clock) -> None:
+    def __init__(
+        self, store: EvidenceStore, recordings: Path, clock: Clock, judge: Judge = lambda _tx, _fact: None
+    ) -> None:
         """``recordings`` is the folder of sealed files."""
+        self._judge = judge
         self._store = store
         self._recordings = recordings
         self._clock = clock
@@ -57,6 +63,13 @@ class Reconciler:
                 seconds = None if bridged else 0.0  # nobody saw how long they talked
                 ended = Ended(by="gate", cause="gate_interrupted", code=0, bridged=bridged, seconds=seconds)
                 tx.append(ended.fact(row.call_id, now, "gate"))
+                if row.answered_at and not bridged and row.reason != Reason.CALL_IN:
+                    lacks = "cut" if row.announced is None else "not_played"
+                    found_nobody = Abandoned(why=Why.GATE.value, informed=False, lacks=lacks).fact(
+                        row.call_id, now, "gate"
+                    )
+                    tx.append(found_nobody)
+                    self._judge(tx, found_nobody)
             return len(rows)
 
         calls = self._store.call(end_calls)

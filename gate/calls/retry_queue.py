@@ -8,8 +8,7 @@ from itertools import count
 
 import structlog
 
-from gate.calls.objecting import last_word
-from gate.core.facts.calls import Decision
+from gate.core.facts.calls import Abandoned, Decision
 from gate.core.facts.gate import NotKept
 from gate.core.facts.lists import Objection
 from gate.core.terms import Reason
@@ -17,7 +16,7 @@ from gate.errors import StoreError
 from gate.ports import Fact, Loop, Timer
 from gate.store import queries
 from gate.store.store import EvidenceStore
-from gate.store.transaction import StoreTransaction
+from gate.store.transaction import StoreTransaction, last_word
 
 log = structlog.get_logger()
 
@@ -30,10 +29,12 @@ class TakenBack(Exception):
 
 Unless = Callable[[StoreTransaction], str]
 """Why facts may not be kept, as of their own transaction; empty where they may."""
+Judge = Callable[[StoreTransaction, Fact], None]
+"""What follows for a campaign from an abandoned call, kept with it (``Screener.judge``)."""
 
 
 def _append_all(
-    facts: Sequence[Fact], asked_before: Callable[[], None], unless: Unless | None, happened: bool
+    facts: Sequence[Fact], asked_before: Callable[[], None], judge: Judge, unless: Unless | None, happened: bool
 ) -> Callable[[StoreTransaction], str]:
     """As ``RetryQueue.attempt``; what ``unless`` said, where the facts are kept all the same."""
 
@@ -46,6 +47,8 @@ def _append_all(
             tx.append(kept)
             if isinstance(kept.body, Decision) and kept.body.question:
                 asked_before()
+            if isinstance(kept.body, Abandoned):
+                judge(tx, kept)
         return why
 
     return work
@@ -55,9 +58,16 @@ class RetryQueue:
     """Keeps facts in the store from the line thread, where nothing may wait. The gate has one: what waits in it forbids
     new calls and holds back those that are about to be connected, for it may be an objection."""
 
-    def __init__(self, store: EvidenceStore, loop: Loop, asked_before: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: EvidenceStore,
+        loop: Loop,
+        asked_before: Callable[[], None] = lambda: None,
+        judge: Judge = lambda _tx, _fact: None,
+    ) -> None:
         """``asked_before`` is called of each call that a phone system had asked about."""
         self._asked_before = asked_before
+        self._judge = judge
         self._store = store
         self._loop = loop
         self.on_settled: list[Callable[[], None]] = []
@@ -123,7 +133,7 @@ class RetryQueue:
             self._loop.post(lambda: done(TakenBack(Reason.EVIDENCE_UNAVAILABLE.value)))
             return
         self._objecting.update(objecting)
-        self._store.submit(_append_all(facts, self._asked_before, unless, happened), answered)
+        self._store.submit(_append_all(facts, self._asked_before, self._judge, unless, happened), answered)
 
     def _kept_objection(self, number: str) -> None:
         """Kept, or waiting among those that are behind."""

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from gate.calls.trust import Trust
 from gate.core import numbers, screening
-from gate.core.facts.calls import LookedAgain
+from gate.core.abandoned import caller_of, campaign_of
+from gate.core.days import LONDON, midnight
+from gate.core.facts import Fact
+from gate.core.facts.calls import Abandoned, LookedAgain
+from gate.core.facts.gate import CampaignStopped, ManyAbandoned
 from gate.core.numbers import Number, NumberRefused
 from gate.core.rules import Rules
 from gate.core.screening import decision_fact, refusal
 from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
+from gate.errors import StoreError
+from gate.log import Logger
 from gate.registers.library import RegisterLibrary
+from gate.store import figures
 from gate.store.queries import question_of
 from gate.store.transaction import StoreTransaction
+
+log = Logger()
 
 _THEIRS = frozenset({Reason.OBJECTED, Reason.CONSENT_WITHDRAWN, Reason.REQUEST_PENDING, Reason.RESTRICTED})
 """What a person wants, or has asked for."""
@@ -77,7 +88,38 @@ class Screener:
             else UNTRIED,
             rules=rules,
             now=now,
+            stopped=tx.stopped(caller_of(attempt.claimed_by), campaign_of(attempt)) if known else "",
         )
+
+    def judge(self, tx: StoreTransaction, fact: Fact) -> None:
+        """Where the fact says that a callee found nobody, and so makes too many of its campaign or of its caller on the
+        London day of the answer, that is kept with it: an alarm once a day, and a stop where the firm has set one. The
+        caller as a whole is judged besides: whoever gives each hour of a campaign another name gains nothing. A fault
+        in here loses no evidence of the call. Raises ``StoreError``."""
+        try:
+            self._judge(tx, fact)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a guarded boundary
+            log.error("campaign_not_judged", call=fact.subject, error=repr(error))
+
+    def _judge(self, tx: StoreTransaction, fact: Fact) -> None:
+        bounds = self._rules.abandoned
+        call = figures.campaign_of_call(tx, fact.subject) if isinstance(fact.body, Abandoned) else None
+        if call is None:
+            return
+        day = call.answered.astimezone(LONDON).date()
+        span = midnight(day), midnight(day + timedelta(days=1))
+        for campaign in (call.campaign, ""):
+            tally = figures.tally(tx, call.caller, campaign, *span)
+            of = {"claimed_by": call.caller, "campaign": campaign}
+            rate: dict[str, Any] = {"day": day.isoformat(), "least": bounds.least, **asdict(tally), **of}
+            if tally.reaches(bounds.alarm_percent, bounds.least) and not figures.alarmed(tx, day, **of):
+                many = ManyAbandoned(**rate, alarm_percent=bounds.alarm_percent)
+                tx.append(many.fact("gate", fact.at, "gate"))
+            if tally.reaches(bounds.stop_percent, bounds.least) and not tx.stopped(call.caller, campaign):
+                stop = CampaignStopped(**rate, stop_percent=bounds.stop_percent)
+                tx.append(stop.fact(secrets.token_hex(16), fact.at, "gate"))
 
     def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
         """Why an attempt that was allowed may not be connected any more: what the person has said since, on another

@@ -47,7 +47,7 @@ class Transfers:
         was, asked = talk.incoming.attempt, incoming.attempt
         if asked.claimed_through in ("", "configuration"):
             asked = replace(asked, purpose=was.purpose, topic=was.topic, claimed_through=was.claimed_through)
-        asked = replace(asked, presentation=was.presentation, on_behalf_of=was.on_behalf_of)
+        asked = replace(asked, presentation=was.presentation, on_behalf_of=was.on_behalf_of, campaign=was.campaign)
         attempt = replace(incoming, attempt=asked, display_name=talk.incoming.display_name)
         if emergency(attempt) is not None:
             return replace(attempt, problem=Reason.DESTINATION_NOT_ALLOWED.value)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from gate.cli.asking import Id, Since, ask, asks, only_asks, rows_found
+from gate.cli.asking import Day, Id, Since, ask, asks, only_asks, rows_found
 from gate.cli.command import make
-from gate.cli.output import View, columns
+from gate.cli.output import View, columns, say
 from gate.core.rows.calls import CallRow, ReasonCount
+from gate.core.rows.month import CampaignRate
 from gate.core.terms import Reason
 from gate.operations.calls.calls import CallsList, CallsPause, CallsReasons, CallsResume, CallsShow, Kind, Reveal
+from gate.operations.calls.campaigns import CampaignsList, CampaignsRelease
 from gate.operations.calls.warnings import CallsAcknowledge
 from gate.operations.parsing import Findable
+from gate.showing import local
 
 REASONS = click.Choice([each.value for each in Reason])
 
@@ -103,6 +106,42 @@ only_asks(
     Who, when and why is in the log. What is learnt of it later, and every other such call, is an alarm of its own.
     """,
     example='dialgate calls acknowledge 6f2c9e… --reason "trunk 2 is removed from the outbound route"',
+)
+
+
+@click.group("campaign")
+def campaign() -> None:
+    """Abandoned calls of each campaign, and the campaigns that are stopped for too many of them."""
+
+
+@make("list", group=campaign, example="dialgate campaign list\ndialgate campaign list --day 2026-03-02 --json")
+@asks(CampaignsList, types={"day": Day()})
+def campaign_list(view: View, asked: CampaignsList) -> None:
+    """Abandoned and live calls of each campaign on a day, by Ofcom's formula, and the campaigns that are stopped.
+
+    A caller with several campaigns has a line for all of them, too. No number is shown.
+    """
+    found = ask(view, asked)
+    shown = columns(
+        CampaignRate, *("claimed_by", "campaign", "abandoned", "live", "percent", "informed", "left", "unknown")
+    )
+    view.rows(found, "items", shown, none=f"Nobody has answered a call on {found.day:%d %b %Y}.")
+    for each in found.stops:
+        which = f"campaign {each.campaign}" if each.campaign else "all campaigns"
+        say(f"{each.claimed_by}, {which}: stopped since {local(each.stopped_at)}. dialgate campaign release {each.id}")
+
+
+only_asks(
+    "release",
+    CampaignsRelease,
+    "id",
+    group=campaign,
+    names={"why": "--reason"},
+    help="""Let a campaign that was stopped go on.
+
+    Who, when and why is in the log. Only its calls from then on count for another stop.
+    """,
+    example='dialgate campaign release 6f2c9e… --reason "two more agents sit down"',
 )
 
 

@@ -32,7 +32,7 @@ from gate.config.faults import (
     unprintable,
 )
 from gate.config.optional import Edge
-from gate.config.schema import Account, DialPrefix, Emergency, Firm, Pbx, PurposeHeader, Sip, Trunk
+from gate.config.schema import Account, Calling, DialPrefix, Emergency, Firm, Pbx, PurposeHeader, Sip, Trunk
 from gate.core import numbers
 from gate.showing import LONGEST_NAME
 
@@ -191,6 +191,10 @@ def dialled(readable: Readable, firm: Firm | None) -> list[Fault]:
         prefixes[prefix.prefix] = index
     if header := readable.get("purpose_header", PurposeHeader):
         found += _header(header, callers)
+    if calling := readable.get("calling", Calling):
+        found += _campaigns(
+            calling, callers | {f"http:{each.name}" for each in readable.arrays.get("token", {}).values()}
+        )
     if emergency := readable.get("emergency", Emergency):
         found += _emergency(emergency, firm)
         found += _then(emergency, readable)
@@ -223,6 +227,14 @@ def _header(header: PurposeHeader, callers: set[str]) -> Iterator[Fault]:
     if not header.allowed:
         yield Fault(("purpose_header", "allowed"), "name whose word it is, or take the section out")
     yield from not_callers(header.allowed, callers, ("purpose_header", "allowed"))
+
+
+def _campaigns(calling: Calling, callers: set[str]) -> Iterator[Fault]:
+    name = calling.campaign_header
+    if name and (not _HEADER(name) or name.lower() in _OURS):
+        yield Fault(("calling", "campaign_header"), f'"{name}" is not a header to use: X- and letters, digits, dashes')
+    for key in ("dedicated_agents", "agent_claims"):
+        yield from not_callers(getattr(calling, key), callers, ("calling", key))
 
 
 def _emergency(emergency: Emergency, firm: Firm | None) -> Iterator[Fault]:

@@ -156,6 +156,8 @@ class Webhook(Section, frozen=True):
             "call.one_sided",
             "call.against_refusal",
             "contact.newly_blocked",
+            "campaign.alarm",
+            "campaign.stopped",
             "gate.not_ready",
             "requests.due",
             "breaches.due",

@@ -24,6 +24,7 @@ from gate.config.schema import (
     Retention,
     announcement_for,
 )
+from gate.core.abandoned import message_lacks
 from gate.core.retention import MONTHS
 
 CLOCK_BEGINS: Final = date(2026, 11, 26)
@@ -138,6 +139,19 @@ def _gaps(where: str, spoken: Announcement, firm: Firm | Instigator, *, recorded
     if found := _SELLS.search(text):
         gaps.append(_sells(f"{where}text", found[0]))
     return gaps
+
+
+def information_gaps(config: Config) -> dict[str, str]:
+    """What an announcement lacks to be the information message of an abandoned call, as ``message_lacks``: the firm's
+    own under an empty name, and those of calls on behalf of others by theirs, who then must be named."""
+    own, firm = config.announcement, config.firm
+    numbers = (firm.freephone, *firm.numbers)
+    return {"": message_lacks(own.text, (firm.trading_name, firm.legal_name), numbers)} | {
+        each.name: message_lacks(
+            announcement_for(own, each).text, (each.trading_name, each.legal_name), (each.freephone, *numbers)
+        )
+        for each in config.instigator
+    }
 
 
 def _terms(config: Config) -> Iterator[str]:

@@ -581,7 +581,11 @@ def _calling(calling: Calling) -> Iterator[Fault]:
     if not numbers.is_drama(calling.test_number):
         text = 'is none of the numbers kept for drama; leave it out, or write one such as "+441632960999"'
         yield Fault(("calling", "test_number"), f'"{calling.test_number}" {text}')
-    yield from at_least(calling, "calling", 0, "redial_hours", *ATTEMPTS)
+    yield from at_least(calling, "calling", 0, "redial_hours", "abandoned_brief_seconds", *ATTEMPTS)
+    yield from at_least(calling, "calling", 1, "abandoned_least")
+    for name in ("abandoned_alarm_percent", "abandoned_stop_percent"):
+        if not 0 <= (share := getattr(calling, name)) <= 100:
+            yield Fault(("calling", name), f"{share} is no share; 0 to 100")
 
 
 def _consent(consent: Consents) -> Iterator[Fault]:

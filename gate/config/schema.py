@@ -447,6 +447,20 @@ class Calling(Section, frozen=True):
     """In any 24 hours."""
     attempts_a_week: int = 0
     """In any seven days, over all lists and accounts; 0: no bound."""
+    abandoned_alarm_percent: float = 2.5
+    """Share of a campaign's answered calls of a day that found nobody, from which on the gate tells; 0: never."""
+    abandoned_stop_percent: float = 0.0
+    """The share from which on it makes no more calls until somebody releases it; 0: it is never stopped."""
+    abandoned_least: int = 100
+    """Answered calls from which on the share counts as it is; fewer count as so many."""
+    abandoned_brief_seconds: float = 2.0
+    """A caller that hangs up sooner after being put through was nobody to the callee."""
+    campaign_header: str = ""
+    """``X-…``: an INVITE's header that names its campaign; empty: none is read, a campaign is a caller's topic."""
+    dedicated_agents: tuple[str, ...] = ()
+    """Callers each of whose calls has an agent at hand: ``account:alice``. ``redial_hours`` does not bind them."""
+    agent_claims: tuple[str, ...] = ()
+    """Callers that may say so of a single call: ``trunk:dialler``, ``http:dialler``."""
     block: tuple[str, ...] = ("personal", "pager", "084", "087", "helpline")
     """Kinds of numbers that no marketing call goes to: 070, 076, 084, 087, and helplines (0800 1111, 0808 80…)."""
     objection_stops_service: bool = False

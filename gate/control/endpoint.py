@@ -276,6 +276,7 @@ DECISION_SECONDS: Final = 30.0
 """What a decision has not come in is a block."""
 DECISION: Final = "/v1/decision"
 DECISIONS: Final = "/v1/decisions"
+OUTCOME: Final = "/v1/outcome"
 AT_A_GO: Final = 1000
 """Questions in one request."""
 CERTIFICATE_SECONDS: Final = 3.0
@@ -493,6 +494,16 @@ def endpoint_app(
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    async def outcome(asked: web.Request) -> web.StreamResponse:
+        """What became of a call that was asked about here and dialled elsewhere."""
+        if stop.is_set():
+            return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
+        try:
+            with answering(asked):
+                return answer(await decide(parsed("calls_outcome", await body(asked)), _actor(asked)))
+        except GateError as error:
+            return answer(fault(error), _code(error))
+
     async def enter(asked: web.Request) -> web.StreamResponse:
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"))
@@ -549,6 +560,7 @@ def endpoint_app(
     # A HEAD says no verdict.
     app.router.add_get("/v1/decision", decision, allow_head=False, expect_handler=expected)
     app.router.add_post(DECISIONS, decisions, expect_handler=expected)
+    app.router.add_post(OUTCOME, outcome, expect_handler=expected)
     for path in ENTER:
         app.router.add_post(path, enter, expect_handler=expected)
         if path in LOOK_UP:

@@ -122,6 +122,7 @@ def http_openapi() -> dict[str, Any]:
         name: (each.request, each.response)
         for name in (
             "decide",
+            "calls_outcome",
             "objection_add",
             "objection_list",
             "consent_add",
@@ -159,6 +160,12 @@ def http_openapi() -> dict[str, Any]:
                 "decisions", "Up to 1,000 questions at once.", "decisions",
                 _object({"decisions": {"type": "array", "items": decided}}),
                 body=_object({"decisions": {"type": "array", "maxItems": 1000, "items": of["decide"][0]}}),
+            ),
+        },
+        "/v1/outcome": {
+            "post": _http(
+                "outcome", "What became of a call that was let through and dialled elsewhere.", "decisions",
+                of["calls_outcome"][1], body=of["calls_outcome"][0],
             ),
         },
         "/v1/recording": {

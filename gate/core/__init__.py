@@ -11,6 +11,7 @@
 - ``rules``       what a firm sets within the law; what a number is and what a call costs, by name
 - ``screening``   ``decide(...)``: may this attempt be dialled, and why (not); what the own lists say; the fact of a
                   decision
+- ``abandoned``   which answered call found nobody, what its callee heard, and the rate of a campaign
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
 - ``calls_in``    the life of a call in, likewise; ``bridging``: how far the line has brought either

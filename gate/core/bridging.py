@@ -22,7 +22,7 @@ class Stage(StrEnum):
     CONNECTED = "connected"
     """Both are answered."""
     ALONE = "alone"
-    """The caller has gone after a talk; the callee is still there."""
+    """The caller has gone; the callee is still there."""
     OVER = "over"
 
 
@@ -85,6 +85,7 @@ TABLE: Final[Mapping[tuple[Stage, Step], Stage]] = {
     (Stage.DIALLING, Step.NEXT): Stage.DIALLING,
     (Stage.DIALLING, Step.ANSWER): Stage.ANSWERED,
     (Stage.ANSWERED, Step.CONNECT): Stage.CONNECTED,
+    (Stage.ANSWERED, Step.CALLER_LEFT): Stage.ALONE,
     (Stage.CONNECTED, Step.CALLER_LEFT): Stage.ALONE,
     (Stage.ALONE, Step.CALLER_LEFT): Stage.ALONE,
     **{(stage, Step.END): Stage.OVER for stage in Stage},

@@ -121,7 +121,8 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
-    """The caller has hung up after a talk; the callee is still there, and is told the code of a receipt."""
+    """The caller has hung up; the callee is still there, and is told the code of a receipt after a talk, or before it
+    who has called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,11 @@ def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
     return _goodbye(call, "caller", "hung_up")
 
 
+def _caller_left_early(call: Call, _event: Event, _policy: Policy) -> Step:
+    """LAW 7.8: a callee who has answered hears all the same who called, and the call is over then."""
+    return end(call, "caller", "hung_up"), []
+
+
 def _broken(call: Call, event: Failed, _policy: Policy) -> Step:
     """The line could not go on with a call that the callee has answered, and has ended it."""
     return close(end(call, "gate", event.cause), [Do.STOP_PLAYING])
@@ -223,6 +228,8 @@ def _not_to_be_kept(call: Call, _event: NotKept, policy: Policy) -> Step:
 
 
 def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
+    if event.completed and call.ended_by:
+        return close(replace(call, announced=True), [Do.STOP_PLAYING, Do.HANG_UP])
     if event.completed:
         return replace(call, state=State.COMMITTING, announced=True), [Do.COMMIT]
     return _goodbye(call, "gate", event.cause)
@@ -305,7 +312,9 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.PREPARING, RecorderOpened): Transition(_recorder_opened, (s.ANNOUNCING,)),
         (s.PREPARING, RecorderFailed): Transition(_recorder_refused, (s.ANNOUNCING, s.GOODBYE)),
         (s.PREPARING, Digit): Transition(_digit_while_announcing, (s.PREPARING, s.GOODBYE)),
-        (s.ANNOUNCING, AnnouncementOver): Transition(_announced, (s.COMMITTING, s.GOODBYE)),
+        (s.PREPARING, CallerLeft): Transition(_caller_left_early, (s.PREPARING,)),
+        (s.ANNOUNCING, CallerLeft): Transition(_caller_left_early, (s.ANNOUNCING,)),
+        (s.ANNOUNCING, AnnouncementOver): Transition(_announced, (s.COMMITTING, s.GOODBYE, *ends)),
         (s.ANNOUNCING, Digit): Transition(_digit_while_announcing, (s.ANNOUNCING, s.GOODBYE)),
         (s.ANNOUNCING, RecorderFailed): Transition(_recorder_lost, (s.ANNOUNCING, s.GOODBYE)),
         (s.COMMITTING, Committed): Transition(committed, (s.TALKING,)),

@@ -128,6 +128,20 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class AbandonedLimits:
+    """How many who answer a campaign may find nobody (LAW 7.8)."""
+
+    alarm_percent: float = 2.5
+    """Of the answered calls of a day; 0: nobody is told."""
+    stop_percent: float = 0.0
+    """0: no campaign is stopped."""
+    least: int = 100
+    """Answered calls from which on the rate counts as it is (``abandoned.Tally.reaches``)."""
+    brief_seconds: float = 2.0
+    """A caller who hangs up sooner after being put through was nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What the firm has set; an illegal rule raises ``ValueError`` when made, so that no call meets it."""
 
@@ -150,6 +164,12 @@ class Rules:
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
     attempts: AttemptLimits = AttemptLimits()
     """How often one number may be tried."""
+    abandoned: AbandonedLimits = AbandonedLimits()
+    """How many answered calls of a campaign may find nobody."""
+    dedicated_agents: frozenset[str] = frozenset()
+    """Callers each of whose calls has an agent at hand: ``account:alice``."""
+    agent_claims: frozenset[str] = frozenset()
+    """Callers that may say so of a single call."""
     allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
     test_number: str = TEST_NUMBER
     """E.164; always refused."""

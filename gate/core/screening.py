@@ -18,6 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
+from msgspec import UNSET
+
+from gate.core.abandoned import caller_of
 from gate.core.facts import calls as facts
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama, parse
 from gate.core.retention import add_months
@@ -210,20 +213,24 @@ def decide(
     rules: Rules,
     now: datetime,
     tried: Tried = UNTRIED,
+    stopped: str = "",
 ) -> Decision:
     """The decision on one attempt.
 
     ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register
     says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; ``stops``
-    are the requests and restrictions that stop marketing to it now; ``tried`` is how often it was tried; every time is
-    aware.
+    are the requests and restrictions that stop marketing to it now; ``tried`` is how often it was tried; ``stopped``
+    names the campaign that is stopped, where this attempt is of one; every time is aware.
     Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
     """
     e164 = number.e164 if isinstance(number, Number) else ""
     try:
         if not e164 and (routed := emergency(attempt, rules)):
             return routed
-        answer = _answer(attempt, number, registers, consents, objections, stops, last_unattended, tried, rules, now)
+        answer = _stopped(
+            _answer(attempt, number, registers, consents, objections, stops, last_unattended, tried, rules, now),
+            stopped,
+        )
         verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
         return Decision(
             verdict=verdict,
@@ -294,7 +301,7 @@ def _answer(
         or _topic(attempt, consent, rules, local.date())
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
-        or _redial(last_unattended, rules, now)
+        or _redial(attempt, last_unattended, rules, now)
         or _attempts(tried, rules, now)
         or _evidence(rules)
     )
@@ -521,9 +528,12 @@ def _rolled_back(rules: Rules) -> _Answer | None:
     return _evidence(rules) if forgetful else None
 
 
-def _redial(last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:
-    """LAW 3.4: no redial for 72 hours after an answered call that found no agent; on consented calls too."""
+def _redial(attempt: Attempt, last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:
+    """LAW 3.4, 7.8: no redial for 72 hours after an answered call that found no agent, on consented calls neither,
+    unless an agent is at hand for the next one. By a clock that was set back it is too soon as well."""
     if last_unattended is None or now - last_unattended >= rules.redial:
+        return None
+    if attempt.dedicated_agent or caller_of(attempt.claimed_by) in rules.dedicated_agents:
         return None
     again = (last_unattended + rules.redial).astimezone(rules.timezone)
     return _Answer(
@@ -547,6 +557,14 @@ def _attempts(tried: Tried, rules: Rules, now: datetime) -> _Answer | None:
                 f"call after {date_text(again)} {again:%H:%M}.",
             )
     return None
+
+
+def _stopped(answer: _Answer, campaign: str) -> _Answer:
+    """LAW 7.8: a campaign that was stopped makes no call, for whatever purpose; every other refusal comes first."""
+    if not campaign or answer.reason not in ALLOWING:
+        return answer
+    text = sentence(Reason.CAMPAIGN_STOPPED)
+    return replace(answer, reason=Reason.CAMPAIGN_STOPPED, explanation=f"{campaign}: {text[0].lower()}{text[1:]}")
 
 
 _MAX_TEXT: Final = 256
@@ -579,6 +597,7 @@ def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.
         "shown_from": attempt.shown_from,
         "topic_rule": decision.topic_rule,
         "on_behalf_of": _text(decision.on_behalf_of or attempt.on_behalf_of),
+        "campaign": attempt.campaign,
     }
     return facts.Decision(
         number=decision.number,
@@ -604,6 +623,7 @@ def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.
         topic=attempt.topic.value,
         claimed_by=_text(attempt.claimed_by),
         claimed_through=_text(attempt.claimed_through),
+        dedicated_agent=attempt.dedicated_agent or UNSET,
         **{"presentation": _text(attempt.presentation), **{key: text for key, text in named.items() if text}, **origin},
     )
 

@@ -72,6 +72,7 @@ class Reason(StrEnum):
     REDIAL_TOO_SOON = "redial_too_soon"
     BUSY_WITH_CALL = "busy_with_call"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
+    CAMPAIGN_STOPPED = "campaign_stopped"
     RECORDER_UNAVAILABLE = "recorder_unavailable"
     ANNOUNCEMENT_UNAVAILABLE = "announcement_unavailable"
     MEDIA_UNAVAILABLE = "media_unavailable"
@@ -214,6 +215,10 @@ class Attempt:
     """As it came, where a dial plan made ``raw_number`` of it; for the evidence alone."""
     on_behalf_of: str = ""
     """The instigator for whom the firm calls, by the name that the configuration has for it; empty: for itself."""
+    campaign: str = ""
+    """Of the caller's own naming; empty where it names none."""
+    dedicated_agent: bool = False
+    """An agent is at hand for this very call, by the word of somebody whom the configuration believes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +364,8 @@ _SENTENCES: Final = {
     Reason.REDIAL_TOO_SOON: "They lately answered a call of ours and found nobody there: call later.",
     Reason.BUSY_WITH_CALL: "A call of ours to this number is up or rings: wait until it is over.",
     Reason.TOO_MANY_ATTEMPTS: "This number was tried as often as may be: call later.",
+    Reason.CAMPAIGN_STOPPED: "Too many people who answered this campaign found nobody there, so it is stopped: "
+    "a compliance officer lets it go on.",
     Reason.RECORDER_UNAVAILABLE: "Calls cannot be recorded at the moment, so none are made: try again in a minute.",
     Reason.ANNOUNCEMENT_UNAVAILABLE: "The announcement cannot be played on this call, so it is not made: "
     "ask for it to be prepared for this phone's codecs.",
@@ -424,6 +431,7 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.REDIAL_TOO_SOON: "called too lately",
     Reason.BUSY_WITH_CALL: "a call of ours to it is up",
     Reason.TOO_MANY_ATTEMPTS: "tried too often",
+    Reason.CAMPAIGN_STOPPED: "the campaign is stopped",
     Reason.TOO_MANY_CALLS: "all lines are busy",
     Reason.NOT_AUTHENTICATED: "this phone is not known",
     Reason.CLAIM_REFUSED: "its purpose is not accepted",

@@ -26,6 +26,7 @@ from gate.core.rows.calls import UsageRow
 from gate.errors import GateError, RefusedError
 from gate.exports.mail import MailError, checkpoint_mail, send
 from gate.operations.breaches import breach_warnings
+from gate.operations.calls.campaigns import over_alarm, rates_of_day, standing
 from gate.operations.calls.warnings import count_against_refusal, count_one_sided
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
@@ -102,6 +103,8 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[U
     metrics.breaches_due.set(len(breach_warnings(folder)))
     metrics.called_against_refusal.set(count_against_refusal(folder))
     metrics.one_sided_talks.set(count_one_sided(folder))
+    today = rates_of_day(folder, folder.today())
+    metrics.campaigns(today, len(over_alarm(folder, today)), len(standing(folder)))
     counted = objections.held(folder)
     for trunk in folder.config.trunk:
         metrics.objections_held.labels(trunk.name).set(counted.get(trunk.name, 0))

@@ -61,6 +61,7 @@ from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
+from gate.operations.calls.campaigns import campaign_warnings
 from gate.operations.calls.warnings import alarms, one_sided_warnings
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import new_id
@@ -197,7 +198,7 @@ class GateProcess:
         folder = self._folder
         recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
-        reconciler = Reconciler(folder.store, recordings, folder.clock)
+        reconciler = Reconciler(folder.store, recordings, folder.clock, folder.screener.judge)
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(folder.store, folder.keys)  # nor by a key from which it was taken
@@ -219,7 +220,9 @@ class GateProcess:
 
     def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
         line = SipLine(self._config, self._media, partial(read_secret, self._config.base), self._legs)
-        self._retry_queue = RetryQueue(self._folder.store, line, self._metrics.asked_before.inc)
+        self._retry_queue = RetryQueue(
+            self._folder.store, line, self._metrics.asked_before.inc, self._folder.screener.judge
+        )
         call_manager = CallManager(
             line=line,
             media=self._media,
@@ -289,6 +292,7 @@ class GateProcess:
             warnings=lambda: [
                 *alarms(self._folder),
                 *one_sided_warnings(self._folder),
+                *campaign_warnings(self._folder),
                 *reminders(self._config, self._folder.today()),
                 *undecided(self._config),
                 *jumps(self._at_line.usage()),

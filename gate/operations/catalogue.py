@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gate.operations import backup, breaches, parsing, proposals, receipts, webhooks
 from gate.operations.audit import checkpoints, exporting, leaves
-from gate.operations.calls import calls, recordings, screening, warnings
+from gate.operations.calls import calls, campaigns, recordings, screening, warnings
 from gate.operations.contacts import crm_import, forecast, pages, rescreening
 from gate.operations.erasure import eraser, terms
 from gate.operations.ingest import ingesting
@@ -23,7 +23,7 @@ from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     *(checkpoints, exporting, leaves),
-    *(calls, recordings, screening, warnings),
+    *(calls, campaigns, recordings, screening, warnings),
     *(crm_import, forecast, pages, rescreening),
     *(eraser, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),

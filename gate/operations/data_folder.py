@@ -28,7 +28,7 @@ from gate.core.facts import Body
 from gate.core.hours import Hours
 from gate.core.retention import Terms
 from gate.core.rows.calls import CallInHand, RunningNow
-from gate.core.rules import AttemptLimits, Rules
+from gate.core.rules import AbandonedLimits, AttemptLimits, Rules
 from gate.core.terms import TOPICS, Decision, Reason
 from gate.errors import ConfigError, GateError, StoreError
 from gate.operations.accounts import two_people
@@ -69,6 +69,14 @@ def rules_of(config: Config) -> Rules:
             instigators={each.name: each.legal_name for each in config.instigator},
             redial=timedelta(hours=calling.redial_hours),
             attempts=AttemptLimits(*(getattr(calling, name) for name in ATTEMPTS)),
+            abandoned=AbandonedLimits(
+                calling.abandoned_alarm_percent,
+                calling.abandoned_stop_percent,
+                calling.abandoned_least,
+                calling.abandoned_brief_seconds,
+            ),
+            dedicated_agents=frozenset(calling.dedicated_agents),
+            agent_claims=frozenset(calling.agent_claims),
             test_number=calling.test_number,
             live=calling.live,
             emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),

@@ -29,7 +29,7 @@ import structlog
 
 from gate.config import Webhook, read_secret
 from gate.core.facts.calls import CalledAgainstRefusal, Decision, OneSided
-from gate.core.facts.gate import WebhookDropped
+from gate.core.facts.gate import CampaignStopped, ManyAbandoned, WebhookDropped
 from gate.core.facts.lists import Objection
 from gate.core.terms import Verdict
 from gate.durable import whole_file
@@ -52,6 +52,8 @@ OF_FACTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     Objection.kind: ("objection.made", ("number", "source", "scope", "made_at", "call_id")),
     Decision.kind: ("call.refused", ("number", "reason", "purpose", "topic", "claimed_by")),
     OneSided.kind: ("call.one_sided", ("side", "seconds")),
+    ManyAbandoned.kind: ("campaign.alarm", ("claimed_by", "campaign", "day", "abandoned", "live")),
+    CampaignStopped.kind: ("campaign.stopped", ("claimed_by", "campaign", "day", "abandoned", "live")),
     CalledAgainstRefusal.kind: ("call.against_refusal", ("call_id", "recording_id", "reason")),
 }
 """Kind of a fact -> the event that it is, and the fields of it that are told."""

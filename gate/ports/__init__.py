@@ -151,8 +151,9 @@ class LineEvents(Protocol):
         ...
 
     def caller_left(self, call_id: str) -> bool:
-        """The caller has hung up on a talk, and the callee is still there; asked only where receipts are spoken. True:
-        keep the callee's leg until ``Line.hang_up``. False: the line ends it, and tells ``hung_up``."""
+        """The caller has hung up before the parties were connected, or on a talk where receipts are spoken, and the
+        callee is still there. True: keep the callee's leg until ``Line.hang_up``. False: the line ends it, and tells
+        ``hung_up``."""
 
     def one_sided(self, call_id: str, side: str) -> None:
         """Nothing has come from this side (``caller``, ``callee``, or ``both``) in the first seconds of a talk."""

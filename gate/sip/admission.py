@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gate.config import Account, Config, DialPrefix, Pbx
+from gate.core.abandoned import campaign_named
 from gate.core.dial_plan import forwarded, in_full, presented
 from gate.core.terms import UNPROVEN, Attempt, Purpose, Topic
 from gate.ports import Incoming
@@ -56,6 +57,9 @@ class PurposeClaim:
     refused: bool = False
     """Claimed by a caller who may not, or with an unknown value: the strictest purpose is presumed."""
     on_behalf_of: str = ""
+    campaign: str = ""
+    """As ``Attempt.campaign``, and so the next."""
+    dedicated_agent: bool = False
 
     @property
     def claimed(self) -> Claimed:
@@ -69,12 +73,24 @@ class PurposeClaims:
     def __init__(self, config: Config) -> None:
         self._prefixes = config.dial_prefix
         self._header = config.purpose_header
+        self._calling = config.calling
 
     def claim(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
         """The claim of an INVITE; ``dialled`` is its number as it came.
 
         Somebody who has not proven who they are claims nothing: marketing is presumed.
         """
+        claim = self._purpose(request, dialled, caller)
+        values = request.all(self._calling.campaign_header.lower()) if self._calling.campaign_header and caller else []
+        if not values or caller is None:
+            return claim
+        named = campaign_named(values[0]) if len(values) == 1 else None
+        if named is None or (named[1] and caller.claimed_by not in self._calling.agent_claims):
+            through = f"{claim.through} and header {self._calling.campaign_header}"
+            return replace(claim, through=through, refused=True)
+        return replace(claim, campaign=named[0], dedicated_agent=named[1])
+
+    def _purpose(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
         prefix = next((each for each in self._prefixes if dialled.startswith(each.prefix)), None)
         claim = PurposeClaim(dialled[len(prefix.prefix) :] if prefix else dialled)
         if caller is None:
@@ -271,6 +287,8 @@ def attempt_of(
             claimed_by=caller.claimed_by if caller else UNPROVEN,
             claimed_through=claim.through,
             as_dialled=claim.number if number != claim.number else "",
+            campaign=claim.campaign,
+            dedicated_agent=claim.dedicated_agent,
         ),
         source=f"{source[0]}:{source[1]}",
         codecs=sdp.codecs(body or sdp.own_offer("0.0.0.0")),  # noqa: S104

@@ -484,9 +484,10 @@ def callee_stays(bridge: Bridge) -> bool:
     announcement = bridge.engine.config.announcement
     if bridge.stage is Stage.ALONE:
         return True
-    if not announcement.receipt or announcement.receipt_command or bridge.route.emergency:
+    if bridge.route.emergency or bridge.caller.lost or bridge.stage not in (Stage.ANSWERED, Stage.CONNECTED):
         return False
-    if bridge.stage is not Stage.CONNECTED or bridge.caller.lost or not bridge.callee.can_update():
+    spoken = announcement.receipt and not announcement.receipt_command
+    if bridge.stage is Stage.CONNECTED and not (spoken and bridge.callee.can_update()):
         return False
     bridge.move(Step.CALLER_LEFT)
     if bridge.engine.events.caller_left(bridge.id):

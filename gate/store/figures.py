@@ -15,13 +15,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
+from gate.core.abandoned import SERVICE, Tally, Why
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
-from gate.core.facts.gate import RefusedStrangers, RefusedWithoutEvidence
+from gate.core.facts.gate import ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.rows.month import (
     AgainstRefusal,
     AttemptsOfHour,
+    CampaignHour,
+    CampaignStop,
     ErasedInHour,
     Heads,
     HoldsInMonth,
@@ -50,6 +53,7 @@ class Counted(NamedTuple):
     attempts: list[AttemptsOfHour]
     outcomes: Outcomes
     service: list[ServiceClaimed]
+    campaigns: list[CampaignHour]
     against: list[AgainstRefusal]
     imports: list[Import]
     made: list[MadeInHour]
@@ -72,6 +76,7 @@ def month(tx: Source, last: date, span: tuple[datetime, datetime], kinds: Sequen
         attempts=attempts(tx, *span),
         outcomes=outcomes(tx, *span),
         service=service_calls(tx, *span),
+        campaigns=campaigns(tx, *span),
         against=against_refusal(tx, *span),
         imports=imports(tx, span[1]),
         made=recordings_made(tx, *span),
@@ -123,6 +128,116 @@ def service_calls(tx: Source, since: datetime, until: datetime) -> list[ServiceC
         f" FROM calls INDEXED BY calls_reason WHERE reason = 'service_call' AND at >= ? AND at < ? AND {IS_ATTEMPT}"
         " GROUP BY claimed_by ORDER BY listed DESC, claimed_by",
         [stamp(since), stamp(until)],
+    )
+
+
+_CALLER: Final = (
+    "CASE WHEN claimed_by LIKE 'http:%@%' THEN substr(claimed_by, 1, instr(claimed_by, '@') - 1) ELSE claimed_by END"
+)
+"""As ``core.abandoned.caller_of``."""
+_CAMPAIGN: Final = f"coalesce(calls.campaign, CASE purpose WHEN '{SERVICE}' THEN purpose ELSE topic END, '')"
+"""As ``core.abandoned.campaign_of``."""
+_FOUND_NOBODY: Final = (
+    f"(abandoned_why IS NOT NULL AND NOT (abandoned_why = '{Why.ANSWERED_LATE.value}' AND bridged IS 1))"
+)
+"""Where two phones of one line pick up, the one that is put through counts."""
+_ABANDONED: Final = f"({_FOUND_NOBODY} OR ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS NOT 'callee')"
+"""Of a call from before there was a fact of it, as far as its end shows it."""
+_LIVE: Final = f"(NOT {_FOUND_NOBODY} AND ended_at IS NOT NULL AND bridged IS 1)"
+_LEFT: Final = "(abandoned_why IS NULL AND ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS 'callee')"
+_UNKNOWN: Final = (
+    "answered_at IS NULL AND (source = 'ask' AND ended_at IS NULL OR cause = 'redirected' AND bridged = 0)"
+)
+"""The phone system dials it itself, and has not reported its outcome."""
+_COUNTED: Final = "reason NOT IN ('call_in', 'emergency_call')"
+
+
+def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour]:
+    """What became of answered calls, by hour and campaign, and how many nothing is known of."""
+    return tx.rows(
+        CampaignHour,
+        f"SELECT substr(answered_at, 1, 13) AS hour, {_CALLER} AS claimed_by, {_CAMPAIGN} AS campaign,"  # noqa: S608
+        f" sum({_ABANDONED}) AS abandoned, coalesce(sum(informed), 0) AS informed, sum({_LIVE}) AS live,"
+        f" sum({_LEFT}) AS left, 0 AS unknown FROM calls INDEXED BY calls_answered"
+        f" WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED} GROUP BY 1, 2, 3"
+        f" UNION ALL SELECT substr(at, 1, 13), {_CALLER}, {_CAMPAIGN}, 0, 0, 0, 0, count(*)"
+        f" FROM calls INDEXED BY calls_unknown WHERE verdict = 'allow' AND {_UNKNOWN}"
+        f" AND at >= :since AND at < :until AND {IS_ATTEMPT} AND {_COUNTED} GROUP BY 1, 2, 3",
+        {"since": stamp(since), "until": stamp(until)},
+    )
+
+
+def tally(tx: Source, caller: str, campaign: str, since: datetime, until: datetime) -> Tally:
+    """The answered calls of a campaign, or of all of a caller (empty), in a time: those for which no stop has answered
+    yet."""
+    row = tx.query(
+        f"SELECT coalesce(sum({_ABANDONED}), 0) AS abandoned, coalesce(sum({_LIVE}), 0) AS live"  # noqa: S608
+        f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED}"
+        f" AND {_CALLER} = :caller AND (:campaign = '' OR {_CAMPAIGN} = :campaign)"
+        " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
+        f" AND stops.campaign IN ('', {_CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
+        {"since": stamp(since), "until": stamp(until), "caller": caller, "campaign": campaign},
+    )[0]
+    return Tally(row["abandoned"], row["live"])
+
+
+class Answered(NamedTuple):
+    """An answered call."""
+
+    caller: str
+    campaign: str
+    answered: datetime
+
+
+def campaign_of_call(tx: Source, call_id: str) -> Answered | None:
+    """Whose campaign a call is of, and when it was answered; None where it does not count."""
+    rows = tx.query(
+        f"SELECT {_CALLER} AS caller, {_CAMPAIGN} AS campaign, answered_at AS at FROM calls"  # noqa: S608
+        f" WHERE call_id = ? AND answered_at IS NOT NULL AND {_COUNTED}",
+        [call_id],
+    )
+    return next(
+        (Answered(row["caller"] or "", row["campaign"], datetime.fromisoformat(row["at"])) for row in rows), None
+    )
+
+
+class Reportable(NamedTuple):
+    """A call that was let through, and that the phone system dials itself."""
+
+    decided: datetime
+    asked_by: str | None
+    """The token that asked, and its address; None where a PBX asked by SIP and was redirected."""
+
+
+def reportable(tx: Source, call_id: str) -> Reportable | None:
+    """It, where nothing is known of its outcome; None for every other call."""
+    rows = tx.query(
+        "SELECT calls.at AS at, json_extract(body, '$.asked_by') AS asked_by FROM calls"  # noqa: S608 - the code's own
+        " JOIN facts ON facts.leaf_index = calls.leaf_index WHERE calls.call_id = ?"
+        f" AND calls.verdict = 'allow' AND {_COUNTED} AND {_UNKNOWN} AND {IS_ATTEMPT} AND body IS NOT NULL",
+        [call_id],
+    )
+    return next((Reportable(datetime.fromisoformat(row["at"]), row["asked_by"]) for row in rows), None)
+
+
+def campaign_stops(tx: Source) -> list[CampaignStop]:
+    """The stops that nobody has released, the newest first."""
+    return tx.rows(
+        CampaignStop,
+        "SELECT id, stopped_at, claimed_by, campaign, json_extract(body, '$.day') AS day,"
+        " json_extract(body, '$.abandoned') AS abandoned, json_extract(body, '$.live') AS live FROM campaign_stops"
+        " JOIN facts USING (leaf_index) WHERE released_at IS NULL ORDER BY leaf_index DESC",
+    )
+
+
+def alarmed(tx: Source, day: date, *, claimed_by: str, campaign: str) -> bool:
+    """Whether an alarm of that day is kept of this campaign, or of any of this caller (empty)."""
+    return bool(
+        tx.query(
+            "SELECT 1 FROM facts INDEXED BY facts_kind WHERE kind = ? AND json_extract(body, '$.day') = ?"
+            " AND json_extract(body, '$.claimed_by') = ? AND ? IN ('', json_extract(body, '$.campaign')) LIMIT 1",
+            [ManyAbandoned.kind, day.isoformat(), claimed_by, campaign],
+        )
     )
 
 

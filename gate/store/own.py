@@ -26,8 +26,9 @@ _CONSENTS = f"""SELECT number, {CONSENT} FROM consents
 _REQUESTS = f"SELECT numbers, reference {OPEN_REQUESTS}"
 _RESTRICTED = f"SELECT number, coalesce(reference, '') AS reference {RESTRICTIONS} AND number IS NOT NULL"
 _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls
-    WHERE answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND number IS NOT NULL
-    AND reason IS NOT 'call_in' GROUP BY number"""
+    WHERE answered_at IS NOT NULL AND number IS NOT NULL
+    AND (ended_at IS NOT NULL AND bridged = 0 OR abandoned_why IS NOT NULL) AND reason IS NOT 'call_in'
+    GROUP BY number"""
 
 
 class Entries(NamedTuple):

@@ -296,8 +296,10 @@ REGISTER_IMPORTS = _table(Subject.REGISTER, "import_id")
 REQUESTS = _table(Subject.REQUEST, "id")
 RECEIPTS = _table(Subject.RECEIPT, "id", hashed=True)
 COPIES = _table(Subject.COPY, "id", first_stands=True)
+CAMPAIGN_STOPS = _table(Subject.CAMPAIGN, "id", first_stands=True)
 TABLES: tuple[Table, ...] = (
     *(CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS, COPIES),
+    CAMPAIGN_STOPS,
 )
 
 _NUMBERS: Final = {each.table: each for columns in _SET.values() for each in columns if each.sort is Sort.NUMBER}

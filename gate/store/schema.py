@@ -106,6 +106,28 @@ CREATE TABLE copies (
 CREATE INDEX copies_made ON copies (made_at, id);
 CREATE INDEX copies_open ON copies (until) WHERE destroyed_at IS NULL;
 """
+CAMPAIGNS: Final = """
+ALTER TABLE calls ADD COLUMN campaign TEXT;
+ALTER TABLE calls ADD COLUMN abandoned_why TEXT;
+ALTER TABLE calls ADD COLUMN informed INTEGER;
+CREATE INDEX calls_answered ON calls
+    (answered_at, claimed_by, campaign, purpose, topic, reason, ended_at, ended_by, bridged, abandoned_why, informed)
+    WHERE answered_at IS NOT NULL;
+CREATE INDEX calls_abandoned ON calls (number, answered_at) WHERE abandoned_why IS NOT NULL;
+CREATE INDEX calls_unknown ON calls (at, claimed_by, campaign, purpose, topic, reason, call_id)
+    WHERE verdict = 'allow' AND answered_at IS NULL
+    AND (source = 'ask' AND ended_at IS NULL OR cause = 'redirected' AND bridged = 0);
+CREATE TABLE campaign_stops (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    stopped_at TEXT NOT NULL,
+    claimed_by TEXT, campaign TEXT,
+    released_at TEXT, released_by TEXT,
+    why TEXT                   -- NULL after erasure
+) STRICT;
+CREATE INDEX campaign_stops_of ON campaign_stops (claimed_by, campaign, leaf_index);
+CREATE INDEX campaign_stops_standing ON campaign_stops (claimed_by, campaign) WHERE released_at IS NULL;
+"""
 IS_OPEN = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 """Condition on a row: the request is not over."""
 REQUESTS = """
@@ -436,6 +458,8 @@ STEPS: Final = (
     Step(
         "m027_calls_for_others", "".join(_columns(each, "on_behalf_of") for each in ("objections", "consents", "calls"))
     ),
+    # Of a call that was kept before it is known only whether the parties were put through.
+    Step("m028_abandoned_calls", CAMPAIGNS),
 )
 """Every change of the tables, in order."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import sys
@@ -11,7 +12,10 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
+from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
 from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
@@ -49,10 +53,16 @@ _STOPS = (
     f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
 )
 _UNATTENDED = (
-    "SELECT max(answered_at) FROM calls"
-    " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
+    "SELECT max(at) FROM (SELECT max(answered_at) AS at FROM calls INDEXED BY calls_unattended WHERE number = :number"
+    " AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
+    " UNION ALL SELECT max(answered_at) FROM calls INDEXED BY calls_abandoned WHERE number = :number"
+    " AND abandoned_why IS NOT NULL)"
 )
 
+_STOPPED = (
+    "SELECT campaign FROM campaign_stops INDEXED BY campaign_stops_standing"
+    " WHERE claimed_by = ? AND campaign IN (?, '') AND released_at IS NULL ORDER BY campaign DESC LIMIT 1"
+)
 _TRIED = (
     "SELECT at, ended_at IS NULL AND source IS NOT 'ask' FROM calls INDEXED BY calls_tried"  # noqa: S608
     " WHERE number = ? AND at > ? AND verdict = 'allow' AND reason NOT IN ('call_in', 'emergency_call')"
@@ -206,8 +216,14 @@ class StoreTransaction:
     def last_unattended(self, number: str) -> datetime | None:
         """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
         with self._guarded() as connection:
-            (at,) = connection.execute(_UNATTENDED, (number,)).fetchone()
+            (at,) = connection.execute(_UNATTENDED, {"number": number}).fetchone()
         return datetime.fromisoformat(at) if at else None
+
+    def stopped(self, caller: str, campaign: str) -> str:
+        """The campaign of this caller that is stopped, or ``all campaigns``; empty where none of them is."""
+        with self._guarded() as connection:
+            row = connection.execute(_STOPPED, (caller, campaign)).fetchone()
+        return (row[0] or "all campaigns") if row else ""
 
     def tried(self, number: str, since: datetime, besides: str | None = None) -> Tried:
         """The attempts at this number that were let through after ``since``; a question that a call came of is none,
@@ -259,6 +275,17 @@ class StoreTransaction:
         """Keep a signed checkpoint; the same size again replaces it."""
         with self._guarded() as connection:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
+
+
+def last_word(tx: StoreTransaction, fact: Fact) -> Fact:
+    """``fact`` as it is to be kept: an objection that bears no time of its own is made now, and no consent that is held
+    by now is newer (PECR reg 21(1)(a)), even one whose time was written by a clock that was ahead. Any other fact, and
+    an objection that was made at an earlier time (``made_at``), stay as they are."""
+    body = fact.body
+    if not isinstance(body, lists.Objection) or body.made_at or not body.number:
+        return fact
+    made: datetime = max([fact.at, *(consent.given_at for consent in tx.consents(body.number))])
+    return dataclasses.replace(fact, body=msgspec.structs.replace(body, made_at=made.isoformat()))
 
 
 def objection_of(key: str, made_at: str, leaf_index: int, scope: str | None, on_behalf_of: str | None) -> Objection:

@@ -357,7 +357,7 @@ def test_who_picks_up_what_was_taken_back_is_not_dialled_again_for_three_days(pl
     play.settle()
     play.call_manager.unattended("call", "carrier")
     play.settle()
-    assert play.kinds("call") == ["decision", "ended", "answered"]
+    assert play.kinds("call") == ["decision", "ended", "answered", "abandoned"]
     play.told()
     play.clock.time += timedelta(hours=24)
     play.attempt(call_id="again")

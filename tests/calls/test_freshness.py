@@ -39,6 +39,9 @@ class Nothing:
     def tried(self, *_: object) -> Tried:
         return UNTRIED
 
+    def stopped(self, caller: str, campaign: str) -> str:
+        return ""
+
 
 @pytest.mark.parametrize(
     ("as_of", "change"),

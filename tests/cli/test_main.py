@@ -40,6 +40,7 @@ DESIGNED = {
     "objection": {"add", "remove", "list", "import", "export"},
     "consent": {"add", "withdraw", "list", "import", "export"},
     "calls": {"list", "show"},
+    "campaign": {"list", "release"},
     "recording": {"list", "export", "verify"},
     "retention": {"status", "sweep", "forecast"},
     "hold": {"add", "release", "list"},

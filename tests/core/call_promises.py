@@ -100,6 +100,10 @@ class Conversation:
         """Recorders that were opened and not told to close."""
         self._closing = False
         """The end waits for the recording."""
+        self.left = False
+        """The caller has gone while the callee was being told who calls."""
+        self.announced = False
+        """The callee was told to the end."""
 
     @property
     def emergency(self) -> bool:
@@ -118,6 +122,8 @@ class Conversation:
         before, was_open, did = self.state, self._open, list(self.done)
         self.call, commands = self._calls.handle(self.call, event, self.policy)
         self.state = self.call.state
+        self.left = self.left or (isinstance(event, CallerLeft) and before in (State.PREPARING, State.ANNOUNCING))
+        self.announced = self.announced or (event == AnnouncementOver(True) and before is State.ANNOUNCING)
         self.told.append(event)
         self._come[type(event)] += 1
         self.done += commands
@@ -187,6 +193,8 @@ class Conversation:
             assert (Do.NOTE_UNRECORDED in commands) is (isinstance(event, RecorderFailed) or not policy.record)
         else:
             assert Do.TAP not in commands
+        if self.left:
+            assert not {Do.COMMIT, Do.CONNECT} & set(commands), "connected with a caller who has gone"
         if Do.COMMIT in commands:
             assert event == AnnouncementOver(True)
             assert Do.ANNOUNCE in did
@@ -223,9 +231,13 @@ class Conversation:
                 or event == AnnouncementOver(False)
                 or (lost and not self.policy.go_on_unrecorded)
                 or objects
-                or isinstance(event, CallerLeft)
+                or (isinstance(event, CallerLeft) and before is State.TALKING)
             ):
                 assert self.state is State.GOODBYE
+            if isinstance(event, CallerLeft) and before is not State.TALKING:
+                assert (self.state, commands) == (before, []), "the callee is not told who called"
+            if event == AnnouncementOver(True) and before is State.ANNOUNCING:
+                assert (self.state in OVER) is self.left
             if lost and self.policy.go_on_unrecorded:
                 assert Do.NOTE_UNRECORDED in commands
                 assert self._open == 0
@@ -316,7 +328,7 @@ class Conversation:
     def _check_shown(self) -> None:
         """What others read of the call is so."""
         call = self.call
-        assert call.announced is (Do.COMMIT in self.done)
+        assert call.announced is self.announced
         assert (call.connected, call.objected) == (Do.CONNECT in self.done, Do.OBJECT in self.done)
         assert call.caller_objected is (Do.OBJECT_OTHER in self.done)
         recording = self.state is State.TALKING and Do.START_RECORDING in self.done and self._open > 0
@@ -330,7 +342,8 @@ class Conversation:
         for event in self.told:
             before = talk.state
             talk, _ = real.handle(talk, event, real.Policy(self.policy.record, self.policy.go_on_unrecorded))
-            if talk.state in (State.GOODBYE, *OVER):
+            early = isinstance(event, CallerLeft) and before in (State.PREPARING, State.ANNOUNCING)
+            if early or talk.state in (State.GOODBYE, *OVER):
                 return _cause(event, before)
         raise AssertionError("it has no end")
 

@@ -265,7 +265,7 @@ announced; before the recorder is open there is nothing to close, and afterwards
 @pytest.mark.deep
 def test_every_state_and_edge_of_the_table_is_reached() -> None:
     seen: set[Edge] = set()
-    walk(2200, seen=seen.add)
+    walk(4000, seen=seen.add)
     table = {(source, event.__name__, to) for (source, event), cell in TABLE.items() for to in cell.leads_to}
     assert table - seen == NEVER
     of_calls_in = {State.ANSWERING, State.LISTENING, State.OBJECTING}

@@ -25,8 +25,6 @@ SOURCE = ast.parse(Path(calls.__file__).read_text())
 CALLS = 1500
 """As many as reach every edge of the table."""
 SAME = {
-    # Whatever ends a call a second time is told to a state that notes no cause.
-    "end: call.ended_by is never so",
     # Nothing reads it of a call that is over.
     "recording_done: without recorder_open=False",
 }

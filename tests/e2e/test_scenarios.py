@@ -98,8 +98,8 @@ def test_bye_from_the_callee(gate: RunningGate) -> None:
     assert (call["ended_by"], call["bridged"]) == ("callee", 1)
 
 
-def hung_up_in_the_announcement(gate: RunningGate, uac: Path, uas: str | Path) -> dict[str, Any]:
-    """Both to their end; the call as the log has it, and as it left it: announced in part, nobody bridged."""
+def hung_up_in_the_announcement(gate: RunningGate, uac: Path, uas: str | Path, announced: int = 0) -> dict[str, Any]:
+    """Both to their end; the call as the log has it, and as it left it: announced in part or whole, nobody bridged."""
     since = size(gate)
     far = Sipp(uas, port=gate.trunk_port, timeout=PATIENCE)
     far.wait_listening()
@@ -108,7 +108,7 @@ def hung_up_in_the_announcement(gate: RunningGate, uac: Path, uas: str | Path) -
     assert called.code == 0, called.errors + called.messages + gate.said()
     assert answered.code == 0, answered.errors + answered.messages + gate.said()
     (call,) = finished(gate, since)
-    assert (call["announced"], call["bridged"], call["connected_at"]) == (0, 0, None)
+    assert (call["announced"], call["bridged"], call["connected_at"]) == (announced, 0, None)
     return {**call, "heard": called.messages}
 
 
@@ -125,7 +125,7 @@ def test_the_caller_hangs_up_in_the_announcement(gate: RunningGate) -> None:
     assert rings in text
     path = gate.folder / "uac_cancel_in_the_announcement.xml"
     path.write_text(text.replace(rings, '<recv response="180" optional="true"/>\n  <recv response="183"/>'))
-    call = hung_up_in_the_announcement(gate, path, "uas")
+    call = hung_up_in_the_announcement(gate, path, "uas", announced=1)  # the callee hears who has called
     assert (call["ended_by"], call["cause"]) == ("caller", "hung_up")
 
 

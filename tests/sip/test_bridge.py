@@ -137,6 +137,24 @@ def test_cancel_while_the_announcement_plays():
         assert call_manager.wait("hung_up")[2] == "caller"
 
 
+def test_who_is_being_told_who_calls_is_told_to_the_end_where_the_caller_cancels():
+    call_manager = ScriptedCallManager(connect_after=None)
+    call_manager.stays = True
+    with Call(call_manager) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up()
+        call_manager.wait("answered")
+        call.phone.cancel()
+        assert call.phone.recv(only="487")
+        call_id = call_manager.wait("caller_left")[1]
+        line = call_manager.line
+        line.post(lambda: line.connect(call_id))  # nobody is connected with a caller who has gone
+        line.post(lambda: line.hang_up(call_id, "hung_up"))
+        assert call.callee.recv(only="BYE")
+    assert "hung_up" not in call_manager.kinds()
+
+
 def test_answer_and_cancel_cross():
     """The callee answers after the caller has gone: it is acknowledged and gets BYE."""
     with Call() as call:

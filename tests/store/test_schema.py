@@ -47,7 +47,7 @@ def before_listed_service(monkeypatch):
     old = CALLS.derive["decision"]
 
     def derive(fact):
-        newer = ("listed_service", "question", "sip_call_id", "on_behalf_of")
+        newer = ("listed_service", "question", "sip_call_id", "on_behalf_of", "campaign")
         return {name: value for name, value in old(fact).items() if name not in newer}
 
     table = dataclasses.replace(CALLS, derive=CALLS.derive | {"decision": derive})
@@ -282,7 +282,7 @@ def before_calls_for_others(monkeypatch, table, kind):
     old = table.derive[kind]
 
     def derive(fact):
-        return {name: value for name, value in old(fact).items() if name != "on_behalf_of"}
+        return {name: value for name, value in old(fact).items() if name not in ("on_behalf_of", "campaign")}
 
     monkeypatch.setitem(TOUCHED, kind, ((dataclasses.replace(table, derive=table.derive | {kind: derive}), derive),))
 

@@ -122,6 +122,9 @@ def _matters() -> list[Fact]:
         Fact("copy_made", "copy-3", at, who, {**copy, "until": "2026-06-01"}),
         Fact("copy_failed", "copy-3", at, who, {"why": "not written: no space left"}),
         Fact("copy_destroyed", "copy-2", at, who, {"how": "shredded", "on": "2026-03-04"}),
+        Fact("campaign_stopped", "stop-1", at, "gate", {"claimed_by": "account:alice", "campaign": "spring"}),
+        Fact("campaign_stopped", "stop-2", at, "gate", {"claimed_by": "account:alice", "campaign": ""}),
+        Fact("campaign_released", "stop-2", at, who, {"why": "seen to"}),
         Fact("request_refused", "req-2", at, who, {"on": "2026-03-06", "ground": "excessive"}),
     ]  # fmt: skip
 

@@ -46,7 +46,7 @@ def go_live(config: Path) -> None:
 def dial_again(config: Path) -> None:
     """Lift the bounds of attempts at one number: tests dial the same few again and again. Those of these bounds set
     them."""
-    amend(config, {"calling": dict.fromkeys(ATTEMPTS, 0)})
+    amend(config, {"calling": dict.fromkeys((*ATTEMPTS, "abandoned_brief_seconds"), 0)})
 
 
 def share() -> None:

@@ -109,6 +109,7 @@ class ExampleAnswers:
         account: str,
         actor: str,
         on_behalf_of: str = "",
+        campaign: str = "",
         refused_claim: bool = False,
     ) -> dict[str, Any]:
         if refused_claim:
@@ -558,6 +559,7 @@ class ExampleAnswers:
             "usage": [],
             "trunks": [],
             "redirects": [],
+            "campaigns": [],
             "recording_sessions": 0,
         }
         evidence = {"rolled_back": "", "unsigned_seconds": 0}
@@ -606,6 +608,7 @@ class ExampleAnswers:
             "attempts": attempts | {"days": [], "reasons": []},
             "against_refusal": [],
             "service": {"calls": 0, "listed": 0, "claimed_by": []},
+            "abandoned": [],
             "registers": [],
             "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
             "requests": [],

@@ -97,6 +97,8 @@ class ScriptedCallManager:
     refused: dict[str, str] = field(default_factory=dict)
     decide_after: float = 0.0
     connect_after: float | None = 0.0
+    stays: bool = False
+    """The callee is told something after the caller has left."""
     """Seconds between answer and connect; None: never by itself."""
     silent: bool = False
     """Never decides."""
@@ -227,6 +229,10 @@ class ScriptedCallManager:
 
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         self._see("hung_up", call_id, side, cause)
+
+    def caller_left(self, call_id: str) -> bool:
+        self._see("caller_left", call_id)
+        return self.stays
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
         self.kept.append(kept)

@@ -100,6 +100,10 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     """The legal name of the instigator for whom the firm calls; missing where it calls for itself."""
     question: Annotated[Maybe[Id], Column(later=True)] = UNSET
     """The question of a phone system that this call came of."""
+    campaign: Annotated[Maybe[Firm], Column(later=True)] = UNSET
+    """As the caller named it; without a name it is the caller's calls of this purpose and topic."""
+    dedicated_agent: Maybe[bool] = UNSET
+    """An agent was at hand for this very call, as the caller said."""
 
 
 @fact("looked_again", Subject.CALL)
@@ -209,6 +213,40 @@ class Ended(Body, frozen=True, kw_only=True):
     """Of talk; None where nobody saw how long."""
     bridged: bool
     """They were bridged, and the caller can have been heard (LAW 3.4)."""
+
+
+@fact("abandoned", Subject.CALL)
+class Abandoned(Body, frozen=True, kw_only=True):
+    """A callee had answered, and found nobody (``gate.core.abandoned``): why, and whether they were told who called."""
+
+    why: Annotated[Code, Column("abandoned_why", later=True)]
+    """One of ``abandoned.Why``."""
+    informed: Annotated[bool, Column(later=True)]
+    """They heard, from two seconds after the answer at the latest and to its end, who called and a number to ring."""
+    lacks: Code
+    """Why they were not: ``not_played``, ``cut``, ``late``, ``no_name``, ``no_number``, ``reported``; else empty."""
+    began_after: Maybe[float] = UNSET
+    """Seconds from the answer to the announcement."""
+    announcement: Maybe[Code] = UNSET
+    version: Maybe[Code] = UNSET
+    sha256: Maybe[Id] = UNSET
+    """Of the recording in force."""
+    on_behalf_of: Maybe[Firm] = UNSET
+    """For whom the firm called, as the announcement had it."""
+
+
+def _put_through(body: Mapping[str, Any]) -> int | None:
+    return {"live": 1, "abandoned": 0}.get(body.get("outcome", ""))
+
+
+@fact("outcome_reported", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_put_through)})
+class OutcomeReported(Body, frozen=True, kw_only=True):
+    """What a phone system that dials by itself says of its call."""
+
+    outcome: Code
+    """``live``, ``abandoned``, ``machine``, ``unanswered``."""
+    answered_at: Annotated[Maybe[Time], COLUMN] = UNSET
+    """Of one that was answered: when it was decided; the gate has not seen more of it."""
 
 
 @fact("legs_ended", Subject.CALL)

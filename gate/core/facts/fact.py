@@ -108,6 +108,7 @@ class Subject(Enum):
     BREACH = "a breach of personal data"
     CONTACTS = "the contacts"
     LOG = "the log"
+    CAMPAIGN = "campaign_stops"
     GATE = "the gate"
 
     @property
@@ -124,6 +125,7 @@ OWN: Final = (
     Subject.BREACH,
     Subject.CONTACTS,
     Subject.LOG,
+    Subject.CAMPAIGN,
     Subject.GATE,
 )
 """The gate's own: no record of a person stands behind these."""

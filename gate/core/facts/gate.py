@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, field
 
-from gate.core.facts.fact import Body, Code, Firm, Id, Maybe, Sort, Subject, Term, Time, Words, fact
+from gate.core.facts.fact import COLUMN, Body, Code, Firm, From, Id, Maybe, Sort, Subject, Term, Time, Words, fact
 
 
 @fact("gate_started", Subject.GATE)
@@ -179,3 +179,41 @@ class BreachNotified(Body, frozen=True, kw_only=True):
 @fact("breach_closed", Subject.BREACH)
 class BreachClosed(Body, frozen=True, kw_only=True):
     """Nothing is left to do about it."""
+
+
+class _Rate(Body, frozen=True, kw_only=True):
+    day: Time
+    """Of London."""
+    abandoned: int
+    live: int
+    least: int
+    """Answered calls from which on the rate counts as it is."""
+
+
+@fact("many_abandoned", Subject.GATE)
+class ManyAbandoned(_Rate, frozen=True, kw_only=True):
+    """So many who answered a campaign on a day found nobody that somebody must look; once a day of each."""
+
+    claimed_by: Firm
+    campaign: Firm
+    """Empty: all campaigns of this caller."""
+    alarm_percent: float
+
+
+@fact("campaign_stopped", Subject.CAMPAIGN, makes=True, sets={"leaf_index": From.LEAF, "stopped_at": From.AT})
+class CampaignStopped(_Rate, frozen=True, kw_only=True):
+    """It makes no more calls until somebody releases it."""
+
+    claimed_by: Annotated[Firm, COLUMN]
+    campaign: Annotated[Firm, COLUMN]
+    """As in ``ManyAbandoned``."""
+    stop_percent: float
+
+
+@fact(
+    "campaign_released", Subject.CAMPAIGN, term=Term.REQUESTS, sets={"released_at": From.AT, "released_by": From.ACTOR}
+)
+class CampaignReleased(Body, frozen=True, kw_only=True):
+    """It may go on; only calls decided after this count for another stop."""
+
+    why: Annotated[Words, COLUMN]

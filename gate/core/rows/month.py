@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from gate.core.rows import Row
+from gate.core.rows import Heading, Row
 
 
 class AttemptsOfHour(Row, frozen=True):
@@ -176,6 +177,54 @@ class RegisterMonth(Row, frozen=True):
     imports: list[RegisterImported]
 
 
+class CampaignHour(Row, frozen=True):
+    """Calls of a campaign whose callees answered in an hour of UTC, and those of which nothing more is known."""
+
+    hour: str
+    claimed_by: str | None
+    campaign: str
+    abandoned: int
+    informed: int
+    """Of these, those whose callee was told who had called."""
+    live: int
+    left: int
+    """Callees who hung up before anybody could be heard."""
+    unknown: int
+    """Let through, dialled by the phone system itself, and not reported."""
+
+
+class CampaignRate(Row, frozen=True):
+    """The answered calls of a campaign, or of all campaigns of a caller (``campaign`` is empty)."""
+
+    claimed_by: Annotated[str, Heading("Caller")]
+    campaign: Annotated[str, Heading("Campaign")]
+    abandoned: int
+    live: int
+    percent: Annotated[float | None, Heading("Abandoned %")]
+    """abandoned / (abandoned + live); None where nobody answered."""
+    informed: Annotated[int, Heading("Informed")]
+    left: Annotated[int, Heading("Left")]
+    unknown: Annotated[int, Heading("Unknown")]
+    """These four as in ``CampaignHour``."""
+    worst_day: str | None = None
+    """The day with the highest rate among those that reached the alarm, of a month."""
+    worst_percent: float | None = None
+
+
+class CampaignStop(Row, frozen=True, kw_only=True):
+    """A campaign that makes no more calls until somebody releases it."""
+
+    id: Annotated[str, Heading("Stop")]
+    stopped_at: str
+    claimed_by: Annotated[str | None, Heading("Caller")]
+    campaign: Annotated[str | None, Heading("Campaign")]
+    """Empty: all campaigns of the caller."""
+    day: str
+    abandoned: int
+    live: int
+    """Of that day, when it was stopped."""
+
+
 class RecordingsDay(Row, frozen=True):
     """Recordings of a day."""
 
@@ -307,6 +356,8 @@ class MonthReport(Row, frozen=True):
     against_refusal: list[AgainstRefusal]
     """Calls that were made although they had been refused; the first 1,000."""
     service: ServiceCalls
+    abandoned: list[CampaignRate]
+    """Every campaign, and each caller as a whole."""
     registers: list[RegisterMonth]
     recordings: Recordings
     requests: list[RequestInMonth]

@@ -7,6 +7,7 @@ The log keeps what was screened beside the gate, too (``dialgate screen``): ``Sc
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,6 +15,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from gate.config.policy import announcement_gaps
+from gate.core.abandoned import caller_of, campaign_named
 from gate.core.facts import lists as facts
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rows.lists import RegisterIdentity
@@ -129,6 +131,13 @@ class Decide(Request[Decided], frozen=True, kw_only=True):
         about("The account or PBX whose presentation number the call would show.", absent="the firm's first number"),
     ] = ""
     on_behalf_of: Annotated[Line, ON_BEHALF_OF] = ""
+    campaign: Annotated[
+        Line,
+        about(
+            "The campaign that the call is of; `NAME;agent=dedicated` where an agent is at hand for this very call.",
+            eg=("spring",),
+        ),
+    ] = ""
     refused_claim: Annotated[
         bool,
         about(
@@ -155,12 +164,17 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         purpose, topic = Purpose.MARKETING, Topic.GENERAL
     attempt = _attempt(folder, asked, purpose, topic, asked.account, caller.actor)
     decision_id = folder.new_id()
-    asked_by = caller.actor.partition("@")[0]
+    asked_by = caller_of(caller.actor)
+    named = campaign_named(asked.campaign) if asked.campaign else ("", False)
+    if named is None:
+        raise UsageError("the campaign's name is not understood", hint="letters, digits, . _ and -, at most 40")
+    may_claim = not {attempt.claimed_by, asked_by}.isdisjoint(folder.screener.rules.agent_claims)
+    attempt = dataclasses.replace(attempt, campaign=named[0], dedicated_agent=named[1] and may_claim)
     origin = {"source": "ask", "asked_by": caller.actor, "to_be_shown_by": attempt.claimed_by}
     if (help_needed := folder.screener.emergency(attempt)) is not None:
         _keep_call_for_help(folder, help_needed, attempt, decision_id, origin, asked_by)
         return Decided(**asdict(_verdict(folder, help_needed, now)), decision_id=decision_id)
-    claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
+    claim = Reason.CLAIM_REFUSED if asked.refused_claim or (named[1] and not may_claim) else None
     limit, leaf = folder.gate.question(asked_by)
     if limit is Reason.EVIDENCE_UNAVAILABLE and not leaf:
         raise StoreError("the disk of the data folder does not answer", hint="see the gate's log")

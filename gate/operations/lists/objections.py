@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gate.calls.objecting import last_word
 from gate.core.calls_in import BY_KEY, HELD
 from gate.core.evidence import stamp
 from gate.core.facts.lists import ListExported, Objection
@@ -56,6 +55,7 @@ from gate.operations.operation import (
 from gate.operations.parsing import must_have, number_of, number_or_id
 from gate.showing import many
 from gate.store import queries
+from gate.store.transaction import last_word
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

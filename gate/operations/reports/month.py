@@ -53,6 +53,7 @@ from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.exports.report import EXPORTS
+from gate.operations.calls.campaigns import rates
 from gate.operations.operation import READERS, Caller, Request, about, operation
 from gate.operations.requests.standing import replay, warning_of
 from gate.store import figures, queries
@@ -246,6 +247,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         attempts=attempts_of(days, counted.attempts, counted.outcomes),
         against_refusal=counted.against,
         service=service_of(counted.service),
+        abandoned=rates(counted.campaigns, folder.screener.rules.abandoned),
         registers=list(registers_of(folder.config.calling.registers, days, counted.imports, counted.began, now)),
         recordings=recordings_of(days, counted),
         requests=requests,

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 from msgspec import UNSET
 
-from gate.calls.objecting import last_word
 from gate.core.days import LONDON
 from gate.core.evidence import stamp
 from gate.core.facts.lists import Objection
@@ -39,7 +38,7 @@ from gate.operations.parsing import number_of
 from gate.operations.requests.standing import Standing, body_of, command_lines, last, read, replay
 from gate.store import erasure
 from gate.store import requests as book
-from gate.store.transaction import StoreTransaction
+from gate.store.transaction import StoreTransaction, last_word
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

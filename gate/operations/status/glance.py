@@ -14,11 +14,13 @@ from gate.core.allowances import jumps
 from gate.core.rows.audit import LogNow
 from gate.core.rows.calls import CallInHand, TrunkHealth, UsageRow
 from gate.core.rows.lists import RegisterInForce
+from gate.core.rows.month import CampaignRate
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
 from gate.operations.breaches import breach_warnings
 from gate.operations.calls.calls import lookup_warnings
+from gate.operations.calls.campaigns import campaign_warnings, rates_of_day
 from gate.operations.calls.warnings import acknowledged, alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
@@ -78,6 +80,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     """What somebody must see to, a sentence each."""
     line: dict[str, int]
     """What a running gate has passed over or refused since its start, by kind."""
+    campaigns: list[CampaignRate]
+    """Abandoned and live calls of today."""
     usage: list[UsageRow]
     """Of a running gate."""
     trunks: list[TrunkHealth]
@@ -119,6 +123,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         acknowledged=acknowledged(folder),
         warnings=warnings(folder),
         line=counts.line,
+        campaigns=rates_of_day(folder, folder.today()),
         usage=counts.usage,
         trunks=counts.trunks,
         trunk_tests=trunk_tests.tested(folder),
@@ -175,6 +180,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *lookup_warnings(folder),
         *held_warnings(folder),
         *one_sided_warnings(folder),
+        *campaign_warnings(folder),
         *folder.gate.warnings(),
     ]
 
