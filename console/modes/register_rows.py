@@ -5,9 +5,8 @@ from __future__ import annotations
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
 from console.widgets.report import Section
-from gate.core.rows.lists import RegisterImportRow, RegisterInForce
+from gate.core.rows.lists import ConsentRow, RegisterImportRow, RegisterInForce
 from gate.core.rules import MAX_AGE_DAYS
-from gate.operations.lists.consents import ConsentRow
 from gate.operations.registers.importing import RegisterImported
 from gate.showing import clean
 

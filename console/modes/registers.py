@@ -31,11 +31,11 @@ from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.widgets.working import Working
 from gate.clock import SystemClock
 from gate.core.days import HOW, LONDON, day_of
-from gate.core.rows.lists import ObjectionRow
+from gate.core.rows.lists import ConsentRow, ObjectionRow
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
-from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentRow, ConsentWithdraw
+from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 from gate.operations.lists.entries import time_of
 from gate.operations.lists.objections import (
     ObjectionAdd,

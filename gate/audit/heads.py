@@ -25,9 +25,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
 from gate.core.facts.audit import EvidenceRestored, LogSigned
 from gate.core.facts.gate import GateStarted
+from gate.core.rows.audit import BodyKept
 from gate.durable import read_regular
 from gate.errors import GateError
-from gate.store.queries import Source
+from gate.store.queries import Rows
 
 MOST_FAULTS = 100
 """Faults kept in a report; those beyond are counted."""
@@ -154,12 +155,12 @@ class GivenUp:
         return self.after < size <= self.to
 
 
-def restores(log: Source) -> Iterator[GivenUp]:
+def restores(log: Rows) -> Iterator[GivenUp]:
     """What restores have given up, in the order of the log; one that is emptied gives up nothing. Raises ``ValueError``
     for a fact that is not understood."""
     sql = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for row in log.query(sql, [EvidenceRestored.kind]):
-        yield given_up(row["leaf_index"], row["body"])
+    for row in log.rows(BodyKept, sql, [EvidenceRestored.kind]):
+        yield given_up(row.leaf_index, row.body)
 
 
 def given_up(leaf: int, body: str | None) -> GivenUp:
@@ -338,7 +339,7 @@ MOST_TOLD: Final = 3
 """Of what lies in a place and is no note: anybody may write to a mailbox."""
 
 
-class Log(Source, Protocol):
+class Log(Rows, Protocol):
     """The log, as far as it is compared."""
 
     def head(self) -> tuple[int, bytes]:

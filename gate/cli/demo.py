@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import click
-import msgspec
 
 from gate.cli.asking import reach
 from gate.cli.command import FOLDER, make
@@ -311,8 +310,8 @@ class Demo:
         self.check("consented_answered", answered, "   It was put through, on the strength of that consent.")
         call.hangup()
         carrier.call()
-        shown = self._shown(self._newest(numbers.parse(CONSENTED).e164))
-        self.check("consented_reason", shown["call"]["reason"], expected="consented")
+        shown = self._client.ask(CallsShow(call_id=self._newest(numbers.parse(CONSENTED).e164)))
+        self.check("consented_reason", shown.call.reason, expected="consented")
 
     def _newest(self, e164: str) -> str:
         """The id of the last call to a number, once it has ended in the log."""
@@ -322,10 +321,6 @@ class Demo:
             return items[0].call_id if items and items[0].state == "ended" else ""
 
         return str(until(ended, 15.0, f"the call to {e164} did not end in the log"))
-
-    def _shown(self, call_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = msgspec.to_builtins(self._client.ask(CallsShow(call_id=call_id)))
-        return shown
 
     # --- afterwards ---
 

@@ -97,7 +97,7 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
         "register": outcome.name,
         "file": str(outcome.file),
         "why": outcome.why,
-        "report": dict(outcome.report),
+        "report": outcome.report or {},
     }
 
 

@@ -267,7 +267,7 @@ def named_files(config: Config) -> Named:
     is secret."""
     base = Path(config.base).resolve()
     found = Named([], [], [])
-    for key, value in sorted(set(_named(msgspec.to_builtins(config)))):
+    for key, value in sorted(set(_named(config))):
         path = config.path(value)
         if not path.exists():
             continue
@@ -281,10 +281,10 @@ def named_files(config: Config) -> Named:
     return found
 
 
-def _named(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _named(each, name)
+def _named(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _named(getattr(value, name), name)
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _named(each, key)

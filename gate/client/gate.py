@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from gate.control.messages import carry_out, checked, fields_of, response
+from gate.control.messages import carry_out, response, sound
 from gate.errors import ControlError, UsageError
 from gate.handed_over_file import OWN, HandedOverFile, open_file, refusal
 from gate.operations.accounts import user
@@ -51,8 +51,7 @@ class FolderHere:
     def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """As ``ControlClient.ask``."""
         operation = operation_of(request)
-        fields = fields_of(request)
-        asked = checked(operation, fields)
+        asked = sound(request)
         if operation.running:
             raise ControlError(
                 f"{operation.name} is asked of a running gate, and none runs here", hint="start it: dialgate serve"
@@ -61,7 +60,7 @@ class FolderHere:
         if progress is not None:
             caller = replace(caller, progress=progress)
         if operation.file:
-            file = given or open_file(fields["path"], operation.file)
+            file = given or open_file(asked.path, operation.file)  # type: ignore[attr-defined]  # it takes a file
             if refusal(file.fileno(), self._folder.config.data) == OWN:
                 raise UsageError(f"{file} {OWN}", hint="name a list as it was sent")
             caller = replace(caller, file=file)

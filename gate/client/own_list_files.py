@@ -27,7 +27,6 @@ from gate.operations.lists.entries import (
     BatchKept,
     ConsentEntry,
     Entry,
-    ObjectionEntry,
     objection_in_part,
     read_row,
 )
@@ -46,14 +45,13 @@ SHOWN: Final = 1000
 class _List(NamedTuple):
     """How a list is asked for in bulk."""
 
-    entry: Callable[..., Entry]
     batch: Callable[..., Request[BatchKept]]
     page: Callable[..., Request[Page[Any]]]
 
 
 _LISTS: Final[Mapping[str, _List]] = {
-    "objections": _List(ObjectionEntry, ObjectionImport, ObjectionExport),
-    "consents": _List(ConsentEntry, ConsentImport, ConsentExport),
+    "objections": _List(ObjectionImport, ObjectionExport),
+    "consents": _List(ConsentImport, ConsentExport),
 }
 
 
@@ -102,13 +100,13 @@ def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str
     if shifted:
         faults = [f"it has {len(values)} fields and the header {len(header)}"]
     else:
-        fields, faults = read_row(found.name, row, now)
-        if not faults:
-            found.entries.append(_LISTS[found.name].entry(**fields, line=line))
+        entry, faults = read_row(found.name, row, now, line)
+        if entry is not None:
+            found.entries.append(entry)
             return
     found.faults += [(line, fault) for fault in faults]
-    if found.name == "objections" and (part := objection_in_part(row, shifted=shifted)):
-        found.in_part.append(ObjectionEntry(**part, line=line))
+    if found.name == "objections" and (part := objection_in_part(row, shifted=shifted, line=line)):
+        found.in_part.append(part)
 
 
 def _header(name: str, values: Sequence[str]) -> list[str]:

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from gate.client.doctor import Finding, examine
 from gate.client.gate import Gate, pages
 from gate.config import Config, origins
@@ -61,7 +59,7 @@ def _write(gate: Gate, site: receipt_pages.Site, places: dict[str, tuple[str, by
     for each in pages(gate, ReceiptsProofs(size=size)):
         for receipt in each.items:
             name, key = places[receipt.code]  # the same leaves under the same checkpoint
-            site.write(name, receipt_pages.sealed(key, msgspec.to_builtins(receipt.evidence)))
+            site.write(name, receipt_pages.sealed(key, receipt.evidence))
             written += 1
     return written
 

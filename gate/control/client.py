@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from gate.control import sockets
-from gate.control.messages import checked, fields_of, parsed, response
+from gate.control.messages import parsed, response, sound
 from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.operation import Operation, Request, operation_of
@@ -46,8 +48,7 @@ class ControlClient:
         the end.
         """
         operation = operation_of(request)
-        asked = checked(operation, fields_of(request))
-        found: R = response(operation, self._asked(operation, asked, progress, given))
+        found: R = response(operation, self._asked(operation, sound(request), progress, given))
         return found
 
     def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
@@ -62,7 +63,6 @@ class ControlClient:
         progress: Progress | None,
         given: HandedOverFile | None,
     ) -> Any:
-        fields = fields_of(request)
         timeout = self.timeout * (10 if operation.streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 
@@ -70,12 +70,12 @@ class ControlClient:
             exchange, self.socket, operation.name, timeout=timeout, streams=operation.streams, progress=progress
         )
         if not operation.file:
-            return ask(fields)
+            return ask(request)
         from gate.control.files import handed
 
-        file = given or open_file(fields["path"], operation.file)
+        file = given or open_file(request.path, operation.file)  # type: ignore[attr-defined]  # it takes a file
         with file, handed(self.socket, file, self.timeout) as ticket:
-            return ask(fields | {"file": ticket})
+            return ask(replace(request, file=ticket))
 
     def watch(self) -> Watching:
         """What happens, as snapshots (``gate.control.exchange``): iterate, and ``close`` it from any thread."""

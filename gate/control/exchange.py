@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import http.client
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -18,6 +18,7 @@ from gate.control.sockets import revived
 from gate.converting import decode
 from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError, UnansweredError
+from gate.operations.operation import Request
 
 _LARGEST_LINE = 64 << 20
 
@@ -25,7 +26,7 @@ _LARGEST_LINE = 64 << 20
 def exchange(
     path: Path,
     op: str,
-    fields: Mapping[str, Any],
+    request: Request[Any],
     *,
     timeout: float,
     streams: bool,
@@ -39,7 +40,7 @@ def exchange(
     try:
         connection.connect()
         sent = True
-        connection.request("POST", f"/v1/op/{op}", msgspec.json.encode(fields), {"Content-Type": "application/json"})
+        connection.request("POST", f"/v1/op/{op}", msgspec.json.encode(request), {"Content-Type": "application/json"})
         response = connection.getresponse()
         if streams and response.status == 200:
             return _stream(response, progress)

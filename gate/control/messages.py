@@ -6,11 +6,11 @@ The operations, their requests and responses are declared in ``gate.operations``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from gate.converting import convert
+from gate.converting import convert, decode
 from gate.errors import ControlError, GateError, MemoryOwed, UsageError
 from gate.operations.operation import Caller, Operation, Request, operation_of
 from gate.showing import masked
@@ -18,6 +18,7 @@ from gate.showing import masked
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
+R = TypeVar("R")
 CarryOut = Callable[[Request[Any], Caller], Any]
 """``carry_out`` on one data folder: blocking, thread-safe."""
 
@@ -40,10 +41,14 @@ def parsed(name: str, fields: Mapping[str, Any]) -> Request[Any]:
     return checked(operation, fields)
 
 
-def fields_of(request: Request[Any]) -> dict[str, Any]:
-    """The fields of a request as JSON values, as they go to the gate."""
-    fields: dict[str, Any] = msgspec.to_builtins(request)
-    return fields
+def sound(request: Request[R]) -> Request[R]:
+    """The request again, its values looked at. Raises as ``checked``."""
+    operation = operation_of(request)
+    try:
+        found: Request[R] = decode(msgspec.json.encode(request), operation.request)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise _wrong(operation, error) from None
+    return found
 
 
 def checked(operation: Operation[Any, Any], fields: Mapping[str, Any]) -> Request[Any]:
@@ -52,10 +57,13 @@ def checked(operation: Operation[Any, Any], fields: Mapping[str, Any]) -> Reques
         request: Request[Any] = convert(dict(fields), operation.request)
         msgspec.json.encode(request)  # what was typed may be no text at all: bytes that are not UTF-8
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else str(error)  # not kept: a cycle
-        names = ", ".join(operation.request.__struct_fields__)
-        raise UsageError(f"{operation.name}: {what}", hint=f"fields: {names}") from None
+        raise _wrong(operation, error) from None
     return request
+
+
+def _wrong(operation: Operation[Any, Any], error: Exception) -> UsageError:
+    what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else str(error)  # not kept: a cycle
+    return UsageError(f"{operation.name}: {what}", hint=f"fields: {', '.join(operation.request.__struct_fields__)}")
 
 
 def carry_out(folder: DataFolder, request: Request[Any], caller: Caller) -> Any:

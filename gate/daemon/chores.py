@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from gate.clock import Clock
@@ -139,11 +138,10 @@ AGAIN_SECONDS = 60.0
 def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
     """The folder as the configuration names its files."""
 
-    def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
+    def take(name: str, file: HandedOverFile) -> RegisterImported:
         fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
         fields["accept_narrower"] = True  # it stands in the configuration
-        report: Mapping[str, Any] = msgspec.to_builtins(ask(convert(fields, RegisterImport), file))
-        return report
+        return ask(convert(fields, RegisterImport), file)
 
     names = {"tps": section.tps_names, "ctps": section.ctps_names}
     return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
@@ -180,7 +178,8 @@ def look_for_registers(folder: DropFolder, now: datetime) -> None:
 
 def _tell(outcome: FileOutcome) -> None:
     told = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
-    counts = {key: outcome.report[key] for key in ("count", "as_of", "added", "removed") if key in outcome.report}
+    counts = {key: getattr(outcome.report, key, None) for key in ("count", "as_of", "added", "removed")}
+    counts = {key: str(value) if key == "as_of" else value for key, value in counts.items() if value is not None}
     told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from gate.core.evidence import Node, inclusion_proof
+from gate.core.rows.audit import LeafProof, LogProof
 
 FOLDER: Final = Path(__file__).parent / "templates"
 _POLICY: Final = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
@@ -47,29 +49,29 @@ def script() -> str:
     return source("proof/proof.js")
 
 
-def leaf(index: int, size: int, node: Node, *, leaf: bytes, salt: bytes | None, body: str | None) -> dict[str, Any]:
+def leaf(index: int, size: int, node: Node, *, leaf: bytes, salt: bytes | None, body: str | None) -> LeafProof:
     """A leaf with its value and its proof in the tree of ``size`` leaves; without a value where it was erased. Raises
     ``EvidenceError`` where there is no such leaf."""
-    told = _proof(index, size, node) | {"leaf": leaf.decode()}
-    return told if salt is None or body is None else told | {"salt": salt.hex(), "body": body}
+    erased = salt is None or body is None
+    value = {} if erased else {"salt": (salt or b"").hex(), "body": body}
+    return LeafProof(index=index, proof=_path(index, size, node), leaf=leaf.decode(), **value)
 
 
-def hash_alone(index: int, size: int, node: Node, digest: bytes) -> dict[str, Any]:
+def hash_alone(index: int, size: int, node: Node, digest: bytes) -> LeafProof:
     """A leaf of which no more is told than its hash. Raises as ``leaf``."""
-    return _proof(index, size, node) | {"hash": digest.hex()}
+    return LeafProof(index=index, proof=_path(index, size, node), hash=digest.hex())
 
 
-def evidence(note: str, vkey: str, leaves: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def evidence(note: str, vkey: str, leaves: Sequence[LeafProof]) -> LogProof:
     """What ``Proof.check`` takes: a signed checkpoint, the key that it is signed with, and leaves of its tree."""
-    return {"checkpoint": note, "vkey": vkey, "leaves": list(leaves)}
+    return LogProof(checkpoint=note, vkey=vkey, leaves=[*leaves])
 
 
-def _proof(index: int, size: int, node: Node) -> dict[str, Any]:
-    path = [base64.b64encode(each).decode() for each in inclusion_proof(index, size, node)]
-    return {"index": index, "proof": path}
+def _path(index: int, size: int, node: Node) -> list[str]:
+    return [base64.b64encode(each).decode() for each in inclusion_proof(index, size, node)]
 
 
-def letter_page(firm: str, reference: str, request_id: str, evidence: Mapping[str, Any]) -> str:
+def letter_page(firm: str, reference: str, request_id: str, evidence: LogProof) -> str:
     """The page by which a person checks a letter about their request: that what it speaks of is in the signed log.
 
     One HTML file that needs no network. It names each leaf that was changed, is of another request or not in this log,
@@ -79,7 +81,7 @@ def letter_page(firm: str, reference: str, request_id: str, evidence: Mapping[st
     """
     given = {"firm": firm, "reference": reference, "id": request_id, "evidence": evidence}
     # No "<" in it, so that no text can end the element.
-    data = json.dumps(given, ensure_ascii=True).replace("<", "\\u003c")
+    data = msgspec.json.encode(given).decode().replace("<", "\\u003c")
     return rendered(
         "proof/letter.html",
         _POLICY,
@@ -87,6 +89,6 @@ def letter_page(firm: str, reference: str, request_id: str, evidence: Mapping[st
         style=source("pack/pack.css"),
         firm=firm,
         reference=reference,
-        key=str(evidence["vkey"]),
+        key=evidence.vkey,
         data=data,
     )

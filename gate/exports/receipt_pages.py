@@ -17,14 +17,15 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gate.core.evidence import canonical
 from gate.core.receipts import GROUNDS, LENGTH, SIGNS
+from gate.core.rows.audit import LogProof
 from gate.errors import UsageError
 from gate.exports.page import rendered, script, source
 
@@ -52,11 +53,11 @@ def place_and_key(code: str, vkey: str) -> tuple[str, bytes]:
     return f"{made[:16].hex()}.bin", made[16:]
 
 
-def sealed(key: bytes, evidence: Mapping[str, Any]) -> bytes:
+def sealed(key: bytes, evidence: LogProof) -> bytes:
     """A receipt's file, without the key of the log: the page has that."""
     nonce = secrets.token_bytes(NONCE)
-    told = {name: evidence[name] for name in ("checkpoint", "leaves")}
-    return nonce + AESGCM(key).encrypt(nonce, canonical(told), None)
+    shown = msgspec.json.encode({"checkpoint": evidence.checkpoint, "leaves": evidence.leaves}, order="sorted")
+    return nonce + AESGCM(key).encrypt(nonce, shown, None)
 
 
 def index_page(firm: str, vkey: str) -> bytes:

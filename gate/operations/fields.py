@@ -74,12 +74,17 @@ def _place(name: str) -> int:
     return _LAST.index(name) if name in _LAST else -1
 
 
-def _field(field: inspect.Field, annotation: Any) -> RequestField:
-    kind, schema, extra = _unwrapped(field.type)
+def _field(field: inspect.Field, annotation: object) -> RequestField:
+    kind, said = _unwrapped(field.type)
     many = isinstance(kind, inspect.VarTupleType | inspect.ListType)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
-        kind, inner_schema, inner_extra = _unwrapped(kind.item_type)
-        schema, extra = inner_schema | schema, inner_extra | extra
+        kind, inner = _unwrapped(kind.item_type)
+        said += inner
+    schema: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for each in reversed(said):
+        schema |= each.extra_json_schema or {}
+        extra |= each.extra or {}
     choices: tuple[str, ...] = tuple(extra.get("choices", ()))
     if isinstance(kind, inspect.EnumType):
         choices = tuple(str(each.value) for each in kind.cls)
@@ -105,28 +110,27 @@ def _field(field: inspect.Field, annotation: Any) -> RequestField:
     )
 
 
-def _literals(annotation: Any) -> tuple[Any, ...]:
+def _literals(annotation: object) -> tuple[object, ...]:
     """What a literal inside a type takes, in its order, which ``msgspec.inspect`` does not keep."""
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     return next(filter(None, map(_literals, get_args(annotation))), ())
 
 
-def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any], dict[str, Any]]:
+def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, list[inspect.Metadata]]:
     """The type without what is said of it and without None, and what is said: of the whole before of its part."""
-    schema: dict[str, Any] = {}
-    extra: dict[str, Any] = {}
+    said: list[inspect.Metadata] = []
     while True:
         if isinstance(kind, inspect.Metadata):
-            schema, extra = (kind.extra_json_schema or {}) | schema, (kind.extra or {}) | extra
+            said.append(kind)
             kind = kind.type
         elif isinstance(kind, inspect.UnionType):
             rest = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
             if len(rest) != 1:
-                return kind, schema, extra
+                return kind, said
             kind = rest[0]
         else:
-            return kind, schema, extra
+            return kind, said
 
 
 _KINDS: Mapping[type[inspect.Type], Kind] = {

@@ -250,7 +250,7 @@ class Operation(Generic[Q, R]):
         return not roles.isdisjoint(self.roles)
 
     @property
-    def response(self) -> Any:
+    def response(self) -> type[msgspec.Struct]:
         """The type of the response."""
         return response_of(self.request)
 
@@ -294,9 +294,9 @@ def operation_of(request: Request[Any] | type[Request[Any]]) -> Operation[Any, A
     return _BY_REQUEST[request if isinstance(request, type) else type(request)]
 
 
-def response_of(request: type[Request[Any]]) -> Any:
+def response_of(request: type[Request[Any]]) -> type[msgspec.Struct]:
     """The type that a request is answered with, from its base ``Request[…]``."""
     for base in getattr(request, "__orig_bases__", ()):
         if arguments := get_args(base):
-            return arguments[0]
+            return cast(type[msgspec.Struct], arguments[0])
     raise TypeError(f"{request.__name__} does not say what it is answered with: Request[Response]")

@@ -14,7 +14,6 @@ they are needed is the configuration's (``roles.dual_control``).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +22,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from gate.converting import convert
 from gate.core.evidence import canonical, stamp
 from gate.core.facts import keys as facts
+from gate.core.rows.calls import FactRow
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import nobody_confirms
 from gate.operations.operation import (
@@ -57,7 +58,7 @@ MOST: Final = 100
 """Proposals that wait at once: more are refused, so that the list stays one that somebody reads."""
 
 _WAITING: Final = f"""
-SELECT leaf_index, subject, at, actor, body FROM facts AS asked
+SELECT * FROM facts AS asked
 WHERE kind = '{facts.Proposed.kind}' AND at > ? AND body IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM facts AS over INDEXED BY facts_kind
     WHERE over.kind = '{facts.ProposalClosed.kind}' AND over.leaf_index > asked.leaf_index
@@ -110,13 +111,17 @@ class Proposals:
 
         Raises ``RefusedError`` where too much waits.
         """
-        arguments: dict[str, object] = msgspec.to_builtins(proposed.request)
-        digest, plan = _digest(op, arguments, proposed.takes), str(arguments["digest"])
+        arguments = msgspec.to_builtins(proposed.request)
+        plan, until = str(arguments["digest"]), stamp(self._folder.clock.now() + LASTS)
+        body = facts.Proposed(
+            id=self._folder.new_id(), op=op, arguments=arguments, takes=proposed.takes, digest="", until=until
+        )
+        body = msgspec.structs.replace(body, digest=_digest(body))
 
         def work(tx: StoreTransaction) -> Waits:
             waiting = [each.row for each in self._waiting(tx)]
             for row in waiting:
-                if (row.digest, row.asked_by) == (digest, actor):
+                if (row.digest, row.asked_by) == (body.digest, actor):
                     return Waits(id=row.id, until=row.until, takes=row.takes, plan=plan)
             if len(waiting) >= MOST:
                 raise RefusedError(
@@ -124,13 +129,8 @@ class Proposals:
                     reason="too_many_proposals",
                     hint="dialgate proposal list; confirm or withdraw some first",
                 )
-            until = stamp(self._folder.clock.now() + LASTS)
-            waits = Waits(id=self._folder.new_id(), until=until, takes=proposed.takes, plan=plan)
-            body = facts.Proposed(
-                id=waits.id, op=op, arguments=arguments, takes=waits.takes, digest=digest, until=until
-            )
             tx.append(self._folder.fact(body, proposed.subject, actor))
-            return waits
+            return Waits(id=body.id, until=until, takes=proposed.takes, plan=plan)
 
         return self._folder.store.call(work)
 
@@ -201,30 +201,32 @@ class Proposals:
 
     def _waiting(self, tx: Source) -> list[_Waiting]:
         since = stamp(self._folder.clock.now() - LASTS)
-        read = (self._read(row, json.loads(row["body"])) for row in tx.query(_WAITING, [since]))
+        read = map(self._read, tx.rows(FactRow, _WAITING, [since]))
         return [each for each in read if each is not None]
 
-    def _read(self, row: Mapping[str, Any], body: Mapping[str, Any]) -> _Waiting | None:
+    def _read(self, row: FactRow) -> _Waiting | None:
         """None where it is not a request of today's operations: it is of another version, or somebody has changed it
         in the database. It is not to be guessed at."""
-        found = self._operations().get(body["op"])
-        if found is None or found.second_person is None or "takes" not in body:
-            return None
-        if body["digest"] != _digest(body["op"], body["arguments"], body["takes"]):
-            return None
         try:
-            request = convert(body["arguments"], found.request)
+            body = facts.Proposed.read(row.body or {})
+            found = self._operations().get(body.op)
+            if found is None or found.second_person is None or body.takes is msgspec.UNSET:
+                return None
+            request = convert(body.arguments, found.request)
         except msgspec.ValidationError:
             return None
-        plan = str(body["arguments"].get("digest") or "")
+        plan = str(body.arguments.get("digest") or "")
+        if body.digest != _digest(body):
+            return None
         if not found.second_person.needed(request) or not plan:
             return None
-        more = {"what": found.second_person.what(request), "plan": plan, "subject": row["subject"], "at": row["at"]}
-        return _Waiting(Proposal(**body, **more, asked_by=row["actor"]), found, request)
+        what, who = found.second_person.what(request), row.actor or ""
+        more = Proposal(**asdict(body), what=what, plan=plan, subject=row.subject, at=row.at, asked_by=who)
+        return _Waiting(more, found, request)
 
 
-def _digest(op: str, arguments: Mapping[str, object], takes: str) -> str:
-    return sha256(canonical({"op": op, "arguments": arguments, "takes": takes})).hexdigest()
+def _digest(body: facts.Proposed) -> str:
+    return sha256(canonical({name: getattr(body, name) for name in ("op", "arguments", "takes")})).hexdigest()
 
 
 def _person(actor: str) -> str:
@@ -261,7 +263,7 @@ class ProposalConfirmed(Response, frozen=True):
     id: str
     what: str
     asked_by: str
-    answer: dict[str, object]
+    answer: object
     """The response of the operation."""
 
 
@@ -275,7 +277,7 @@ class ProposalConfirm(Request[ProposalConfirmed], frozen=True):
 def proposal_confirm(folder: DataFolder, asked: ProposalConfirm, caller: Caller) -> ProposalConfirmed:
     """Do what another person has asked for, exactly as it was asked."""
     row, response = folder.proposals.confirm(asked.proposal_id, caller)
-    return ProposalConfirmed(id=row.id, what=row.what, asked_by=row.asked_by, answer=msgspec.to_builtins(response))
+    return ProposalConfirmed(id=row.id, what=row.what, asked_by=row.asked_by, answer=response)
 
 
 class ProposalWithdrawn(Response, frozen=True):

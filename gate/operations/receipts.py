@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from gate.converting import convert, decode
+from gate.converting import decode
 from gate.core.receipts import code_of, shown
-from gate.core.rows.audit import LeafKept, SignedNote
+from gate.core.rows.audit import LeafKept, LogProof, SignedNote
 from gate.core.rows.calls import ReceiptRow
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.exports import page
@@ -67,27 +67,6 @@ class Guesses:
 _LEAF = "SELECT l.leaf, l.hash, f.salt, f.body FROM leaves AS l JOIN facts AS f USING (leaf_index) WHERE leaf_index = ?"
 
 
-class ReceiptLeaf(Response, frozen=True, kw_only=True, omit_defaults=True):
-    """A leaf with its proof: with its value, or its hash alone."""
-
-    index: int
-    proof: list[str]
-    """Base64, the lowest sibling first."""
-    leaf: str | None = None
-    salt: str | None = None
-    body: str | None = None
-    hash: str | None = None
-
-
-class ReceiptEvidence(Response, frozen=True):
-    """What a page checks (``gate.exports.page``): the receipt's leaf, and the decision's."""
-
-    checkpoint: str
-    """A signed note (C2SP)."""
-    vkey: str
-    leaves: list[ReceiptLeaf]
-
-
 def newest_checkpoint(reader: Reader, beyond: int) -> SignedNote | None:
     """The newest signed checkpoint over more than so many leaves."""
     sql = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1"
@@ -95,13 +74,13 @@ def newest_checkpoint(reader: Reader, beyond: int) -> SignedNote | None:
     return rows[0] if rows else None
 
 
-def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[ReceiptEvidence]:
+def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[LogProof]:
     """For each row of ``receipts`` its evidence. Raises ``StoreError``, ``AuditError``."""
     node = node_provider(reader.connection)
     return [_proof(reader, row, node, checkpoint, vkey) for row in rows]
 
 
-def _proof(reader: Reader, row: ReceiptRow, node: Node, checkpoint: SignedNote, vkey: str) -> ReceiptEvidence:
+def _proof(reader: Reader, row: ReceiptRow, node: Node, checkpoint: SignedNote, vkey: str) -> LogProof:
     size = checkpoint.size
     receipt, decision = (reader.rows(LeafKept, _LEAF, [leaf]) for leaf in (row.leaf_index, row.decision))
     if not receipt or not decision or row.decision is None:
@@ -109,7 +88,7 @@ def _proof(reader: Reader, row: ReceiptRow, node: Node, checkpoint: SignedNote, 
     (own,), (other,) = receipt, decision
     shown = page.leaf(row.leaf_index, size, node, leaf=own.leaf, salt=own.salt, body=own.body)
     alone = page.hash_alone(row.decision, size, node, other.hash)
-    return convert(page.evidence(checkpoint.note, vkey, [shown, alone]), ReceiptEvidence)
+    return page.evidence(checkpoint.note, vkey, [shown, alone])
 
 
 UNKNOWN = "there is no receipt with this code"
@@ -174,7 +153,7 @@ class ReceiptShown(Response, frozen=True, kw_only=True):
     """To its end."""
     why: str | None
     """Why not."""
-    proof: ReceiptEvidence | None
+    proof: LogProof | None
     """None until a checkpoint is signed over it."""
 
 
@@ -281,7 +260,7 @@ class ReceiptProof(Response, frozen=True):
     """One receipt."""
 
     code: str
-    evidence: ReceiptEvidence
+    evidence: LogProof
 
 
 class ReceiptProofs(Response, frozen=True):

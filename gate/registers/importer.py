@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import sys
@@ -545,12 +544,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RegisterError as error:
         _say({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
         return 1
-    _say({"report": msgspec.to_builtins(report)})
+    _say({"report": report})
     return 0
 
 
 def _say(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -27,11 +27,13 @@ import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST, HandedOverFile, kind_of, open_within
@@ -59,7 +61,7 @@ _MOVED: Final = re.compile(r"^\d{8}T\d{12}-")
 
 Stamp = tuple[int, int, int]
 """Inode, size, time of the last byte in nanoseconds: the same as long as nobody writes."""
-Take = Callable[[str, HandedOverFile], Mapping[str, Any]]
+Take = Callable[[str, HandedOverFile], msgspec.Struct]
 """(register, open file) -> report of its import; raises ``GateError``."""
 
 
@@ -75,7 +77,7 @@ class FileOutcome:
     """``taken``, ``refused``; ``waits`` where it is tried again; ``stuck`` where it was imported or refused and cannot
     be moved; ``passed`` where it is left alone (then ``name`` may be empty)."""
     why: str = ""
-    report: Mapping[str, Any] = field(default_factory=dict)
+    report: msgspec.Struct | None = None
 
 
 class DropFolder:
@@ -264,7 +266,7 @@ class DropFolder:
         now: datetime,
         *,
         why: GateError | None = None,
-        report: Mapping[str, Any] | None = None,
+        report: msgspec.Struct | None = None,
     ) -> FileOutcome:
         text = why.message if why else ""
         try:
@@ -279,7 +281,7 @@ class DropFolder:
             return FileOutcome(
                 name, path, "stuck", f"{text + '; ' if text else ''}it cannot be moved: {error.strerror}"
             )
-        return FileOutcome(name, target, to, text, report or {})
+        return FileOutcome(name, target, to, text, report)
 
     def _place(self, to: str, name: str, now: datetime) -> Path:
         folder = self.folder / to

@@ -27,6 +27,7 @@ from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import Rectification
 from gate.core.facts.retention import FactsErased, Hold, NumberShown
 from gate.core.rows.lists import ContactList
+from gate.core.rows.retention import CallPast, RecordKept
 from gate.store import contacts
 from gate.store.projections import HOLDS, REQUESTS, TOUCHED, Table
 from gate.store.queries import Source, facts_of, marks, slices
@@ -215,11 +216,9 @@ def words_naming(tx: Source, kinds: Mapping[str, str], named: Callable[[str], bo
     ]
 
 
-def record_of(tx: Source, kind: str, subject: str) -> Row | None:
+def record_of(tx: Source, kind: str, subject: str) -> RecordKept | None:
     """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
-    request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
-    erased), ``call_id`` it belongs to, ``in_force``, of a hold its ``kind``, the ``person`` who asks or agreed, and
-    ``at``: since when it is."""
+    request."""
     record = derived.record(kind)
     rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject]) if record else []  # noqa: S608 - one of four
     if not rows:
@@ -233,10 +232,17 @@ def record_of(tx: Source, kind: str, subject: str) -> Row | None:
         numbers = None if row["number"] is None else [row["number"]]
     if record == "hold" and row["target"] != "number":
         numbers = []
-    of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
-    of["person"] = (row["name"] if record == "request" else row["who"] if record == "consent" else "") or ""
-    of["at"] = row["given_at"] if record == "consent" else row["opened_at"] if record == "request" else row["made_at"]
-    return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
+    return RecordKept(
+        record=record,
+        id=subject,
+        name=name,
+        kind=row.get("kind"),
+        numbers=numbers,
+        call_id=row.get("call_id"),
+        in_force=in_force,
+        person=(row["name"] if record == "request" else row["who"] if record == "consent" else "") or "",
+        at=row["given_at"] if record == "consent" else row["opened_at"] if record == "request" else row["made_at"],
+    )
 
 
 # --- past a term --------------------------------------------------------------------------------------------------
@@ -282,10 +288,10 @@ _IDLE: Final = (
 )
 
 
-def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, str], limit: int) -> list[Row]:
-    """A page of call records, or refused attempts, from before a time that still say who was called, oldest first:
-    ``call_id``, ``at``, ``number``."""
-    return tx.query(
+def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, str], limit: int) -> list[CallPast]:
+    """A page of call records, or refused attempts, from before a time that still say who was called, oldest first."""
+    return tx.rows(
+        CallPast,
         f"SELECT c.call_id, c.at, c.number {_CALLS}"
         " AND (c.at, c.call_id) > (:at, :call) ORDER BY c.at, c.call_id LIMIT :limit",
         {"before": stamp(before), "refused": refused, "at": after[0], "call": after[1], "limit": limit},

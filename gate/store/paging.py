@@ -72,7 +72,7 @@ def window(
 
 
 def _cursor(row: object, key: tuple[str, ...]) -> str:
-    return " ".join(str(row[name] if isinstance(row, dict) else getattr(row, name)) for name in key)
+    return " ".join(str(getattr(row, name)) for name in key)
 
 
 def parts(cursor: str, count: int) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """What the lists show: pages by key (never by offset), newest first, and counts.
 
 Every function takes what has ``query``: a transaction (``store.call(lambda tx: recordings_page(tx))``) or a ``Reader``.
-Rows are dictionaries named as the columns of ``gate.store.schema``; JSON columns are decoded.
 
 A phone system's question and the call that came of it are two decisions and one attempt. The call's decision names the
 question (``calls.question``). Where attempts are counted, a question that a call names is not: what became of the call
@@ -11,11 +10,9 @@ counts, also where it was refused after the question was not.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,9 +20,9 @@ from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.core.facts.calls import Decision
 from gate.core.numbers import beginning_of
-from gate.core.rows import Page as Paged
+from gate.core.rows import Page
 from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
-from gate.core.rows.lists import ObjectionRow, RegisterImportRow
+from gate.core.rows.lists import ConsentRow, ObjectionRow, RegisterImportRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
 from gate.store.rows import R, Values
@@ -84,15 +81,19 @@ SLICE: Final = 500
 """Ids in one statement, at most."""
 
 
-class Source(Protocol):
+class Rows(Protocol):
+    """What can be asked for rows."""
+
+    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
+        """Rows of a SELECT as Structs."""
+        ...
+
+
+class Source(Rows, Protocol):
     """What can be asked."""
 
     def query(self, sql: str, parameters: Values = ()) -> list[Row]:
         """Rows of a SELECT as dictionaries."""
-        ...
-
-    def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
-        """Rows of a SELECT as Structs."""
         ...
 
 
@@ -106,45 +107,28 @@ def slices(values: Iterable[T]) -> Iterator[list[T]]:
     return batched(values, SLICE)
 
 
-class Page(NamedTuple):
-    """Some rows, and where the next ones begin."""
-
-    items: list[Row]
-    next: str | None
-    """Give it as ``after`` for the page that follows; ``None`` at the end."""
-
-
 def rows_page(
-    tx: Source, kind: type[R], table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
-) -> Paged[R]:
-    """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
-    whose value is None do not count. Conditions and names come from code alone."""
-    return _window(partial(tx.rows, kind), table, time, key, where, after, limit)
-
-
-def page_of(
-    tx: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
-) -> Page:
-    """As ``rows_page``, of dictionaries."""
-    found = _window(tx.query, table, time, key, where, after, limit)
-    return Page([decoded(row) for row in found.items], found.next)
-
-
-def _window(
-    query: Callable[[str, Values], list[T]],
+    tx: Source,
+    kind: type[R],
     table: str,
     time: str,
     key: str,
     where: Mapping[str, Any],
     after: str | None,
     limit: int,
-) -> Paged[T]:
+    *,
+    also: str = "",
+) -> Page[R]:
+    """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
+    whose value is None do not count. ``also``: columns that take the place of those of the table. Conditions and names
+    come from code alone."""
     conditions = {condition: value for condition, value in where.items() if value is not None}
 
-    def read(way: Way) -> list[T]:
+    def read(way: Way) -> list[R]:
         clauses = [*conditions, *([f"({time}, {key}) < (?, ?)"] if way.cursor else [])]
-        return query(
-            f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - code's names
+        return tx.rows(
+            kind,
+            f"SELECT *{also} FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - code's names
             f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
             [*conditions.values(), *(way.cursor or ()), way.most],
         )
@@ -154,17 +138,6 @@ def _window(
 
 MOST_ASKED = 500
 """Rows of another table that are asked for at once."""
-_YES_OR_NO = ("accepted_shrink", "after_objection", "holds_longer")
-
-
-def decoded(row: Row) -> Row:
-    """A row as it is shown: yes or no as such, no keyed hash."""
-    for name in _YES_OR_NO:
-        if row.get(name) is not None:
-            row[name] = bool(row[name])
-    row.pop("number_hash", None)
-    return row
-
 
 # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -200,11 +173,6 @@ def facts_of(tx: Source, subject: str) -> list[FactRow]:
         " WHERE subject = ? AND (call_id IS NULL OR call_id <> subject) ORDER BY leaf_index",
         [subject],
     )
-
-
-def _with_body(row: Row) -> Row:
-    """The body decoded; None where it was erased."""
-    return row | {"body": json.loads(row["body"]) if row["body"] is not None else None}
 
 
 def open_calls(tx: Source) -> list[CallRow]:
@@ -283,13 +251,13 @@ def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Paged[RecordingRow]:
+def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page[RecordingRow]:
     """Recordings, newest first."""
     return rows_page(tx, RecordingRow, "recordings", "opened_at", "recording_id", {}, after, limit)
 
 
 def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
-    """For ``page_of``: what was typed stands in one of these columns; the beginning of a number in any spelling."""
+    """For ``rows_page``: what was typed stands in one of these columns; the beginning of a number in any spelling."""
     typed = (text or "").strip().casefold()
     joined = " || ' ' || ".join(f"coalesce({column}, '')" for column in columns)
     return {f"instr(lower({joined}), ?) > 0": (beginning_of(typed) or typed) or None}
@@ -320,7 +288,7 @@ def objections_page(
     number: str | None = None,
     *,
     text: str | None = None,
-) -> Paged[ObjectionRow]:
+) -> Page[ObjectionRow]:
     """Objections in force, newest first; ``number`` is NULL where erased.
 
     ``text``: those in whose number, note, source or id it stands.
@@ -332,13 +300,14 @@ def objections_page(
 
 def consents_page(
     tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, text: str | None = None
-) -> Page:
+) -> Page[ConsentRow]:
     """Consents, newest first, the withdrawn ones too (``withdrawn_at``); with ``text`` those in whose number, way,
     giver, evidence or id it stands."""
     where = {"number = ?": number} | where_text(text, "number", "how", "who", "evidence", "id")
-    return page_of(tx, "consents", "noted_at", "id", where, after, limit)
+    also = ", nullif(holds_until, '') AS holds_until"
+    return rows_page(tx, ConsentRow, "consents", "noted_at", "id", where, after, limit, also=also)
 
 
-def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Paged[RegisterImportRow]:
+def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page[RegisterImportRow]:
     """Imports of registers, newest first."""
     return rows_page(tx, RegisterImportRow, "register_imports", "at", "import_id", {}, after, limit)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from gate.converting import convert
 from gate.core.evidence import format_checkpoint, leaf_hash
+from gate.core.rows.audit import LogProof
 from gate.exports.page import letter_page
 from gate.operations.requests.listing import Prove
 from gate.vault.signing import CheckpointKey
@@ -37,7 +39,9 @@ class Proven(NamedTuple):
 
     def page(self, at: Path, **changes: Any) -> Path:
         """The page, with parts of the evidence replaced."""
-        at.write_text(letter_page("Firm", self.reference, self.id, self.evidence | changes), encoding="utf-8")
+        at.write_text(
+            letter_page("Firm", self.reference, self.id, convert(self.evidence | changes, LogProof)), encoding="utf-8"
+        )
         return at
 
 
@@ -57,7 +61,7 @@ def worked(folder: Path, letters: Path, asks: str) -> Proven:
     assert done.code == 0, done.err
     with opened(folder) as data:
         proof = Asking(data, ANN).ask(Prove(request=reference))
-    return Proven(folder, letters, reference, proof.id, json.loads(json.dumps(proof.evidence)))
+    return Proven(folder, letters, reference, proof.id, msgspec.to_builtins(proof.evidence))
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +182,7 @@ def worked_again(of: Proven) -> Proven:
     """Its proofs in the log as it is now."""
     with opened(of.folder) as data:
         proof = Asking(data, ANN).ask(Prove(request=of.reference))
-    return of._replace(evidence=json.loads(json.dumps(proof.evidence)))
+    return of._replace(evidence=msgspec.to_builtins(proof.evidence))
 
 
 def test_nothing_is_proven_before_anything_was_done(access: Proven) -> None:

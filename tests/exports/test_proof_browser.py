@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
@@ -51,7 +52,8 @@ def log(key: CheckpointKey, size: int, *shown: int) -> dict[str, Any]:
     node = nodes_of(hashes)
     note = key.sign_note(format_checkpoint(NAME, size, root_of(hashes)))
     told = [page.leaf(each, size, node, leaf=leaf(each), salt=SALT, body=body(each)) for each in shown]
-    return page.evidence(note, key.vkey, told)
+    found: dict[str, Any] = msgspec.to_builtins(page.evidence(note, key.vkey, told))
+    return found
 
 
 def check(browser: Any, evidence: dict[str, Any]) -> Any:
@@ -69,11 +71,11 @@ def test_each_leaf_of_logs_of_every_shape_is_in_its_tree(browser: Any, key: Chec
 def test_a_leaf_of_which_only_the_hash_is_told(browser: Any, key: CheckpointKey) -> None:
     evidence = log(key, 9)
     node = nodes_of([leaf_hash(leaf(index)) for index in range(9)])
-    evidence["leaves"] = [page.hash_alone(4, 9, node, leaf_hash(leaf(4)))]
+    evidence["leaves"] = [msgspec.to_builtins(page.hash_alone(4, 9, node, leaf_hash(leaf(4))))]
     assert check(browser, evidence)["ok"] is True
-    evidence["leaves"] = [page.hash_alone(4, 9, node, leaf_hash(leaf(5)))]
+    evidence["leaves"] = [msgspec.to_builtins(page.hash_alone(4, 9, node, leaf_hash(leaf(5))))]
     assert check(browser, evidence)["leaves"] == ["missing"]
-    evidence["leaves"] = [page.leaf(4, 9, node, leaf=leaf(4), salt=None, body=None)]
+    evidence["leaves"] = [msgspec.to_builtins(page.leaf(4, 9, node, leaf=leaf(4), salt=None, body=None))]
     assert check(browser, evidence)["leaves"] == ["holds"], "an erased one: its leaf without its value"
 
 

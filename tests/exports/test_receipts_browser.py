@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gate.converting import convert
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.core.receipts import shown
+from gate.core.rows.audit import LogProof
 from gate.core.terms import Decision, Reason, Verdict
 from gate.exports import page, receipt_pages
 from gate.vault.signing import CheckpointKey
@@ -65,7 +68,7 @@ class Firm:
         _, key = receipt_pages.place_and_key(made, self.vkey)
         path = self.file(made)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(receipt_pages.sealed(key, told))
+        path.write_bytes(receipt_pages.sealed(key, convert({"vkey": self.vkey} | told, LogProof)))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +186,9 @@ def another_log(firm: Firm, made: str, place: Path) -> dict[str, Any]:
     key = CheckpointKey.create(place / "own.key", name)
     note = key.sign_note(format_checkpoint(name, 2, root_of(hashes)))
     own = page.leaf(1, 2, node, leaf=leaf, salt=bytes(16), body=text)
-    return page.evidence(note, key.vkey, [own, page.hash_alone(0, 2, node, hashes[0])])
+    made_up = page.evidence(note, key.vkey, [own, page.hash_alone(0, 2, node, hashes[0])])
+    found: dict[str, Any] = msgspec.to_builtins(made_up)
+    return found
 
 
 def test_a_receipt_for_a_call_that_was_not_screened_proves_nothing(

@@ -20,10 +20,10 @@ CONSENT = {
 
 
 def test_a_whole_line_is_read() -> None:
-    fields, faults = read_row("consents", CONSENT, NOW)
+    entry, faults = read_row("consents", CONSENT, NOW)
     assert faults == []
-    assert fields["given_at"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
-    assert fields["withdrawn_at"] is None
+    assert entry.given_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert entry.withdrawn_at is None
 
 
 @pytest.mark.parametrize("column", ["given_at", "how", "wording", "who", "evidence"])
@@ -45,13 +45,13 @@ def test_a_consent_in_bulk_has_its_own_date_and_evidence(column: str) -> None:
     ],
 )
 def test_times_are_londons_and_a_day_is_its_end_for_an_objection(text: str, at: datetime) -> None:
-    fields, faults = read_row("objections", {"number": "07700900123", "made_at": text}, NOW)
-    assert (fields["made_at"], fields["source"], faults) == (at, "import", [])
+    entry, faults = read_row("objections", {"number": "07700900123", "made_at": text}, NOW)
+    assert (entry.made_at, entry.source, faults) == (at, "import", [])
 
 
 def test_a_consent_of_a_day_counts_from_its_beginning() -> None:
-    fields, _ = read_row("consents", CONSENT | {"given_at": "2025-07-01"}, NOW)
-    assert fields["given_at"] == datetime(2025, 6, 30, 23, tzinfo=UTC)
+    entry, _ = read_row("consents", CONSENT | {"given_at": "2025-07-01"}, NOW)
+    assert entry.given_at == datetime(2025, 6, 30, 23, tzinfo=UTC)
 
 
 def test_every_fault_of_a_line_is_named() -> None:

@@ -97,10 +97,8 @@ def test_own_lists(store):
     assert [(row.id, row.note) for row in objections] == [("obj-1", "angry")]
     assert not hasattr(objections[0], "number_hash")
     consents = store.call(queries.consents_page).items
-    assert [(row["id"], bool(row["withdrawn_at"])) for row in consents] == [("con-2", True), ("con-1", False)]
-    assert [c["id"] for c in store.call(lambda tx: queries.consents_page(tx, None, 9, "+447700900003")).items] == [
-        "con-1"
-    ]
+    assert [(row.id, bool(row.withdrawn_at)) for row in consents] == [("con-2", True), ("con-1", False)]
+    assert [c.id for c in store.call(lambda tx: queries.consents_page(tx, None, 9, "+447700900003")).items] == ["con-1"]
     assert store.call(queries.register_imports_page).items[0].count == 18_000_000
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import pytest
@@ -76,3 +79,69 @@ def test_a_row_that_is_not_as_promised_is_an_error_of_the_store(bad: str) -> Non
 def test_what_stands_above_a_field() -> None:
     assert [heading(Thing, name) for name in ("id", "made_at", "days_left")] == ["Id", "Since", "Days left"]
     assert [heading(CallRow, name) for name in ("call_id", "at", "answered_at")] == ["Call", "At", "Answered"]
+
+
+# --- rows stay typed, from the SELECT to the widget ---------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+GENERIC = frozenset({"Operation", "Request", "Proposed"})
+"""Of any operation: ``Request[Any]`` says no less of a value than the registry of operations can."""
+MOST_BUILTINS = 5
+"""Where Structs become JSON values: a request that is proposed, what the door answers, a body, a pack, ``--json``.
+Lower it with each that goes."""
+
+
+def loose(hint: ast.expr) -> bool:
+    """Whether an annotation says nothing of what a value has: ``Any``, a bare dictionary, ``dict[str, object]``."""
+    if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
+        return loose(ast.parse(hint.value, mode="eval").body)
+    if isinstance(hint, ast.Subscript):
+        name = hint.value.id if isinstance(hint.value, ast.Name) else ""
+        bare = name in ("dict", "Mapping") and ast.unparse(hint.slice) in ("(str, object)", "(str, Any)")
+        return name not in GENERIC and (bare or loose(hint.slice))
+    if isinstance(hint, ast.Name):
+        return hint.id in ("Any", "Row", "dict", "Mapping")
+    return any(loose(each) for each in ast.iter_child_nodes(hint) if isinstance(each, ast.expr))
+
+
+def signatures(source: str) -> Iterator[tuple[str, ast.expr]]:
+    """Function, and each annotation of its parameters and of what it returns."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = node.args
+            several = [each for each in (given.vararg, given.kwarg) if each is not None]
+            for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *several):
+                if each.annotation is not None:
+                    yield node.name, each.annotation
+            if node.returns is not None:
+                yield node.name, node.returns
+
+
+@pytest.mark.parametrize(
+    ("hint", "is_loose"),
+    [
+        ("Any", True), ("list[Row]", True), ("Row | None", True), ("Mapping[str, Any]", True),
+        ("dict[str, object]", True), ("Callable[..., dict[str, Any]]", True),
+        ("dict", True), ("tuple[str, Any]", True), ("'list[Any]'", True),
+        ("Operation[Any, Any]", False), ("type[Request[Any]]", False), ("dict[str, str]", False), ("CallRow", False),
+    ],
+)  # fmt: skip
+def test_what_says_nothing_of_a_value_is_found(hint: str, is_loose: bool) -> None:
+    ((name, found),) = signatures(f"def work(given: {hint}): ...")
+    assert (name, loose(found)) == ("work", is_loose)
+
+
+def test_no_operation_takes_or_gives_rows_that_are_no_structs() -> None:
+    files = sorted((ROOT / "gate" / "operations").rglob("*.py"))
+    found = [
+        f"{path.relative_to(ROOT)}: {name}: {ast.unparse(hint)}"
+        for path in files
+        for name, hint in signatures(path.read_text(encoding="utf-8"))
+        if loose(hint)
+    ]
+    assert files and found == []
+
+
+def test_structs_become_json_values_in_few_places() -> None:
+    sources = (path.read_text(encoding="utf-8") for room in ("gate", "console") for path in (ROOT / room).rglob("*.py"))
+    assert sum(source.count("msgspec.to_builtins(") for source in sources) == MOST_BUILTINS

@@ -52,6 +52,13 @@ class LeafKept(Row, frozen=True):
     body: str | None
 
 
+class BodyKept(Row, frozen=True):
+    """The body of a leaf's fact as it is kept; None where it was erased."""
+
+    leaf_index: int
+    body: str | None
+
+
 class SignedNote(Row, frozen=True):
     """A checkpoint as it was signed."""
 
@@ -223,3 +230,41 @@ class LogVerified(Row, frozen=True):
     vkey: str
     vkey_from: str
     """``elsewhere`` or ``gate.key``."""
+
+
+class LeafProof(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A leaf with its proof: with its value, or its hash alone."""
+
+    index: int
+    proof: list[str]
+    """Base64, the lowest sibling first."""
+    leaf: str | None = None
+    salt: str | None = None
+    body: str | None = None
+    hash: str | None = None
+
+
+class LogProof(Row, frozen=True, kw_only=True):
+    """What a page checks (``gate.exports.page``): leaves of the tree under a signed checkpoint."""
+
+    checkpoint: str
+    """A signed note (C2SP)."""
+    vkey: str
+    """The key that it is signed with."""
+    leaves: list[LeafProof]
+
+
+class NewestAt(Row, frozen=True):
+    """A place, and the size of the newest checkpoint that lies there."""
+
+    place: str
+    size: int
+
+
+class LogBehind(Row, frozen=True):
+    """What a restore gives up."""
+
+    after: int
+    to: int
+    """Checkpoints after the one size, up to the other, are given up."""
+    places: list[NewestAt]

@@ -182,3 +182,36 @@ class ContactChange(ContactRow, frozen=True):
 
     change: str
     """``newly_blocked``, ``newly_allowed``, or ``first_blocked`` where it is blocked from its first day on."""
+
+
+class ConsentRow(Row, frozen=True):
+    """A consent; what is personal in it is None where it was erased."""
+
+    leaf_index: int
+    id: str
+    number: str | None
+    noted_at: str
+    given_at: str
+    how: str | None
+    wording: str | None
+    who: str | None
+    evidence: str | None
+    evidence_kind: str | None
+    evidence_sha256: str | None
+    purpose: str | None
+    topics: str | None
+    caller: str | None
+    on_behalf_of: str | None
+    holds_until: date | None
+    """By its own words."""
+    actor: str | None
+    withdrawn_at: str | None
+    withdrawn_by: str | None
+    withdrawn_why: str | None
+    withdrawn_leaf: int | None = None
+    after_objection: bool | None = None
+    """It was entered by name to lift an objection."""
+    holds_longer: bool | None = None
+    """Its own day is later than the firm's term, and stands in its words."""
+    ends: date | None = None
+    """The last day on which it holds, by the firm's term or its own words."""

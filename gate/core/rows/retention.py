@@ -171,3 +171,32 @@ class HoldRow(Row, frozen=True):
     """None of a restriction, and of a hold of which nobody has said it."""
     law: str | None = None
     review_on: str | None = None
+
+
+class CallPast(Row, frozen=True):
+    """A call that is past its term and still says who was called; one that was recorded in parts has a row for each."""
+
+    call_id: str
+    at: str
+    number: str | None
+
+
+class RecordKept(Row, frozen=True):
+    """What a fact is part of: a hold, an objection, a consent or a request."""
+
+    record: str
+    """Which of them."""
+    id: str
+    name: str
+    """What people look it up by."""
+    kind: str | None
+    """Of a hold."""
+    numbers: list[str] | None
+    """It is about these; None where they were erased."""
+    call_id: str | None
+    """It belongs to this call."""
+    in_force: bool
+    person: str
+    """Who asks or agreed; empty where nobody is named."""
+    at: str
+    """Since when it is."""

@@ -7,14 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from gate.audit.heads import MOST_FAULTS
-from gate.converting import convert
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import EvidenceRestored
 from gate.core.facts.retention import Beside
-from gate.core.rows.audit import CheckpointRow, LogFault, LogVerified, VerifierKey
+from gate.core.rows.audit import CheckpointRow, LogBehind, LogFault, LogVerified, VerifierKey
 from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import SignedCheckpoint
@@ -89,20 +88,9 @@ def audit_key(folder: DataFolder, asked: AuditKey, caller: Caller) -> VerifierKe
 # --- an older state accepted ---------------------------------------------------------------------------------------
 
 
-class NewestAt(Response, frozen=True):
-    """A place, and the size of the newest checkpoint that lies there."""
-
-    place: str
-    size: int
-
-
-class Restored(Response, frozen=True):
+class Restored(LogBehind, frozen=True):
     """What was given up."""
 
-    after: int
-    to: int
-    """Checkpoints after the one size, up to the other, are given up."""
-    places: list[NewestAt]
     size: int
     """Of the log, signed anew."""
     rolled_back: bool
@@ -125,17 +113,17 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
     if not asked.reason.strip():
         raise UsageError("an older state is accepted for a reason only", hint="Say it: --reason 'disk lost, backup'")
     given_up = folder.log.behind()
-    if not given_up:
+    if given_up is None:
         raise UsageError(
             "the evidence is behind no checkpoint: there is nothing to accept",
             hint="dialgate audit verify says what is wrong, where anything is",
         )
-    accepted = EvidenceRestored(after=given_up["after"], to=given_up["to"], places=given_up["places"])
+    places = [asdict(each) for each in given_up.places]
+    accepted = EvidenceRestored(after=given_up.after, to=given_up.to, places=places)
     said = Beside(of=accepted.kind, text=asked.reason)
     folder.store.call(lambda tx: [tx.append(folder.fact(body, "log", caller.actor)) for body in (accepted, said)])
     signed = folder.log.checkpoint()
-    more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
-    return convert(given_up | more, Restored)
+    return Restored(**asdict(given_up), size=signed.size, rolled_back=bool(folder.trust.look()))
 
 
 # --- a clock that was ahead ----------------------------------------------------------------------------------------

@@ -5,19 +5,20 @@ data folder, the second place, a copy of a mailbox.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gate.audit.checkpoints import Checkpointer, Newest
 from gate.audit.heads import Log, Place, Standing, compare, file_name, folder_notes, last_fit
 from gate.clock import Clock
 from gate.config import Config
 from gate.core.facts.audit import ClockAccepted
-from gate.core.rows.audit import LogVerified
+from gate.core.rows.audit import LogBehind, LogVerified, NewestAt
 from gate.errors import GateError, VaultError
+from gate.store.queries import Source
 from gate.store.reader import Reader
 from gate.store.rows import R, Values
 from gate.types import Response
@@ -50,10 +51,6 @@ class StoreLog:
         """Root over the first ``size`` leaves."""
         return self._store.call(lambda tx: tx.root_at(size))
 
-    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT."""
-        return self._store.call(lambda tx: tx.query(sql, parameters))
-
     def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
         """Rows of a SELECT as Structs."""
         return self._store.call(lambda tx: tx.rows(kind, sql, parameters))
@@ -75,7 +72,7 @@ def _folder(path: Path) -> Place:
     return Place(str(path), lambda: folder_notes(path))
 
 
-def _mailed(path: Path) -> Any:
+def _mailed(path: Path) -> Iterator[tuple[str, str]]:
     from gate.exports.mail import mailed_notes  # with `email`: where there is a mailbox
 
     return mailed_notes(path)
@@ -93,18 +90,16 @@ def standing(config: Config, log: Log) -> Standing:
     return compare(log, places(config), check_note, vkey.partition("+")[0])
 
 
-def behind(config: Config, log: Log) -> dict[str, Any]:
-    """What a restore would give up: checkpoints ``after`` a size up to another (``to``), and the ``places`` of the
-    newest; empty where the log is behind nothing."""
+def behind(config: Config, log: Log) -> LogBehind | None:
+    """What a restore would give up; None where the log is behind nothing."""
     found = standing(config, log)
     if not found.behind:
-        return {}
-    after = max(found.fits, last_fit(log, places(config), _vkey(config).partition("+")[0]))
-    return {
-        "after": after,
-        "to": max(known.size for _, known in found.behind),
-        "places": [{"place": where, "size": known.size} for where, known in found.behind],
-    }
+        return None
+    return LogBehind(
+        after=max(found.fits, last_fit(log, places(config), _vkey(config).partition("+")[0])),
+        to=max(known.size for _, known in found.behind),
+        places=[NewestAt(place=where, size=known.size) for where, known in found.behind],
+    )
 
 
 def _vkey(config: Config) -> str:
@@ -117,9 +112,9 @@ def _vkey(config: Config) -> str:
         ) from error
 
 
-def unsigned_since(query: Callable[[str], list[dict[str, Any]]]) -> datetime | None:
+def unsigned_since(reader: Source) -> datetime | None:
     """When the oldest entry was kept over which no checkpoint is signed; None where there is none."""
-    rows = query(
+    rows = reader.query(
         "SELECT at FROM facts WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM checkpoints)"
         " ORDER BY leaf_index LIMIT 1"
     )
@@ -135,10 +130,12 @@ SELECT max(at) AS at FROM (
 """By indexes alone: a year has half a million checkpoints."""
 
 
-def newest_entry(query: Callable[..., list[dict[str, Any]]]) -> datetime | None:
+def newest_entry(reader: Source) -> datetime | None:
     """The latest time that an entry of the log bears, since the clock was accepted last; None where there is none."""
-    (accepted,) = query("SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [ClockAccepted.kind])
-    (row,) = query(_NEWEST, {"since": accepted["leaf"]})
+    (accepted,) = reader.query(
+        "SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [ClockAccepted.kind]
+    )
+    (row,) = reader.query(_NEWEST, {"since": accepted["leaf"]})
     return datetime.fromisoformat(row["at"]) if row["at"] else None
 
 
@@ -223,19 +220,19 @@ class SignedLog:
         """The store compared with every place where checkpoints lie. Raises ``GateError``."""
         return standing(self._config, StoreLog(self._store))
 
-    def behind(self) -> dict[str, Any]:
+    def behind(self) -> LogBehind | None:
         """What a restore would give up (``gate.operations.audit.signed_log.behind``). Raises ``GateError``."""
         return behind(self._config, StoreLog(self._store))
 
     def unsigned_since(self) -> datetime | None:
         """When the oldest entry was kept over which no checkpoint is signed. Raises ``GateError``."""
         with Reader(self._config.data / "gate.db") as reader:
-            return unsigned_since(reader.query)
+            return unsigned_since(reader)
 
     def newest_entry(self) -> datetime | None:
         """The latest time that an entry bears, since the clock was accepted last. Raises ``GateError``."""
         with Reader(self._config.data / "gate.db") as reader:
-            return newest_entry(reader.query)
+            return newest_entry(reader)
 
     # --- verifying -------------------------------------------------------------------------------------------------
 

@@ -353,7 +353,7 @@ def bulk_screener(
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
         elif compared and _forgets(config, pepper):
             rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
-        elif compared and (latest := newest_entry(reader.query)) and now < latest - STEP:
+        elif compared and (latest := newest_entry(reader)) and now < latest - STEP:
             rules = replace(rules, evidence=Reason.CLOCK_BEHIND)
     today = moment.astimezone(LONDON).date()
     registers = FixedRegisters(config.data / "registers", rules.registers, today, live=rules.live)

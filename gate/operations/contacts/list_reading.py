@@ -23,10 +23,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final, NamedTuple
+from typing import IO, Any, BinaryIO, Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 import gate
 from gate.config import Config
@@ -216,6 +217,7 @@ STALLED_SECONDS: Final = 120.0
 """A process that tells nothing for so long is ended."""
 IDLE_SECONDS: Final = 0.5
 """Without a word for so long, whoever watches is asked whether to go on."""
+T = TypeVar("T")
 PART: Final = 1000
 """Faults, or objections, told at once."""
 WRITTEN: Final = 100_000
@@ -363,7 +365,7 @@ def read_list(job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part]
     )
 
 
-def _sorted(table: list[Any], texts: BinaryIO, into: Into) -> int:
+def _sorted(table: list[npt.NDArray[np.void]], texts: BinaryIO, into: Into) -> int:
     """Write contacts and their references by rising number; how many. ``texts``: the references in the file's order."""
     whole = np.concatenate(table)
     table.clear()
@@ -388,7 +390,7 @@ def _sorted(table: list[Any], texts: BinaryIO, into: Into) -> int:
     return len(whole)
 
 
-def _parts(items: Sequence[Any]) -> Iterator[list[Any]]:
+def _parts(items: Sequence[T]) -> Iterator[list[T]]:
     for start in range(0, len(items), PART):
         yield list(items[start : start + PART])
 

@@ -7,7 +7,6 @@ the plan notes where, by ids, for the receipt.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -18,8 +17,9 @@ from msgspec import UNSET, UnsetType
 from gate.core.facts.derived import ALONE, OF_A_RECORD, STANDING_WORDS, STANDS
 from gate.core.facts.requests import Carrying, Searched
 from gate.core.rows.audit import CopyRow
+from gate.core.rows.calls import FactRow
 from gate.core.rows.requests import HeldAttempt, RequestRow
-from gate.core.rows.retention import HoldRow
+from gate.core.rows.retention import HoldRow, RecordKept
 from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import MayWait, plan_digest
@@ -28,7 +28,6 @@ from gate.operations.requests.steps import OWN_RESTRICTION, Whose, nameless, sam
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 ELSEWHERE: Final = " on another matter ("
 """In the name of a hold that is about somebody else and mentions the person."""
@@ -183,21 +182,21 @@ class Plan:
             return set()  # until the person has been told; until the hold has ended; not of the person
         record = erasure.record_of(tx, kind, subject)
         if record is None:
-            (fact,) = tx.query("SELECT at, subject, body FROM facts WHERE leaf_index = ?", [leaf])
+            (fact,) = tx.rows(FactRow, "SELECT * FROM facts WHERE leaf_index = ?", [leaf])
             another = kind in OF_A_RECORD and not self._own_statement(tx, fact, call_id)
-            if kind in STANDS or another or not self.whose.theirs(fact["at"]):
+            if kind in STANDS or another or not self.whose.theirs(fact.at):
                 self.mentions.add(_entry(leaf, kind))
                 return set()
             return {leaf}
-        if record["call_id"] in self.held or self.held_lines.keys() & set(record["numbers"] or ()):
+        if record.call_id in self.held or self.held_lines.keys() & set(record.numbers or ()):
             return set()  # and what keeps it is named already
-        if record["in_force"] and record["record"] == "hold":
-            self.holds_elsewhere.add(f"{record['kind']}{ELSEWHERE}{record['id']})")
-        elif record["id"] in self.left or not self._theirs(record):
-            self.mentions.add(f"{record['record']} {record['name']}")
-        elif record["in_force"] and record["record"] == "request":
-            self.open_requests.add(record["name"])
-        elif record["record"] == "request":
+        if record.in_force and record.record == "hold":
+            self.holds_elsewhere.add(f"{record.kind}{ELSEWHERE}{record.id})")
+        elif record.id in self.left or not self._theirs(record):
+            self.mentions.add(f"{record.record} {record.name}")
+        elif record.in_force and record.record == "request":
+            self.open_requests.add(record.name)
+        elif record.record == "request":
             return set(erasure.personal_leaves(tx, subject))
         else:
             return set(erasure.leaves_of(tx, [subject]))
@@ -216,24 +215,24 @@ class Plan:
             self.mentions |= {_entry(leaf, kind) for leaf, kind in named if kind in STANDING_WORDS}
         return leaves
 
-    def _own_statement(self, tx: StoreTransaction, fact: Row, call_id: str | None) -> bool:
+    def _own_statement(self, tx: StoreTransaction, fact: FactRow, call_id: str | None) -> bool:
         """Whether a fact is of a call, a consent or an objection of the person."""
-        body = json.loads(fact["body"] or "{}")
+        body = fact.body or {}
         if call_id is not None:
             return (body.get("talk") or call_id) in {each.call_id for each in self.calls}
-        record = erasure.record_of(tx, str(body.get("record")), fact["subject"])
+        record = erasure.record_of(tx, str(body.get("record")), fact.subject)
         return record is not None and self._theirs(record)
 
-    def _theirs(self, record: Row) -> bool:
-        if record["numbers"] is None:
+    def _theirs(self, record: RecordKept) -> bool:
+        if record.numbers is None:
             return True  # erased before: nothing is left in it that somebody else could lose
-        if not self.whose.theirs(record["at"], record["person"]):
+        if not self.whose.theirs(record.at, record.person):
             return False  # of another person on the same line
-        if record["numbers"]:
-            return not set(self.free_lines).isdisjoint(record["numbers"])
-        if record["record"] == "request":
+        if record.numbers:
+            return not set(self.free_lines).isdisjoint(record.numbers)
+        if record.record == "request":
             return True  # its words alone say whose it is
-        return record["call_id"] in {each.call_id for each in self.calls}
+        return record.call_id in {each.call_id for each in self.calls}
 
     def _stands(self, call: HeldAttempt) -> bool:
         return call.recording not in GONE and call.call_id not in self.held

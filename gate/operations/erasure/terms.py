@@ -24,6 +24,7 @@ from gate.core.days import LONDON
 from gate.core.facts.lists import Objection
 from gate.core.facts.retention import TermsSwept
 from gate.core.retention import add_months
+from gate.core.rows.retention import CallPast
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, keepers
@@ -31,7 +32,7 @@ from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Request, Respo
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
-from gate.types import Row, batched
+from gate.types import batched
 
 if TYPE_CHECKING:
     from gate.config.schema import Retention
@@ -150,7 +151,7 @@ class TermSweep:
             rows = self._folder.read(page)
             if not rows:
                 return
-            place = (rows[-1]["at"], rows[-1]["call_id"])
+            place = (rows[-1].at, rows[-1].call_id)
             now = self._folder.clock.now()
             yield self._folder.store.call(partial(erase_calls, rows=rows, at=now, actor=actor, what=what))
 
@@ -189,12 +190,14 @@ class TermSweep:
         return count
 
 
-def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, actor: str, what: str) -> tuple[int, int]:
+def erase_calls(
+    tx: StoreTransaction, rows: Sequence[CallPast], *, at: datetime, actor: str, what: str
+) -> tuple[int, int]:
     """Empty the facts of these calls that name a number, but for calls that are held, that still have a recording or
     whose callee is heard in that of another one, or whose number somebody with an open request has. Returns how many
     calls went, and how many stay."""
-    ids = list(dict.fromkeys(row["call_id"] for row in rows))  # one that was recorded in parts has a row for each
-    numbers = sorted({row["number"] for row in rows if row["number"]})
+    ids = list(dict.fromkeys(row.call_id for row in rows))  # one that was recorded in parts has a row for each
+    numbers = sorted({row.number for row in rows if row.number})
     calls = book.calls(tx, ids)
     held = keepers(tx, numbers, calls, lambda _: True).calls
     asking = _asking(tx)

@@ -30,10 +30,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from gate import g711
 from gate.calls.binding import AHEAD, Bound, bound_to, note_against_refusal, note_not_asked, why_refused
@@ -209,7 +210,19 @@ def seal_wav(
         end = round(wav.seconds * 1e6)
         writer.write_chunk(rtp.encode_event(end, "end", {"interrupted": False, "cause": ""}))
         packets = {side: _packets(wav) if side in used else 0 for side in SIDES}
-        summary = writer.close(_trailer(wav, packets, curves))
+        summary = writer.close(  # as the recorder's (``LiveRecording.end``)
+            {
+                "seconds": wav.seconds,
+                "packets": packets,
+                "dropped": dict.fromkeys(SIDES, 0),
+                "gaps": [],
+                "interrupted": False,
+                "cause": "",
+                "levels": {
+                    side: {"microseconds": curve.microseconds, "bins": curve.text()} for side, curve in curves.items()
+                },
+            }
+        )
     finally:
         writer.abandon()
     return RecordingClosed(
@@ -238,7 +251,13 @@ def _chunks(
 
 
 def _frames(
-    samples: Any, first: int, each: int, wav: WavFormat, sides: tuple[str, ...], kind: int, curves: Mapping[str, Curve]
+    samples: npt.NDArray[np.int16 | np.uint8],
+    first: int,
+    each: int,
+    wav: WavFormat,
+    sides: tuple[str, ...],
+    kind: int,
+    curves: Mapping[str, Curve],
 ) -> Iterator[bytes]:
     for place in range(0, len(samples), each):
         at = first + place
@@ -250,19 +269,6 @@ def _frames(
             payload = part.astype(">i2").tobytes() if wav.codec == "L16" else codes
             header = _RTP.pack(_VERSION, kind, (at // each) & 0xFFFF, at & 0xFFFFFFFF, number + 1)
             yield rtp.encode_packet(side, offset, header + payload)
-
-
-def _trailer(wav: WavFormat, packets: Mapping[str, int], curves: Mapping[str, Curve]) -> dict[str, Any]:
-    """As the recorder's (``LiveRecording.end``)."""
-    return {
-        "seconds": wav.seconds,
-        "packets": dict(packets),
-        "dropped": dict.fromkeys(SIDES, 0),
-        "gaps": [],
-        "interrupted": False,
-        "cause": "",
-        "levels": {side: {"microseconds": curve.microseconds, "bins": curve.text()} for side, curve in curves.items()},
-    }
 
 
 LARGEST: Final = 512 << 20

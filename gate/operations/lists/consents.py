@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec.structs import asdict
 
-from gate.converting import convert
 from gate.core.facts.lists import Consent, ListExported
 from gate.core.facts.lists import ConsentWithdrawn as Withdrawn
 from gate.core.rows import Row
+from gate.core.rows.lists import ConsentRow
 from gate.core.screening import last_day
 from gate.core.terms import Objection, Purpose, Scope, Topic, opt_in
 from gate.errors import UsageError
@@ -135,6 +136,10 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     once: Once = ""
 
 
+_TEXTS = ("how", "wording", "who", "evidence")
+_SCOPE = ("evidence_kind", "evidence_sha256", "purpose", "topics", "caller", "on_behalf_of", "holds_until")
+
+
 @operation(ConsentAdd, "consent_add", roles=KEEPERS)
 def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> ConsentAdded:
     """Keep that a subscriber agreed to calls of this firm on this line, with the evidence."""
@@ -144,20 +149,23 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         raise UsageError(
             f"a consent cannot be given in the future ({asked.given_at})", hint="Give the time it was given."
         )
-    fields = msgspec.structs.asdict(asked)
-    texts = [(name, fields[name]) for name in ("how", "wording", "who", "evidence")]
-    if missing := [name for name, value in texts if not value.strip()]:
+    if missing := [name for name in _TEXTS if not getattr(asked, name).strip()]:
         raise UsageError(
             f"a consent without {', '.join(missing)} proves nothing",
             hint="Say how, in which words, by whom, and where the proof is.",
         )
-    if faults := list(scope_faults(fields)):
+    entry = ConsentEntry(
+        number=asked.number,
+        given_at=given,
+        **{name: getattr(asked, name) for name in (*_TEXTS, *_SCOPE)},
+    )
+    if faults := list(scope_faults(entry)):
         raise UsageError("; ".join(faults), hint="See: dialgate manual registers-and-lists")
     consent_id = folder.new_id()
 
     def work(tx: StoreTransaction) -> ConsentAdded:
-        scope = checked_scope(folder, tx, fields, given)
-        objection = standing(tx, e164, now, scope["on_behalf_of"] or "")
+        scope = checked_scope(folder, tx, entry)
+        objection = standing(tx, e164, now, scope.on_behalf_of or "")
         body = Consent(
             number=e164,
             given_at=given.isoformat(),
@@ -166,15 +174,13 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
             who=asked.who,
             evidence=asked.evidence,
             after_objection=True if asked.after_objection else msgspec.UNSET,
-            **scope,
+            **asdict(scope),
         )
         kept, entry_id = None, consent_id
         if asked.once:
-            entry_id, kept = kept_before(
-                tx, body, caller.actor, asked.once, ("number", "on_behalf_of", *(name for name, _ in texts))
-            )
-        at = datetime.fromisoformat(kept["given_at"]) if kept else given
-        until = _ends(folder, at, asked.holds_until, longer=scope["holds_longer"])
+            entry_id, kept = kept_before(tx, body, caller.actor, asked.once, ("number", "on_behalf_of", *_TEXTS))
+        at = datetime.fromisoformat(kept.given_at) if kept else given
+        until = _ends(folder, at, asked.holds_until, longer=scope.holds_longer)
         notice = KEPT_BEFORE
         if kept is None:
             if asked.after_objection:
@@ -262,39 +268,6 @@ def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller)
 # --- the list ------------------------------------------------------------------------------------------------------
 
 
-class ConsentRow(Row, frozen=True):
-    """A consent; what is personal in it is None where it was erased."""
-
-    leaf_index: int
-    id: str
-    number: str | None
-    noted_at: str
-    given_at: str
-    how: str | None
-    wording: str | None
-    who: str | None
-    evidence: str | None
-    evidence_kind: str | None
-    evidence_sha256: str | None
-    purpose: str | None
-    topics: str | None
-    caller: str | None
-    on_behalf_of: str | None
-    holds_until: date | None
-    """By its own words."""
-    actor: str | None
-    withdrawn_at: str | None
-    withdrawn_by: str | None
-    withdrawn_why: str | None
-    withdrawn_leaf: int | None = None
-    after_objection: bool | None = None
-    """It was entered by name to lift an objection."""
-    holds_longer: bool | None = None
-    """Its own day is later than the firm's term, and stands in its words."""
-    ends: date | None = None
-    """The last day on which it holds, by the firm's term or its own words."""
-
-
 class ConsentList(Paged[Page[ConsentRow]], frozen=True):
     """The consents, the withdrawn ones too."""
 
@@ -318,12 +291,11 @@ def consent_list(folder: DataFolder, asked: ConsentList, caller: Caller) -> Page
 def _page(
     folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
 ) -> Page[ConsentRow]:
-    rows, following = folder.store.call(lambda tx: queries.consents_page(tx, after, limit, number, text=text))
-    return Page(items=[_row(folder, row) for row in rows], next=following)
+    page = folder.store.call(lambda tx: queries.consents_page(tx, after, limit, number, text=text))
+    return msgspec.structs.replace(page, items=[_with_end(folder, row) for row in page.items])
 
 
-def _row(folder: DataFolder, row: dict[str, Any]) -> ConsentRow:
-    kept = convert(row | {"holds_until": row["holds_until"] or None}, ConsentRow)
+def _with_end(folder: DataFolder, kept: ConsentRow) -> ConsentRow:
     given = datetime.fromisoformat(kept.given_at)
     ends = _ends(folder, given, kept.holds_until, longer=bool(kept.holds_longer))
     return msgspec.structs.replace(kept, ends=ends)
@@ -359,11 +331,10 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         nonlocal idle
         e164 = number_of(entry.number)
         file = origin(entry, asked.source_name, asked.sha256)
-        fields = msgspec.structs.asdict(entry)
         held = _held(tx, entry, e164)
-        consent_id = held["id"] if held else folder.new_id()
+        consent_id = held.id if held else folder.new_id()
         if held is None:
-            scope = checked_scope(folder, tx, fields, entry.given_at)
+            scope = checked_scope(folder, tx, entry)
             body = Consent(
                 number=e164,
                 given_at=entry.given_at.astimezone(UTC).isoformat(),
@@ -372,13 +343,13 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
                 who=entry.who,
                 evidence=entry.evidence,
                 file=file,
-                **scope,
+                **asdict(scope),
             )
-            idle += standing(tx, e164, folder.clock.now(), scope["on_behalf_of"] or "") is not None
+            idle += standing(tx, e164, folder.clock.now(), scope.on_behalf_of or "") is not None
             tx.append(folder.fact(body, consent_id, caller.actor))
         else:
-            _check_same(held, scope_of(fields))
-        if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
+            _check_same(held, entry)
+        if entry.withdrawn_at and (held is None or held.withdrawn_at is None):
             at = entry.withdrawn_at.astimezone(UTC).isoformat()
             tx.append(folder.fact(Withdrawn(at=at, reason=entry.withdrawn_why, file=file), consent_id, caller.actor))
             return True
@@ -393,40 +364,60 @@ def _faults(tx: StoreTransaction, *, folder: DataFolder, asked: ConsentImport) -
     found = []
     for entry in asked.entries:
         try:
-            held, fields = _held(tx, entry, number_of(entry.number)), msgspec.structs.asdict(entry)
+            held = _held(tx, entry, number_of(entry.number))
             if held is None:
-                checked_scope(folder, tx, fields, entry.given_at)
+                checked_scope(folder, tx, entry)
             else:
-                _check_same(held, scope_of(fields))
+                _check_same(held, entry)
         except UsageError as error:
             found.append(BadLine(entry.line, error.message))
     return found
 
 
-def _check_same(held: dict[str, Any], scope: dict[str, str]) -> None:
+class _Held(Row, frozen=True):
+    """A consent that is held, as an entry may be the same."""
+
+    id: str
+    how: str | None
+    wording: str | None
+    who: str | None
+    evidence: str
+    holds_until: str
+    purpose: str
+    topics: str
+    on_behalf_of: str
+    withdrawn_at: str | None
+
+
+def _check_same(held: _Held, entry: ConsentEntry) -> None:
     """Raises ``UsageError`` where a consent that is held stands in a file with less: it would go on as it is."""
-    for name in ("purpose", "holds_until"):
-        if scope[name] != held[name] and (name == "purpose" or scope[name]):
+    scope = scope_of(entry)
+    for name, kept, said in (
+        ("purpose", held.purpose, scope.purpose),
+        ("holds_until", held.holds_until, scope.holds_until or held.holds_until),
+    ):
+        if said != kept:
             raise UsageError(
-                f"this consent is held already, with {name} {held[name] or 'none'}",
+                f"this consent is held already, with {name} {kept or 'none'}",
                 hint="Withdraw that one, then import again; or take the line out.",
             )
 
 
-def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
+def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> _Held | None:
     """The same consent where it is held: same time, way, words, person, evidence and topics."""
-    topics, to = scope_of(msgspec.structs.asdict(entry))["topics"], entry.on_behalf_of.strip().lower()
+    topics, to = scope_of(entry).topics, entry.on_behalf_of.strip().lower()
     same = (entry.how, entry.wording, entry.who, entry.evidence, topics, to)
     for each in tx.consents(e164):
         if each.given_at == entry.given_at:
-            found = tx.query(
+            found = tx.rows(
+                _Held,
                 "SELECT id, how, wording, who, coalesce(evidence, '') AS evidence, coalesce(holds_until, '') AS"
                 " holds_until, coalesce(nullif(purpose, ''), 'marketing') AS purpose,"
                 " coalesce(topics, 'general') AS topics, coalesce(on_behalf_of, '') AS on_behalf_of, withdrawn_at"
                 " FROM consents WHERE id = ?",
                 (each.id,),
             )[0]
-            if tuple(found[name] for name in ("how", "wording", "who", "evidence", "topics", "on_behalf_of")) == same:
+            if (found.how, found.wording, found.who, found.evidence, found.topics, found.on_behalf_of) == same:
                 return found
     return None
 

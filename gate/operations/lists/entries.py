@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import calendar
 import hashlib
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -22,6 +21,7 @@ from gate.core.days import LONDON, time_of_day
 from gate.core.facts import Body
 from gate.core.facts.lists import File
 from gate.core.numbers import NumberRefused, likely
+from gate.core.rows.calls import FactRow
 from gate.core.screening import (
     consents_to,
     denied,
@@ -161,54 +161,67 @@ KINDS: Final = ("reference", "file", "recording")
 the id of a recording."""
 
 
-def scope_of(fields: Mapping[str, Any]) -> dict[str, str]:
+class ConsentScope(msgspec.Struct, frozen=True, kw_only=True):
     """Kind of evidence, topics and the rest of a consent's scope, as they are kept: in one spelling."""
-    own = fields.get("holds_until")
-    return {
-        "purpose": (fields.get("purpose") or Purpose.MARKETING).strip().lower(),
-        "holds_until": own.isoformat() if own else "",
-        "evidence_kind": (fields.get("evidence_kind") or KINDS[0]).strip().lower(),
-        "evidence_sha256": (fields.get("evidence_sha256") or "").strip().lower(),
-        "topics": ",".join(re.split(r"[\s,;]+", (fields.get("topics") or Topic.GENERAL).strip().lower())),
-        "caller": " ".join((fields.get("caller") or "").split()),
-    }
+
+    purpose: str
+    holds_until: str
+    evidence_kind: str
+    evidence_sha256: str
+    topics: str
+    """With commas."""
+    caller: str
+    holds_longer: bool = False
+    """Its own day is later than the firm's term."""
+    on_behalf_of: str | UnsetType = UNSET
+    """The instigator that it is for; UNSET: the firm itself."""
 
 
-def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
+def scope_of(entry: ConsentEntry) -> ConsentScope:
+    """The scope of a consent by itself."""
+    return ConsentScope(
+        purpose=(entry.purpose or Purpose.MARKETING).strip().lower(),
+        holds_until=entry.holds_until.isoformat() if entry.holds_until else "",
+        evidence_kind=(entry.evidence_kind or KINDS[0]).strip().lower(),
+        evidence_sha256=entry.evidence_sha256.strip().lower(),
+        topics=",".join(re.split(r"[\s,;]+", (entry.topics or Topic.GENERAL).strip().lower())),
+        caller=" ".join(entry.caller.split()),
+    )
+
+
+def scope_faults(entry: ConsentEntry) -> Iterator[str]:
     """What is wrong with a consent's scope by itself."""
-    scope = scope_of(fields)
-    if scope["evidence_kind"] not in KINDS:
-        yield f'evidence_kind: "{scope["evidence_kind"]}" is none of {", ".join(KINDS)}'
-    if (scope["evidence_kind"] == "file") != bool(scope["evidence_sha256"]):
+    scope = scope_of(entry)
+    if scope.evidence_kind not in KINDS:
+        yield f'evidence_kind: "{scope.evidence_kind}" is none of {", ".join(KINDS)}'
+    if (scope.evidence_kind == "file") != bool(scope.evidence_sha256):
         yield "evidence_sha256 goes with the kind file, and with no other"
-    elif scope["evidence_sha256"] and not re.fullmatch(r"[0-9a-f]{64}", scope["evidence_sha256"]):
+    elif scope.evidence_sha256 and not re.fullmatch(r"[0-9a-f]{64}", scope.evidence_sha256):
         yield "evidence_sha256 is no SHA-256: 64 hexadecimal digits"
-    elif scope["evidence_sha256"] == _EMPTY:
+    elif scope.evidence_sha256 == _EMPTY:
         yield "evidence_sha256: the file is empty, and proves nothing"
     for name in ("wording", "who", "evidence"):
-        text = str(fields.get(name) or "").strip()
+        text = getattr(entry, name).strip()
         if text and (text.casefold().strip(".") in _NOTHING or not any(sign.isalnum() for sign in text)):
             yield f'{name}: "{text}" says nothing'
-    if scope["purpose"] not in set(Purpose):
-        yield f'purpose: "{scope["purpose"]}" is none of {", ".join(Purpose)}'
-    topics = scope["topics"].split(",")
+    if scope.purpose not in set(Purpose):
+        yield f'purpose: "{scope.purpose}" is none of {", ".join(Purpose)}'
+    topics = scope.topics.split(",")
     if wrong := [topic for topic in topics if topic not in set(Topic)]:
         yield f'topics: "{wrong[0]}" is none of {", ".join(Topic)}'
-    elif silent := unspoken(str(fields.get("wording") or ""), [Topic(topic) for topic in topics]):
+    elif silent := unspoken(entry.wording, [Topic(topic) for topic in topics]):
         yield f"wording says nothing of {silent[0]}: calls about it need a yes in words of their own"
-    elif denies := denied(str(fields.get("wording") or ""), [Topic(topic) for topic in topics]):
+    elif denies := denied(entry.wording, [Topic(topic) for topic in topics]):
         yield f"wording denies it: {denies}"
 
 
-def checked_scope(
-    folder: DataFolder, tx: StoreTransaction, fields: Mapping[str, Any], given: datetime
-) -> dict[str, Any]:
+def checked_scope(folder: DataFolder, tx: StoreTransaction, entry: ConsentEntry) -> ConsentScope:
     """A consent's scope against firm and store, as it is kept. Raises ``UsageError``."""
-    scope, firm, months = scope_of(fields), folder.config.firm, folder.config.consent.months
-    to = instigator_of(folder, str(fields.get("on_behalf_of") or ""))
+    scope, firm, months = scope_of(entry), folder.config.firm, folder.config.consent.months
+    to = instigator_of(folder, entry.on_behalf_of)
     named: Firm | Instigator = next((each for each in folder.config.instigator if each.name == to), firm)
-    day, own = given.astimezone(LONDON).date(), fields.get("holds_until")
-    if own and (fault := own_day_fault(day, own, months, str(fields["wording"]))):
+    day, own = entry.given_at.astimezone(LONDON).date(), entry.holds_until
+    if own and (fault := own_day_fault(day, own, months, entry.wording)):
         raise UsageError(
             f"this consent cannot hold so: {fault}",
             hint=f"Without a day of its own it holds for {months} months (consent.months).",
@@ -217,44 +230,45 @@ def checked_scope(
     its_own = f"this firm is {firm.trading_name} ({firm.legal_name})"
     if named is not firm:
         its_own = f"{to} is {named.trading_name} ({named.legal_name})"
-        if not any(name in _plain(str(fields["wording"])) for name in names):
+        if not any(name in _plain(entry.wording) for name in names):
             raise UsageError(
                 f"these words do not name {named.trading_name}, on whose behalf the calls are made",
                 hint="A consent to the calls of one firm does not cover another's: keep the words that name it.",
             )
-    if scope["caller"] and _plain(scope["caller"]) not in names:
+    if scope.caller and _plain(scope.caller) not in names:
         raise UsageError(
-            f"this consent was given to {scope['caller']}, and {its_own}",
+            f"this consent was given to {scope.caller}, and {its_own}",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
-    if other := next((each for each in _firms_in(str(fields["wording"])) if not _is_of(_plain(each), names)), ""):
+    if other := next((each for each in _firms_in(entry.wording) if not _is_of(_plain(each), names)), ""):
         raise UsageError(
             f"these words name {other}, and {its_own}",
             hint="A consent to another firm's calls does not cover this firm's: ask for one of its own.",
         )
-    for row in (each for each in TOPICS if each.key and each.topic in scope["topics"].split(",")):
+    for row in (each for each in TOPICS if each.key and each.topic in scope.topics.split(",")):
         if not getattr(firm, row.key).strip():
             raise UsageError(
                 f"only {row.caller} may call about {row.title} ({row.law})",
                 hint=f"Say what authorises it in firm.{row.key}, or leave the topic out.",
             )
-    if scope["evidence_kind"] == "recording":
+    if scope.evidence_kind == "recording":
         calls = tx.query(
             "SELECT c.number FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
             " WHERE r.recording_id = ? AND r.erased_at IS NULL",
-            (str(fields["evidence"]).strip(),),
+            (entry.evidence.strip(),),
         )
         if not calls:
             raise UsageError(
-                f"there is no recording {fields['evidence']}",
+                f"there is no recording {entry.evidence}",
                 hint="Give the id of one that is kept: dialgate recording list",
             )
-        if calls[0]["number"] != number_of(str(fields["number"])):
+        if calls[0]["number"] != number_of(entry.number):
             raise UsageError(
-                f"recording {fields['evidence']} is of a call with another number",
+                f"recording {entry.evidence} is of a call with another number",
                 hint="Give the recording in which this line's subscriber agreed.",
             )
-    return scope | {"holds_longer": bool(own and own > last_day(day, months)), "on_behalf_of": to}
+    longer = bool(own and own > last_day(day, months))
+    return msgspec.structs.replace(scope, holds_longer=longer, on_behalf_of=to)
 
 
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
@@ -292,8 +306,7 @@ def check_entries(name: str, entries: Sequence[Entry], now: datetime) -> None:
     """Raises ``UsageError`` that names every line that is wrong."""
     faults = []
     for entry in entries:
-        fields = {column: getattr(entry, column) for column in COLUMNS[name]}
-        faults += [f"line {entry.line}: {fault}" for fault in faults_of(name, fields, now)]
+        faults += [f"line {entry.line}: {fault}" for fault in faults_of(name, entry, now)]
     if faults:
         raise UsageError("\n".join([f"nothing of this batch of {name} was kept", *faults]))
 
@@ -303,8 +316,8 @@ def origin(entry: Entry, source_name: str, sha256: str) -> File | UnsetType:
     return {"name": source_name, "sha256": sha256, "line": entry.line} if source_name or sha256 else UNSET
 
 
-def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str, Any], list[str]]:
-    """The fields that a line's texts spell, and everything that is wrong with them (then the fields are incomplete).
+def read_row(name: str, row: Mapping[str, str], now: datetime, line: int = 0) -> tuple[Entry | None, list[str]]:
+    """The entry that a line's texts spell, or everything that is wrong with them.
 
     Times are ISO 8601 or British; without an offset they are London's. A bare day is the end of it for an objection and
     for a withdrawal, and the beginning of it for a consent: of two on one day the one that forbids the call stands.
@@ -331,10 +344,14 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
             fields[column] = text
     if name == "objections" and not fields["source"]:
         fields["source"] = "import"
-    return fields, faults or list(faults_of(name, fields, now))
+    if not faults:
+        kind = ObjectionEntry if name == "objections" else ConsentEntry
+        entry: Entry = kind(**fields, line=line)
+        faults = faults_of(name, entry, now)
+    return None if faults else entry, faults
 
 
-def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[str, Any] | None:
+def objection_in_part(row: Mapping[str, str], *, shifted: bool = False, line: int = 0) -> ObjectionEntry | None:
     """What of a wrong line blocks all the same: an objection holds from when the firm learns of it, whatever date or
     words it bears (LAW 1.7a). A number that a spreadsheet has changed is blocked as what it was: that harms nobody.
     None where it cannot be read. A scope that is not known is the wider one.
@@ -348,16 +365,18 @@ def objection_in_part(row: Mapping[str, str], *, shifted: bool = False) -> dict[
         if not (number := likely(number)):
             return None
     wide = Scope.ALL if scope or (shifted and "scope" in row) else ""
-    return {
-        "number": number[: MOST["number"]],
-        "source": "import" if shifted else (row.get("source") or "").strip()[: MOST["source"]] or "import",
-        "note": "" if shifted else (row.get("note") or "")[:NOTE],
-        "scope": scope if scope in set(Scope) and not shifted else wide,
-    }
+    return ObjectionEntry(
+        number=number[: MOST["number"]],
+        source="import" if shifted else (row.get("source") or "").strip()[: MOST["source"]] or "import",
+        note="" if shifted else (row.get("note") or "")[:NOTE],
+        scope=scope if scope in set(Scope) and not shifted else wide,
+        line=line,
+    )
 
 
-def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
-    """What is wrong with a line whose times are read; empty where it may be kept."""
+def faults_of(name: str, entry: Entry, now: datetime) -> list[str]:
+    """What is wrong with an entry of this list; empty where it may be kept."""
+    fields = {column: getattr(entry, column) for column in COLUMNS[name]}
     faults = [f"{column} is empty" for column in REQUIRED[name] if not fields[column]]
     faults += [
         f"{column} is longer than {MOST.get(column, NOTE):,} characters"
@@ -369,13 +388,17 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
             numbers.parse(fields["number"])
     except NumberRefused as refused:
         faults.append(f"number: {refused.explanation}")
-    if fields.get("scope") and str(fields["scope"]).strip().lower() not in set(Scope):
-        faults.append(f'scope: "{fields["scope"]}" is none of {", ".join(Scope)}')
-    if name == "consents":
-        faults += scope_faults(fields)
-    times = [column for column in _TIMES if fields.get(column)]
-    faults += [f"{column} is in the future" for column in times if fields[column] > now]
-    if fields.get("withdrawn_at") and fields.get("given_at") and fields["withdrawn_at"] < fields["given_at"]:
+    if isinstance(entry, ObjectionEntry) and entry.scope and entry.scope.strip().lower() not in set(Scope):
+        faults.append(f'scope: "{entry.scope}" is none of {", ".join(Scope)}')
+    if isinstance(entry, ConsentEntry):
+        faults += scope_faults(entry)
+    faults += [f"{column} is in the future" for column in _TIMES if fields.get(column) and fields[column] > now]
+    if (
+        isinstance(entry, ConsentEntry)
+        and entry.withdrawn_at
+        and entry.given_at
+        and entry.withdrawn_at < entry.given_at
+    ):
         faults.append("withdrawn_at is before given_at")
     return faults
 
@@ -403,12 +426,11 @@ def time_of(text: str, now: datetime, *, end: bool) -> datetime:
 # --- asked for again -----------------------------------------------------------------------------------------------
 
 
+B = TypeVar("B", bound=Body)
 KEPT_BEFORE: Final = "It was kept before: nothing changes."
 
 
-def kept_before(
-    tx: StoreTransaction, body: Body, actor: str, key: str, alike: Sequence[str]
-) -> tuple[str, dict[str, Any] | None]:
+def kept_before(tx: StoreTransaction, body: B, actor: str, key: str, alike: Sequence[str]) -> tuple[str, B | None]:
     """The id of the entry that an asker calls ``key``, and what was kept under it before; None where nothing was.
 
     The id names nobody: it comes of the key by the secret that numbers are hashed with. Raises ``RefusedError`` where
@@ -416,11 +438,11 @@ def kept_before(
     """
     asker = actor.partition("@")[0]
     entry_id = tx.hash_of("\0".join((body.kind, asker, key))).hex()[:32]
-    rows = tx.query("SELECT body FROM facts WHERE subject = ? AND kind = ?", (entry_id, body.kind))
+    rows = tx.rows(FactRow, "SELECT * FROM facts WHERE subject = ? AND kind = ?", (entry_id, body.kind))
     if not rows:
         return entry_id, None
-    before = json.loads(rows[0]["body"] or "{}")
-    if any(before.get(name, UNSET) != getattr(body, name) for name in alike):
+    before = body.read(rows[0].body) if rows[0].body else None
+    if before is None or any(getattr(before, name) != getattr(body, name) for name in alike):
         raise RefusedError(
             "another entry was kept with this key", reason="key_used", hint="take a new key for each entry"
         )

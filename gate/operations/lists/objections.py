@@ -135,7 +135,7 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
             entry_id, kept = kept_before(tx, body, caller.actor, asked.once, same)
             if kept is not None:
                 return ObjectionAdded(
-                    id=entry_id, number=e164, made_at=kept["made_at"], scope=asked.scope, notice=KEPT_BEFORE
+                    id=entry_id, number=e164, made_at=str(kept.made_at), scope=asked.scope, notice=KEPT_BEFORE
                 )
         before = standing(tx, e164, folder.clock.now(), to or "")
         in_force = tx.objections(e164)

@@ -359,7 +359,7 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
 
 def _on_calls(
     folder: DataFolder, tx: StoreTransaction, row: RequestRow, request: events.Request, asked: Decide, actor: str
-) -> dict[str, object]:
+) -> dict[str, str]:
     """What the decision on a complaint means for marketing to its numbers, as it goes into the fact; objections are
     made where it stops. Raises ``UsageError`` where nobody has decided that, or it cannot go on."""
     if request.asks is not Asks.COMPLAINT and asked.calls:
@@ -438,7 +438,7 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
             return events.RecipientTold(on, named)
         return telling(request, asked.who, on)
 
-    how: dict[str, object] = {"how": asked.how} if asked.how else {}
+    how = {"how": asked.how} if asked.how else {}
     return step(folder, asked, caller.actor, event, words=None, proof=asked.who == "authority", **how)
 
 

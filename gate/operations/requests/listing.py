@@ -19,7 +19,7 @@ from gate.core.facts.recordings import RecordingErased
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import Asks, State
 from gate.core.requests import forbidden, possible
-from gate.core.rows.audit import ProvenFact
+from gate.core.rows.audit import LeafProof, LogProof, ProvenFact
 from gate.errors import RefusedError
 from gate.exports import page
 from gate.operations.erasure.plan import ELSEWHERE
@@ -148,7 +148,7 @@ class RequestProof(Response, frozen=True):
     reference: str
     asks: Asks
     firm: str
-    evidence: dict[str, object]
+    evidence: LogProof
 
 
 class Prove(Request[RequestProof], frozen=True):
@@ -167,7 +167,7 @@ def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestPr
     row, _, before = folder.store.call(partial(load, name=asked.request))
     signed = folder.log.checkpoint()
 
-    def read(reader: Reader) -> list[dict[str, object]]:
+    def read(reader: Reader) -> list[LeafProof]:
         mine = kept.of_subject(reader, row.id, [each.kind for each in _SHOWN], signed.size)
         erased = kept.erased_for(
             reader, RecordingErased.kind, f"request {row.reference}", _calls(reader, row.id), signed.size
@@ -197,7 +197,7 @@ def _calls(reader: Reader, request_id: str) -> list[str]:
     return sorted({call for body in rows for call in body.get("calls") or ()})
 
 
-def _leaf(row: ProvenFact, size: int, node: Node) -> dict[str, object]:
+def _leaf(row: ProvenFact, size: int, node: Node) -> LeafProof:
     own = row.body is not None and _own(row.kind, row.body)
     return page.leaf(
         row.leaf_index,

@@ -196,7 +196,7 @@ def day_of(folder: DataFolder, on: date | None, request: RequestState | None = N
 
 def claimed(
     folder: DataFolder, asked: Dated, row: RequestRow, request: RequestState, *, proof: bool = False
-) -> tuple[date, dict[str, object]]:
+) -> tuple[date, dict[str, str]]:
     """The day on which a step happened, as it is claimed, and its proof as it goes into the fact; ``proof``: it needs
     one whatever the day. Raises ``UsageError`` as ``day_of`` and ``checked_proof``, and where a proof is missing."""
     on, given = day_of(folder, asked.on, request), Proof(asked.evidence, asked.evidence_sha256)
@@ -205,7 +205,7 @@ def claimed(
             f"{on} is before today, and nothing proves it",
             hint="Give a proof with --reference or --file; without --dated it counts as done today.",
         )
-    return on, {**checked_proof(given, row)} if proof or given != Proof() else {}
+    return on, checked_proof(given, row) if proof or given != Proof() else {}
 
 
 def take(
