@@ -295,23 +295,22 @@ class ConsoleApp(TypedAhead[None]):
 
     async def _show_attention(self) -> None:
         columns: Sequence[Column[Any]] = (
-            Column("What", 16, lambda row: (row["word"], BAD)),
-            Column("", 40, lambda row: (row["text"], PLAIN), grows=True),
+            Column("What", 16, lambda row: (row.word, BAD)),
+            Column("", 40, lambda row: (row.text, PLAIN), grows=True),
         )
-        rows = [{"word": each.word, "text": each.text, "at": at} for at, each in enumerate(self.attention)]
         none = "Nothing, as far as is known." if self.attended else "Not known: the gate did not tell it."
         pick = late("console.widgets.pick:Pick")(
             "What somebody must see to",
             columns,
-            rows,
-            key_of="at",
+            self.attention,
+            key_of="text",
             said="As dialgate status says it. Enter leads to where it is mended." if self.feed.link.up else AWAY,
             none=none if self.feed.link.up else words.AWAY,
         )
         row = await self.push_screen_wait(pick)
         if row is not None:
-            self.notify(self.attention[row["at"]].text, timeout=10, markup=False)
-            await self.go(self.attention[row["at"]].place)
+            self.notify(row.text, timeout=10, markup=False)
+            await self.go(row.place)
 
     async def go(self, place: Place, find: str = "") -> None:
         """To a place: its mode, its list, what is found there, and what is done there. Call it in a worker."""

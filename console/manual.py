@@ -23,7 +23,7 @@ from textual.widgets.markdown import MarkdownBlock, MarkdownTableOfContents
 from console import keys
 from console.widgets.footer import KeyLine
 from console.widgets.pick import Pick
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column
 from gate import manual
 
 _BETWEEN: Final = 3
@@ -125,8 +125,8 @@ class Viewer(MarkdownViewer):
 _WIDE = 100
 """Columns from which the table of contents stands beside the page at first."""
 _COLUMNS: Sequence[Column[Any]] = (
-    Column("Page", 20, lambda row: (str(row["title"]), "")),
-    Column("", 52, lambda row: (str(row["about"]), "")),
+    Column("Page", 20, lambda row: (row.title, "")),
+    Column("", 52, lambda row: (row.about, "")),
 )
 
 
@@ -196,10 +196,11 @@ class ManualScreen(Screen[None]):
     @work
     async def action_pages(self) -> None:
         """Another page, from the list."""
-        rows: list[Row] = [each._asdict() for each in manual.pages()]
-        row = await self.app.push_screen_wait(Pick("Pages", _COLUMNS, rows, key_of="name", none="There are no pages."))
+        row = await self.app.push_screen_wait(
+            Pick("Pages", _COLUMNS, manual.pages(), key_of="name", none="There are no pages.")
+        )
         if row is not None:
-            self._show(str(row["name"]))
+            self._show(row.name)
 
     def action_scroll_down(self) -> None:
         """A line down."""

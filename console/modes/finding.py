@@ -8,7 +8,7 @@ from __future__ import annotations
 from asyncio import sleep
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -122,7 +122,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         self._words.before = (*self._before, *(line for _, line in kept))
         self._table.display = bool(kept)
         self._table.styles.height = min(8, len(kept) + 1)
-        self._table.set_rows([{"key": f"{where} {line}", "where": where, "line": line} for where, line in kept])
+        self._table.set_rows([_Kept(f"{where} {line}", where, line) for where, line in kept])
         if not kept and self.focused is self._table:
             self.query_one(Line).focus()
 
@@ -132,7 +132,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
 
     def _look_for_kept(self) -> None:
         if (row := self._table.row) is not None:
-            self.dismiss((row["where"], row["line"]))
+            self.dismiss((row.where, row.line))
 
     def action_keep(self) -> None:
         """Keep the line that is typed; of what is kept, the row under the cursor no longer."""
@@ -141,7 +141,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
         row = self._table.row if self.focused is self._table else None
         line = " ".join(self.query_one(Line).value.split())
         if row is not None:
-            self._show_kept(partial(self._searches.drop, row["where"], row["line"]))
+            self._show_kept(partial(self._searches.drop, row.where, row.line))
         elif line:
             self._show_kept(partial(self._searches.keep, self.query_one(Choice).value, line))
 
@@ -209,7 +209,17 @@ _KEYS: Final = (
     "Enter finds. Up: what was looked for before. Right: the suggestion.\n"
     "Tab: where is looked, what is kept. ^s keeps it, or keeps it no longer."
 )
-_KEPT: Final[Sequence[Column[Any]]] = (
-    Column("Kept", 12, lambda row: (row["where"], DIM)),
-    Column("", 40, lambda row: (row["line"], PLAIN), grows=True),
+
+
+class _Kept(NamedTuple):
+    """A line that was kept."""
+
+    key: str
+    where: str
+    line: str
+
+
+_KEPT: Final[Sequence[Column[_Kept]]] = (
+    Column("Kept", 12, lambda row: (row.where, DIM)),
+    Column("", 40, lambda row: (row.line, PLAIN), grows=True),
 )

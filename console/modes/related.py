@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console import words
 from console.late import open_detail
@@ -21,9 +21,21 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Of each kind."""
-COLUMNS: Sequence[Column[Any]] = (
-    Column("What", 10, lambda row: words.text(row["kind"])),
-    Column("Which", 40, lambda row: words.text(row["said"]), grows=True),
+
+
+class _Thing(NamedTuple):
+    """Something to go to."""
+
+    key: str
+    kind: str
+    id: str
+    said: str
+    thing: Any = None
+
+
+COLUMNS: Sequence[Column[_Thing]] = (
+    Column("What", 10, lambda row: words.text(row.kind)),
+    Column("Which", 40, lambda row: words.text(row.said), grows=True),
 )
 
 
@@ -34,9 +46,7 @@ async def go_to(screen: GateScreen, call_id: str, here: str = "") -> None:
     if shown is None:
         return
     number = shown.call.number or ""
-    rows: list[dict[str, Any]] = [
-        _row("call", call_id, f"{words.moment(shown.call.at)[0]}, {words.caller(shown.call.claimed_by)[0]}")
-    ]
+    rows = [_row("call", call_id, f"{words.moment(shown.call.at)[0]}, {words.caller(shown.call.claimed_by)[0]}")]
     rows += [
         _row("recording", each.recording_id, f"{each.state}, {words.length(each.seconds)[0]}", each)
         for each in shown.recordings
@@ -51,11 +61,11 @@ async def go_to(screen: GateScreen, call_id: str, here: str = "") -> None:
         ]
         rows += [_row("contact", each.id, f"{each.reference}, {each.verdict}", each)
                  for each in await _page(screen, ContactsList(text=number, limit=MOST, masked=True))]  # fmt: skip
-    rows = [row for row in {row["key"]: row for row in rows}.values() if row["id"] not in (here or call_id,)]
+    rows = [row for row in {row.key: row for row in rows}.values() if row.id not in (here or call_id,)]
     none = "Nothing else belongs to it, of what this account may see."
     row = await screen.app.push_screen_wait(Pick("Go to", COLUMNS, rows, key_of="key", none=none))
     if row is not None:
-        open_detail(screen, str(row["kind"]), screen.MODE or "calls", str(row["id"]), row["thing"])
+        open_detail(screen, row.kind, screen.MODE or "calls", row.id, row.thing)
 
 
 async def _page(screen: GateScreen, request: Request[Page[Any]]) -> list[Any]:
@@ -68,6 +78,5 @@ async def _page(screen: GateScreen, request: Request[Page[Any]]) -> list[Any]:
         return []
 
 
-def _row(kind: str, ident: str, said: str, thing: Any = None) -> dict[str, Any]:
-    row = {"key": f"{kind} {ident}", "kind": kind, "id": ident, "said": f"{said} ({ident[:12]})"}
-    return row | {"thing": thing}
+def _row(kind: str, ident: str, said: str, thing: Any = None) -> _Thing:
+    return _Thing(f"{kind} {ident}", kind, ident, f"{said} ({ident[:12]})", thing)

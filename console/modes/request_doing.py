@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -70,21 +70,26 @@ async def tried(screen: GateScreen, answer: Awaitable[T]) -> T | None:
         return None
 
 
+class _Option(NamedTuple):
+    value: str
+    means: str
+
+
 async def choose(
     screen: GateScreen, title: str, what: str, options: Sequence[tuple[str, str]], *, said: str = ""
 ) -> str | None:
     """One of the options (value, what it means); None where it was left."""
-    columns: Sequence[Column[Any]] = (
+    columns: Sequence[Column[_Option]] = (
         Column(
             what,
             max(cell_len(value) for value, _ in [*options, (what, "")]),
-            lambda row: (row["value"].replace("_", " "), PLAIN),
+            lambda row: (row.value.replace("_", " "), PLAIN),
         ),
-        Column("", 30, lambda row: (row["means"], DIM), grows=True),
+        Column("", 30, lambda row: (row.means, DIM), grows=True),
     )
-    rows = [{"value": value, "means": means} for value, means in options]
+    rows = [_Option(*each) for each in options]
     row = await screen.app.push_screen_wait(Pick(title, columns, rows, key_of="value", said=said, none="Nothing."))
-    return str(row["value"]) if row else None
+    return row.value if row else None
 
 
 HOWS: Final = {

@@ -37,7 +37,7 @@ class RowDetail(DetailScreen):
 
 def fields_of(row: Row) -> Mapping[str, Any]:
     """The fields of a row, by name."""
-    return row if isinstance(row, Mapping) else asdict(row)
+    return asdict(row)
 
 
 def row_sections(row: Row) -> list[Section]:

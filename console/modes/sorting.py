@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console.theme import DIM, PLAIN
 from console.widgets.pick import Pick
@@ -13,9 +13,18 @@ from console.widgets.rows import Column
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
-COLUMNS: Sequence[Column[Any]] = (
-    Column("Column", 16, lambda row: (row["heading"], PLAIN)),
-    Column("", 20, lambda row: (row["way"], DIM), grows=True),
+
+class _Way(NamedTuple):
+    """An order that is offered."""
+
+    sort: str
+    heading: str
+    way: str
+
+
+COLUMNS: Sequence[Column[_Way]] = (
+    Column("Column", 16, lambda row: (row.heading, PLAIN)),
+    Column("", 20, lambda row: (row.way, DIM), grows=True),
 )
 Sorts = Mapping[str, str]
 """Heading of a column -> ``sort`` of the operation, in the direction that is offered first: ``-seconds``."""
@@ -24,12 +33,12 @@ Sorts = Mapping[str, str]
 async def picked(screen: GateScreen, sorts: Sorts) -> str | None:
     """Column and direction, as the operation has them; None where it was left. Call it in a worker."""
     rows = [
-        {"sort": sort, "heading": heading, "way": "▼ down" if sort.startswith("-") else "▲ up"}
+        _Way(sort, heading, "▼ down" if sort.startswith("-") else "▲ up")
         for heading, first in sorts.items()
         for sort in (first, first[1:] if first.startswith("-") else f"-{first}")
     ]
     row = await screen.app.push_screen_wait(Pick("Sort by", COLUMNS, rows, key_of="sort", none="Nothing."))
-    return str(row["sort"]) if row is not None else None
+    return row.sort if row is not None else None
 
 
 def named(sorts: Sorts, sort: str) -> str:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 FOLLOW_SECONDS = 5.0
 """How often the day is looked at anew at most, while the log grows."""
-COLUMNS: Sequence[Column[Any]] = (
-    Column("", 14, lambda row: row["label"]),
-    Column("Today", 40, lambda row: row["text"], grows=True),
+COLUMNS: Sequence[Column[Item]] = (
+    Column("", 14, lambda row: row.label),
+    Column("Today", 40, lambda row: row.text, grows=True),
 )
 
 
@@ -84,7 +84,7 @@ class Mode(ModeScreen):
     def body(self) -> ComposeResult:
         """The day it is, and its rows."""
         yield Static("", classes="today-heading", markup=False)
-        yield LocalTable(COLUMNS, key_of="id", none="Asking the gate…", id="today-items")
+        yield LocalTable(COLUMNS, key_of="ident", none="Asking the gate…", id="today-items")
         yield Static("", classes="today-whole", markup=False)
 
     def on_mount(self) -> None:
@@ -130,7 +130,7 @@ class Mode(ModeScreen):
         self.query_one(".today-heading", Static).update(f"{today:%A %d %B %Y}   {who}{note}")
         self._table_says("Nothing is due, and nothing waits." if complete else "Not known: the gate did not answer.")
         table = self.query_one(LocalTable)
-        table.set_rows([item.row() for item in shown.ordered(found, self.feed.session.role)])
+        table.set_rows(shown.ordered(found, self.feed.session.role))
         table.old = False
         self._say_whole()
 
@@ -183,7 +183,7 @@ class Mode(ModeScreen):
     def _say_whole(self) -> None:
         """Below the rows, that under the cursor where there was no room for all of it."""
         table = self.query_one(LocalTable)
-        text = str(table.row["text"][0]) if table.row else ""
+        text = str(table.row.text[0]) if table.row else ""
         room = table.content_size.width - COLUMNS[0].width - GAP
         self.query_one(".today-whole", Static).update(text if cell_len(text) > room else "")
 
@@ -195,7 +195,7 @@ class Mode(ModeScreen):
     def _opened(self) -> None:
         row = self.query_one(LocalTable).row
         if row is not None:
-            self._go(row["item"])
+            self._go(row)
 
     @work
     async def _go(self, item: Item) -> None:
@@ -211,4 +211,4 @@ class Mode(ModeScreen):
     def copied(self) -> str:
         """What the row says."""
         row = self.query_one(LocalTable).row
-        return str(row["text"][0]) if row else ""
+        return str(row.text[0]) if row else ""

@@ -58,10 +58,6 @@ class Item:
     more: Standing | None = None
     """The thing itself, where Enter opens it."""
 
-    def row(self) -> dict[str, Any]:
-        """For a table."""
-        return {"id": self.ident, "label": self.label, "text": self.text, "item": self}
-
 
 def attentions(found: Iterable[Attention]) -> list[Item]:
     """What ``dialgate status`` tells; requests and acts that wait have rows of their own, with more in them."""

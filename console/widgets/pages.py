@@ -11,7 +11,7 @@ marked with the space bar, to be acted on together; a mark stays when the list i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import accumulate, count
 from typing import Any, ClassVar, NamedTuple
@@ -156,7 +156,7 @@ class PagedTable(RowsTable):
         change = self._changes.get(str(field_of(row, self.key_of))) if self._changes else None
         if not change:
             return row
-        return {**row, **change} if isinstance(row, Mapping) else replace(row, **change)
+        return replace(row, **change)
 
     def amend(self, key: str, **values: Any) -> None:
         """Show other values in one row, until ``restore``: a number that was asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
@@ -23,7 +23,7 @@ from console.theme import DIM, TONES
 
 R = TypeVar("R")
 Row: TypeAlias = Any
-"""A row: a Struct of ``gate.core.rows``, or what a screen has put together by itself."""
+"""A row: a Struct of ``gate.core.rows``, or a named tuple or data class of the screen's own."""
 GAP = 1
 """Cells between two columns."""
 
@@ -48,7 +48,7 @@ class Column(Generic[R]):
 
 def field_of(row: Row, name: str) -> Any:
     """A field of a row by its name; None where it has none."""
-    return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+    return getattr(row, name, None)
 
 
 def fitting(columns: Sequence[Column[Any]], width: int) -> tuple[list[tuple[Column[Any], int]], list[str]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from gate.core import breaches as rules
 from gate.core.breaches import Breach, Nature, Part, Risk, Told
-from gate.core.facts import Body
+from gate.core.facts import Body, read
 from gate.core.facts.gate import BreachAdded, BreachAssessed, BreachClosed, BreachNotified, BreachWords
 from gate.core.rows import Row
 from gate.core.rows.calls import FactRow
@@ -132,7 +132,7 @@ class BreachUpdate(Request[BreachRow], frozen=True, kw_only=True):
 @operation(BreachUpdate, "breach_update", roles=KEEPERS)
 def breach_update(folder: DataFolder, asked: BreachUpdate, caller: Caller) -> BreachRow:
     """Enter more of a breach. A risk that is found unlikely after the deadline takes no delay away."""
-    texts = {part: str(getattr(asked, part.value)) for part in Part if part is not Part.CLOSE}
+    texts: dict[Part, str] = {part: str(getattr(asked, part.value)) for part in Part if part is not Part.CLOSE}
     _nameless(texts.values())
     more = BreachAssessed(
         risk=asked.risk.value if asked.risk else UNSET, people=_or_unset(asked.people), records=_or_unset(asked.records)
@@ -305,50 +305,55 @@ def _time(text: str) -> datetime:
 
 def replayed(course: Sequence[FactRow]) -> Breach:
     """A breach as its facts make it, in the order of the log."""
-    first = course[0]
-    breach = Breach(_time(_body(first)["aware_at"]), _time(first.at))
+    breach = Breach(_time(_added(course).aware_at), _time(course[0].at))
     for fact in course[1:]:
         body, entered = _body(fact), _time(fact.at)
-        if fact.kind == BreachAssessed.kind and "risk" in body:
-            breach = rules.assessed(breach, Risk(body["risk"]), entered)
-        elif fact.kind == BreachNotified.kind:
-            breach = rules.told(breach, Told(body["who"]), _time(body["told_at"]), entered)
-        elif fact.kind == BreachWords.kind and body:
-            breach = rules.written(breach, Part(body["part"]))
-        elif fact.kind == BreachClosed.kind:
+        if isinstance(body, BreachAssessed) and body.risk:
+            breach = rules.assessed(breach, Risk(body.risk), entered)
+        elif isinstance(body, BreachNotified):
+            breach = rules.told(breach, Told(body.who), _time(body.told_at), entered)
+        elif isinstance(body, BreachWords):
+            breach = rules.written(breach, Part(body.part))
+        elif isinstance(body, BreachClosed):
             breach = rules.closed(breach, entered)
     return breach
 
 
-def _body(fact: FactRow) -> dict[str, Any]:
-    return dict(fact.body or {})
+def _added(course: Sequence[FactRow]) -> BreachAdded:
+    return BreachAdded.read(course[0].body or {})
+
+
+def _body(fact: FactRow) -> Body | None:
+    """None where it was erased."""
+    return None if fact.body is None else read(fact.kind, fact.body)
 
 
 def _row(course: Sequence[FactRow], now: datetime) -> BreachRow:
-    breach, first = replayed(course), _body(course[0])
-    counts = {"people": first.get("people"), "records": first.get("records")}
+    breach, first = replayed(course), _added(course)
+    people, records = first.people, first.records
     texts: dict[str, str] = {}
     proofs: dict[str, str] = {}
     for fact in course[1:]:
         body = _body(fact)
-        if fact.kind == BreachAssessed.kind:
-            counts |= {name: body[name] for name in counts if name in body}
-        elif fact.kind == BreachWords.kind and body:
-            texts[body["part"]] = body["text"]
-        elif fact.kind == BreachNotified.kind:
-            proofs.setdefault(body["who"], body["evidence"])
+        if isinstance(body, BreachAssessed):
+            people = people if body.people is UNSET else body.people
+            records = records if body.records is UNSET else body.records
+        elif isinstance(body, BreachWords):
+            texts[body.part] = body.text
+        elif isinstance(body, BreachNotified):
+            proofs.setdefault(body.who, body.evidence)
     tellings = {who: breach.told.get(who) for who in Told}
     authority, persons = tellings[Told.AUTHORITY], tellings[Told.PERSONS]
     return BreachRow(
-        reference=first["reference"],
+        reference=first.reference,
         aware_at=breach.aware_at.isoformat(),
         entered_at=breach.entered_at.isoformat(),
         deadline=breach.deadline.isoformat(),
         hours_left=breach.hours_left(now),
         late=breach.was_late(now),
-        nature=list(first["nature"]),
-        people=counts["people"],
-        records=counts["records"],
+        nature=first.nature,
+        people=None if people is UNSET else people,
+        records=None if records is UNSET else records,
         risk=breach.risk,
         authority_told_at=authority.at.isoformat() if authority else None,
         authority_told_entered=authority.entered.isoformat() if authority else None,
@@ -368,11 +373,11 @@ def _kept(folder: DataFolder, tx: StoreTransaction, breach_id: str, bodies: Iter
     return _row(facts_of(tx, breach_id), folder.clock.now())
 
 
-def _words(texts: Mapping[Any, str]) -> list[BreachWords]:
+def _words(texts: Mapping[Part, str]) -> list[BreachWords]:
     return [BreachWords(part=part.value, text=text.strip()) for part, text in texts.items() if text.strip()]
 
 
-def _or_unset(count: int | None) -> Any:
+def _or_unset(count: int | None) -> int | UnsetType:
     return UNSET if count is None else count
 
 

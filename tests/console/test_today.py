@@ -32,7 +32,7 @@ from tests.console.test_told import become
 def items(app: Any) -> list[Item]:
     """The rows of the day."""
     table = app.screen.query_one(LocalTable)
-    return [table.row_at(place)["item"] for place in range(table.total)]
+    return [table.row_at(place) for place in range(table.total)]
 
 
 async def test_the_first_picture_is_the_day_of_whoever_looks(served: Served) -> None:
@@ -87,7 +87,7 @@ async def test_what_waits_stands_there_once_and_whole(served: Served) -> None:
         text = "The daily sweep waits: recordings are due, and no sweep was ever made: is the clock right? Look."
         found = attentions([Attention(text, word, Place("retention")) for word in ("sweep waits", "keys")])
         assert [item.label[0] for item in found] == ["keys"], "the sweep has a row of its own"
-        table.set_rows([item.row() for item in found])
+        table.set_rows(found)
         table.post_message(RowsTable.Moved(table))
         whole = app.screen.query_one(".today-whole", Static)
         await until(pilot, lambda: whole.content == text)

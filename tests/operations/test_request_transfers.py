@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gate.client.packs import contents_of
+from gate.core.rows.retention import CallPast
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.operations.erasure import terms
@@ -204,7 +205,7 @@ def test_a_record_stays_while_its_callee_is_heard_in_another_recording(data: Dat
         for kind in ("recording_erasing", "recording_erased")
     ]
     data.store.call(lambda tx: [tx.append(fact) for fact in facts])
-    rows = [{"call_id": "call-first", "number": PERSON}]
+    rows = [CallPast(call_id="call-first", at="", number=PERSON)]
     went = data.store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == (0, 1)
     assert data.store.call(lambda tx: queries.call(tx, "call-first")).call.number == PERSON

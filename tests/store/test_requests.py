@@ -14,6 +14,7 @@ from gate.core import request_words as events
 from gate.core.facts.recordings import RecordingPaused
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
+from gate.core.rows.retention import CallPast
 from gate.operations.erasure import terms
 from gate.operations.requests.standing import KINDS, body_of, replay
 from gate.ports import Fact
@@ -260,7 +261,7 @@ def test_a_call_recorded_in_parts_names_its_callee_until_the_last_is_erased(stor
         store, *(Fact(f"recording_{kind}", each, START, ANN, gone) for each in erased for kind in ("erasing", "erased"))
     )
     (found,) = {each.call_id for each in store.call(lambda tx: book.calls_of(tx, [PERSON]))}
-    rows = [{"call_id": found, "number": PERSON}] * 2
+    rows = [CallPast(call_id=found, at="", number=PERSON)] * 2
     went = store.call(lambda tx: terms.erase_calls(tx, rows, at=START, actor=ANN, what="calls"))
     assert went == ((1, 0) if len(erased) == 2 else (0, 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -84,7 +85,7 @@ def test_whatever_the_order_each_row_is_met_once(times, limit, backward):
 
     def read(way):
         found = [row for row in (rows if way.newest_first else rows[::-1]) if way.cursor is None or beyond(row, way)]
-        return [{"at": at, "id": key} for at, key in found[: way.most]]
+        return [SimpleNamespace(at=at, id=key) for at, key in found[: way.most]]
 
     def beyond(row, way):
         return row < way.cursor if way.newest_first else row > way.cursor
@@ -92,7 +93,7 @@ def test_whatever_the_order_each_row_is_met_once(times, limit, backward):
     found, cursor = [], paging.END if backward else None
     while True:
         page = paging.window(read, ("at", "id"), None if backward else cursor, cursor if backward else None, limit)
-        met = [(row["at"], row["id"]) for row in page.items]
+        met = [(row.at, row.id) for row in page.items]
         found = met + found if backward else found + met
         cursor = page.prev if backward else page.next
         if cursor is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from textual.app import ComposeResult
 
 from console.widgets.pages import END, PAGE, WINDOW, PagedTable, Rows
@@ -11,7 +12,7 @@ from console.widgets.rows import Column
 from gate.errors import ControlError
 from tests.console.conftest import Themed, screen_text, until
 
-COLUMNS = (Column("Key", 9, lambda row: (str(row["key"]), "")), Column("Text", 10, lambda row: (row["text"], "dim")))
+COLUMNS = (Column("Key", 9, lambda row: (str(row.key), "")), Column("Text", 10, lambda row: (row.text, "dim")))
 
 
 class Source:
@@ -33,10 +34,15 @@ class Source:
             low = 0 if before == END else int(before)
             keys = list(range(min(self.count, low + limit), low, -1))
         return Rows(
-            [{"key": key, "text": f"row {key}"} for key in keys],
+            [Line(key, f"row {key}") for key in keys],
             str(keys[-1]) if keys and keys[-1] > 1 else None,
             str(keys[0]) if keys and keys[0] < self.count else None,
         )
+
+
+class Line(msgspec.Struct, frozen=True):
+    key: int
+    text: str
 
 
 class Shown(Themed):
@@ -65,14 +71,14 @@ async def test_the_end_of_a_million_rows_is_one_question_away() -> None:
     app = Shown(source)
     async with app.run_test(size=(40, 20)) as pilot:
         await until(pilot, lambda: app.table.row)
-        assert app.table.row["key"] == 1_000_000
+        assert app.table.row.key == 1_000_000
         await pilot.press("G")
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 1)
         assert len(source.asked) <= 5
         await pilot.press("k", "k")
-        assert app.table.row["key"] == 3
+        assert app.table.row.key == 3
         await pilot.press("g")
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1_000_000)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 1_000_000)
 
 
 async def test_a_list_that_cannot_begin_at_its_end_is_gone_through_to_it() -> None:
@@ -81,7 +87,7 @@ async def test_a_list_that_cannot_begin_at_its_end_is_gone_through_to_it() -> No
     async with app.run_test(size=(40, 20)) as pilot:
         await until(pilot, lambda: app.table.row)
         await pilot.press("G")
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 1)
         assert app.table.complete and app.table.total == 12_345
         assert len(source.asked) <= 25, "in large pages"
         assert held(app.table) <= WINDOW
@@ -94,7 +100,7 @@ async def test_every_row_comes_once_on_the_way_down_and_up_again() -> None:
         await until(pilot, lambda: app.table.row)
         for expected in range(source.count, 0, -15):
             await until(pilot, lambda: app.table.row)
-            assert app.table.row["key"] == expected
+            assert app.table.row.key == expected
             assert held(app.table) <= WINDOW + 2
             for _ in range(15):
                 app.table.action_move(1)
@@ -102,7 +108,7 @@ async def test_every_row_comes_once_on_the_way_down_and_up_again() -> None:
         await until(pilot, lambda: app.table.complete)
         assert app.table.total == source.count
         app.table.cursor = 0
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == source.count)
+        await until(pilot, lambda: app.table.row and app.table.row.key == source.count)
 
 
 async def test_going_up_from_the_end_keeps_the_place_when_pages_come_in_above() -> None:
@@ -111,9 +117,9 @@ async def test_going_up_from_the_end_keeps_the_place_when_pages_come_in_above() 
     async with app.run_test(size=(40, 20)) as pilot:
         await until(pilot, lambda: app.table.row)
         await pilot.press("G")
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 1)
         for expected in range(1, 5 * PAGE, 10):
-            assert app.table.row["key"] == expected
+            assert app.table.row.key == expected
             for _ in range(10):
                 app.table.action_move(-1)
             await until(pilot, lambda: app.table.row)
@@ -126,16 +132,16 @@ async def test_news_come_in_above_and_the_cursor_stays_on_its_row() -> None:
         await until(pilot, lambda: app.table.row)
         source.count += 3
         app.table.renew()
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 503)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 503)
         await pilot.press("j", "j")
         source.count += 5
         app.table.renew()
         await until(pilot, lambda: "508" in screen_text(app) or app.table.cursor == 7)
-        assert app.table.row["key"] == 501
+        assert app.table.row.key == 501
         for _ in range(400):
             app.table.action_move(1)
             await pilot.pause(0)
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 101)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 101)
 
 
 async def test_more_news_than_a_page_leave_the_place_too() -> None:
@@ -147,11 +153,11 @@ async def test_more_news_than_a_page_leave_the_place_too() -> None:
         source.count += 3 * PAGE
         app.table.renew()
         await until(pilot, lambda: app.table._newer is not None)
-        assert app.table.row["key"] == 497
+        assert app.table.row.key == 497
         app.table.cursor -= 60
-        await until(pilot, lambda: app.table.row and app.table.row["key"] > 500)
+        await until(pilot, lambda: app.table.row and app.table.row.key > 500)
         await pilot.press("g")
-        await until(pilot, lambda: app.table.row and app.table.row["key"] == 800)
+        await until(pilot, lambda: app.table.row and app.table.row.key == 800)
 
 
 async def test_a_page_that_cannot_be_had_leaves_what_is_there() -> None:
@@ -164,7 +170,7 @@ async def test_a_page_that_cannot_be_had_leaves_what_is_there() -> None:
         source.fails = True
         app.table.renew()
         await pilot.pause(0.1)
-        assert app.table.row["key"] == 500
+        assert app.table.row.key == 500
         source.fails = False
         app.table.renew()
         await until(pilot, lambda: not app.table.old)
@@ -197,10 +203,10 @@ async def test_a_list_that_is_left_open_does_not_grow() -> None:
             most = max(most, len(app.table._pages))
             assert sum(len(page.rows) for page in app.table._pages if page.rows is not None) <= WINDOW * PAGE
         assert most <= 2 * WINDOW + 1
-        assert app.table.row and app.table.row["key"] == 10_000
+        assert app.table.row and app.table.row.key == 10_000
         for expected in range(10_000, 10_000 - 30 * PAGE, -50):
             await until(pilot, lambda: app.table.row)
-            assert app.table.row["key"] == expected, "every row is there on the way down"
+            assert app.table.row.key == expected, "every row is there on the way down"
             app.table.action_move(50)
             await pilot.pause(0)
 
@@ -215,8 +221,8 @@ async def test_renewals_keep_the_place_of_whoever_has_scrolled() -> None:
             app.source.count += 10
             app.table.renew()
             await pilot.pause(0.01)
-            assert app.table.row and app.table.row["key"] == 4960
+            assert app.table.row and app.table.row.key == 4960
         assert len(app.table._pages) <= 2 * WINDOW + 1
         app.table.action_move(-40)
         await until(pilot, lambda: app.table.row)
-        assert app.table.row["key"] == 5000
+        assert app.table.row.key == 5000
