@@ -86,7 +86,7 @@ def _plain(values: Mapping[str, Any]) -> str:
         "\n".join(f"- {each}" for each in ways),
         "Please tell us your name, how we can reach you, the phone number that it is about, and what happened.",
         "What happens then",
-        f"We confirm that we have your complaint within {values['days']} days.",
+        f"Within {values['days']} days, we confirm that we have your complaint.",
         "We look into it without delay. If we need longer than "
         f"{values['weeks']} weeks, we tell you how far we are. We tell you the result, and our reasons.",
         "While your complaint is open, we do not call the number that you give us for marketing.",

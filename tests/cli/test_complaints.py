@@ -189,7 +189,7 @@ def test_the_page_has_procedure_times_authority_and_a_form_that_needs_no_script(
     assert page.names == {each: each for each in ("name", "contact", "number", "about")}
     assert page.labels == set(page.names) and page.form["action"] == "https://www.example.org/complaints"
     assert not {"script", "img", "iframe", "link"} & set(page.tags) and page.tags.count("h1") == 1
-    for words in ("within 30 days", "without delay", "Information Commissioner's Office", "Webeo Example Ltd"):
+    for words in ("Within 30 days", "without delay", "Information Commissioner's Office", "Webeo Example Ltd"):
         assert words in " ".join(unescape(html).split()) and words in " ".join(text.split()), words
     assert max(map(len, text.splitlines())) <= 72 and faults(text) == []
     for wrong in ("javascript:alert(1)", "http://www.example.org/x", '"><script>'):
