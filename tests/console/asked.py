@@ -76,6 +76,7 @@ class Worked(Served):
         self.config = load(folder / "config.toml", secrets=False)
         self.slow = lambda op: None
         self.asked = []
+        self.not_ready = ()
         self._patch = patch
         self._stack = ExitStack()
         self._thread: threading.Thread | None = None
