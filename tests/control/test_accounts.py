@@ -61,6 +61,8 @@ def value_for(name: str, kind: Any) -> Any:
         return get_args(kind)[0]
     if get_args(kind) and get_origin(kind) not in (list, dict, tuple):
         return value_for(name, get_args(kind)[0])
+    if get_origin(kind) is tuple:  # some fields need one at least
+        return [value_for(name, get_args(kind)[0])]
     kind = get_origin(kind) or kind
     if issubclass(kind, enum.Enum):
         return next(iter(kind))

@@ -88,6 +88,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "check": {"number": number},
         "decide": {"number": number},
         "register_import": {"name": "tps", "path": str(tmp_path / "tps.txt")},
+        "register_ask": {"path": str(tmp_path / "tps.txt")},
         "register_cancel": {"name": "tps"},
         "contacts_import": {"path": str(tmp_path / "tps.txt")},
         "contacts_changes": {"since": datetime(2026, 3, 2, 10, tzinfo=UTC)},
