@@ -73,7 +73,9 @@ def test_a_wav_stands_in_the_ledger_until_it_is_destroyed_with_its_proof(year: Y
     proof = tmp_path / "shredded.log"
     proof.write_text("shred: pass 3/3", encoding="utf-8")
     key = str(copy["id"])[:8]
-    run("copies", "destroyed", key, "--how", "shred -u, ticket 4711", "--file", str(proof), "--on", "2027-11-20")
+    claimed = ("--how", "shred -u, ticket 4711", "--on", "2027-11-20")
+    assert "nothing proves it" in run("copies", "destroyed", key, *claimed, code=2).err
+    run("copies", "destroyed", key, *claimed, "--file", str(proof))
     assert ledger() == []
     (gone,) = ledger("--destroyed")
     assert (gone["destroyed_on"], str(gone["destroyed_at"])[:10]) == ("2027-11-20", "2027-11-21"), "both days stand"

@@ -175,7 +175,9 @@ class CopiesDestroyed(Request[CopyGone], frozen=True, kw_only=True):
 
     copy_id: Annotated[Line, about("Id of the copy, as copies list has it.", metavar="ID")]
     how: Annotated[Note, about("How, and what shows it.", eg=("shred -u on the agent's disk, ticket 4711",))]
-    on: Annotated[date | None, about("The day it happened.", "The day it happened", absent="today")] = None
+    on: Annotated[
+        date | None, about("The day it happened; an earlier one needs a file that proves it.", absent="today")
+    ] = None
     evidence: Annotated[Line, about("The name of a file that proves it.")] = ""
     evidence_sha256: Annotated[Line, about("Its SHA-256.")] = ""
 
@@ -189,6 +191,11 @@ def copies_destroyed(folder: DataFolder, asked: CopiesDestroyed, caller: Caller)
         raise UsageError("a file proves by its name and its SHA-256, 64 digits from 0 to 9 and a to f")
     if asked.on and asked.on > folder.today():
         raise UsageError(f"{asked.on} is in the future", hint="give the day on which it happened")
+    if asked.on and asked.on < folder.today() and not asked.evidence:
+        raise UsageError(
+            f"{asked.on} is before today, and nothing proves it",
+            hint="Give a file that proves it, with --file; without --on it counts as destroyed today.",
+        )
 
     def work(tx: StoreTransaction) -> CopyGone:
         found = [each for each in open_copies(tx) if each.id.startswith(asked.copy_id)] if asked.copy_id else []
