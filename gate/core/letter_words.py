@@ -239,6 +239,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "search.outside": _s("We also hold {outside} at other times.", Searched, needs="outside"),
     "search.outside.ask": _s("If you want to know about those too, please tell us.", Searched, needs="outside"),
     "found": _s("We found **{found}**.", Searched, never="nothing"),
+    "found.for_others": _s(
+        "We made {found_for_others} on behalf of **{instigators}**.", Searched, needs="found_for_others instigators"
+    ),
     "found.erased": _s(
         "We had already erased {erased} of calls with you, and nobody can play what we erased.",
         Searched,

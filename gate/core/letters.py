@@ -156,6 +156,10 @@ class LetterFacts:
     """The search found nothing, and the store holds nothing now."""
     found_calls: int = 0
     """Calls that were made, to the person or by them."""
+    found_for_others: int = 0
+    """Calls of those that the firm made on behalf of another one."""
+    instigators: tuple[str, ...] = ()
+    """The legal names of these other firms."""
     found_stopped: int = 0
     """Attempts that were refused and never dialled."""
     found_recordings: int = 0
@@ -410,6 +414,8 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "searched": _Field(_day("searched"), (Searched,)),
     "outside": _Field(lambda facts, _: counted(facts.outside, "more call"), (Searched,)),
     "found": _Field(_found, (Searched,)),
+    "found_for_others": _Field(lambda facts, _: counted(facts.found_for_others, "call"), (Searched,)),
+    "instigators": _Field(lambda facts, _: listed(map(one_line, facts.instigators)), (Searched,)),
     "erased": _Field(lambda facts, _: counted(facts.erased_recordings, "recording"), (Searched,)),
     "gone": _Field(lambda facts, _: counted(facts.erased_recordings, "recording"), (Carried,)),
     "pack": _Field(_text("pack"), (PackMade,)),
@@ -678,7 +684,7 @@ def _response(w: _Writer) -> str:
         w.para("nothing", "nothing.kinds")
         w.para("nothing.record", "nothing.other")
     elif f.found_calls or f.found_stopped or f.found_recordings or f.found_entries:
-        w.para("found")
+        w.para("found", "found.for_others" if f.found_for_others else "")
     w.para("found.erased" if f.erased_recordings else "")
     _remark(w)
     if f.pack:

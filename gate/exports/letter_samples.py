@@ -51,6 +51,8 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
         _A.ACCESS,
         {
             "found_calls": 12,
+            "found_for_others": 2,
+            "instigators": ("Acme Windows Ltd",),
             "found_recordings": 3,
             "pack": "R-2026-0017.html",
             "erased_recordings": 2,

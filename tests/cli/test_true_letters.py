@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import Done, dialgate
+from tests.support.evidence import decision
 from tests.support.example import amend
-from tests.support.firm_year import Year
+from tests.support.firm_year import Year, _london
 from tests.support.moved import Moved
 
 TESTS = Path(__file__).parents[1]
@@ -110,6 +111,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "topics have their law, and calls for another firm its name": (
         f"{HERE}::test_a_topic_is_refused_by_the_row_of_its_law",
+        f"{HERE}::test_an_access_letter_names_the_firm_for_which_a_call_was_made",
         "cli/test_calls_for_others.py::test_what_stops_which_calls",
     ),
 }
@@ -212,3 +214,25 @@ def test_a_restriction_of_their_own_ends_with_their_erasure(year: Year) -> None:
     granted("erasure")
     assert [each["state"] for each in run("recording", "list", "--json").json["items"]] == ["erased"]
     assert run("audit", "verify", "--json").json["ok"]
+
+
+def test_an_access_letter_names_the_firm_for_which_a_call_was_made(year: Year) -> None:
+    year.move("2027-11-01")
+    with year.opened() as folder:
+        at = _london("2027-11-01 09:00")
+        made = decision("made", "+447700900417", at=at, reason="not_listed", on_behalf_of="Acme Windows Ltd")
+        own = decision("own", "+447700900417", at=at, reason="not_listed")
+        folder.store.call(lambda tx: [tx.append(each) for each in (made, own)])
+    year.move("2028-03-01")
+    opened = run("request", "open", "access", "--by", "post", "--name", "Pat Person", "--number", "07700 900417")
+    (reference,) = re.findall(r"DSR-\d{4}-\d{4}", opened.out)
+    run("request", "verify-identity", reference, "--checked", "answers to two questions")
+    run("request", "search", reference)
+    run("request", "decide", reference, "--grant")
+    key = ("--key", str(year.key), "--passphrase-file", str(year.words))
+    run("request", "fulfil", reference, *key, "-o", "pack.html")
+    text = " ".join(run("request", "letter", reference, "response").out.split())
+    assert "We found 2 calls." in text and "We made 1 call on behalf of Acme Windows Ltd." in text
+    letters = run("letters", "explain", reference, "--json").json["letters"]
+    sentences = [each for letter in letters for each in letter["sentences"]]
+    assert next(each for each in sentences if each["name"] == "found.for_others")["rests"]

@@ -426,6 +426,8 @@ def _facts(
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(made),
+        found_for_others=sum(bool(each.on_behalf_of) for each in made),
+        instigators=tuple(dict.fromkeys(each.on_behalf_of for each in made if each.on_behalf_of)),
         found_stopped=len(found) - len(made),
         found_recordings=sum(each.recording not in (None, "erased") for each in found),
         found_entries=(scope.entries or 0) if scope else 0,
