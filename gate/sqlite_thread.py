@@ -248,7 +248,7 @@ class SqliteThread:
             else:
                 self._connection.execute("ROLLBACK TO piece")
                 self._connection.execute("RELEASE piece")
-            return None, self._told(raised)
+            return None, self._as_error(raised)
         if not first:
             self._connection.execute("RELEASE piece")
         return result, None
@@ -271,9 +271,9 @@ class SqliteThread:
         except Exception as raised:  # noqa: BLE001 - the same boundary
             if self._connection.in_transaction:
                 self._connection.rollback()
-            return None, self._told(raised)
+            return None, self._as_error(raised)
 
-    def _told(self, raised: BaseException) -> Exception:
+    def _as_error(self, raised: BaseException) -> Exception:
         """What is answered to work that raised."""
         if isinstance(raised, sqlite3.Error):
             return self._error(f"{self._called} failed: {raised}", hint=self._hint)

@@ -114,5 +114,5 @@ def test_a_field_is_read_from_its_declaration() -> None:
 def test_a_form_has_its_label_its_examples_and_its_choices(
     request_: type[Request[Any]], name: str, label: str, hint: str, needed: bool, choices: tuple[str, ...]
 ) -> None:
-    field = Field.of(request_, name)
+    field = Field.from_request(request_, name)
     assert (field.label, field.hint, field.needed, tuple(field.choices)) == (label, hint, needed, choices)

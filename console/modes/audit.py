@@ -198,11 +198,11 @@ class Mode(ListMode):
         if self.app.setup.files is None:
             self.notify("No file is read here: dialgate audit verify --checkpoint FILE", timeout=6)
             return
-        field = Field.of(AuditVerify, "checkpoints", hint="files, with commas between", needed=True)
+        field = Field.from_request(AuditVerify, "checkpoints", hint="files, with commas between", needed=True)
         await self._verify("Compare checkpoints with the log?", "Compare", (field,))
 
     async def _verify(self, title: str, act: str, more: Sequence[Field]) -> None:
-        vkey = Field.of(AuditVerify, "vkey", hint="empty: the gate's own")
+        vkey = Field.from_request(AuditVerify, "vkey", hint="empty: the gate's own")
         said = "Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log."
         typed: dict[str, str] = {}
         answer: Any = None

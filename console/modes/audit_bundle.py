@@ -107,7 +107,7 @@ def _form(values: Mapping[str, str], said: str) -> Ask:
     return Ask(
         "Export a bundle",
         (
-            *(Field.of(AuditExport, name, values[name]) for name in ("since", "until", "purpose")),
+            *(Field.from_request(AuditExport, name, values[name]) for name in ("since", "until", "purpose")),
             Field("output", "File", values["output"]),
             Field("key", "Private key, for recordings not sealed to the recipient", values["key"], needed=False,
                   hint="empty: none, or those that are open"),

@@ -28,10 +28,10 @@ LARGEST: Final = 20_000
 def _terms(role: tuple[str, ...], row: Recipient | None = None) -> tuple[Field, ...]:
     """What a recipient is on the register for; None: it is new."""
     return (
-        Field.of(KeyChange, "role", (row and row.role) or role[0], choices=role),
-        Field.of(KeyChange, "purpose", (row and row.purpose) or NONE, choices=_or_none(Purpose)),
-        Field.of(KeyChange, "half", (row and row.half) or NONE, choices=_or_none(Half)),
-        Field.of(KeyChange, "seals", YES if row is None or row.seals else NO),
+        Field.from_request(KeyChange, "role", (row and row.role) or role[0], choices=role),
+        Field.from_request(KeyChange, "purpose", (row and row.purpose) or NONE, choices=_or_none(Purpose)),
+        Field.from_request(KeyChange, "half", (row and row.half) or NONE, choices=_or_none(Half)),
+        Field.from_request(KeyChange, "seals", YES if row is None or row.seals else NO),
     )
 
 

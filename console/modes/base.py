@@ -113,7 +113,7 @@ class GateScreen(Screen[None]):
         """What the gate does now."""
         for line in self.query(StatusLine):
             line.look()
-        self.told(message.said)
+        self.show_live(message.said)
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """The gate went or came back."""
@@ -135,7 +135,7 @@ class GateScreen(Screen[None]):
         for line in self.query(StatusLine):
             line.look()
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """Override: a snapshot came (see ``watch`` in ``gate.control.messages``)."""
 
     def returned(self) -> None:

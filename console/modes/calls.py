@@ -99,7 +99,7 @@ class Mode(ListMode):
     async def preview(self, row: CallRow) -> Sequence[Section]:
         """The call explained."""
         shown = await self.ask(CallsShow(call_id=row.call_id, masked=True))
-        return [Section("", [("Call", words.ident(row.call_id))]), *told(shown)] if shown is not None else ()
+        return [Section("", [("Call", words.ident(row.call_id))]), *sections(shown)] if shown is not None else ()
 
     def open_row(self, row: CallRow) -> None:
         """The call's details."""
@@ -136,9 +136,9 @@ class CallDetail(DetailScreen):
 
     def drawn(self) -> Sequence[Section] | None:
         """The call as it was told last."""
-        return told(self._shown, self._number) if self._shown is not None else None
+        return sections(self._shown, self._number) if self._shown is not None else None
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """A call that goes on is looked at again when it has come to another state."""
         if self._over:
             return
@@ -201,7 +201,7 @@ class CallDetail(DetailScreen):
         self._number = ""
 
 
-def told(shown: CallShown, number: str = "") -> list[Section]:
+def sections(shown: CallShown, number: str = "") -> list[Section]:
     """A call's sections."""
     call, facts = shown.call, shown.facts
     body: Mapping[str, Any] = next((fact.body or {} for fact in facts if fact.kind in (Decision.kind, CallIn.kind)), {})

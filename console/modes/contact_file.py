@@ -40,7 +40,7 @@ async def import_list(screen: GateScreen) -> None:
     done = await filled(
         screen,
         "Import the CRM's list",
-        (*(Field.of(ContactsImport, name) for name in ("path", "reference", "columns", "topic", "add")),),
+        (*(Field.from_request(ContactsImport, name) for name in ("path", "reference", "columns", "topic", "add")),),
         send,
         said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
         act="Import",
@@ -74,10 +74,10 @@ async def _import(screen: GateScreen, asked: ContactsImport) -> str:
         return await danger(screen, _shrinking(screen.feed, asked, answer)) or ""
     if isinstance(answer, GateError):
         raise answer
-    return _told(answer) if answer is not None else ""
+    return _import_summary(answer) if answer is not None else ""
 
 
-def _told(done: ContactsImported) -> str:
+def _import_summary(done: ContactsImported) -> str:
     bad = f"; {words.many(done.bad_rows, 'row')} held no number" if done.bad_rows else ""
     return f"{words.many(done.contacts, 'contact')} in force, {done.in_file:,} of this file{bad}"
 
@@ -100,7 +100,7 @@ def _shrinking(feed: Feed, asked: ContactsImport, refused: RefusedError) -> Dang
         )
 
     async def act(digest: str, _reason: str, progress: Progress) -> str:
-        return _told(await feed.ask(replace(asked, accept_shrink=True, only=digest), progress=progress))
+        return _import_summary(await feed.ask(replace(asked, accept_shrink=True, only=digest), progress=progress))
 
     warning = f"{refused.message}. Objections and consents are not touched."
     return Danger("Take a list that shrinks?", warning, "Take it", dry_run, act, reason=False)

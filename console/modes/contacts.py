@@ -152,10 +152,10 @@ class Mode(ListMode):
         super().returned()
         self._look()
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """The lists follow the log; so do the counts, more slowly."""
         before = self._leaves
-        super().told(said)
+        super().show_live(said)
         if self._leaves != before and not self.paused and time.monotonic() - self._looked > LOOK_SECONDS:
             self._look()
 
@@ -217,7 +217,7 @@ class Mode(ListMode):
             except ValueError:
                 raise UsageError(f"{told['since']!r} is not a day", hint=HOW) from None
 
-        fields = (Field.of(ContactsChanges, "since", f"{self.since:%d/%m/%Y}"),)
+        fields = (Field.from_request(ContactsChanges, "since", f"{self.since:%d/%m/%Y}"),)
         title = "What has changed since when?"
         since = await filled(self, title, fields, send, said="From 00:00 in London.", act="Show")
         if since is None:

@@ -161,7 +161,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
             asked = FindMeant(where=where, text=found.text, since=found.since, until=found.until, masked=True)
             report.show([Section("", lines=understood(found.period, await self._feed.ask(asked), where))])
         except GateError as error:
-            report.show([Section("", lines=[(found.said, PLAIN), (trouble(error), BAD)])])
+            report.show([Section("", lines=[(found.in_words, PLAIN), (trouble(error), BAD)])])
 
     def key_enter(self, event: events.Key) -> None:
         """Look for it, from the choice too. The key ends here: the list that is below by then would open its row."""

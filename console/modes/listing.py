@@ -221,7 +221,7 @@ class ListMode(ModeScreen):
         if len(self.VIEWS) > 1:
             self.show_view((self.at + by) % len(self.VIEWS))
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """Whatever a list shows comes from the log: where that has grown, look again, though not all the time."""
         leaves, now = self.feed.leaves, time.monotonic()
         if leaves == self._leaves or self.paused or now - self._renewed < FOLLOW_SECONDS:

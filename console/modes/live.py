@@ -14,7 +14,7 @@ from console import keys, words
 from console.late import open_detail
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
-from console.widgets.ask import Ask, Field, Told
+from console.widgets.ask import Ask, Entered, Field
 from console.widgets.chart import Hour, meter
 from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
@@ -95,9 +95,9 @@ class Mode(ModeScreen):
         """The keys go to the calls."""
         self.query_one(LocalTable).focus()
         if self.feed.snapshot:
-            self.told(self.feed.snapshot)
+            self.show_live(self.feed.snapshot)
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """Draw, unless paused."""
         self._said = said
         if not self.paused:
@@ -160,7 +160,7 @@ class Mode(ModeScreen):
     def returned(self) -> None:
         """What is known is drawn as new again."""
         if self.feed.snapshot and not self.paused:
-            self.told(self.feed.snapshot)
+            self.show_live(self.feed.snapshot)
 
     def action_filter(self) -> None:
         """Only calls that show these words."""
@@ -185,7 +185,7 @@ class Mode(ModeScreen):
         """Stop the picture, or go on."""
         self.paused = not self.paused
         if self._said is not None:
-            self.told(self._said)
+            self.show_live(self._said)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
@@ -204,13 +204,13 @@ class Mode(ModeScreen):
             return
         request, call_id = CallsResume if resume else CallsPause, row.call_id
 
-        async def send(told: Told) -> Any:
+        async def send(told: Entered) -> Any:
             return await self.feed.ask(request(call_id=call_id, why=told["why"]))
 
         word = "Resume" if resume else "Pause"
         ask = Ask(
             f"{word} the recording of this call?",
-            [Field.of(request, "why")],
+            [Field.from_request(request, "why")],
             said=f"{words.caller(row.claimed_by)[0]} to {words.number(row.number)[0]}. "
             + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
             act=word,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from console.feed import Feed
     from console.modes.base import GateScreen
 
-STOPS = Field.of(ObjectionAdd, "scope")
-FIELDS = (Field.of(ObjectionAdd, "source"), Field.of(ObjectionAdd, "note"), STOPS)
+STOPS = Field.from_request(ObjectionAdd, "scope")
+FIELDS = (Field.from_request(ObjectionAdd, "source"), Field.from_request(ObjectionAdd, "note"), STOPS)
 ADDED = "Objection added: it holds from the next call"
 
 

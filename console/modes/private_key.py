@@ -23,7 +23,7 @@ async def opened_for(screen: GateScreen, purpose: str = "") -> str | None:
         return None
     locked = not opener.holder()
     known = await on_thread(opener.keys) if locked else ()
-    why = Field.of(RecordingTake, "purpose", purpose)
+    why = Field.from_request(RecordingTake, "purpose", purpose)
     key = (
         Field("key", "Key file", str(known[0]) if known else ""),
         why,

@@ -18,7 +18,7 @@ from console.widgets.report import Section
 from gate.core.receipts import GROUNDS
 from gate.core.terms import Reason
 from gate.errors import GateError
-from gate.operations.receipts import ReceiptsCodes, ReceiptShow, ReceiptShown, Said
+from gate.operations.receipts import ReceiptsCodes, ReceiptShow, ReceiptShown, ReceiptStatement
 from gate.showing import clean, grouped
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def show(screen: GateScreen) -> None:
     async def send(told: Mapping[str, str]) -> ReceiptShown:
         return await screen.feed.ask(ReceiptShow(code=told["code"].strip()))
 
-    field = Field.of(ReceiptShow, "code")
+    field = Field.from_request(ReceiptShow, "code")
     said = "Small letters, spaces and hyphens make no difference."
     found = await filled(screen, "A callee's receipt", (field,), send, said=said, act="Show")
     if found is not None:
@@ -51,7 +51,7 @@ def sections(receipt: ReceiptShown) -> list[Section]:
     if proof is not None:
         signed = (f"in the signed log of {int(proof.checkpoint.splitlines()[1]):,} leaves", PLAIN)
     return [
-        Section("What the callee may show to anybody", _said(receipt.said)),
+        Section("What the callee may show to anybody", _statement_rows(receipt.said)),
         Section(
             "In the log",
             [("Code", told), ("Leaf", (f"{receipt.leaf_index:,}", PLAIN)), ("Signed", signed)],
@@ -59,7 +59,7 @@ def sections(receipt: ReceiptShown) -> list[Section]:
     ]
 
 
-def _said(said: Said) -> list[tuple[str, words.Shown]]:
+def _statement_rows(said: ReceiptStatement) -> list[tuple[str, words.Shown]]:
     by, hour = said.made_by, datetime.fromisoformat(said.hour)
     objects = (said.object.address.replace("\n", ", "), grouped(said.object.freephone), said.object.email)
     screened = "Decided" if said.reason == Reason.SERVICE_CALL else "Screened"

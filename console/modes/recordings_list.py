@@ -125,7 +125,7 @@ class RecordingsMode(ListMode):
         if isinstance(answer, GateError):
             self.complain(answer)
         elif answer is not None:
-            self._told(answer, len(ids))
+            self._show_written(answer, len(ids))
 
     async def _exported(
         self,
@@ -151,7 +151,7 @@ class RecordingsMode(ListMode):
             await self.app.saved(path)
         return files, refused
 
-    def _told(self, answer: tuple[list[Path], list[str]], asked: int) -> None:
+    def _show_written(self, answer: tuple[list[Path], list[str]], asked: int) -> None:
         files, refused = answer
         said = f"Written: {words.many(len(files), 'recording')} of {asked:,}"
         self.app.done(f"{said}, in {files[0].parent}" if files else said)

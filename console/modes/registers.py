@@ -193,12 +193,12 @@ class Mode(ListMode):
             self,
             "Import a register",
             (
-                Field.of(RegisterImport, "name", name),
-                Field.of(RegisterImport, "path"),
-                Field.of(RegisterImport, "as_of"),
-                replace(Field.of(RegisterImport, "coverage"), join=","),
-                Field.of(RegisterImport, "accept_narrower"),
-                Field.of(RegisterImport, "accept_shrink"),
+                Field.from_request(RegisterImport, "name", name),
+                Field.from_request(RegisterImport, "path"),
+                Field.from_request(RegisterImport, "as_of"),
+                replace(Field.from_request(RegisterImport, "coverage"), join=","),
+                Field.from_request(RegisterImport, "accept_narrower"),
+                Field.from_request(RegisterImport, "accept_shrink"),
             ),
             self._import,
             said="A file that is refused leaves the register in force as it is.",
@@ -239,8 +239,8 @@ class Mode(ListMode):
             self,
             "May a number be dialled?",
             (
-                Field.of(Check, "number"),
-                Field.of(Check, "purpose"),
+                Field.from_request(Check, "number"),
+                Field.from_request(Check, "purpose"),
             ),
             send,
             said="Nothing is dialled, and no decision is logged.",
@@ -295,7 +295,12 @@ class Mode(ListMode):
             else "From the next call the number is not called by this consent. Only a new consent brings it back."
         )
         told = await self.app.push_screen_wait(
-            Ask(what, (Field.of(ObjectionRemove, "reason"),), said=f"{_of(row)}\n{said}", act="Remove")
+            Ask(
+                what,
+                (Field.from_request(ObjectionRemove, "reason"),),
+                said=f"{_entry_label(row)}\n{said}",
+                act="Remove",
+            )
         )
         if told is None:
             return
@@ -341,18 +346,21 @@ class Mode(ListMode):
 
 
 _NO_WAY_BACK = "It cannot be undone: withdrawn, it would block the number until a later consent."
-_UNDO = tuple(Field.of(ObjectionUndo, name) for name in ("trunk", "since", "until", "reason"))
+_UNDO = tuple(Field.from_request(ObjectionUndo, name) for name in ("trunk", "since", "until", "reason"))
 _SPARED = "Numbers that the firm had called before their objection stay on the list. The entries stay in the log."
-_OBJECTION = ("Somebody does not want calls", (Field.of(ObjectionAdd, "number"), *objecting.FIELDS), "")
+_OBJECTION = ("Somebody does not want calls", (Field.from_request(ObjectionAdd, "number"), *objecting.FIELDS), "")
 _CONSENT = (
     "A subscriber agrees to calls of this firm",
     (
-        *(Field.of(ConsentAdd, name) for name in ("number", "who", "how", "wording")),
-        Field.of(ConsentAdd, "evidence", needed=False),
-        Field.of(ConsentAdd, "evidence_kind", choices=("reference", "recording")),
-        *(Field.of(ConsentAdd, name) for name in ("evidence_sha256", "purpose", "topics", "caller", "given_at")),
-        Field.of(ConsentAdd, "holds_until", hint="25/11/2027; empty: by our term"),
-        Field.of(ConsentAdd, "after_objection"),
+        *(Field.from_request(ConsentAdd, name) for name in ("number", "who", "how", "wording")),
+        Field.from_request(ConsentAdd, "evidence", needed=False),
+        Field.from_request(ConsentAdd, "evidence_kind", choices=("reference", "recording")),
+        *(
+            Field.from_request(ConsentAdd, name)
+            for name in ("evidence_sha256", "purpose", "topics", "caller", "given_at")
+        ),
+        Field.from_request(ConsentAdd, "holds_until", hint="25/11/2027; empty: by our term"),
+        Field.from_request(ConsentAdd, "after_objection"),
     ),
     _NO_WAY_BACK,
 )
@@ -375,7 +383,7 @@ def import_request(told: Mapping[str, str]) -> RegisterImport:
     )
 
 
-def _of(row: ObjectionRow | ConsentRow) -> str:
+def _entry_label(row: ObjectionRow | ConsentRow) -> str:
     made = row.made_at if isinstance(row, ObjectionRow) else row.given_at
     return f"{words.number(row.number)[0]}, of {words.moment(made)[0]}"
 

@@ -95,7 +95,7 @@ async def _page(screen: GateScreen, request: type[ReportMonth] | type[ReportArti
         return report, path
 
     fields = (
-        *((Field.of(ReportMonth, "month", month, hint="10/2026"),) if of_month else ()),
+        *((Field.from_request(ReportMonth, "month", month, hint="10/2026"),) if of_month else ()),
         *((Field("output", "Save as a page; empty: only show it", str(offered), needed=False),) if saves else ()),
     )
     title = "The figures of a month" if of_month else "The record of processing"
@@ -170,7 +170,7 @@ async def _forecast(screen: GateScreen) -> None:
             raise UsageError(f"{told['day']!r} is not a day", hint=HOW) from None
         return await screen.feed.ask(ContactsForecast(day=day), timeout=120.0)
 
-    field = Field.of(ContactsForecast, "day", "tomorrow", hint="30/11, tomorrow, monday", needed=True)
+    field = Field.from_request(ContactsForecast, "day", "tomorrow", hint="30/11, tomorrow, monday", needed=True)
     then = await filled(screen, "Who may be called?", (field,), send, said="Nothing is kept of it.", act="Look")
     if then is not None:
         title = f"Contacts on {then.day:%A %d %B %Y}"

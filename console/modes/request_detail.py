@@ -86,7 +86,7 @@ class RequestDetail(DetailScreen):
             return None
         now, later = self._can(answer)
         return [
-            *shown.told(self._full or answer, full=self._full is not None),
+            *shown.sections(self._full or answer, full=self._full is not None),
             Section("What may be done now", lines=now or [("nothing more", DIM)]),
             shown.course(answer.facts),
             Section("What may not be done now, and why", lines=later),
@@ -156,10 +156,10 @@ class RequestDetail(DetailScreen):
         title = f"{self.reference}: {title}"
         answer: Standing | None = await filled(self, title, self._fields(act), send, said=said, act=button)
         if answer is not None:
-            self._said(answer)
+            self._show_answer(answer)
         return answer
 
-    def _said(self, answer: Standing) -> None:
+    def _show_answer(self, answer: Standing) -> None:
         letters = f". Letters to write (l): {', '.join(answer.letters)}" if answer.letters else ""
         self.app.done(f"{self.reference} is {answer.state.replace('_', ' ')}{letters}")
         self.returned()
@@ -240,7 +240,7 @@ class RequestDetail(DetailScreen):
     @work
     async def action_restrict(self) -> None:
         """Close their recordings to everybody for the time being."""
-        fields = (Field.of(HoldAdd, "reason", hint="accuracy disputed"),)
+        fields = (Field.from_request(HoldAdd, "reason", hint="accuracy disputed"),)
 
         async def send(told: Mapping[str, str]) -> int:
             whole = await self.feed.ask(Show(request=self.request_id))
@@ -330,7 +330,7 @@ class RequestDetail(DetailScreen):
         named = await doing.recipient(self, self.reference, self._standing.untold if self._standing else ())
         if named is None:
             return
-        field = Field.of(WriteLetter, "to")
+        field = Field.from_request(WriteLetter, "to")
         told = await self.app.push_screen_wait(Ask(f"{self.reference}: letter to a recipient", (field,), act="Go on"))
         if told is not None:
             await self._show_letters(LetterKind.RECIPIENT, recipient=named, to=told["to"].strip())

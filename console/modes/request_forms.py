@@ -23,6 +23,7 @@ from gate.operations.erasure.eraser import CarryOut
 from gate.operations.operation import Request
 from gate.operations.requests.course import (
     Acknowledge,
+    AnswerSent,
     AskIdentity,
     Clarified,
     Clarify,
@@ -30,7 +31,6 @@ from gate.operations.requests.course import (
     Extend,
     Open,
     Rectify,
-    Told,
     VerifyIdentity,
     Withdraw,
 )
@@ -51,9 +51,9 @@ REQUESTS: Final[Mapping[Act, type[Request[Any]]]] = {
     Act.GRANT: Decide,
     Act.REFUSE: Decide,
     Act.RECTIFY: Rectify,
-    Act.TELL_PERSON: Told,
-    Act.TELL_AUTHORITY: Told,
-    Act.TELL_RECIPIENT: Told,
+    Act.TELL_PERSON: AnswerSent,
+    Act.TELL_AUTHORITY: AnswerSent,
+    Act.TELL_RECIPIENT: AnswerSent,
     Act.WITHDRAW: Withdraw,
     Act.ERASE: CarryOut,
     Act.ACKNOWLEDGE: Acknowledge,
@@ -67,9 +67,9 @@ _CALL: Final = Field(
     needed=False,
 )
 OPEN: Final = (
-    *(Field.of(Open, name) for name in ("name", "contact", "numbers", "about")),
+    *(Field.from_request(Open, name) for name in ("name", "contact", "numbers", "about")),
     _CALL,
-    Field.of(Open, "received"),
+    Field.from_request(Open, "received"),
 )
 _DAY: Final = Field(
     "on", "The day it happened; an earlier one with its proof", hint="today, or: 25/11, RN 1234 5678 9GB", needed=False
@@ -77,7 +77,7 @@ _DAY: Final = Field(
 _OTHERWISE: Final = {
     (Act.SEARCH, "call"): replace(_CALL, label="When the call was", hint="25/11, or 25/11 14:30, or 25/11 14:30 45m"),
     (Act.GRANT, "reasons"): Field("reasons", "A remark for the letter", needed=False),
-    **{(act, "calls"): Field.of(Decide, "calls", "stop") for act in (Act.GRANT, Act.REFUSE)},
+    **{(act, "calls"): Field.from_request(Decide, "calls", "stop") for act in (Act.GRANT, Act.REFUSE)},
     (Act.TELL_RECIPIENT, "evidence"): Field(
         "evidence", "Proof, where there is one: a reference", hint="message 17", needed=False
     ),
@@ -94,7 +94,7 @@ def _field(act: Act, field: FormField) -> Field:
     known = _OTHERWISE.get((act, field.name)) or (_DAY if field.name == "on" else None)
     if known and field.needed:
         known = replace(known, label="The outcome, for the letter", needed=True)
-    return known or Field.of(REQUESTS[act], field.name, needed=field.needed)
+    return known or Field.from_request(REQUESTS[act], field.name, needed=field.needed)
 
 
 async def filled(

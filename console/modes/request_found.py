@@ -62,7 +62,7 @@ class FoundScreen(GateScreen):
     def compose(self) -> ComposeResult:
         """Status, what this is, the calls, the entries, footer."""
         yield StatusLine(self._mode)
-        yield Static(self._said(), classes="title", markup=False)
+        yield Static(self._summary(), classes="title", markup=False)
         columns = (Column("", 6, self._marked), *COLUMNS) if self.candidates else COLUMNS
         yield LocalTable(columns, key_of="call_id", none="No call was found.")
         yield Report(_entries(self._found))
@@ -77,7 +77,7 @@ class FoundScreen(GateScreen):
     def _marked(self, row: HeldCall) -> words.Shown:
         return ("theirs", LOUD) if row.call_id in self._theirs else ("", PLAIN)
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         reference, count = self._found.reference, len(self._found.calls)
         if self.candidates:
             more = ", and there are more: narrow the time" if self._found.more else ""

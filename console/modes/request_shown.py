@@ -90,7 +90,7 @@ def _person(value: Any, full: bool) -> words.Shown:
 # --- sections -----------------------------------------------------------------------------------------------------
 
 
-def told(row: Standing, *, full: bool = False) -> list[Section]:
+def sections(row: Standing, *, full: bool = False) -> list[Section]:
     """A request's sections, from the answer to ``request_show``; ``full``: who asks was asked for."""
     return [_who(row, full), Section("How it stands", [*_clock(row), *_became(row)])]
 

@@ -96,7 +96,7 @@ class Mode(ListMode):
 
     async def preview(self, row: Standing) -> Sequence[Section]:
         """The request; who asks is hidden in part, as everywhere until it is asked for."""
-        return shown.told(row)
+        return shown.sections(row)
 
     # --- the board ------------------------------------------------------------------------------------------------
 

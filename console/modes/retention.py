@@ -138,10 +138,10 @@ class Mode(ListMode):
 
         return fetch
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """The lists follow the log; the calendar more slowly."""
         if self.at != CALENDAR or time.monotonic() - self._looked > CALENDAR_SECONDS:
-            super().told(said)
+            super().show_live(said)
 
     def returned(self) -> None:
         """Load everything again."""
@@ -290,7 +290,7 @@ class Mode(ListMode):
             return
         # whoever asked for a restriction is told before it ends
         told_first = (
-            (Field.of(HoldRelease, "told_on", hint="today, or: 25/11, RN 1234 5678 9GB", needed=True),)
+            (Field.from_request(HoldRelease, "told_on", hint="today, or: 25/11, RN 1234 5678 9GB", needed=True),)
             if row.kind == "restriction" and "-r" in row.id
             else ()
         )
@@ -307,7 +307,7 @@ class Mode(ListMode):
         answer = await filled(
             self,
             f"Release this {kind(row)[0]}?",
-            (Field.of(HoldRelease, "reason"), *told_first),
+            (Field.from_request(HoldRelease, "reason"), *told_first),
             send,
             said=f"{words.text(row.reference)[0]}: {words.text(row.reason)[0]}\n"
             f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",

@@ -174,8 +174,8 @@ class Calendar(Widget, can_focus=True):
         due, held = sum(each.due for each in inside), sum(each.held for each in inside)
         told = f"{due:,} to erase" + (f", {held:,} held" if held else "") if due or held else "nothing goes"
         told = told if self.known else "not known yet"
-        whole.append(f"{month:%B %Y}", self._of("month")).append(f"   {told}\n", self._of("head"))
-        whole.append("".join(name.ljust(self.cell_width) for name in WEEKDAYS) + "\n", self._of("head"))
+        whole.append(f"{month:%B %Y}", self._part_style("month")).append(f"   {told}\n", self._part_style("head"))
+        whole.append("".join(name.ljust(self.cell_width) for name in WEEKDAYS) + "\n", self._part_style("head"))
         weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
         for number, week in enumerate(weeks):
             days = [day if day.month == month.month else None for day in week]
@@ -207,12 +207,12 @@ class Calendar(Widget, can_focus=True):
             text = f"{name} {HEAT[warm]}".rstrip()
         else:
             text, tone = f"   {counts(going, width - 4)}", counted
-        style = self._of(tone)
+        style = self._part_style(tone)
         if day == self.cursor:
             style += self.get_component_rich_style("calendar--cursor", partial=True)
         whole.append(set_cell_size(text, width - 1), style).append(" ")
 
-    def _of(self, tone: str) -> Style:
+    def _part_style(self, tone: str) -> Style:
         return self.get_component_rich_style(f"calendar--{'past' if self.old else tone}", partial=True)
 
     # --- moving ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ WHY: Sequence[Column[HoldRow]] = (
     Column("Reason", 16, lambda row: words.text(row.reason), grows=True, rank=1),
     Column("By", 16, lambda row: words.text(row.actor), rank=3),
 )
-REASONS = tuple(Field.of(HoldAdd, name) for name in ("reason", "reference"))
+REASONS = tuple(Field.from_request(HoldAdd, name) for name in ("reason", "reference"))
 MADE: Column[HoldRow] = Column("Made", words.WHEN, lambda row: words.moment(row.made_at), rank=2)
 
 
@@ -50,8 +50,8 @@ GROUNDS = {
     "none": HoldGround.NONE,
 }
 GROUND = (
-    Field.of(HoldAdd, "ground", UNSAID, choices=(UNSAID, *GROUNDS, RESTRICTION)),
-    Field.of(HoldAdd, "law"),
+    Field.from_request(HoldAdd, "ground", UNSAID, choices=(UNSAID, *GROUNDS, RESTRICTION)),
+    Field.from_request(HoldAdd, "law"),
 )
 """A restriction is its own ground: nobody may open what it is on either. With none a hold stops no erasure that a
 person asks for."""

@@ -19,7 +19,7 @@ async def reveal(screen: GateScreen, kind: str, ident: str) -> str | None:
     told = await screen.app.push_screen_wait(
         Ask(
             "Show this number in full?",
-            [Field.of(Reveal, "why")],
+            [Field.from_request(Reveal, "why")],
             said=f"It is shown for {REVEALED_SECONDS:.0f} seconds. The log keeps who asked, and why.",
             act="Show",
         )

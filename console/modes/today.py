@@ -92,7 +92,7 @@ class Mode(ModeScreen):
         self.query_one(LocalTable).focus()
         self.returned()
 
-    def told(self, said: LiveNow) -> None:
+    def show_live(self, said: LiveNow) -> None:
         """Look again where the log has grown, though not all the time."""
         leaves, now = self.feed.leaves, time.monotonic()
         if leaves != self._leaves and now - self._looked >= FOLLOW_SECONDS:
@@ -138,9 +138,9 @@ class Mode(ModeScreen):
         """The rows, and whether everything that this account may see was told."""
         ask = await on_thread(_asked_for)
         asked: list[Awaitable[list[Item] | None]] = [
-            self._of(ask.requests, lambda told: shown.due(told.items)),
-            self._of(ask.waiting, lambda told: shown.waiting(told.items)),
-            self._of(ask.sweep, lambda told: shown.sweep(told, self.feed.now())),
+            self._items_from(ask.requests, lambda told: shown.due(told.items)),
+            self._items_from(ask.waiting, lambda told: shown.waiting(told.items)),
+            self._items_from(ask.sweep, lambda told: shown.sweep(told, self.feed.now())),
             self._days(ask.reasons),
         ]
         told = await asyncio.gather(*asked)
@@ -151,7 +151,7 @@ class Mode(ModeScreen):
             items += each or []
         return items, all(each is not None for each in told)
 
-    async def _of(self, request: Request[R], made: Any) -> list[Item] | None:
+    async def _items_from(self, request: Request[R], made: Any) -> list[Item] | None:
         """Nothing where this account may not see it; None where it is not known."""
         if not self.feed.session.may(operation_of(request).name):
             return []

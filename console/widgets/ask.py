@@ -53,7 +53,7 @@ class Field:
     """What stands between lines that are pasted."""
 
     @classmethod
-    def of(
+    def from_request(
         cls,
         request: type[Request[Any]],
         name: str,
@@ -85,7 +85,7 @@ def _hint(field: RequestField) -> str:
     return "; ".join(filter(None, (shown, field.absent and f"empty: {field.absent}")))
 
 
-Told = Mapping[str, str]
+Entered = Mapping[str, str]
 
 
 class Ask(Dialog[Any]):
@@ -125,7 +125,7 @@ class Ask(Dialog[Any]):
         *,
         said: str = "",
         act: str = "OK",
-        send: Callable[[Told], Awaitable[Any]] | None = None,
+        send: Callable[[Entered], Awaitable[Any]] | None = None,
         ready: bool = False,
     ) -> None:
         """``ready``: where nothing is to be filled in, Enter does it; otherwise Cancel has the keys."""
@@ -213,7 +213,7 @@ class Ask(Dialog[Any]):
         self._try(self._send, values)
 
     @work(group="send")
-    async def _try(self, send: Callable[[Told], Awaitable[Any]], values: Told) -> None:
+    async def _try(self, send: Callable[[Entered], Awaitable[Any]], values: Entered) -> None:
         self._say("One moment…")
         feed = self.app.feed
         size = feed.leaves

@@ -70,7 +70,8 @@ class Hour(Widget):
         total = sum(self._counts.values())
         allowed = sum(count for name, count in self._counts.items() if name in ALLOWING)
         whole.append(
-            f"Last hour: {total:,} attempts, {allowed:,} allowed, {total - allowed:,} refused\n", self._of("heading")
+            f"Last hour: {total:,} attempts, {allowed:,} allowed, {total - allowed:,} refused\n",
+            self._part_style("heading"),
         )
         width = max(10, (self.size.width or 80) - 2)
         if self._minutes:
@@ -80,18 +81,18 @@ class Hour(Widget):
                 ("block", "bad", [each.block for each in shown]),
             ):
                 drawn = columns(counts)[0]
-                whole.append(f"{word:<7}", self._of("dim"))
-                whole.append(drawn + "\n", self._of(tone))
+                whole.append(f"{word:<7}", self._part_style("dim"))
+                whole.append(drawn + "\n", self._part_style(tone))
         most = max(self._counts.values(), default=0)
         room = max(5, width - 32)
         for name, count in sorted(self._counts.items(), key=lambda each: -each[1]):
             word, tone = reason(name)
             whole.append(f"{word:<24}{count:>7,} ")
-            whole.append(strip(count, most, room) + "\n", self._of(tone))
+            whole.append(strip(count, most, room) + "\n", self._part_style(tone))
         whole.right_crop(1)
         return whole
 
-    def _of(self, name: str) -> Style:
+    def _part_style(self, name: str) -> Style:
         return self.get_component_rich_style(f"hour--{name}", partial=True)
 
 

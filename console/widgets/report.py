@@ -63,16 +63,16 @@ class Report(Widget):
         for place, section in enumerate(self._sections):
             whole.append("\n" if place else "")
             if section.heading:
-                whole.append(section.heading + "\n", self._of("heading"))
+                whole.append(section.heading + "\n", self._part_style("heading"))
             for name, (value, tone) in section.pairs:
-                whole.append(name.ljust(label), self._of("label"))
-                whole.append(_hanging(value, room, label) + "\n", self._of(tone))
+                whole.append(name.ljust(label), self._part_style("label"))
+                whole.append(_hanging(value, room, label) + "\n", self._part_style(tone))
             for value, tone in section.lines:
-                whole.append(value + "\n", self._of(tone))
+                whole.append(value + "\n", self._part_style(tone))
         whole.right_crop(1)
         return whole
 
-    def _of(self, name: str) -> Style:
+    def _part_style(self, name: str) -> Style:
         return self.get_component_rich_style(f"report--{name}", partial=True) if name else Style.null()
 
 

@@ -81,7 +81,7 @@ class Wave(Widget):
         envelope = self.envelope
         whole = Text(no_wrap=True, overflow="crop")
         if envelope is None:
-            return whole.append("No waveform yet.", self._of("axis"))
+            return whole.append("No waveform yet.", self._part_style("axis"))
         width = max(10, (self.size.width or 80) - 2 - _LABEL)
         begins, ends = self.begins, max(envelope.seconds, 0.1)
         for name, levels, which in (
@@ -90,20 +90,22 @@ class Wave(Widget):
         ):
             drawn = peaks(levels, begins, ends, envelope.seconds, width)
             for line in range(LINES - 1, -1, -1):
-                whole.append((name if line == LINES // 2 else "").ljust(_LABEL), self._of("axis"))
+                whole.append((name if line == LINES // 2 else "").ljust(_LABEL), self._part_style("axis"))
                 self._line(whole, drawn, line, which, width, begins, ends)
                 whole.append("\n")
         self._axis(whole, width, begins, ends)
         whole.append("\n")
         whole.append(" " * _LABEL)
-        whole.append(f"{NOTICE} announcement  ", self._of("notice"))
-        whole.append(f"{PAUSE} pause: nothing kept  ", self._of("pause"))
+        whole.append(f"{NOTICE} announcement  ", self._part_style("notice"))
+        whole.append(f"{PAUSE} pause: nothing kept  ", self._part_style("pause"))
         keys = f"{KEY} keys: {''.join(key for _, key in self.keys[:12])}  " if self.keys else ""
-        whole.append(keys, self._of("notice"))
-        whole.append(f"pauses: {len(envelope.gaps)}, length: {words.length(envelope.seconds)[0]}", self._of("axis"))
+        whole.append(keys, self._part_style("notice"))
+        whole.append(
+            f"pauses: {len(envelope.gaps)}, length: {words.length(envelope.seconds)[0]}", self._part_style("axis")
+        )
         if self.at is not None:
             sign = "-" if self.at < 0 else ""
-            whole.append(f"  at {sign}{words.length(abs(self.at))[0]}, {self.speed:g}x", self._of("notice"))
+            whole.append(f"  at {sign}{words.length(abs(self.at))[0]}, {self.speed:g}x", self._part_style("notice"))
         return whole
 
     def _line(
@@ -114,14 +116,14 @@ class Wave(Widget):
         for column, level in enumerate(drawn):
             at = begins + (ends - begins) * (column + 0.5) / width
             if any(start <= at < end for start, end in envelope.gaps):
-                whole.append(PAUSE, self._of("pause"))
+                whole.append(PAUSE, self._part_style("pause"))
             elif at < 0 and envelope.announcement:
                 heard = which == "customer" and envelope.announcement[0] <= at < envelope.announcement[1]
-                whole.append(NOTICE if heard and line == 0 else " ", self._of("notice"))
+                whole.append(NOTICE if heard and line == 0 else " ", self._part_style("notice"))
             else:
                 eighths = round(level * LINES * 8 / FULL) - line * 8
                 block = _BLOCKS[max(0, min(8, max(eighths, 1) if line == 0 else eighths))]
-                whole.append(block, self._of(which))
+                whole.append(block, self._part_style(which))
 
     def _axis(self, whole: Text, width: int, begins: float, ends: float) -> None:
         marks = [" "] * width
@@ -137,7 +139,7 @@ class Wave(Widget):
         if self.at is not None:
             place = int((self.at - begins) / (ends - begins) * width)
             marks[max(0, min(width - 1, place))] = "▲"
-        whole.append(" " * _LABEL + "".join(marks), self._of("axis"))
+        whole.append(" " * _LABEL + "".join(marks), self._part_style("axis"))
 
-    def _of(self, name: str) -> Style:
+    def _part_style(self, name: str) -> Style:
         return self.get_component_rich_style(f"wave--{name}", partial=True)

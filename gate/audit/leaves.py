@@ -336,7 +336,7 @@ def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
 def _replaced(table: Table, row: Row, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings) -> list[str]:
     """Names of the columns that rest on erased facts and are not as the receipts say; rows of which none speaks, or
     that later facts have changed since, are counted as unverified."""
-    due = {fact[0]: table.stays(fact[1]) for fact in facts if fact[5] is None and table.stays(fact[1])}
+    due = {fact[0]: table.remaining(fact[1]) for fact in facts if fact[5] is None and table.remaining(fact[1])}
     for receipt in stays:
         columns = frozenset[str]().union(*(due.get(leaf, ()) for leaf in receipt.leaves))
         later = (fact for fact in facts if fact[0] > receipt.leaf_index)

@@ -55,7 +55,7 @@ from gate.core.evidence import stamp
 from gate.core.request_words import Asks, LetterKind
 from gate.exports.bundle import many
 from gate.operations.calls.calls import CallsList, CallsShow
-from gate.operations.requests.course import Decide, Open, Told, VerifyIdentity
+from gate.operations.requests.course import AnswerSent, Decide, Open, VerifyIdentity
 from gate.operations.requests.searching import Search
 
 
@@ -121,7 +121,7 @@ class Afterwards:
             made = write_pack(self._view.config, gate, held_of(gate, reference), first, pack)
             with redirect_stderr(io.StringIO()):  # the names of the letters: they are told at the end
                 write_letters(gate, reference, (LetterKind.RESPONSE,), self._folder / "letters", pack.name)
-            gate.ask(Told(request=reference))
+            gate.ask(AnswerSent(request=reference))
         told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
         self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
         self._tell(f"   It opens in any browser with {made.passphrase}, told by another way.")
@@ -335,7 +335,7 @@ class Demo:
             *("recording", "export", recording, "-k", str(key), "-o", str(wav), "--purpose", "demo"),
             *("--passphrase-file", str(words), "-c", str(self.config)),
         )
-        heard = Heard.of(wav, self.folder / "announcement.wav", AGENT_HERTZ, CUSTOMER_HERTZ)
+        heard = Heard.measured(wav, self.folder / "announcement.wav", AGENT_HERTZ, CUSTOMER_HERTZ)
         self.check(
             "wav_announcement", heard.announcement, "   It begins with the announcement, on the customer's side,"
         )

@@ -188,7 +188,7 @@ class Heard:
     """The customer's tone is on the right, after the announcement, and not on the left."""
 
     @classmethod
-    def of(cls, wav: Path, announcement: Path, agent: float, customer: float) -> Heard:
+    def measured(cls, wav: Path, announcement: Path, agent: float, customer: float) -> Heard:
         """Listen to a stereo WAV (agent left, customer right)."""
         samples, rate = soundfile.read(wav, dtype="float64", always_2d=True)
         notice, _ = soundfile.read(announcement, dtype="float64")

@@ -31,6 +31,7 @@ from gate.exports.page import letter_page
 from gate.operations.parsing import Findable
 from gate.operations.requests.course import (
     Acknowledge,
+    AnswerSent,
     AskIdentity,
     Clarified,
     Clarify,
@@ -38,7 +39,6 @@ from gate.operations.requests.course import (
     Extend,
     Open,
     Rectify,
-    Told,
     VerifyIdentity,
     Withdraw,
 )
@@ -441,9 +441,9 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
         "dialgate request told DSR-2026-0007 recipient --how mail"
     ),
 )
-@asks(Told, "request", "who", optional=["who"], names=_NAMES, without=["evidence_sha256"])
+@asks(AnswerSent, "request", "who", optional=["who"], names=_NAMES, without=["evidence_sha256"])
 @PROOF_FILE
-def told(view: View, asked: Told, file: Path | None) -> None:
+def answer_sent(view: View, asked: AnswerSent, file: Path | None) -> None:
     """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
 
     That the authority was told needs a proof: its reference, that of a consignment or a message, or a file. So does a

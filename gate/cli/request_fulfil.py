@@ -23,7 +23,7 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
-from gate.operations.requests.course import Told
+from gate.operations.requests.course import AnswerSent
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
 from gate.showing import local
@@ -97,7 +97,7 @@ def fulfil(
                 kinds.append(LetterKind.AUTHORITY)
             proof = "" if standing.asks is Asks.COMPLAINT else f"{standing.reference}-proof.html"
             write_letters(gate, standing.reference, kinds, letters, pack, proof)
-        standing = gate.ask(Told(request=request)) if told else gate.ask(Show(request=request))
+        standing = gate.ask(AnswerSent(request=request)) if told else gate.ask(Show(request=request))
     show(view, standing)
 
 

@@ -46,7 +46,7 @@ class Roles:
         self._own = os.geteuid() if own is None else own
         self._known: dict[int, tuple[float, frozenset[str]]] = {}
 
-    def of(self, uid: int) -> frozenset[str]:
+    def roles_of(self, uid: int) -> frozenset[str]:
         """The roles of an account; empty for a stranger. May ask the account database: not on an event loop."""
         roles = self.fresh(uid)
         if roles is None:
@@ -152,7 +152,7 @@ class Authoriser:
     async def roles_of(self, uid: int) -> frozenset[str]:
         """As they are now; a slow account database holds up nobody else."""
         roles = self._roles.fresh(uid)
-        return await asyncio.to_thread(self._roles.of, uid) if roles is None else roles
+        return await asyncio.to_thread(self._roles.roles_of, uid) if roles is None else roles
 
     async def _note(self, principal: Principal, op: str) -> None:
         held = tuple(role for role in ROLES if role in principal.roles)

@@ -47,7 +47,7 @@ class Sought(NamedTuple):
         return f"before {self.until:{_DAY} %H:%M}" if self.until else ""
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """How the line was understood: ``Wed 25 Nov 2026 14:00 to 14:30, alice listed``."""
         return ", ".join(filter(None, (self.period, self.text)))
 
@@ -265,10 +265,10 @@ class Term(NamedTuple):
         return bool(self.conditions)
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """What it means: ``verdict allow``, ``not asked for by alice``; empty where it is not known."""
         columns = dict.fromkeys(column for column, _ in self.conditions)
-        said = " or ".join(_said(column, [v for c, v in self.conditions if c == column]) for column in columns)
+        said = " or ".join(_in_words(column, [v for c, v in self.conditions if c == column]) for column in columns)
         return f"not ({said})" if self.denied and " or " in said else f"not {said}" if self.denied and said else said
 
 
@@ -289,7 +289,7 @@ _SHOWN: Final = 3
 """Values that are named of one word; more are counted."""
 
 
-def _said(column: str, values: Sequence[str]) -> str:
+def _in_words(column: str, values: Sequence[str]) -> str:
     says = _SAYS.get(column, column)
     if column in _FACTS:
         return says if "yes" in values else f"not {says}"
@@ -357,7 +357,7 @@ def _words_of_reasons() -> dict[str, tuple[Condition, ...]]:
     return found | {" ".join(each.value.split("_")): (Condition("reason", each.value),) for each in Reason}
 
 
-def _of(column: str, *words: str, value: str = "yes") -> dict[str, tuple[Condition, ...]]:
+def _spellings(column: str, *words: str, value: str = "yes") -> dict[str, tuple[Condition, ...]]:
     return {word: (Condition(column, value),) for word in words}
 
 
@@ -374,14 +374,14 @@ def _calls() -> dict[str, tuple[Condition, ...]]:
         | _values("purpose", Purpose)
         | _values("state", states)
         | _words_of_verdicts()
-        | _of("state", "called", "against", value="called_against_refusal")
-        | _of("answered", "answered")
-        | _of("answered", "unanswered", value="no")
-        | _of("recorded", "recorded")
-        | _of("recorded", "unrecorded", value="no")
-        | _of("silent", "silent", "one sided")
-        | _of("erased", "erased")
-        | _of("reason", "in", "inbound", "incoming", value=Reason.CALL_IN)
+        | _spellings("state", "called", "against", value="called_against_refusal")
+        | _spellings("answered", "answered")
+        | _spellings("answered", "unanswered", value="no")
+        | _spellings("recorded", "recorded")
+        | _spellings("recorded", "unrecorded", value="no")
+        | _spellings("silent", "silent", "one sided")
+        | _spellings("erased", "erased")
+        | _spellings("reason", "in", "inbound", "incoming", value=Reason.CALL_IN)
         | {"objected": objected}
         | {word: (Condition("reason", Reason.CALL_IN),) for word in ("call in", "calls in")}
     )
@@ -391,7 +391,7 @@ CALLS: Final[Vocabulary] = {word: found for word, found in _calls().items() if w
 RECORDINGS: Final[Vocabulary] = (
     _values("state", ("open", "closed", "interrupted", "erasing", "erased"))
     | _values("call_state", ("talking", "ended"))
-    | _of("silent", "silent", "one sided")
+    | _spellings("silent", "silent", "one sided")
 )
 CONTACTS: Final[Vocabulary] = _words_of_reasons() | _words_of_verdicts()
 REQUESTS: Final[Vocabulary] = _values("asks", Asks) | _values("state", State)

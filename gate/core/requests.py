@@ -336,13 +336,13 @@ def _letter_made(request: Request, event: words.LetterMade) -> Taken:
 
 
 def _telling(who: str) -> Handler:
-    def told(request: Request, _event: Event) -> Taken:
+    def record(request: Request, _event: Event) -> Taken:
         both = request.told | {who}
         if both == {"person", "authority"}:
             return replace(request, told=both, state=State.CLOSED), [Do.FORGET]
         return replace(request, told=both), []
 
-    return told
+    return record
 
 
 def _fulfilled(request: Request, _event: Event) -> Taken:

@@ -355,7 +355,7 @@ class Strays:
             self.count, self.calls = self.count + 1, self.calls + call
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many, and one of them."""
         said = "entry is" if self.count == 1 else "entries are"
         return f"{self.count:,} {said} dated outside of the period ({self._first})"
@@ -468,7 +468,7 @@ class Leaves:
             if self._strays.beside and not self._strays.calls:
                 findings.fails("complete", f"{self._strays.beside}. {_BESIDE}")
             elif self._strays.calls:
-                findings.fails("complete", f"{self._strays.told} {run}. {_STRAY}")
+                findings.fails("complete", f"{self._strays.summary} {run}. {_STRAY}")
             else:
-                also = f" {self._strays.told} there: no calls." if self._strays.count else ""
+                also = f" {self._strays.summary} there: no calls." if self._strays.count else ""
                 findings.holds("complete", f"No entry {run} is left out: the period is whole.{also}")

@@ -106,7 +106,7 @@ class PromptSet:
         return cls._verified(folder / name)
 
     @classmethod
-    def of(cls, folder: Path, announcement: Announcement) -> PromptSet:
+    def in_folder(cls, folder: Path, announcement: Announcement) -> PromptSet:
         """The set of an announcement under ``prompts/``. Raises as ``load``."""
         return cls._verified(folder / f"{_safe(announcement.id)}@{_safe(announcement.version)}")
 

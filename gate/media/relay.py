@@ -183,7 +183,8 @@ class RtpIoMedia:
         self._loop = loop
         self._prompts = PromptSet.load(prompts)
         self._for_others = {
-            each.name: PromptSet.of(prompts, announcement_for(config.announcement, each)) for each in config.instigator
+            each.name: PromptSet.in_folder(prompts, announcement_for(config.announcement, each))
+            for each in config.instigator
         }
         self._folders = {name: speakable(each.folder) for name, each in self._for_others.items()}
         self._addresses = Addresses.from_config(config)

@@ -191,7 +191,7 @@ def find_meant(folder: DataFolder, asked: FindMeant, caller: Caller) -> LineMean
 
     *words, (_, count) = folder.read(read)
     return LineMeant(
-        words=[WordMeant(typed=word.typed, means=word.said, count=many) for word, many in words if word is not None],
+        words=[WordMeant(typed=each.typed, means=each.in_words, count=many) for each, many in words if each],
         count=count,
     )
 

@@ -121,7 +121,7 @@ class ObjectTo(Response, frozen=True):
     email: str
 
 
-class Said(Response, frozen=True, kw_only=True):
+class ReceiptStatement(Response, frozen=True, kw_only=True):
     """What the receipt says, as its leaf commits to it."""
 
     call_id: str
@@ -145,7 +145,7 @@ class ReceiptShown(Response, frozen=True, kw_only=True):
     code: str
     """As people read it."""
     kept: bool
-    said: Said | None
+    said: ReceiptStatement | None
     leaf_index: int
     told_how: str | None
     """``spoken`` or ``sent``; None where neither was tried."""
@@ -198,7 +198,7 @@ def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | N
         return None
     (row,) = rows
     (own,) = reader.rows(LeafKept, _LEAF, [row.leaf_index]) or (None,)
-    said = decode(own.body, Said) if own and own.body is not None and row.number is not None else None
+    said = decode(own.body, ReceiptStatement) if own and own.body is not None and row.number is not None else None
     checkpoint = newest_checkpoint(reader, row.leaf_index) if said else None
     return ReceiptShown(
         code=shown(code),

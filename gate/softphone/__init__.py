@@ -5,7 +5,7 @@
         call = phone.call("020 7946 0000")      # CallRefused before any INVITE, or the call
 
 In the process that holds the data folder ``ask`` is
-``lambda number: Answer.of(carry_out(folder, Decide(number=number), Caller(…)))``.
+``lambda number: Answer.from_json(carry_out(folder, Decide(number=number), Caller(…)))``.
 
 - ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one way to dial
 - ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer

@@ -30,7 +30,7 @@ class Answer:
     """What may be dialled, E.164; never the number that was asked for, in its own spelling."""
 
     @classmethod
-    def of(cls, told: Mapping[str, object]) -> Answer:
+    def from_json(cls, told: Mapping[str, object]) -> Answer:
         """From the gate's own words: the body of ``POST /v1/decision``, or in the same process what
         ``gate.control.messages.carry_out`` returns for a ``Decide``. Raises ``KeyError`` where there is no verdict or
         reason."""
@@ -97,7 +97,7 @@ def ask_gate(
                 told = json.loads(response.read(_LONGEST))
         except urllib.error.HTTPError as error:
             told = _refusal(error)
-        return Answer.of(told)
+        return Answer.from_json(told)
 
     return ask
 

@@ -77,7 +77,7 @@ def erase_facts(
                 if key is not None:
                     _, columns, left = rests.setdefault((table.name, key), (table, set(), set()))
                     columns.update(table.sets(row["kind"]))
-                    left.update(table.stays(row["kind"]))
+                    left.update(table.remaining(row["kind"]))
     stays: dict[str, dict[str, str]] = {}
     for (name, key), (table, columns, left) in rests.items():
         if changes := ", ".join(f"{each} = NULL" for each in sorted(columns.intersection(table.personal))):

@@ -78,9 +78,9 @@ class OwnLists:
         self.numbers: set[str] = self._objections.keys() | self._consents.keys() | stops.keys() | unattended.keys()
         """Every number of which something is held, but for those of erased persons."""
         self.has_erased = bool(erased)
-        """There are numbers that only ``of`` can tell."""
+        """There are numbers that only ``entries`` can tell."""
 
-    def of(self, number: str) -> Entries:
+    def entries(self, number: str) -> Entries:
         """What is held of an E.164 number."""
         objections = self._objections.get(number, [])
         if self._erased:

@@ -158,7 +158,7 @@ class Table:
         hashed: Columns = {"number_hash": None} if self.hashed and self.makes(kind) else {}
         return derive(LogEntry(0, kind, "", "", "", erased=True)) | hashed
 
-    def stays(self, kind: str) -> frozenset[str]:
+    def remaining(self, kind: str) -> frozenset[str]:
         """Those that rest on the body and are not personal: they stay when it goes, and nothing else shows what they
         held."""
         return frozenset(name for name, value in self.sets(kind).items() if value is None).difference(self.personal)

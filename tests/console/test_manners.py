@@ -382,8 +382,8 @@ async def test_what_is_down_is_said_in_words(served: Served) -> None:
     app = app_of(served)
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, shows(pilot, "trunk up", "recorder up"))
-        app.screen.told(replace(app.feed.snapshot, trunk_up=False))
+        app.screen.show_live(replace(app.feed.snapshot, trunk_up=False))
         await until(pilot, shows(pilot, "trunk DOWN"))
         trunks = [TrunkHealth(name="first", up=False), TrunkHealth(name="second", up=True)]
-        app.screen.told(replace(app.feed.snapshot, trunk_up=True, trunks=trunks))
+        app.screen.show_live(replace(app.feed.snapshot, trunk_up=True, trunks=trunks))
         await until(pilot, shows(pilot, "trunk first DOWN", "recorder up"))

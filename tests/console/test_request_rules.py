@@ -10,7 +10,7 @@ import pytest
 
 from console.modes.request_forms import REQUESTS, call_time, day, form, numbers, opening, searching, values
 from console.modes.request_rules import ACTS, offers
-from console.modes.request_shown import clock_of, in_part, left, told
+from console.modes.request_shown import clock_of, in_part, left, sections
 from console.words import it_is
 from gate.core import request_words as events
 from gate.core.days import LONDON
@@ -204,7 +204,7 @@ def test_what_an_erasure_left_is_shown() -> None:
             leaf_index=1, kind="request_carried", subject="q-1", at=ROW["opened_at"], actor="x", body=receipt
         )
         row = standing_of(RequestRow(**ROW), [fact], request, TODAY)
-        return dict(pair for section in told(row) for pair in section.pairs)
+        return dict(pair for section in sections(row) for pair in section.pairs)
 
     found = pairs(gone | left)
     assert found["Held, stays"][0] == "hold 17 (h1)"

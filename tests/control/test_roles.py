@@ -29,40 +29,40 @@ def of(folder: Path, text: str = "", own: int = STRANGER) -> Roles:
 
 def test_without_the_section_root_and_the_gates_own_account_are_admins(tmp_path: Path) -> None:
     found = of(tmp_path)
-    assert found.of(0) == {"admin"}
-    assert found.of(STRANGER) == {"admin"}
-    assert found.of(NOBODY) == frozenset()
-    assert Roles(load(tmp_path / "config.toml")).of(ME) == {"admin"}
+    assert found.roles_of(0) == {"admin"}
+    assert found.roles_of(STRANGER) == {"admin"}
+    assert found.roles_of(NOBODY) == frozenset()
+    assert Roles(load(tmp_path / "config.toml")).roles_of(ME) == {"admin"}
 
 
 def test_accounts_stand_by_name_uid_or_group(tmp_path: Path) -> None:
     group = f"@{grp.getgrgid(pwd.getpwnam('nobody').pw_gid).gr_name}"
     for account in ("nobody", str(NOBODY), group):
-        assert of(tmp_path, f'[roles]\nauditor = ["{account}"]\n').of(NOBODY) == {"auditor"}
+        assert of(tmp_path, f'[roles]\nauditor = ["{account}"]\n').roles_of(NOBODY) == {"auditor"}
     several = '[roles]\nauditor = ["nobody"]\nviewer = ["nobody", "root"]\n'
-    assert of(tmp_path, several).of(NOBODY) == {"auditor", "viewer"}
-    assert of(tmp_path, several).of(0) == {"admin", "viewer"}
+    assert of(tmp_path, several).roles_of(NOBODY) == {"auditor", "viewer"}
+    assert of(tmp_path, several).roles_of(0) == {"admin", "viewer"}
 
 
 def test_root_can_be_left_out_the_gates_own_account_cannot(tmp_path: Path) -> None:
     found = of(tmp_path, "[roles]\nadmin = []\n")
-    assert found.of(0) == frozenset()
-    assert found.of(STRANGER) == {"admin"}
+    assert found.roles_of(0) == frozenset()
+    assert found.roles_of(STRANGER) == {"admin"}
 
 
 def test_an_account_that_the_machine_does_not_know_has_a_role_by_its_uid_alone(tmp_path: Path) -> None:
-    assert of(tmp_path, f'[roles]\nviewer = ["{STRANGER + 1}"]\n').of(STRANGER + 1) == {"viewer"}
-    assert of(tmp_path).of(STRANGER + 1) == frozenset()
+    assert of(tmp_path, f'[roles]\nviewer = ["{STRANGER + 1}"]\n').roles_of(STRANGER + 1) == {"viewer"}
+    assert of(tmp_path).roles_of(STRANGER + 1) == frozenset()
 
 
 def test_a_role_that_was_taken_away_is_gone_after_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = of(tmp_path, '[roles]\nviewer = ["nobody"]\n')
-    assert found.of(NOBODY) == {"viewer"}
+    assert found.roles_of(NOBODY) == {"viewer"}
     monkeypatch.setattr(authorisation, "names_of", lambda _: frozenset())
-    assert found.of(NOBODY) == {"viewer"}
+    assert found.roles_of(NOBODY) == {"viewer"}
     now = authorisation.time.monotonic()
     monkeypatch.setattr(authorisation.time, "monotonic", lambda: now + authorisation.FRESH_SECONDS + 1)
-    assert found.of(NOBODY) == frozenset()
+    assert found.roles_of(NOBODY) == frozenset()
 
 
 def test_accounts_that_nobody_has_are_named(tmp_path: Path) -> None:

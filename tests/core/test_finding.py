@@ -71,10 +71,10 @@ def test_days_and_times_make_a_period_and_the_rest_is_words(line: str, found: So
 
 
 def test_it_is_said_how_a_line_was_understood() -> None:
-    assert sought("25/11 14:00-14:30 alice", TODAY).said == "Wed 25 Nov 2026 14:00 to 14:30, alice"
-    assert sought("25/11", TODAY).said == "Wed 25 Nov 2026"
-    assert sought("last week", TODAY).said == "Mon 16 Nov 2026 to Sun 22 Nov 2026"
-    assert sought("25/11-", TODAY).said == "from Wed 25 Nov 2026 00:00"
+    assert sought("25/11 14:00-14:30 alice", TODAY).in_words == "Wed 25 Nov 2026 14:00 to 14:30, alice"
+    assert sought("25/11", TODAY).in_words == "Wed 25 Nov 2026"
+    assert sought("last week", TODAY).in_words == "Mon 16 Nov 2026 to Sun 22 Nov 2026"
+    assert sought("25/11-", TODAY).in_words == "from Wed 25 Nov 2026 00:00"
 
 
 def test_a_number_with_spaces_is_one_word() -> None:
@@ -142,12 +142,12 @@ PHRASES = [
 
 @pytest.mark.parametrize(("line", "means"), PHRASES)
 def test_a_word_that_the_rows_show_means_just_that(line: str, means: list[str]) -> None:
-    assert [term.said for term in meant(line, CALLS, CALLERS)] == means
+    assert [term.in_words for term in meant(line, CALLS, CALLERS)] == means
 
 
 def test_a_caller_that_is_called_as_a_word_is_found_by_it_too() -> None:
     (term,) = meant("refused", CALLS, ["account:refused"])
-    assert term.said == "verdict block or asked for by refused"
+    assert term.in_words == "verdict block or asked for by refused"
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_a_caller_that_is_called_as_a_word_is_found_by_it_too() -> None:
     ],
 )
 def test_each_list_has_its_own_words(vocabulary: Vocabulary, free: str, line: str, means: list[str]) -> None:
-    assert [term.said for term in meant(line, vocabulary, CALLERS, free=free)] == means
+    assert [term.in_words for term in meant(line, vocabulary, CALLERS, free=free)] == means

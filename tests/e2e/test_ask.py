@@ -284,7 +284,7 @@ def test_in_the_same_process(gate: RunningGate) -> None:
     gate.stop()
     with open_data_folder(load(gate.config)) as folder:
         phone = GatedPhone(
-            lambda number: Answer.of(ByName(folder).decide(number=number, account="alice", actor="dialler")),
+            lambda number: Answer.from_json(ByName(folder).decide(number=number, account="alice", actor="dialler")),
             *("127.0.0.1", gate.port, "alice", gate.password()),
         )
         with pytest.raises(CallRefused) as refused:

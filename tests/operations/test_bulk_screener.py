@@ -64,7 +64,7 @@ class Own:
         self.numbers = held.keys() - erased
         self.has_erased = bool(erased)
 
-    def of(self, number: str) -> Held:
+    def entries(self, number: str) -> Held:
         return self._held.get(number, Held())
 
     def is_erased(self, number: str) -> bool:
@@ -101,7 +101,7 @@ def check(raws: list[str], rules: Rules = RULES, registers: Registers | None = N
         for raw, outcome, text in zip(raws, screened.outcomes.tolist(), screened.numbers, strict=True):
             number = read(raw)
             e164 = getattr(number, "e164", "")
-            held = OWN.of(e164)
+            held = OWN.entries(e164)
             decision = decide(
                 replace(asked, raw_number=raw),
                 number=number,

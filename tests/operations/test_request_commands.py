@@ -26,13 +26,13 @@ from gate.operations.erasure.eraser import CarryOut, request_carry_out
 from gate.operations.operation import Caller
 from gate.operations.requests import steps
 from gate.operations.requests.course import (
+    AnswerSent,
     AskIdentity,
     Clarify,
     Decide,
     Extend,
     Open,
     Rectify,
-    Told,
     VerifyIdentity,
     Withdraw,
     request_ask_identity,
@@ -155,7 +155,7 @@ def before(folder: DataFolder, command: Do) -> str:
 def give(folder: DataFolder, command: Do, reference: str) -> None:
     """The step that gives it."""
     if command is Do.FORGET:
-        request_told(folder, Told(request=reference), ANN)
+        request_told(folder, AnswerSent(request=reference), ANN)
     else:
         request_decide(folder, Decide(request=reference, grant=True), ANN)
 

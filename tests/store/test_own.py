@@ -49,7 +49,7 @@ def test_every_number_is_answered_as_in_a_transaction(store, monkeypatch, page):
     with Reader(store.path) as reader:
         lists = OwnLists(reader, PEPPER)
     for number in NUMBERS:
-        held = lists.of(number)
+        held = lists.entries(number)
         assert list(held.objections) == store.call(lambda tx, n=number: tx.objections(n)), number
         assert list(held.consents) == store.call(lambda tx, n=number: tx.consents(n)), number
         assert list(held.stops) == store.call(lambda tx, n=number: tx.stops(n)), number
@@ -58,10 +58,10 @@ def test_every_number_is_answered_as_in_a_transaction(store, monkeypatch, page):
             number in lists.numbers or lists.is_erased(number)
         )
     assert lists.has_erased and lists.is_erased(NUMBERS[2]) and NUMBERS[2] not in lists.numbers
-    assert [each.reference for each in lists.of(NUMBERS[19]).stops] == ["DSR-2026-0000", "DSR-2026-0001"]
-    assert [each.reason for each in lists.of(NUMBERS[16]).stops] == ["restricted"]
-    assert [n for n in range(20) if lists.of(NUMBERS[n]).stops] == [0, 1, 16, 19]
-    assert lists.of(NUMBERS[18]).last_unattended == START
+    assert [each.reference for each in lists.entries(NUMBERS[19]).stops] == ["DSR-2026-0000", "DSR-2026-0001"]
+    assert [each.reason for each in lists.entries(NUMBERS[16]).stops] == ["restricted"]
+    assert [n for n in range(20) if lists.entries(NUMBERS[n]).stops] == [0, 1, 16, 19]
+    assert lists.entries(NUMBERS[18]).last_unattended == START
 
 
 def test_another_key_of_the_number_hashes_is_refused(store):

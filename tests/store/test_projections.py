@@ -216,8 +216,8 @@ STAYS = json.loads((Path(__file__).parents[1] / "data" / "facts" / "stays.json")
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_receipts_of_erasures_that_are_in_logs_still_hold(table):
     for kind, columns in STAYS[table.name].items():
-        assert table.stays(kind) - set(columns) <= table.later, "what came since is not in the receipts from before"
-        assert not set(columns) - table.stays(kind), "they commit to these columns"
+        assert table.remaining(kind) - set(columns) <= table.later, "what came since is not in the receipts from before"
+        assert not set(columns) - table.remaining(kind), "they commit to these columns"
 
 
 def test_calls_are_named_by_their_own_facts_or_in_the_body():

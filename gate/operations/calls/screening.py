@@ -56,7 +56,7 @@ ON_BEHALF_OF: Final = about(
 )
 
 
-class RegisterSaid(Response, frozen=True, kw_only=True):
+class RegisterFinding(Response, frozen=True, kw_only=True):
     """What one register says: part of a verdict."""
 
     name: str
@@ -84,7 +84,7 @@ class Checked(Response, frozen=True, kw_only=True):
     ``international``."""
     jurisdiction: str = ""
     """``GB``, ``JE``, ``GG``, ``IM``, or another country's code."""
-    registers: list[RegisterSaid]
+    registers: list[RegisterFinding]
     consent_id: str | None
     objection_id: str | None
     topic_rule: str = ""
@@ -279,7 +279,7 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
         cost=price,
         jurisdiction=jurisdiction,
         registers=[
-            RegisterSaid(
+            RegisterFinding(
                 name=view.name,
                 state=view.state,
                 as_of=view.as_of,

@@ -286,7 +286,7 @@ class BulkScreener:
     def _asked(self, number: Number | NumberRefused, objections: tuple[Objection, ...]) -> tuple[int, str]:
         if isinstance(number, NumberRefused):
             return self._decided(number, (), None), ""
-        views, held = self.registers.view(number.e164), self._own.of(number.e164)
+        views, held = self.registers.view(number.e164), self._own.entries(number.e164)
         if objections:
             held = Entries((*held.objections, *objections), held.consents, held.last_unattended, held.stops)
         return self._decided(number, views, held), number.e164

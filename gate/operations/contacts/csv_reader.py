@@ -92,7 +92,7 @@ def sniff(head: bytes, delimiter: str = "") -> Dialect:
         lines = text.split(end)
         whole = [_safe(line) for line in (lines[:-1] or lines)[:_LINES]]  # the last one may be cut
         for quote in quotes:
-            guesses = (_Guess.of(whole, each, quote, end) for each in delimiter or _DELIMITERS)
+            guesses = (_Guess.read(whole, each, quote, end) for each in delimiter or _DELIMITERS)
             guess = max(guesses, key=lambda each: (each.alike, each.width))
             if guess.uneven < best.uneven and guess.alike > best.alike:
                 best = guess
@@ -113,7 +113,7 @@ class _Guess(NamedTuple):
     """Rows with more or fewer."""
 
     @classmethod
-    def of(cls, lines: Sequence[str], delimiter: str, quote: str, end: str) -> _Guess:
+    def read(cls, lines: Sequence[str], delimiter: str, quote: str, end: str) -> _Guess:
         """Lines without their ends, read in this dialect."""
         ended = (f"{line}\n" for line in lines)
         try:

@@ -143,7 +143,7 @@ class CrmFile:
             rows, lines = [rows[place] for place in even], [lines[place] for place in even]
         self.rows += len(rows) + len(bad)
         references = self._references(rows)
-        said = self._said(rows, lines)
+        said = self._opted_out(rows, lines)
         for place, column in zip(self._places, self.columns, strict=True):
             values = [row[place] for row in rows]
             if len(self._places) > 1:  # a contact has a mobile or has none: an empty field says nothing
@@ -157,7 +157,7 @@ class CrmFile:
         self.bad_rows += len(bad)
         return part
 
-    def _said(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> dict[int, str]:
+    def _opted_out(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> dict[int, str]:
         """The lines of those who want no calls, and the column that says so."""
         return {
             line: column

@@ -77,7 +77,7 @@ class ContactIds:
         """``secret``: of the data folder; what is made of it here serves nothing else."""
         self._key = hmac.digest(secret, b"dialgate contact ids", "sha256")
 
-    def of(self, number: int, reference: str) -> str:
+    def make(self, number: int, reference: str) -> str:
         """The id of a contact: 32 hexadecimal digits."""
         return self._block(number.to_bytes(_DIGITS) + mark(reference), backwards=False).hex()
 
@@ -215,7 +215,7 @@ def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Pa
 
 def _shown(folder: DataFolder, row: Contact) -> ContactRow:
     return ContactRow(
-        id=ContactIds(folder.pepper).of(row.number, row.reference),
+        id=ContactIds(folder.pepper).make(row.number, row.reference),
         reference=row.reference,
         number=f"+{row.number}",
         verdict=row.verdict,
@@ -454,5 +454,5 @@ def _plan(folder: DataFolder, source: Source, number: str) -> tuple[int, str]:
     ids, found = ContactIds(folder.pepper), of_number(source, int(number[1:]))
     digest = hashlib.sha256(f"forget {number}\n".encode())
     for row in found:
-        digest.update(f"{ids.of(row.number, row.reference)}\n".encode())
+        digest.update(f"{ids.make(row.number, row.reference)}\n".encode())
     return len(found), digest.hexdigest()[:32]

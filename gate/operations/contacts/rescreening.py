@@ -179,7 +179,7 @@ class Contacts:
         from gate.operations.contacts.states import Listed  # with numpy, as below: a list is shown without it
 
         try:
-            return Listed.of(self._folder.config.data / "registers", name)
+            return Listed.in_force(self._folder.config.data / "registers", name)
         except RegisterError:
             return None
 

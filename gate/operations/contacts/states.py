@@ -76,7 +76,7 @@ class Listed:
         self._snapshot = snapshot
 
     @classmethod
-    def of(cls, folder: Path, name: str) -> Listed | None:
+    def in_force(cls, folder: Path, name: str) -> Listed | None:
         """Those of the edition in force; None where none ever was. Raises ``RegisterError``."""
         found = open_in_force(folder, name)
         return cls(found[1]) if found else None

@@ -407,7 +407,7 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
     return folder.store.call(work)
 
 
-class Told(Dated, frozen=True):
+class AnswerSent(Dated, frozen=True):
     """The answer went out."""
 
     who: Annotated[Literal["person", "authority", "recipient"], about("Who was told.")] = "person"
@@ -418,8 +418,8 @@ class Told(Dated, frozen=True):
     ] = ""
 
 
-@operation(Told, "request_told", roles=KEEPERS)
-def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
+@operation(AnswerSent, "request_told", roles=KEEPERS)
+def request_told(folder: DataFolder, asked: AnswerSent, caller: Caller) -> Standing:
     """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof; or
     that a ``recipient`` of what is erased or restricted was told of it, and how.
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 _HINT: Final = "Give one of these with --recipient; dialgate key list says who they are."
 
 
-Told = dict[str, list[Given]]
+ToTell = dict[str, list[Given]]
 """Recipient -> what they were given."""
 
 
-def to_tell(tx: StoreTransaction, course: list[FactRow], erased: Collection[str], leaves: Collection[int]) -> Told:
+def to_tell(tx: StoreTransaction, course: list[FactRow], erased: Collection[str], leaves: Collection[int]) -> ToTell:
     """Recipients of recordings that are erased now, or of facts that are (``leaves``), and of which they have not been
     named, each with all that they were given and is erased."""
     handed = _with_bundles(_handed(tx, handed_of(last(course, kinds.Carrying)), erased), in_bundles(tx, leaves))
@@ -49,7 +49,7 @@ def to_tell(tx: StoreTransaction, course: list[FactRow], erased: Collection[str]
     }
 
 
-def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str], of: Whose | None = None) -> Told:
+def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str], of: Whose | None = None) -> ToTell:
     """Recipients of what is held of these numbers, each with what they were given: recordings that are not erased,
     records of calls, entries of the lists; ``of``: but for what is somebody else's."""
     of = of or Whose()
@@ -60,7 +60,9 @@ def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str], of: Whose |
     return _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
 
 
-def to_tell_of_rectification(tx: StoreTransaction, course: list[FactRow], calls: list[str], entries: list[str]) -> Told:
+def to_tell_of_rectification(
+    tx: StoreTransaction, course: list[FactRow], calls: list[str], entries: list[str]
+) -> ToTell:
     """Recipients of what is put right: recordings and records of these calls, entries of the lists by their ids; with
     those who were named before."""
     there = [each.recording_id for each in book.calls(tx, calls) if each.recording_id and each.recording not in GONE]
@@ -72,7 +74,7 @@ def to_tell_of_rectification(tx: StoreTransaction, course: list[FactRow], calls:
     return found
 
 
-def _with_bundles(found: Told, bundles: list[Handed]) -> Told:
+def _with_bundles(found: ToTell, bundles: list[Handed]) -> ToTell:
     """With what went out in bundles besides recordings."""
     for each in bundles:
         given = Given(bundle=each.bundle, on=each.on, calls=each.calls, entries=each.entries)
@@ -80,12 +82,12 @@ def _with_bundles(found: Told, bundles: list[Handed]) -> Told:
     return dict(sorted(found.items()))
 
 
-def _handed(tx: StoreTransaction, handed: list[Handed], among: Collection[str]) -> Told:
+def _handed(tx: StoreTransaction, handed: list[Handed], among: Collection[str]) -> ToTell:
     """Whoever else was given these recordings, and what of them.
 
     A key of the firm's own, to which no export may go, opens recordings inside it and receives nothing.
     """
-    found: Told = {}
+    found: ToTell = {}
     for each in handed:
         for recipient in each.recipient.split():
             if each.what == "bundle" or (each.what == "recording" and _outside(tx, recipient)):
@@ -170,7 +172,7 @@ _NAMING: Final = {each.kind: each for each in (kinds.Carried, kinds.Granted, kin
 """The facts that name recipients."""
 
 
-def _receipts(course: list[FactRow]) -> list[Told]:
+def _receipts(course: list[FactRow]) -> list[ToTell]:
     """What they say, oldest first."""
     return [_NAMING[fact.kind].read(fact.body).tell or {} for fact in course if fact.kind in _NAMING and fact.body]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 
-class SessionTold(Response, frozen=True):
+class SessionShown(Response, frozen=True):
     """Who somebody is to the gate."""
 
     actor: str
@@ -23,16 +23,16 @@ class SessionTold(Response, frozen=True):
     """Names of the operations that they may ask for."""
 
 
-class Session(Request[SessionTold], frozen=True):
+class Session(Request[SessionShown], frozen=True):
     """Who am I to the gate, and what may I ask?"""
 
 
 @operation(Session, "session", roles=EVERYBODY, running=True, polled=True)
-def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionTold:
+def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionShown:
     """Tell who asks: account, roles, and the operations that these may ask for."""
     held = [role for role in ROLES if role in caller.roles]
     can = [each.name for each in folder.operations().values() if each.permits(caller.roles)]
-    return SessionTold(caller.actor, held[0], held, can)
+    return SessionShown(caller.actor, held[0], held, can)
 
 
 class Snapshots(Response, frozen=True):

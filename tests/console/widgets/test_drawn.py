@@ -75,7 +75,7 @@ def test_before_the_recording_nothing_is_drawn() -> None:
 def test_the_times_below_a_short_recording_differ() -> None:
     marks = Text()
     wave = Wave()
-    wave._of = lambda _name: Style.null()  # type: ignore[method-assign]
+    wave._part_style = lambda _name: Style.null()  # type: ignore[method-assign]
     wave._axis(marks, 60, 0.0, 1.2)
     assert marks.plain.split() == ["0:00", "0:01"]
 
