@@ -15,8 +15,14 @@ from gate.core.numbers import asks_for_help
 from gate.showing import shown_name
 from gate.sip.header_fields import host_of, split_list, uri_of, user_of
 from gate.sip.message import SipMessage
-from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity
-from gate.sip.sippy_adapter.identities import SipPPreferredIdentity, SipRemotePartyID
+from gate.sip.sippy_adapter.classes import (
+    SipAddress,
+    SipGenericHF,
+    SipHeader,
+    SipPAssertedIdentity,
+    SipPPreferredIdentity,
+    SipRemotePartyID,
+)
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")

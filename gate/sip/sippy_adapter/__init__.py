@@ -7,7 +7,6 @@
 - ``transactions``  its transaction manager on the gate's sockets
 - ``leg``           its user agent: one dialog
 - ``refreshing``    what it does not know of sessions: UPDATE, session timers, PRACK, a peer that has moved
-- ``identities``    headers that it has no class for
 - ``speedups``      what it does hundreds of times a call, made cheaper
 
 Each module names the faults that it answers. ``tests/sip/test_sippy_upstream.py`` has tests that fail when a
