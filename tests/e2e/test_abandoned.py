@@ -4,14 +4,17 @@ log has of it, and how long they are left alone."""
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.e2e.test_scenarios import SCENARIOS, finished, size
-from tests.support.running_gate import RunningGate, dialgate
+from tests.support.running_gate import RunningGate, dialgate, free_port
 from tests.support.sipp import Result, Sipp
 from tests.support.waiting import PATIENCE
 
@@ -27,6 +30,8 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     house.add_pbx()
     house.set("announcement", text=TEXT)
     house.set("calling", abandoned_brief_seconds=2, campaign_header="X-Campaign", dedicated_agents=["account:alice"])
+    house.add_token("dialler", purposes=["service"])
+    house.set("control", http=f"127.0.0.1:{free_port(socket.SOCK_STREAM)}")
     house.start()
     yield house
     house.stop()
@@ -85,6 +90,26 @@ def test_a_caller_who_is_gone_as_soon_as_it_is_put_through_was_nobody(gate: Runn
     assert 'text="redial_too_soon"' in near.messages
 
 
+def test_a_dialler_reports_over_http_what_became_of_its_own_call_once(gate: RunningGate) -> None:
+    def post(path: str, **fields: str) -> tuple[int, dict[str, Any]]:
+        address = gate.config.read_text().partition('http = "')[2].partition('"')[0]
+        token = {"Authorization": f"Bearer {gate.tokens['dialler']}"}
+        asked = Request(f"http://{address}{path}", json.dumps(fields).encode(), token)
+        try:
+            with urlopen(asked, timeout=PATIENCE) as answer:  # noqa: S310 - our own address
+                return answer.status, json.loads(answer.read())
+        except HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    code, decided = post("/v1/decision", number="02079460129", purpose="service", campaign="autumn")
+    assert (code, decided["verdict"]) == (200, "allow")
+    said = {"decision_id": decided["decision_id"], "outcome": "abandoned"}
+    assert post("/v1/outcome", **said) == (200, said)
+    assert abandoned(gate, decided["decision_id"]) == {"why": "reported", "informed": False, "lacks": "reported"}
+    code, again = post("/v1/outcome", **said)
+    assert code == 400 and "waits for an outcome" in again["error"]["message"]
+
+
 def test_the_rate_of_the_campaign_is_shown(gate: RunningGate) -> None:
     """After the others: both of theirs are abandoned, one of ours is a talk."""
     talk = gate.folder / "talk.xml"
@@ -92,6 +117,7 @@ def test_the_rate_of_the_campaign_is_shown(gate: RunningGate) -> None:
     row, _, _ = call(gate, SCENARIOS / "uac_is_hung_up_on.xml", talk, "02079460122")
     assert row["ended_by"] == "callee" and "abandoned" not in gate.kinds(row["call_id"])
     rows = dialgate("campaign", "list", config=gate.config)["items"]
+    rows = [each for each in rows if each["claimed_by"] != "http:dialler"]
     found = {each["campaign"]: (each["abandoned"], each["live"], each["informed"]) for each in rows}
     assert found == {"": (2, 1, 2), "general": (1, 1, 1), "spring": (1, 0, 1)}
     gate.verified()
