@@ -102,7 +102,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "cli/test_complaints.py::test_a_complaint_without_news_for_three_weeks_is_warned_of_until_a_letter_says_how_it_goes",
         "cli/test_complaints.py::test_the_report_counts_complaints",
     ),
-    "nobody is rung again and again": (
+    "nobody is rung again and again, nor by a machine that has nobody to talk": (
+        "cli/test_abandoned_calls.py::test_a_campaign_is_told_of_at_the_alarm_and_stopped_at_the_bound_until_an_officer_releases_it",
+        "cli/test_abandoned_calls.py::test_a_number_that_found_nobody_is_left_alone_for_72_hours_unless_an_agent_is_at_hand",
         "cli/test_attempts_a_week.py::test_a_number_is_tried_so_often_in_seven_days_and_no_more",
     ),
     "papers and breaches": (

@@ -107,6 +107,9 @@ def noted(year: Year) -> None:
                                            "call_id": "call-rec"}),
             ("letter_sent", requests[0], {"letter": "response", "sha256": "ab" * 32, "text_sha256": "ab" * 32,
                                           "html_sha256": "ab" * 32, "recipient": "person", "server": f"250 {MAIL}"}),
+            ("campaign_stopped", "spring", {"claimed_by": "trunk:pbx1", "campaign": "spring", "stop_percent": 3.0,
+                                            "day": "2027-11-01", "abandoned": 4, "live": 96, "least": 50}),
+            ("campaign_released", "spring", {"why": f"{NAME} answered for it"}),
             ("hold_grounded", holds[0], {"ground": "claim", "law": f"{NAME} v Webeo", "review_on": "2028-11-01"}),
             ("number_shown", requests[0], {"sort": "request", "why": f"{NAME} rang", "reference": ""}),
         ]  # fmt: skip
