@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gate.sip.header_fields import whole
@@ -16,6 +17,8 @@ _STATIC = {
 }  # fmt: skip
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([A-Za-z0-9._-]+)/(\d{1,6})")
 _ABOUT = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b")
+_REMEMBERED = 512
+"""Bodies whose payload types are known: those of a call are asked for several times. One has 16 KB at most."""
 MAX_TYPES = 128
 """Payload types of one stream: there are no more (RFC 3550 section 5.1)."""
 KEPT = frozenset({"PCMU", "PCMA", "G722"})
@@ -115,7 +118,8 @@ def _undirected(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.strip() not in DIRECTIONS)
 
 
-def payload_map(body: str) -> dict[int, str]:
+@lru_cache(_REMEMBERED)
+def payload_map(body: str) -> Mapping[int, str]:
     """Payload type -> ``name/rate`` of the first plain audio stream, in the order offered."""
     return next((stream.payloads for stream in read(body).streams if stream.plain), {})
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
+from gate.sip.sdp import MediaStream, payload_map
 from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
@@ -71,6 +73,21 @@ def test_the_caller_hears_ringing_until_connect():
         assert call.callee.recv().method == "BYE"
     assert call_manager.kinds() == ["incoming", "ringing", "answered", "hung_up"]
     assert call_manager.payloads[0]["caller"] == {0: "PCMU/8000", 8: "PCMA/8000", 101: "telephone-event/8000"}
+
+
+def test_the_payload_types_of_a_body_are_read_once_a_call(monkeypatch):
+    read: Counter[MediaStream] = Counter()
+
+    def counted(stream: MediaStream) -> dict[int, str]:
+        read[stream] += 1
+        return payloads(stream)
+
+    payloads = MediaStream.payloads.fget
+    monkeypatch.setattr(MediaStream, "payloads", property(counted))
+    payload_map.cache_clear()
+    with Call() as call:
+        call.set_up()
+    assert len(read) == 2 and set(read.values()) == {1}, read
 
 
 def test_early_media_of_the_trunk_is_ringing_to_the_caller():
