@@ -2,27 +2,40 @@
 
 It holds two announced calls with audio (one recording under a hold, one erased for DSR-2026-0002), a refused call,
 objections, consents, contacts, an open access request, and a log of 49 leaves. ``TOLD`` is what 0.1 itself said of it.
+
+``EARLIER`` are two smaller folders, of commits before and after it. Each holds the calls of ``tests.support.bundles``, an
+objection, a consent, an open request, and in ``rows`` the rows of a bundle, as the code of its commit exported them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
+from gate.exports.bundle import json_line
+from gate.vault.keyfile import load_private
+from tests.support import bundles
 from tests.support.phones import Phones
 from tests.support.running_gate import LISTED, RunningGate, dialgate
 from tests.support.waiting import PATIENCE
 
 FOLDER = Path(__file__).parents[1] / "data/upgrade/0.1.tar.xz"
+EARLIER = {
+    "9bb4eba": (68, "845f52d37067aacb3264700937cc225aca1bac587b17af95f7e458d48f047766"),
+    "3bc27ed": (77, "3406e144d0008162bdf40569098accf8f96a30f960f604712a6e8a055abaecd9"),
+}
+"""Commit -> how many leaves its folder has, and their digest."""
 THAT_DAY = "2026-11-30 10:00"
 SIZE = 49
 LEAVES = "299c288a7be5734d7e288ccce169ccf87413c806f58026f8317872834881f935"
@@ -112,3 +125,41 @@ def test_a_gate_runs_on_it_and_refuses_who_was_erased(gate: RunningGate) -> None
     finally:
         assert gate.stop() == 0
     assert dialgate("audit", "verify", config=gate.config)["ok"]
+
+
+@pytest.mark.parametrize(("commit", "size", "digest"), [(commit, *leaves) for commit, leaves in EARLIER.items()])
+def test_a_bundle_has_the_rows_that_the_code_of_its_folder_wrote(
+    commit: str, size: int, digest: str, tmp_path: Path
+) -> None:
+    subprocess.run(["tar", "-xJf", FOLDER.with_name(f"{commit}.tar.xz"), "-C", tmp_path], check=True)
+    key, passphrase = tmp_path / "auditor.key", tmp_path / "auditor.passphrase"
+    private = load_private(key, passphrase.read_text().strip())
+    made = bundles.Made(tmp_path / "gate", key, passphrase, tmp_path / "auditor.recipient", private)
+    verified = made.command("audit", "verify", "--json")
+    assert verified.code == 0 and verified.json["ok"] and not verified.json["faults"], verified.err
+    assert verified.json["checked"] | {"calls": 7, "recordings": 6, "requests": 1} == verified.json["checked"]
+
+    exported = made.export(tmp_path / "bundle")
+    assert exported.code == 0, exported.err
+    opened = made.open(tmp_path / "bundle", "-o", str(tmp_path / "opened"))
+    assert opened.code == 0, opened.out
+    with closing(sqlite3.connect(made.data / "gate.db")) as database:
+        leaves = database.execute("SELECT leaf FROM leaves WHERE leaf_index < ? ORDER BY leaf_index", (size,))
+        assert hashlib.sha256(b"".join(leaf for (leaf,) in leaves)).hexdigest() == digest
+    for name, count in {"calls": 6, "decisions": 6, "recordings": 5, "registers": 1}.items():
+        before, now = (
+            (folder / f"{name}.jsonl").read_bytes().splitlines(keepends=True)
+            for folder in (tmp_path / "rows", tmp_path / "opened" / "log")
+        )
+        pairs = zip(map(json.loads, before), map(json.loads, now), strict=True)
+        assert [json_line(_as_it_was(*pair)) for pair in pairs] == before and len(before) == count, name
+
+
+def _as_it_was(old: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """A row without the columns that came later, which are empty in it; a call without the fact of this export."""
+    if "call" in old:
+        facts, more = row["facts"][: len(old["facts"])], row["facts"][len(old["facts"]) :]
+        assert {fact["kind"] for fact in more} <= {"exported"}
+        return row | {"call": _as_it_was(old["call"], row["call"]), "facts": facts}
+    assert not any(value for name, value in row.items() if name not in old)
+    return {name: row[name] for name in old}
