@@ -9,11 +9,16 @@ Regulation 5A of PECR is for providers of public communications services: a firm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from msgspec import UNSET
+
+from gate.core.facts.fact import Body
+from gate.core.facts.gate import BreachAdded, BreachAssessed, BreachClosed, BreachNotified, BreachReplayed, BreachWords
 
 HOURS: Final = 72
 """Art 33(1): after having become aware; nights and weekends count."""
@@ -101,6 +106,11 @@ class Breach:
         return self.aware_at + timedelta(hours=HOURS)
 
     @property
+    def documented(self) -> bool:
+        """Its facts, effects and measures stand in the register (Art 33(5))."""
+        return self.parts.issuperset(_DOCUMENTED)
+
+    @property
     def to_notify(self) -> bool:
         """The authority is to be told, and has not been."""
         return self.risk is not Risk.UNLIKELY and Told.AUTHORITY not in self.told
@@ -168,3 +178,91 @@ def written(breach: Breach, part: Part) -> Breach:
 def closed(breach: Breach, entered: datetime) -> Breach:
     """It is over; raises nothing: what is lacking is asked before (``lacking``)."""
     return replace(_passed(breach, entered), closed_at=entered)
+
+
+# --- from its facts ---------------------------------------------------------------------------------------------------
+
+Course = Sequence[tuple[datetime, Body | None]]
+"""The facts of a breach in the order of the log: when each was entered, and its body; None where that was erased."""
+
+
+def replayed(course: Course) -> Breach:
+    """A breach as its facts make it."""
+    first = course[0][1]
+    assert isinstance(first, BreachAdded | BreachReplayed)  # noqa: S101 - no other fact begins one
+    breach = Breach(datetime.fromisoformat(first.aware_at), course[0][0])
+    for entered, body in course:
+        if isinstance(body, BreachAssessed) and body.risk:
+            breach = assessed(breach, Risk(body.risk), entered)
+        elif isinstance(body, BreachNotified):
+            breach = told(breach, Told(body.who), datetime.fromisoformat(body.told_at), entered)
+        elif isinstance(body, BreachWords):
+            breach = written(breach, Part(body.part))
+        elif isinstance(body, BreachClosed):
+            breach = closed(breach, entered)
+        elif isinstance(body, BreachReplayed):
+            breach = _restored(breach, body)
+    return breach
+
+
+def _restored(breach: Breach, body: BreachReplayed) -> Breach:
+    """As the journal has it."""
+    tellings = {Told(who): Telling(*map(datetime.fromisoformat, times)) for who, times in body.told.items()}
+    return replace(
+        breach,
+        entered_at=datetime.fromisoformat(body.entered_at),
+        risk=Risk(body.risk),
+        told=tellings,
+        late=body.late,
+        closed_at=datetime.fromisoformat(body.closed_at) if body.closed_at and not body.open_again else None,
+    )
+
+
+def restorable(course: Course) -> BreachReplayed:
+    """What the memory journal keeps of a breach."""
+    breach, first = replayed(course), course[0][1]
+    assert isinstance(first, BreachAdded | BreachReplayed)  # noqa: S101 - as in ``replayed``
+    people, records = counts(course)
+    return BreachReplayed(
+        reference=first.reference,
+        aware_at=breach.aware_at.isoformat(),
+        entered_at=breach.entered_at.isoformat(),
+        nature=first.nature,
+        people=UNSET if people is None else people,
+        records=UNSET if records is None else records,
+        risk=breach.risk.value,
+        told={who.value: [each.at.isoformat(), each.entered.isoformat()] for who, each in sorted(breach.told.items())},
+        late=breach.late,
+        closed_at=breach.closed_at.isoformat() if breach.closed_at else UNSET,
+    )
+
+
+def together(store: BreachReplayed, journal: BreachReplayed) -> BreachReplayed:
+    """A breach of which a store that was put back and the journal know different steps: no step is lost, and late stays
+    late."""
+    tellings = dict(store.told)
+    for who, times in journal.told.items():
+        tellings[who] = min(tellings.get(who, times), times, key=lambda each: datetime.fromisoformat(each[1]))
+    return BreachReplayed(
+        reference=store.reference,
+        aware_at=store.aware_at,
+        entered_at=store.entered_at,
+        nature=store.nature,
+        people=store.people if journal.people is UNSET else journal.people,
+        records=store.records if journal.records is UNSET else journal.records,
+        risk=store.risk if journal.risk == Risk.NOT_ASSESSED.value else journal.risk,
+        told=dict(sorted(tellings.items())),
+        late=store.late or journal.late,
+        closed_at=journal.closed_at or store.closed_at,
+    )
+
+
+def counts(course: Course) -> tuple[int | None, int | None]:
+    """About how many people and records it concerns, by the newest word; None: not known."""
+    people: int | None = None
+    records: int | None = None
+    for _, body in course:
+        if isinstance(body, BreachAdded | BreachAssessed | BreachReplayed):
+            people = people if body.people is UNSET else body.people
+            records = records if body.records is UNSET else body.records
+    return people, records

@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gate.core import breaches as rules
-from gate.core.breaches import Breach, Nature, Part, Risk, Told
+from gate.core.breaches import Breach, Nature, Part, Risk, Told, counts, replayed
 from gate.core.facts import Body, read
-from gate.core.facts.gate import BreachAdded, BreachAssessed, BreachClosed, BreachNotified, BreachWords
+from gate.core.facts.gate import (
+    BreachAdded,
+    BreachAssessed,
+    BreachClosed,
+    BreachNotified,
+    BreachReplayed,
+    BreachWords,
+)
 from gate.core.rows import Row
 from gate.core.rows.calls import FactRow
 from gate.errors import RefusedError, UsageError
@@ -70,6 +76,8 @@ class BreachRow(Row, frozen=True, kw_only=True):
     """What was written of it, by its part; nothing of what is erased."""
     proofs: dict[str, str]
     """Who was told -> the reference, or file, that proves it."""
+    restored: bool = False
+    """A restore lost what was written of it since the backup."""
 
 
 class BreachAdd(Request[BreachRow], frozen=True, kw_only=True):
@@ -102,7 +110,7 @@ def breach_add(folder: DataFolder, asked: BreachAdd, caller: Caller) -> BreachRo
 
     def work(tx: StoreTransaction) -> BreachRow:
         body = BreachAdded(
-            reference=_next_reference(tx, folder.today().year),
+            reference=next_reference(tx, folder.today().year),
             aware_at=aware.isoformat(),
             nature=[each.value for each in dict.fromkeys(asked.nature)],
             people=_or_unset(asked.people),
@@ -260,85 +268,79 @@ def breach_show(folder: DataFolder, asked: BreachShow, caller: Caller) -> Breach
 def breach_warnings(folder: DataFolder) -> list[str]:
     """Breaches of which somebody is still to be told, with the hours that are left."""
     rows = folder.read(lambda tx: rows_of(tx, folder.clock.now()))
+    lost = [row.reference for row in rows if row.restored and row.closed_at is None and row.lacking]
     return [
-        f"Breach {row.reference}: {row.warning}. dialgate breach show {row.reference}" for row in rows if row.warning
+        *(
+            f"Breach {row.reference}: {row.warning}. dialgate breach show {row.reference}"
+            for row in rows
+            if row.warning
+        ),
+        *(
+            f"Breach {each}: a restore lost what was written of it, write it again. dialgate breach show {each}"
+            for each in lost
+        ),
     ]
 
 
 # --- from the log -------------------------------------------------------------------------------------------------
 
+_BEGINS: Final = f"kind IN ('{BreachAdded.kind}', '{BreachReplayed.kind}')"
+"""Facts that name a breach."""
+
 
 def rows_of(tx: Source, now: datetime) -> list[BreachRow]:
     """Every breach as it stands, oldest first."""
-    found = tx.query("SELECT subject FROM facts WHERE kind = ? ORDER BY leaf_index", [BreachAdded.kind])
+    found = tx.query(f"SELECT subject FROM facts WHERE {_BEGINS} GROUP BY subject ORDER BY min(leaf_index)")  # noqa: S608
     return [_row(facts_of(tx, row["subject"]), now) for row in found]
 
 
+def id_of(tx: Source, reference: str) -> str | None:
+    """The breach that a reference was given to."""
+    sql = f"SELECT subject FROM facts WHERE {_BEGINS} AND json_extract(body, '$.reference') = ?"  # noqa: S608 - ours
+    found = tx.query(sql, [reference.strip().upper()])
+    return str(found[0]["subject"]) if found else None
+
+
 def _id_of(tx: Source, reference: str) -> str:
-    sql = "SELECT subject FROM facts WHERE kind = ? AND json_extract(body, '$.reference') = ?"
-    found = tx.query(sql, [BreachAdded.kind, reference.strip().upper()])
-    if not found:
+    if (found := id_of(tx, reference)) is None:
         raise UsageError(f"there is no breach {reference}", hint="See: dialgate breach list")
-    return str(found[0]["subject"])
+    return found
 
 
-def _next_reference(tx: Source, year: int) -> str:
+def next_reference(tx: Source, year: int) -> str:
+    """The first of a year that was given to none."""
     (row,) = tx.query(
-        "SELECT max(CAST(substr(json_extract(body, '$.reference'), 9) AS INTEGER)) AS last FROM facts"
-        " WHERE kind = ? AND json_extract(body, '$.reference') LIKE ?",
-        [BreachAdded.kind, f"BR-{year}-%"],
+        "SELECT max(CAST(substr(json_extract(body, '$.reference'), 9) AS INTEGER)) AS last FROM facts"  # noqa: S608
+        f" WHERE {_BEGINS} AND json_extract(body, '$.reference') LIKE ?",
+        [f"BR-{year}-%"],
     )
     return f"BR-{year}-{(row['last'] or 0) + 1:04}"
 
 
 def _open(tx: Source, reference: str) -> tuple[str, Breach]:
     breach_id = _id_of(tx, reference)
-    breach = replayed(facts_of(tx, breach_id))
+    breach = replayed(course_of(facts_of(tx, breach_id)))
     if breach.closed_at is not None:
         raise RefusedError(f"{reference} is closed", reason=CLOSED, hint=f"See: dialgate breach show {reference}")
     return breach_id, breach
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def course_of(facts: Iterable[FactRow]) -> list[tuple[datetime, Body | None]]:
+    """The facts of a breach as the rules read them."""
+    return [
+        (datetime.fromisoformat(each.at), None if each.body is None else read(each.kind, each.body)) for each in facts
+    ]
 
 
-def replayed(course: Sequence[FactRow]) -> Breach:
-    """A breach as its facts make it, in the order of the log."""
-    breach = Breach(_time(_added(course).aware_at), _time(course[0].at))
-    for fact in course[1:]:
-        body, entered = _body(fact), _time(fact.at)
-        if isinstance(body, BreachAssessed) and body.risk:
-            breach = rules.assessed(breach, Risk(body.risk), entered)
-        elif isinstance(body, BreachNotified):
-            breach = rules.told(breach, Told(body.who), _time(body.told_at), entered)
-        elif isinstance(body, BreachWords):
-            breach = rules.written(breach, Part(body.part))
-        elif isinstance(body, BreachClosed):
-            breach = rules.closed(breach, entered)
-    return breach
-
-
-def _added(course: Sequence[FactRow]) -> BreachAdded:
-    return BreachAdded.read(course[0].body or {})
-
-
-def _body(fact: FactRow) -> Body | None:
-    """None where it was erased."""
-    return None if fact.body is None else read(fact.kind, fact.body)
-
-
-def _row(course: Sequence[FactRow], now: datetime) -> BreachRow:
-    breach, first = replayed(course), _added(course)
-    people, records = first.people, first.records
+def _row(facts: Sequence[FactRow], now: datetime) -> BreachRow:
+    course = course_of(facts)
+    breach, first = replayed(course), course[0][1]
+    assert isinstance(first, BreachAdded | BreachReplayed)  # noqa: S101 - ``replayed`` has looked
+    people, records = counts(course)
     texts: dict[str, str] = {}
     proofs: dict[str, str] = {}
-    for fact in course[1:]:
-        body = _body(fact)
-        if isinstance(body, BreachAssessed):
-            people = people if body.people is UNSET else body.people
-            records = records if body.records is UNSET else body.records
-        elif isinstance(body, BreachWords):
+    for _, body in course:
+        if isinstance(body, BreachWords):
             texts[body.part] = body.text
         elif isinstance(body, BreachNotified):
             proofs.setdefault(body.who, body.evidence)
@@ -352,8 +354,8 @@ def _row(course: Sequence[FactRow], now: datetime) -> BreachRow:
         hours_left=breach.hours_left(now),
         late=breach.was_late(now),
         nature=first.nature,
-        people=None if people is UNSET else people,
-        records=None if records is UNSET else records,
+        people=people,
+        records=records,
         risk=breach.risk,
         authority_told_at=authority.at.isoformat() if authority else None,
         authority_told_entered=authority.entered.isoformat() if authority else None,
@@ -364,6 +366,7 @@ def _row(course: Sequence[FactRow], now: datetime) -> BreachRow:
         lacking=[] if breach.closed_at else list(breach.lacking()),
         texts=texts,
         proofs=proofs,
+        restored=any(isinstance(body, BreachReplayed) for _, body in course),
     )
 
 

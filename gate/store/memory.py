@@ -41,9 +41,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from gate.converting import convert
+from gate.core.breaches import restorable
 from gate.core.deadlines import Clock
 from gate.core.facts.derived import ACTS, record
-from gate.core.facts.fact import Subject
+from gate.core.facts.fact import CATALOGUE, Body, Subject
+from gate.core.facts.fact import read as read_fact
+from gate.core.facts.gate import BreachReplayed
 from gate.core.facts.lists import ConsentWithdrawn, Objection
 from gate.core.facts.requests import Carried, Carrying, LineHeld
 from gate.core.facts.retention import Hold
@@ -83,7 +86,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What must outlive the store; what an act of its kind says nothing of is left out."""
 
     act: str
-    """Its kind: of a fact, or ``request_pending``."""
+    """Its kind: of a fact (``breach_replayed`` of all that are about a breach), or ``request_pending``."""
     id: str
     at: str
     hash: str = ""
@@ -111,6 +114,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: str = ""
     due: str = ""
     over: bool | None = None
+    said: dict[str, Any] | None = None
+    """The body of the fact that keeps it again; in no old journal. No number, and nothing that people wrote."""
 
 
 class Read(NamedTuple):
@@ -366,6 +371,8 @@ def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Coll
 
 def act_of(kind: str) -> str:
     """The act that facts of a kind are."""
+    if CATALOGUE[kind].marks.about is Subject.BREACH:
+        return BreachReplayed.kind
     return "request_pending" if record(kind) == Subject.REQUEST.record and kind != Carried.kind else kind
 
 
@@ -393,6 +400,9 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
             )
     elif kind == Carried.kind:
         yield from _carried(connection, subject, at, pepper)
+    elif act_of(kind) == BreachReplayed.kind:
+        rows = _rows(connection, "SELECT kind, at, body FROM facts WHERE subject = ? ORDER BY leaf_index", subject)
+        yield Act(act=BreachReplayed.kind, id=subject, at=at, said=restorable(_course(rows)).values())
     elif record(kind) == Subject.REQUEST.record:
         yield from _pending(connection, subject, at, pepper)
     else:  # objection_removed, hold_released, recording_erased
@@ -435,6 +445,13 @@ def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: byte
         due = Clock(date.fromisoformat(row["received"])).due.isoformat()
         said = {name: row[name] for name in ("reference", "asks", "received")}
         yield Act(act="request_pending", id=request, at=at, over=over, hashes=hashes, due=due, **said)
+
+
+def _course(rows: list[dict[str, Any]]) -> list[tuple[datetime, Body | None]]:
+    return [
+        (datetime.fromisoformat(row["at"]), read_fact(row["kind"], json.loads(row["body"])) if row["body"] else None)
+        for row in rows
+    ]
 
 
 def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:

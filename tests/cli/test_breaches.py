@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.config import load
+from gate.config.write import amend
 from gate.core.breaches import Breach, Part, Risk, Told, assessed, closed, told, written
 from gate.daemon.opening import open_data_folder
 from gate.operations.webhooks import states_of
@@ -163,3 +166,72 @@ def test_any_order_of_what_is_entered_gives_the_same_lateness() -> None:
 
 def _after(now: datetime, hours: int) -> datetime:
     return now + timedelta(hours=hours)
+
+
+def test_a_restore_loses_no_breach_no_step_of_one_and_gives_no_reference_twice(firm: Moved, tmp_path: Path) -> None:
+    (second := tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(second)}})
+    firm.on("2027-01-05")
+    kept = entered(firm, *DONE)
+    shutil.copytree(firm.folder / "data", tmp_path / "backup")
+    firm.on("2027-01-06")
+    firm("breach", "notify", kept, *PROOF)
+    firm("breach", "update", kept, "--risk", "high", "--people", "90")
+    lost, over = entered(firm, "--facts", "Pat left the laptop on a train."), entered(firm, *DONE)
+    firm("breach", "update", over, "--risk", "unlikely", "--unlikely", "It was encrypted.")
+    firm("breach", "close", over)
+    before = {each: shown(firm, each) for each in (kept, lost, over)}
+    shutil.rmtree(firm.folder / "data")
+    shutil.copytree(tmp_path / "backup", firm.folder / "data")
+
+    firm.on("2027-01-08", 13)
+    attention = firm("status", "--json", code=1).json["attention"]
+    assert [each for each in attention if each.startswith(f"Breach {lost}")] == [
+        f"Breach {lost}: only 23 h left to tell the authority. dialgate breach show {lost}",
+        f"Breach {lost}: a restore lost what was written of it, write it again. dialgate breach show {lost}",
+    ]
+    assert f"Breach {over}: a restore lost what was written of it" in str(attention)
+    course = [
+        *("aware_at", "entered_at", "late", "risk", "people", "authority_told_at", "authority_told_entered", "nature"),
+    ]
+    for each, was in before.items():
+        now = shown(firm, each)
+        assert {name: now[name] for name in course} == {name: was[name] for name in course}
+    assert shown(firm, kept)["texts"]["facts"] == DONE[1], "the backup had it"
+    assert shown(firm, kept)["restored"]
+    assert shown(firm, over)["closed_at"] is None, "Art 33(5): it is to be documented again"
+    firm("breach", "update", over, *DONE, "--unlikely", "It was encrypted.")
+    firm("breach", "close", over)
+    assert not shown(firm, over)["late"]
+    assert over not in firm("status", code=1).out
+    assert entered(firm) == "BR-2027-0004"
+    journal = (second / "memory.journal").read_text()
+    assert "Pat" not in journal and "IC-3012" not in journal
+    (named,) = firm("audit", "leaves", "--kind", "memory_replayed", "--json").json["items"]
+    body = firm("audit", "leaf", str(named["index"]), "--json").json["body"]
+    assert sorted(body["breaches"]) == [kept, lost, over]
+    acts = [act for line in journal.splitlines() for act in json.loads(line.split("\t")[0]).get("acts", ())]
+    assert {each["said"]["reference"] for each in acts if "said" in each} == {kept, lost, over, "BR-2027-0004"}
+    assert firm("audit", "verify", "--json").json["ok"]
+
+
+def test_a_reference_that_was_given_again_while_the_journal_was_away_is_of_one_breach(
+    firm: Moved, tmp_path: Path
+) -> None:
+    (second := tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(second)}})
+    firm.on("2027-01-05")
+    firm("status", code=None)
+    shutil.copytree(firm.folder / "data", tmp_path / "backup")
+    first = entered(firm)
+    shutil.rmtree(firm.folder / "data")
+    shutil.copytree(tmp_path / "backup", firm.folder / "data")
+    second.rename(tmp_path / "away")
+    firm.on("2027-01-07")
+    assert entered(firm) == first
+    (tmp_path / "away").rename(second)
+    rows = firm("breach", "list", "--json").json["items"]
+    assert {row["reference"]: row["aware_at"][:10] for row in rows} == {
+        "BR-2027-0001": "2027-01-07",
+        "BR-2027-0002": "2027-01-05",
+    }

@@ -276,7 +276,8 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(data: DataFo
     done, open_ = granted(data, "restriction"), asked(data, "access")
     ByName(data).request_told(request=done, actor=ANN)
     (hold,) = ByName(data).hold_list(actor=ANN)["items"]
-    ByName(data).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", told_on="2026-03-02", actor=ANN)
+    told = {"told_on": "2026-03-02", "evidence": "RM 7 of 2 March"}
+    ByName(data).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", **told, actor=ANN)
     wordy = ByName(data).request_open(
         asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
     )["reference"]
@@ -292,7 +293,8 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(data: DataFo
     gone, kept = (ByName(data).request_show(request=each, actor=ANN) for each in (open_, other))
     assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
     assert kept["name"] == "Pat Person"  # it came later
-    bodies = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [gone["id"]]))
+    subjects = [gone["id"], hold["id"]]
+    bodies = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject IN (?, ?)", subjects))
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
     (released,) = ByName(data).hold_list(released=True, actor=ANN)["items"]
     assert [released[name] for name in ("number", "reason", "reference", "released_why")] == [None] * 4

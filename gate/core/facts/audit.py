@@ -141,3 +141,5 @@ class MemoryReplayed(Body, frozen=True, kw_only=True):
     """References of open requests that the store lacked: each is opened again, without who asked."""
     gone: Maybe[list[Code]] = UNSET
     """References of requests that were over, and that the store lacked: none of them is given to another."""
+    breaches: Maybe[list[Code]] = UNSET
+    """References of breaches of which the store lacked steps: what was written of them is lost."""

@@ -133,7 +133,7 @@ class ManyListedServiceCalls(_Share, frozen=True, kw_only=True):
 # erased and the course still be told.
 
 
-@fact("breach_added", Subject.BREACH)
+@fact("breach_added", Subject.BREACH, outlives_restore=True)
 class BreachAdded(Body, frozen=True, kw_only=True):
     """Somebody became aware of a breach."""
 
@@ -147,7 +147,7 @@ class BreachAdded(Body, frozen=True, kw_only=True):
     records: Maybe[int] = UNSET
 
 
-@fact("breach_assessed", Subject.BREACH)
+@fact("breach_assessed", Subject.BREACH, outlives_restore=True)
 class BreachAssessed(Body, frozen=True, kw_only=True):
     """What it means for people, and how many they are; what is missing stays as it was."""
 
@@ -164,7 +164,7 @@ class BreachWords(Body, frozen=True, kw_only=True):
     text: Words
 
 
-@fact("breach_notified", Subject.BREACH)
+@fact("breach_notified", Subject.BREACH, outlives_restore=True)
 class BreachNotified(Body, frozen=True, kw_only=True):
     """The authority, or the people, were told."""
 
@@ -176,9 +176,29 @@ class BreachNotified(Body, frozen=True, kw_only=True):
     evidence_sha256: Maybe[Id] = UNSET
 
 
-@fact("breach_closed", Subject.BREACH)
+@fact("breach_closed", Subject.BREACH, outlives_restore=True)
 class BreachClosed(Body, frozen=True, kw_only=True):
     """Nothing is left to do about it."""
+
+
+@fact("breach_replayed", Subject.BREACH)
+class BreachReplayed(Body, frozen=True, kw_only=True):
+    """The memory journal has more of it than the store that was put back: its course as it was. What people wrote and
+    what proves a notification are in no journal."""
+
+    reference: Code
+    aware_at: Time
+    entered_at: Time
+    nature: list[Code]
+    people: Maybe[int] = UNSET
+    records: Maybe[int] = UNSET
+    risk: Code
+    told: Annotated[dict[str, list[str]], Sort.CODE]
+    """Who was told -> when, as it was claimed, and when that was entered."""
+    late: bool
+    closed_at: Maybe[Time] = UNSET
+    open_again: Maybe[bool] = UNSET
+    """What documents it is lost (Art 33(5)): somebody has to write it again, and close it."""
 
 
 class _Rate(Body, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ A store that was put back knows nothing of what people have asked since. In this
 3. recordings that were erased lose their keys and files again;
 4. people who were erased are erased again, but for what is held;
 5. requests that are not there are opened again, without who asked, under their reference; the others are marked, and
-   a leaf says what was replayed.
+   a leaf says what was replayed;
+6. breaches have the course again that they had, without what was written.
 
 What the replay keeps names ``gate:memory`` as its actor. An objection or a hold keeps its id.
 """
@@ -20,20 +21,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
+from gate.core.breaches import replayed, restorable, together
 from gate.core.facts.audit import MemoryReplayed
+from gate.core.facts.gate import BreachReplayed
 from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.requests import AskedBy, Carried, Opened, RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
 from gate.log import Logger
+from gate.operations.breaches import course_of, id_of, next_reference
 from gate.operations.erasure.recordings import BATCH
 from gate.ports import Fact
 from gate.store import kept, requests
 from gate.store.memory import REPLAYED_BY, Act, Read
 from gate.store.projections import NUMBERS
-from gate.store.queries import Source, marks
+from gate.store.queries import Source, facts_of, marks
 from gate.types import batched
 
 if TYPE_CHECKING:
@@ -80,8 +84,15 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
     pending = [act for act in of.get("request_pending", {}).values() if act.reference]
     reopened = _reopen(folder, [act for act in pending if not act.over])
     gone = _gone(folder, [act for act in pending if act.over])
-    if any(counts.values()) or reopened or gone:
-        body = MemoryReplayed(entries=entries, **counts, reopened=reopened or UNSET, gone=gone or UNSET)
+    breaches = _breaches(folder, of, new)
+    if any(counts.values()) or reopened or gone or breaches:
+        body = MemoryReplayed(
+            entries=entries,
+            **counts,
+            reopened=reopened or UNSET,
+            gone=gone or UNSET,
+            breaches=breaches or UNSET,
+        )
         folder.keep(body, "memory", REPLAYED_BY)
         log.warning(body.kind, **body.values())
 
@@ -383,3 +394,31 @@ def _mark(folder: DataFolder, erased: list[Act]) -> int:
         return count
 
     return _in_parts(folder, work, erased)
+
+
+def _breaches(folder: DataFolder, of: Acts, new: Acts) -> list[str]:
+    """Keep the course of each breach that the store lacks, and the steps that it lacks of the others; returns the
+    references. One that was given to another meanwhile is not used twice."""
+    found: list[str] = []
+    unknown = new.get(BreachReplayed.kind, {})
+
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        for act in part:
+            body, facts = BreachReplayed.read(act.said or {}), facts_of(tx, act.id)
+            documented = False
+            if facts:
+                course = course_of(facts)
+                store, documented = restorable(course), replayed(course).documented
+                body = together(store, body) if act.id in unknown else store
+                if body == store:
+                    continue
+            elif id_of(tx, body.reference) is not None:
+                body = structs.replace(body, reference=next_reference(tx, int(body.reference[3:7])))
+            if body.closed_at and not documented:
+                body = structs.replace(body, open_again=True)
+            tx.append(folder.fact(body, act.id, REPLAYED_BY))
+            found.append(body.reference)
+        return len(part)
+
+    _in_parts(folder, work, [act for act in of.get(BreachReplayed.kind, {}).values() if act.said])
+    return found
