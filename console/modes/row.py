@@ -35,9 +35,9 @@ class RowDetail(DetailScreen):
         return str(field_of(row, "id") or field_of(row, "sha256") or field_of(row, "import_id") or "")
 
 
-def fields_of(row: Row) -> Mapping[str, Any]:
-    """The fields of a row, by name."""
-    return asdict(row)
+def fields_of(row: Any) -> Mapping[str, Any]:
+    """The fields of a row, or of a part of a report that has names of its own."""
+    return row if isinstance(row, Mapping) else asdict(row)
 
 
 def row_sections(row: Row) -> list[Section]:

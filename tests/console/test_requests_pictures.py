@@ -90,7 +90,7 @@ def test_what_an_erasure_would_do(asked: Served, snap_compare: Any) -> None:
 @SIZES
 def test_a_search(asked: Served, snap_compare: Any, size: tuple[int, int]) -> None:
     then = ("found 2 calls", "Objections")
-    before = at("l", "j", "enter", request="DSR-2026-0006", keys=("s", *["enter"] * 3), then=then)
+    before = at("l", "j", "enter", request="DSR-2026-0006", keys=("s", *["enter"] * 5), then=then)
     assert snap_compare(app_of(asked), terminal_size=size, run_before=before)
 
 

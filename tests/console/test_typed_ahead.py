@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ class Below(TypedAhead[None]):
         super().__init__()
         self.register_theme(THEMES[0])
         self.theme = THEMES[0].name
+        self.feed = SimpleNamespace(leaves=0)
         self.asks, self.goes_on = asks, asyncio.Event()
         self.acted: list[str] = []
         self.answers: list[Any] = []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec import defstruct
+from msgspec.structs import replace
 
 from console import words
 from console.modes.reports import month_of
 from console.modes.row import row_sections
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
+from gate.core.rows import Row
+from gate.core.rows.lists import RegisterState
 from gate.errors import UsageError
 
 
@@ -62,13 +66,16 @@ def test_sizes() -> None:
 
 
 def test_a_register_says_in_a_word_whether_it_supports_calls() -> None:
-    row = {"name": "tps", "state": "ok", "days_left": 20, "as_of": "2026-07-08"}
+    row = RegisterState(
+        name="tps", state="ok", problem="", count=1, as_of=date(2026, 7, 8), days_left=20, coverage=[], sha256="ab",
+        imported_at=None, source_name="tps.txt", source_sha256="cd",
+    )  # fmt: skip
     assert words.register_line(row) == ("TPS 20 d left", OK)
-    assert words.register_line(row | {"days_left": 3})[1] == WARN
-    assert words.register_line(row | {"days_left": -1}) == ("TPS STALE", BAD)
-    assert words.register_line({"name": "ctps", "state": "missing"}) == ("CTPS MISSING", BAD)
-    assert words.until(row["as_of"], row["days_left"]) == ("until 04 Aug 2026, 20 days more", OK)
-    assert words.until(row["as_of"], -1)[1] == BAD
+    assert words.register_line(replace(row, days_left=3))[1] == WARN
+    assert words.register_line(replace(row, days_left=-1)) == ("TPS STALE", BAD)
+    assert words.register_line(replace(row, name="ctps", state="missing", days_left=None)) == ("CTPS MISSING", BAD)
+    assert words.until(row.as_of, row.days_left) == ("until 04 Aug 2026, 20 days more", OK)
+    assert words.until(row.as_of, -1)[1] == BAD
 
 
 def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:
@@ -85,7 +92,11 @@ def test_no_month_is_told_as_it_was_typed(text: str) -> None:
 
 
 def test_codes_in_a_row_are_said_in_words_and_a_kind_as_it_is_looked_for() -> None:
-    (section,) = row_sections({"change": "newly_blocked", "verdict": "block", "kind": "letter_made", "how": None})
+    kinds = [("change", str), ("verdict", str), ("kind", str), ("how", str | None)]
+    row = defstruct("Changed", kinds, bases=(Row,), kw_only=True)(
+        change="newly_blocked", verdict="block", kind="letter_made", how=None
+    )
+    (section,) = row_sections(row)
     assert dict(section.pairs) == {
         "change": ("newly blocked", PLAIN),
         "verdict": ("block", BAD),
