@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gate.client.files import OutputFiles
+    from gate.client.files import KeptSearches, OutputFiles
     from gate.client.opening import KeyOpener
     from gate.client.pages import ReportPages
-    from gate.client.searches import KeptSearches
 
 
 @dataclass(frozen=True)

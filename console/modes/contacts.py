@@ -27,7 +27,7 @@ from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column
 from console.widgets.working import Working
-from gate.client.copies import copy_of, ended
+from gate.client.gate import copy_of, ended
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
 from gate.core.rows.calls import LiveNow

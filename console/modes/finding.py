@@ -32,7 +32,7 @@ from gate.operations.parsing import Findable, FindMeant, LineMeant
 from gate.showing import clean
 
 if TYPE_CHECKING:
-    from gate.client.searches import KeptSearches
+    from gate.client.files import KeptSearches
 
 _WORDS: Final = sorted(
     {word for phrase in (*CALLS, *RECORDINGS) for word in phrase.split() if len(word) > 3} | {"today", "yesterday"}

@@ -4,7 +4,6 @@
 - ``call_effects``    carries out what the rules of a call command, through ports
 - ``calls_in``        calls in: which are taken, and what the rules of one command
 - ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
-- ``transfers``         a callee who goes over to another call: what is asked and what is kept
 - ``obstacles``       what on the gate's own side stands in the way of a call; refusals that have no leaf each
 - ``usage``           what each account and PBX uses of what it may
 - ``screener``        a decision, made inside the store's transaction so that what it reads is what it commits

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from gate.calls.call_effects import CallEffects
+from gate.calls.call_effects import CallEffects, Transfers
 from gate.calls.call_session import CallSession, answered_unattended
 from gate.calls.call_settings import CallSettings
 from gate.calls.calls_in import CallInAdmission, CallInEffects
@@ -21,7 +21,6 @@ from gate.calls.obstacles import Obstacles, RefusalCounts
 from gate.calls.receipts import Receipts
 from gate.calls.retry_queue import RetryQueue
 from gate.calls.screener import Screener
-from gate.calls.transfers import Transfers
 from gate.calls.usage import Usage
 from gate.clock import Clock, elapsed
 from gate.core import calls

@@ -23,8 +23,7 @@ from gate.core.rows.calls import RecordingRow
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.ports import Fact, RecordingClosed
-from gate.recorder import unreported_closings
-from gate.recorder.unreported_closings import UnreportedClosing
+from gate.recorder.messages import UnreportedClosing, find_notes
 from gate.store import queries
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -49,7 +48,7 @@ class Reconciler:
         """At start, before the line opens and when no recorder of an earlier run is left. Returns how many
         recordings and calls were closed."""
         recordings = self._store.call(queries.open_recordings)
-        heard = {each.closed.recording_id: each for each in unreported_closings.find(self._recordings)}
+        heard = {each.closed.recording_id: each for each in find_notes(self._recordings)}
         for row in recordings:
             self._close(row, heard.get(row.recording_id))
         for each in heard.values():

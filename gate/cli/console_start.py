@@ -10,8 +10,7 @@ from console.app import run
 from console.late import late, made_late
 from console.setup import Setup
 from gate.cli.output import View
-from gate.client.files import OutputFiles
-from gate.client.searches import KeptSearches
+from gate.client.files import KeptSearches, OutputFiles
 from gate.clock import SystemClock
 
 if TYPE_CHECKING:

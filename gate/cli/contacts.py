@@ -13,9 +13,8 @@ from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach, 
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, say
 from gate.cli.retention import say_copy
-from gate.client.copies import copy_of, written
 from gate.client.files import output_file
-from gate.client.gate import Gate, pages
+from gate.client.gate import Gate, copy_of, pages, written
 from gate.core.cells import csv_text
 from gate.core.rows.audit import CopyKind
 from gate.operations.contacts.crm_import import ContactsImport

@@ -19,8 +19,8 @@ from gate.cli.letters import show_letter
 from gate.cli.output import View, pairs, say
 from gate.cli.proposals import say_waits
 from gate.cli.retention import say_copy
-from gate.client.copies import copy_of, written
 from gate.client.files import output_file, read_file
+from gate.client.gate import copy_of, written
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
 from gate.core.rows.audit import CopyKind

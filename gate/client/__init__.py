@@ -2,9 +2,10 @@
 
 The command line and the console import it; it asks a gate, whichever that is, and never prints or draws.
 
-- ``gate``        what is asked: a running gate, or a data folder opened here
-- ``files``       output files, which come whole or not at all, and files that are read
-- ``copies``      a copy in clear, entered before it is written
+- ``gate``        what is asked: a running gate, or a data folder opened here; a copy in clear, entered before it is
+                  written
+- ``files``       output files, which come whole or not at all, and files that are read; what somebody looks for again
+                  and again, for the console
 - ``recordings``  what the gate gave of a recording, opened; ``opening``: the same for the console, which plays them too
                   (``listening``)
 - ``packs``       the pack of an access request
@@ -17,5 +18,4 @@ The command line and the console import it; it asks a gate, whichever that is, a
 - ``papers``      drafts of the papers that a firm owes: impact assessment, legitimate interests, privacy notice
 - ``complaints``  the page with the procedure and its form, and what the form sends, as files
 - ``doctor``      what is well and what is not, on the machine and in the gate
-- ``searches``    what somebody looks for again and again, for the console
 """

@@ -1,6 +1,6 @@
 """Files of whoever asks. Output: success arrives by rename, and what failed leaves nothing.
 
-Copies in clear that are about to be written are entered in the gate's ledger before its first byte.
+Searches that somebody keeps are a file in their own configuration folder, readable by them alone.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import click
+import msgspec
 
 from gate.durable import whole_file
 from gate.errors import UsageError
@@ -21,6 +24,10 @@ from gate.handed_over_file import open_file
 
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read whole, at most: some million consents with their evidence."""
+MOST_SEARCHES: Final = 50
+"""Searches that one person keeps."""
+SEARCHES_SIZE: Final = 1 << 16
+"""Bytes of their file; a larger one was not written here."""
 
 
 def must_be_new(path: Path) -> None:
@@ -104,3 +111,47 @@ class OutputFiles:
             while piece := source.read(1 << 20):
                 digest.update(piece)
         return digest.hexdigest()
+
+
+# --- searches --------------------------------------------------------------------------------------------------------
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    where: str
+    find: str
+
+
+class KeptSearches:
+    """They are in ``~/.config/dialgate/searches.json`` (``XDG_CONFIG_HOME`` counts)."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or Path(click.get_app_dir("dialgate")) / "searches.json"
+
+    def all(self) -> Sequence[tuple[str, str]]:
+        """(where, what), the last kept first; none where there is no file."""
+        try:
+            with self.path.open("rb") as file:
+                data = file.read(SEARCHES_SIZE + 1)
+            if len(data) > SEARCHES_SIZE:
+                raise ValueError("it is too large")
+            return [(each.where, each.find) for each in msgspec.json.decode(data, type=list[_Kept])][:MOST_SEARCHES]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path} cannot be read: {error}", hint="mend it or take it away") from None
+
+    def keep(self, where: str, find: str) -> None:
+        """Put one first; beyond ``MOST_SEARCHES`` the oldest goes."""
+        self._write([(where, find), *(each for each in self.all() if each != (where, find))])
+
+    def drop(self, where: str, find: str) -> None:
+        """Keep it no longer."""
+        self._write([each for each in self.all() if each != (where, find)])
+
+    def _write(self, kept: Sequence[tuple[str, str]]) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with output_file(self.path) as file:
+                file.write(msgspec.json.format(msgspec.json.encode([_Kept(*each) for each in kept[:MOST_SEARCHES]])))
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from None

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gate.client.copies import copy_of, written
 from gate.client.files import must_be_new
-from gate.client.gate import Gate
+from gate.client.gate import Gate, copy_of, written
 from gate.client.recordings import open_taken, who
 from gate.clock import today
 from gate.core.days import LONDON, spoken_day

@@ -15,9 +15,8 @@ from typing import Any
 
 import soundfile
 
-from gate.client.copies import copy_of, written
 from gate.client.files import must_be_new
-from gate.client.gate import Gate
+from gate.client.gate import Gate, copy_of, written
 from gate.core.facts.calls import Announced
 from gate.core.rows.audit import CopyKind
 from gate.core.rows.calls import FactRow

@@ -18,8 +18,8 @@ from gate.converting import convert
 from gate.daemon.process import configure_logs, run_where_the_gate_may
 from gate.errors import StoreError, VaultError
 from gate.operations.keys.recipients import admit
-from gate.recorder.main import inherited
-from gate.recorder.main import serve as serve_recorder
+from gate.recorder.server import inherited
+from gate.recorder.server import serve as serve_recorder
 from gate.store.recipients import RecipientsOfLog
 from gate.vault.publickey import Recipient
 from gate.vault.sealer import Admitted, sealer

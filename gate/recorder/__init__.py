@@ -4,16 +4,15 @@ Map, in the order a packet passes:
 
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
 - ``outbox``     what it says, waiting in order where the recorder does not read for a moment
-- ``messages``   what the two say to each other, over one inherited Unix socket
-- ``main``       the process's entry: no dump, no swap, then ``server``
-- ``server``     one single-threaded loop: control, taps, chunks that are due
+- ``messages``   what the two say to each other, over one inherited Unix socket; closings that no gate heard of, kept
+                 for its next start
+- ``server``     the process: no dump, no swap; one single-threaded loop: control, taps, chunks that are due
 - ``calls``      the open recordings: wishes carried out, trouble kept to the call it is of, endings told
 - ``taps``       the two UDP ports of a call, drained with the kernel's arrival times
 - ``keys``       key presses in RFC 4733 events: one press, one digit
-- ``recording``  one call: waiting, keeping, paused, over; builds the chunks
-- ``levels``     the coarse loudness curve that goes into the sealed trailer
+- ``recording``  one call: waiting, keeping, paused, over; builds the chunks, and the coarse loudness curve that goes
+                 into the sealed trailer
 - ``finisher``   the helper thread that waits for disks, so that the loop never does
-- ``unreported_closings``  closings that the gate has not heard of, kept for the next start of the gate
 
 A pause holds from the instant at which the gate asked for it, however late the recorder gets to read of it. Every round
 looks at the clock, then obeys what was asked, and then keeps only packets that arrived before it looked. Where it finds

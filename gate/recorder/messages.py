@@ -1,18 +1,29 @@
 """What the gate and its recorder say to each other: one MessagePack message per packet of a ``SOCK_SEQPACKET`` pair.
 
 The kernel keeps the borders of messages, and an empty read means that the other side is gone, however it went.
+
+Where the gate died, nobody hears of a closing: the recorder finishes its files, and leaves a note beside each. It holds
+no personal data: digest, size, times. The restarted gate makes facts of the notes and then drops them. A recording
+without a note and without a ``recording_closed`` fact is one whose recorder died too; its digest is that of the file as
+it lies.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from gate.converting import decode
 from gate.ports import RecordingClosed, RecordingOpened
 
 MAX_MESSAGE = 262_144
 """Bytes; a longer one is not read."""
+NOTE_SUFFIX = ".closed.json"
 
 
 class RecorderMessage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -163,7 +174,7 @@ class Heartbeat(RecorderMessage, frozen=True):
 
 
 class Levels(RecorderMessage, frozen=True):
-    """Loudness of the last second: call -> (caller, callee), 0 to 127 as in ``gate.recorder.levels``."""
+    """Loudness of the last second: call -> (caller, callee), 0 to 127 as in ``gate.recorder.recording``."""
 
     calls: dict[str, tuple[int, int]]
 
@@ -176,3 +187,49 @@ decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode
 """Raises ``msgspec.MsgspecError``."""
 decode_for_gate = msgspec.msgpack.Decoder(ToGate).decode
 """Raises ``msgspec.MsgspecError``."""
+
+
+# --- to a gate that has died -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UnreportedClosing:
+    """One unheard closing."""
+
+    call_id: str
+    path: str
+    """The sealed file, relative to the recordings folder."""
+    closed: RecordingClosed
+    note: Path
+
+    def drop(self) -> None:
+        """Forget it: the fact is committed. Harmless where it is gone."""
+        self.note.unlink(missing_ok=True)
+
+
+def leave_note(folder: Path, closed: Closed) -> None:
+    """Write the note for a closing, durably. Raises ``OSError``."""
+    note = folder / (closed.path + NOTE_SUFFIX)
+    temporary = note.with_suffix(".tmp")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(closed))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(note)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def find_notes(folder: Path) -> list[UnreportedClosing]:
+    """All notes under the recordings folder, oldest day first. One that is not readable is passed over: its recording
+    is found by its missing fact."""
+    found = []
+    for note in sorted(folder.glob(f"*/*/*/*{NOTE_SUFFIX}")):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            message = decode(note.read_bytes(), Closed)
+            if message.recording is not None:
+                found.append(UnreportedClosing(message.call_id, message.path, message.recording, note))
+    return found

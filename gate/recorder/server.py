@@ -1,4 +1,6 @@
-"""The recorder's loop: control, taps, chunks that are due. One thread, nothing in it waits for anything but packets.
+"""The recorder's process, and the loop in it: control, taps, chunks that are due.
+
+It is one thread, and nothing in it waits for anything but packets.
 
 A round takes what has arrived everywhere, then rests until ten milliseconds after it began: at thirty thousand packets
 a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact. What is
@@ -8,15 +10,23 @@ A round looks at the clock, then obeys what was asked, and then takes the packet
 packet is kept that came after a pause. That holds while whatever was asked is in the socket. A full socket is the only
 reason why it would not be, so a round that has read many messages asks the gate (``Behind``) and leaves the packets in
 their ports until it hears up to when nothing more waits (``InStep``).
+
+``gate.daemon`` calls ``serve`` with the vault's seal and an inherited socket. What keeps clear audio in the recorder's
+memory: no core dump, no reading by other processes, no swap where allowed. Not promised: packets in the kernel's socket
+buffers and in the relay's own process are outside of this; suspend to disk writes everything. Encrypted swap is the
+administrator's answer to those.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
+import resource
 import select
 import selectors
+import signal
 import socket
 import time
 from array import array
@@ -31,7 +41,6 @@ from gate.recorder import messages as m
 from gate.recorder.calls import GATE_GONE, Calls
 from gate.recorder.finisher import Ended, Finisher
 from gate.recorder.taps import Instant, instant
-from gate.recorder.unreported_closings import leave
 from gate.vault.sealer import SealFactory
 
 ROUND_SECONDS = 0.01
@@ -43,6 +52,11 @@ MANY_MESSAGES, MANY_BYTES = 64, 1 << 16
 """No socket is full that holds less, whatever size of buffer the kernel grants."""
 MAX_UNSENT = 10_000
 """Messages of calls kept for a gate that does not read; beyond it the oldest go. The others never wait."""
+MIN_FREE_BYTES = 256 << 20
+
+_PR_SET_DUMPABLE = 4
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+"""Linux values (``linux/prctl.h``, ``asm-generic/mman.h``)."""
 
 log = structlog.get_logger("recorder")
 
@@ -187,7 +201,7 @@ class Server:
         unheard = [*self._calls.unanswered(), *(closed for _, closed in self._told)]
         for closed in unheard:
             try:
-                leave(self._folder, closed)
+                m.leave_note(self._folder, closed)
             except OSError as error:
                 log.error("note_not_left", path=closed.path, error=repr(error))
         log.info("gate_gone", closed=len(unheard))
@@ -237,3 +251,72 @@ class Server:
         levels = self._calls.levels()
         if self._watching:
             self._tell(levels)
+
+
+# --- the process -----------------------------------------------------------------------------------------------------
+
+
+def harden_process() -> bool:
+    """Harden this process; returns True where its memory is locked. Termination signals are ignored: the recorder ends
+    when the gate's end of the socket closes, so that nothing stops it in the middle of a call."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _raise_file_limit()
+    library = ctypes.CDLL(None, use_errno=True)
+    with contextlib.suppress(AttributeError):
+        library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return _lock_memory(library)
+
+
+def _raise_file_limit() -> None:
+    """Three descriptors a call: the soft limit of 1024 would end at 340 calls."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _lock_memory(library: ctypes.CDLL) -> bool:
+    """Only where nothing bounds it: a lock that runs into ``RLIMIT_MEMLOCK`` later would make allocations fail."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if soft != resource.RLIM_INFINITY and not _may_lock():
+        return False
+    try:
+        return bool(library.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
+    except AttributeError:
+        return False
+
+
+def _may_lock() -> bool:
+    """``CAP_IPC_LOCK`` (bit 14) among the effective capabilities."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> 14 & 1)
+    except (OSError, ValueError):
+        pass
+    return False
+
+
+def inherited(descriptor: int) -> socket.socket:
+    """The control socket that was left open for this process under ``descriptor``. Raises ``OSError``."""
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    return control
+
+
+def serve(
+    control: socket.socket, recordings: Path, seal: SealFactory, clock: Clock, *, min_free_bytes: int = MIN_FREE_BYTES
+) -> int:
+    """Run until the gate's end of ``control`` closes; then seal, close and mark what is open, and return 0.
+
+    ``recordings`` is created where it is missing. New recordings are refused while less than ``min_free_bytes`` are
+    free. Raises ``OSError`` where the folder cannot be made.
+    """
+    locked = harden_process()
+    recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Server(control, recordings, seal, clock, min_free_bytes=min_free_bytes, locked=locked).run()
+    return 0

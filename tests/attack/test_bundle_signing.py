@@ -41,7 +41,7 @@ def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
         key = ("--key", str(tmp_path / "auditor.key"), "--passphrase-file", str(tmp_path / "words"))
         opened = command("audit", "open", str(true), *key, "--json")
         assert opened.code == 0, opened.out
-        assert gate.pids("gate.operations.audit.bundle_process") == []
+        assert gate.pids("gate.operations.audit.bundles") == []
     finally:
         assert gate.stop() == 0
     assert len(list((gate.data / "exports").iterdir())) == 1, "the command took its own away; the attack left one"

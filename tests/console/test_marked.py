@@ -13,7 +13,7 @@ from console.spoken import Speech, text_of
 from console.widgets.ask import Ask
 from console.widgets.pages import PagedTable
 from console.widgets.rows import field_of
-from gate.client.searches import KeptSearches
+from gate.client.files import KeptSearches
 from gate.errors import UsageError
 from tests.console.conftest import SMALL, answered, app_of, screen_text, shows, typed, undone, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener

@@ -3,7 +3,7 @@
 It holds two announced calls with audio (one recording under a hold, one erased for DSR-2026-0002), a refused call,
 objections, consents, contacts, an open access request, and a log of 49 leaves. ``TOLD`` is what 0.1 itself said of it.
 
-``EARLIER`` are two smaller folders, of commits before and after it. Each holds the calls of ``tests.support.bundles``, an
+``EARLIER`` are two smaller folders, of commits before and after it. Each has the calls of ``tests.support.bundles``, an
 objection, a consent, an open request, and in ``rows`` the rows of a bundle, as the code of its commit exported them.
 """
 

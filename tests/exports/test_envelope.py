@@ -9,7 +9,7 @@ import pytest
 
 from gate.client.listening import read_envelope
 from gate.errors import VaultError
-from gate.recorder.levels import Curve
+from gate.recorder.recording import Curve
 
 
 def trailer(caller: Curve, callee: Curve, seconds: float = 1.0, **more: Any) -> dict[str, Any]:

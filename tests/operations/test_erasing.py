@@ -16,7 +16,7 @@ import pytest
 
 from gate.errors import StoreError, VaultError
 from gate.ports import Fact
-from gate.recorder.unreported_closings import SUFFIX
+from gate.recorder.messages import NOTE_SUFFIX
 from gate.store import kept
 from gate.vault.errors import KeyShredded
 from gate.vault.files import BESIDE
@@ -34,7 +34,7 @@ STEPS = 5000
 def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_path_factory):
     names = [keeping.record(f"old-{n}") for n in range(5)]
     young = keeping.record("young", YOUNG)
-    note = keeping.path("old-0").with_name("old-0.dgr" + SUFFIX)
+    note = keeping.path("old-0").with_name("old-0.dgr" + NOTE_SUFFIX)
     note.write_text("{}")
     secrets = [wrap for name in names for _, wrap in keeping.wraps(name)]
     sealed = [keeping.path(name).read_bytes()[400:] for name in names]
@@ -277,7 +277,7 @@ def test_a_file_that_the_log_does_not_know_is_told_and_left_alone(keeping):
 
 
 def test_what_a_recorder_leaves_beside_a_file_is_known():
-    assert SUFFIX in BESIDE
+    assert NOTE_SUFFIX in BESIDE
 
 
 @pytest.mark.deep

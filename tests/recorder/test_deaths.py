@@ -23,8 +23,8 @@ import pytest
 from gate.clock import SystemClock
 from gate.core.rtp import decode
 from gate.errors import RecorderError
-from gate.recorder import unreported_closings
 from gate.recorder.client import RecorderClient
+from gate.recorder.messages import find_notes
 from tests.support.logs import logged
 from tests.support.recorder_room import (
     PAYLOADS,
@@ -83,7 +83,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
     gate.wait()
     until(lambda: gone(pid))
 
-    notes = {note.closed.recording_id: note for note in unreported_closings.find(folder)}
+    notes = {note.closed.recording_id: note for note in find_notes(folder)}
     assert sorted(notes) == ["rec-a", "rec-b", "rec-c"]
     for (_, _, path, key), name in zip(calls, "abc", strict=True):
         chunks, trailer = read(folder / path, bytes.fromhex(key))
@@ -99,7 +99,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
         assert event_names(frames)[-1] == "end"
     for note in notes.values():
         note.drop()
-    assert unreported_closings.find(folder) == []
+    assert find_notes(folder) == []
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".dgr"}
 
 

@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from gate.recorder.levels import MAX_BINS, TABLES, Curve
+from gate.recorder.recording import MAX_BINS, TABLES, Curve
 from tests.support.recorder_room import ulaw
 
 

@@ -14,7 +14,7 @@ from gate.clock import SystemClock
 from gate.core.rtp import decode
 from gate.ports import RecordingClosed
 from gate.recorder import messages as m
-from gate.recorder import server, unreported_closings
+from gate.recorder import server
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import Seal, read
 from tests.support.waiting import PATIENCE
@@ -108,7 +108,7 @@ def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     closed = wire.next()
     assert wire.end() == 0
     assert isinstance(closed, m.Closed)
-    (note,) = unreported_closings.find(wire.folder)
+    (note,) = m.find_notes(wire.folder)
     assert note.closed == closed.recording and not note.closed.interrupted
     assert note.note.stat().st_mode & 0o777 == 0o600
 
@@ -119,12 +119,12 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     (folder / "rec-a.dgr.closed.json").write_text("{")
     (folder / "rec-b.dgr.closed.json").mkdir()
     closed = RecordingClosed("rec-c", "0" * 64, 0, 0.0, 0, {}, ((1.0, 2.5),), interrupted=False)
-    unreported_closings.leave(tmp_path, m.Closed("c", "2026/01/05/rec-c.dgr", closed))
-    (note,) = unreported_closings.find(tmp_path)
+    m.leave_note(tmp_path, m.Closed("c", "2026/01/05/rec-c.dgr", closed))
+    (note,) = m.find_notes(tmp_path)
     assert note.closed == closed
     note.drop()
     note.drop()
-    assert unreported_closings.find(tmp_path) == []
+    assert m.find_notes(tmp_path) == []
 
 
 MORE = [m.MediaChanged("unknown", PAYLOADS)] * 600

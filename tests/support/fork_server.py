@@ -35,7 +35,7 @@ from tests.support.example import TEMPLATE, make_example
 _SET_DUMPABLE = 4
 MAIN = "gate.cli.main"
 _GATE = ("gate.daemon.running", "gate.daemon.process", "gate.media.relay", "gate.cli.test_uas", "phonenumbers")
-_RECORDER = ("gate.recorder.main", "gate.vault.sealer", "gate.daemon.process", "structlog")
+_RECORDER = ("gate.recorder.server", "gate.vault.sealer", "gate.daemon.process", "structlog")
 _LATE = (
     "cryptography.hazmat.backends.openssl.backend",
     "encodings.idna",

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gate.clock import SystemClock
-from gate.recorder.main import inherited, serve
+from gate.recorder.server import inherited, serve
 from gate.vault.sealer import SealFactory, sealer
 from tests.support.recorder_seal import Seal
 

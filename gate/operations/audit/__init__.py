@@ -5,6 +5,5 @@
 - ``leaves``       its leaves page by page, and how it stands
 - ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly; the log verified
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves, its parts by piece
-- ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own (``bundle_process``) from
-                   ``bundle_contents``
+- ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own, from ``bundle_contents``
 """

@@ -36,7 +36,7 @@ from gate.errors import GateError, RefusedError, UsageError
 from gate.exports.bundle import reader_sha256
 from gate.operations.audit import bundle_contents
 from gate.operations.audit.bundle_contents import Wraps
-from gate.operations.audit.bundle_process import Job
+from gate.operations.audit.bundles import Job
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import must_be_logged

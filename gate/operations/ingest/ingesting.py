@@ -51,7 +51,7 @@ from gate.operations.keys.recipients import admitted
 from gate.operations.operation import ADMINS, Caller, Line, Moment, Number, Request, Response, about, operation
 from gate.operations.parsing import number_of
 from gate.ports import RecordingClosed
-from gate.recorder.levels import STRIDE, TABLES, Curve
+from gate.recorder.recording import STRIDE, TABLES, Curve
 from gate.vault.sealer import Seal, sealer
 
 if TYPE_CHECKING:
