@@ -2,6 +2,7 @@
 ## make test        all tests but the deep ones, with the programs they talk to (SIPp, baresip, chromium, tmux, ...)
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
 ## make test-deep   the deep tests: state machines, mutants, kills, properties with all their examples
+## make test-packages  the Debian package, the container and the manual as a newcomer types it: needs root and a network
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
@@ -33,7 +34,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: install deb help demo test test-quick test-deep bench check pictures tour reference build lock clean
+.PHONY: install deb help demo test test-quick test-deep test-packages bench check pictures tour reference build lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "dialgate needs Python 3.11 to 3.14; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -64,18 +65,22 @@ ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 # Most tests wait for something: several run at once. Those that load the machine run after them, alone.
 test: $(READY)
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(PYTEST) $(APART) -m "not load and not deep" || { $(ALONE); }
+	$(PYTEST) $(APART) -m "not load and not deep and not packages" || { $(ALONE); }
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own. These wait
 # for little: one worker more than there are processors. A property is tried with 25 examples at most.
 test-quick: $(READY)
-	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep" $(QUICK)
+	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep and not packages" $(QUICK)
 
 # Thousands of cases each, in no other run: CI runs them after make test.
 test-deep: $(READY)
 	$(PYTEST) $(APART) $(UNUSED) -m "deep and not load"
+
+# Needs root, a network, and mmdebstrap, lintian, buildah, netavark, binutils, python3-venv.
+test-packages: $(READY)
+	$(PYTEST) $(UNUSED) -m packages tests/e2e
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -21,7 +21,7 @@ RECIPE = ROOT / ".packages/Containerfile"
 COMPOSE = ROOT / ".packages/compose.yml"
 KNOWN = {"ARG", "FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
 
-pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.packages, pytest.mark.timeout(900)]
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NEAR, FAR = 700.0, 1000.0
 """What the phone says, and the UAS that the page has in the carrier's place, in Hz."""
 
-pytestmark = [NEEDS_ROOT, NEEDS_SYSTEMD, pytest.mark.peer, pytest.mark.timeout(900)]
+pytestmark = [NEEDS_ROOT, NEEDS_SYSTEMD, pytest.mark.packages, pytest.mark.peer, pytest.mark.timeout(900)]
 
 
 def interpreter(version: str) -> str:

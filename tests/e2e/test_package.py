@@ -34,7 +34,7 @@ refusal = 603
 UNITS = ("dialgate.service", "dialgate-backup.service", "dialgate-sweep.service")
 
 pytestmark = [
-    pytest.mark.deep,
+    pytest.mark.packages,
     pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="makes a Debian package: needs dpkg-deb"),
 ]
