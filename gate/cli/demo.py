@@ -39,6 +39,7 @@ from gate.cli.demo_scene import (
     holding,
     listen,
     run,
+    softphone,
     until,
     wraps_of,
 )
@@ -189,10 +190,9 @@ def command(view: View, folder: Path | None) -> None:
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty: name a new folder")
-    from gate import softphone  # where the extra is missing that is said before anything starts
-
+    phones = softphone()  # where the extra is missing that is said before anything starts
     folder = (folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))).absolute()  # some of it is done from within
-    demo = Demo(folder, softphone, tell=say if view.json else click.echo)
+    demo = Demo(folder, phones, tell=say if view.json else click.echo)
     demo.play()
     if view.json:
         view.data({"ok": demo.holds, "folder": str(folder), "facts": demo.facts})

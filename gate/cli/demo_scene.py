@@ -136,6 +136,13 @@ def until(
     raise GateError(otherwise)
 
 
+def softphone() -> Any:
+    """``gate.softphone``; ``ModuleNotFoundError`` where its extra is not installed."""
+    from gate import softphone as found
+
+    return found
+
+
 def free_port() -> int:
     """A UDP port of 127.0.0.1 that was free a moment ago."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -149,7 +149,7 @@ class GatedPhone(VoIPPhone):  # type: ignore[misc]  # pyVoIP has no usable types
         """
         decision = permitted(self._ask, number)
         port = self.request_port()
-        media = {port: {0: RTP.PayloadType.PCMU, 101: RTP.PayloadType.EVENT}}
+        media = {port: {0: RTP.PayloadType.PCMU, 8: RTP.PayloadType.PCMA, 101: RTP.PayloadType.EVENT}}
         dialog = self.sip.prepare(decision, media, RTP.TransmitType.SENDRECV)
         request = SIP.SIPMessage(dialog.text.encode())
         session = int(re.search(r"^o=\S+ (\d+)", dialog.text, re.MULTILINE)[1])  # type: ignore[index]  # we wrote it

@@ -73,6 +73,8 @@ class RtpClient(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable ty
         super().__init__(*arguments, **named)
         self.pmin, self.pmout = _Queue(), _Queue()
         self._keys: deque[tuple[bytes, bool]] = deque()
+        self.packets_in = self.packets_out = 0
+        """Audio and keys that were understood; all that was sent."""
 
     def start(self) -> None:
         """Bind and run."""
@@ -99,6 +101,7 @@ class RtpClient(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable ty
         while self.NSD:
             try:
                 self.parse_packet(self.sin.recv(8192))
+                self.packets_in += 1
             except (OSError, RTP.RTPParseError, ValueError, IndexError, audioop.error):
                 continue  # closed, quiet, or no packet of ours: the next one
 
@@ -116,6 +119,7 @@ class RtpClient(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable ty
             header = struct.pack("!BBHII", 0x80, kind, self.outSequence & 0xFFFF, stamp, self.outSSRC)
             with contextlib.suppress(OSError):  # closed, or nobody there yet
                 self.sout.sendto(header + payload, (self.outIP, self.outPort))
+                self.packets_out += 1
             self.outSequence += 1
             self.outTimestamp += FRAME
             due += 0.02

@@ -30,6 +30,7 @@ from typing import Any
 import pyVoIP.VoIP  # noqa: F401 - before the rest of it, whose modules import each other in a circle
 from pyVoIP import SIP
 
+from gate.config.secrets import half_digests
 from gate.softphone.gate_query import Answer
 
 _COMPACT = {b"v": b"Via", b"f": b"From", b"t": b"To", b"i": b"Call-ID", b"m": b"Contact", b"l": b"Content-Length"}
@@ -227,7 +228,10 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
         return True
 
     def _credentials(self, message: Any, method: str, uri: str) -> str:
-        """The Authorization line for a challenge (RFC 7616), SHA-256 where it is offered; empty where there is none."""
+        """The Authorization line for a challenge (RFC 7616), SHA-256 where it is offered; empty where there is none.
+
+        The password may be what the gate keeps in its place (``half_digests``).
+        """
         text = message.raw.decode("utf-8", "replace").replace("\r\n", "\n")
         offered = []
         for kind, rest in _CHALLENGE.findall(text):
@@ -243,7 +247,8 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
             return hashlib.new(algorithm.replace("-", ""), of.encode(), usedforsecurity=False).hexdigest()
 
         realm, nonce, qop = values.get("realm", ""), values.get("nonce", ""), values.get("qop", "")
-        secret, target = digest(f"{self.username}:{realm}:{self.password}"), digest(f"{method}:{uri}")
+        secret = half_digests(self.username, realm, self.password)[algorithm]
+        target = digest(f"{method}:{uri}")
         if "auth" in re.split(r"[\s,]+", qop):
             client = secrets.token_hex(8)
             response = digest(f"{secret}:{nonce}:00000001:{client}:auth:{target}")
