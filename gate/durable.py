@@ -134,12 +134,6 @@ def new_below(folder: Path, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fsync(file)
 
 
-def remove_below(folder: Path, name: str) -> None:
-    """Remove a file below a folder. Raises ``UsageError`` for the name, ``OSError``."""
-    with _parent(folder, name, make=False) as (parent, last):
-        os.unlink(last, dir_fd=parent)
-
-
 @contextmanager
 def _parent(folder: Path, name: str, *, make: bool) -> Iterator[tuple[int, str]]:
     """The open folder that a name's last part lies in, and that part."""

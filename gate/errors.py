@@ -79,6 +79,10 @@ class RecorderError(GateError):
     """The recorder is away or cannot record."""
 
 
+class ExportError(GateError):
+    """A recording could not be written out; no file is left."""
+
+
 class ControlError(GateError):
     """The gate could not be reached over its control interface, or answered something else than expected."""
 

@@ -6,7 +6,6 @@
                     losses are filled
 - ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
 - ``report``    a month's figures and the record of processing as pages, with charts
-- ``wav``     the file itself: there when it is whole, absent when anything failed
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser, its keys and the page around it
 - ``page``    a page that is one HTML file, from the templates, with its policy; proofs of leaves that a page checks in
               the browser

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import wave
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -26,9 +27,11 @@ import soundfile
 
 from gate.core.rtp import SIDES, STATIC_PAYLOADS, EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
 from gate.durable import whole_file
-from gate.exports.rtp_timeline import RtpTimeline, TimelineReport, Track, resample, sample_rate
-from gate.exports.wav import MAX_FRAMES, ExportError, Samples, WavWriter
+from gate.errors import ExportError
+from gate.exports.rtp_timeline import RtpTimeline, Samples, TimelineReport, Track, resample, sample_rate
 
+MAX_FRAMES = (2**32 - 1 - 1024) // 4
+"""Stereo frames that the 32-bit sizes of RIFF can count."""
 PROMPT_RATE = 8000
 NARROW, WIDE = 8000, 16000
 BLOCK_SECONDS = 60
@@ -343,3 +346,51 @@ class _FlacWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+class WavWriter:
+    """Use as a context: the samples go to a temporary file beside ``path`` (mode 0600), which takes its name on success
+    and is removed on any failure. ``OSError`` becomes ``ExportError``."""
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self.path = path
+        self.rate = rate
+        self.frames = 0
+        self._open = contextlib.ExitStack()
+        self._wave: wave.Wave_write | None = None
+
+    def __enter__(self) -> WavWriter:
+        try:
+            self._wave = self._open.enter_context(wave.open(self._open.enter_context(whole_file(self.path)), "wb"))
+        except OSError as error:
+            raise self._failed(error) from error
+        self._wave.setnchannels(2)
+        self._wave.setsampwidth(2)
+        self._wave.setframerate(self.rate)
+        return self
+
+    def write(self, samples: Samples) -> None:
+        """Append frames: shape (n, 2). Raises ``ExportError``."""
+        if self._wave is None or self.frames + len(samples) > MAX_FRAMES:
+            raise ExportError(f"{self.path}: longer than a WAV file can be")
+        try:
+            self._wave.writeframesraw(samples.astype("<i2", copy=False).tobytes())
+        except OSError as error:
+            raise self._failed(error) from error
+        self.frames += len(samples)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._open.__exit__(kind, error, trace)
+        except OSError as problem:
+            raise self._failed(problem) from problem
+
+    def _failed(self, error: OSError) -> ExportError:
+        return ExportError(
+            f"cannot write {self.path}: {error.strerror or error}", hint="no file was left; choose a folder with room"
+        )

@@ -54,9 +54,9 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from gate.core.days import LONDON, spoken_day
 from gate.core.pack_words import PackCall, PackContents, PackRecording
 from gate.durable import whole_file
+from gate.errors import ExportError
 from gate.exports.bundle import CountedFile
 from gate.exports.page import rendered, source
-from gate.exports.wav import ExportError
 from gate.showing import spoken_number, spoken_time
 
 _POLICY: Final = (

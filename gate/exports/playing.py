@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from gate.errors import ExportError
 from gate.exports.audio import ExportReport, rendered
-from gate.exports.wav import ExportError, Samples
+from gate.exports.rtp_timeline import Samples
 
 PLAYERS: Final = (
     "aplay -q -t raw -f S16_LE -c 2 -r {rate} -",

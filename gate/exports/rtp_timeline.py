@@ -22,10 +22,12 @@ from dataclasses import dataclass, field
 
 import G722
 import numpy as np
+import numpy.typing as npt
 
 from gate import g711
 from gate.core.rtp import STATIC_PAYLOADS, Packet, codec, is_key_press, parse
-from gate.exports.wav import Samples
+
+Samples = npt.NDArray[np.int16]
 
 CONCEAL_SECONDS = 0.06
 REPEAT_SECONDS = 0.02

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gate.core.rtp import SIDES, EventFrame, Frame, MapFrame, PacketFrame, encode
+from gate.errors import ExportError
 from gate.exports.audio import export_wav
-from gate.exports.wav import ExportError
 from tests.support.recorder_room import key, rtp
 from tests.support.recorder_talk import (
     Speaker,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from gate.errors import ExportError
 from gate.exports.audio import export_flac, export_wav
-from gate.exports.wav import ExportError
 from tests.support.recorder_talk import Speaker, packets_of, recording, sine
 
 

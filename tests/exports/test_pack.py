@@ -12,9 +12,9 @@ from cryptography.exceptions import InvalidTag
 
 from gate.core.pack_words import PackRecording, reason_words
 from gate.core.terms import ALLOWING, Reason
+from gate.errors import ExportError
 from gate.exports import pack
 from gate.exports.pack import ALPHABET, build_pack, new_passphrase, normalised
-from gate.exports.wav import ExportError
 from tests.support.packs import PASSPHRASE, OpenedPack, contents, sound
 
 
