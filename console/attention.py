@@ -29,6 +29,7 @@ CALLED: Final = "CALLED ALL THE SAME"
 """The word of what comes before everything else."""
 _KNOWN: Final = (
     (re.compile(r"made against (?:the gate's refusal|refusals)"), CALLED, Place("calls")),
+    (re.compile(r"^Breach BR-"), "BREACH", Place("audit", 3)),
     (re.compile(r"^One-sided talk"), "one-sided talk", Place("calls")),
     (re.compile(r"^(?:account|trunk):([^ :]++)(?=.*dialgate trunk-test)"), r"\1 2nd trunk", Place("live")),
     (re.compile(r"^(\w+) supports (?:no calls|calls for)"), r"\1", Place("registers", 0)),

@@ -29,6 +29,7 @@ from gate.core.rows.audit import CheckpointRow, Leaf, LogNow, LogVerified
 from gate.errors import GateError, StoppedError, UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditKey, AuditVerify, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus
+from gate.operations.breaches import BreachList, BreachRow
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
 from gate.showing import clean
@@ -37,7 +38,7 @@ from gate.types import Progress
 R = TypeVar("R")
 MOST_NOTE = 8000
 """Bytes of a checkpoint's file."""
-LEAVES, CHECKPOINTS, KEYS = range(3)
+LEAVES, CHECKPOINTS, KEYS, BREACHES = range(4)
 
 LEAF_COLUMNS: Sequence[Column[Leaf]] = (
     Column("Leaf", 10, lambda row: words.count(row.index), right=True),
@@ -52,6 +53,13 @@ CHECKPOINT_COLUMNS: Sequence[Column[CheckpointRow]] = (
     Column("Signed", words.WHEN, lambda row: words.moment(row.at)),
     Column("Root", 20, lambda row: (clean(row.root), ""), grows=True),
     Column("Files", 20, shown.copies),
+)
+BREACH_COLUMNS: Sequence[Column[BreachRow]] = (
+    Column("Breach", 13, lambda row: words.text(row.reference)),
+    Column("Left", 14, shown.breach_left),
+    Column("Aware since", words.WHEN, lambda row: words.moment(row.aware_at)),
+    Column("Risk", 12, lambda row: words.text(row.risk.replace("_", " "))),
+    Column("Missing", 20, lambda row: words.text(", ".join(row.lacking)), grows=True),
 )
 VIEWS = (
     View(
@@ -71,6 +79,7 @@ VIEWS = (
         "The log was not signed yet.",
     ),
     View("keys", KeyList, audit_bundle.RECIPIENTS, "id", "There is no recipient.", items="recipients"),
+    View("breaches", BreachList, BREACH_COLUMNS, "reference", "No breach is open.", fields={"open": True}),
 )
 
 
@@ -84,8 +93,9 @@ class Mode(ListMode):
     HELP_TEXT = (
         "Every leaf of the evidence log, newest first. / finds by part of a kind or of who did it, by the beginning of "
         "an id, or by a leaf's number. Enter shows what a leaf commits to. Tab goes on to the signed heads, and to "
-        "those who can open recordings or be given exports. v verifies the log, c signs it as it is, e makes a bundle "
-        "for an auditor, K shows the verifier key, R makes the reports and shows how the gate is set up. "
+        "those who can open recordings or be given exports, and to the open breaches with the hours left to tell the "
+        "authority. v verifies the log, c signs it as it is, e makes a bundle for an auditor, K shows the verifier "
+        "key, R makes the reports and shows how the gate is set up. "
         "Among the checkpoints C compares those that you have kept with the log. Among the keys a puts one on the "
         "register, t puts it on other terms, d retires it; P changes the passphrase of a private key here."
     )
@@ -164,6 +174,8 @@ class Mode(ListMode):
         if self.at == CHECKPOINTS:
             title = f"Checkpoint of {row.size:,} leaves"
             self.app.push_screen(TextDetail(self.MODE, title, shown.checkpoint(row), row.note, "the note"))
+        elif self.at == BREACHES:
+            self.app.push_screen(TextDetail(self.MODE, "Breach", shown.breach(row), row.reference, "the reference"))
         elif self.at == KEYS:
             sections = shown.recipient(row)
             self.app.push_screen(TextDetail(self.MODE, "Recipient", sections, row.fingerprint, "the fingerprint"))

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from console import words
-from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from console.widgets.report import Section
+from gate.core.breaches import WARN_HOURS
 from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow, LogVerified, VerifierKey
 from gate.core.rows.keys import Recipient, RecipientWorth
+from gate.operations.breaches import BreachRow
 from gate.operations.keys.recipients import Recipients
 from gate.showing import clean
 
@@ -50,6 +52,35 @@ def sealed_to(row: Recipient) -> words.Shown:
 def sole(row: RecipientWorth) -> words.Shown:
     """How many recordings nobody else could open."""
     return (f"sole of {row.alone:,}", WARN) if row.alone else ("-", DIM)
+
+
+def breach_left(row: BreachRow) -> words.Shown:
+    """``23 h``, ``OVER 5 h``, and ``told`` where the authority need not be told any more."""
+    if row.hours_left is None:
+        return ("told late", WARN) if row.late else ("not needed" if row.authority_told_at is None else "told", DIM)
+    if row.hours_left < 0:
+        return f"OVER {-row.hours_left} h", BAD
+    return f"{row.hours_left} h", WARN if row.hours_left < WARN_HOURS else LOUD
+
+
+def breach(row: BreachRow) -> list[Section]:
+    """A breach with its hours, who was told, what was written and what is missing."""
+    people = "not known" if row.people is None else f"about {row.people:,}"
+    pairs = [
+        ("Breach", words.text(row.reference)),
+        ("Left", breach_left(row)),
+        ("Aware since", words.moment(row.aware_at)),
+        ("Entered", words.moment(row.entered_at)),
+        ("Authority", words.moment(row.authority_told_at) if row.authority_told_at else ("not told", DIM)),
+        ("People", words.moment(row.persons_told_at) if row.persons_told_at else ("not told", DIM)),
+        ("Nature", words.text(", ".join(row.nature))),
+        ("Concerns", (people, PLAIN)),
+        ("Risk", words.text(row.risk.replace("_", " "))),
+        ("Missing", words.text(", ".join(row.lacking))),
+    ]
+    written = [(_label(part), words.text(text)) for part, text in row.texts.items()]
+    more = [("It is worked on with dialgate breach update, notify and close.", DIM)]
+    return [Section("", pairs), Section("What was written", written, more)]
 
 
 # --- the log as it is ---------------------------------------------------------------------------------------------

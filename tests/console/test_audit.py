@@ -118,6 +118,29 @@ async def asked(pilot: Pilot[Any], *texts: str) -> None:
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
+async def test_what_must_be_seen_to_of_a_breach_leads_to_the_open_ones_and_their_hours(held: Served) -> None:
+    call = ControlClient(held.socket).call
+    aware = (NOW - timedelta(hours=60, minutes=30)).isoformat()
+    call("breach_add", nature=["disclosed"], aware=aware, facts="An export lay on an open share.")
+    call("breach_add", nature=["lost"], aware=(NOW - timedelta(hours=80)).isoformat())
+    call("breach_add", nature=["lost"])
+    texts = {"risk": "unlikely", "facts": "A stick", "effects": "None", "measures": "Found", "unlikely": "Encrypted"}
+    call("breach_update", breach="BR-2026-0003", **texts)
+    call("breach_close", breach="BR-2026-0003")
+    app = app_of(held)
+    async with app.run_test(size=LARGE) as pilot:
+        await until(pilot, shows(pilot, "! BREACH"))
+        await pilot.press("0")
+        await until(pilot, shows(pilot, "Breach BR-2026-0001: only 11 h left"))
+        while "Breach BR-" not in str(app.screen.copied()):
+            await pilot.press("down")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "[breaches]", "2 rows", "BR-2026-0001", "11 h", "OVER 8 h", "its effects"))
+        assert "BR-2026-0003" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "An export lay on an open share.", "not told"))
+
+
 async def test_the_log_is_filtered_by_kind_by_actor_and_by_a_leafs_number(shared: Served) -> None:
     app: Any = app_of(shared)
     async with app.run_test(size=SMALL) as pilot:
@@ -326,7 +349,7 @@ async def test_a_bundle_for_somebody_of_the_register(held: Served, tmp_path: Pat
 async def test_nothing_goes_to_somebody_without_a_purpose(held: Served, tmp_path: Path) -> None:
     app: Any = app_of(held, opener=Bundler(tmp_path, begin(held)), exports=tmp_path)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
-        await pilot.press("8", "shift+tab")
+        await pilot.press("8", "tab", "tab")
         await until(pilot, shows(pilot, "[keys]", "Ann Example"))
         await until(pilot, lambda: app.screen.table.row)
         while app.screen.table.row.name != "Ann Example":
@@ -379,7 +402,7 @@ async def test_an_export_is_stopped(held: Served, tmp_path: Path) -> None:
     opener.goes_on.clear()
     app: Any = app_of(held, opener=opener, exports=tmp_path)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
-        await pilot.press("8", "shift+tab")
+        await pilot.press("8", "tab", "tab")
         await until(pilot, lambda: app.screen.table.row)
         await pilot.press("e")
         await until(pilot, shows(pilot, "Export a bundle"))
@@ -431,7 +454,7 @@ def test_a_checkpoint(keyed: Served, snap_compare: Any) -> None:
 
 @SIZES
 def test_keys(keyed: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    before = steps("8", "shift+tab", then=("[keys]", "3 rows", "Ofcom"))
+    before = steps("8", "tab", "tab", then=("[keys]", "3 rows", "Ofcom"))
     assert snap_compare(app_of(keyed), terminal_size=size, run_before=before)
 
 

@@ -115,7 +115,7 @@ async def test_a_slash_filters_in_every_list_and_switches_no_mode(shared: Served
     app = app_of(shared)
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: app.feed.link.up)
-        for key, views in (("2", 4), ("3", 3), ("4", 1), ("5", 1), ("7", 3), ("8", 3)):
+        for key, views in (("2", 4), ("3", 3), ("4", 1), ("5", 1), ("7", 3), ("8", 4)):
             await pilot.press(key)
             mode = app.screen
             assert isinstance(mode, ListMode)
@@ -199,6 +199,7 @@ async def test_each_sentence_of_status_has_its_word_and_place() -> None:
         ("trunk:office: that it obeys, was never tested: dialgate trunk-test office", "office 2nd trunk", "live"),
         ("2 calls were made against refusals: dialgate calls show x", "CALLED ALL THE SAME", "calls"),
         ("Requests overdue: 2. dialgate request list", "OVERDUE", "requests"),
+        ("Breach BR-2026-0001: only 3 h left to tell the authority. dialgate breach show x", "BREACH", "audit"),
         ("The trunk first is down: it does not answer OPTIONS, or says 503", "trunk first", "live"),
         ("The log has not been signed since 2026-03-02 10:00 UTC: disk full. After an hour", "LOG NOT SIGNED", "audit"),
         ("The daily sweep waits: the clock is far from that of any sweep before", "sweep waits", "retention"),
