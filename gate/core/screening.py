@@ -290,8 +290,9 @@ def _answer(
     consent = last_consent(live)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
-        # An objection that is lost with the evidence would have stopped it where the firm says so.
-        return _service(objections, live, tried, rules, now)
+        # What is lost with the evidence may have stopped it: an objection where the firm says so, or a stop.
+        lost = rules.objection_stops_service or bool(attempt.campaign and rules.abandoned.stop_percent)
+        return _service(objections, live, tried, rules, now, _rolled_back(rules) if lost else None)
     blocked = (
         _kind(number, rules)
         or _objection(objections, live)
@@ -364,7 +365,12 @@ def _objection(objections: Sequence[Objection], live: Sequence[Consent]) -> _Ans
 
 
 def _service(
-    objections: Sequence[Objection], live: Sequence[Consent], tried: Tried, rules: Rules, now: datetime
+    objections: Sequence[Objection],
+    live: Sequence[Consent],
+    tried: Tried,
+    rules: Rules,
+    now: datetime,
+    lost: _Answer | None,
 ) -> _Answer:
     """LAW 1.7a: who wants no calls at all gets no service call either, whatever they consented to: a consent is to
     marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too. An
@@ -372,7 +378,7 @@ def _service(
     stopping = [each for each in objections if rules.objection_stops_service or each.scope is Scope.ALL]
     if stopped := _objection(stopping, ()):
         return stopped
-    blocked = (_rolled_back(rules) if rules.objection_stops_service else None) or _attempts(tried, rules, now)
+    blocked = lost or _attempts(tried, rules, now)
     standing = standing_objection(objections, live)
     return blocked or _Answer(Reason.SERVICE_CALL, objection_id=standing.id if standing else None)
 

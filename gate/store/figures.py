@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from gate.core.abandoned import SERVICE, Tally, Why
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
-from gate.core.facts.gate import ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
+from gate.core.facts.gate import AbandonedReplayed, ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.rows.month import (
     AgainstRefusal,
@@ -150,6 +150,12 @@ _UNKNOWN: Final = (
 )
 """The phone system dials it itself, and has not reported its outcome."""
 _COUNTED: Final = "reason NOT IN ('call_in', 'emergency_call')"
+_REPLAYED: Final = (
+    "SELECT json_extract(body, '$.answered_at') AS answered_at, json_extract(body, '$.claimed_by') AS claimed_by,"  # noqa: S608
+    " json_extract(body, '$.campaign') AS campaign, json_extract(body, '$.informed') AS informed, leaf_index"
+    f" FROM facts WHERE kind = '{AbandonedReplayed.kind}'"
+)
+"""Abandoned calls that a restore had lost."""
 
 
 def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour]:
@@ -162,7 +168,9 @@ def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour
         f" WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED} GROUP BY 1, 2, 3"
         f" UNION ALL SELECT substr(at, 1, 13), {_CALLER}, {_CAMPAIGN}, 0, 0, 0, 0, count(*)"
         f" FROM calls INDEXED BY calls_unknown WHERE verdict = 'allow' AND {_UNKNOWN}"
-        f" AND at >= :since AND at < :until AND {IS_ATTEMPT} AND {_COUNTED} GROUP BY 1, 2, 3",
+        f" AND at >= :since AND at < :until AND {IS_ATTEMPT} AND {_COUNTED} GROUP BY 1, 2, 3"
+        f" UNION ALL SELECT substr(answered_at, 1, 13), claimed_by, campaign, count(*), sum(informed), 0, 0, 0"
+        f" FROM ({_REPLAYED}) WHERE answered_at >= :since AND answered_at < :until GROUP BY 1, 2, 3",
         {"since": stamp(since), "until": stamp(until)},
     )
 
@@ -170,15 +178,23 @@ def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour
 def tally(tx: Source, caller: str, campaign: str, since: datetime, until: datetime) -> Tally:
     """The answered calls of a campaign, or of all of a caller (empty), in a time: those for which no stop has answered
     yet."""
+    span = {"since": stamp(since), "until": stamp(until), "caller": caller, "campaign": campaign}
     row = tx.query(
         f"SELECT coalesce(sum({_ABANDONED}), 0) AS abandoned, coalesce(sum({_LIVE}), 0) AS live"  # noqa: S608
         f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED}"
         f" AND {_CALLER} = :caller AND (:campaign = '' OR {_CAMPAIGN} = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
         f" AND stops.campaign IN ('', {_CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
-        {"since": stamp(since), "until": stamp(until), "caller": caller, "campaign": campaign},
+        span,
     )[0]
-    return Tally(row["abandoned"], row["live"])
+    lost = tx.query(
+        f"SELECT count(*) AS abandoned FROM ({_REPLAYED}) AS calls WHERE answered_at >= :since"  # noqa: S608 - ours
+        " AND answered_at < :until AND claimed_by = :caller AND (:campaign = '' OR campaign = :campaign)"
+        " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
+        " AND stops.campaign IN ('', calls.campaign) AND stops.leaf_index > calls.leaf_index)",
+        span,
+    )[0]
+    return Tally(row["abandoned"] + lost["abandoned"], row["live"])
 
 
 class Answered(NamedTuple):

@@ -41,12 +41,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from gate.converting import convert
+from gate.core.abandoned import SERVICE, caller_of
 from gate.core.breaches import restorable
 from gate.core.deadlines import Clock
+from gate.core.facts.calls import Abandoned
 from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import CATALOGUE, Body, Subject
 from gate.core.facts.fact import read as read_fact
-from gate.core.facts.gate import BreachReplayed
+from gate.core.facts.gate import BreachReplayed, CampaignStopped
 from gate.core.facts.lists import ConsentWithdrawn, Objection
 from gate.core.facts.requests import Carried, Carrying, LineHeld
 from gate.core.facts.retention import Hold
@@ -314,6 +316,11 @@ _OWED = (
     " WHERE kind = ? AND leaf_index > ? AND leaf_index <= ? ORDER BY leaf_index LIMIT ?"
 )
 
+_ABANDONED: Final = (
+    "SELECT number, answered_at, claimed_by, campaign, purpose, topic, informed FROM calls"
+    " WHERE call_id = ? AND answered_at IS NOT NULL AND reason NOT IN ('call_in', 'emergency_call')"
+)
+
 
 class BeyondLog(StoreError):
     """The store says that the journal holds acts of leaves that the log does not have: somebody has written that."""
@@ -400,12 +407,26 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
             )
     elif kind == Carried.kind:
         yield from _carried(connection, subject, at, pepper)
+    elif kind == Abandoned.kind:
+        for row in _rows(connection, _ABANDONED, subject):
+            service = row["purpose"] == SERVICE
+            said = {
+                "answered_at": row["answered_at"],
+                "claimed_by": caller_of(row["claimed_by"] or ""),
+                "campaign": row["campaign"] or (SERVICE if service else row["topic"]) or "",
+                "informed": bool(row["informed"]),
+            }
+            digest = number_hash(pepper, row["number"]).hex() if row["number"] else ""
+            yield Act(act=kind, id=subject, at=at, hash=digest, said=said)
+    elif kind == CampaignStopped.kind:
+        for row in _rows(connection, "SELECT body FROM facts WHERE subject = ? AND kind = ?", subject, kind):
+            yield Act(act=kind, id=subject, at=at, said=json.loads(row["body"]))
     elif act_of(kind) == BreachReplayed.kind:
         rows = _rows(connection, "SELECT kind, at, body FROM facts WHERE subject = ? ORDER BY leaf_index", subject)
         yield Act(act=BreachReplayed.kind, id=subject, at=at, said=restorable(_course(rows)).values())
     elif record(kind) == Subject.REQUEST.record:
         yield from _pending(connection, subject, at, pepper)
-    else:  # objection_removed, hold_released, recording_erased
+    else:  # objection_removed, hold_released, recording_erased, campaign_released
         yield Act(act=kind, id=subject, at=at)
 
 

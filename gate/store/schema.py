@@ -460,6 +460,11 @@ STEPS: Final = (
     ),
     # Of a call that was kept before it is known only whether the parties were put through.
     Step("m028_abandoned_calls", CAMPAIGNS),
+    Step(
+        "m029_abandoned_calls_replayed",
+        "CREATE INDEX facts_abandoned ON facts (json_extract(body, '$.number_hash'))"
+        " WHERE kind = 'abandoned_replayed';",
+    ),
 )
 """Every change of the tables, in order."""
 

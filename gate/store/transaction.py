@@ -17,6 +17,7 @@ import msgspec
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
 from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
+from gate.core.facts.gate import AbandonedReplayed
 from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
 from gate.ports import Fact
@@ -53,10 +54,12 @@ _STOPS = (
     f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
 )
 _UNATTENDED = (
-    "SELECT max(at) FROM (SELECT max(answered_at) AS at FROM calls INDEXED BY calls_unattended WHERE number = :number"
+    "SELECT max(at) FROM (SELECT max(answered_at) AS at FROM calls INDEXED BY calls_unattended WHERE number = :number"  # noqa: S608
     " AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
     " UNION ALL SELECT max(answered_at) FROM calls INDEXED BY calls_abandoned WHERE number = :number"
-    " AND abandoned_why IS NOT NULL)"
+    " AND abandoned_why IS NOT NULL"
+    " UNION ALL SELECT max(json_extract(body, '$.answered_at')) FROM facts INDEXED BY facts_abandoned"
+    f" WHERE kind = '{AbandonedReplayed.kind}' AND json_extract(body, '$.number_hash') = :hash)"
 )
 
 _STOPPED = (
@@ -216,7 +219,7 @@ class StoreTransaction:
     def last_unattended(self, number: str) -> datetime | None:
         """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
         with self._guarded() as connection:
-            (at,) = connection.execute(_UNATTENDED, {"number": number}).fetchone()
+            (at,) = connection.execute(_UNATTENDED, {"number": number, "hash": self.hash_of(number).hex()}).fetchone()
         return datetime.fromisoformat(at) if at else None
 
     def stopped(self, caller: str, campaign: str) -> str:

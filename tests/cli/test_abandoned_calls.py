@@ -3,6 +3,8 @@ the stop and its release, and the month's report. Each time the folder is opened
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from gate.core.terms import Purpose
 from gate.errors import UsageError
 from gate.operations.calls.campaigns import CallOutcome, CallsOutcome, calls_outcome
 from gate.operations.calls.screening import Decide, decide
+from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import Caller
 from tests.support.moved import Moved
 from tests.support.requesting import opened
@@ -175,3 +178,58 @@ def test_the_months_report_has_every_campaign_and_outlives_the_persons(firm: Mov
     with opened(firm.folder) as folder:
         assert folder.store.call(lambda tx: tx.query("SELECT 1 FROM calls WHERE number IS NOT NULL")) == []
     assert report() == before
+
+
+def test_a_restore_undoes_no_stop_and_forgets_no_abandoned_call(firm: Moved, tmp_path: Path) -> None:
+    (second := tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(second)}})
+    firm.time = datetime.now(LONDON).replace(hour=10) + timedelta(days=1)
+    another = Caller("http:another@127.0.0.1")
+    dial(firm, "autumn", of(0, 1), 100)
+    data, backup = firm.folder / "data", tmp_path / "backup"
+    shutil.copytree(data, backup)
+    firm.time += timedelta(hours=1)
+    dial(firm, "spring", of(1, 3), caller=another)
+    dial(firm, "autumn", of(0, 1), 123)
+    (stop,) = firm("campaign", "list", "--json").json["stops"]
+    assert stop["campaign"] == "spring"
+
+    def restored() -> None:
+        shutil.rmtree(data)
+        shutil.copytree(backup, data)
+
+    restored()
+    firm.time += timedelta(hours=1)
+    second.rename(tmp_path / "away")
+    assert dial(firm, "spring", of(1, 0), 40, another) == ["memory_unavailable"], "nobody knows what was stopped"
+    (tmp_path / "away").rename(second)
+    assert dial(firm, "spring", of(1, 0), 50, another) == ["campaign_stopped"]
+    listed = firm("campaign", "list", "--json").json
+    assert [each["id"] for each in listed["stops"]] == [stop["id"]]
+    assert {row["campaign"]: row["abandoned"] for row in listed["items"]} == {"autumn": 2, "spring": 3}
+    assert firm("check", "0207 946 0123", "--json", code=3).json["reason"] == "redial_too_soon"
+    journal = (second / "memory.journal").read_text()
+    assert "7946" not in journal
+    # The next one makes three of autumn's: the two before a restore, and the one since.
+    assert dial(firm, "autumn", of(0, 1), 130) == ["service_call"]
+    assert dial(firm, "autumn", of(1, 0), 140) == ["campaign_stopped"]
+    firm("campaign", "release", stop["id"], "--reason", "two more agents sit down")
+    restored()
+    assert [each["campaign"] for each in firm("campaign", "list", "--json").json["stops"]] == ["autumn"]
+    assert dial(firm, "spring", of(1, 0), 60, another) == ["service_call"]
+    assert firm("audit", "verify", "--json").json["ok"]
+    firm.time += timedelta(days=3)
+    assert firm("check", "0207 946 0123", "--json", code=None).json["reason"] != "redial_too_soon"
+
+
+def test_a_stop_that_somebody_has_taken_out_of_the_store_is_in_force_again(firm: Moved, tmp_path: Path) -> None:
+    (second := tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(second)}})
+    dial(firm, "spring", of(0, 3))
+    with sqlite3.connect(firm.folder / "data" / "gate.db") as connection:
+        connection.execute("UPDATE campaign_stops SET released_at = stopped_at")
+    faults = str(firm("audit", "verify", "--json", code=1).json)
+    assert "of a campaign is not in force in the store" in faults
+    with opened(firm.folder) as folder:
+        folder.one(SecondPlace).check()
+    assert dial(firm, "spring", of(1, 0), 50) == ["campaign_stopped"]

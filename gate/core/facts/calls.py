@@ -215,7 +215,7 @@ class Ended(Body, frozen=True, kw_only=True):
     """They were bridged, and the caller can have been heard (LAW 3.4)."""
 
 
-@fact("abandoned", Subject.CALL)
+@fact("abandoned", Subject.CALL, outlives_restore=True)
 class Abandoned(Body, frozen=True, kw_only=True):
     """A callee had answered, and found nobody (``gate.core.abandoned``): why, and whether they were told who called."""
 

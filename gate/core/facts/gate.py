@@ -220,7 +220,13 @@ class ManyAbandoned(_Rate, frozen=True, kw_only=True):
     alarm_percent: float
 
 
-@fact("campaign_stopped", Subject.CAMPAIGN, makes=True, sets={"leaf_index": From.LEAF, "stopped_at": From.AT})
+@fact(
+    "campaign_stopped",
+    Subject.CAMPAIGN,
+    makes=True,
+    outlives_restore=True,
+    sets={"leaf_index": From.LEAF, "stopped_at": From.AT},
+)
 class CampaignStopped(_Rate, frozen=True, kw_only=True):
     """It makes no more calls until somebody releases it."""
 
@@ -231,9 +237,26 @@ class CampaignStopped(_Rate, frozen=True, kw_only=True):
 
 
 @fact(
-    "campaign_released", Subject.CAMPAIGN, term=Term.REQUESTS, sets={"released_at": From.AT, "released_by": From.ACTOR}
+    "campaign_released",
+    Subject.CAMPAIGN,
+    term=Term.REQUESTS,
+    outlives_restore=True,
+    sets={"released_at": From.AT, "released_by": From.ACTOR},
 )
 class CampaignReleased(Body, frozen=True, kw_only=True):
     """It may go on; only calls decided after this count for another stop."""
 
     why: Annotated[Words, COLUMN]
+
+
+@fact("abandoned_replayed", Subject.CAMPAIGN)
+class AbandonedReplayed(Body, frozen=True, kw_only=True):
+    """The memory journal has an abandoned call (the subject) that a store which was put back lacks: its number is left
+    alone, and it counts for its campaign."""
+
+    number_hash: Maybe[Id] = UNSET
+    answered_at: Time
+    claimed_by: Firm
+    """As in ``CampaignStopped``."""
+    campaign: Firm
+    informed: bool

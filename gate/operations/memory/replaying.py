@@ -9,7 +9,8 @@ A store that was put back knows nothing of what people have asked since. In this
 4. people who were erased are erased again, but for what is held;
 5. requests that are not there are opened again, without who asked, under their reference; the others are marked, and
    a leaf says what was replayed;
-6. breaches have the course again that they had, without what was written.
+6. campaigns that were stopped since are stopped, and the abandoned calls of the last days block and count;
+7. breaches have the course again that they had, without what was written.
 
 What the replay keeps names ``gate:memory`` as its actor. An objection or a hold keeps its id.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +27,9 @@ from msgspec import UNSET, UnsetType, structs
 
 from gate.core.breaches import replayed, restorable, together
 from gate.core.facts.audit import MemoryReplayed
-from gate.core.facts.gate import BreachReplayed
+from gate.core.facts.calls import Abandoned
+from gate.core.facts.fact import Body
+from gate.core.facts.gate import AbandonedReplayed, BreachReplayed, CampaignReleased, CampaignStopped
 from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.requests import AskedBy, Carried, Opened, RequestReplayed
@@ -52,6 +56,7 @@ _DONE: Final = (
     (HoldReleased.kind, "holds", "released_at", "hold {} was released"),
     (ConsentWithdrawn.kind, "consents", "withdrawn_at", "consent {} was withdrawn"),
     (RecordingErased.kind, "recordings", "erased_at", "recording {} was erased"),
+    (CampaignReleased.kind, "campaign_stops", "released_at", "stop {} of a campaign was released"),
 )
 """Acts, and the row and column that say the same."""
 _PART: Final = 200
@@ -85,13 +90,16 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
     reopened = _reopen(folder, [act for act in pending if not act.over])
     gone = _gone(folder, [act for act in pending if act.over])
     breaches = _breaches(folder, of, new)
-    if any(counts.values()) or reopened or gone or breaches:
+    campaigns, abandoned = _campaigns(folder, of)
+    if any(counts.values()) or reopened or gone or breaches or campaigns or abandoned:
         body = MemoryReplayed(
             entries=entries,
             **counts,
             reopened=reopened or UNSET,
             gone=gone or UNSET,
             breaches=breaches or UNSET,
+            campaigns=campaigns or UNSET,
+            abandoned=abandoned or UNSET,
         )
         folder.keep(body, "memory", REPLAYED_BY)
         log.warning(body.kind, **body.values())
@@ -108,6 +116,10 @@ def contradicted(source: Source, acts: Sequence[Act]) -> Iterator[str]:
         yield from (f"objection {act.id} is not in the store" for act in part if act.id not in there)
         for each in sorted(_changed_objections(source, part)):
             yield f"objection {each} is another one in the store, or is removed there, and the log does not say so"
+    stops = [act.id for act in _standing(of, CampaignStopped.kind, CampaignReleased.kind)]
+    for ids in batched(stops, _PART):
+        there = _ids(source, "campaign_stops", ids) - _over(source, "campaign_stops", CampaignReleased.kind, ids)
+        yield from (f"stop {each} of a campaign is not in force in the store" for each in ids if each not in there)
     for ids in batched(holds, _PART):
         there = _ids(source, "holds", ids)
         yield from (f"hold {each} is not in the store" for each in ids if each not in there)
@@ -246,8 +258,13 @@ def _changed_objections(tx: Source, acts: Sequence[Act]) -> set[str]:
 
 def _changed_holds(tx: Source, ids: Collection[str]) -> set[str]:
     """Ids of holds whose rows are released though the log does not say so."""
-    over = _OVER.format("released", HoldReleased.kind)
-    rows = tx.query(f"SELECT id FROM holds AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])  # noqa: S608 - ours
+    return _over(tx, "holds", HoldReleased.kind, ids)
+
+
+def _over(tx: Source, table: str, kind: str, ids: Collection[str]) -> set[str]:
+    """Ids of rows that are released though the log has no fact of this kind."""
+    over = _OVER.format("released", kind)
+    rows = tx.query(f"SELECT id FROM {table} AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])  # noqa: S608 - ours
     return {row["id"] for row in rows}
 
 
@@ -422,3 +439,41 @@ def _breaches(folder: DataFolder, of: Acts, new: Acts) -> list[str]:
 
     _in_parts(folder, work, [act for act in of.get(BreachReplayed.kind, {}).values() if act.said])
     return found
+
+
+# --- campaigns -----------------------------------------------------------------------------------------------------
+
+
+def _campaigns(folder: DataFolder, of: Acts) -> tuple[int, int]:
+    """Stops and releases, and abandoned calls of the last days, that the store lacks, in the order in which they were
+    kept: a call counts for no stop that came after it. How many of each. A stop whose row was changed is kept under
+    another id."""
+    since = folder.clock.now() - max(folder.screener.rules.redial, timedelta(days=1)) - timedelta(days=1)
+    calls = [act for act in of.get(Abandoned.kind, {}).values() if act.said and _answered(act) > since]
+    steps = [act for kind in (CampaignStopped.kind, CampaignReleased.kind) for act in of.get(kind, {}).values()]
+    found: list[str] = []
+
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        for act in part:
+            wrong = act.act == CampaignStopped.kind and _over(tx, "campaign_stops", CampaignReleased.kind, [act.id])
+            body, key = _campaign_fact(act), _again("stop", act.id) if wrong else act.id
+            if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind IN (?, ?)", [key, act.act, body.kind]):
+                continue
+            tx.append(folder.fact(body, key, REPLAYED_BY))
+            found.append(act.act)
+        return len(part)
+
+    acts: list[Act] = sorted([*calls, *steps], key=lambda act: act.at)
+    _in_parts(folder, work, acts)
+    abandoned = found.count(Abandoned.kind)
+    return len(found) - abandoned, abandoned
+
+
+def _campaign_fact(act: Act) -> Body:
+    if act.act == Abandoned.kind:
+        return AbandonedReplayed.read({**(act.said or {}), **({"number_hash": act.hash} if act.hash else {})})
+    return CampaignReleased(why=_WHY) if act.act == CampaignReleased.kind else CampaignStopped.read(act.said or {})
+
+
+def _answered(act: Act) -> datetime:
+    return datetime.fromisoformat(str((act.said or {})["answered_at"]))
