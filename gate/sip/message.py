@@ -4,6 +4,9 @@ This parser answers what must be answered without a dialog (refusals, challenges
 decision rests on. sippy gets what this parser has understood, written anew
 (``gate.sip.sippy_adapter.rewriting.rewrite``), so the two never read a message differently.
 
+A message in its usual form is read in about half the time (``read_usual``), any other with care (``read_any``); what
+the first takes, the second would read the same.
+
 Anybody may send a datagram. So nothing here takes more time than in proportion to its length, and the bounds below hold
 for every message; what is over them is answered by name, from the message alone, and kept nowhere.
 
@@ -53,7 +56,7 @@ MAX_MEMBERS = 512
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route", "via"})
 
 _REMEMBERED = 512
-"""Hops that have been read: those of a message are read again when it is written anew."""
+"""Names of headers; and hops, for those of a message are read again when it is written anew."""
 
 Address = tuple[str, int]
 """Host (IPv6 in brackets) and port, as sippy writes it."""
@@ -98,6 +101,8 @@ class SipMessage:
     cseq_method: str = ""
     metadata: bytes = b""
     """Of a recording session, from a part of the body (``gate.sip.message``)."""
+    usual: bool = field(default=False, compare=False)
+    """Read by ``read_usual``: each of its addresses can be called and written again."""
 
     def get(self, name: str) -> str | None:
         """The first value of a header, or None."""
@@ -135,6 +140,109 @@ def parse(data: bytes) -> SipMessage:
         BadMessage: not SIP, or SIP with a fault that RFC 3261 says to answer with 400, 505 or the like; a faulty
             response is never answered.
     """
+    return read_usual(data) or read_any(data)
+
+
+# --- a message in its usual form ------------------------------------------------------------------------------------
+
+_REQUEST = re.compile(
+    r"([A-Z]{3,10}) (sip:(?:[A-Za-z0-9+*#._%-]{1,128}@)?[A-Za-z0-9.:-]{1,255}"
+    r"(?:;transport=[A-Za-z]{2,4}|;user=phone|;lr)?) SIP/2\.0"
+)
+"""One parameter at most, so that none stands twice."""
+_RESPONSE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([ -~]{0,128})")
+_LINE = re.compile(r"^([A-Za-z0-9-]{1,64}):[ \t]{0,8}(?! )([^\r\n\t]{0,1024})\r\n", re.MULTILINE)
+"""A whole header line, neither folded nor with white space that would have to be taken off its value."""
+_USUAL_VIA = re.compile(
+    r"SIP/2\.0/(UDP|TCP|TLS) ([A-Za-z0-9.-]{1,255})((?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?)"
+    r"((?:;[A-Za-z]{1,16}(?:=[A-Za-z0-9.*+_-]{1,128})?){1,8})"
+)
+_ADDRESS = re.compile(
+    r'(?:"[A-Za-z0-9 +.()_-]{0,64}" ?|[A-Za-z0-9_-]{1,64} )?<sip:(?:[A-Za-z0-9+._-]{1,64}@)?[A-Za-z0-9.-]{1,255}'
+    r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(?:;transport=[A-Za-z]{2,4}|;user=phone|;lr)?>"
+    r"(?:;tag=([A-Za-z0-9.*+_-]{1,128}))?"
+    r"|sip:(?:[A-Za-z0-9+._-]{1,64}@)?[A-Za-z0-9.-]{1,255}(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+)
+"""In brackets; or bare, and without parameters."""
+_CALL_ID = re.compile(r"[A-Za-z0-9.@*+:_/-]{1,255}")
+_CSEQ = re.compile(r"([0-9]{1,10}) ([A-Z]{3,10})")
+_LENGTH = re.compile(r"[0-9]{1,5}")
+_ONCE = ("from", "to", "call-id", "cseq", "content-length")
+_OTHERS = frozenset({"contact", "record-route", "route"})
+_USUAL_VIAS = 16
+"""Hops; with as many headers as there may be, that is still less than ``MAX_MEMBERS``."""
+
+
+class _Names(dict[str, str]):
+    """The names of headers in small letters. Bounded, for anybody may send any."""
+
+    def __missing__(self, name: str) -> str:
+        lower = name.lower()
+        if len(self) < _REMEMBERED:
+            self[name] = lower
+        return lower
+
+
+_NAMES = _Names()
+
+
+def read_usual(data: bytes) -> SipMessage | None:
+    """A message in the form that almost all have, in about half the time; None for any other. What this takes,
+    ``read_any`` would take and read the same, and its addresses are such as can be called and written again."""
+    if len(data) > MAX_MESSAGE:
+        return None
+    head, gap, body = data.partition(b"\r\n\r\n")
+    start, _, lines = head.decode("latin-1").partition("\r\n")
+    lines += "\r\n"
+    pairs = _LINE.findall(lines)
+    count = len(pairs)
+    if not gap or count > MAX_HEADERS or not count == lines.count("\n") == lines.count("\r") or " \r" in lines:
+        return None
+    headers = [(_NAMES[name], value) for name, value in pairs]
+    first = dict(reversed(headers))
+    vias = [first.get("via", "")]
+    if len(first) != count:
+        names = [name for name, _ in headers]
+        vias = [value for name, value in headers if name == "via"] or [""]
+        if len(vias) > _USUAL_VIAS or max(map(names.count, _ONCE)) > 1:
+            return None
+    if not _COMPACT.keys().isdisjoint(first):
+        return None
+    via, caller, callee, call_id, cseq, length = (
+        _USUAL_VIA.fullmatch(vias[0]), _ADDRESS.fullmatch(first.get("from", "")),
+        _ADDRESS.fullmatch(first.get("to", "")), _CALL_ID.fullmatch(first.get("call-id", "")),
+        _CSEQ.fullmatch(first.get("cseq", "")), _LENGTH.fullmatch(first.get("content-length", "0")),
+    )  # fmt: skip
+    if not (via and caller and callee and call_id and cseq and length) or int(cseq[1]) >= 2**31:
+        return None
+    params = parameters(via[4])
+    if not params.get("branch") or len(params) != via[4].count(";"):
+        return None
+    if not all(map(_USUAL_VIA.fullmatch, vias[1:])):
+        return None
+    for name, value in headers:
+        if name in _OTHERS and not _ADDRESS.fullmatch(value):
+            return None
+    if request := _REQUEST.fullmatch(start):
+        method, uri, code = request[1], request[2], 0
+        if method != cseq[2] or int(length[0]) > len(body):
+            return None
+    elif response := _RESPONSE.fullmatch(start):
+        method, uri, code = "", response[2].rstrip(" "), int(response[1])
+    else:
+        return None
+    sent_by = (via[2], int(via[3][1:] or (5061 if via[1] == "TLS" else 5060)))
+    return SipMessage(
+        method, uri, code, headers, body, vias, params["branch"], sent_by, call_id[0], caller[1] or "", callee[1] or "",
+        int(cseq[1]), cseq[2], usual=True,
+    )  # fmt: skip
+
+
+# --- any message ----------------------------------------------------------------------------------------------------
+
+
+def read_any(data: bytes) -> SipMessage:
+    """As ``parse``, whatever the form."""
     head, body = _split(data.lstrip(b"\r\n"))
     lines = lines_of(head)
     message, fault = _start(lines[0].strip(SPACE))

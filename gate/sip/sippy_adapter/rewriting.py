@@ -141,7 +141,7 @@ def _led(
 def parsable(message: SipMessage) -> bool:
     """True where sippy can read the addresses as they are written anew: it raises, in the middle of its work, where it
     cannot."""
-    return all(
+    return message.usual or all(
         usable_uri(_located(split_address(_line(each))[1]))
         for name, value in message.headers
         if name in _ADDRESSES and not (message.code >= 300 and name in _TARGETS)
