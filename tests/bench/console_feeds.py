@@ -138,6 +138,7 @@ def _snapshot(number: int) -> dict[str, Any]:
         "minutes": minutes,
         "registers": [],
         "warnings": [],
+        "not_ready": [],
         "trunks": [],
         "log": {"size": number, "verified_at": None, "verified_ok": None, "checkpoint_at": None},
         "trunk_up": True,

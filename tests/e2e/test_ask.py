@@ -191,7 +191,7 @@ def test_prometheus_finds_nothing_wrong_with_the_metrics(gate: RunningGate) -> N
 
 
 def test_the_curl_lines_of_the_manual(gate: RunningGate, blocks: list[str]) -> None:
-    lines, many, lists = [block for block in blocks if block.startswith("curl")]
+    lines, many, lists, ready = [block for block in blocks if block.startswith("curl")]
     said = [curl(gate, "curl" + each) for each in lines.split("curl")[1:]]
     assert json.loads(said[0][1])["verdict"] == "allow"
     assert said[1:] == [(0, "block listed_tps"), (0, "allow")]
@@ -201,6 +201,7 @@ def test_the_curl_lines_of_the_manual(gate: RunningGate, blocks: list[str]) -> N
     secret.write_text(gate.tokens["crm"])
     entered, found = (json.loads(curl(gate, "curl" + each)[1]) for each in lists.split("curl")[1:])
     assert [each["id"] for each in found["items"]] == [entered["id"]]
+    assert curl(gate, ready) == (0, '{"state":"ok"}')
 
 
 def test_the_hooks_of_the_manual(gate: RunningGate, blocks: list[str]) -> None:

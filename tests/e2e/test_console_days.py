@@ -190,7 +190,7 @@ def opened_request(screen: Counted, asks: str, number: str) -> str:
     screen.wait("passport seen in person", gone="What was checked")
     screen.press("s")
     screen.wait("More numbers of theirs")
-    screen.fill("", "", "")
+    screen.fill("", "", "", "", "")
     screen.wait("found 1 call")
     screen.press("Escape")
     screen.wait(f"Request {found[1]}")
@@ -269,7 +269,7 @@ def test_the_compliance_officers_day(firm: Firm) -> None:
         screen.wait(f"Request {reference}: done", gone="The day it happened")
         screen.press("Escape")
         screen.wait("[board]")
-        screen.act(42, began)
+        screen.act(44, began)
         began = screen.pressed
         reference = opened_request(screen, "erasure", "020 7946 0123")
         screen.press("-")

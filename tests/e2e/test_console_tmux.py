@@ -179,7 +179,7 @@ def refused_by_hand(screen: Tmux, letters: Path) -> str:
     screen.wait(CHECKED, gone="What was checked")
     screen.press("s")
     screen.wait("More numbers of theirs")
-    fill(screen, "", "", "")
+    fill(screen, "", "", "", "", "")
     screen.wait("found 1 call", "0113 4** **10")
     screen.press("Escape")
     screen.wait(f"Request {found[1]}")

@@ -68,6 +68,8 @@ def state(data: DataFolder, reference: str) -> str:
 
 
 def do(data: DataFolder, name: str, reference: str, **fields: Any) -> dict[str, Any]:
+    if name == "decide" and ByName(data).request_show(request=reference, actor=ANN)["asks"] == "complaint":
+        fields.setdefault("calls", "resume")  # marketing waits while it is open: whether it goes on is said
     return dict(getattr(ByName(data), f"request_{name}")(request=reference, actor=ANN, **fields))
 
 

@@ -46,13 +46,13 @@ from gate.operations.registers.in_force import newest, states, written
 from gate.registers.coverage import ASKED
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import ListFile, guess_as_of
-from gate.registers.provider import Answers, ask
 from gate.store import queries
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.contacts.states import Listed
     from gate.operations.data_folder import DataFolder
+    from gate.registers.provider import Answers
     from gate.store.transaction import StoreTransaction
 
 
@@ -357,6 +357,8 @@ def register_ask(folder: DataFolder, asked: RegisterAsk, caller: Caller) -> Regi
 
     Raises ``RegisterError`` where it does not answer for each of them; then nothing has changed.
     """
+    from gate.registers import importer, provider  # with HTTP and NumPy: where a provider is asked
+
     config, section = folder.config, folder.config.provider
     if not section.url or asked.provider not in (section.name, section.url):
         known = f"the configuration has {section.name}, {section.url}" if section.url else "see the section [provider]"
@@ -376,9 +378,11 @@ def register_ask(folder: DataFolder, asked: RegisterAsk, caller: Caller) -> Regi
                 f"a file of the {row.name.upper()} is in force, as of {row.as_of}",
                 hint="a provider is asked where there is no licence for the files: leave --via out",
             )
-    answers = ask(section, token, Path(config.base), numbers, names, folder.clock.now, caller.progress)
+    answers = provider.ask(section, token, Path(config.base), numbers, names, folder.clock.now, caller.progress)
     for name in names:
-        _answered(folder, name, answers, caller)
+        place, before = config.data / "registers", folder.one(Contacts).listed(name)
+        importer.import_answers(place, name, answers.listed[name], answers.asked, folder.clock.now())
+        _answered(folder, name, answers, before, caller)
     of = answers.asked
     counts = {name: len(answers.listed[name]) for name in names}
     return RegistersAsked(
@@ -386,11 +390,8 @@ def register_ask(folder: DataFolder, asked: RegisterAsk, caller: Caller) -> Regi
     )
 
 
-def _answered(folder: DataFolder, name: str, answers: Answers, caller: Caller) -> None:
-    from gate.registers.importer import import_answers
-
-    of, before = answers.asked, folder.one(Contacts).listed(name)
-    import_answers(folder.config.data / "registers", name, answers.listed[name], of, folder.clock.now())
+def _answered(folder: DataFolder, name: str, answers: Answers, before: Listed | None, caller: Caller) -> None:
+    of = answers.asked
     row = next(each for each in states(folder) if each.name == name)  # everybody is answered from it from now on
     body = replace(
         _edition(row),
