@@ -43,12 +43,12 @@ QUIET: Final = 2
 @make("doctor", example="dialgate doctor\ndialgate doctor --json\ndialgate doctor --call 01632960123 --account alice")
 @click.option(
     "--call",
-    "number",
+    "to_call",
     metavar="NUMBER",
     help="Dial NUMBER, too, and measure the audio of both sides: an echo test, or a line of your own that answers.",
 )
 @click.option("--account", metavar="NAME", help="Whose call it is: an [[account]]. Not needed where there is one.")
-def command(view: View, number: str | None, account: str | None) -> int:
+def command(view: View, to_call: str | None, account: str | None) -> int:
     """Look at everything that calls need: permissions, clock, disk, ports, names, trunks, lists, keys, backups, audio.
 
     Each line is ok, warn or fail, with the command that mends it. Nothing is changed, and nothing is dialled without
@@ -57,9 +57,9 @@ def command(view: View, number: str | None, account: str | None) -> int:
     With --call a phone signs in to the running gate as the account and dials NUMBER. The call is decided, announced,
     recorded and kept in the log like any other. The phone sends a tone for 4 seconds, listens, and hangs up.
     """
-    if account is not None and number is None:
+    if account is not None and to_call is None:
         raise UsageError("--account is whose call it is, and there is none", hint="add --call NUMBER")
-    called = None if number is None else _TestCall(view.config, number, account)
+    called = None if to_call is None else _TestCall(view.config, to_call, account)
     found = list(_found(view))
     if called is not None:
         found += called.findings()
