@@ -36,10 +36,14 @@ def exchange(
 
     Raises as ``gate.control.client.ControlClient.call``.
     """
-    connection, sent = Connection(path, timeout), False
+    connection = Connection(path, timeout)
     try:
         connection.connect()
-        sent = True
+    except OSError as error:  # nothing was asked yet
+        raise ControlError(
+            f"the gate at {path} cannot be reached: {reason_of(error)}", hint="is it running? dialgate serve"
+        ) from None
+    try:
         connection.request("POST", f"/v1/op/{op}", msgspec.json.encode(request), {"Content-Type": "application/json"})
         response = connection.getresponse()
         if streams and response.status == 200:
@@ -50,12 +54,8 @@ def exchange(
             f"the gate did not answer {op} in time", hint="see its log; it may still be at work"
         ) from None
     except (OSError, http.client.HTTPException) as error:
-        if sent:
-            raise UnansweredError(
-                f"the gate at {path} gave no answer to {op}: {reason_of(error)}", hint="look before you ask again"
-            ) from None
-        raise ControlError(
-            f"the gate at {path} cannot be reached: {reason_of(error)}", hint="is it running? dialgate serve"
+        raise UnansweredError(
+            f"the gate at {path} gave no answer to {op}: {reason_of(error)}", hint="look before you ask again"
         ) from None
     finally:
         connection.close()
