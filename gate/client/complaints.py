@@ -89,7 +89,7 @@ def _plain(values: Mapping[str, Any]) -> str:
         f"Within {values['days']} days, we confirm that we have your complaint.",
         "We look into it without delay. If we need longer than "
         f"{values['weeks']} weeks, we tell you how far we are. We tell you the result, and our reasons.",
-        "While your complaint is open, we do not call the number that you give us for marketing.",
+        "While your complaint is open, we will not call the number that you give us for marketing.",
         "You do not have to pay for this.",
         f"If you would rather not tell us\n\nYou can complain to the {authority.name} at any time, and go to court.",
         "\n".join(f"    {each}" for each in [authority.name, *reached] if each),

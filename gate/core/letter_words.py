@@ -115,7 +115,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "ack.complaint.look": _s("We are looking into it.", Opened),
     "ack.complaint.news": _s("If that takes a while, we will tell you how it is going.", DPA + "s.164A(4)"),
     "paused": _s(
-        "While your complaint is open, we do not call {numbers} for marketing.", Opened, POLICY, needs="complaint"
+        "While your complaint is open, we will not call {numbers} for marketing.", Opened, POLICY, needs="complaint"
     ),
     # --- how it is going with a complaint
     "progress.open": _s("We are still looking into it, and we have not decided yet.", Opened, never="decided"),
@@ -125,10 +125,13 @@ WORDS: Final[Mapping[str, Words]] = {
     "withdrawal.given": _s("You had given it on {given_on}.", Consent),
     "withdrawal.told": _s("You told us on {told_on}.", ConsentWithdrawn, needs="told_on"),
     "withdrawal.since": _s(
-        "Since **{stopped_on}** we do not call you for marketing.", ConsentWithdrawn, never="agreed_again"
+        "We stopped marketing calls to you on **{stopped_on}**.", ConsentWithdrawn, never="agreed_again"
     ),
     "withdrawal.late": _s(
-        "That is later than we should have, and we are sorry.", ConsentWithdrawn, needs="told_on", never="agreed_again"
+        "That was later than it should have been, and we are sorry.",
+        ConsentWithdrawn,
+        needs="told_on",
+        never="agreed_again",
     ),
     "withdrawal.until": _s(
         "We will not start again unless you tell us that we may.", ConsentWithdrawn, never="agreed_again"
@@ -152,7 +155,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "stopped.all": _s(
         "**We stopped all calls to {numbers}** on {stopped}.", Objection, needs="all_calls", never="objection_ended"
     ),
-    "stopped.late": _s("That is later than we should have, and we are sorry.", Opened, Objection, needs="stopped_late"),
+    "stopped.late": _s(
+        "That was later than it should have been, and we are sorry.", Opened, Objection, needs="stopped_late"
+    ),
     "stopped.no_reason": _s("You do not need to give a reason or do anything else.", GDPR + "21(3)"),
     "stopped.until": _s("We will not start again unless you tell us that we may.", Objection, never="objection_ended"),
     "stopped.list": _s("To make sure of that, we keep {your_number} on our list of people not to call.", Objection),
@@ -261,7 +266,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "pack.open": _s("Save it on your computer and open it in a web browser.", PackMade),
     "pack.offline": _s("It works without the internet and sends nothing to anybody.", PackMade),
     "pack.passphrase": _s(
-        "A passphrase opens it, which we give you in another way, never together with the file.", PackMade, POLICY
+        "You need a passphrase to open it: we will give it to you in another way, never with the file.",
+        PackMade,
+        POLICY,
     ),
     "pack.save": _s(
         "You can read, listen, print and save: a copy that you save has no protection, so keep it safe.", PackMade
@@ -413,7 +420,7 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "given.you": _s("Before, we gave you or somebody acting for you {own_copy}.", Carrying, needs="own_copies"),
     "given.nobody": _s(
-        "Our log shows nobody else to whom we gave it.", (Carrying, Granted, Rectified), never="recipients copies"
+        "As far as our log shows, we gave it to nobody else.", (Carrying, Granted, Rectified), never="recipients copies"
     ),
     "copies": _s("We made copies of it before, and have not destroyed these yet:", CopyMade, needs="copies"),
     "copies.one": _s("{line}", CopyMade, needs="copies"),
@@ -427,20 +434,20 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "locked.except": _s("The law makes exceptions for legal claims, and to protect other people.", GDPR + "18(2)"),
     "locked.lift": _s("We will tell you before we use it again.", GDPR + "18(3)"),
-    "locked.calls": _s("Until then we do not call you for marketing.", Hold, never="restriction_ended"),
+    "locked.calls": _s("Until then we will not call you for marketing.", Hold, never="restriction_ended"),
     # --- rectification
     "right": _s("**We have put right what was wrong.**", Rectified, needs="statements"),
     "right.now": _s("This is what we keep now:", Rectified, needs="statements"),
     "right.beside": _s("We keep it with {beside}.", Rectified, needs="beside"),
     "right.evidence": _s("Our recordings and our log are evidence, so we never rewrite them.", POLICY),
-    "right.shown": _s("Whoever opens the record, or gets it from us, sees your correction with it.", Rectified),
+    "right.shown": _s("Anybody who opens the record, or gets it from us, will see your correction with it.", Rectified),
     # --- refusal
     "refused": _s("**We have decided not to do what you asked.**", Refused, never="complaint"),
     "refused.complaint": _s(
         "We have looked into it, and **we do not agree with your complaint**.", Refused, needs="complaint"
     ),
     "why.heading": _s("Why", (Refused, Carried)),
-    "concerns": _s("It concerns this:", (Refused, Carried), needs="held_back"),
+    "concerns": _s("This is what our decision is about:", (Refused, Carried), needs="held_back"),
     "still.prove": _s(
         "You can still show us who you are, and we will then deal with your request.", Refused, needs="unproven"
     ),
@@ -624,6 +631,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "authority.other": _s(
         "We are telling you that we refused what a person asked of us about their data.", Refused, never="erasure"
     ),
+    "authority.complaint": _s(
+        "We are telling you that we did not uphold a complaint about our use of a person's data.",
+        Refused,
+        needs="complaint",
+    ),
     "authority.nothing": _s("You do not need to do anything.", POLICY),
     "authority.controller": _s("Controller: {firm}"),
     "authority.reference": _s("Our reference: {reference}"),
@@ -667,7 +679,8 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "recipient.erase.law": _s("If the law requires you to keep any of it, please tell us which law.", GDPR + "17(3)"),
     "recipient.erase.bundle": _s(
-        "You cannot take one call out of a signed bundle: use it no more, and erase the bundle when you can.", POLICY
+        "You cannot take one call out of a signed bundle: please stop using the bundle, and erase it when you can.",
+        POLICY,
     ),
     "recipient.lock": _s("Please keep this data, but do not open, copy or pass it on.", GDPR + "18(2)"),
     "recipient.lock.except": _s(
@@ -690,7 +703,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "proof.shows": _s("It shows what our signed log says about your request, and that this letter matches it.", Opened),
     "proof.signed": _s("We cannot change that log without anybody noticing.", Opened),
     "proof.key": _s("Please compare the key in the file with this one:", Opened),
-    "proof.limits": _s("It cannot show that we looked everywhere, or that no copy is left.", Opened),
+    "proof.limits": _s("It cannot show that we looked everywhere, or that we kept no copy.", Opened),
     # --- the right to complain
     "complain.heading": _s("If you are unhappy with this", DPA + "s.164A"),
     "complain.us": _s("Please tell us first, at the address above.", DPA + "s.164A", "configuration: firm.address"),

@@ -865,7 +865,8 @@ def _reasons(w: _Writer) -> None:
 
 def _authority(w: _Writer) -> str:
     f = w.facts
-    w.para("authority.policy" if f.erasure else "authority.other", "authority.nothing")
+    asked = "authority.policy" if f.erasure else "authority.complaint" if f.complaint else "authority.other"
+    w.para(asked, "authority.nothing")
     w.items(
         "authority.controller",
         "authority.reference",

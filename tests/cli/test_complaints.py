@@ -82,7 +82,7 @@ def test_a_complaint_without_news_for_three_weeks_is_warned_of_until_a_letter_sa
     assert "has no note" in firm("request", "letter", reference, "acknowledgement", *done, code=2).err
     letter = " ".join(firm("request", "letter", reference, "progress", *done).out.split())
     assert "We are still looking into it" in letter and "We have listened to both calls." in letter
-    assert "While your complaint is open, we do not call 07700 900123 for marketing." in letter
+    assert "While your complaint is open, we will not call 07700 900123 for marketing." in letter
     assert not firm("request", "show", reference, "--json").json["stuck"]
     firm("request", "decide", reference, "--grant", "--reasons", "A mistake.", "--calls", "resume")
     late = firm("request", "letter", reference, "progress", code=3)
@@ -137,7 +137,7 @@ def test_a_withdrawn_consent_is_confirmed_from_the_log(firm: Moved, tmp_path: Pa
     text = " ".join(letter.split())
     assert "Dear Pat Person," in text and "You withdrew your consent to our calls to 07700 900123." in text
     assert "You had given it on Tuesday 5 January 2027." in text and consent[:8] not in text
-    assert "Since Tuesday 2 February 2027 we do not call you for marketing." in text
+    assert "We stopped marketing calls to you on Tuesday 2 February 2027." in text
     assert "Our reference" not in text and faults(letter) == []
     explained = firm("letters", "explain", consent, "--json").json["letters"]
     rests = {each["name"]: each["rests"] for each in explained[0]["sentences"]}

@@ -284,7 +284,7 @@ def test_an_objection_that_was_entered_late_is_not_said_to_have_held_before(offi
     ]
     said = " ".join(officer("letter", late, "confirmation").out.split())
     assert f"reached us on {spoken_day(came)}. We stopped marketing calls to" in said
-    assert f"on {spoken_day(today)}. That is later than we should have" in said
+    assert f"on {spoken_day(today)}. That was later than it should have been" in said
     once = officer("open", "objection", "--by", "post", *WHO, "--json").json["reference"]
     said = " ".join(officer("letter", once, "confirmation").out.split())
     assert f"on {spoken_day(today)}. We will not start again" in said and "later than" not in said

@@ -197,7 +197,7 @@ def test_an_attempt_that_was_never_dialled_is_no_call() -> None:
 
 def test_the_passphrase_is_never_in_the_letter_that_names_the_pack() -> None:
     told = flat(letter(sample(LetterKind.RESPONSE, Asks.ACCESS)).text)
-    assert "R-2026-0017.html" in told and "in another way, never together with the file" in told
+    assert "R-2026-0017.html" in told and "in another way, never with the file" in told
 
 
 # --- the message --------------------------------------------------------------------------------------------------

@@ -38,6 +38,46 @@ BAD = {
 }
 
 
+NOBODY_DOES_IT = (
+    "Your request was refused by Friday 3 March 2028.",
+    "Your data was erased by hand.",
+    "The file was sent by email.",
+    "Your number is kept by law.",
+    "The call was recorded by mistake.",
+    "Your complaint will be answered by the end of May.",
+    "Your complaint will be answered by our deadline.",
+    "Your details were removed, and we reply by Monday 6 March 2028 to the letter by your friend.",
+    "The recording was erased, which is shown by our log.",
+    "Your request was received and is now handled by our staff.",
+    "We checked that no copy is left.",
+    "Your data got lost.",
+    "Nothing is then read by then.",
+    "The call was stopped by Article 21.",
+)
+SOMEBODY_DOES_IT = (
+    "Your request was refused by us.",
+    "The recording was made by the firm.",
+    "The file was opened by one of our staff.",
+    "The call was made by Acme Windows Ltd on Friday 3 March 2028.",
+    "Your number was given to us by your bank.",
+    "The letter was written by somebody else, by hand.",
+    "Your complaint was read by Ann Example and answered by her.",
+    "We will reply by Friday 3 March 2028.",
+    "We call you by phone, and go by what you said.",
+    "In our view the request is clearly unfounded.",
+)
+
+
+@pytest.mark.parametrize("text", NOBODY_DOES_IT)
+def test_a_passive_that_names_nobody_is_found(text: str) -> None:
+    assert any(each.startswith("no actor") for each in faults(text))
+
+
+@pytest.mark.parametrize("text", SOMEBODY_DOES_IT)
+def test_a_passive_that_names_who_did_it_passes(text: str) -> None:
+    assert faults(text) == []
+
+
 @pytest.mark.parametrize("text", BAD)
 def test_the_checker_finds_what_a_reader_would_stumble_over(text: str) -> None:
     assert [each for each in faults(text) if each.startswith(BAD[text]) or BAD[text] in each]
@@ -63,6 +103,15 @@ def test_every_letter_of_the_year_is_in_plain_english(path: Path) -> None:
         assert faults(text, to_recipient="that we gave you" in text) == []
 
 
+@pytest.mark.parametrize("facts", samples(), ids=IDS)
+def test_the_right_to_complain_ends_each_letter_to_the_person(facts: LetterFacts) -> None:
+    page = page_of(facts, FIRM)
+    to_person = facts.kind not in (LetterKind.AUTHORITY, LetterKind.RECIPIENT)
+    headings = [block.items[0][0].name for block in page.blocks if block.kind == "heading"]
+    assert (headings[-1:] == ["complain.heading"]) is to_person
+    assert (page.blocks[-1].items[-1][-1].name == "complain.authority.address") is to_person
+
+
 def _letters(golden: str) -> list[str]:
     """The letters of a story, without the margin."""
     blocks = re.findall(r"(?:^    \|.*\n)+", golden, re.MULTILINE)
@@ -72,6 +121,7 @@ def _letters(golden: str) -> list[str]:
 @pytest.mark.parametrize("name", WORDS)
 def test_every_sentence_is_short_and_names_fields_that_there_are(name: str) -> None:
     words = WORDS[name]
+    assert faults(re.sub(r" ?\{\w+\}", "", words.text.replace("**", ""))) == []
     assert len(words.text.split()) <= 25
     assert set(re.findall(r"\{(\w+)\}", words.text)) <= {*FIELDS, *ITEM}
     for fact in (*words.needs, *words.never):

@@ -15,7 +15,7 @@ from tests.support.firm_year import Year
 
 NUMBER = "+447700900417"
 TYPED = "07700 900417"
-NOBODY = "shows nobody else to whom we gave it"
+NOBODY = "we gave it to nobody else"
 
 
 @pytest.fixture

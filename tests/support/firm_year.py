@@ -66,6 +66,8 @@ class Story:
         self.reference = ""
         self.lines: list[str] = []
         """What was done, and the letters."""
+        self.letters: list[str] = []
+        """The letters alone, each whole."""
         self.people: list[str] = []
         """Who asks, and where they live: texts that name them."""
         self.days = telling(self)
@@ -147,6 +149,7 @@ class Story:
     def _keep(self, text: str) -> None:
         """A letter, but for what is the same on every one: the head of the paper, and how to complain."""
         assert text.startswith(self.year.paper), text[:400]
+        self.letters.append(text.rstrip("\n") + "\n")
         body = text.removeprefix(self.year.paper).strip("\n")
         body = body.replace(self.year.log_key, "[the key of the log]")
         begin, end = body.find(COMPLAIN), body.rfind("\n\n\nYours ")
