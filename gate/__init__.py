@@ -12,6 +12,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.types``     types that many modules share
 - ``gate.durable``   files that appear whole or not at all, and names in a folder that outlast a power cut; files below
   a folder, by names that come from elsewhere
+- ``gate.outgoing``  one HTTP request to another program, bounded in time and size
 - ``gate.showing``   texts as people read them: one line, times of London, telephone numbers, whole or hidden in part
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit

@@ -13,16 +13,12 @@ import base64
 import hashlib
 import heapq
 import hmac
-import http.client
 import json
 import secrets
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -40,6 +36,7 @@ from gate.operations.operation import ADMINS, READERS, Caller, Line, Request, Re
 from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.operations.requests.standing import open_standings
 from gate.operations.status.glance import not_ready
+from gate.outgoing import NoAnswer, request
 from gate.showing import local, many, masked
 
 if TYPE_CHECKING:
@@ -345,16 +342,11 @@ class WebhookPost:
             "webhook-timestamp": seconds,
             "webhook-signature": signature(self._key, event.id, seconds, body),
         }
-        url = urlsplit(self._webhook.url)
-        place = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
         try:
-            with closing(_connection(url.scheme, url.hostname or "", url.port)) as connection:
-                connection.request("POST", place, body, headers)
-                answer = connection.getresponse()
-                answer.read(4096)
-                return f"{answer.status} {answer.reason}"
-        except (OSError, http.client.HTTPException) as error:
+            answer = request("POST", self._webhook.url, body, headers, seconds=SECONDS, most=4096)
+        except NoAnswer as error:
             return f"no answer: {error}"
+        return f"{answer.status} {answer.reason}"
 
     def _given_up(self, event: Event, said: str, now: datetime) -> bool:
         """True where it was the last try: it is put aside."""
@@ -445,12 +437,6 @@ def signature(key: bytes, message_id: str, seconds: str, body: bytes) -> str:
     """The header ``webhook-signature`` (Standard Webhooks 1.0, symmetric)."""
     digest = hmac.new(key, f"{message_id}.{seconds}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
-
-
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=SECONDS)
 
 
 # --- the operations ------------------------------------------------------------------------------------------------

@@ -9,21 +9,16 @@ not followed, and the whole of an answer has to come in ``SECONDS``.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
-import socket
-import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from gate.core.days import LONDON, london_day
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rules import MAX_AGE_DAYS
 from gate.errors import RegisterError, RegisterFailed
+from gate.outgoing import NoAnswer, request
 from gate.registers.snapshot import Asked
 
 if TYPE_CHECKING:
@@ -204,50 +199,16 @@ def _posted(provider: Provider, token: str, base: Path, numbers: Sequence[str]) 
     headers = {"Content-Type": "application/json", "Accept": "application/json", **provider.headers}
     headers["Authorization"] = provider.authorization.replace("{token}", token)
     most = _BYTES * (len(numbers) + 1)
-    url = urlsplit(provider.url)
-    place = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    late = threading.Event()
+    ca_file = str(base / provider.ca_file) if provider.ca_file else None
     try:
-        with ExitStack() as stack:
-            connection = http.client.HTTPConnection(url.hostname or "", url.port)
-            connection.sock = _socket(provider, base, late, stack)
-            connection.request("POST", place, body, headers)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise _failed(provider, f"it answers {answer.status} {answer.reason}"[:200])
-            if len(text := answer.read(most + 1)) > most:
-                raise _failed(provider, f"its answer is longer than {most:,} bytes")
-            if late.is_set() or answer.length:
-                raise OSError("its answer is cut off")
-            return text
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        why = f"its answer does not come in {SECONDS:.0f} s" if late.is_set() else str(error) or type(error).__name__
-        raise _failed(provider, why) from None
-
-
-def _socket(provider: Provider, base: Path, late: threading.Event, stack: ExitStack) -> socket.socket:
-    """Connected, by TLS where the address says so; cut off after ``SECONDS``, however slowly bytes come."""
-    url = urlsplit(provider.url)
-    host, secure = url.hostname or "", url.scheme == "https"
-    plain = socket.create_connection((host, url.port or (443 if secure else 80)), timeout=SECONDS)
-    stack.callback(plain.close)
-    held = stack.enter_context(plain.dup())
-
-    def cut() -> None:
-        late.set()
-        with suppress(OSError):
-            held.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(SECONDS, cut)
-    timer.daemon = True
-    timer.start()
-    stack.callback(timer.cancel)
-    if not secure:
-        return plain
-    context = ssl.create_default_context(cafile=str(base / provider.ca_file) if provider.ca_file else None)
-    wrapped = context.wrap_socket(plain, server_hostname=host)
-    stack.callback(wrapped.close)
-    return wrapped
+        answer = request("POST", provider.url, body, headers, seconds=SECONDS, most=most, ca_file=ca_file)
+    except NoAnswer as error:
+        raise _failed(provider, str(error)) from None
+    if answer.status != 200:
+        raise _failed(provider, f"it answers {answer.status} {answer.reason}"[:200])
+    if not answer.whole:
+        raise _failed(provider, f"its answer is longer than {most:,} bytes")
+    return answer.body
 
 
 def _failed(provider: Provider, why: str) -> RegisterFailed:
