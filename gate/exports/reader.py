@@ -27,7 +27,7 @@ import tarfile
 import unicodedata
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -40,9 +40,6 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 CLOSING = ["manifest.json", "seal.txt", "seal.sig", "wraps.jsonl"]
 LOGS = ["calls.jsonl", "calls.csv", "decisions.jsonl", "decisions.csv", "recordings.jsonl", "recordings.csv"]
 LOGS += ["facts.jsonl", "registers.jsonl", "leaves.jsonl", "recipients.jsonl"]
@@ -54,19 +51,20 @@ class Wrong(Exception):
 
 
 def need(holds: bool, what: str) -> None:
-    """Raise ``Wrong`` where something does not hold."""
     if not holds:
         raise Wrong(what)
 
 
 def say(text: str) -> None:
-    """A line of the output."""
     sys.stdout.write(text + "\n")
 
 
 def sha256(data: bytes) -> bytes:
-    """SHA-256."""
     return hashlib.sha256(data).digest()
+
+
+def b64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def canonical(value: Any) -> bytes:
@@ -77,36 +75,24 @@ def canonical(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-# --- the key file ------------------------------------------------------------------------------------------------
-
-
 def open_key(text: str, passphrase: str) -> MLKEM768X25519PrivateKey:
     """The private key in a key file."""
     fields = json.loads(text)
     digest = fields.pop("sha256")
-    need(
-        hashlib.sha256(canonical(fields)).hexdigest() == digest, "the key file is damaged: its checksum does not match"
-    )
-    kdf, sealed = fields["kdf"], base64.b64decode(fields.pop("sealed"), validate=True)
+    need(sha256(canonical(fields)).hex() == digest, "the key file is damaged: its checksum does not match")
+    kdf, sealed = fields["kdf"], b64(fields.pop("sealed"))
     need(kdf["name"] == "argon2id" and kdf["memory_kib"] <= 1048576, "the key file is of another kind")
-    key = Argon2id(
-        salt=base64.b64decode(kdf["salt"], validate=True),
-        length=32,
-        iterations=kdf["iterations"],
-        lanes=kdf["lanes"],
-        memory_cost=kdf["memory_kib"],
-    ).derive(unicodedata.normalize("NFC", passphrase).encode())
+    work = {"iterations": kdf["iterations"], "lanes": kdf["lanes"], "memory_cost": kdf["memory_kib"]}
+    argon = Argon2id(salt=b64(kdf["salt"]), length=32, **work)
+    key = argon.derive(unicodedata.normalize("NFC", passphrase).encode())
     try:
         secret = AESGCM(key).decrypt(bytes(12), sealed, canonical(fields))
     except InvalidTag:
         raise Wrong("the passphrase does not open the key file") from None
     mlkem, x25519 = MLKEM768PrivateKey.from_seed_bytes(secret[:64]), X25519PrivateKey.from_private_bytes(secret[64:])
     public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-    need(base64.b64decode(fields["recipient"]["public"]) == public, "the key file holds another key than it says")
+    need(b64(fields["recipient"]["public"]) == public, "the key file holds another key than it says")
     return MLKEM768X25519PrivateKey(mlkem, x25519)
-
-
-# --- the container -----------------------------------------------------------------------------------------------
 
 
 class Bundle:
@@ -137,31 +123,21 @@ class Bundle:
         return data
 
     def read(self, name: str) -> bytes:
-        """A whole member."""
         need(name in self.places, f"there is no {name}")
         return self._at(*self.places[name])
 
-    def blocks(self, name: str) -> Iterator[bytes]:
-        """A member in pieces of a mebibyte."""
-        place, size = self.places[name]
-        for at in range(0, size, 1 << 20):
-            yield self._at(place + at, min(1 << 20, size - at))
-
     def digest(self, name: str) -> str:
-        """SHA-256 of a member, in hexadecimal."""
-        digest = hashlib.sha256()
-        for block in self.blocks(name):
-            digest.update(block)
+        """SHA-256 of a member, read in pieces of a mebibyte."""
+        digest, (place, size) = hashlib.sha256(), self.places[name]
+        for at in range(0, size, 1 << 20):
+            digest.update(self._at(place + at, min(1 << 20, size - at)))
         return digest.hexdigest()
-
-
-# --- what is signed ----------------------------------------------------------------------------------------------
 
 
 def public_of(vkey: str) -> Ed25519PublicKey:
     """The key of a C2SP verifier key: name+hash+base64(01, key)."""
     name, key_id, encoded = vkey.split("+", 2)
-    raw = base64.b64decode(encoded, validate=True)
+    raw = b64(encoded)
     need(raw[:1] == b"\x01" and sha256(name.encode() + b"\n" + raw)[:4].hex() == key_id, "not a verifier key")
     return Ed25519PublicKey.from_public_bytes(raw[1:])
 
@@ -172,40 +148,40 @@ def verified_note(note: str, vkey: str) -> tuple[str, int, bytes]:
     name, key_id, _ = vkey.split("+", 2)
     for line in signatures.splitlines():
         if line.startswith(f"\u2014 {name} "):
-            raw = base64.b64decode(line.split(" ")[2], validate=True)
+            raw = b64(line.split(" ")[2])
             if raw[:4].hex() == key_id:
                 public_of(vkey).verify(raw[4:], text.encode() + b"\n")
                 origin, size, root = text.split("\n")
-                return origin, int(size), base64.b64decode(root, validate=True)
+                return origin, int(size), b64(root)
     raise Wrong("a checkpoint is not signed with the gate's key")
-
-
-def inner(left: bytes, right: bytes) -> bytes:
-    """Hash of an inner node of the tree."""
-    return sha256(b"\x01" + left + right)
 
 
 def hashes(text: str) -> list[bytes]:
     """The hashes of a proof."""
-    data = base64.b64decode(text, validate=True)
+    data = b64(text)
     need(len(data) % 32 == 0, "a proof is no row of hashes")
     return [data[at : at + 32] for at in range(0, len(data), 32)]
 
 
-def included(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
-    """RFC 9162 section 2.1.3.2."""
-    at, last, digest = index, size - 1, leaf
+def climbed(at: int, last: int, proof: list[bytes], digests: list[bytes]) -> list[bytes]:
+    """The roots to which a proof leads from node ``at`` of a level whose last is ``last``: of the tree as it was, where
+    there are two digests, and as it is. Empty where the proof is too long or too short."""
     for each in proof:
         if last == 0:
-            return False
+            return []
         if at & 1 or at == last:
-            digest = inner(each, digest)
+            digests = [sha256(b"\x01" + each + digest) for digest in digests]
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            digest = inner(digest, each)
+            digests = [*digests[:-1], sha256(b"\x01" + digests[-1] + each)]
         at, last = at >> 1, last >> 1
-    return last == 0 and digest == root and 0 <= index < size
+    return digests if last == 0 else []
+
+
+def included(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
+    """RFC 9162 section 2.1.3.2."""
+    return 0 <= index < size and climbed(index, size - 1, proof, [leaf]) == [root]
 
 
 def grown(old: int, old_root: bytes, new: int, new_root: bytes, proof: list[bytes]) -> bool:
@@ -213,23 +189,12 @@ def grown(old: int, old_root: bytes, new: int, new_root: bytes, proof: list[byte
     if old in (0, new):
         return not proof and old_root == (new_root if old else sha256(b""))
     path = [old_root, *proof] if old & (old - 1) == 0 else proof
+    if not path or not 0 < old < new:
+        return False
     at, last = old - 1, new - 1
     while at & 1:
         at, last = at >> 1, last >> 1
-    if not path or not 0 < old < new:
-        return False
-    one = two = path[0]
-    for each in path[1:]:
-        if last == 0:
-            return False
-        if at & 1 or at == last:
-            one, two = inner(each, one), inner(each, two)
-            while not at & 1 and at:
-                at, last = at >> 1, last >> 1
-        else:
-            two = inner(two, each)
-        at, last = at >> 1, last >> 1
-    return last == 0 and (one, two) == (old_root, new_root)
+    return climbed(at, last, path[1:], [path[0], path[0]]) == [old_root, new_root]
 
 
 def check_clear(bundle: Bundle, vkey: str) -> dict[str, Any]:
@@ -255,12 +220,10 @@ def check_clear(bundle: Bundle, vkey: str) -> dict[str, Any]:
     head = {"size": size, "root": base64.b64encode(root).decode()}
     need((origin, head) == (manifest["log"], manifest["checkpoint"]), "the checkpoint is not that of the manifest")
     for line in json_lines(bundle.read("consistency.jsonl")):
-        old, old_root = line["size"], base64.b64decode(line["root"], validate=True)
+        old, old_root, note = line["size"], b64(line["root"]), line["note"]
         need(grown(old, old_root, size, root, hashes(line["proof"])), f"the log did not grow from {old} entries")
-        if line["note"] is not None:
-            need(
-                verified_note(line["note"], manifest["vkey"]) == (origin, old, old_root), f"checkpoint {old} is another"
-            )
+        signed = note is None or verified_note(note, manifest["vkey"]) == (origin, old, old_root)
+        need(signed, f"checkpoint {old} is another")
     return manifest
 
 
@@ -268,9 +231,6 @@ def json_lines(data: bytes) -> list[dict[str, Any]]:
     """The objects of a file of JSON lines."""
     need(not data or data.endswith(b"\n"), "a file of lines is cut off")
     return [json.loads(line) for line in data.split(b"\n")[:-1]]
-
-
-# --- what is sealed ----------------------------------------------------------------------------------------------
 
 
 class Sealed:
@@ -292,7 +252,7 @@ class Sealed:
         need(digest == sha256(data[:at]), f"the header of {name} was changed")
         header, key = json.loads(data[62:at]), self.keys[what]
         need((header["recording_id"], header["key_id"]) == (what, key["key_id"]), f"{name}: its key is another one's")
-        wrap, info = base64.b64decode(key["wrap"], validate=True), b"dialgate/wrap/1"
+        wrap, info = b64(key["wrap"]), b"dialgate/wrap/1"
         for each in (what, key["key_id"]):
             info += len(each.encode()).to_bytes(2, "big") + each.encode()
         need(wrap[:1] == b"\x01" and len(wrap) == 1169, f"{name}: its key is no whole one")
@@ -308,10 +268,8 @@ class Sealed:
             if not whole and (len(frame) < 29 or at + 29 + FRAME.unpack(frame)[0] > len(data) or not any(frame)):
                 break  # the gate died in the middle of this chunk
             size, found, last, tag, crc = FRAME.unpack(frame)
-            need(
-                (found, tag, crc) == (number, digest[:16], zlib.crc32(frame[:25])) and last < 2,
-                f"{name}: chunk {number}",
-            )
+            meant = (found, tag, crc) == (number, digest[:16], zlib.crc32(frame[:25])) and last < 2
+            need(meant, f"{name}: chunk {number}")
             nonce = bytes(7) + number.to_bytes(4, "big") + bytes([last])
             payload = cipher.decrypt(nonce, data[at + 29 : at + 29 + size], digest + frame)
             clear += [] if last else [payload]
@@ -326,45 +284,32 @@ def check_log(manifest: dict[str, Any], logs: dict[str, bytes]) -> tuple[int, in
     since, until = manifest["period"]["since"], manifest["period"]["until"]
     told, leaves = manifest["leaves"], {}
     for line in json_lines(logs["leaves.jsonl"]):
-        leaf = line["leaf"].encode("utf-8", "surrogatepass")
-        need(
-            included(sha256(b"\x00" + leaf), line["index"], size, hashes(line["proof"]), root), f"leaf {line['index']}"
-        )
-        leaves[line["index"]] = leaf
+        index, leaf = line["index"], line["leaf"].encode("utf-8", "surrogatepass")
+        need(included(sha256(b"\x00" + leaf), index, size, hashes(line["proof"]), root), f"leaf {index}")
+        leaves[index] = leaf
     need(len(leaves) == told["count"], "leaves are missing")
     first, last, gap = told["first"], told["last"], told.get("gap")
-    run = (
-        range(max(first - 1, 0), min(last + 2, size))
-        if first is not None
-        else range(max(gap - 1, 0), min(gap + 1, size))
-    )
+    begin, end = (gap - 1, gap) if first is None else (first - 1, last + 1)
+    run = range(max(begin, 0), min(end + 1, size))
     need(all(index in leaves for index in run), "the run of leaves is broken")
     of_period = {index for index in leaves if since <= json.loads(leaves[index])["at"] < until}
-    if run.start not in (0, first):
-        need(run.start not in of_period, "the period begins before its first leaf")
-    need(
-        not of_period or run.stop - 1 == size - 1 or run.stop - 1 not in of_period,
-        "the period goes on after its last leaf",
-    )
+    need(run.start in (0, first) or run.start not in of_period, "the period begins before its first leaf")
+    after = run.stop - 1 != size - 1 and run.stop - 1 in of_period
+    need(not after, "the period goes on after its last leaf")
     calls = json_lines(logs["calls.jsonl"])
     given = [fact for call in calls for fact in call["facts"]]
     others = json_lines(logs["facts.jsonl"])
-    met: set[int] = set()
-    emptied: set[int] = set()
-    receipts: set[int] = set()
+    met, emptied, receipts = set[int](), set[int](), set[int]()
     for fact in [*given, *others]:
         if "commit" in fact:
             commit = fact["commit"]
             emptied.add(fact["index"])
         else:
             commit = sha256(bytes.fromhex(fact["salt"]) + fact["body"].encode("utf-8", "surrogatepass")).hex()
-            body = json.loads(fact["body"])
-            receipts.update(body["leaves"] if fact["kind"] == "facts_erased" else ())
+            receipts.update(json.loads(fact["body"])["leaves"] if fact["kind"] == "facts_erased" else ())
         value = {name: fact[name] for name in ("actor", "at", "kind", "subject")}
-        need(
-            leaves.get(fact["index"]) == canonical({**value, "commit": commit, "v": 1}),
-            f"fact {fact['index']} is another",
-        )
+        leaf = canonical({**value, "commit": commit, "v": 1})
+        need(leaves.get(fact["index"]) == leaf, f"fact {fact['index']} is another")
         met.add(fact["index"])
     need(of_period <= met, "facts of the period are left out")
     need(emptied <= receipts, "a fact is empty, and no receipt says that it was erased")
@@ -389,9 +334,8 @@ def check_sealed(bundle: Bundle, manifest: dict[str, Any], private: MLKEM768X255
     say(f"holds: {leaves} leaves are in the signed log, {facts} facts are those of their leaves, none is left out")
     rows = [row for row in json_lines(logs["recordings.jsonl"]) if row["status"] == "included"]
     names = [f"recordings/{row['recording_id']}.dgr" for row in rows]
-    need(
-        names == [name for name in bundle.places if name.startswith("recordings/")], "the list of recordings is another"
-    )
+    there = [name for name in bundle.places if name.startswith("recordings/")]
+    need(names == there, "the list of recordings is another")
     for row, name in zip(rows, names, strict=True):
         need(bundle.digest(name) == row["sha256"], f"{name} is not the one of the log")
         clear = sealed.open(name, row["recording_id"], whole=not row["interrupted"])

@@ -117,6 +117,11 @@ def test_another_gates_key_and_another_passphrase_are_refused(
     assert run(bundle, key=first).returncode == 1, "the bundle is not wrapped to the firm's own key"
 
 
+def test_an_auditor_reads_it_in_one_sitting() -> None:
+    lines = form.reader_source().decode().splitlines()
+    assert len([line for line in lines if line.strip()]) <= 330 and max(map(len, lines)) <= 120
+
+
 # --- twenty and more bundles that were tampered with ---------------------------------------------------------------
 
 
