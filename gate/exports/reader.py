@@ -51,19 +51,23 @@ class Wrong(Exception):
 
 
 def need(holds: bool, what: str) -> None:
+    """Raise ``Wrong`` where something does not hold."""
     if not holds:
         raise Wrong(what)
 
 
 def say(text: str) -> None:
+    """A line of the output."""
     sys.stdout.write(text + "\n")
 
 
 def sha256(data: bytes) -> bytes:
+    """SHA-256."""
     return hashlib.sha256(data).digest()
 
 
 def b64(text: str) -> bytes:
+    """Strict base64."""
     return base64.b64decode(text, validate=True)
 
 
@@ -123,6 +127,7 @@ class Bundle:
         return data
 
     def read(self, name: str) -> bytes:
+        """A whole member."""
         need(name in self.places, f"there is no {name}")
         return self._at(*self.places[name])
 
