@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 
 from gate.config.write import amend
+from gate.core.retention import HoldGround
 from gate.errors import MemoryOwed
+from gate.operations.audit.checkpoints import AuditVerify
+from gate.operations.calls.screening import Check
 from gate.operations.data_folder import DataFolder
-from gate.operations.memory.place import SecondPlace
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
+from gate.operations.memory.place import MemoryRenew, SecondPlace
+from gate.operations.retention.holds import HoldAdd, HoldList
+from gate.operations.status.glance import Status
 from gate.store.memory import NAME
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.requesting import ANN, OTHER, opened, prepared
 from tests.support.running_gate import UNLISTED, RunningGate
 
@@ -33,8 +39,8 @@ def folder(tmp_path: Path, place: Path) -> Path:
     prepared(tmp_path / "gate", recordings=1)
     amend(tmp_path / "gate" / "config.toml", {"storage": {"memory": str(place)}})
     with opened(tmp_path / "gate") as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
-        ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
+        ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", reason="a claim", reference="17/26"), ANN)
     return tmp_path / "gate"
 
 
@@ -48,12 +54,12 @@ def journal(place: Path) -> str:
 
 
 def verdict(data: DataFolder, number: str) -> str:
-    return str(ByName(data).check(number=number, actor=ANN)["reason"])
+    return str(ask(data, Check(number=number), ANN).reason)
 
 
 def faults(data: DataFolder) -> list[str]:
-    report = ByName(data).audit_verify(actor=ANN)
-    return [each["message"] for each in report["faults"] if each["what"] == "memory_differs"]
+    report = ask(data, AuditVerify(), ANN)
+    return [each.message for each in report.faults if each.what == "memory_differs"]
 
 
 def test_a_leaf_beyond_the_log_is_a_fault_and_switches_nothing_off(folder: Path, place: Path) -> None:
@@ -62,13 +68,13 @@ def test_a_leaf_beyond_the_log_is_a_fault_and_switches_nothing_off(folder: Path,
         (said,) = faults(data)
         assert "1,000,000,000" in said and "somebody has changed the store" in said
         with pytest.raises(MemoryOwed):
-            ByName(data).objection_add(number=OTHERS, actor=ANN)
-        assert any("somebody has changed the store" in each for each in ByName(data).status(actor=ANN)["warnings"])
+            ask(data, ObjectionAdd(number=OTHERS), ANN)
+        assert any("somebody has changed the store" in each for each in ask(data, Status(), ANN).warnings)
         data.one(SecondPlace).tend()
         assert data.hash_of("+442079460124") in journal(place)
-        assert any("memory_completed" in each for each in ByName(data).status(actor=ANN)["warnings"])
+        assert any("memory_completed" in each for each in ask(data, Status(), ANN).warnings)
         assert faults(data) == []
-        ByName(data).objection_add(number="02079460125", actor=ANN)
+        ask(data, ObjectionAdd(number="02079460125"), ANN)
         assert data.hash_of("+442079460125") in journal(place)
         kinds = data.read(lambda tx: tx.query("SELECT kind FROM facts"))
         assert [row["kind"] for row in kinds].count("memory_completed") == 1
@@ -80,7 +86,7 @@ def test_an_act_that_the_store_says_is_written_and_is_not(folder: Path, place: P
     with opened(folder) as data:
         place.rename(away)
         with pytest.raises(MemoryOwed):
-            ByName(data).objection_add(number=OTHERS, actor=ANN)
+            ask(data, ObjectionAdd(number=OTHERS), ANN)
     put(folder, "UPDATE memory SET leaf = (SELECT max(leaf_index) FROM facts)")
     away.rename(place)
     with opened(folder) as data:
@@ -110,8 +116,8 @@ def test_an_objection_whose_row_was_changed_blocks_again(folder: Path, change: s
 
 def test_an_objection_that_was_taken_back_stays_so(folder: Path, place: Path) -> None:
     with opened(folder) as data:
-        (row,) = ByName(data).objection_list(number=UNLISTED, actor=ANN)["items"]
-        ByName(data).objection_remove(target=row["id"], reason="a slip", actor=ANN)
+        (row,) = ask(data, ObjectionList(number=UNLISTED), ANN).items
+        ask(data, ObjectionRemove(target=row.id, reason="a slip"), ANN)
         data.one(SecondPlace).look(whole=True)
         data.one(SecondPlace).check()
         assert verdict(data, UNLISTED) == "not_listed"
@@ -121,10 +127,10 @@ def test_an_objection_that_was_taken_back_stays_so(folder: Path, place: Path) ->
 def test_a_hold_whose_row_was_released_is_put_on_again(folder: Path) -> None:
     put(folder, "UPDATE holds SET released_at = '2026-03-02T10:00:00.000000Z'")
     with opened(folder) as data:
-        assert ByName(data).hold_list(actor=ANN)["items"] == []
+        assert ask(data, HoldList(), ANN).items == []
         assert any("hold" in each and "released" in each for each in faults(data))
         data.one(SecondPlace).look(whole=True)
-        assert [row["recording_id"] for row in ByName(data).hold_list(actor=ANN)["items"]] == ["rec0"]
+        assert [row.recording_id for row in ask(data, HoldList(), ANN).items] == ["rec0"]
 
 
 @pytest.mark.parametrize("what", ["zero", "pipe", "file"])
@@ -138,8 +144,8 @@ def test_a_journal_that_is_no_file_is_named_and_waited_for_by_nobody(folder: Pat
     with opened(folder) as data:
         assert "and no file" in data.one(SecondPlace).why, data.one(SecondPlace).why
         assert verdict(data, OTHER) == "memory_unavailable"
-        assert "and no file" in " ".join(ByName(data).status(actor=ANN)["warnings"])
-        ByName(data).memory_renew(reason="somebody has put a link there", actor=ANN)
+        assert "and no file" in " ".join(ask(data, Status(), ANN).warnings)
+        ask(data, MemoryRenew(reason="somebody has put a link there"), ANN)
         assert verdict(data, OTHER) == "not_listed" and verdict(data, UNLISTED) == "objected"
         assert data.hash_of("+442079460123") in journal(place)
 

@@ -11,8 +11,9 @@ import pytest
 
 from gate.config.write import amend
 from gate.errors import GateError
+from gate.operations.audit.checkpoints import AuditVerify
 from gate.vault.recipients import load_recipients
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.requesting import ANN, opened, prepared
 
 KINDS: dict[str, Callable[[Path], object]] = {
@@ -30,8 +31,8 @@ def test_the_second_place_of_checkpoints(tmp_path: Path, kind: str) -> None:
     amend(tmp_path / "gate" / "config.toml", {"storage": {"checkpoints_copy": str(place)}})
     KINDS[kind](place / "999999999999.txt")
     with opened(tmp_path / "gate") as data:
-        report = ByName(data).audit_verify(actor=ANN)
-        assert any("999999999999" in each["message"] for each in report["faults"]), report["faults"]
+        report = ask(data, AuditVerify(), ANN)
+        assert any("999999999999" in each.message for each in report.faults), report.faults
         data.trust.look()
         assert data.trust.warnings(), "it is told of"
 

@@ -17,13 +17,16 @@ from gate.config.write import amend
 from gate.daemon.opening import open_folder
 from gate.daemon.recording import by_the_log
 from gate.errors import ConfigError, RefusedError
+from gate.operations.audit.exporting import AuditExport
 from gate.operations.data_folder import DataFolder
 from gate.operations.ingest.ingesting import Ingests
-from gate.operations.keys.recipients import admitted
+from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyRetire, admitted
+from gate.operations.keys.wraps import KeyWraps
+from gate.operations.status.glance import Status
 from gate.vault.errors import NoRecipients
 from gate.vault.keyring import sealable
 from gate.vault.sealer import sealer
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.phones import Phones
 from tests.support.requesting import ANN, key_of, prepared
 from tests.support.running_gate import RunningGate, dialgate
@@ -79,30 +82,30 @@ def test_a_call_is_not_sealed_to_a_planted_recipient_and_status_says_so(tmp_path
 
 def test_terms_that_the_log_does_not_have_count_for_nothing(data: DataFolder) -> None:
     first = key_of(Path(data.config.base))
-    ByName(data).key_add(text=EVE.recipient.to_text(), purpose="internal_audit", exports_only=True, actor=ANN)
+    ask(data, KeyAdd(text=EVE.recipient.to_text(), purpose="internal_audit", exports_only=True), ANN)
     assert owners(data) == {first.id}
     plant(data.config.data, purpose="internal_audit", seals=True)  # sealed to, by the file's own word
     assert owners(data) == {first.id}
     with pytest.raises(RefusedError) as caught:
-        ByName(data).key_wraps(source=first.id, target=EVE.id, actor=ANN)
+        ask(data, KeyWraps(source=first.id, target=EVE.id), ANN)
     assert caught.value.reason == "recipient_not_in_the_log"
     assert data.read(lambda tx: tx.query("SELECT 1 FROM facts WHERE kind = 'keys_given_out'")) == []
 
 
 def test_no_bundle_goes_to_a_planted_recipient(data: DataFolder) -> None:
     plant(data.config.data, purpose="regulator")
-    period = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
+    period: dict[str, Any] = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
     with pytest.raises(RefusedError) as caught:
-        ByName(data).audit_export(recipient=EVE.id, purpose="regulator", **period, actor=ANN)
+        ask(data, AuditExport(recipient=EVE.id, purpose="regulator", **period), ANN)
     assert caught.value.reason == "recipient_not_in_the_log"
 
 
 def test_a_retired_one_whose_file_is_put_back_is_not_sealed_to(data: DataFolder) -> None:
     first, folder = key_of(Path(data.config.base)), data.config.data / "recipients"
-    ByName(data).key_add(text=EVE.recipient.to_text(), actor=ANN)
+    ask(data, KeyAdd(text=EVE.recipient.to_text()), ANN)
     assert owners(data) == {first.id, EVE.id}
     kept = (folder / f"{EVE.id}.json").read_bytes()
-    ByName(data).key_retire(recipient_id=EVE.id, actor=ANN)
+    ask(data, KeyRetire(recipient_id=EVE.id), ANN)
     (folder / f"{EVE.id}.json").write_bytes(kept)
     assert owners(data) == {first.id}
 
@@ -112,7 +115,7 @@ def test_other_terms_that_were_just_given_do_not_leave_anybody_out(data: DataFol
     first = key_of(Path(data.config.base))
     folder = data.config.data / "recipients"
     kept = (folder / f"{first.id}.json").read_bytes()
-    ByName(data).key_change(recipient_id=first.id, purpose="court", actor=ANN)
+    ask(data, KeyChange(recipient_id=first.id, purpose="court"), ANN)
     (folder / f"{first.id}.json").write_bytes(kept)
     assert owners(data) == {first.id}
 
@@ -126,7 +129,7 @@ def test_where_nobody_is_left_nothing_is_sealed_and_the_gate_does_not_start(data
         owners(data)
     with pytest.raises((NoRecipients, ConfigError)):
         sealable(folder, two_person=False, admitted=admitted(data))
-    warned = " ".join(ByName(data).status(actor=ANN)["warnings"])
+    warned = " ".join(ask(data, Status(), ANN).warnings)
     assert "is in the log, and its file is not on the register" in warned
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gate.errors import VaultError
-from tests.support.asking import ByName
+from gate.operations.calls.recordings import RecordingPiece, RecordingTake
+from tests.support.asking import ask
 from tests.support.requesting import ANN, key_of, opened, prepared
 
 
@@ -18,12 +19,12 @@ def test_no_file_outside_of_the_recordings_is_given_out(tmp_path: Path, path: st
     with opened(tmp_path / "gate") as data:
         recordings = data.config.data / "recordings"
         (recordings / "link").symlink_to(data.config.data)
-        desk, key = ByName(data), key_of(tmp_path / "gate")
-        desk.recording_take(recording_id="rec0", purpose="a claim", recipient=key.id, actor=ANN)
+        key = key_of(tmp_path / "gate")
+        ask(data, RecordingTake(recording_id="rec0", purpose="a claim", recipient=key.id), ANN)
 
         def plant(tx: object) -> None:
             tx._connection.execute("UPDATE recordings SET path = ? WHERE recording_id = 'rec0'", [path])  # type: ignore[attr-defined]
 
         data.store.call(plant)
         with pytest.raises(VaultError):
-            desk.recording_piece(recording_id="rec0", offset=0, actor=ANN)
+            ask(data, RecordingPiece(recording_id="rec0", offset=0), ANN)

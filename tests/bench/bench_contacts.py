@@ -20,10 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from gate.handed_over_file import open_file
-from gate.operations.contacts.rescreening import Contacts
+from gate.operations.calls.screening import Check
+from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.pages import ContactsStatus
+from gate.operations.contacts.rescreening import Contacts, ContactsRescreen
+from gate.operations.lists.objections import ObjectionAdd
+from gate.operations.registers.importing import RegisterImport, RegisterImported, RegisterName
 from tests.bench import registers_gen
-from tests.support.asking import ByName
+from tests.support.asking import ask
 
 CONTACTS = 1_000_000
 TPS = 16_700_000
@@ -47,40 +51,42 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         config = load(place / "gate" / "config.toml")
         data = open_folder(config, stack)
         numbers = {}
-        for seed, (register, size) in enumerate((("tps", tps), ("ctps", ctps)), start=1):
+        sizes: tuple[tuple[RegisterName, int], ...] = (("tps", tps), ("ctps", ctps))
+        for seed, (register, size) in enumerate(sizes, start=1):
             numbers[register] = registers_gen.make(size, seed)
             _import(data, place, register, numbers[register])
         asked = _crm(place / "crm.csv", numbers["tps"], contacts)
         crm = str(place / "crm.csv")
         with _timed(rows, data, "import and screen", contacts):
-            answer = ByName(data).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
-        assert answer["contacts"] == contacts, answer
+            answer = ask(data, ContactsImport(path=str(crm), reference="id"), ACTOR)
+        assert answer.contacts == contacts, answer
         with _timed(rows, data, "import the same list again", contacts):
-            answer = ByName(data).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
-        assert answer["new"] == 0, answer
+            answer = ask(data, ContactsImport(path=str(crm), reference="id"), ACTOR)
+        assert answer.new == 0, answer
         with _timed(rows, data, "screen all again, nothing changed", contacts):
-            assert ByName(data).contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
+            assert ask(data, ContactsRescreen(), ACTOR).newly_blocked == 0
         data.one(Contacts).background = True  # the import alone, then what follows it
         fresh = np.setdiff1d(asked, np.concatenate([numbers["tps"], numbers["ctps"]]))[: max(contacts // 1000, 1)]
         report = _import(data, place, "tps", np.sort(np.concatenate([numbers["tps"], fresh])))
         with _timed(rows, data, f"follow a register that lists {len(fresh):,} more", contacts):
             data.one(Contacts).follow()
-        assert report["contacts"]["newly_listed"] == ByName(data).contacts_status(actor=ACTOR)["newly_blocked"] > 0
-        ByName(data).objection_add(number=f"0{asked[0]}", actor=ACTOR)
+        assert report.contacts is not None
+        assert report.contacts.newly_listed == ask(data, ContactsStatus(), ACTOR).newly_blocked
+        ask(data, ObjectionAdd(number=f"0{asked[0]}"), ACTOR)
         with _timed(rows, data, "follow one objection", contacts):
             data.one(Contacts).follow()
         with _timed(rows, data, "status", contacts):
-            ByName(data).contacts_status(actor=ACTOR)
+            ask(data, ContactsStatus(), ACTOR)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         note = "with the numbers that were made for it"
         rows.append({"what": "peak memory", "tool": "contacts", "figure": peak, "unit": "MB", "note": note})
     return rows
 
 
-def _import(data: Any, place: Path, register: str, numbers: registers_gen.Numbers) -> Row:
+def _import(data: Any, place: Path, register: RegisterName, numbers: registers_gen.Numbers) -> RegisterImported:
     source = place / f"{register}_ns.txt"
     registers_gen.write(source, numbers)
-    report: Row = ByName(data).register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
+    report = ask(data, RegisterImport(name=register, path=str(source), accept_shrink=True), ACTOR)
     source.unlink()
     return report
 
@@ -106,15 +112,15 @@ def _timed(rows: list[Row], data: Any, what: str, contacts: int) -> Iterator[Non
     waits: list[float] = []
     over = threading.Event()
 
-    def ask() -> None:
+    def asks() -> None:
         while not over.is_set():
             began = time.monotonic()
-            ByName(data).check(number="020 7946 0123", actor=ACTOR)
+            ask(data, Check(number="020 7946 0123"), ACTOR)
             waits.append(time.monotonic() - began)
             over.wait(0.01)
 
     gc.collect()
-    asker = threading.Thread(target=ask)
+    asker = threading.Thread(target=asks)
     asker.start()
     began = time.monotonic()
     try:

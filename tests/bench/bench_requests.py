@@ -17,11 +17,15 @@ from typing import Any
 
 from gate.config import load
 from gate.core.evidence import stamp
+from gate.core.request_words import Asks
 from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import CarryOut
+from gate.operations.requests.course import Decide, Open, VerifyIdentity
+from gate.operations.requests.searching import Search
 from gate.ports import Fact
 from tests.bench.bench_store import Row, row
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.evidence import decision
 from tests.support.running_gate import dialgate
 
@@ -69,21 +73,21 @@ def blocked(n: int) -> Fact:
 
 def opened(data: DataFolder, number: str) -> str:
     """A request that may be searched for."""
-    desk = ByName(data)
-    numbers = [number] if number else []
-    found = desk.request_open(asks="erasure", channel="post", name="Pat", numbers=numbers, actor=ANN)
-    desk.request_verify_identity(request=found["reference"], checked="passport seen", actor=ANN)
-    return str(found["reference"])
+    numbers = (number,) if number else ()
+    found = ask(data, Open(asks=Asks.ERASURE, channel="post", name="Pat", numbers=numbers), ANN)
+    ask(data, VerifyIdentity(request=found.reference, checked="passport seen"), ANN)
+    return str(found.reference)
 
 
 def timed(data: DataFolder, number: str, **search: Any) -> tuple[float, int]:
     """Milliseconds at the median, and how many calls were found."""
-    reference, taken, answer = opened(data, number), [], {}
+    reference = opened(data, number)
+    taken, calls = [], 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        answer = ByName(data).request_search(request=reference, actor=ANN, **search)
+        calls = len(ask(data, Search(request=reference, **search), ANN).calls)
         taken.append((time.perf_counter() - began) * 1000)
-    return statistics.median(taken), len(answer["calls"])
+    return statistics.median(taken), calls
 
 
 def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
@@ -107,12 +111,12 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
             milliseconds, found = timed(data, number, **search)
             rows.append(row(f"{calls:,} calls: search {what}", milliseconds, "ms", f"{found} found; at most 50"))
         reference = opened(data, QUIET)
-        ByName(data).request_search(request=reference, actor=ANN)
-        ByName(data).request_decide(request=reference, grant=True, actor=ANN)
+        ask(data, Search(request=reference), ANN)
+        ask(data, Decide(request=reference, grant=True), ANN)
         began = time.perf_counter()
-        done = ByName(data).request_carry_out(request=reference, execute=True, actor=ANN)
+        done = ask(data, CarryOut(request=reference, execute=True), ANN)
         seconds = time.perf_counter() - began
-        note = f"{done['calls']} calls; {facts:,} facts looked through"
+        note = f"{done.calls} calls; {facts:,} facts looked through"
         rows.append(row(f"{calls:,} calls: erasure", seconds, "s", note))
     return rows
 

@@ -11,8 +11,9 @@ import pytest
 
 from gate.errors import UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditVerify
+from gate.operations.calls.screening import Decide
 from gate.operations.operation import Request
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.commands import dialgate
 from tests.support.evidence import decision
 from tests.support.example import make_example
@@ -26,8 +27,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("looking") / "gate"
     make_example(folder)
     with opened(folder) as data:
-        ByName(data).decide(number=NUMBER, actor="user:ann(1000)")
-        ByName(data).decide(number="0161 496 0123", actor="user:bea(1001)")
+        ask(data, Decide(number=NUMBER), "user:ann(1000)")
+        ask(data, Decide(number="0161 496 0123"), "user:bea(1001)")
     return str(folder / "config.toml")
 
 

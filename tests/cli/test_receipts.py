@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gate.core.receipts import shown
 from gate.core.terms import Decision, Reason, RegisterView, Verdict
 from gate.exports import receipt_pages
-from tests.support.asking import ByName
+from gate.operations.erasure.terms import RetentionTermsSweep
+from tests.support.asking import ask
 from tests.support.commands import ROOT, dialgate
 from tests.support.receipts import code, receipted
 from tests.support.requesting import ANN, opened, prepared
@@ -112,7 +113,7 @@ def test_killed_in_the_middle_every_file_is_whole_and_the_erased_went_first(home
     assert set(contents(site, old + young, vkey).values()) == {"whole"}
     with opened(home / "gate") as data:
         new = [receipted(data.store, n, NUMBERS[n], NOW) for n in range(7, 10)]
-        ByName(data).retention_terms_sweep(actor=ANN)
+        ask(data, RetentionTermsSweep(), ANN)
     for files in (0, 1, 3, 4, 7):  # the page, the first and last that went, in the midst of those that stay, the last
         program = [sys.executable, "-P", "-c", KILLED, str(files), "receipts", "publish", str(site)]
         done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)

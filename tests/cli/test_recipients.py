@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.asking import ByName
+from gate.operations.keys.recipients import KeyAdd
+from tests.support.asking import ask
 from tests.support.commands import Done, dialgate
 from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared, spelled_in
 from tests.support.vault import private_key
@@ -27,7 +28,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("Refused", "Recorded", "Entries", "Stranger"):
         key = private_key(name, "auditor").recipient.to_text()
         with opened(folder) as data:
-            ByName(data).key_add(text=key, purpose="regulator", exports_only=True, actor=ANN)
+            ask(data, KeyAdd(text=key, purpose="regulator", exports_only=True), ANN)
     exported(folder, "Refused", START + timedelta(minutes=9), START + timedelta(minutes=11))
     exported(folder, "Recorded", START + timedelta(days=1), START + timedelta(days=1, minutes=1))
     exported(folder, "Entries", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))

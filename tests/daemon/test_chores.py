@@ -16,12 +16,14 @@ from gate.config import load
 from gate.daemon import chores
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, RegisterError, StoreError
-from gate.handed_over_file import HandedOverFile, open_file
+from gate.handed_over_file import HandedOverFile
 from gate.operations.data_folder import DataFolder
 from gate.operations.erasure.terms import TermSweep
+from gate.operations.registers.importing import RegisterImport, RegisterImported
+from gate.operations.registers.in_force import RegisterStatus
 from gate.operations.requests.standing import OpenRequests
 from gate.registers.watch import DropFolder
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -100,8 +102,10 @@ async def test_nothing_is_watched_unless_it_is_configured(folder: DataFolder) ->
 
 
 def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: DataFolder, tmp_path: Path) -> None:
-    def take(name: str, file: HandedOverFile) -> Any:
-        return ByName(folder).register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
+    def take(name: Any, file: HandedOverFile) -> RegisterImported:
+        return ask(
+            folder, RegisterImport(name=name, path=str(file), once=True, accept_shrink=True), "gate:watch", file=file
+        )
 
     watched = DropFolder(tmp_path / "drop", {"tps": ("tps*.txt",)}, 0.0, take)
     with pytest.raises(RegisterError):
@@ -110,12 +114,12 @@ def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: 
     write(tmp_path / "drop" / "tps_1.txt", ["02079460101"])
     chores.look_for_registers(watched, folder.clock.now())
     assert (tmp_path / "drop" / "taken" / "tps_1.txt").exists()
-    assert ByName(folder).register_status(actor="test")["registers"][0]["count"] == 1
+    assert ask(folder, RegisterStatus(), "test").registers[0].count == 1
 
 
 def test_superseded_snapshots_go_though_no_new_file_comes(folder: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_ns.txt", ["02079460101", "02079460102"])
-    ByName(folder).register_import(name="tps", file=open_file(source), accept_shrink=True, actor="uid:0")
+    ask(folder, RegisterImport(name="tps", path=str(source), accept_shrink=True), "uid:0")
     chores.delete_superseded(folder)
     assert len(list((folder.config.data / "registers").glob("tps-*.snap"))) == 2
     folder.clock = Ahead()

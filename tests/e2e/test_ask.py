@@ -16,12 +16,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gate.config import load
 from gate.daemon.opening import open_data_folder
+from gate.operations.calls.screening import Decide
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.documents import page
 from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.uas import Uas
@@ -285,7 +287,9 @@ def test_in_the_same_process(gate: RunningGate) -> None:
     gate.stop()
     with open_data_folder(load(gate.config)) as folder:
         phone = GatedPhone(
-            lambda number: Answer.from_json(ByName(folder).decide(number=number, account="alice", actor="dialler")),
+            lambda number: Answer.from_json(
+                msgspec.to_builtins(ask(folder, Decide(number=number, account="alice"), "dialler"))
+            ),
             *("127.0.0.1", gate.port, "alice", gate.password()),
         )
         with pytest.raises(CallRefused) as refused:

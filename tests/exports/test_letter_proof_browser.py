@@ -13,11 +13,14 @@ import pytest
 
 from gate.converting import convert
 from gate.core.evidence import format_checkpoint, leaf_hash
+from gate.core.request_words import Asks
 from gate.core.rows.audit import LogProof
 from gate.exports.page import letter_page
+from gate.operations.requests.course import Decide, VerifyIdentity
 from gate.operations.requests.listing import Prove
+from gate.operations.requests.searching import Search
 from gate.vault.signing import CheckpointKey
-from tests.support.asking import Asking, ByName
+from tests.support.asking import Asking, ask
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
 from tests.support.evidence import root_of
@@ -45,17 +48,17 @@ class Proven(NamedTuple):
         return at
 
 
-def worked(folder: Path, letters: Path, asks: str) -> Proven:
+def worked(folder: Path, letters: Path, asks: Asks) -> Proven:
     """A request from its arrival to its letter."""
     config = ("-c", str(folder / "config.toml"))
     with opened(folder) as data:
         reference = asked(data, asks)
-        for name, fields in (("verify_identity", {"checked": "passport seen"}), ("search", {})):
-            getattr(ByName(data), f"request_{name}")(request=reference, actor=ANN, **fields)
-        ByName(data).request_decide(request=reference, grant=True, actor=ANN)
+        ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
+        ask(data, Search(request=reference), ANN)
+        ask(data, Decide(request=reference, grant=True), ANN)
     keys = folder / "keys"
     key = ("--key", str(keys / "first.key"), "--passphrase-file", str(keys / "first.passphrase"))
-    more = ("--yes",) if asks == "erasure" else (*key, "-o", str(letters / f"{reference}.html"))
+    more = ("--yes",) if asks is Asks.ERASURE else (*key, "-o", str(letters / f"{reference}.html"))
     letters.mkdir(exist_ok=True)
     done = dialgate("request", "fulfil", reference, *more, "--letters", str(letters), *config)
     assert done.code == 0, done.err
@@ -68,14 +71,14 @@ def worked(folder: Path, letters: Path, asks: str) -> Proven:
 def access(tmp_path_factory: pytest.TempPathFactory) -> Proven:
     place = tmp_path_factory.mktemp("access")
     prepared(place / "gate", recordings=1)
-    return worked(place / "gate", place / "out", "access")
+    return worked(place / "gate", place / "out", Asks.ACCESS)
 
 
 @pytest.fixture(scope="module")
 def erasure(access: Proven) -> Proven:
     """On the same log, after the access: somebody else's consent mentions the number."""
     assert dialgate("consent", "add", *THEIRS, "-c", str(access.folder / "config.toml")).code == 0
-    return worked(access.folder, access.letters, "erasure")
+    return worked(access.folder, access.letters, Asks.ERASURE)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +191,7 @@ def worked_again(of: Proven) -> Proven:
 def test_nothing_is_proven_before_anything_was_done(access: Proven) -> None:
     config = ("-c", str(access.folder / "config.toml"))
     with opened(access.folder) as data:
-        reference = asked(data, "access")
+        reference = asked(data, Asks.ACCESS)
     done = dialgate("request", "proof", reference, "-o", str(access.letters / "none.html"), *config)
     assert done.code == 3 and "there is nothing to prove yet" in done.err
     assert not (access.letters / "none.html").exists()

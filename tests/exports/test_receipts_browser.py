@@ -18,8 +18,9 @@ from gate.core.receipts import shown
 from gate.core.rows.audit import LogProof
 from gate.core.terms import Decision, Reason, Verdict
 from gate.exports import page, receipt_pages
+from gate.operations.erasure.terms import RetentionTermsSweep
 from gate.vault.signing import CheckpointKey
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
 from tests.support.evidence import root_of
@@ -291,7 +292,7 @@ def test_what_was_erased_is_no_longer_kept_once_published_again(
 ) -> None:
     assert "was screened" in look_up(browser, address, firm.old)
     with opened(firm.home) as data:
-        ByName(data).retention_terms_sweep(actor=ANN)
+        ask(data, RetentionTermsSweep(), ANN)
     firm.publish()
     assert firm.file(firm.old).read_bytes() == b""
     said = look_up(browser, address, firm.old)

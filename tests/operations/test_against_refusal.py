@@ -15,10 +15,12 @@ from gate.core.rows.audit import LastVerification, LogNow
 from gate.daemon import chores
 from gate.errors import UsageError
 from gate.exports.report import month_page
-from gate.operations.calls.warnings import DAYS
+from gate.operations.calls.calls import CallsList, CallsShow
+from gate.operations.calls.recordings import RecordingList
+from gate.operations.calls.warnings import DAYS, CallsAcknowledge
 from gate.operations.operation import Caller
 from gate.operations.status.glance import Status, attention, status
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.evidence import NUMBER, decision
 from tests.support.month import ANN, NOW, Month
 
@@ -64,15 +66,14 @@ def test_the_gauge_of_the_alarm_counts_it(month: Month) -> None:
 
 
 def test_no_list_says_merely_that_it_was_refused(month: Month) -> None:
-    desk = ByName(month.folder)
-    states = {each["call_id"]: each["state"] for each in desk.calls_list(actor=ANN)["items"]}
+    states = {each.call_id: each.state for each in ask(month.folder, CallsList(), ANN).items}
     assert states == {CALL: "called_against_refusal", "refused": "refused"}
-    shown = desk.calls_show(call_id=CALL, actor=ANN)["call"]
-    assert (shown["state"], shown["verdict"], shown["reason"]) == ("called_against_refusal", "block", "listed_tps")
-    assert shown["against_at"]
+    shown = ask(month.folder, CallsShow(call_id=CALL), ANN).call
+    assert (shown.state, shown.verdict, shown.reason) == ("called_against_refusal", "block", "listed_tps")
+    assert shown.against_at
     for sort in (None, "-at"):
-        (recording,) = desk.recording_list(sort=sort, actor=ANN)["items"]
-        assert recording["call_state"] == "called_against_refusal"
+        (recording,) = ask(month.folder, RecordingList(sort=sort), ANN).items
+        assert recording.call_state == "called_against_refusal"
 
 
 def test_the_report_of_the_month_has_a_section_of_it(month: Month) -> None:
@@ -88,18 +89,17 @@ def test_the_report_of_the_month_has_a_section_of_it(month: Month) -> None:
 
 
 def test_an_acknowledgement_ends_the_alarm_and_says_who_and_hides_nothing_later(month: Month) -> None:
-    desk = ByName(month.folder)
     with pytest.raises(UsageError, match="was made against a refusal"):
-        desk.calls_acknowledge(call_id="refused", why="seen", actor=ANN)
+        ask(month.folder, CallsAcknowledge(call_id="refused", why="seen"), ANN)
     with pytest.raises(UsageError, match="for a reason only"):
-        desk.calls_acknowledge(call_id=CALL, why=" ", actor=ANN)
+        ask(month.folder, CallsAcknowledge(call_id=CALL, why=" "), ANN)
     assert told(month)["alarms"] and not told(month)["acknowledged"]
-    desk.calls_acknowledge(call_id=CALL, why="trunk 2 is removed", actor=ANN)
+    ask(month.folder, CallsAcknowledge(call_id=CALL, why="trunk 2 is removed"), ANN)
     assert told(month)["alarms"] == []
     (seen,) = told(month)["acknowledged"]
     assert f"acknowledged by {ANN}" in seen and CALL in seen
-    facts = desk.calls_show(call_id=CALL, actor=ANN)["facts"]
-    assert [fact["body"]["why"] for fact in facts if fact["kind"] == "against_refusal_acknowledged"] == [
+    facts = ask(month.folder, CallsShow(call_id=CALL), ANN).facts
+    assert [fact.body and fact.body["why"] for fact in facts if fact.kind == "against_refusal_acknowledged"] == [
         "trunk 2 is removed"
     ]
     metrics = Metrics()
@@ -111,7 +111,7 @@ def test_an_acknowledgement_ends_the_alarm_and_says_who_and_hides_nothing_later(
     month.put("called_against_refusal", "rec-2", NOW - timedelta(days=3), SBC, **again)
     (alarm,) = told(month)["alarms"]
     assert alarm.startswith("A call was made") and told(month)["acknowledged"] == []
-    desk.calls_acknowledge(call_id=CALL, why="the same one", actor=ANN)
+    ask(month.folder, CallsAcknowledge(call_id=CALL, why="the same one"), ANN)
     assert told(month)["alarms"] == []
     other = {"call_id": "refused", "recording_id": "rec-3", "reason": "listed_tps"}
     month.put("called_against_refusal", "rec-3", NOW - timedelta(days=1), SBC, **other)

@@ -12,9 +12,10 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import carry_out
+from gate.core.rows.calls import ReasonCount
 from gate.daemon.opening import open_folder
 from gate.errors import UsageError
-from gate.operations.calls.calls import CallsReasons, ReasonCount
+from gate.operations.calls.calls import CallsReasons
 from gate.operations.calls.screening import Decide
 from gate.operations.operation import Caller
 from tests.support.asking import Asking

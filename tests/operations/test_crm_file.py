@@ -20,7 +20,7 @@ Contact = tuple[int, str, str]
 def read(raw: bytes, **options: Any) -> tuple[list[Contact], list[tuple[int, str, str, str]], CrmFile]:
     """(number, reference, reason) of each contact, the faults, and the file."""
     file = CrmFile(io.BytesIO(raw), **options)
-    screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)
+    screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)  # type: ignore[arg-type]  # stands in for both
     contacts, faults = [], []
     for part in file.parts(screener):
         reasons = [screener.outcomes[outcome].reason for outcome in part.outcomes]

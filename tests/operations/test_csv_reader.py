@@ -30,7 +30,8 @@ class Trickle(io.BytesIO):
 def read(raw: bytes, **options: Any) -> tuple[bytes, list[list[str]], list[int], CsvReader]:
     """The file put together again, its rows as text, their lines."""
     reader = CsvReader(Trickle(raw), **options)
-    out, rows, lines = [reader.dialect.mark], [], []
+    lines: list[int] = []
+    out, rows = [reader.dialect.mark], []
     for block in reader.blocks():
         out += [reader.bytes_of(text + end) for text, end in zip(block.texts, block.ends, strict=True)]
         rows += [[reader.text_of(cell) for cell in row] for row in block.rows]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from gate.core.days import LONDON
 from gate.errors import UsageError
+from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
+from gate.operations.contacts.pages import ContactsStatus
 from gate.operations.data_folder import DataFolder
+from gate.operations.registers.in_force import RegisterStatus
 from tests.operations.test_contacts import ACTOR, crm, load_list
 from tests.operations.test_contacts import original as original
-from tests.support.asking import ByName
+from tests.support.asking import ask
 
 
 class At:
@@ -32,8 +34,8 @@ def hours(data: DataFolder, kind: str) -> None:
     data.config = msgspec.structs.replace(data.config, calling=calling)
 
 
-def forecast(data: DataFolder, day: date | None = None) -> Any:
-    return ByName(data).contacts_forecast(day=day, actor=ACTOR)
+def forecast(data: DataFolder, day: date | None = None) -> ContactsThen:
+    return ask(data, ContactsForecast(day=day), ACTOR)
 
 
 @pytest.fixture
@@ -45,24 +47,24 @@ def loaded(data: DataFolder, tmp_path: Path) -> DataFolder:
 
 
 def as_of(data: DataFolder) -> date:
-    return min(date.fromisoformat(row["as_of"]) for row in ByName(data).register_status(actor=ACTOR)["registers"])
+    return min(row.as_of for row in ask(data, RegisterStatus(), ACTOR).registers if row.as_of is not None)
 
 
 def test_tomorrow_is_as_today_where_nothing_ends(loaded: DataFolder) -> None:
     found = forecast(loaded)
-    assert (found["contacts"], found["may_be_called"], found["closed"]) == (3, 2, "")
-    assert found["reasons"] == {"listed_tps": 1, "not_listed": 2}
-    assert (found["no_longer"], found["again"]) == ({}, 0)
+    assert (found.contacts, found.may_be_called, found.closed) == (3, 2, "")
+    assert found.reasons == {"listed_tps": 1, "not_listed": 2}
+    assert (found.no_longer, found.again) == ({}, 0)
 
 
 def test_a_register_on_its_last_day_is_stale_tomorrow(loaded: DataFolder) -> None:
     loaded.clock = At(as_of(loaded) + timedelta(days=27))
     found = forecast(loaded)
-    assert found["no_longer"] == {"register_stale": 2}
-    assert (found["may_be_called"], found["reasons"]) == (0, {"register_stale": 3})
-    assert -1 in [row["days_left"] for row in found["registers"]]
+    assert found.no_longer == {"register_stale": 2}
+    assert (found.may_be_called, found.reasons) == (0, {"register_stale": 3})
+    assert -1 in [row.days_left for row in found.registers]
     loaded.clock = At(as_of(loaded) + timedelta(days=26))
-    assert forecast(loaded)["may_be_called"] == 2
+    assert forecast(loaded).may_be_called == 2
 
 
 def test_a_closed_day_and_the_opening_of_the_next(loaded: DataFolder) -> None:
@@ -70,19 +72,19 @@ def test_a_closed_day_and_the_opening_of_the_next(loaded: DataFolder) -> None:
     today = loaded.today()
     sunday = today + timedelta(days=(6 - today.weekday()) % 7 or 7)
     found = forecast(loaded, sunday)
-    assert found["closed"] == "it is Sunday"
-    assert found["may_be_called"] == 0
+    assert found.closed == "it is Sunday"
+    assert found.may_be_called == 0
     weekday = next(
-        each for each in (today + timedelta(days=n) for n in range(1, 20)) if not forecast(loaded, each)["closed"]
+        each for each in (today + timedelta(days=n) for n in range(1, 20)) if not forecast(loaded, each).closed
     )
-    opens = datetime.fromisoformat(forecast(loaded, weekday)["at"]).astimezone(LONDON)
+    opens = datetime.fromisoformat(forecast(loaded, weekday).at).astimezone(LONDON)
     assert f"{opens:%H:%M}" in ("08:00", "09:00")
 
 
 def test_what_is_kept_does_not_change(loaded: DataFolder) -> None:
-    before = ByName(loaded).contacts_status(actor=ACTOR)["reasons"]
+    before = ask(loaded, ContactsStatus(), ACTOR).reasons
     forecast(loaded, loaded.today() + timedelta(days=200))
-    assert ByName(loaded).contacts_status(actor=ACTOR)["reasons"] == before
+    assert ask(loaded, ContactsStatus(), ACTOR).reasons == before
 
 
 def test_a_forecast_needs_contacts_and_a_day_to_come(data: DataFolder, tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_forecast_needs_contacts_and_a_day_to_come(data: DataFolder, tmp_path:
 
 def test_numbers_that_a_spreadsheet_ate_come_back_with_a_repair(data: DataFolder, tmp_path: Path) -> None:
     answer = load_list(data, crm(tmp_path, "a,7700900417", "b,4.4207E+11", "c,07700 900418"))
-    assert answer["contacts"] == 1
-    faults = {each["reference"]: each["fault"] for each in answer["faults"]}
+    assert answer.contacts == 1
+    faults = {each.reference: each.fault for each in answer.faults}
     assert "write 0 before it" in faults["a"]
     assert "they are lost" in faults["b"]

@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 
 from gate.core.facts.derived import ALONE, STANDING_WORDS
+from gate.core.request_words import Asks
+from gate.operations.audit.exporting import AuditExport
+from gate.operations.calls.recordings import RecordingTake
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import CarryOut
+from gate.operations.erasure.plan import Carried
+from gate.operations.keys.recipients import KeyChange
+from gate.operations.lists.consents import ConsentAdd
 from gate.operations.operation import Note
-from tests.support.asking import ByName
+from gate.operations.requests.course import AnswerSent, Decide, Open, Rectify, VerifyIdentity
+from gate.operations.requests.searching import Search
+from tests.support.asking import ask
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
 from tests.support.written import written
 
@@ -67,10 +76,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def erased(data: DataFolder) -> dict[str, Any]:
+def erased(data: DataFolder) -> Carried:
     reference = granted(data)
-    done = dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
-    ByName(data).request_told(request=reference, actor=ANN)
+    done = ask(data, CarryOut(request=reference, execute=True), ANN)
+    ask(data, AnswerSent(request=reference), ANN)
     return done
 
 
@@ -101,12 +110,11 @@ def test_of_every_free_text_it_is_known_how_an_erasure_finds_it() -> None:
 
 def test_reasons_and_purposes_that_name_the_person_are_emptied(folder: Path) -> None:
     with opened(folder) as data:
-        desk = ByName(data)
         key = key_of(folder)
-        desk.key_change(recipient_id=key.id, purpose="regulator", actor=ANN)
-        times = {"since": "2020-01-01T00:00:00Z", "until": "2020-02-01T00:00:00Z"}
+        ask(data, KeyChange(recipient_id=key.id, purpose="regulator"), ANN)
+        times: dict[str, Any] = {"since": "2020-01-01T00:00:00Z", "until": "2020-02-01T00:00:00Z"}
         for purpose in ("what Pat complains of", "annual audit"):
-            desk.audit_export(**times, recipient=key.id, purpose=purpose, openers=[key.id], actor=ANN)
+            ask(data, AuditExport(**times, recipient=key.id, purpose=purpose, openers=[key.id]), ANN)
         for kind, field in ALONE.items():
             written(data, kind, f"{kind}-1", ANN, REST.get(kind, {}) | {field: f"asked for by {NAME} herself"})
             written(data, kind, f"{kind}-2", ANN, REST.get(kind, {}) | {field: "nobody asked"})
@@ -129,9 +137,7 @@ def test_what_a_proof_rests_on_is_left_whole_and_told_of(data: DataFolder, words
     written(data, "register_imported", "i-1", ANN, {"name": "tps", "count": 1, "accepted": f"as {words} says"})
     done = erased(data)
     assert not [None for kind in STANDING_WORDS if None in bodies(data, kind)]
-    assert sorted(each.partition("(")[2] for each in done["mentions"]) == [
-        f"{kind})" for kind in sorted(STANDING_WORDS)
-    ]
+    assert sorted(each.partition("(")[2] for each in done.mentions) == [f"{kind})" for kind in sorted(STANDING_WORDS)]
     assert data.trust.look() == "" and data.log.verify().ok
 
 
@@ -146,28 +152,27 @@ def test_an_emptied_restore_gives_up_nothing_and_stops_no_call(data: DataFolder)
 
 
 def test_who_took_the_recording_of_somebody_else_is_kept_where_the_reason_has_the_number(data: DataFolder) -> None:
-    ByName(data).recording_take(recording_id="other", purpose=f"as {PERSON} says", recipient="k" * 16, actor=ANN)
+    ask(data, RecordingTake(recording_id="other", purpose=f"as {PERSON} says", recipient="k" * 16), ANN)
     done = erased(data)
     assert None not in bodies(data, "exported")
-    assert any("(exported)" in each for each in done["mentions"])
+    assert any("(exported)" in each for each in done.mentions)
 
 
 def test_what_is_right_of_somebody_else_stays_where_it_mentions_the_person(data: DataFolder) -> None:
-    desk = ByName(data)
-    consent = desk.consent_add(
-        number=OTHER, how="phone", wording="you may call", who="Olu", evidence="note 2", actor=ANN
-    )["id"]
+    consent = ask(
+        data, ConsentAdd(number=OTHER, how="phone", wording="you may call", who="Olu", evidence="note 2"), ANN
+    ).id
     for record, own in (("call-other", False), (consent, False), ("call-rec0", True)):
         number = SPELLED if own else OTHER
-        asks = desk.request_open(asks="rectification", channel="post", name="Olu", numbers=[number], actor=ANN)
-        at = {"request": asks["reference"], "actor": ANN}
-        desk.request_verify_identity(checked="card", **at)
-        desk.request_search(**at)
-        desk.request_decide(grant=True, **at)
-        desk.request_rectify(records=[record], statement=f"not {SPELLED}, as you wrote", **at)
-        desk.request_told(**at)
+        asks = ask(data, Open(asks=Asks.RECTIFICATION, channel="post", name="Olu", numbers=(number,)), ANN)
+        at: dict[str, Any] = {"request": asks.reference}
+        ask(data, VerifyIdentity(checked="card", **at), ANN)
+        ask(data, Search(**at), ANN)
+        ask(data, Decide(grant=True, **at), ANN)
+        ask(data, Rectify(records=(record,), statement=f"not {SPELLED}, as you wrote", **at), ANN)
+        ask(data, AnswerSent(**at), ANN)
     done = erased(data)
     left = [json.loads(body)["record"] if body else None for body in bodies(data, "rectification")]
     assert left == ["call", "consent", None]
-    assert sum("(rectification)" in each for each in done["mentions"]) == 2
+    assert sum("(rectification)" in each for each in done.mentions) == 2
     assert data.log.verify().ok

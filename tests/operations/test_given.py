@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from gate.errors import GateError, UsageError
-from gate.handed_over_file import open_file
 from gate.operations.catalogue import OPERATIONS
+from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.pages import ContactsStatus
 from gate.operations.data_folder import DataFolder
-from tests.support.asking import ByName
+from gate.operations.registers.importing import RegisterImport
+from gate.operations.registers.in_force import RegisterStatus
+from tests.support.asking import ask
 
 COLE = "user:cole(1001)"
 PASSWORD = "s3cret word"
@@ -25,14 +28,14 @@ def test_no_operation_opens_a_path() -> None:
 def test_a_refusal_tells_nothing_that_stands_in_the_file(data: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "shadow"
     path.write_text(f"{PASSWORD}\n07700 900123 x\n")
-    told = [str(ByName(data).register_status(actor=COLE))]
-    for ask in (
-        lambda: ByName(data).contacts_import(file=open_file(path), columns=("phone",), actor=COLE),
-        lambda: ByName(data).contacts_import(file=open_file(path), actor=COLE),
-        lambda: ByName(data).register_import(name="tps", file=open_file(path), actor=COLE),
+    told = [str(ask(data, RegisterStatus(), COLE))]
+    for asked in (
+        lambda: ask(data, ContactsImport(path=str(path), columns=("phone",)), COLE),
+        lambda: ask(data, ContactsImport(path=str(path)), COLE),
+        lambda: ask(data, RegisterImport(name="tps", path=str(path)), COLE),
     ):
         with pytest.raises(GateError) as refused:
-            ask()
+            asked()
         told.append(f"{refused.value.message} {refused.value.hint}")
     assert not any(PASSWORD in said or "900123" in said for said in told)
 
@@ -40,11 +43,11 @@ def test_a_refusal_tells_nothing_that_stands_in_the_file(data: DataFolder, tmp_p
 def test_the_path_is_kept_as_what_was_said(data: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     path.write_text("id,phone\n17,07700 900123\n")
-    assert ByName(data).contacts_import(file=open_file(path), actor=COLE)["contacts"] == 1
+    assert ask(data, ContactsImport(path=str(path)), COLE).contacts == 1
     (fact,) = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'contacts_imported'"))
     assert f'"path_said":"{path}"' in fact["body"]
     with pytest.raises(UsageError, match="not there") as refused:
-        ByName(data).contacts_import(file=open_file(path), columns=("fax",), actor=COLE)
+        ask(data, ContactsImport(path=str(path), columns=("fax",)), COLE)
     assert "id, phone" in refused.value.hint
 
 
@@ -56,10 +59,10 @@ def test_a_list_that_changes_while_it_is_read_is_not_taken(data: DataFolder, tmp
         with path.open("a") as file:
             file.write("18,07700 900125\n")
 
-    before = ByName(data).contacts_status(actor=COLE)
+    before = ask(data, ContactsStatus(), COLE)
     with pytest.raises(UsageError, match="changed while it was read"):
-        ByName(data).contacts_import(file=open_file(path), actor=COLE, progress=upload)
-    assert ByName(data).contacts_status(actor=COLE)["contacts"] == before["contacts"]
+        ask(data, ContactsImport(path=str(path)), COLE, progress=upload)
+    assert ask(data, ContactsStatus(), COLE).contacts == before.contacts
 
 
 @pytest.mark.parametrize("hole", [b"\0", b'id,phone\n17,"'])
@@ -70,7 +73,5 @@ def test_a_sparse_gigabyte_is_given_up_early(data: DataFolder, tmp_path: Path, h
         file.truncate(500 << 20)
     seen: list[float] = []
     with pytest.raises(UsageError, match="more than 1,048,576 characters"):
-        ByName(data).contacts_import(
-            file=open_file(path), columns=("1",), actor=COLE, progress=lambda done, _: seen.append(done)
-        )
+        ask(data, ContactsImport(path=str(path), columns=("1",)), COLE, progress=lambda done, _: seen.append(done))
     assert max(seen, default=0.0) < 0.05

@@ -8,16 +8,24 @@ from typing import Any
 
 import pytest
 
+from gate.core.retention import HoldGround
+from gate.core.rows.retention import Sweep
 from gate.errors import RefusedError, UsageError
+from gate.operations.audit.checkpoints import AuditVerify
+from gate.operations.calls.calls import CallsShow
+from gate.operations.calls.recordings import RecordingTake, RecordingVerify
 from gate.operations.data_folder import DataFolder
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
+from gate.operations.retention.schedule import RetentionForecast, RetentionStatus, RetentionSweep
+from gate.operations.status.glance import Status
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.reader import open_recording
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.keeping import SOUND, plant
 
 ANN = "user:ann(1000)"
 OLD = datetime.now(UTC) - timedelta(days=400)
-WHY = {"reason": "claim of a customer", "reference": "case 17/2026"}
+WHY: dict[str, Any] = {"reason": "claim of a customer", "reference": "case 17/2026"}
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +49,15 @@ def record(data: DataFolder, private: PrivateKey) -> Any:
 
 
 def opens(data: DataFolder, name: str, private: PrivateKey) -> bool:
-    taken = ByName(data).recording_take(recording_id=name, purpose="test", actor=ANN)
-    _, chunks = open_recording(Path(taken["path"]), data.keys.wraps(name), private, recording_id=name)
+    taken = ask(data, RecordingTake(recording_id=name, purpose="test"), ANN)
+    _, chunks = open_recording(Path(taken.path), data.keys.wraps(name), private, recording_id=name)
     return b"".join(chunks) == SOUND
 
 
-def swept(data: DataFolder) -> dict[str, Any]:
-    shown = ByName(data).retention_sweep(actor=ANN)
-    assert shown["dry_run"] is True
-    return ByName(data).retention_sweep(execute=shown["digest"], actor=ANN)
+def swept(data: DataFolder) -> Sweep:
+    shown = ask(data, RetentionSweep(), ANN)
+    assert shown.dry_run is True
+    return ask(data, RetentionSweep(execute=shown.digest), ANN)
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id", "number"])
@@ -58,34 +66,34 @@ def test_what_is_held_stays_until_it_is_released(
 ) -> None:
     name, other = record("+447700900001"), record()
     value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
-    hold = ByName(data).hold_add(ground="claim", **{target: value}, **WHY, actor=ANN)
-    assert hold["kept"] >= 1
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, **{target: value}, **WHY), ANN)
+    assert hold.kept >= 1
     answer = swept(data)
-    assert name in {each["recording_id"] for each in answer["held_by"]}
+    assert name in {each.recording_id for each in answer.held_by}
     assert opens(data, name, private)
     with pytest.raises(RefusedError) as refused:
         opens(data, other, private)
     assert refused.value.reason == "erased"
 
-    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert swept(data)["erased"] == 1
+    ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ANN)
+    assert swept(data).erased == 1
     with pytest.raises(RefusedError):
         opens(data, name, private)
 
 
 def test_a_restriction_is_not_opened_and_says_its_name(data: DataFolder, record: Any, private: PrivateKey) -> None:
     name = record()
-    ByName(data).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
+    ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id=name, **WHY), ANN)
     assert opens(data, name, private), "a hold alone lets it be heard"
-    hold = ByName(data).hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
-    before = len(ByName(data).calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
-    with pytest.raises(RefusedError, match=rf"restriction case 17/2026 \({hold['id']}\)") as refused:
+    hold = ask(data, HoldAdd(call_id=f"call-{name}", restriction=True, **WHY), ANN)
+    before = len(ask(data, CallsShow(call_id=f"call-{name}"), ANN).facts)
+    with pytest.raises(RefusedError, match=rf"restriction case 17/2026 \({hold.id}\)") as refused:
         opens(data, name, private)
     assert refused.value.reason == "restricted"
-    shown = ByName(data).calls_show(call_id=f"call-{name}", actor=ANN)
-    assert len(shown["facts"]) == before, "nothing was taken, so nothing says so"
-    assert [fact["kind"] for fact in shown["facts"]].count("hold") == 2
-    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    shown = ask(data, CallsShow(call_id=f"call-{name}"), ANN)
+    assert len(shown.facts) == before, "nothing was taken, so nothing says so"
+    assert [fact.kind for fact in shown.facts].count("hold") == 2
+    ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ANN)
     assert opens(data, name, private)
 
 
@@ -93,10 +101,10 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(data: DataFolder,
     name, begun = record("+447700900002"), record("+447700900002")
     swept(data)
     with pytest.raises(RefusedError) as refused:
-        ByName(data).hold_add(ground="claim", recording_id=name, **WHY, actor=ANN)
+        ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id=name, **WHY), ANN)
     assert refused.value.reason == "erased"
-    hold = ByName(data).hold_add(ground="claim", number="07700900002", **WHY, actor=ANN)
-    assert (hold["kept"], hold["gone"]) == (0, 2)
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, number="07700900002", **WHY), ANN)
+    assert (hold.kept, hold.gone) == (0, 2)
     assert begun
 
 
@@ -114,32 +122,32 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(data: DataFolder,
 )
 def test_a_hold_names_one_thing_and_says_why(data: DataFolder, fields: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        ByName(data).hold_add(ground="claim", **{**WHY, **fields}, actor=ANN)
+        ask(data, HoldAdd(ground=HoldGround.CLAIM, **{**WHY, **fields}), ANN)
 
 
 def test_a_hold_is_released_once_and_for_a_reason(data: DataFolder) -> None:
-    hold = ByName(data).hold_add(ground="claim", number="07700900003", **WHY, actor=ANN)
-    assert hold["id"] in {each["id"] for each in ByName(data).hold_list(number="07700900003", actor=ANN)["items"]}
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, number="07700900003", **WHY), ANN)
+    assert hold.id in {each.id for each in ask(data, HoldList(number="07700900003"), ANN).items}
     with pytest.raises(UsageError, match="needs reason"):
-        ByName(data).hold_release(hold_id=hold["id"], reason="", actor=ANN)
-    released = ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
-    assert released["released"] == f"hold case 17/2026 ({hold['id']})"
+        ask(data, HoldRelease(hold_id=hold.id, reason=""), ANN)
+    released = ask(data, HoldRelease(hold_id=hold.id, reason="settled"), "user:bob(2)")
+    assert released.released == f"hold case 17/2026 ({hold.id})"
     with pytest.raises(UsageError, match="no hold"):
-        ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert ByName(data).hold_list(number="07700900003", actor=ANN)["items"] == []
-    (over,) = ByName(data).hold_list(number="07700900003", released=True, actor=ANN)["items"]
-    assert (over["released_by"], over["released_why"]) == ("user:bob(2)", "settled")
+        ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ANN)
+    assert ask(data, HoldList(number="07700900003"), ANN).items == []
+    (over,) = ask(data, HoldList(number="07700900003", released=True), ANN).items
+    assert (over.released_by, over.released_why) == ("user:bob(2)", "settled")
 
 
 def test_erased_recordings_verify_as_such(data: DataFolder, record: Any) -> None:
     name = record()
-    path = Path(ByName(data).recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
+    path = Path(ask(data, RecordingTake(recording_id=name, purpose="test"), ANN).path)
     swept(data)
-    (item,) = ByName(data).recording_verify(recording_id=name, actor=ANN)["items"]
-    assert (item["ok"], item["fault"]) == (True, "erased")
+    (item,) = ask(data, RecordingVerify(recording_id=name), ANN).items
+    assert (item.ok, item.fault) == (True, "erased")
     path.write_bytes(b"")
-    (item,) = ByName(data).recording_verify(recording_id=name, actor=ANN)["items"]
-    assert (item["ok"], item["fault"]) == (False, "erased, but its file is still there")
+    (item,) = ask(data, RecordingVerify(recording_id=name), ANN).items
+    assert (item.ok, item.fault) == (False, "erased, but its file is still there")
     data.retention.at_start()
     assert not path.exists()
 
@@ -147,22 +155,22 @@ def test_erased_recordings_verify_as_such(data: DataFolder, record: Any) -> None
 def test_the_forecast_and_the_state_of_things(data: DataFolder, record: Any) -> None:
     swept(data)
     record()
-    ByName(data).hold_add(ground="claim", recording_id=record(), **WHY, actor=ANN)
-    (today,) = ByName(data).retention_forecast(days=0, actor=ANN)["days"]
-    assert (today["due"], today["held"]) == (1, 1)
-    status = ByName(data).retention_status(actor=ANN)
-    assert (status["due"], status["held"], status["waits"]) == (1, 1, "")
-    assert status["last"]["complete"] is True
-    assert ByName(data).audit_verify(actor=ANN)["ok"]
+    ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id=record(), **WHY), ANN)
+    (today,) = ask(data, RetentionForecast(days=0), ANN).days
+    assert (today.due, today.held) == (1, 1)
+    status = ask(data, RetentionStatus(), ANN)
+    assert (status.due, status.held, status.waits) == (1, 1, "")
+    assert status.last.complete is True
+    assert ask(data, AuditVerify(), ANN).ok
 
 
 def test_the_status_of_the_gate_says_that_the_daily_sweep_waits(
     data: DataFolder, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swept(data)
-    assert not [each for each in ByName(data).status(actor=ANN)["warnings"] if "sweep" in each]
+    assert not [each for each in ask(data, Status(), ANN).warnings if "sweep" in each]
     monkeypatch.setattr(data.retention, "_last", lambda: None)
     record()
-    (warning,) = [each for each in ByName(data).status(actor=ANN)["warnings"] if "sweep" in each]
+    (warning,) = [each for each in ask(data, Status(), ANN).warnings if "sweep" in each]
     assert warning.startswith("The daily sweep waits: recordings are due")
-    assert ByName(data).retention_status(actor=ANN)["waits"] in warning
+    assert ask(data, RetentionStatus(), ANN).waits in warning

@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.client.packs import contents_of
 from gate.config import load
 from gate.core.days import LONDON
+from gate.core.request_words import Asks
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
@@ -24,9 +26,11 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.ingest.folder import SEALED, IngestFolder, NotRemoved, Outcome, remove
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested, recording_ingest
 from gate.operations.operation import Caller
+from gate.operations.requests.course import Decide, Open, VerifyIdentity
+from gate.operations.requests.searching import ContentsOf, Search
 from gate.ports import Fact
 from gate.store import queries
-from tests.support.asking import Asking, ByName
+from tests.support.asking import Asking, ask
 from tests.support.audio import tone
 from tests.support.commands import dialgate
 from tests.support.example import make_example
@@ -173,15 +177,14 @@ def test_whoever_was_called_all_the_same_is_told_so_and_when(tmp_path: Path) -> 
         case.ingest(case.put("a.wav", sound()), call_id=SIP)
         began = case.folder.clock.now().replace(microsecond=0) - timedelta(days=3)
         case.ingest(case.put("b.wav", sound(hz=300)), number=NUMBER, at=began)
-        desk = ByName(case.folder)
-        numbers = [LISTED, NUMBER]
-        opened = desk.request_open(asks="access", channel="post", name="Pat Person", numbers=numbers, actor="uid:0")
-        reference = opened["reference"]
-        desk.request_verify_identity(request=reference, checked="passport seen", actor="uid:0")
-        desk.request_search(request=reference, actor="uid:0")
-        desk.request_decide(request=reference, grant=True, actor="uid:0")
-        held = desk.request_contents(request=reference, actor="uid:0")
-        calls = contents_of(case.folder.config, held, {}, began.date()).calls
+        numbers = (LISTED, NUMBER)
+        opened = ask(case.folder, Open(asks=Asks.ACCESS, channel="post", name="Pat Person", numbers=numbers), "uid:0")
+        reference = opened.reference
+        ask(case.folder, VerifyIdentity(request=reference, checked="passport seen"), "uid:0")
+        ask(case.folder, Search(request=reference), "uid:0")
+        ask(case.folder, Decide(request=reference, grant=True), "uid:0")
+        held = ask(case.folder, ContentsOf(request=reference), "uid:0")
+        calls = contents_of(case.folder.config, msgspec.to_builtins(held), {}, began.date()).calls
         told = {(call.number, call.decision, call.outcome.partition(":")[0]): call.at for call in calls}
         listed = "No: your number was on the Telephone Preference Service."
         unasked = "No: the call was made without a look at registers and objections before it."

@@ -17,17 +17,31 @@ from msgspec.structs import replace
 from gate.client import rotation
 from gate.config import load
 from gate.config.write import amend
+from gate.core.retention import HoldGround
+from gate.core.rows.keys import Recipient
 from gate.daemon.opening import open_folder
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.operations.data_folder import DataFolder
-from gate.operations.keys.wraps import KeyWraps, drop_again
+from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire
+from gate.operations.keys.wraps import (
+    KeyDrop,
+    KeyProve,
+    KeyRewrap,
+    KeyUnproven,
+    KeyWraps,
+    Rewrapped,
+    WrapsProven,
+    drop_again,
+)
+from gate.operations.retention.holds import HoldAdd, HoldRelease
+from gate.operations.status.glance import Status
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
 from gate.vault.proof import rewrapped
 from gate.vault.recipients import change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
-from tests.support.asking import Asking, ByName
+from tests.support.asking import Asking, ask
 from tests.support.example import without_recipients
 from tests.support.keeping import plant
 from tests.support.vault import add_recipient, private_key
@@ -56,8 +70,8 @@ def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) ->
     return open_folder(load(folder / "config.toml"), stack)
 
 
-def add(data: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
-    return ByName(data).key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
+def add(data: DataFolder, private: Any, **terms: Any) -> Recipient:
+    return ask(data, KeyAdd(text=private.recipient.to_text(), **terms), ACTOR)
 
 
 _OWN = "SELECT kind, subject, actor, body FROM facts WHERE actor <> 'user:test(0)' ORDER BY leaf_index"
@@ -80,17 +94,17 @@ def key_of(data: DataFolder, name: str, *privates: Any) -> bytes:
 
 def of_keys(data: DataFolder) -> list[str]:
     """What status warns of, but for the policy's review, which the machine's date decides."""
-    return [each for each in ByName(data).status(actor=ACTOR)["warnings"] if not each.startswith("Policy: ")]
+    return [each for each in ask(data, Status(), ACTOR).warnings if not each.startswith("Policy: ")]
 
 
 def test_every_change_is_a_fact_with_its_actor(data: DataFolder) -> None:
     add(data, ADA)
     add(data, BOB, purpose="internal_audit")
-    changed = ByName(data).key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
-    assert (changed["purpose"], changed["seals"], changed["role"]) == ("regulator", False, "auditor")
-    ByName(data).key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
+    changed = ask(data, KeyChange(recipient_id=BOB.id, purpose="regulator", seals=False), ACTOR)
+    assert (changed.purpose, changed.seals, changed.role) == ("regulator", False, "auditor")
+    ask(data, KeyChange(recipient_id=BOB.id, purpose="regulator"), ACTOR)
     add(data, EVE)
-    ByName(data).key_retire(recipient_id=EVE.id, actor=ACTOR)
+    ask(data, KeyRetire(recipient_id=EVE.id), ACTOR)
     told = facts(data, "recipient_added", "recipient_changed", "recipient_retired")[1:]
     assert [(kind, subject, actor) for kind, subject, actor, _ in told] == [
         ("recipient_added", ADA.id, ACTOR),
@@ -102,13 +116,13 @@ def test_every_change_is_a_fact_with_its_actor(data: DataFolder) -> None:
     body = told[2][3]
     assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
     assert body["fingerprint"] == BOB.recipient.fingerprint
-    listed = ByName(data).key_list(actor=ACTOR)
-    assert of_keys(data) == listed["warnings"]
-    assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
+    listed = ask(data, KeyList(), ACTOR)
+    assert of_keys(data) == listed.warnings
+    assert {row.id: (row.purpose, row.seals) for row in listed.recipients} == {
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
     }
-    assert "alone: lost, it loses them all" in listed["warnings"][0], "Bob is given exports only"
+    assert "alone: lost, it loses them all" in listed.warnings[0], "Bob is given exports only"
 
 
 def test_nothing_is_in_force_that_is_not_in_the_log(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +137,8 @@ def test_nothing_is_in_force_that_is_not_in_the_log(data: DataFolder, monkeypatc
     before = len(facts(data, "recipient_added", "recipient_changed", "recipient_retired"))
     for work in (
         lambda: add(data, EVE),
-        lambda: ByName(data).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-        lambda: ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR),
+        lambda: ask(data, KeyChange(recipient_id=BOB.id, half="first"), ACTOR),
+        lambda: ask(data, KeyRetire(recipient_id=BOB.id), ACTOR),
     ):
         with pytest.raises(VaultError, match="no room"):
             work()
@@ -134,7 +148,7 @@ def test_nothing_is_in_force_that_is_not_in_the_log(data: DataFolder, monkeypatc
     with pytest.raises(VaultError):
         add(data, EVE)
     monkeypatch.undo()
-    assert {row["id"] for row in ByName(data).key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
+    assert {row.id for row in ask(data, KeyList(), ACTOR).recipients} == {ADA.id, BOB.id}
 
 
 def test_who_was_put_there_past_the_gate_is_told(data: DataFolder) -> None:
@@ -143,15 +157,15 @@ def test_who_was_put_there_past_the_gate_is_told(data: DataFolder) -> None:
     folder = data.config.data / "recipients"
     add_recipient(folder, EVE.recipient.to_text())
     change_recipient(folder, BOB.id, purpose="court")
-    warned = ByName(data).key_list(actor=ACTOR)["warnings"]
+    warned = ask(data, KeyList(), ACTOR).warnings
     assert ["Eve" in each or "Bob" in each for each in warned] == [True, True]
     assert all("not in the log" in each for each in warned)
     assert of_keys(data) == warned
-    ByName(data).key_retire(recipient_id=EVE.id, actor=ACTOR)
-    ByName(data).key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
-    assert ByName(data).key_list(actor=ACTOR)["warnings"] == []
+    ask(data, KeyRetire(recipient_id=EVE.id), ACTOR)
+    ask(data, KeyChange(recipient_id=BOB.id, purpose=""), ACTOR)
+    assert ask(data, KeyList(), ACTOR).warnings == []
     (folder / "retired" / f"{EVE.id}.json").rename(folder / f"{EVE.id}.json")
-    assert "Eve" in ByName(data).key_list(actor=ACTOR)["warnings"][0], "retired, and back"
+    assert "Eve" in ask(data, KeyList(), ACTOR).warnings[0], "retired, and back"
 
 
 def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(data: DataFolder) -> None:
@@ -160,26 +174,26 @@ def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(data: DataFolde
     for n in range(3):
         record(data, f"old-{n}", ADA.recipient)
     record(data, "both", ADA.recipient, BOB.recipient)
-    rows = {row["id"]: row for row in ByName(data).key_list(actor=ACTOR)["recipients"]}
-    assert (rows[ADA.id]["recordings"], rows[ADA.id]["alone"]) == (4, 3)
-    assert (rows[BOB.id]["recordings"], rows[BOB.id]["alone"]) == (1, 0)
-    told = ByName(data).key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
-    assert (told["alone"], told["retired"]) == (3, False)
+    rows = {row.id: row for row in ask(data, KeyList(), ACTOR).recipients}
+    assert (rows[ADA.id].recordings, rows[ADA.id].alone) == (4, 3)
+    assert (rows[BOB.id].recordings, rows[BOB.id].alone) == (1, 0)
+    told = ask(data, KeyRetire(recipient_id=ADA.id, dry_run=True), ACTOR)
+    assert (told.alone, told.retired) == (3, False)
     with pytest.raises(RefusedError, match="3 of the 4 recordings") as caught:
-        ByName(data).key_retire(recipient_id=ADA.id, actor=ACTOR)
+        ask(data, KeyRetire(recipient_id=ADA.id), ACTOR)
     assert caught.value.reason == "sole_recipient"
     assert "key rotate" in caught.value.hint
 
     rotate(data, ADA, BOB)
-    retired = ByName(data).key_retire(recipient_id=ADA.id, actor=ACTOR)
-    assert (retired["alone"], retired["recordings"], retired["retired"]) == (0, 4, True)
+    retired = ask(data, KeyRetire(recipient_id=ADA.id), ACTOR)
+    assert (retired.alone, retired.recordings, retired.retired) == (0, 4, True)
     assert key_of(data, "old-0", ADA) == key_of(data, "old-0", BOB), "what it could open it still can"
-    listed = ByName(data).key_list(actor=ACTOR)
-    assert [(row["id"], row["recordings"]) for row in listed["retired"]] == [(ADA.id, 4)]
+    listed = ask(data, KeyList(), ACTOR)
+    assert [(row.id, row.recordings) for row in listed.retired] == [(ADA.id, 4)]
     with pytest.raises(NoRecipients):
-        ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR)
+        ask(data, KeyRetire(recipient_id=BOB.id), ACTOR)
     rotate(data, ADA, BOB, drop=True)
-    assert ByName(data).key_list(actor=ACTOR)["retired"] == []
+    assert ask(data, KeyList(), ACTOR).retired == []
 
 
 def rotate(data: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
@@ -188,7 +202,7 @@ def rotate(data: DataFolder, source: Any, target: Any, drop: bool = False) -> No
     rotation.rotate(gate, source, target.recipient, progress=None)
     if drop:
         rotation.prove(gate, target, progress=None)
-        ByName(data).key_drop(source=source.id, target=target.id, actor=ACTOR)
+        ask(data, KeyDrop(source=source.id, target=target.id), ACTOR)
 
 
 def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(data: DataFolder) -> None:
@@ -196,10 +210,10 @@ def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(data: DataFolder)
         add(data, private)
     record(data, "r1", ADA.recipient)
     record(data, "r2", ADA.recipient, BOB.recipient)
-    page = ByName(data).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
-    assert [(item["recording_id"], bool(item["wrap"])) for item in page["items"]] == [("r1", True), ("r2", False)]
-    assert (page["next"], page["target"]["name"], page["worth"]["recordings"]) == (None, "Bob (auditor)", 2)
-    assert ByName(data).key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
+    page = ask(data, KeyWraps(source=ADA.id, target=BOB.id), ACTOR)
+    assert [(item.recording_id, bool(item.wrap)) for item in page.items] == [("r1", True), ("r2", False)]
+    assert (page.next, page.target.name, page.worth.recordings) == (None, "Bob (auditor)", 2)
+    assert ask(data, KeyWraps(source=ADA.id, target=BOB.id, limit=1), ACTOR).next == "r1"
     given = facts(data, "keys_given_out")
     assert given[0] == ("keys_given_out", ADA.id, ACTOR, {"to": BOB.id, "recordings": ["r1"]})
     rotate(data, ADA, BOB, drop=True)
@@ -220,19 +234,16 @@ def test_random_bytes_are_no_wrap_and_take_nothing_away(data: DataFolder) -> Non
     garbage = {name: base64.b64encode(b"\1" + os.urandom(WRAP_BYTES - 1)).decode() for name in ("r1", "r2")}
     for proofs in ({}, {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}):
         with pytest.raises(RefusedError, match="not proven") as caught:
-            ByName(data).key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
+            ask(data, KeyRewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs), ACTOR)
         assert caught.value.reason == "wrap_not_proven"
     assert facts(data, "keys_rewrapped") == []
     # Good wraps that Bob has not opened take nothing away either, nor do proofs that are not his.
     rotate(data, ADA, BOB)
-    answer = ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
-    assert (answer["dropped"], answer["unproven"]) == (0, 2)
+    answer = ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR)
+    assert (answer.dropped, answer.unproven) == (0, 2)
     forged = {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}
-    assert ByName(data).key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
-        "proven": 0,
-        "failed": ["r1", "r2"],
-    }
-    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert ask(data, KeyProve(recipient_id=BOB.id, proofs=forged), ACTOR) == WrapsProven(proven=0, failed=["r1", "r2"])
+    assert ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR).dropped == 0
     assert {who for who, _ in data.keys.wraps("r1")} == {ADA.id, BOB.id}
     assert facts(data, "keys_dropped", "keys_proven") == []
 
@@ -246,8 +257,8 @@ def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(data: Da
     assert rotation.rotate(gate, ADA, BOB.recipient, progress=None)["added"] == 2
     done = rotation.prove(gate, BOB, progress=None)
     assert (done["proven"], done["without"], done["failed"]) == (1, 1, 0)
-    answer = ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
-    assert (answer["dropped"], answer["unproven"]) == (1, 1)
+    answer = ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR)
+    assert (answer.dropped, answer.unproven) == (1, 1)
     assert key_of(data, "old", ADA) == key_of(data, "old", BOB)
 
 
@@ -258,53 +269,53 @@ def test_what_is_held_is_not_dropped(data: DataFolder) -> None:
         record(data, name, ADA.recipient)
     rotate(data, ADA, BOB)
     rotation.prove(Asking(data, ACTOR), BOB, progress=None)
-    hold = ByName(data).hold_add(ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
-    shown = ByName(data).key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
-    assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="r1", reason="a claim", reference="17/26"), ACTOR)
+    shown = ask(data, KeyDrop(source=ADA.id, target=BOB.id, dry_run=True), ACTOR)
+    assert (shown.dropped, shown.held, shown.dry_run) == (1, 1, True)
     assert facts(data, "keys_dropped") == []
-    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
+    assert ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR).held == 1
     assert {who for who, _ in data.keys.wraps("r1")} == {ADA.id, BOB.id}
     assert {who for who, _ in data.keys.wraps("r2")} == {BOB.id}
-    ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
+    ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ACTOR)
+    assert ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR).dropped == 1
 
 
 def test_what_was_erased_meanwhile_stays_so(data: DataFolder) -> None:
     for private in (ADA, BOB):
         add(data, private)
     record(data, "r1", ADA.recipient)
-    page = ByName(data).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
-    (item,) = page["items"]
-    new, proof = rewrapped(ADA, base64.b64decode(item["wrap"]), BOB.recipient, recording_id="r1", key_id=item["key_id"])
+    page = ask(data, KeyWraps(source=ADA.id, target=BOB.id), ACTOR)
+    (item,) = page.items
+    new, proof = rewrapped(ADA, base64.b64decode(item.wrap or ""), BOB.recipient, recording_id="r1", key_id=item.key_id)
     data.keys.shred(["r1"])
     wraps, proofs = ({"r1": base64.b64encode(each).decode()} for each in (new, proof))
-    answer = ByName(data).key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
-    assert answer == {"added": 0}
-    assert ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    answer = ask(data, KeyRewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs), ACTOR)
+    assert answer == Rewrapped(added=0)
+    assert ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR).dropped == 0
     assert data.keys.wraps("r1") == []
 
 
 def test_keys_go_only_to_who_is_on_the_register(data: DataFolder) -> None:
     add(data, ADA)
     record(data, "r1", ADA.recipient)
-    given = {"source": ADA.id, "target": BOB.id, "actor": ACTOR}
+    given: dict[str, Any] = {"source": ADA.id, "target": BOB.id}
     for work in (
-        lambda: ByName(data).key_wraps(**given),
-        lambda: ByName(data).key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
-        lambda: ByName(data).key_drop(**given),
+        lambda: ask(data, KeyWraps(**given), ACTOR),
+        lambda: ask(data, KeyRewrap(**given, wraps={"r1": "AA=="}, proofs={}), ACTOR),
+        lambda: ask(data, KeyDrop(**given), ACTOR),
     ):
         with pytest.raises(UsageError, match="there is no recipient"):
             work()
     with pytest.raises(VaultError, match="there is no recipient"):
-        ByName(data).key_unproven(recipient_id=BOB.id, actor=ACTOR)
+        ask(data, KeyUnproven(recipient_id=BOB.id), ACTOR)
     add(data, EVE, purpose="regulator", exports_only=True)
     with pytest.raises(RefusedError, match="for exports only"):
-        ByName(data).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+        ask(data, KeyWraps(source=ADA.id, target=EVE.id), ACTOR)
     with pytest.raises(UsageError, match="not to itself"):
-        ByName(data).key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
+        ask(data, KeyWraps(source=ADA.id, target=ADA.id), ACTOR)
     add(data, BOB)
     with pytest.raises(UsageError, match="base64"):
-        ByName(data).key_rewrap(**given, wraps={"r1": "?"}, proofs={})
+        ask(data, KeyRewrap(**given, wraps={"r1": "?"}, proofs={}), ACTOR)
     assert facts(data, "keys_given_out", "keys_rewrapped") == []
 
 
@@ -323,7 +334,7 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     with ExitStack() as stack:
         data = opened(example, tmp_path, stack)
         assert drop_again(data.store, data.keys) == 0
-        ByName(data).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+        ask(data, KeyDrop(source=ADA.id, target=BOB.id), ACTOR)
         rotation.rotate(Only(data, "r2"), BOB, ADA.recipient, progress=None)  # given back
         record(data, "new", ADA.recipient)
         assert drop_again(data.store, data.keys) == 0, "what is as the log says stays"
@@ -333,11 +344,11 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     with ExitStack() as stack:
         data = opened(example, tmp_path, stack)
         assert len(data.keys.wraps("r1")) == 2, "the backup is a good one"
-        hold = ByName(data).hold_add(
-            ground="claim", recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR
+        hold = ask(
+            data, HoldAdd(ground=HoldGround.CLAIM, recording_id="r1", reason="a claim", reference="17/26"), ACTOR
         )
         assert drop_again(data.store, data.keys) == 2, "what is held by now stays"
-        ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+        ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ACTOR)
         assert drop_again(data.store, data.keys) == 1
         assert {name: [who for who, _ in data.keys.wraps(name)] for name in now} == now
         assert drop_again(data.store, data.keys) == 0
@@ -373,20 +384,20 @@ def test_two_people_are_always_enough_and_always_needed(example: Path, tmp_path:
             sealable(folder, two_person=True)
         add(data, BOB, half="second")
         assert len(sealable(folder, two_person=True)) == 2
-        warned = ByName(data).key_list(actor=ACTOR)["warnings"]
+        warned = ask(data, KeyList(), ACTOR).warnings
         assert len(warned) == 2
         assert "a share of every recording" in warned[0]
         for change in (
-            lambda: ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR),
-            lambda: ByName(data).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-            lambda: ByName(data).key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
-            lambda: ByName(data).key_change(recipient_id=ADA.id, half="", actor=ACTOR),
+            lambda: ask(data, KeyRetire(recipient_id=BOB.id), ACTOR),
+            lambda: ask(data, KeyChange(recipient_id=BOB.id, half="first"), ACTOR),
+            lambda: ask(data, KeyChange(recipient_id=ADA.id, seals=False, purpose="court"), ACTOR),
+            lambda: ask(data, KeyChange(recipient_id=ADA.id, half=""), ACTOR),
         ):
             with pytest.raises((NoRecipients, OtherHalf)):
                 change()
         assert facts(data, "recipient_changed", "recipient_retired") == []
         add(data, EVE, half="second")
-        ByName(data).key_retire(recipient_id=BOB.id, actor=ACTOR)
+        ask(data, KeyRetire(recipient_id=BOB.id), ACTOR)
         assert len(sealable(folder, two_person=True)) == 2
 
 
@@ -401,12 +412,12 @@ def test_a_gate_of_one_person_that_becomes_one_of_two(example: Path, tmp_path: P
         with pytest.raises(ConfigError, match="is of no half") as caught:
             sealable(data.config.data / "recipients", two_person=True)
         assert "key change" in caught.value.hint
-        for private, half in ((ADA, "first"), (BOB, "second")):
-            ByName(data).key_change(recipient_id=private.id, half=half, actor=ACTOR)
+        ask(data, KeyChange(recipient_id=ADA.id, half="first"), ACTOR)
+        ask(data, KeyChange(recipient_id=BOB.id, half="second"), ACTOR)
         shared = sealable(data.config.data / "recipients", two_person=True)
         record(data, "new", *shared, two_person=True)
         assert key_of(data, "old", ADA) == key_of(data, "old", BOB)
         assert len(key_of(data, "new", ADA, BOB)) == 32
         add(data, EVE, half="second")
-        page = ByName(data).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
-        assert (page["target"]["half"], page["worth"]["first"]) == ("second", 1)
+        page = ask(data, KeyWraps(source=ADA.id, target=EVE.id), ACTOR)
+        assert (page.target.half, page.worth.first) == ("second", 1)

@@ -15,12 +15,22 @@ from typing import Any
 import pytest
 
 from gate.config.write import amend
+from gate.core.request_words import Asks
+from gate.core.retention import HoldGround
 from gate.errors import MemoryOwed
+from gate.operations.audit.checkpoints import AuditVerify
+from gate.operations.calls.screening import Check
 from gate.operations.data_folder import DataFolder
-from gate.operations.memory.place import SecondPlace
+from gate.operations.erasure.eraser import CarryOut
+from gate.operations.lists.consents import ConsentAdd
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList
+from gate.operations.memory.place import MemoryRenew, MemoryStatus, SecondPlace
+from gate.operations.requests.course import Open, Withdraw
+from gate.operations.retention.holds import HoldAdd
+from gate.operations.status.glance import Status
 from gate.store.memory import NAME, Journal, Memory, Signer
 from gate.store.projections import number_hash
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
 from tests.support.running_gate import UNLISTED, dialgate
@@ -56,7 +66,7 @@ class Backup:
 
 
 def verdict(data: DataFolder, number: str, **more: Any) -> str:
-    return str(ByName(data).check(number=number, actor=ANN, **more)["reason"])
+    return str(ask(data, Check(number=number, **more), ANN).reason)
 
 
 def bodies(data: DataFolder, kind: str) -> list[Any]:
@@ -82,14 +92,13 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
         written(data, "consent", "c" * 32, ANN, said)
     backup = Backup(folder)
     with opened(folder) as data:
-        desk = ByName(data)
-        objection = desk.objection_add(number=UNLISTED, actor=ANN)["id"]
-        lifted = desk.objection_add(number="02079460124", actor=ANN)["id"]
+        objection = ask(data, ObjectionAdd(number=UNLISTED), ANN).id
+        lifted = ask(data, ObjectionAdd(number="02079460124"), ANN).id
         written(data, "objection_removed", lifted, ANN, {"reason": "a slip"})
         written(data, "consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
-        desk.hold_add(ground="claim", recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
+        ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="other", reason="a claim", reference="17/2026"), ANN)
         reference = granted(data)
-        desk.request_carry_out(request=reference, execute=True, actor=ANN)
+        ask(data, CarryOut(request=reference, execute=True), ANN)
         wraps = [wrap for n in range(3) for _, wrap in data.keys.wraps(f"rec{n}")]
         assert wraps == []
     assert {"objection", "objection_removed", "consent_withdrawn", "hold", "request_carried"} <= set(acts(place))
@@ -98,7 +107,6 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
 
     backup.put_back()
     with opened(folder) as data:
-        desk = ByName(data)
         assert verdict(data, THIRD) == "objected"
         assert verdict(data, "02079460124") == "not_listed", "what was taken back was taken back"
         assert verdict(data, OTHER) == "consent_withdrawn"
@@ -109,9 +117,9 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
         assert [row["id"] for row in data.read(lambda tx: tx.query("SELECT id FROM holds"))] != []
         (said,) = bodies(data, "memory_replayed")
         assert (said["objections"] >= 1, said["recordings"], said["holds"], said["withdrawals"]) == (True, 3, 1, 1)
-        assert objection in {each["id"] for each in desk.objection_list(actor=ANN)["items"]}
-        assert desk.audit_verify(actor=ANN)["ok"], "the log holds with what was replayed"
-        assert desk.memory_status(actor=ANN)["warnings"] == []
+        assert objection in {each.id for each in ask(data, ObjectionList(), ANN).items}
+        assert ask(data, AuditVerify(), ANN).ok, "the log holds with what was replayed"
+        assert ask(data, MemoryStatus(), ANN).warnings == []
         found = data.read(lambda tx: tx.query("SELECT number FROM calls WHERE number = ?", [PERSON]))
         assert found == [], "the person's calls are erased again"
     assert not any("7700900123" in text for text in spelled_in(folder / "data", "7700900123"))
@@ -124,10 +132,10 @@ def test_a_request_that_the_store_knows_no_more_of_stops_marketing(folder: Path,
         pass
     backup = Backup(folder)
     with opened(folder) as data:
-        desk, about = ByName(data), {"channel": "email", "name": "A", "contact": "a@example.org", "actor": ANN}
-        desk.request_open(asks="objection", numbers=[UNLISTED], **about)
-        over = desk.request_open(asks="erasure", numbers=["02079460124"], **about)["reference"]
-        desk.request_withdraw(request=over, reason="a mistake", actor=ANN)
+        about: dict[str, Any] = {"channel": "email", "name": "A", "contact": "a@example.org"}
+        ask(data, Open(asks=Asks.OBJECTION, numbers=(UNLISTED,), **about), ANN)
+        over = ask(data, Open(asks=Asks.ERASURE, numbers=("02079460124",), **about), ANN).reference
+        ask(data, Withdraw(request=over, reason="a mistake"), ANN)
     backup.put_back()
     with opened(folder) as data:
         assert verdict(data, THIRD) == "objected"
@@ -150,13 +158,13 @@ def test_the_place_away_an_objection_holds_and_is_written_when_it_is_back(folder
         away = place.with_name("away")
         place.rename(away)
         with pytest.raises(MemoryOwed, match="is done and holds"):
-            ByName(data).objection_add(number=UNLISTED, actor=ANN)
+            ask(data, ObjectionAdd(number=UNLISTED), ANN)
         assert verdict(data, THIRD) == "objected"
-        assert "Acts wait for the memory journal" in " ".join(ByName(data).status(actor=ANN)["warnings"])
+        assert "Acts wait for the memory journal" in " ".join(ask(data, Status(), ANN).warnings)
         before = len(entries(away))
         away.rename(place)
         data.one(SecondPlace).tend()
-        assert ByName(data).memory_status(actor=ANN)["warnings"] == []
+        assert ask(data, MemoryStatus(), ANN).warnings == []
         added = [act for entry in entries(place)[before:] for act in entry["acts"]]
         assert [(act["act"], act["hash"]) for act in added] == [("objection", number_hash(data.pepper, THIRD).hex())]
 
@@ -166,7 +174,7 @@ def test_what_was_owed_when_a_gate_died_is_written_by_the_next(folder: Path, pla
         away = place.with_name("away")
         place.rename(away)
         with pytest.raises(MemoryOwed):
-            ByName(data).objection_add(number=UNLISTED, actor=ANN)
+            ask(data, ObjectionAdd(number=UNLISTED), ANN)
         away.rename(place)
         before = acts(place)
     with opened(folder):
@@ -177,7 +185,7 @@ def test_an_hour_with_acts_waiting_ends_marketing(folder: Path, place: Path) -> 
     with opened(folder) as data:
         place.rename(place.with_name("away"))
         with pytest.raises(MemoryOwed):
-            ByName(data).objection_add(number=UNLISTED, actor=ANN)
+            ask(data, ObjectionAdd(number=UNLISTED), ANN)
         assert verdict(data, OTHER) == "not_listed"
         data.clock = SetClock(data.clock.now() + timedelta(hours=1, minutes=1))
         assert data.one(SecondPlace).why.startswith("for an hour")
@@ -187,13 +195,13 @@ def test_an_hour_with_acts_waiting_ends_marketing(folder: Path, place: Path) -> 
 
 def test_without_the_place_that_it_had_no_marketing_and_a_new_journal_by_name(folder: Path, place: Path) -> None:
     with opened(folder) as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
     shutil.rmtree(place)
     with opened(folder) as data:
         assert verdict(data, OTHER) == "memory_unavailable"
-        assert any("memory renew" in each for each in ByName(data).status(actor=ANN)["warnings"])
+        assert any("memory renew" in each for each in ask(data, Status(), ANN).warnings)
         place.mkdir()
-        ByName(data).memory_renew(reason="the disk died", actor=ANN)
+        ask(data, MemoryRenew(reason="the disk died"), ANN)
         assert verdict(data, OTHER) == "not_listed"
         assert bodies(data, "memory_renewed")[0]["reason"] == "the disk died"
     assert "objection" in acts(place), "all that the store holds is in the new one"
@@ -203,7 +211,7 @@ def test_a_place_that_never_was_there_is_told_and_stops_nothing(folder: Path, pl
     place.rmdir()
     with opened(folder) as data:
         assert verdict(data, OTHER) == "not_listed"
-        assert any("no memory journal yet" in each for each in ByName(data).status(actor=ANN)["warnings"])
+        assert any("no memory journal yet" in each for each in ask(data, Status(), ANN).warnings)
         place.mkdir()
         data.one(SecondPlace).tend()
         assert data.one(SecondPlace).compared and entries(place)[0]["journal"] == 1
@@ -231,7 +239,7 @@ def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marke
 ) -> None:
     with opened(folder) as data:
         for number in (UNLISTED, "02079460124", "02079460125"):
-            ByName(data).objection_add(number=number, actor=ANN)
+            ask(data, ObjectionAdd(number=number), ANN)
     change, what = DAMAGE[damage]
     forged(place / NAME, change)
     with opened(folder) as data:
@@ -242,7 +250,7 @@ def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marke
 
 def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: Path) -> None:
     with opened(folder) as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
     files = folder / "data"
     for name in ("gate.db", "gate.db-wal", "gate.db-shm", "number.key"):
         (files / name).unlink(missing_ok=True)
@@ -253,13 +261,13 @@ def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: 
 
 def test_a_crash_within_an_entry_is_mended_where_the_store_has_all_of_it(folder: Path, place: Path) -> None:
     with opened(folder) as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
     with (place / NAME).open("ab") as file:
         file.write(b'{"acts":[{"act":"obj')
     with opened(folder) as data:
         data.one(SecondPlace).look(whole=True)
         assert data.one(SecondPlace).why == ""
-        ByName(data).objection_add(number="02079460124", actor=ANN)
+        ask(data, ObjectionAdd(number="02079460124"), ANN)
     assert acts(place)[-2:] == ["objection", "objection"]
     with opened(folder) as data:
         data.one(SecondPlace).look(whole=True)
@@ -269,7 +277,7 @@ def test_a_crash_within_an_entry_is_mended_where_the_store_has_all_of_it(folder:
 def test_a_store_from_before_there_was_a_journal_takes_all_of_it(folder: Path, place: Path) -> None:
     backup = Backup(folder)
     with opened(folder) as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
     backup.put_back()
     with sqlite3.connect(folder / "data" / "gate.db") as old:
         assert old.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'memory'").fetchone()[0] == 1
@@ -283,7 +291,7 @@ def test_a_file_screened_on_a_folder_put_back_calls_no_objector(folder: Path, pl
         pass
     backup = Backup(folder)
     with opened(folder) as data:
-        ByName(data).objection_add(number=UNLISTED, actor=ANN)
+        ask(data, ObjectionAdd(number=UNLISTED), ANN)
     backup.put_back()
     given, made = folder.parent / "in.csv", folder.parent / "out.csv"
     given.write_text(f"telephone\n{UNLISTED}\n{OTHER}\n")
@@ -309,14 +317,14 @@ def test_a_second_place_that_has_just_answered_is_there(place: Path) -> None:
 
 def test_what_is_anothers_on_the_line_is_not_erased_after_a_restore_either(folder: Path, place: Path) -> None:
     """The store that is put back knows no more of the request, nor of the days on which the line was the person's."""
-    words = {"how": "paper", "wording": "I agree", "evidence": "form 7", "actor": ANN}
+    words: dict[str, Any] = {"how": "paper", "wording": "I agree", "evidence": "form 7"}
     with opened(folder) as data:
-        ByName(data).consent_add(number=PERSON, who="Samira Otherwise", **words)
+        ask(data, ConsentAdd(number=PERSON, who="Samira Otherwise", **words), ANN)
         since = (data.today() - timedelta(days=28)).isoformat()
     backup = Backup(folder)
     with opened(folder) as data:
         reference = granted(data, line_since=since)
-        ByName(data).request_carry_out(request=reference, execute=True, actor=ANN)
+        ask(data, CarryOut(request=reference, execute=True), ANN)
         left = data.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
         consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
     assert [row["call_id"] for row in left] == ["call-rec0", "refused", "call-rec1"], "of the subscriber before"
@@ -328,4 +336,4 @@ def test_what_is_anothers_on_the_line_is_not_erased_after_a_restore_either(folde
         consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
         assert calls == left
         assert [row["who"] for row in consents] == ["Samira Otherwise"]
-        assert ByName(data).audit_verify(actor=ANN)["ok"]
+        assert ask(data, AuditVerify(), ANN).ok

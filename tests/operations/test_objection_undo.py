@@ -17,8 +17,12 @@ from gate.core.calls_in import BY_KEY, HELD
 from gate.daemon.chores import measure
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
+from gate.operations.calls.screening import Check
 from gate.operations.data_folder import DataFolder
-from tests.support.asking import ByName
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionUndo
+from gate.operations.proposals import ProposalConfirm
+from gate.operations.status.glance import Status
+from tests.support.asking import ask
 from tests.support.keeping import SetClock
 from tests.support.requesting import prepared
 from tests.support.written import written
@@ -44,7 +48,12 @@ def data(tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
 def by_key(data: DataFolder, number: str, trunk: str, source: str = BY_KEY) -> None:
     """A caller of a trunk presses 9 on the call-back line."""
     call = f"in-{trunk}-{number[-4:]}"
-    body = {"number": number, "raw": number, "presentation": "+442079460000", "claimed_by": f"carrier:{trunk}"}
+    body: dict[str, Any] = {
+        "number": number,
+        "raw": number,
+        "presentation": "+442079460000",
+        "claimed_by": f"carrier:{trunk}",
+    }
     body |= {"source": "192.0.2.1:5060", "withheld": False, "codecs": [], "sip_call_id": "x", "verdict": "allow"}
     written(data, "call_in", call, f"carrier:{trunk}", body | {"reason": "call_in", "to": "callback"})
     told = {"number": number, "source": source, "note": "", "call_id": call}
@@ -63,65 +72,67 @@ def invented(data: DataFolder, trunk: str) -> None:
 
 
 def stand(data: DataFolder) -> set[str]:
-    page = ByName(data).objection_list(limit=1000, actor=ANN)
-    return {str(row["number"]) for row in page["items"] if row["source"] in (BY_KEY, HELD, "told")}
+    page = ask(data, ObjectionList(limit=1000), ANN)
+    return {str(row.number) for row in page.items if row.source in (BY_KEY, HELD, "told")}
 
 
 def test_what_was_made_up_is_taken_back_by_two_and_what_the_firm_called_stands(
     data: DataFolder, clock: SetClock
 ) -> None:
-    desk, trunk = ByName(data), data.config.trunk[0].name
+    trunk = data.config.trunk[0].name
     by_key(data, "+442079462222", trunk)
-    desk.objection_add(number="020 7946 3333", actor=ANN)
+    ask(data, ObjectionAdd(number="020 7946 3333"), ANN)
     clock.time += timedelta(hours=2)
     began = clock.time
     invented(data, trunk)
     clock.time += timedelta(seconds=1)
     assert len(stand(data)) == 62, "all of them block"
-    (told,) = [each for each in desk.status(actor=BEN)["warnings"] if "by key" in each]
+    (told,) = [each for each in ask(data, Status(), BEN).warnings if "by key" in each]
     assert trunk in told and "41 numbers held" in told
-    asked: dict[str, Any] = {"trunk": trunk, "since": began.isoformat(), "reason": "forged caller IDs", "actor": ANN}
-    waits = desk.objection_undo(**asked)
-    assert (waits["undone"], waits["spared"], waits["waits"]["takes"]) == (None, 1, "59 objections")
+    asked: dict[str, Any] = {"trunk": trunk, "since": began.isoformat(), "reason": "forged caller IDs"}
+    waits = ask(data, ObjectionUndo(**asked), ANN)
+    assert (waits.undone, waits.spared, waits.waits.takes) == (None, 1, "59 objections")
     assert len(stand(data)) == 62
     with pytest.raises(RefusedError, match="another person"):
-        desk.proposal_confirm(proposal_id=waits["waits"]["id"], actor=ANN)
-    done = desk.proposal_confirm(proposal_id=waits["waits"]["id"], actor=BEN)
-    assert (done["answer"]["undone"], done["answer"]["spared"]) == (59, 1)
+        ask(data, ProposalConfirm(proposal_id=waits.waits.id), ANN)
+    done = ask(data, ProposalConfirm(proposal_id=waits.waits.id), BEN)
+    answer: Any = done.answer
+    assert (answer["undone"], answer["spared"]) == (59, 1)
     assert stand(data) == {"+442079462222", "+442079463333", CALLED}
-    assert desk.check(number="020 7946 1030", actor=ANN)["reason"] != "objected"
+    assert ask(data, Check(number="020 7946 1030"), ANN).reason != "objected"
     removed = data.store.call(lambda tx: tx.query("SELECT actor FROM facts WHERE kind = 'objection_removed'"))
     assert [row["actor"] for row in removed] == [ANN] * 59
-    (told,) = [each for each in desk.status(actor=BEN)["warnings"] if "by key" in each]
+    (told,) = [each for each in ask(data, Status(), BEN).warnings if "by key" in each]
     assert "1 number held" in told
 
 
 def test_more_of_them_than_were_shown_are_not_taken_back(data: DataFolder, clock: SetClock) -> None:
-    desk, trunk = ByName(data), data.config.trunk[0].name
+    trunk = data.config.trunk[0].name
     began = clock.time
     invented(data, trunk)
-    until = (clock.time + timedelta(seconds=5)).isoformat()
+    until = clock.time + timedelta(seconds=5)
     clock.time += timedelta(seconds=10)
-    waits = desk.objection_undo(trunk=trunk, since=began.isoformat(), until=until, reason="x", actor=ANN)["waits"]
+    waits = ask(data, ObjectionUndo(trunk=trunk, since=began, until=until, reason="x"), ANN).waits
     clock.time -= timedelta(seconds=8)
     by_key(data, "+442079469999", trunk, HELD)
     clock.time += timedelta(seconds=8)
     with pytest.raises(RefusedError) as caught:
-        desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=waits.id), BEN)
     assert caught.value.reason == "plan_changed"
     assert len(stand(data)) == 61
 
 
 def test_what_is_asked_wrongly_is_refused(data: DataFolder, clock: SetClock) -> None:
-    desk, trunk = ByName(data), data.config.trunk[0].name
-    later = (clock.time + timedelta(days=1)).isoformat()
-    for asked in (
-        {"trunk": "nobody", "since": clock.time.isoformat(), "reason": "x"},
+    trunk = data.config.trunk[0].name
+    later = clock.time + timedelta(days=1)
+    wrong: tuple[dict[str, Any], ...] = (
+        {"trunk": "nobody", "since": clock.time, "reason": "x"},
         {"trunk": trunk, "since": later, "reason": "x"},
-        {"trunk": trunk, "since": clock.time.isoformat(), "reason": " "},
-    ):
+        {"trunk": trunk, "since": clock.time, "reason": " "},
+    )
+    for asked in wrong:
         with pytest.raises(UsageError):
-            desk.objection_undo(actor=ANN, **asked)
+            ask(data, ObjectionUndo(**asked), ANN)
 
 
 def test_the_metric_says_how_many_are_held_of_each_trunk(data: DataFolder, clock: SetClock) -> None:

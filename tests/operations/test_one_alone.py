@@ -12,11 +12,25 @@ import pytest
 
 from gate.config import load
 from gate.config.write import amend
+from gate.core.request_words import Asks
+from gate.core.retention import HoldGround
 from gate.daemon.opening import open_folder
 from gate.errors import GateError, RefusedError
+from gate.operations.audit.checkpoints import AuditClock, AuditRestore
+from gate.operations.contacts.pages import ContactsForget
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import CarryOut
+from gate.operations.erasure.terms import RetentionTermsSweep
+from gate.operations.keys.recipients import KeyAdd, KeyRetire
+from gate.operations.keys.wraps import KeyDrop, KeyProve, KeyRewrap
+from gate.operations.memory.place import MemoryRenew
+from gate.operations.proposals import ProposalConfirm, ProposalList
+from gate.operations.requests.course import Decide, Open, VerifyIdentity, Withdraw
+from gate.operations.requests.searching import Search
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
+from gate.operations.retention.schedule import RetentionSweep
 from gate.vault.reader import open_recording
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.keeping import SetClock
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.vault import private_key
@@ -48,44 +62,44 @@ def audio(data: DataFolder) -> dict[str, bytes]:
 
 
 def test_one_person_alone_destroys_and_frees_nothing(data: DataFolder) -> None:
-    desk, first = ByName(data), key_of(Path(data.config.base))
+    first = key_of(Path(data.config.base))
     before = audio(data)
     assert len(before) == 3 and all(before.values())
-    hold = desk.hold_add(ground="claim", recording_id="rec1", reason="a claim", reference="17", actor="user:ben(1001)")[
-        "id"
-    ]
-    asks = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)["reference"]
-    own = {"request": asks, "actor": ANN}
+    hold = ask(
+        data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec1", reason="a claim", reference="17"), "user:ben(1001)"
+    ).id
+    asks = ask(data, Open(asks=Asks.ERASURE, channel="phone", name="Pat", numbers=(PERSON,)), ANN).reference
+    own: dict[str, Any] = {"request": asks}
 
     def confirm_own() -> None:
-        waiting = desk.proposal_list(actor=ANN)["items"]
+        waiting = ask(data, ProposalList(), ANN).items
         assert len(waiting) == 4, "two erasures, a release, a key"
         for each in waiting:
             with pytest.raises(RefusedError, match="another person confirms"):
-                desk.proposal_confirm(proposal_id=each["id"], actor=ANN)
+                ask(data, ProposalConfirm(proposal_id=each.id), ANN)
 
     tries: dict[str, Callable[[], Any]] = {
-        "verify": lambda: desk.request_verify_identity(checked="I know her", numbers=[PERSON], **own),
-        "search": lambda: desk.request_search(**own),
-        "grant": lambda: desk.request_decide(grant=True, **own),
-        "erase": lambda: desk.request_carry_out(execute=True, **own),
-        "erase again": lambda: desk.request_carry_out(execute=True, reason="now", **own),
-        "release": lambda: desk.hold_release(hold_id=hold, reason="mine", actor=ANN),
-        "own key": lambda: desk.key_add(text=MINE.recipient.to_text(), actor=ANN),
-        "rewrap": lambda: desk.key_rewrap(
-            source=first.id, target=MINE.id, wraps=dict.fromkeys(before, "AAAA"), proofs={}, actor=ANN
+        "verify": lambda: ask(data, VerifyIdentity(checked="I know her", numbers=(PERSON,), **own), ANN),
+        "search": lambda: ask(data, Search(**own), ANN),
+        "grant": lambda: ask(data, Decide(grant=True, **own), ANN),
+        "erase": lambda: ask(data, CarryOut(execute=True, **own), ANN),
+        "erase again": lambda: ask(data, CarryOut(execute=True, reason="now", **own), ANN),
+        "release": lambda: ask(data, HoldRelease(hold_id=hold, reason="mine"), ANN),
+        "own key": lambda: ask(data, KeyAdd(text=MINE.recipient.to_text()), ANN),
+        "rewrap": lambda: ask(
+            data, KeyRewrap(source=first.id, target=MINE.id, wraps=dict.fromkeys(before, "AAAA"), proofs={}), ANN
         ),
-        "prove": lambda: desk.key_prove(recipient_id=MINE.id, proofs=dict.fromkeys(before, "AAAA"), actor=ANN),
-        "drop": lambda: desk.key_drop(source=first.id, target=MINE.id, actor=ANN),
-        "retire": lambda: desk.key_retire(recipient_id=first.id, actor=ANN),
-        "sweep": lambda: desk.retention_sweep(execute=desk.retention_sweep(actor=ANN)["digest"], actor=ANN),
-        "terms": lambda: desk.retention_terms_sweep(actor=ANN),
-        "forget": lambda: desk.contacts_forget(number=PERSON, actor=ANN),
-        "restore": lambda: desk.audit_restore(reason="because", actor=ANN),
-        "clock": lambda: desk.audit_clock(reason="because", actor=ANN),
-        "renew": lambda: desk.memory_renew(reason="because", actor=ANN),
+        "prove": lambda: ask(data, KeyProve(recipient_id=MINE.id, proofs=dict.fromkeys(before, "AAAA")), ANN),
+        "drop": lambda: ask(data, KeyDrop(source=first.id, target=MINE.id), ANN),
+        "retire": lambda: ask(data, KeyRetire(recipient_id=first.id), ANN),
+        "sweep": lambda: ask(data, RetentionSweep(execute=ask(data, RetentionSweep(), ANN).digest), ANN),
+        "terms": lambda: ask(data, RetentionTermsSweep(), ANN),
+        "forget": lambda: ask(data, ContactsForget(number=PERSON), ANN),
+        "restore": lambda: ask(data, AuditRestore(reason="because"), ANN),
+        "clock": lambda: ask(data, AuditClock(reason="because"), ANN),
+        "renew": lambda: ask(data, MemoryRenew(reason="because"), ANN),
         "confirm": confirm_own,
-        "withdraw": lambda: desk.request_withdraw(**own),
+        "withdraw": lambda: ask(data, Withdraw(**own), ANN),
     }
     refused = set()
     for name, each in tries.items():
@@ -95,5 +109,5 @@ def test_one_person_alone_destroys_and_frees_nothing(data: DataFolder) -> None:
             refused.add(name)
     assert refused == {"rewrap", "retire", "forget", "restore", "clock", "renew", "withdraw"}, "the others do no harm"
     assert audio(data) == before
-    assert [each["released_at"] for each in desk.hold_list(actor=ANN)["items"]] == [None]
+    assert [each.released_at for each in ask(data, HoldList(), ANN).items] == [None]
     assert data.log.verify().ok

@@ -19,14 +19,25 @@ from gate.client import rotation
 from gate.config import Config, load
 from gate.config.write import amend
 from gate.core.evidence import canonical, stamp
+from gate.core.request_words import Asks
+from gate.core.retention import HoldGround
 from gate.daemon.opening import open_folder
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import confirmers, nobody_confirms, two_people
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
+from gate.operations.erasure.eraser import CarryOut
+from gate.operations.keys.recipients import KeyAdd
+from gate.operations.keys.wraps import KeyDrop
 from gate.operations.operation import MayWait
+from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
+from gate.operations.requests.course import AnswerSent, Decide, Open, VerifyIdentity
+from gate.operations.requests.listing import Show
+from gate.operations.requests.searching import Search
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
+from gate.operations.status.glance import Status
 from tests.support.accounts import NEEDS_ROOT, accounts
-from tests.support.asking import Asking, ByName
+from tests.support.asking import Asking, ask
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.running_gate import RunningGate, dialgate
@@ -59,14 +70,14 @@ def data(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
 
 
 def hold(data: DataFolder) -> str:
-    answer = ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
-    return str(answer["id"])
+    answer = ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", reason="a claim", reference="17/26"), ANN)
+    return str(answer.id)
 
 
 def asked_release(data: DataFolder, hold_id: str) -> str:
-    answer = ByName(data).hold_release(hold_id=hold_id, reason="settled", actor=ANN)
-    assert answer["released"] is None
-    return str(answer["waits"]["id"])
+    answer = ask(data, HoldRelease(hold_id=hold_id, reason="settled"), ANN)
+    assert answer.released is None
+    return str(answer.waits.id)
 
 
 def facts(data: DataFolder, *kinds: str) -> list[tuple[str, str, str]]:
@@ -81,37 +92,37 @@ def test_a_hold_is_released_by_two(data: DataFolder) -> None:
     hold_id = hold(data)
     proposal = asked_release(data, hold_id)
     assert asked_release(data, hold_id) == proposal, "asked again, it waits once"
-    (shown,) = ByName(data).proposal_list(actor=BEN)["items"]
-    assert (shown["id"], shown["asked_by"], shown["arguments"]["reason"]) == (proposal, ANN, "settled")
-    (told,) = [each for each in ByName(data).status(actor=BEN)["warnings"] if "second person" in each]
+    (shown,) = ask(data, ProposalList(), BEN).items
+    assert (shown.id, shown.asked_by, shown.arguments["reason"]) == (proposal, ANN, "settled")
+    (told,) = [each for each in ask(data, Status(), BEN).warnings if "second person" in each]
     assert all(each in told for each in (hold_id, ANN, f"dialgate proposal confirm {proposal}"))
     assert facts(data, "hold_released") == []
     with pytest.raises(RefusedError, match="another person confirms") as caught:
-        ByName(data).proposal_confirm(proposal_id=proposal, actor=ANN)
+        ask(data, ProposalConfirm(proposal_id=proposal), ANN)
     assert caught.value.reason == "same_person"
-    done = ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
-    assert hold_id in done["what"]
+    done = ask(data, ProposalConfirm(proposal_id=proposal), BEN)
+    assert hold_id in done.what
     assert facts(data, *KINDS) == [
         ("proposed", hold_id, ANN),
         ("proposal_confirmed", hold_id, BEN),
         ("hold_released", hold_id, ANN),
         ("proposal_closed", hold_id, BEN),
     ]
-    assert ByName(data).hold_list(actor=BEN)["items"] == ByName(data).proposal_list(actor=BEN)["items"] == []
-    assert not [each for each in ByName(data).status(actor=BEN)["warnings"] if "second person" in each]
+    assert (ask(data, HoldList(), BEN).items, ask(data, ProposalList(), BEN).items) == ([], [])
+    assert not [each for each in ask(data, Status(), BEN).warnings if "second person" in each]
     with pytest.raises(UsageError, match="nothing of id"):
-        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=proposal), BEN)
 
 
 def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(data: DataFolder, clock: SetClock) -> None:
     hold_id = hold(data)
     proposal = asked_release(data, hold_id)
     clock.time += timedelta(hours=23, minutes=59)
-    assert ByName(data).proposal_list(actor=BEN)["items"]
+    assert ask(data, ProposalList(), BEN).items
     clock.time += timedelta(minutes=1)
-    assert ByName(data).proposal_list(actor=BEN)["items"] == []
+    assert ask(data, ProposalList(), BEN).items == []
     with pytest.raises(UsageError, match="nothing of id"):
-        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=proposal), BEN)
     assert asked_release(data, hold_id) != proposal
     assert facts(data, "hold_released") == []
 
@@ -120,9 +131,9 @@ def test_either_of_the_two_withdraws_it(data: DataFolder) -> None:
     hold_id = hold(data)
     for who in (ANN, BEN):
         proposal = asked_release(data, hold_id)
-        ByName(data).proposal_withdraw(proposal_id=proposal, actor=who)
+        ask(data, ProposalWithdraw(proposal_id=proposal), who)
         with pytest.raises(UsageError, match="nothing of id"):
-            ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+            ask(data, ProposalConfirm(proposal_id=proposal), BEN)
     assert facts(data, "hold_released") == []
 
 
@@ -133,7 +144,7 @@ def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
         proposal = asked_release(data, hold(data))
     with ExitStack() as stack:
         data = open_folder(load(tmp_path / "gate" / "config.toml"), stack)
-        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=proposal), BEN)
         assert len(facts(data, "hold_released")) == 1
 
 
@@ -148,9 +159,9 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(data: Da
         tx._connection.execute("UPDATE facts SET body = ? WHERE leaf_index = ?", (text, leaf))
 
     data.store.call(change)
-    assert ByName(data).proposal_list(actor=BEN)["items"] == []
+    assert ask(data, ProposalList(), BEN).items == []
     with pytest.raises(UsageError):
-        ByName(data).proposal_confirm(proposal_id=proposal, actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=proposal), BEN)
 
 
 def test_a_proposal_of_an_earlier_version_waits_no_more(data: DataFolder, clock: SetClock) -> None:
@@ -158,7 +169,7 @@ def test_a_proposal_of_an_earlier_version_waits_no_more(data: DataFolder, clock:
     body = {"op": "hold_release", "arguments": {"hold_id": hold(data), "reason": "settled"}}
     more = {"id": "p-9", "digest": sha256(canonical(body)).hexdigest(), "until": stamp(clock.time + timedelta(hours=2))}
     written(data, "proposed", "x", ANN, body | more)
-    assert ByName(data).proposal_list(actor=BEN)["items"] == []
+    assert ask(data, ProposalList(), BEN).items == []
 
 
 def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
@@ -175,10 +186,10 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
         digest = sha256(canonical(body)).hexdigest()
         until = stamp(clock.time + timedelta(hours=24))
         written(data, "proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
-    assert ByName(data).proposal_list(actor=BEN)["items"] == []
+    assert ask(data, ProposalList(), BEN).items == []
     for number in range(len(bodies)):
         with pytest.raises(UsageError, match="nothing of id"):
-            ByName(data).proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
+            ask(data, ProposalConfirm(proposal_id=f"p-{number}"), BEN)
     good: dict[str, Any] = {
         "op": "hold_release",
         "arguments": {"hold_id": "h-1", "reason": "settled", "digest": "d"},
@@ -186,7 +197,7 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
     }
     digest = sha256(canonical(good)).hexdigest()
     written(data, "proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
-    assert [each["id"] for each in ByName(data).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
+    assert [each.id for each in ask(data, ProposalList(), BEN).items] == ["p-9"], "as kept before"
 
 
 def test_what_may_wait_says_so_in_its_response() -> None:
@@ -198,40 +209,40 @@ def test_what_may_wait_says_so_in_its_response() -> None:
 
 def test_what_is_taken_is_what_was_shown_or_nothing(data: DataFolder) -> None:
     """Proposed while the other key was proven to open nothing, confirmed once it was: it took all of them."""
-    first, desk = key_of(Path(data.config.base)), ByName(data)
-    desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
+    first = key_of(Path(data.config.base))
+    ask(data, KeyAdd(text=BOB.recipient.to_text()), ANN)
     gate = Asking(data, ANN)
     rotation.rotate(gate, first, BOB.recipient, progress=None)
-    waits = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
-    assert waits["takes"] == "0 recordings"
+    waits = ask(data, KeyDrop(source=first.id, target=BOB.id), ANN).waits
+    assert waits.takes == "0 recordings"
     rotation.prove(gate, BOB, progress=None)
     with pytest.raises(RefusedError, match="something else") as caught:
-        desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=waits.id), BEN)
     assert caught.value.reason == "plan_changed"
     assert {who for who, _ in data.keys.wraps("rec0")} == {first.id, BOB.id}
-    assert desk.proposal_list(actor=BEN)["items"] == [], "it is over"
+    assert ask(data, ProposalList(), BEN).items == [], "it is over"
     assert [row["subject"] for row in closed(data, "plan_changed")] == [first.id]
-    again = desk.key_drop(source=first.id, target=BOB.id, actor=ANN)["waits"]
-    (shown,) = desk.proposal_list(actor=BEN)["items"]
-    assert (shown["takes"], shown["plan"]) == (again["takes"], again["plan"]) == ("2 recordings", again["plan"])
-    assert any("2 recordings" in each for each in desk.status(actor=BEN)["warnings"])
-    assert desk.proposal_confirm(proposal_id=again["id"], actor=BEN)["answer"]["dropped"] == 2
+    again = ask(data, KeyDrop(source=first.id, target=BOB.id), ANN).waits
+    (shown,) = ask(data, ProposalList(), BEN).items
+    assert (shown.takes, shown.plan) == (again.takes, again.plan) == ("2 recordings", again.plan)
+    assert any("2 recordings" in each for each in ask(data, Status(), BEN).warnings)
+    answer: Any = ask(data, ProposalConfirm(proposal_id=again.id), BEN).answer
+    assert answer["dropped"] == 2
 
 
 def test_a_hold_that_keeps_more_than_was_shown_is_not_released(data: DataFolder) -> None:
-    desk = ByName(data)
-    held = desk.hold_add(ground="claim", number=PERSON, reason="a claim", reference="17/26", actor=ANN)["id"]
-    waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
-    assert waits["takes"] == "1 recording"
+    held = ask(data, HoldAdd(ground=HoldGround.CLAIM, number=PERSON, reason="a claim", reference="17/26"), ANN).id
+    waits = ask(data, HoldRelease(hold_id=held, reason="settled"), ANN).waits
+    assert waits.takes == "1 recording"
     plant_more(data, "later")
     with pytest.raises(RefusedError) as caught:
-        desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=waits.id), BEN)
     assert caught.value.reason == "plan_changed"
     assert facts(data, "hold_released") == []
-    assert [row["id"] for row in desk.hold_list(actor=BEN)["items"]] == [held]
-    waits = desk.hold_release(hold_id=held, reason="settled", actor=ANN)["waits"]
-    assert waits["takes"] == "2 recordings"
-    desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    assert [row.id for row in ask(data, HoldList(), BEN).items] == [held]
+    waits = ask(data, HoldRelease(hold_id=held, reason="settled"), ANN).waits
+    assert waits.takes == "2 recordings"
+    ask(data, ProposalConfirm(proposal_id=waits.id), BEN)
     assert len(facts(data, "hold_released")) == 1
 
 
@@ -239,10 +250,10 @@ def test_one_uid_under_two_names_is_one_person(data: DataFolder) -> None:
     proposal = asked_release(data, hold(data))
     for name in ("user:anna(1000)", "user:?(1000)"):
         with pytest.raises(RefusedError) as caught:
-            ByName(data).proposal_confirm(proposal_id=proposal, actor=name)
+            ask(data, ProposalConfirm(proposal_id=proposal), name)
         assert caught.value.reason == "same_person"
     assert facts(data, "proposal_confirmed", "hold_released") == []
-    ByName(data).proposal_confirm(proposal_id=proposal, actor="user:ann(1001)")
+    ask(data, ProposalConfirm(proposal_id=proposal), "user:ann(1001)")
     assert len(facts(data, "hold_released")) == 1
 
 
@@ -258,77 +269,83 @@ def closed(data: DataFolder, how: str) -> list[Any]:
 
 def granted_by_two(data: DataFolder) -> str:
     """The reference of an erasure that two have carried out."""
-    desk = ByName(data)
-    about = {"asks": "erasure", "channel": "phone", "name": "Pat", "contact": "pat@example.org", "numbers": [PERSON]}
-    reference = str(desk.request_open(**about, actor=ANN)["reference"])
-    desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
-    desk.request_search(request=reference, actor=ANN)
-    desk.request_decide(request=reference, grant=True, actor=ANN)
-    waits = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)["waits"]
-    assert waits["takes"] == "3 calls, 1 recording"
-    desk.proposal_confirm(proposal_id=waits["id"], actor=BEN)
+    about: dict[str, Any] = {
+        "asks": "erasure",
+        "channel": "phone",
+        "name": "Pat",
+        "contact": "pat@example.org",
+        "numbers": [PERSON],
+    }
+    reference = str(ask(data, Open(**about), ANN).reference)
+    ask(data, VerifyIdentity(request=reference, checked="seen in person", numbers=(PERSON,)), ANN)
+    ask(data, Search(request=reference), ANN)
+    ask(data, Decide(request=reference, grant=True), ANN)
+    waits = ask(data, CarryOut(request=reference, execute=True, reason="asked for"), ANN).waits
+    assert waits.takes == "3 calls, 1 recording"
+    ask(data, ProposalConfirm(proposal_id=waits.id), BEN)
     return reference
 
 
 def test_a_request_that_two_have_carried_out_is_shown(data: DataFolder) -> None:
     """Its course has facts of the proposal, which have keys of the same names as others and lack theirs."""
     reference = granted_by_two(data)
-    shown = ByName(data).request_show(request=reference, actor=BEN)
-    lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
+    shown = ask(data, Show(request=reference), BEN)
+    lines = [step(msgspec.to_builtins(fact)) for fact in shown.facts]
     assert any("proposal closed (done)" in line for line in lines), lines
     assert any("erasure done" in line for line in lines)
-    ByName(data).request_told(request=reference, actor=ANN)
-    shown = ByName(data).request_show(request=reference, actor=BEN)
-    lines = [step(msgspec.to_builtins(fact)) for fact in shown["facts"]]
+    ask(data, AnswerSent(request=reference), ANN)
+    shown = ask(data, Show(request=reference), BEN)
+    lines = [step(msgspec.to_builtins(fact)) for fact in shown.facts]
     assert any("who asks, noted" in line for line in lines), "a fact whose body is erased"
 
 
 def test_keys_are_taken_away_by_two(data: DataFolder) -> None:
     first = key_of(Path(data.config.base))
-    ByName(data).key_add(text=BOB.recipient.to_text(), actor=ANN)
+    ask(data, KeyAdd(text=BOB.recipient.to_text()), ANN)
     gate = Asking(data, ANN)
     rotation.rotate(gate, first, BOB.recipient, progress=None)
     rotation.prove(gate, BOB, progress=None)
-    answer = ByName(data).key_drop(source=first.id, target=BOB.id, actor=ANN)
-    assert (answer["dropped"], answer["recordings"]) == (0, 2)
+    answer = ask(data, KeyDrop(source=first.id, target=BOB.id), ANN)
+    assert (answer.dropped, answer.recordings) == (0, 2)
     assert {who for who, _ in data.keys.wraps("rec0")} == {first.id, BOB.id}
-    done = ByName(data).proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
-    assert done["answer"]["dropped"] == 2
+    done = ask(data, ProposalConfirm(proposal_id=answer.waits.id), BEN)
+    dropped: Any = done.answer
+    assert dropped["dropped"] == 2
     assert {who for who, _ in data.keys.wraps("rec0")} == {BOB.id}
     assert facts(data, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
 
 
 def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(data: DataFolder) -> None:
-    desk = ByName(data)
-    row = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)
-    reference = row["reference"]
-    desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
-    desk.request_search(request=reference, actor=ANN)
-    desk.request_decide(request=reference, grant=True, actor=ANN)
-    answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
-    assert (answer["dry_run"], answer["recordings"]) == (True, 1)
+    row = ask(data, Open(asks=Asks.ERASURE, channel="phone", name="Pat", numbers=(PERSON,)), ANN)
+    reference = row.reference
+    ask(data, VerifyIdentity(request=reference, checked="seen in person", numbers=(PERSON,)), ANN)
+    ask(data, Search(request=reference), ANN)
+    ask(data, Decide(request=reference, grant=True), ANN)
+    answer = ask(data, CarryOut(request=reference, execute=True, reason="asked for"), ANN)
+    assert (answer.dry_run, answer.recordings) == (True, 1)
     assert facts(data, "request_carrying", "recording_erased") == []
     # A call that comes before the second person confirms makes it another erasure than the one that was asked for.
     recordings = data.config.data / "recordings"
     plant(data.store, data.keys, recordings, key_of(Path(data.config.base)).recipient, "later", number=PERSON)
     with pytest.raises(RefusedError) as caught:
-        desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+        ask(data, ProposalConfirm(proposal_id=answer.waits.id), BEN)
     assert caught.value.reason == "plan_changed"
     assert data.keys.wraps("rec0")
-    answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
-    done = desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
-    assert done["answer"]["recordings"] == 2
+    answer = ask(data, CarryOut(request=reference, execute=True, reason="asked for"), ANN)
+    done = ask(data, ProposalConfirm(proposal_id=answer.waits.id), BEN)
+    taken: Any = done.answer
+    assert taken["recordings"] == 2
     assert data.keys.wraps("rec0") == data.keys.wraps("later") == []
-    again = desk.request_carry_out(request=reference, execute=True, actor=ANN)
-    assert again["waits"] is None, "what is begun goes on without being asked for again"
+    again = ask(data, CarryOut(request=reference, execute=True), ANN)
+    assert again.waits is None, "what is begun goes on without being asked for again"
 
 
 def test_where_one_is_enough_nothing_waits(data: DataFolder, folder: Path, tmp_path: Path) -> None:
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "off"}})
     data.config = load(tmp_path / "gate" / "config.toml")
-    answer = ByName(data).hold_release(hold_id=hold(data), reason="settled", actor=ANN)
-    assert answer["released"]
-    assert answer["waits"] is None
+    answer = ask(data, HoldRelease(hold_id=hold(data), reason="settled"), ANN)
+    assert answer.released
+    assert answer.waits is None
 
 
 @NEEDS_ROOT
@@ -372,8 +389,8 @@ def test_two_people_are_asked_for_and_there_is_one(tmp_path: Path) -> None:
 
 def test_the_time_of_a_day_is_told(data: DataFolder, clock: SetClock) -> None:
     asked_release(data, hold(data))
-    (row,) = ByName(data).proposal_list(actor=BEN)["items"]
-    assert row["until"] == stamp(clock.time + timedelta(hours=24))
+    (row,) = ask(data, ProposalList(), BEN).items
+    assert row.until == stamp(clock.time + timedelta(hours=24))
 
 
 @pytest.mark.deep

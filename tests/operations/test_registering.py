@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError, StoreError
-from gate.handed_over_file import open_file
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import DataFolder
-from gate.operations.registers.importing import note_editions
+from gate.operations.registers.importing import RegisterImport, note_editions
+from gate.operations.registers.in_force import RegisterStatus
 from gate.registers.importer import import_file
 from tests.operations.test_contacts import ACTOR, TPS, put
 from tests.operations.test_contacts import original as original
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.registers import write
 
 
@@ -25,30 +25,30 @@ def test_a_refused_file_is_shown_until_one_is_taken(data: DataFolder, tmp_path: 
     bad = tmp_path / "tps_bad.txt"
     bad.write_text("rubbish\n")
     with pytest.raises(RegisterError):
-        ByName(data).register_import(name="tps", file=open_file(bad), actor=ACTOR)
-    tps, ctps = ByName(data).register_status(actor=ACTOR)["registers"]
-    assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
-    assert "0.1 %" in tps["refused"]["why"]
+        ask(data, RegisterImport(name="tps", path=str(bad)), ACTOR)
+    tps, ctps = ask(data, RegisterStatus(), ACTOR).registers
+    assert (tps.state, tps.refused.source_name, ctps.refused) == ("ok", "tps_bad.txt", None)
+    assert "0.1 %" in tps.refused.why
     put(data, tmp_path, ["02079460101", "02079460102"])
-    assert ByName(data).register_status(actor=ACTOR)["registers"][0]["refused"] is None
+    assert ask(data, RegisterStatus(), ACTOR).registers[0].refused is None
 
 
 def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(data: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
-    ByName(data).register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    ask(data, RegisterImport(name="tps", path=str(source), once=True, accept_shrink=True), ACTOR)
     with pytest.raises(RegisterError, match="the same bytes were imported on"):
-        ByName(data).register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
-    ByName(data).register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
-    ByName(data).register_import(name="tps", file=open_file(source), actor=ACTOR)
+        ask(data, RegisterImport(name="tps", path=str(source), once=True), ACTOR)
+    ask(data, RegisterImport(name="ctps", path=str(source), once=True, accept_shrink=True), ACTOR)
+    ask(data, RegisterImport(name="tps", path=str(source)), ACTOR)
 
 
 def test_an_older_day_is_taken_by_name_only(data: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_older.txt", TPS)
     day = (datetime.now(UTC) - timedelta(days=3)).date()
     with pytest.raises(RegisterError, match="older than the one in force"):
-        ByName(data).register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
-    ByName(data).register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
-    assert ByName(data).register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
+        ask(data, RegisterImport(name="tps", path=str(source), as_of=day), ACTOR)
+    ask(data, RegisterImport(name="tps", path=str(source), as_of=day, accept_older=True), ACTOR)
+    assert ask(data, RegisterStatus(), ACTOR).registers[0].as_of == day
 
 
 def imported(data: DataFolder) -> list[dict[str, Any]]:
@@ -64,8 +64,8 @@ def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
 
     monkeypatch.setattr(data.one(Contacts), "compared", fail)
     report = put(data, tmp_path, ["02079460101", "02079460102", "02079460103"])
-    assert report["contacts"] is None
-    assert imported(data)[-1]["sha256"] == report["sha256"]
+    assert report.contacts is None
+    assert imported(data)[-1]["sha256"] == report.sha256
 
 
 def test_an_edition_that_came_in_force_without_its_leaf_gets_it(data: DataFolder, tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ from gate.operations.requests.listing import Show, request_show
 from gate.operations.requests.searching import PackMade, Search, request_pack_made, request_search
 from gate.operations.requests.standing import replay
 from gate.store import requests as book
-from gate.types import Row
 from tests.core.test_requests import EVENTS, everything
 from tests.support.example import make_example
 from tests.support.keeping import plant
@@ -354,7 +353,8 @@ def test_what_is_over_waits_for_nobody(folder: DataFolder) -> None:
 def test_commands_are_carried_out_in_their_order(folder: DataFolder) -> None:
     """The person is uncallable before anything of theirs goes, and told after it has gone."""
     reference = granted(folder, Asks.ERASURE)
-    row: Row = folder.store.call(lambda tx: book.find(tx, reference))
+    row = folder.store.call(lambda tx: book.find(tx, reference))
+    assert row is not None
     request_carry_out(folder, CarryOut(request=reference, execute=True), ANN)
     request_letter(folder, WriteLetter(request=reference, kind=LETTER_OF[Do.CONFIRM]), ANN)
 

@@ -10,13 +10,25 @@ from typing import Any
 
 import pytest
 
+from gate.core.request_words import Asks, LetterKind
+from gate.core.retention import HoldGround
 from gate.errors import GateError, RefusedError, StoreError
+from gate.operations.calls.calls import CallsList, CallsShow, Kind, Reveal
+from gate.operations.calls.recordings import RecordingTake
+from gate.operations.calls.screening import Check
 from gate.operations.data_folder import DataFolder
-from gate.operations.erasure.eraser import Eraser
+from gate.operations.erasure.eraser import CarryOut, Eraser
+from gate.operations.erasure.plan import Carried
+from gate.operations.lists.consents import ConsentList
+from gate.operations.requests.course import AnswerSent, Clarified, Clarify, Decide, Open, VerifyIdentity, Withdraw
+from gate.operations.requests.letters import WriteLetter
+from gate.operations.requests.listing import Show
+from gate.operations.requests.searching import Search
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.reader import open_recording
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.requesting import (
     ANN,
     OTHER,
@@ -54,8 +66,8 @@ def states(data: DataFolder) -> dict[str, str]:
     return {row["recording_id"]: row["state"] for row in rows}
 
 
-def carry_out(data: DataFolder, reference: str) -> dict[str, Any]:
-    return dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
+def carry_out(data: DataFolder, reference: str) -> Carried:
+    return ask(data, CarryOut(request=reference, execute=True), ANN)
 
 
 def gone(data: DataFolder, reference: str) -> None:
@@ -65,45 +77,42 @@ def gone(data: DataFolder, reference: str) -> None:
     assert {name for name, each in states(data).items() if each == "erased"} == {"rec0", "rec1", "rec2"}
     assert not list((files / "recordings").rglob("rec*.dgr"))
     assert data.keys.wraps("rec0") == []
-    assert ByName(data).check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert ask(data, Check(number=SPELLED), ANN).reason == "objected"
     assert [each["subject"] for each in facts(data, "recording_erased")] == ["rec0", "rec1", "rec2"]
     (receipt,) = facts(data, "request_carried")
     assert receipt["body"]["recordings"] == 3
     report = data.log.verify()
     assert report.ok, report.first_fault
-    assert ByName(data).request_show(request=reference, actor=ANN)["name"] is None
+    assert ask(data, Show(request=reference), ANN).name is None
 
 
 def test_what_goes_is_what_was_shown_or_nothing_does(data: DataFolder) -> None:
     reference = granted(data)
-    plan = ByName(data).request_carry_out(request=reference, actor=ANN)
-    ByName(data).hold_add(ground="claim", recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
+    plan = ask(data, CarryOut(request=reference), ANN)
+    ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", reason="a claim", reference="claim 1"), ANN)
     with pytest.raises(RefusedError) as refused:
-        ByName(data).request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+        ask(data, CarryOut(request=reference, execute=True, digest=str(plan.digest)), ANN)
     assert refused.value.reason == "plan_changed"
     assert facts(data, "request_carrying") == [] and states(data)["rec1"] == "closed"
-    now = ByName(data).request_carry_out(request=reference, actor=ANN)
-    done = ByName(data).request_carry_out(
-        request=reference, execute=True, digest=now["digest"], reason="asked for in writing", actor=ANN
+    now = ask(data, CarryOut(request=reference), ANN)
+    done = ask(
+        data, CarryOut(request=reference, execute=True, digest=str(now.digest), reason="asked for in writing"), ANN
     )
-    assert (now["recordings"], done["recordings"], done["held_back"]) == (2, 2, 1)
+    assert (now.recordings, done.recordings, done.held_back) == (2, 2, 1)
     said = [each["body"] for each in facts(data, "request_words")]
     assert {"step": "erasing", "text": "asked for in writing"} in said
 
 
 def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(data: DataFolder) -> None:
-    desk = ByName(data)
-    reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
-        "reference"
-    ]
-    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    reference = ask(data, Open(asks=Asks.ERASURE, channel="post", name="Pat Person", numbers=(SPELLED,)), ANN).reference
+    ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
     with pytest.raises(RefusedError):
-        desk.request_carry_out(request=reference, actor=ANN)
-    desk.request_search(request=reference, actor=ANN)
-    plan = desk.request_carry_out(request=reference, actor=ANN)
-    assert (plan["calls"], plan["recordings"]) == (5, 3)
+        ask(data, CarryOut(request=reference), ANN)
+    ask(data, Search(request=reference), ANN)
+    plan = ask(data, CarryOut(request=reference), ANN)
+    assert (plan.calls, plan.recordings) == (5, 3)
     with pytest.raises(RefusedError):
-        desk.request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+        ask(data, CarryOut(request=reference, execute=True, digest=str(plan.digest)), ANN)
     assert states(data)["rec0"] == "closed"
 
 
@@ -113,28 +122,28 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(data: DataF
     assert len(spelled_in(data.config.data, *SAID)) > 2
     assert len(found_in(data.config.data, wraps)) == 3
     reference = granted(data)
-    plan = ByName(data).request_carry_out(request=reference, actor=ANN)
-    assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 5, 3, [])
+    plan = ask(data, CarryOut(request=reference), ANN)
+    assert (plan.dry_run, plan.calls, plan.recordings, plan.held_by) == (True, 5, 3, [])
     assert states(data)["rec0"] == "closed", "a dry run erases nothing"
 
     done = carry_out(data, reference)
 
-    assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (5, 3, 0, [])
+    assert (done.calls, done.recordings, done.held_back, done.open_requests) == (5, 3, 0, [])
     assert found_in(data.config.data, wraps) == []
     assert found_in(data.config.data, [each[400:] for each in sealed.values()]) == []
     assert spelled_in(data.config.data, SAID[0]) != [], "the request knows whom to tell"
-    request_id = ByName(data).request_show(request=reference, actor=ANN)["id"]
-    ByName(data).reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
+    request_id = ask(data, Show(request=reference), ANN).id
+    ask(data, Reveal(kind=Kind.REQUEST, id=request_id, why=f"to ring Pat Person back on {SPELLED}"), ANN)
     said = {"kind": "confirmation", "sha256": "ab" * 32, "server": "250 <Pat Person@example.org> 1 High Street: queued"}
     data.store.call(lambda tx: tx.append(Fact("letter_sent", request_id, START, ANN, said)))
-    ByName(data).request_told(request=reference, actor=ANN)
+    ask(data, AnswerSent(request=reference), ANN)
     gone(data, reference)
     with pytest.raises(KeyShredded):
         backup = folder / "rec0.dgr"
         backup.write_bytes(sealed["rec0.dgr"])
         open_recording(backup, data.keys.wraps("rec0"), key_of(folder), recording_id="rec0")
     assert states(data)["other"] == "closed"
-    assert ByName(data).calls_list(number=OTHER, actor=ANN)["items"]
+    assert ask(data, CallsList(number=OTHER), ANN).items
     assert carry_again(data, reference) == "request_not_ready"
 
 
@@ -178,126 +187,125 @@ def test_twice_is_harmless(data: DataFolder) -> None:
 @pytest.mark.parametrize("target", ["recording_id", "call_id"])
 def test_what_a_hold_keeps_stays_whole_and_is_named(data: DataFolder, folder: Path, target: str) -> None:
     value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
-    why = {"reason": "a claim", "reference": "case 17/2026"}
-    hold = ByName(data).hold_add(ground="claim", **{target: value}, **why, actor=ANN)
+    why: dict[str, Any] = {target: value, "reason": "a claim", "reference": "case 17/2026"}
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, **why), ANN)
     reference = granted(data)
     done = carry_out(data, reference)
-    assert done["held_by"] == [f"hold case 17/2026 ({hold['id']})"]
-    assert (done["recordings"], done["held_back"], done["held_calls"]) == (2, 1, 1)
+    assert done.held_by == [f"hold case 17/2026 ({hold.id})"]
+    assert (done.recordings, done.held_back, done.held_calls) == (2, 1, 1)
     assert states(data)["rec1"] == "closed"
-    taken = ByName(data).recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
-    _, chunks = open_recording(Path(taken["path"]), data.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
+    taken = ask(data, RecordingTake(recording_id="rec1", purpose="the claim"), ANN)
+    _, chunks = open_recording(Path(taken.path), data.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
     assert b"".join(chunks)
-    assert taken["call"]["number"] == PERSON, "evidence that is held is whole"
-    letter = ByName(data).request_letter(request=reference, kind="confirmation", actor=ANN)
-    assert "case 17/2026" in letter["text"] and hold["id"] not in letter["text"]
-    ByName(data).request_told(request=reference, actor=ANN)
-    assert ByName(data).check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert taken.call.number == PERSON, "evidence that is held is whole"
+    letter = ask(data, WriteLetter(request=reference, kind=LetterKind.CONFIRMATION), ANN)
+    assert "case 17/2026" in letter.text and hold.id not in letter.text
+    ask(data, AnswerSent(request=reference), ANN)
+    assert ask(data, Check(number=SPELLED), ANN).reason == "objected"
     assert data.log.verify().ok
 
 
 @pytest.mark.parametrize("where", [{"call_id": "refused"}, {"number": SPELLED}])
 def test_a_hold_put_on_at_the_last_moment_is_kept(
-    data: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
+    data: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, Any]
 ) -> None:
     reference = granted(data)
     empty = data.one(Eraser)._empty
 
     def late(*arguments: Any) -> Any:
-        ByName(data).hold_add(ground="claim", **where, reason="a claim", reference="case 19/2026", actor=ANN)
+        ask(data, HoldAdd(ground=HoldGround.CLAIM, **where, reason="a claim", reference="case 19/2026"), ANN)
         return empty(*arguments)
 
     monkeypatch.setattr(data.one(Eraser), "_empty", late)
     carry_out(data, reference)
-    left = {each["call_id"] for each in ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]}
+    left = {each.call_id for each in ask(data, CallsList(number=SPELLED), ANN).items}
     assert "refused" in left
-    assert bool(ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
+    assert bool(ask(data, ConsentList(number=SPELLED), ANN).items) is ("number" in where)
 
 
 def test_a_held_number_keeps_everything(data: DataFolder) -> None:
-    ByName(data).hold_add(ground="claim", number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
+    ask(data, HoldAdd(ground=HoldGround.CLAIM, number=SPELLED, reason="a claim", reference="case 18/2026"), ANN)
     reference = granted(data)
     done = carry_out(data, reference)
-    assert (done["recordings"], done["held_calls"]) == (0, 5)
+    assert (done.recordings, done.held_calls) == (0, 5)
     assert set(states(data).values()) == {"closed"}
-    assert len(ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]) == 4
-    assert ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]
+    assert len(ask(data, CallsList(number=SPELLED), ANN).items) == 4
+    assert ask(data, ConsentList(number=SPELLED), ANN).items
 
 
 def test_a_restriction_of_their_own_ends_with_their_erasure(data: DataFolder) -> None:
     """Their request is their consent (Article 18(2), LAW 7.2)."""
-    granted(data, "restriction")
+    granted(data, Asks.RESTRICTION)
     reference = granted(data)
-    assert ByName(data).request_carry_out(request=reference, actor=ANN)["held_by"] == []
+    assert ask(data, CarryOut(request=reference), ANN).held_by == []
     done = carry_out(data, reference)
-    assert (done["recordings"], done["held_by"]) == (3, [])
-    (released,) = ByName(data).hold_list(released=True, actor=ANN)["items"]
-    assert released["released_at"] is not None
+    assert (done.recordings, done.held_by) == (3, [])
+    (released,) = ask(data, HoldList(released=True), ANN).items
+    assert released.released_at is not None
     assert [states(data)[name] for name in ("rec0", "rec1", "rec2")] == ["erased"] * 3
 
 
 def test_a_restriction_of_their_own_stands_for_what_they_did_not_ask_to_be_erased(data: DataFolder) -> None:
     """Asked for one call, the erasure ended the restriction of all others."""
-    granted(data, "restriction")
+    granted(data, Asks.RESTRICTION)
     reference = granted(data, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
     done = carry_out(data, reference)
-    assert (done["recordings"], done["held_by"], done["whole"]) == (1, [], False)
+    assert (done.recordings, done.held_by, done.whole) == (1, [], False)
     assert [states(data)[name] for name in ("rec0", "rec1", "rec2")] == ["erased", "closed", "closed"]
-    (stands,) = ByName(data).hold_list(actor=ANN)["items"]
-    assert (stands["kind"], stands["released_at"]) == ("restriction", None)
+    (stands,) = ask(data, HoldList(), ANN).items
+    assert (stands.kind, stands.released_at) == ("restriction", None)
     with pytest.raises(GateError):
-        ByName(data).recording_take(recording_id="rec1", purpose="training", actor=ANN)
+        ask(data, RecordingTake(recording_id="rec1", purpose="training"), ANN)
 
 
 def test_a_restriction_that_somebody_else_asked_for_stands(data: DataFolder) -> None:
     """On a line that two people share."""
-    desk = ByName(data)
-    theirs = desk.request_open(asks="restriction", channel="post", name="Olu Other", numbers=[SPELLED], actor=ANN)
-    desk.request_verify_identity(request=theirs["reference"], checked="passport seen", actor=ANN)
-    desk.request_search(request=theirs["reference"], actor=ANN)
-    desk.request_decide(request=theirs["reference"], grant=True, actor=ANN)
+    theirs = ask(data, Open(asks=Asks.RESTRICTION, channel="post", name="Olu Other", numbers=(SPELLED,)), ANN)
+    ask(data, VerifyIdentity(request=theirs.reference, checked="passport seen"), ANN)
+    ask(data, Search(request=theirs.reference), ANN)
+    ask(data, Decide(request=theirs.reference, grant=True), ANN)
     done = carry_out(data, granted(data))
-    assert done["recordings"] == 0
-    assert done["held_by"][0].startswith("restriction DSR-")
+    assert done.recordings == 0
+    assert done.held_by[0].startswith("restriction DSR-")
 
 
 def test_a_search_narrowed_by_time_erases_those_calls_only(data: DataFolder) -> None:
     reference = granted(data, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
     done = carry_out(data, reference)
-    assert (done["calls"], done["recordings"], done["whole"]) == (1, 1, False)
+    assert (done.calls, done.recordings, done.whole) == (1, 1, False)
     assert states(data) | {"other": ""} == {"rec0": "erased", "rec1": "closed", "rec2": "closed", "other": ""}
-    assert len(ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]) == 3
-    assert ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]
-    text = ByName(data).request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
+    assert len(ask(data, CallsList(number=SPELLED), ANN).items) == 3
+    assert ask(data, ConsentList(number=SPELLED), ANN).items
+    text = ask(data, WriteLetter(request=reference, kind=LetterKind.CONFIRMATION), ANN).text
     assert "We have erased the calls that you named, and nothing else. We still hold" in " ".join(text.split())
 
 
 def test_earlier_requests_forget_the_person_and_open_ones_are_named(data: DataFolder) -> None:
-    done, open_ = granted(data, "restriction"), asked(data, "access")
-    ByName(data).request_told(request=done, actor=ANN)
-    (hold,) = ByName(data).hold_list(actor=ANN)["items"]
-    told = {"told_on": "2026-03-02", "evidence": "RM 7 of 2 March"}
-    ByName(data).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", **told, actor=ANN)
-    wordy = ByName(data).request_open(
-        asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
-    )["reference"]
+    done, open_ = granted(data, Asks.RESTRICTION), asked(data, Asks.ACCESS)
+    ask(data, AnswerSent(request=done), ANN)
+    (hold,) = ask(data, HoldList(), ANN).items
+    told: dict[str, Any] = {"told_on": "2026-03-02", "evidence": "RM 7 of 2 March"}
+    ask(data, HoldRelease(hold_id=hold.id, reason="lifted for Pat Person", **told), ANN)
+    wordy = ask(
+        data, Open(asks=Asks.COMPLAINT, channel="post", name="Pat Person", about=f"rung up on {SPELLED}"), ANN
+    ).reference
     carried = carry_out(data, granted(data))
-    assert (carried["open_requests"], carried["mentions"]) == ([open_, wordy], [])
-    assert ByName(data).request_show(request=done, actor=ANN)["name"] is None
-    assert ByName(data).request_show(request=open_, actor=ANN)["name"] == "Pat Person"
-    other = asked(data, "access")
+    assert (carried.open_requests, carried.mentions) == ([open_, wordy], [])
+    assert ask(data, Show(request=done), ANN).name is None
+    assert ask(data, Show(request=open_), ANN).name == "Pat Person"
+    other = asked(data, Asks.ACCESS)
     for reference in (open_, wordy, other):
-        ByName(data).request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
-    worded = ByName(data).request_show(request=wordy, actor=ANN)
-    assert (worded["name"], worded["about"]) == (None, None)
-    gone, kept = (ByName(data).request_show(request=each, actor=ANN) for each in (open_, other))
-    assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
-    assert kept["name"] == "Pat Person"  # it came later
-    subjects = [gone["id"], hold["id"]]
+        ask(data, Withdraw(request=reference, reason="Pat takes it back"), ANN)
+    worded = ask(data, Show(request=wordy), ANN)
+    assert (worded.name, worded.about) == (None, None)
+    gone, kept = (ask(data, Show(request=each), ANN) for each in (open_, other))
+    assert (gone.state, gone.name) == ("closed", None)  # it outlived the erasure
+    assert kept.name == "Pat Person"  # it came later
+    subjects = [gone.id, hold.id]
     bodies = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject IN (?, ?)", subjects))
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
-    (released,) = ByName(data).hold_list(released=True, actor=ANN)["items"]
-    assert [released[name] for name in ("number", "reason", "reference", "released_why")] == [None] * 4
+    (released,) = ask(data, HoldList(released=True), ANN).items
+    assert (released.number, released.reason, released.reference, released.released_why) == (None,) * 4
     assert data.log.verify().ok
 
 
@@ -312,37 +320,33 @@ def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> No
         carry_out(data, reference)
         left = data.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
         assert [row["reference"] for row in left] == ["18"]
-        ByName(data).request_told(request=reference, actor=ANN)
+        ask(data, AnswerSent(request=reference), ANN)
         assert spelled_in(data.config.data, *SAID) == []
 
 
 def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(data: DataFolder) -> None:
-    desk = ByName(data)
-    reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
-        "reference"
-    ]
-    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
-    assert OTHER in desk.request_search(request=reference, calls=["call-other"], actor=ANN)["lines"]
-    assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [PERSON]
-    assert desk.request_show(request=reference, actor=ANN)["lines"] == [PERSON]
-    desk.request_search(request=reference, calls=["call-other"], actor=ANN)
-    desk.request_clarify(request=reference, question="which?", actor=ANN)
-    desk.request_clarified(request=reference, answer="all of mine", actor=ANN)
-    assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [PERSON]
-    desk.request_decide(request=reference, grant=True, actor=ANN)
+    reference = ask(data, Open(asks=Asks.ERASURE, channel="post", name="Pat Person", numbers=(SPELLED,)), ANN).reference
+    ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
+    assert OTHER in list(ask(data, Search(request=reference, calls=("call-other",)), ANN).lines or ())
+    assert ask(data, Search(request=reference, everything=True), ANN).lines == [PERSON]
+    assert ask(data, Show(request=reference), ANN).lines == [PERSON]
+    ask(data, Search(request=reference, calls=("call-other",)), ANN)
+    ask(data, Clarify(request=reference, question="which?"), ANN)
+    ask(data, Clarified(request=reference, answer="all of mine"), ANN)
+    assert ask(data, Search(request=reference, everything=True), ANN).lines == [PERSON]
+    ask(data, Decide(request=reference, grant=True), ANN)
     carry_out(data, reference)
     assert states(data)["other"] == "closed" and states(data)["rec0"] == "erased"
-    assert desk.check(number=OTHER, actor=ANN)["reason"] != "objected"
+    assert ask(data, Check(number=OTHER), ANN).reason != "objected"
 
 
 def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(data: DataFolder) -> None:
-    desk = ByName(data)
-    reference = desk.request_open(asks="access", channel="post", name="Pat Person", actor=ANN)["reference"]
-    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    reference = ask(data, Open(asks=Asks.ACCESS, channel="post", name="Pat Person"), ANN).reference
+    ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
     for call, line in (("call-other", OTHER), ("call-rec0", PERSON)):
-        assert desk.request_search(request=reference, calls=[call], actor=ANN)["lines"] == [line]
+        assert ask(data, Search(request=reference, calls=(call,)), ANN).lines == [line]
         for _ in range(2):
-            assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [line]
+            assert ask(data, Search(request=reference, everything=True), ANN).lines == [line]
 
 
 def test_a_call_in_progress_is_waited_for(data: DataFolder) -> None:
@@ -374,9 +378,9 @@ def test_a_call_that_came_while_it_was_carried_out_stays_whole(
 
     monkeypatch.setattr(data.retention, "erase_asked", meanwhile)
     carry_out(data, reference)
-    shown = ByName(data).calls_show(call_id="live", actor=ANN)
-    assert shown["call"]["number"] == PERSON
-    assert [each["call_id"] for each in ByName(data).calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
+    shown = ask(data, CallsShow(call_id="live"), ANN)
+    assert shown.call.number == PERSON
+    assert [each.call_id for each in ask(data, CallsList(number=SPELLED), ANN).items] == ["live"]
 
 
 def test_a_file_that_will_not_go_is_told_and_tried_again(data: DataFolder) -> None:
@@ -390,7 +394,7 @@ def test_a_file_that_will_not_go_is_told_and_tried_again(data: DataFolder) -> No
     assert data.keys.wraps("rec1") == []
     (file / "in-the-way").unlink()
     file.rmdir()
-    assert carry_out(data, reference)["recordings"] == 3
+    assert carry_out(data, reference).recordings == 3
 
 
 class Killed(Exception):
@@ -441,11 +445,11 @@ def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tm
         with opened(folder) as data:  # as the gate starts
             data.retention.at_start()
             data.one(Eraser).resume()
-            shown = ByName(data).request_show(request=reference, actor=ANN)
-            if shown["carried_out"] is None:
+            shown = ask(data, Show(request=reference), ANN)
+            if shown.carried_out is None:
                 assert states(data)["rec0"] == "closed", "it had not begun"
                 data.one(Eraser).carry_out(reference, ANN)
-            ByName(data).request_told(request=reference, actor=ANN)
+            ask(data, AnswerSent(request=reference), ANN)
             gone(data, reference)
         shutil.rmtree(folder)
         deaths += 1

@@ -11,22 +11,35 @@ from typing import Any
 import pytest
 
 from gate.config import load
+from gate.core.request_words import Asks, LetterKind
+from gate.core.retention import HoldGround
 from gate.daemon.opening import open_folder
 from gate.errors import StoreError
-from gate.handed_over_file import open_file
+from gate.operations.calls.calls import CallsShow, Kind, Reveal
+from gate.operations.calls.recordings import RecordingTake
+from gate.operations.calls.screening import Check
+from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.data_folder import DataFolder
-from gate.operations.erasure.eraser import Eraser
+from gate.operations.erasure.eraser import CarryOut, Eraser
+from gate.operations.erasure.plan import Carried
+from gate.operations.lists.consents import ConsentAdd, ConsentList
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList
+from gate.operations.requests.course import AnswerSent, Decide, Open, VerifyIdentity, Withdraw
+from gate.operations.requests.letters import WriteLetter
+from gate.operations.requests.listing import Show
+from gate.operations.requests.searching import Search
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 from gate.store import kept
 from gate.store.reader import Reader
 from gate.store.store import IDLE_SECONDS
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
 from tests.support.waiting import until
 
 SECOND = "+447700900777"
 """Another number of the person."""
-WHY = {"reason": "a claim", "reference": "case 17/2026"}
+WHY: dict[str, Any] = {"reason": "a claim", "reference": "case 17/2026"}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +49,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def carry_out(data: DataFolder, reference: str) -> dict[str, Any]:
-    return dict(ByName(data).request_carry_out(request=reference, execute=True, actor=ANN))
+def carry_out(data: DataFolder, reference: str) -> Carried:
+    return ask(data, CarryOut(request=reference, execute=True), ANN)
 
 
 def rows(data: DataFolder, sql: str, *values: str) -> list[dict[str, Any]]:
@@ -50,91 +63,92 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
     folder: Path, where: str, restriction: bool
 ) -> None:
     with opened(folder) as data:
-        why = WHY | {where: f"Pat, {SPELLED}, is a witness"}
-        hold = ByName(data).hold_add(
-            number=OTHER, restriction=restriction, ground=None if restriction else "claim", **why, actor=ANN
+        why: dict[str, Any] = WHY | {where: f"Pat, {SPELLED}, is a witness"}
+        hold = ask(
+            data,
+            HoldAdd(number=OTHER, restriction=restriction, ground=None if restriction else HoldGround.CLAIM, **why),
+            ANN,
         )
         reference = granted(data)
         done = carry_out(data, reference)
         kind = "restriction" if restriction else "hold"
-        assert done["held_by"] == [f"{kind} on another matter ({hold['id']})"]
-        assert (done["recordings"], done["held_calls"], done["mentions"]) == (1, 0, [])
+        assert done.held_by == [f"{kind} on another matter ({hold.id})"]
+        assert (done.recordings, done.held_calls, done.mentions) == (1, 0, [])
         (receipt,) = rows(data, "SELECT body FROM facts WHERE kind = 'request_carried'")
         assert "900123" not in receipt["body"] and "900 123" not in receipt["body"]
-        assert [row.id for row in data.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
-        letter = ByName(data).request_letter(request=reference, kind="confirmation", actor=ANN)
-        said = " ".join(letter["text"].split())
+        assert [row.id for row in data.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold.id]
+        letter = ask(data, WriteLetter(request=reference, kind=LetterKind.CONFIRMATION), ANN)
+        said = " ".join(letter.text.split())
         assert "appears in records about somebody else" in said and why["reference"] not in said
     with ExitStack() as stack:
         data = open_folder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
         assert data.retention.sweep(actor=ANN).held == 1
         (row,) = rows(data, "SELECT state FROM recordings WHERE recording_id = 'other'")
         assert row["state"] == "closed"
-        assert ByName(data).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
+        assert ask(data, HoldRelease(hold_id=hold.id, reason="settled"), ANN).released
         assert data.retention.sweep(actor=ANN).erased == 1
         assert data.log.verify().ok
 
 
 def test_a_hold_on_one_number_of_a_person_mentions_the_other(data: DataFolder) -> None:
-    hold = ByName(data).hold_add(ground="claim", number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
-    desk = ByName(data)
-    reference = desk.request_open(
-        asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED, SECOND], actor=ANN
-    )["reference"]
-    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
-    desk.request_search(request=reference, actor=ANN)
-    desk.request_decide(request=reference, grant=True, actor=ANN)
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, number=SECOND, reason=f"also {SPELLED}", reference="case 3"), ANN)
+    reference = ask(
+        data, Open(asks=Asks.ERASURE, channel="post", name="Pat Person", numbers=(SPELLED, SECOND)), ANN
+    ).reference
+    ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
+    ask(data, Search(request=reference), ANN)
+    ask(data, Decide(request=reference, grant=True), ANN)
     done = carry_out(data, reference)
-    assert done["held_by"] == [f"hold case 3 ({hold['id']})"]
-    (kept_,) = desk.hold_list(actor=ANN)["items"]
-    assert (kept_["number"], kept_["reason"]) == (SECOND, f"also {SPELLED}")
-    assert desk.consent_list(number=SPELLED, actor=ANN)["items"] == []
+    assert done.held_by == [f"hold case 3 ({hold.id})"]
+    (kept_,) = ask(data, HoldList(), ANN).items
+    assert (kept_.number, kept_.reason) == (SECOND, f"also {SPELLED}")
+    assert ask(data, ConsentList(number=SPELLED), ANN).items == []
 
 
 def test_a_request_of_another_person_on_the_same_line_is_theirs(data: DataFolder) -> None:
-    desk = ByName(data)
     closed, open_, own = (
-        desk.request_open(asks="access", channel="post", name=name, numbers=[PERSON], actor=ANN)["reference"]
+        ask(data, Open(asks=Asks.ACCESS, channel="post", name=name, numbers=(PERSON,)), ANN).reference
         for name in ("Olu Other", "Olu Other", "Mr P. Person")
     )
     for each in (closed, own):
-        desk.request_withdraw(request=each, actor=ANN)
+        ask(data, Withdraw(request=each), ANN)
     done = carry_out(data, granted(data))
-    assert (done["mentions"], done["open_requests"]) == ([f"request {closed}", f"request {open_}"], [])
-    names = [desk.request_show(request=each, actor=ANN)["name"] for each in (closed, open_, own)]
+    assert (done.mentions, done.open_requests) == ([f"request {closed}", f"request {open_}"], [])
+    names = [ask(data, Show(request=each), ANN).name for each in (closed, open_, own)]
     assert names == ["Olu Other", "Olu Other", None]
     assert data.log.verify().ok
 
 
 def test_what_others_said_is_theirs_and_the_receipt_says_where(data: DataFolder) -> None:
-    desk = ByName(data)
-    consent = desk.consent_add(
-        number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}", actor=ANN
-    )["id"]
-    objection = desk.objection_add(number=SECOND, note=f"not {SPELLED} either", actor=ANN)["id"]
-    released = desk.hold_add(ground="claim", number=OTHER, **WHY, actor=ANN)["id"]
-    desk.hold_release(hold_id=released, reason=f"{SPELLED} says so", actor=ANN)
+    consent = ask(
+        data, ConsentAdd(number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}"), ANN
+    ).id
+    objection = ask(data, ObjectionAdd(number=SECOND, note=f"not {SPELLED} either"), ANN).id
+    released = ask(data, HoldAdd(ground=HoldGround.CLAIM, number=OTHER, **WHY), ANN).id
+    ask(data, HoldRelease(hold_id=released, reason=f"{SPELLED} says so"), ANN)
     closed, open_ = (
-        desk.request_open(
-            asks="access", channel="post", name="Olu Other", numbers=[OTHER], about=f"a call from {SPELLED}", actor=ANN
-        )["reference"]
+        ask(
+            data,
+            Open(asks=Asks.ACCESS, channel="post", name="Olu Other", numbers=(OTHER,), about=f"a call from {SPELLED}"),
+            ANN,
+        ).reference
         for _ in range(2)
     )
-    desk.request_withdraw(request=closed, actor=ANN)
+    ask(data, Withdraw(request=closed), ANN)
     reference = granted(data)
     done = carry_out(data, reference)
-    assert done["mentions"] == sorted(
+    assert done.mentions == sorted(
         [f"consent {consent}", f"objection {objection}", f"hold {released}", f"request {closed}", f"request {open_}"]
     )
-    assert (done["held_by"], done["open_requests"]) == ([], [])
-    assert carry_out(data, reference)["mentions"] == done["mentions"]
-    desk.request_told(request=reference, actor=ANN)
-    assert [each["who"] for each in desk.consent_list(number=OTHER, actor=ANN)["items"]] == ["Olu"]
-    assert desk.check(number=OTHER, actor=ANN)["reason"] == "consented"
-    assert [each["note"] for each in desk.objection_list(number=SECOND, actor=ANN)["items"]]
-    desk.request_withdraw(request=open_, actor=ANN)
-    assert {desk.request_show(request=each, actor=ANN)["name"] for each in (closed, open_)} == {"Olu Other"}
-    assert desk.request_show(request=reference, actor=ANN)["carried_out"]["mentions"] == done["mentions"]
+    assert (done.held_by, done.open_requests) == ([], [])
+    assert carry_out(data, reference).mentions == done.mentions
+    ask(data, AnswerSent(request=reference), ANN)
+    assert [each.who for each in ask(data, ConsentList(number=OTHER), ANN).items] == ["Olu"]
+    assert ask(data, Check(number=OTHER), ANN).reason == "consented"
+    assert [each.note for each in ask(data, ObjectionList(number=SECOND), ANN).items]
+    ask(data, Withdraw(request=open_), ANN)
+    assert {ask(data, Show(request=each), ANN).name for each in (closed, open_)} == {"Olu Other"}
+    assert ask(data, Show(request=reference), ANN).carried_out.mentions == done.mentions
     assert data.log.verify().ok
 
 
@@ -142,35 +156,36 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
     data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = granted(data)
-    read, put = data.one(Eraser)._read, []
+    put: list[str] = []
+    read = data.one(Eraser)._read
 
     def late(query: Any) -> Any:
         found = read(query)
         if not put:
-            put.append(ByName(data).hold_add(ground="claim", number=SPELLED, **WHY, actor=ANN)["id"])
+            put.append(ask(data, HoldAdd(ground=HoldGround.CLAIM, number=SPELLED, **WHY), ANN).id)
         return found
 
     monkeypatch.setattr(data.one(Eraser), "_read", late)
-    assert carry_out(data, reference)["held_by"] == [f"hold case 17/2026 ({put[0]})"]
-    assert ByName(data).consent_list(number=SPELLED, actor=ANN)["items"]
+    assert carry_out(data, reference).held_by == [f"hold case 17/2026 ({put[0]})"]
+    assert ask(data, ConsentList(number=SPELLED), ANN).items
 
 
 def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
     data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = ByName(data).hold_add(ground="claim", recording_id="rec0", **WHY, actor=ANN)["id"]
+    hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", **WHY), ANN).id
     reference = granted(data)
     erase = data.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
         outcome = erase(*arguments, **more)
         if data.store.call(lambda tx: kept.hold(tx, hold)).released_at is None:
-            ByName(data).hold_release(hold_id=hold, reason="settled", actor=ANN)
+            ask(data, HoldRelease(hold_id=hold, reason="settled"), ANN)
         return outcome
 
     monkeypatch.setattr(data.retention, "erase_asked", meanwhile)
     done = carry_out(data, reference)
-    assert (done["recordings"], done["held_back"], done["held_by"]) == (1, 0, [])
+    assert (done.recordings, done.held_back, done.held_by) == (1, 0, [])
     (row,) = rows(data, "SELECT state FROM recordings WHERE recording_id = 'rec0'")
     assert row["state"] == "erased" and data.keys.wraps("rec0") == []
 
@@ -181,26 +196,26 @@ def test_facts_are_not_emptied_while_their_recording_opens(data: DataFolder, mon
     erase = data.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
-        hold = ByName(data).hold_add(ground="claim", recording_id="rec0", **WHY, actor=ANN)["id"]
+        hold = ask(data, HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", **WHY), ANN).id
         outcome = erase(*arguments, **more)
-        ByName(data).hold_release(hold_id=hold, reason="settled", actor=ANN)
+        ask(data, HoldRelease(hold_id=hold, reason="settled"), ANN)
         return outcome
 
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="held when their turn came"):
         patch.setattr(data.retention, "erase_asked", meanwhile)
         carry_out(data, reference)
-    assert ByName(data).calls_show(call_id="call-rec0", actor=ANN)["call"]["number"] == PERSON
-    assert carry_out(data, reference)["recordings"] == 1
+    assert ask(data, CallsShow(call_id="call-rec0"), ANN).call.number == PERSON
+    assert carry_out(data, reference).recordings == 1
 
 
 def test_a_file_that_only_mentions_is_looked_for_in_clear(data: DataFolder) -> None:
     """What the receipt names is all that is left."""
-    hold = ByName(data).hold_add(
-        ground="claim", number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN
-    )["id"]
+    hold = ask(
+        data, HoldAdd(ground=HoldGround.CLAIM, number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4"), ANN
+    ).id
     reference = granted(data)
     carry_out(data, reference)
-    ByName(data).request_told(request=reference, actor=ANN)
+    ask(data, AnswerSent(request=reference), ANN)
     assert spelled_in(data.config.data, "Pat Person", "1 High Street", "7700900123") == []
     left = rows(data, "SELECT subject, body FROM facts WHERE instr(body, ?) > 0", SPELLED)
     assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
@@ -210,10 +225,10 @@ def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(data: Da
     reference = granted(data)
     carry_out(data, reference)
     reader = Reader(data.store.path)
-    ByName(data).request_told(request=reference, actor=ANN)
+    ask(data, AnswerSent(request=reference), ANN)
     names = ("Pat Person", "1 High Street", "7700900123")
     assert spelled_in(data.config.data, *names) != []
-    assert ByName(data).check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert ask(data, Check(number=SPELLED), ANN).reason == "objected"
     reader.close()
     until(lambda: not spelled_in(data.config.data, *names), seconds=10 * IDLE_SECONDS)
 
@@ -221,21 +236,22 @@ def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(data: Da
 def test_what_was_written_about_the_persons_calls_goes_with_them(folder: Path) -> None:
     """Why their number was shown, why a recording was held and is no more, and a purpose that names them."""
     with opened(folder) as data:
-        desk = ByName(data)
         for call in ("call-rec0", "call-other"):
-            desk.reveal(kind="call", id=call, why=f"Pat Person's neighbour, {call}", actor=ANN)
-        hold = desk.hold_add(
-            ground="claim", recording_id="rec0", reason="the Person claim", reference="Pat 17", actor=ANN
-        )["id"]
-        desk.hold_release(hold_id=hold, reason="Mr Person settled", actor=ANN)
+            ask(data, Reveal(kind=Kind.CALL, id=call, why=f"Pat Person's neighbour, {call}"), ANN)
+        hold = ask(
+            data,
+            HoldAdd(ground=HoldGround.CLAIM, recording_id="rec0", reason="the Person claim", reference="Pat 17"),
+            ANN,
+        ).id
+        ask(data, HoldRelease(hold_id=hold, reason="Mr Person settled"), ANN)
         for purpose in ("Pat Person complains", "quality"):
-            desk.recording_take(recording_id="rec0", purpose=purpose, recipient="0123456789abcdef", actor=ANN)
+            ask(data, RecordingTake(recording_id="rec0", purpose=purpose, recipient="0123456789abcdef"), ANN)
         reference = granted(data)
         carry_out(data, reference)
-        desk.request_told(request=reference, actor=ANN)
+        ask(data, AnswerSent(request=reference), ANN)
         bodies = [row["body"] for row in rows(data, "SELECT body FROM facts WHERE body IS NOT NULL")]
-        (kept_hold,) = desk.hold_list(released=True, actor=ANN)["items"]
-        assert [kept_hold[name] for name in ("reason", "reference", "released_why")] == [None, None, None]
+        (kept_hold,) = ask(data, HoldList(released=True), ANN).items
+        assert (kept_hold.reason, kept_hold.reference, kept_hold.released_why) == (None, None, None)
         told = "Pat Person", "Pat 17", "Person claim", "Person settled"
         assert [body for body in bodies if any(each in body for each in told)] == [
             json.dumps({"kind": "call", "why": "Pat Person's neighbour, call-other"}, separators=(",", ":"))
@@ -248,10 +264,9 @@ def test_what_was_written_about_the_persons_calls_goes_with_them(folder: Path) -
 def test_why_a_contacts_number_was_shown_goes_with_the_contact(data: DataFolder, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text(f"id,phone\nP-1,{PERSON}\nO-1,{OTHER}\n", encoding="utf-8")
-    desk = ByName(data)
-    desk.contacts_import(file=open_file(crm), reference="id", actor=ANN)
+    ask(data, ContactsImport(path=str(crm), reference="id"), ANN)
     for reference in ("P-1", "O-1"):
-        desk.reveal(kind="contact", id=reference, why=f"a callback, {reference}", actor=ANN)
+        ask(data, Reveal(kind=Kind.CONTACT, id=reference, why=f"a callback, {reference}"), ANN)
     carry_out(data, granted(data))
     shown = rows(data, "SELECT body FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL")
     assert [json.loads(row["body"])["reference"] for row in shown] == ["O-1"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gate.core.evidence import stamp
-from tests.support.asking import ByName
+from gate.operations.requests.searching import ContentsOf
+from tests.support.asking import ask
 from tests.support.commands import Done, dialgate
 from tests.support.firm_year import Year, _london
 from tests.support.requesting import ANN
@@ -38,7 +39,7 @@ def consent(who: str, words: str) -> None:
 
 def opened(kind: str) -> str:
     done = run("request", "open", kind, "--by", "post", "--name", PAT, "--number", TYPED)
-    (reference,) = re.findall(r"DSR-\d{4}-\d{4}", done.out)
+    (reference,) = map(str, re.findall(r"DSR-\d{4}-\d{4}", done.out))
     run("request", "verify-identity", reference, "--checked", "answers to two questions")
     return reference
 
@@ -69,9 +70,9 @@ def test_a_pack_has_nothing_of_another_on_the_line(year: Year) -> None:
     run("request", "search", reference)
     run("request", "decide", reference, "--grant")
     with year.opened() as data:
-        held = ByName(data).request_contents(request=reference, actor=ANN)
-    assert [each["who"] for each in held["consents"]] == [PAT]
-    assert (held["entries_of_others"], held["requests_of_others"]) == (1, 0)
+        held = ask(data, ContentsOf(request=reference), ANN)
+    assert [each.who for each in held.consents] == [PAT]
+    assert (held.entries_of_others, held.requests_of_others) == (1, 0)
     assert SAM not in repr(held) and "doors" not in repr(held)
 
 

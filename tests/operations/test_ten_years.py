@@ -85,7 +85,7 @@ def lived(year: Year, outside: Path) -> None:
 
 def noted(year: Year) -> None:
     """The kinds that no command of a quiet year makes, each with the person in it."""
-    at = {"verdict": "allow", "presentation": "+442079460000", "source": "192.0.2.10:5060"}
+    at: dict[str, object] = {"verdict": "allow", "presentation": "+442079460000", "source": "192.0.2.10:5060"}
     with year.opened() as house:
         copies, holds, requests = (
             [row["id"] for row in house.read(lambda tx, name=name: tx.query("SELECT id FROM " + name))]  # noqa: S608

@@ -13,9 +13,9 @@ from gate.config import load
 from gate.daemon.opening import open_folder
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
-from gate.operations.status.trunk_tests import DAYS, warnings
+from gate.operations.status.trunk_tests import DAYS, TrunkTest, TrunkTestList, warnings
 from gate.vault.signing import CheckpointKey
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import VALID, write
@@ -42,12 +42,9 @@ def outcome(folder: DataFolder, *, by: str = "", reason: str = "test_call", rung
     if by:
         fact = decision(f"call-{by}-{reason}-{rung}", NUMBER, at=folder.clock.now(), reason=reason, claimed_by=by)
         folder.store.call(lambda tx: tx.append(fact))
-    desk = ByName(folder)
-    said = desk.trunk_test(
-        claimed_by=PBX, since=since.isoformat(), rung=rung, listened_at="192.0.2.9:5070", actor=ADMIN
-    )
+    said = ask(folder, TrunkTest(claimed_by=PBX, since=since, rung=rung, listened_at="192.0.2.9:5070"), ADMIN)
     folder.clock.time += timedelta(minutes=5)  # type: ignore[attr-defined]
-    return str(said["outcome"])
+    return str(said.outcome)
 
 
 def test_whether_the_call_came_is_read_from_the_log(folder: DataFolder) -> None:
@@ -57,7 +54,7 @@ def test_whether_the_call_came_is_read_from_the_log(folder: DataFolder) -> None:
     assert outcome(folder, by=PBX, rung=True) == "not_obeyed"
     assert outcome(folder, rung=True) == "not_obeyed"
     assert outcome(folder, by=PBX) == "obeyed"
-    last = {each["claimed_by"]: each["outcome"] for each in ByName(folder).trunk_test_list(actor=ADMIN)["systems"]}
+    last = {each.claimed_by: each.outcome for each in ask(folder, TrunkTestList(), ADMIN).systems}
     assert last == {PBX: "obeyed", ACCOUNT: None}
 
 
@@ -73,9 +70,9 @@ def test_status_asks_for_what_was_never_tested_did_not_pass_or_is_old(folder: Da
 
 
 def test_a_test_is_of_a_phone_system_of_the_configuration_and_of_now(folder: DataFolder) -> None:
-    desk, now = ByName(folder), folder.clock.now()
+    now = folder.clock.now()
     with pytest.raises(UsageError, match="there is no phone system trunk:other"):
-        desk.trunk_test(claimed_by="trunk:other", since=now.isoformat(), rung=False, listened_at="x", actor=ADMIN)
+        ask(folder, TrunkTest(claimed_by="trunk:other", since=now, rung=False, listened_at="x"), ADMIN)
     for since in (now - timedelta(hours=2), now + timedelta(minutes=1)):
         with pytest.raises(UsageError, match="within the hour"):
-            desk.trunk_test(claimed_by=PBX, since=since.isoformat(), rung=False, listened_at="x", actor=ADMIN)
+            ask(folder, TrunkTest(claimed_by=PBX, since=since, rung=False, listened_at="x"), ADMIN)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
-
-from gate.control.messages import carry_out
-from gate.operations.catalogue import OPERATIONS
+from gate.control.messages import carry_out, response, sound
+from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller, Request, operation_of
+from gate.types import Progress
 
 R = TypeVar("R")
+
+
+def ask(
+    folder: DataFolder,
+    request: Request[R],
+    actor: str,
+    *,
+    progress: Progress | None = None,
+    file: HandedOverFile | None = None,
+) -> R:
+    """The response to a request, both checked as they are at the control socket; raises what the handler raises.
+
+    ``file``: what was handed over with it; where none is given, the file at its ``path`` is.
+    """
+    operation = operation_of(request)
+    asked, caller = sound(request), Caller(actor, file=file)
+    if operation.file and file is None:
+        caller = replace(caller, file=open_file(asked.path, operation.file))  # type: ignore[attr-defined]
+    if progress is not None:
+        caller = replace(caller, progress=progress)
+    answered: R = response(operation, carry_out(folder, asked, caller))
+    return answered
 
 
 class Asking:
@@ -23,26 +43,7 @@ class Asking:
         self.folder = folder
         self.actor = actor
 
-    def ask(self, request: Request[R], **_: Any) -> R:
+    def ask(self, request: Request[R], **_: object) -> R:
         """The response to a request; raises what its handler raises."""
-        response: R = operation_of(request)(self.folder, request, Caller(self.actor))
-        return response
-
-
-class ByName:
-    """Operations of a data folder by name, with JSON values for answers, checked as they are for the interface."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*, actor: str, progress: Any = None, file: Any = None, **fields: Any) -> Any:
-            caller = Caller(actor, file=file)
-            if progress is not None:
-                caller = replace(caller, progress=progress)
-            if file is not None:
-                fields["path"] = file.said
-            request = msgspec.convert(fields, OPERATIONS[name].request)
-            return carry_out(self._folder, request, caller)
-
-        return call
+        answered: R = operation_of(request)(self.folder, request, Caller(self.actor))
+        return answered

@@ -11,15 +11,17 @@ from typing import Any
 import msgspec
 
 from gate.config import load
+from gate.core.request_words import Asks
 from gate.core.rows.month import MonthReport
 from gate.core.terms import ALLOWING, Reason
 from gate.daemon.opening import open_folder
 from gate.operations.operation import Caller
 from gate.operations.reports.article30 import ProcessingRecord, ReportArticle30, report_article30
 from gate.operations.reports.month import ReportMonth, report_month
+from gate.operations.requests.course import Open, Withdraw
 from gate.ports import Fact
 from gate.vault.signing import CheckpointKey
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import write
@@ -129,7 +131,7 @@ def _service_calls(month: Month) -> None:
     claims = ["account:alice"] * 5 + ["trunk:pbx1"] * 8 + ["http:crm@192.0.2.1", "http:crm@192.0.2.2"]
     at = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)  # in London it is September still
     for n, claimed_by in enumerate(claims):
-        more: dict[str, Any] = {1: listed, 2: {"objection_id": "obj-0"}}.get(n % 4, {})
+        more: Any = {1: listed, 2: {"objection_id": "obj-0"}}.get(n % 4, {})
         fields = {"purpose": "service", "claimed_by": claimed_by, **more}
         fact = decision(f"service-{n}", "+442079460077", at=at, reason="service_call", **fields)
         month.folder.store.call(lambda tx, fact=fact: tx.append(fact))
@@ -175,14 +177,15 @@ def _rest(month: Month) -> None:
 
 def _requests(month: Month) -> None:
     """One fulfilled, one that is late, one that came at the end of the month."""
-    desk = ByName(month.folder)
-    for n, (asks, came) in enumerate((("access", "10-05"), ("access", "09-25"), ("erasure", "10-28"))):
+    for n, (asks, came) in enumerate(((Asks.ACCESS, "10-05"), (Asks.ACCESS, "09-25"), (Asks.ERASURE, "10-28"))):
         day = date.fromisoformat(f"2026-{came}")
         month.clock.time = datetime(2026, day.month, day.day, 10, 0, tzinfo=UTC)
-        opened = desk.request_open(
-            asks=asks, channel="email", name="A. Person", contact=f"person{n}@example.com", written=True, actor=ANN
+        opened = ask(
+            month.folder,
+            Open(asks=asks, channel="email", name="A. Person", contact=f"person{n}@example.com", written=True),
+            ANN,
         )
         if n == 0:
             month.clock.time += timedelta(days=6)
-            desk.request_withdraw(request=opened["reference"], actor=ANN)
+            ask(month.folder, Withdraw(request=opened.reference), ANN)
     month.clock.time = NOW

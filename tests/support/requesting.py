@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from gate.config import load
+from gate.core.request_words import Asks
 from gate.daemon.opening import open_folder
 from gate.operations.data_folder import DataFolder
+from gate.operations.lists.consents import ConsentAdd
+from gate.operations.requests.course import Decide, Open, VerifyIdentity
+from gate.operations.requests.searching import Search
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey, load_private
-from tests.support.asking import ByName
+from tests.support.asking import ask
 from tests.support.evidence import decision
 from tests.support.example import make_example
 from tests.support.keeping import plant
@@ -61,8 +65,10 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
         data.store.call(
             lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
         )
-        ByName(data).consent_add(
-            number=PERSON, how="phone", wording="you may call", who="Pat Person", evidence="note 1", actor=ANN
+        ask(
+            data,
+            ConsentAdd(number=PERSON, how="phone", wording="you may call", who="Pat Person", evidence="note 1"),
+            ANN,
         )
     return folder / "config.toml"
 
@@ -79,20 +85,20 @@ def opened(folder: Path) -> Iterator[DataFolder]:
         yield open_folder(load(folder / "config.toml"), stack)
 
 
-def asked(data: DataFolder, asks: str) -> str:
+def asked(data: DataFolder, asks: Asks) -> str:
     """A request of the person that has come; its reference."""
-    opened = ByName(data).request_open(
-        asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
+    opened = ask(
+        data, Open(asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=(SPELLED,)), ANN
     )
-    return str(opened["reference"])
+    return str(opened.reference)
 
 
-def granted(data: DataFolder, asks: str = "erasure", **search: Any) -> str:
+def granted(data: DataFolder, asks: Asks = Asks.ERASURE, **search: Any) -> str:
     """A request of the person, worked up to its grant; its reference."""
-    desk, reference = ByName(data), asked(data, asks)
-    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
-    desk.request_search(request=reference, actor=ANN, **search)
-    desk.request_decide(request=reference, grant=True, actor=ANN)
+    reference = asked(data, asks)
+    ask(data, VerifyIdentity(request=reference, checked="passport seen"), ANN)
+    ask(data, Search(request=reference, **search), ANN)
+    ask(data, Decide(request=reference, grant=True), ANN)
     return reference
 
 
