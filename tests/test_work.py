@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from gate import showing
-from gate.core import numbers
-from gate.sip import auth, header_fields, message, sdp
+from gate.core import numbers, sdp
+from gate.sip import auth, header_fields, message
 from gate.sip.bridge import digits_of
 from tests.attack.stall import shapes
 from tests.support.outside import READERS

@@ -28,6 +28,7 @@
 - ``letters``       a letter about a request, made of sentences that rest on facts; ``letter_words``: every sentence;
                   ``pack_words``: what a data-subject pack has in it
 - ``receipts``    the callee's receipt: its code, and what it says
+- ``sdp``         session descriptions: their reader, what of one passes the media relay, and the bodies made from one
 - ``rtp``         RTP packets and the key presses in them; the frames inside the chunks of a sealed recording
 - ``recording_names``  what the name of a recording's file says of its call
 - ``facts``       every kind of fact as a type, with its marks: what is personal, how long it is kept, what rests on it

@@ -7,7 +7,6 @@
 - ``proxy``      RTPProxy inside the process, and what has to be known of it
 - ``worker``     the thread that carries commands to it, those of all calls together
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT; whom a party's audio is taken from
-- ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, and what callers
   of the firm's own numbers hear, made at set-up
 - ``spoken_code``  the code of a receipt: every sign made at set-up, put together for a call

@@ -7,8 +7,8 @@ import socket
 from dataclasses import dataclass
 
 from gate.config import Config
+from gate.core.sdp import Audio, UnusableSdpError
 from gate.errors import ConfigError
-from gate.media.sdp import Audio, UnusableSdpError
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from secrets import randbits
 
 import structlog
-from sippy.Exceptions.RtpProxyError import RtpProxyError
-from sippy.Exceptions.SdpParseError import SdpParseError
 
 from gate import ports
 from gate.config import Config
 from gate.config.schema import announcement_for
-from gate.media import sdp
+from gate.core import sdp
+from gate.errors import MediaError
 from gate.media.addresses import Addresses, Facing, beside, expected
 from gate.media.party import Party, make
 from gate.media.playing import Players, Playing, Prompt
@@ -39,9 +38,20 @@ class Side:
     audio: sdp.Audio | None = None
     learns: bool = False
     """Its audio is taken from where it signals from, and sent to where that comes from: its SDP is a NAT's inside."""
-    origin: Any = None
-    """The gate's own ``o=`` line in what this side's bodies become, and the endpoint's last one."""
-    told: Any = None
+    origin: sdp.Origin | None = None
+    """The gate's own in what this side's bodies become, and the endpoint's last one."""
+    told: sdp.Origin | None = None
+
+    def origin_of(self, told: sdp.Origin) -> sdp.Origin:
+        """The gate's own origin in place of this: one session, its version raised as often as the endpoint's is (RFC
+        3264 section 8)."""
+        if self.origin is None:
+            number = str(randbits(48))
+            self.origin = sdp.Origin(number, number)
+        elif self.told != told:
+            self.origin = self.origin._replace(version=str(int(self.origin.version) + 1))
+        self.told = told
+        return self.origin
 
 
 Sources = tuple[int, int]
@@ -218,11 +228,11 @@ class RtpIoMedia:
         if call := self._calls.get(call_id):
             call.rung = signalled, phone
 
-    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+    def caller_sdp(self, call_id: str, body: str, done: ports.Anchored) -> None:
         """Anchor an SDP body of the caller; see ``ports.MediaRelay``."""
         self._anchor(call_id, "caller", body, done)
 
-    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+    def callee_sdp(self, call_id: str, body: str, done: ports.Anchored) -> None:
         """Anchor an SDP body of the callee; see ``ports.MediaRelay``."""
         self._anchor(call_id, "callee", body, done)
 
@@ -257,24 +267,21 @@ class RtpIoMedia:
             self.close(call_id)
         self._proxy.shutdown()
 
-    def _anchor(self, call_id: str, name: str, body: Any, done: Callable[..., None]) -> None:
+    def _anchor(self, call_id: str, name: str, body: str, done: ports.Anchored) -> None:
         call = self._calls.get(call_id)
         if call is None:
-            done(None, ex=RtpProxyError("no such call in the media relay"))
+            done(None, MediaError("no such call in the media relay"))
             return
         try:
-            body.parse()
-            if body.getType() != "application/sdp":
-                raise sdp.UnusableSdpError(f"a body of type {body.getType()}, not application/sdp")
-            audio = sdp.narrow(body.content)
+            audio = sdp.narrow(body)
             sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
             address, learns = expected(audio, signalled, phone=phone)
             sources = beside(audio, signalled, sides[name].facing) if name == "caller" else ()
             if sources:
                 address, learns = audio.address, True
-        except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
-            done(None, ex=SdpParseError(str(error) or type(error).__name__))
+        except sdp.UnusableSdpError as error:
+            done(None, error)
             return
         call.sides = sides
         side, other = sides[name], sides["callee" if name == "caller" else "caller"]
@@ -294,16 +301,14 @@ class RtpIoMedia:
         def anchored(port: int | None) -> None:
             if port is None or self._calls.get(call_id) is not call:
                 side.audio, side.learns = before
-                done(None, ex=RtpProxyError("no media ports"))
+                done(None, MediaError("no media ports"))
                 return
-            sdp.anchor(body.content, audio, other.facing.family, other.facing.named, port)
-            body.content.o_header = sdp.origin(side, body.content.o_header)
-            body.needs_update = False
             if not (audio.nowhere or learns or borrowed):
                 self._settle(call_id, call, side)
             if name == call.played_to and call.playing:
                 (call.playing.resume if audio.hears else call.playing.hold)()
-            done(body)
+            origin = side.origin_of(audio.origin)
+            done(sdp.anchor(audio, origin, other.facing.family, other.facing.named, port), None)
 
         self._proxy.run(call, job(), anchored)
 

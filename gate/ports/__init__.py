@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.facts import Fact
@@ -19,6 +19,7 @@ from gate.core.terms import Attempt
 from gate.ports.recorder import Recorder, RecorderEvents, RecordingClosed, RecordingOpened
 
 __all__ = [
+    "Anchored",
     "Fact",
     "Incoming",
     "Line",
@@ -228,8 +229,12 @@ class Line(Loop, Protocol):
         ...
 
 
+Anchored = Callable[[str | None, Exception | None], None]
+"""Is told what the relay makes of an SDP body; or None, and why not."""
+
+
 class MediaRelay(Protocol):
-    """What the line needs of the media room to set up a call's ports. Line thread only; shapes are sippy's."""
+    """What the line needs of the media room to set up a call's ports. Line thread only."""
 
     def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
         """Make room for a call. ``signalled``: the address that its INVITE came from, from which its audio is taken
@@ -240,12 +245,12 @@ class MediaRelay(Protocol):
         """A call in: the callee is reached at this address now; ``phone`` as in ``open``."""
         ...
 
-    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
-        """An SDP body (``sippy.MsgBody``) from the caller on its way to the callee: ports and addresses are made the
-        gate's own, then ``done(body)``, or ``done(None, ex=error)``; the shape of ``UA.on_local_sdp_change``."""
+    def caller_sdp(self, call_id: str, body: str, done: Anchored) -> None:
+        """An SDP body from the caller on its way to the callee: ports and addresses are made the gate's own, then
+        ``done(body, None)``, or ``done(None, error)``."""
         ...
 
-    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+    def callee_sdp(self, call_id: str, body: str, done: Anchored) -> None:
         """The same for one from the callee on its way to the caller."""
         ...
 

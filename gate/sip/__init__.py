@@ -31,7 +31,6 @@ How a call comes in and goes out::
 - ``identity``          what a caller asks (number, withheld) and what the trunk is shown
 - ``routes``            where INVITEs go: the carriers' trunks in their order, the emergency route
 - ``carrier_names``     carriers named by a domain, looked up again; ``srv``: NAPTR and SRV (RFC 3263)
-- ``sdp``               codec names and payload maps
 - ``trunk_failover``    from one trunk to the next, and what is left at the one before
 - ``forks``             a second callee's answer: acknowledged, and hung up on
 - ``failure_mapping``   which code refuses whose calls, and which failure of the trunk the caller gets

@@ -23,13 +23,15 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gate.config import Account, Config, DialPrefix, Pbx
+from gate.core import sdp
 from gate.core.abandoned import campaign_named
 from gate.core.dial_plan import forwarded, in_full, presented
+from gate.core.sdp import whole
 from gate.core.terms import UNPROVEN, Attempt, Purpose, Topic
 from gate.ports import Incoming
-from gate.sip import identity, sdp
+from gate.sip import identity
 from gate.sip.auth import ProvenCaller
-from gate.sip.header_fields import split_list, whole
+from gate.sip.header_fields import split_list
 from gate.sip.identity import LOOP_HEADER
 from gate.sip.message import SDP, Address, SipMessage, body_of, content_type
 from gate.sip.session_timers import OPTION, longer

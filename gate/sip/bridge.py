@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gate.core import sdp
 from gate.core.bridging import Progress, Stage, Step
-from gate.sip import sdp, stored_dialogs
+from gate.core.sdp import whole
+from gate.sip import stored_dialogs
 from gate.sip.failure_mapping import NOT_ACCEPTABLE, PHONES, UNAVAILABLE, UNREACHABLE
-from gate.sip.header_fields import whole
 from gate.sip.identity import REFER
 from gate.sip.liveness import LivenessCheck
 from gate.sip.offer_answer import DelayedOffer, OfferAnswer
@@ -42,7 +43,7 @@ from gate.sip.sippy_adapter.classes import (
 )
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.sippy_adapter.patches import guarded
-from gate.sip.sippy_adapter.refreshing import settled
+from gate.sip.sippy_adapter.refreshing import relayed, settled
 from gate.sip.trunk_failover import TrunkFailover
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class Bridge:
         hops = event.max_forwards if event.max_forwards is not None else 70
         own = body.getCopy() if self.route.emergency and not self.delayed_offer.asked else None
         ready = self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
-        self.engine.relay.caller_sdp(self.id, body, ready)
+        relayed(self.engine.relay.caller_sdp, self.id, body, ready)
 
     def _carried(self, body: Any) -> Any:
         """``body`` with what can be announced and recorded, and nothing else; as it came where it has none of that, and
@@ -307,7 +308,7 @@ class Bridge:
         if self.unrelayed:
             self.safely(ready)(body)
         else:
-            self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
+            relayed(self.engine.relay.callee_sdp, self.id, body, self.safely(ready))
 
     def _tell_ringing(self, code: int, phrase: str, body: Any) -> None:
         self._ring(code, phrase, body)

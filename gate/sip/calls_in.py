@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.config import CallIn, Config
-from gate.core import numbers
+from gate.core import numbers, sdp
 from gate.core.bridging import Stage, Step
 from gate.core.calls_in import CallingIn
-from gate.sip import identity, sdp
+from gate.sip import identity
 from gate.sip.bridge import Bridge
 from gate.sip.failure_mapping import NOT_ACCEPTABLE
 from gate.sip.header_fields import split_list, uri_of, usable_uri, user_of
@@ -37,6 +37,7 @@ from gate.sip.registrar import Registrar
 from gate.sip.routes import Route
 from gate.sip.sippy_adapter.classes import CCEventTry, MsgBody, SipCallId, SipGenericHF, SipHeader, SipRoute, SipURL
 from gate.sip.sippy_adapter.leg import Leg, reason
+from gate.sip.sippy_adapter.refreshing import relayed
 from gate.sip.udp import split_address
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class CallInBridge(Bridge):
             self.give_up(488, "no_codec", passed=NOT_ACCEPTABLE)
             return
         self._hops = event.max_forwards if event.max_forwards is not None else 70
-        self.engine.relay.caller_sdp(self.id, body, self.safely(self._taken))
+        relayed(self.engine.relay.caller_sdp, self.id, body, self.safely(self._taken))
 
     def _taken(self, body: Any, ex: Any = None) -> None:
         """The relay has taken the caller's offer."""
@@ -293,7 +294,7 @@ class CallInBridge(Bridge):
         media = self.engine.config.media
         own = sdp.own_answer(self.caller_sdp, self.codec, media.address, media.address6)
         self.callee_sdp = own
-        self.engine.relay.callee_sdp(self.id, MsgBody(own), self.safely(self._answer_caller))
+        relayed(self.engine.relay.callee_sdp, self.id, MsgBody(own), self.safely(self._answer_caller))
 
     def _answer_caller(self, body: Any, ex: Any = None) -> None:
         if self.stage is not Stage.DIALLING or self.caller.over:
@@ -407,7 +408,7 @@ class CallInBridge(Bridge):
                 self._answer_ready(body)
             self._next()
 
-        self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
+        relayed(self.engine.relay.callee_sdp, self.id, body, self.safely(ready))
 
     def _hang_up_phone(self) -> None:
         leg = self.callee

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
+from gate.core.sdp import whole
+
 SPACE = " \t"
 """All that SIP takes for white space inside a line (RFC 3261 25.1): Python's ``strip`` takes U+00A0 and more."""
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
@@ -24,11 +26,6 @@ _HOST = re.compile(r"\[[^\]]*\]|[^:;?>]*")
 _REMEMBERED = 512
 """Values whose pieces are known: the same From, To and Contact stand in all messages of a call, and each is asked for
 several pieces. A value has 4 KB at most."""
-
-
-def whole(text: str, digits: int = 10) -> int | None:
-    """A number of ASCII digits, at most so many; None for anything else (``²`` is a digit to Python, and no number)."""
-    return int(text) if 0 < len(text) <= digits and text.isascii() and text.isdigit() else None
 
 
 def without_quoted(value: str) -> str:

@@ -25,8 +25,8 @@ from weakref import proxy
 
 import structlog
 
+from gate.core import sdp
 from gate.core.bridging import Stage
-from gate.sip import sdp
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge

@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from gate.sip.header_fields import SPACE, ambiguous, parameters, split_list, tag_of, whole
+from gate.core.sdp import whole
+from gate.sip.header_fields import SPACE, ambiguous, parameters, split_list, tag_of
 
 _COMPACT = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",

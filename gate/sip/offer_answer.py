@@ -21,11 +21,12 @@ from weakref import proxy
 
 import structlog
 
+from gate.core import sdp
 from gate.core.bridging import Stage
-from gate.sip import sdp
 from gate.sip.failure_mapping import PASSED
 from gate.sip.session_timers import SessionTimers
 from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventPreConnect, CCEventUpdate, MsgBody
+from gate.sip.sippy_adapter.refreshing import relayed
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
@@ -243,7 +244,7 @@ class OfferAnswer:
         if self.bridge.unrelayed:
             done(body)
             return
-        (relay.caller_sdp if side == "caller" else relay.callee_sdp)(self.bridge.id, body, done)
+        relayed(relay.caller_sdp if side == "caller" else relay.callee_sdp, self.bridge.id, body, done)
 
 
 def _other(side: str) -> str:
@@ -291,7 +292,7 @@ class DelayedOffer:
             bridge.caller_sdp = text
             bridge.tell_media()
 
-        bridge.engine.relay.caller_sdp(bridge.id, body, bridge.safely(ready))
+        relayed(bridge.engine.relay.caller_sdp, bridge.id, body, bridge.safely(ready))
 
     def _unanswered(self) -> None:
         if self._bridge.route.emergency:  # LAW 3.5: no fault of a phone's ends a call for help

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from xml.parsers import expat
 
-from gate.sip import sdp
-from gate.sip.header_fields import whole
+from gate.core import sdp
+from gate.core.sdp import whole
 
 MOST_STREAMS: Final = 16
 NOBODY: Final = {"IP4": "192.0.0.8", "IP6": "100::"}

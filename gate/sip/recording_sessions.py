@@ -176,14 +176,14 @@ class RecordingBridge(Bridge):
         families = [self.streams[place].family for place in self.sides]
         text = stream.towards_relay(heard=stream.sends) if stream else silent(families[0] if families else "IP4")
         put = relay.caller_sdp if side == "caller" else relay.callee_sdp
-        put(self.id, MsgBody(text), self.safely(partial(self._relayed, done, side)))
+        put(self.id, text, self.safely(partial(self._relayed, done, side)))
 
-    def _relayed(self, done: Callable[[bool], None], side: str, body: Any, ex: Any = None) -> None:
+    def _relayed(self, done: Callable[[bool], None], side: str, body: str | None, ex: Exception | None = None) -> None:
         if body is None or ex is not None:
             _log.warning("the media relay refuses a recording session", session=self.id, error=str(ex))
             done(False)
             return
-        (anchored,) = read_streams(str(body))  # what one party is told is where the other one is taken from
+        (anchored,) = read_streams(body)  # what one party is told is where the other one is taken from
         self._ports[_other(side)] = anchored.address, anchored.port
         if side == "caller":
             self._relay(done, "callee")

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.header_fields import parameters_of, split_list, uri_of, user_of, whole
+from gate.core.sdp import whole
+from gate.sip.header_fields import parameters_of, split_list, uri_of, user_of
 from gate.sip.message import Address, SipMessage
 from gate.sip.peers import Endpoint
 

@@ -16,7 +16,8 @@ from weakref import proxy
 import structlog
 
 from gate.core.bridging import Stage
-from gate.sip.header_fields import parameters, split_list, whole
+from gate.core.sdp import whole
+from gate.sip.header_fields import parameters, split_list
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gate.sip import sdp
+from gate.core import sdp
 from gate.sip.header_fields import split_list, uri_of
 from gate.sip.message import Address, SipMessage, TransactionKey, answer, destination, parse
 from gate.sip.peers import DialogPeer, Endpoint

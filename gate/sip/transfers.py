@@ -31,8 +31,8 @@ from urllib.parse import unquote
 
 import structlog
 
+from gate.core import sdp
 from gate.core.bridging import Stage, Step
-from gate.sip import sdp
 from gate.sip.admission import PurposeClaims, attempt_of, extension_fault, number_of
 from gate.sip.auth import AuthResult, ProvenCaller
 from gate.sip.bridge import Bridge
@@ -47,6 +47,7 @@ from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.routes import Route
 from gate.sip.sippy_adapter.classes import CCEventFail, CCEventUpdate, MsgBody
 from gate.sip.sippy_adapter.leg import Leg, reason
+from gate.sip.sippy_adapter.refreshing import relayed
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -458,7 +459,7 @@ class TransferBridge(Bridge):
         body = MsgBody(sdp.only(sdp.resumed(self.caller_sdp), self._codec))
         self.later(self.engine.config.sip.no_answer_seconds, self._no_answer)
         ready = self.safely(lambda body, ex=None: self._offer_ready(body, HOPS, ex, None))
-        self.engine.relay.caller_sdp(self.id, body, ready)
+        relayed(self.engine.relay.caller_sdp, self.id, body, ready)
 
     def _ring(self, code: int, phrase: str, body: Any) -> None:
         """The transferor is told."""

@@ -28,8 +28,8 @@ from msgspec.structs import replace
 
 from gate.config import Config, Trunk
 from gate.core.rows.calls import TrunkHealth
+from gate.core.sdp import whole
 from gate.sip.connection import Connection
-from gate.sip.header_fields import whole
 from gate.sip.message import Address
 from gate.sip.peers import Endpoint
 from gate.sip.routes import Route

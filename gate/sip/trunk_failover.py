@@ -26,8 +26,8 @@ from weakref import ref
 
 import structlog
 
+from gate.core import sdp
 from gate.core.bridging import Stage
-from gate.sip import sdp
 from gate.sip.failure_mapping import UNAVAILABLE, UNREACHABLE
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.routes import OutgoingForm, Route

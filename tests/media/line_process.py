@@ -75,7 +75,7 @@ class Line:
         return self._expect(f"done {self._begun}", wait)
 
     def sdp(self, side: str, call_id: str, body: str) -> str:
-        """An SDP body through ``caller_sdp`` or ``callee_sdp``; ``ValueError`` (code, text) where it is refused."""
+        """An SDP body through ``caller_sdp`` or ``callee_sdp``; ``ValueError`` (kind, text) where it is refused."""
         self._pipe.send(("sdp", side, call_id, body))
         result = self._expect("sdp")
         if isinstance(result, tuple):
@@ -121,7 +121,6 @@ def _main(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
 
 def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> None:
     from sippy.Core.EventDispatcher import ED2
-    from sippy.MsgBody import MsgBody
     from sippy.Time.Timeout import Timeout
 
     from gate.media.relay import RtpIoMedia
@@ -150,10 +149,10 @@ def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
                 pipe.send(("alive", sum(each not in overlooked for each in found)))
             elif message[0] == "sdp":
 
-                def anchored(body: Any, ex: Any = None) -> None:
-                    pipe.send(("sdp", str(body) if ex is None else (ex.code, str(ex))))
+                def anchored(body: str | None, ex: Exception | None) -> None:
+                    pipe.send(("sdp", body if ex is None else (type(ex).__name__, str(ex))))
 
-                getattr(relay, f"{message[1]}_sdp")(message[2], MsgBody(message[3]), anchored)
+                getattr(relay, f"{message[1]}_sdp")(message[2], message[3], anchored)
             elif message[0] == "done":
                 result = getattr(relay, message[1])(*message[2], lambda *value: pipe.send((message[3], *value)))
                 pipe.send(("result", result))

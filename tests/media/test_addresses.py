@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from sippy.SdpBody import SdpBody
 
 from gate.config import MediaConfig, Trunk
+from gate.core.sdp import narrow
 from gate.errors import ConfigError
 from gate.media.addresses import Addresses, Facing, beside, expected
-from gate.media.sdp import narrow
 from tests.support.sip_line import config_for
 
 
 def audio(address: str):
     family = "IP6" if ":" in address else "IP4"
     return narrow(
-        SdpBody(
-            f"v=0\r\no=- 1 1 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
-            "m=audio 4000 RTP/AVP 0\r\n"
-        )
+        f"v=0\r\no=- 1 1 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
     )
 
 

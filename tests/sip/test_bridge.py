@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from gate.sip.sdp import MediaStream, payload_map
+from gate.core.sdp import MediaStream, payload_map
 from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
@@ -267,7 +267,7 @@ def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_calle
         call.phone.dial()
         call.callee.ring()
         if fault == "relay":
-            call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+            call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.callee.pick_up(**({"body": ""} if fault == "no_sdp" else {}))
         answer = call.phone.recv(only="200")
         assert re.findall(r"m=(\w+) (\d+) RTP/AVP 0 8 101|(a=inactive)", answer.body) == [
@@ -582,7 +582,7 @@ def test_a_fault_in_the_call_manager_ends_the_call_with_an_answer():
 
 def test_an_offer_that_the_relay_refuses():
     with Call() as call:
-        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.phone.dial()
         assert call.phone.recv(only="488")
         assert call.callee.quiet()

@@ -65,7 +65,7 @@ def test_an_ack_without_an_answer_ends_the_call(body):
 def test_an_answer_that_the_relay_refuses_ends_the_call():
     with Call() as call:
         answer = offered(call)
-        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.phone.ack(answer, body=sdp(45000))
         assert call.callee.recv(only="BYE")
         assert call.call_manager.wait("hung_up")[2:] == ("gate", "no_sdp")

@@ -161,7 +161,7 @@ def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None
 def test_law_3_5_a_media_relay_without_ports_does_not_stop_it() -> None:
     trunks = Trunks()
     relay = trunks.running.relay
-    relay.caller_sdp = lambda call_id, body, done: done(None, ex=OSError("no media ports"))
+    relay.caller_sdp = lambda call_id, body, done: done(None, OSError("no media ports"))
     with trunks.up() as phone:
         phone.dial("999", body=sdp(41000))
         assert "m=audio 41000" in trunks.help.ring().body

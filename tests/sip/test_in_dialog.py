@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from gate.core import sdp as bodies
 from gate.sip import offer_answer
-from gate.sip import sdp as bodies
 from gate.sip.message import body_of, parse, unpack
 from tests.support.sip_call import Call
 from tests.support.sip_line import ScriptedCallManager

@@ -108,7 +108,7 @@ def test_an_offer_that_the_relay_refuses_inside_a_call():
     with Call() as call:
         call.set_up()
         through = call.running.relay.caller_sdp
-        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.phone.send(call.phone.next("INVITE", body=sdp(43000)))
         assert call.phone.recv(only="488")
         call.running.relay.caller_sdp = through

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.sip import failure_mapping, header_fields, identity, pending, recording_offer, response_cache, sdp
+from gate.core import sdp
+from gate.sip import failure_mapping, header_fields, identity, pending, recording_offer, response_cache
 from gate.sip.bridge import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 from tests.support.clocks import Clock

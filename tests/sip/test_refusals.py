@@ -49,7 +49,7 @@ def test_once_the_callee_has_picked_up_the_next_trunk_never_rings(system, end):
         pbx.dial("02079460123")
         call.callee.ring()
         if end == "relay":
-            call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+            call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.callee.pick_up(**({"body": ""} if end == "no sdp" else {}))
         if end == "callee hangs up":
             call_manager.wait("answered")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gate.control.messages import parsed
 from gate.control.work import fields_of
-from gate.core import numbers, rtp
+from gate.core import numbers, rtp, sdp
 from gate.core.evidence import EvidenceError, parse_checkpoint
 from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
@@ -20,7 +20,7 @@ from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.catalogue import OPERATIONS
 from gate.registers.source import LineCounts, read_fast, read_plain
 from gate.showing import masked
-from gate.sip import header_fields, recording_offer, sdp
+from gate.sip import header_fields, recording_offer
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest
 from gate.sip.bridge import digits_of

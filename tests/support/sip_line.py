@@ -14,7 +14,7 @@ from typing import Any
 
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
-from gate.ports import Incoming
+from gate.ports import Anchored, Incoming
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
@@ -66,13 +66,13 @@ class PassThrough:
     def shut(self, call_id: str) -> None:
         self.ways.append(("shut", call_id))
 
-    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
-        self.bodies.append(("caller", str(body)))
-        self.later(lambda: done(body))
+    def caller_sdp(self, call_id: str, body: str, done: Anchored) -> None:
+        self.bodies.append(("caller", body))
+        self.later(lambda: done(body, None))
 
-    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
-        self.bodies.append(("callee", str(body)))
-        self.later(lambda: done(body))
+    def callee_sdp(self, call_id: str, body: str, done: Anchored) -> None:
+        self.bodies.append(("callee", body))
+        self.later(lambda: done(body, None))
 
     def close(self, call_id: str) -> None:
         self.closed.append(call_id)

@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 from sippy.CCEvents import CCEventInfo, CCEventUpdate
+from sippy.MsgBody import MsgBody
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.UA import UA
@@ -35,7 +36,9 @@ from sippy.UaStateDead import UaStateDead
 from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
-from gate.sip.header_fields import split_list, whole
+from gate.core.sdp import whole
+from gate.ports import Anchored
+from gate.sip.header_fields import split_list
 from gate.sip.identity import ALLOW
 from gate.sip.session_timers import SessionTimer, TimerHeaders, has_option, interval
 from gate.sip.sippy_adapter.patches import guarded
@@ -133,6 +136,20 @@ def headers(said: list[tuple[str, str]]) -> list[Any]:
 
 def _least(message: Any) -> int:
     return whole((_values(message, "min-se") or [""])[0], 7) or 0
+
+
+def text_of(body: Any) -> str:
+    """The session description that sippy has read; of a body of another type something that is none."""
+    return str(body) if body.getType() == "application/sdp" else f"({body.getType()})"
+
+
+def relayed(put: Callable[[str, str, Anchored], None], call_id: str, body: Any, done: Callable[..., None]) -> None:
+    """Have the media relay make a body of sippy's the gate's own; then ``done(body)``, or ``done(None, ex=error)``."""
+
+    def over(text: str | None, ex: Exception | None = None) -> None:
+        done(None if text is None else MsgBody(text), ex=ex)
+
+    put(call_id, text_of(body), over)
 
 
 def settled(body: Any) -> Any:

@@ -21,7 +21,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from gate.core.numbers import asks_for_help
-from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri, whole
+from gate.core.sdp import whole
+from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri
 from gate.sip.message import Address, SipMessage, body_of, read_via
 
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*([A-Za-z0-9]+)", re.IGNORECASE)

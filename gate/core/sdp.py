@@ -1,15 +1,19 @@
 """SDP bodies as text (RFC 4566, RFC 3264, RFC 3551): one reader, and the bodies that are made from what it read.
 
-The media relay alters bodies that sippy has parsed: see ``gate.media.sdp``."""
+What of a body may pass through the media relay (``narrow``, ``anchor``): one audio stream, and nothing that leads
+around the gate. Everything that lets two endpoints find each other without it would carry a call that is neither
+announced nor recorded. So there is a list of what passes, not of what is stopped: the first ``RTP/AVP`` audio stream
+with the plain attributes of its codecs. Other streams (video, fax, chat, a second audio) are declined with port 0 (RFC
+3264 section 6); ICE candidates, alternative addresses, multiplexed RTCP and keys are left out.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
-
-from gate.sip.header_fields import whole
 
 _STATIC = {
     0: "PCMU/8000", 3: "GSM/8000", 4: "G723/8000", 5: "DVI4/8000", 6: "DVI4/16000", 7: "LPC/8000", 8: "PCMA/8000",
@@ -32,6 +36,11 @@ DIRECTIONS = {
     "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
 }  # fmt: skip
 """A direction, and its mirror in the answer."""
+
+
+def whole(text: str, digits: int = 10) -> int | None:
+    """A number of ASCII digits, at most so many; None for anything else (``²`` is a digit to Python, and no number)."""
+    return int(text) if 0 < len(text) <= digits and text.isascii() and text.isdigit() else None
 
 
 class MediaStream(NamedTuple):
@@ -250,3 +259,176 @@ def _answer(offer: str, address: str, address6: str, *, silent: bool) -> str:
 def _own_session(address: str) -> tuple[str, ...]:
     where = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
     return ("v=0", f"o=- 1 1 {where}", "s=-", f"c={where}", "t=0 0")
+
+
+# --- what passes the media relay ------------------------------------------------------------------------------------
+
+_SESSION_ATTRIBUTES = frozenset(
+    {"sendrecv", "sendonly", "recvonly", "inactive", "lang", "sdplang", "charset", "tool", "type"}
+)
+_STREAM_ATTRIBUTES = frozenset(
+    {"sendrecv", "sendonly", "recvonly", "inactive"}
+    | {"rtpmap", "fmtp", "ptime", "maxptime", "minptime", "silenceSupp", "ecan", "gpmd"}
+    | {"rtcp", "rtcp-fb", "rtcp-xr", "extmap", "ssrc", "lang", "content", "label", "quality"}
+)
+_SESSION_FIELDS, _STREAM_FIELDS = "vosiuepcbtrzk", "icbk"
+"""In the order of RFC 4566 section 5; of each the last one counts. Attributes follow."""
+_NOWHERE = {"IP4": "0.0.0.0", "IP6": "::"}  # noqa: S104 - "on hold" in SDP (RFC 2543), not an address to bind
+_IP_VERSIONS = {"IP4": 4, "IP6": 6}
+_USUAL_MS = 20
+_BROADCAST = ip_address("255.255.255.255")
+
+
+class UnusableSdpError(ValueError):
+    """The body offers no audio that the gate can stand in; the message says why."""
+
+
+class Origin(NamedTuple):
+    """What an ``o=`` line says besides its address: which session, and which version of it."""
+
+    session: str
+    version: str
+
+
+class Audio(NamedTuple):
+    """The one audio stream of a body, as its sender described it, and what of the body passes."""
+
+    session: tuple[str, ...]
+    """Lines before the first stream; without ``o=`` and ``c=``, which ``anchor`` puts in after the first."""
+    streams: tuple[MediaStream, ...]
+    """This one, and the declined ones, in their order; without ``c=``."""
+    place: int
+    """Which of them it is."""
+    origin: Origin
+    family: str
+    """``IP4`` or ``IP6``."""
+    address: str
+    port: int
+    direction: str
+    """``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``, as the sender sees itself."""
+    nowhere: bool
+    """The old way to hold: no address to send to."""
+    short: bool = False
+    """Its sender asks for packets that last less than the usual 20 ms (``ptime``, ``maxptime``; RFC 8866 section
+    6.4)."""
+
+    @property
+    def hears(self) -> bool:
+        """True where the sender of this body takes audio: what is played to it arrives."""
+        return not self.nowhere and self.direction in ("sendrecv", "recvonly")
+
+
+def narrow(body: str) -> Audio:
+    """Read what of a body passes.
+
+    Raises:
+        UnusableSdpError: it has no plain audio to one host by number, or is no SDP.
+    """
+    session, streams = read(body.strip())
+    fields, attributes = _fields(session, _SESSION_FIELDS)
+    origin = fields.get("o", "").split()
+    if not {"v", "s", "t"} <= fields.keys() or len(origin) != 6:
+        raise UnusableSdpError("the session has no whole v=, o=, s= and t=")
+    parts = [(stream, *_fields(stream.lines, _STREAM_FIELDS)) for stream in streams]
+    if any(len(stream.head) < 3 or not (own.get("c") or fields.get("c")) for stream, own, _ in parts):
+        raise UnusableSdpError("a stream has no whole m= or c=")
+    place = next((at for at, stream in enumerate(streams) if stream.plain), -1)
+    if place < 0:
+        raise UnusableSdpError("no plain RTP audio stream (RTP/AVP) in the session description")
+    taken, own, about = parts[place]
+    family, address, port = _connection(own.get("c") or fields["c"], taken.head)
+    about = [line for line in about if _name(line) in _STREAM_ATTRIBUTES]
+    attributes = [line for line in attributes if _name(line) in _SESSION_ATTRIBUTES]
+    told = [f"a={_name(line)}" for line in (*attributes, *about) if f"a={_name(line)}" in DIRECTIONS]
+    kept = [each.declined()._replace(lines=_lines(own, "ib")) for each, own, _ in parts]
+    kept[place] = taken._replace(lines=(*_lines(own, "ib"), *about))
+    return Audio(
+        (*_lines(fields, "vsiuepbtrz"), *attributes), tuple(kept), place, Origin(origin[1], origin[2]),
+        family, address, port, told[-1][2:] if told else "sendrecv", address == _NOWHERE[family],
+        any(_is_short(line) for line in about),
+    )  # fmt: skip
+
+
+def anchor(audio: Audio, origin: Origin, family: str, address: str, port: int) -> str:
+    """The body that ``narrow`` has read, with the relay's address and port in it, and an origin of the gate's own. An
+    address that is nowhere is told in today's words, for the relay's is not nowhere."""
+    where, lines = f"IN {family} {address}", list(audio.streams[audio.place].lines)
+    if audio.nowhere:
+        direction = "sendonly" if audio.direction == "sendrecv" else audio.direction
+        lines = [*_undirected(lines), f"a={direction}"]
+    lines = [f"a=rtcp:{port + 1} {where}" if _name(line) == "rtcp" else line for line in lines]
+    head = audio.streams[audio.place].head
+    streams = list(audio.streams)
+    streams[audio.place] = MediaStream((head[0], str(port), *head[2:]), tuple(lines))
+    alone = len(streams) == 1
+    session = (
+        audio.session[0], f"o=- {origin.session} {origin.version} {where}",
+        *_with_connection(audio.session[1:], "siuep", where if alone else ""),
+    )  # fmt: skip
+    if not alone:
+        streams = [
+            each._replace(lines=_with_connection(each.lines, "i", where if at == audio.place else "IN IP4 0.0.0.0"))
+            for at, each in enumerate(streams)
+        ]
+    return str(Description(session, tuple(streams)))
+
+
+def _fields(lines: Iterable[str], letters: str) -> tuple[dict[str, str], list[str]]:
+    """The fields of a session or a stream, and its attribute lines."""
+    fields, attributes = {}, []
+    for line in lines:
+        if line[:2] == "a=":
+            attributes.append(line)
+        elif line[1:2] == "=" and line[0] in letters:
+            fields[line[0]] = line[2:]
+        elif line.strip():
+            raise UnusableSdpError(f"{line[:32]!r} is no line of a session description")
+    return fields, attributes
+
+
+def _lines(fields: Mapping[str, str], letters: str) -> tuple[str, ...]:
+    return tuple(f"{letter}={fields[letter]}" for letter in letters if letter in fields)
+
+
+def _with_connection(lines: Iterable[str], before: str, where: str) -> tuple[str, ...]:
+    """Lines with ``c=`` after those that come before it."""
+    lines = tuple(lines)
+    at = next((at for at, line in enumerate(lines) if line[0] not in before), len(lines))
+    return (*lines[:at], f"c={where}", *lines[at:]) if where else lines
+
+
+def _name(line: str) -> str:
+    """Of an attribute."""
+    return line[2:].partition(":")[0].strip()
+
+
+def _connection(text: str, head: Sequence[str]) -> tuple[str, str, int]:
+    """Family, address and port of a stream."""
+    words = text.split()
+    family, address = words[1].upper() if len(words) > 2 else "", words[2] if len(words) > 2 else ""
+    if family not in _NOWHERE:
+        raise UnusableSdpError(f"unknown address family {family}")
+    if not _is_one_host(family, address):
+        raise UnusableSdpError("the address is not one host's, by number")
+    port = whole(head[1], 5)
+    if port is None or not 0 < port < 65536:  # RTPProxy would take the rest of it, and send to somebody else's
+        raise UnusableSdpError(f"{head[1]} is no port")
+    if not all(whole(kind, 3) is not None for kind in head[3:]):
+        raise UnusableSdpError("a payload type is no number")
+    return family, address, port
+
+
+def _is_one_host(family: str, address: str) -> bool:
+    try:
+        number = ip_address(address)
+    except ValueError:
+        return False
+    return _IP_VERSIONS[family] == number.version and not number.is_multicast and number != _BROADCAST
+
+
+def _is_short(line: str) -> bool:
+    name, _, milliseconds = line[2:].partition(":")
+    try:
+        return name in ("ptime", "maxptime") and 0 < float(milliseconds) < _USUAL_MS
+    except ValueError:
+        return False
