@@ -223,6 +223,7 @@ LIVE: Final[list[BindingType]] = [
         show=True,
         more="pause a call's recording, or resume it: asks why",
     ),
+    bind("live.hang_up", "H", "hang_up", "hang up", show=True, more="hang up a call, for both parties: asks why"),
 ]
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),

@@ -20,7 +20,7 @@ from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
 from console.widgets.rows import Column, LocalTable, RowsTable
 from gate.core.rows.calls import CallWatched, LiveNow
-from gate.operations.calls.calls import CallsPause, CallsResume
+from gate.operations.calls.calls import CallsHangUp, CallsPause, CallsResume
 from gate.showing import clean
 
 NO_CALL = "No call at the moment."
@@ -39,6 +39,7 @@ def recording(row: CallWatched) -> words.Shown:
     return meter(row.levels.caller, row.levels.callee, recorded=row.recorded, paused=row.paused)
 
 
+_OnCall = type[CallsHangUp] | type[CallsPause] | type[CallsResume]
 COLUMNS: Sequence[Column[CallWatched]] = (
     Column("Asked", 8, lambda row: words.clock(row.at), rank=2),
     Column("From", 10, lambda row: words.caller(row.claimed_by), grows=True, most=32),
@@ -60,7 +61,9 @@ class Mode(ModeScreen):
     HELP_TEXT = (
         "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "
         "customer are (left, right) while the call is recorded. p holds the display still; calls and recordings go on. "
-        "R pauses the recording of a call, for a reason that the log keeps, or resumes it. Nobody can listen in."
+        "R pauses the recording of a call, or resumes it; H hangs up, for both parties. The log keeps who did so, "
+        "and why. "
+        "Nobody can listen in."
     )
     DEFAULT_CSS = """
     Mode #live-body { height: 1fr; }
@@ -189,7 +192,8 @@ class Mode(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
-        return None if action == "keep" and not self.feed.session.may("calls_pause") else True
+        needed = {"keep": "calls_pause", "hang_up": "calls_hang_up"}.get(action)
+        return None if needed and not self.feed.session.may(needed) else True
 
     @work
     async def action_keep(self) -> None:
@@ -201,23 +205,33 @@ class Mode(ModeScreen):
         if agent or not row.recorded:
             why = "The agent has paused it, and resumes it." if agent else "Nothing of this call is recorded now."
             self.notify(why, severity="warning", timeout=6, markup=False)
-            return
-        request, call_id = CallsResume if resume else CallsPause, row.call_id
+        elif resume:
+            await self._act(
+                row, CallsResume, "Resume", "the recording of this call", "It is recorded again.", "Resumed"
+            )
+        else:
+            said = "Nothing is kept until it is resumed, or the call is over."
+            await self._act(row, CallsPause, "Pause", "the recording of this call", said, "Paused")
+
+    @work
+    async def action_hang_up(self) -> None:
+        """End the call, for both parties."""
+        row = self.query_one(LocalTable).row
+        if row is not None:
+            said = "It ends now, for both parties. What is recorded is kept."
+            await self._act(row, CallsHangUp, "Hang up", "this call", said, "Hung up")
+
+    async def _act(self, row: CallWatched, request: _OnCall, act: str, what: str, follows: str, done: str) -> None:
+        """Ask why, and do it: the log keeps who and why."""
 
         async def send(told: Entered) -> Any:
-            return await self.feed.ask(request(call_id=call_id, why=told["why"]))
+            return await self.feed.ask(request(call_id=row.call_id, why=told["why"]))
 
-        word = "Resume" if resume else "Pause"
-        ask = Ask(
-            f"{word} the recording of this call?",
-            [Field.from_request(request, "why")],
-            said=f"{words.caller(row.claimed_by)[0]} to {words.number(row.number)[0]}. "
-            + ("It is recorded again." if resume else "Nothing is kept until it is resumed, or the call is over."),
-            act=word,
-            send=send,
-        )
+        who, called = words.caller(row.claimed_by)[0], words.number(row.number)[0]
+        fields = [Field.from_request(request, "why")]
+        ask = Ask(f"{act} {what}?", fields, said=f"{who} to {called}. {follows}", act=act, send=send)
         if await self.app.push_screen_wait(ask) is not None:
-            self.app.done(f"{'Resumed' if resume else 'Paused'}: {words.caller(row.claimed_by)[0]}")
+            self.app.done(f"{done}: {who}")
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
         """The call's details."""

@@ -34,6 +34,7 @@ from gate.core.call_words import (
     Emergency,
     EvidenceFailed,
     Failed,
+    HangUpAsked,
     HungUp,
     NotKept,
     PauseAsked,
@@ -44,7 +45,7 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept, step
-from gate.core.facts.calls import LegsEnded, OneSided
+from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.pauses import why_not_paused
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
@@ -555,6 +556,17 @@ class CallManager:
         why_not = why_not_paused(session.call, pause=asked.pause)
         self._tell(session, asked)
         return why_not
+
+    def hang_up(self, call_id: str, asked: HangUpAsked) -> str:
+        """End a call; who and why is kept. Why that cannot be; empty where it is done. Line thread only."""
+        if (session := self._sessions.get(call_id)) is None:
+            return "it is not in hand"
+        if why_not := calls.why_not_hung_up(session.call):
+            return why_not
+        body = HangUp(why=asked.why)
+        self._retry_queue.keep(session.fact(body, self._clock.now(), actor=asked.by))
+        self._tell(session, Stop(calls.HANG_UP_ASKED))
+        return ""
 
     def usage(self, now: datetime) -> list[UsageRow]:
         """What each account and PBX uses of what it may. Line thread only."""

@@ -8,15 +8,27 @@ from msgspec.structs import replace
 from gate.cli.asking import Day, Id, Since, ask, asks, only_asks, rows_found
 from gate.cli.command import make
 from gate.cli.output import View, columns, say
-from gate.core.rows.calls import CallRow, ReasonCount
+from gate.core.rows.calls import AgentRow, CallRow, ReasonCount, TrendHour
 from gate.core.rows.month import CampaignRate
 from gate.core.terms import Reason
-from gate.operations.calls.calls import CallsList, CallsPause, CallsReasons, CallsResume, CallsShow, Kind, Reveal
+from gate.operations.calls.calls import (
+    CallsAgents,
+    CallsHangUp,
+    CallsList,
+    CallsPause,
+    CallsReasons,
+    CallsResume,
+    CallsShow,
+    CallsTrend,
+    Kind,
+    Reveal,
+)
 from gate.operations.calls.campaigns import CampaignsList, CampaignsRelease
 from gate.operations.calls.warnings import CallsAcknowledge
 from gate.operations.parsing import Findable
 from gate.showing import local
 
+_NONE = "There was no attempt."
 REASONS = click.Choice([each.value for each in Reason])
 
 
@@ -69,7 +81,26 @@ only_asks(
 def reasons(view: View, asked: CallsReasons) -> None:
     """How many attempts were allowed and refused, by caller and reason. No number is shown."""
     shown = columns(ReasonCount, "claimed_by", "verdict", "reason", "attempts")
-    view.rows(ask(view, asked), "items", shown, none="There was no attempt.")
+    view.rows(ask(view, asked), "items", shown, none=_NONE)
+
+
+@make(
+    "trend",
+    group=command,
+    example="dialgate calls trend --since monday\ndialgate calls trend --since today --by reason --json",
+)
+@asks(CallsTrend, types={"since": Since(), "until": Since()})
+def trend(view: View, asked: CallsTrend) -> None:
+    """Attempts and refusals by hour (UTC) and agent, or reason: a month at most. No number is shown."""
+    view.rows(ask(view, asked), "items", columns(TrendHour, "hour", "name", "attempts", "refused"), none=_NONE)
+
+
+@make("agents", group=command, example="dialgate calls agents\ndialgate calls agents --json")
+@asks(CallsAgents)
+def agents(view: View, asked: CallsAgents) -> None:
+    """How each agent is doing today: attempts, refusals, how many in a row and why, and what refuses the next."""
+    names = ("claimed_by", "calls_now", "attempts", "refused", "streak", "reason", "at", "seconds", "next")
+    view.rows(ask(view, asked), "items", columns(AgentRow, *names), none="There is no account and no PBX.")
 
 
 only_asks(
@@ -92,6 +123,19 @@ only_asks(
     names={"why": "--reason"},
     help="Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes.",
     example='dialgate calls resume 6f2c9e… --reason "the card is paid"',
+)
+
+only_asks(
+    "hang-up",
+    CallsHangUp,
+    "call_id",
+    group=command,
+    names={"why": "--reason"},
+    help="""End a call that goes on, for both parties.
+
+    Who, when and why is in the log. A call for help (999, 112) is ended by its parties alone.
+    """,
+    example='dialgate calls hang-up 6f2c9e… --reason "the customer is shouted at"',
 )
 
 

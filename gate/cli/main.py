@@ -85,7 +85,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The firm's own do-not-call list: add, remove, undo, list, import, export.",
     ),
     "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, letter, list, import, export."),
-    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons, pause, resume, acknowledge."),
+    "calls": (
+        "gate.cli.calls",
+        "Attempts and calls: list, show, reasons, trend, agents, hang-up, pause, resume, acknowledge.",
+    ),
     "campaign": ("gate.cli.calls:campaign", "Abandoned calls by campaign, and stops: list, release."),
     "receipt": ("gate.cli.pages:receipt", "What a callee's receipt says, by its code."),
     "receipts": ("gate.cli.pages:receipts", "The page of receipts that the firm hosts: publish."),

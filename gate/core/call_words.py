@@ -176,13 +176,22 @@ class PauseAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class HangUpAsked:
+    """Somebody who does not take part in the call ends it: kept first, then the call is told to ``Stop``."""
+
+    by: str
+    """The account, as the log has it: ``user:mo(1004)``."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoodbyeOver:
     """The goodbye has played, or there was none to play."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The gate ends the call: time limit, or the end of draining."""
+    """The gate ends the call: time limit, the end of draining, or somebody who watches (``hang_up_asked``)."""
 
     cause: str
 

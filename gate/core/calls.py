@@ -54,6 +54,8 @@ class UnexpectedEvent(ValueError):
         self.event = event
 
 
+HANG_UP_ASKED = "hang_up_asked"
+"""Cause of a call's end where an account asked for it."""
 C = TypeVar("C", bound=Call)
 """A call out, or one in: these steps are the same for both."""
 Step = tuple[Call, list[Do]]
@@ -165,7 +167,7 @@ def _broken(call: Call, event: Failed, _policy: Policy) -> Step:
     return close(end(call, "gate", event.cause), [Do.STOP_PLAYING])
 
 
-_SPARED = frozenset({"gate_stopping", "time_limit"})
+_SPARED = frozenset({"gate_stopping", "time_limit", HANG_UP_ASKED})
 """Causes for which the gate ends calls, and none of them ends one for help."""
 
 
@@ -288,6 +290,16 @@ def recording_done_early(call: C, _event: object, _policy: Policy) -> tuple[C, l
 def stay(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
     """Nothing follows."""
     return call, []
+
+
+def why_not_hung_up(call: Call) -> str:
+    """Why nobody but a party can end this call; empty where an account can."""
+    if call.emergency:
+        return "a call for help is ended by its parties alone"
+    return f"it is over already (it is {call.state.value})" if call.state in _OVER else ""
+
+
+_OVER = frozenset({State.GOODBYE, State.CLOSING, State.ENDED})
 
 
 @dataclass(frozen=True, slots=True)

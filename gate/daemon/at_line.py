@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gate.core.call_words import PauseAsked
+from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.rows.calls import CallInHand, RunningNow, UsageRow
 from gate.core.terms import Decision, Reason
 from gate.errors import GateError
@@ -48,7 +48,7 @@ class AtLine:
     def gate(self) -> RunningGate:
         """The same for operations."""
         return RunningGate(
-            *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.question),
+            *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.hang_up, self.question),
             unready=self.unready,
             unkept=lambda: self._line.post(self._call_manager.question_unkept),
             answered=self.answered,
@@ -99,6 +99,10 @@ class AtLine:
     def pause(self, call_id: str, asked: PauseAsked) -> str:
         """As ``CallManager.pause``."""
         return str(self.ask(lambda: self._call_manager.pause(call_id, asked)))
+
+    def hang_up(self, call_id: str, asked: HangUpAsked) -> str:
+        """As ``CallManager.hang_up``."""
+        return str(self.ask(lambda: self._call_manager.hang_up(call_id, asked)))
 
     def keep(self, fact: Fact, help_asked_by: str) -> None:
         """As ``CallManager.keep``."""

@@ -61,6 +61,7 @@ from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
+from gate.operations.calls.calls import not_ready
 from gate.operations.calls.campaigns import campaign_warnings
 from gate.operations.calls.warnings import alarms, one_sided_warnings
 from gate.operations.contacts.rescreening import Contacts
@@ -74,7 +75,6 @@ from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.standing import RequestWatch
-from gate.operations.status.glance import not_ready
 from gate.operations.webhooks import WebhookPost, posts
 from gate.recorder.client import RecorderClient, spawn_command
 from gate.sip.line import SipLine

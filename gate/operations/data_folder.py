@@ -22,7 +22,7 @@ from gate.calls.trust import Trust
 from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.config.schema import ATTEMPTS
-from gate.core.call_words import PauseAsked
+from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.days import LONDON
 from gate.core.facts import Body
 from gate.core.hours import Hours
@@ -91,7 +91,7 @@ def _no_obstacle(_number: str = "") -> None:
     return None
 
 
-def _no_call(_call_id: str, _asked: PauseAsked) -> str:
+def _no_call(_call_id: str, _asked: PauseAsked | HangUpAsked) -> str:
     return "no gate runs"
 
 
@@ -120,6 +120,8 @@ class RunningGate:
     """What somebody must see to on the line and in the watched folder, a sentence each."""
     pause: Callable[[str, PauseAsked], str] = _no_call
     """Pauses or resumes the recording of a call in hand; says why it cannot be, nothing where it is done."""
+    hang_up: Callable[[str, HangUpAsked], str] = _no_call
+    """Ends a call in hand; says why it cannot be ended, nothing where it is done."""
     question: Callable[[str], tuple[Reason | None, bool]] = _no_limit
     """Why ``http:NAME`` may ask no more in this minute, and whether that refusal has a leaf; asked once
     for each question, for it counts them."""

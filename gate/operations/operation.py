@@ -109,6 +109,8 @@ KEEPERS: Final = frozenset({ADMIN, COMPLIANCE})
 ADMINS: Final = frozenset({ADMIN})
 FLOOR: Final = frozenset({ADMIN, COMPLIANCE, MANAGER})
 """Who may act on a call that goes on."""
+LEADERS: Final = READERS | FLOOR
+"""Who may see how calls go, by agent and reason, and what would become of one."""
 
 PLAN_CHANGED: Final = "plan_changed"
 

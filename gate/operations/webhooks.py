@@ -31,11 +31,11 @@ from gate.core.terms import Verdict
 from gate.durable import whole_file
 from gate.errors import ConfigError, StoreError, UsageError
 from gate.operations.breaches import rows_of
+from gate.operations.calls.calls import not_ready
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.operation import ADMINS, READERS, Caller, Line, Request, Response, about, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.operations.requests.standing import open_standings
-from gate.operations.status.glance import not_ready
 from gate.outgoing import NoAnswer, request
 from gate.showing import local, many, masked
 

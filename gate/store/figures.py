@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gate.core.abandoned import SERVICE, Tally, Why
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.gate import AbandonedReplayed, ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
+from gate.core.rows.calls import AgentRow, TrendHour
 from gate.core.rows.month import (
     AgainstRefusal,
     AttemptsOfHour,
@@ -106,6 +107,33 @@ def attempts(tx: Source, since: datetime, until: datetime) -> list[AttemptsOfHou
         "SELECT substr(at, 1, 13) AS hour, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
         f" WHERE at >= ? AND at < ? AND {IS_ATTEMPT} GROUP BY hour, reason",
         [stamp(since), stamp(until)],
+    )
+
+
+def trend(tx: Source, of: Literal["claimed_by", "reason"], since: datetime, until: datetime) -> list[TrendHour]:
+    """Attempts and refusals by hour and by who asked, or why they were decided so; calls in are none."""
+    return tx.rows(
+        TrendHour,
+        f"SELECT substr(at, 1, 13) AS hour, {of} AS name, count(*) AS attempts, sum(verdict IS NOT 'allow') AS refused"  # noqa: S608 - the code's own
+        f" FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ? AND {IS_ATTEMPT} GROUP BY hour, name",
+        [stamp(since), stamp(until)],
+    )
+
+
+def agents(tx: Source, since: datetime) -> list[AgentRow]:
+    """Who has asked for calls from ``since`` on: how many, and how many were refused, the last of them in a row."""
+    return tx.rows(
+        AgentRow,
+        "WITH day AS (SELECT claimed_by, leaf_index, at, verdict IS NOT 'allow' AS refused, reason, seconds"  # noqa: S608 - the code's own
+        f" FROM calls INDEXED BY calls_at WHERE at >= ? AND claimed_by IS NOT NULL AND {IS_ATTEMPT}),"
+        " passed AS (SELECT claimed_by, max(leaf_index) AS leaf FROM day WHERE NOT refused GROUP BY claimed_by),"
+        # Of a single max() SQLite gives the other columns of the row that has it.
+        " last AS (SELECT claimed_by, max(leaf_index) AS leaf, reason FROM day WHERE refused GROUP BY claimed_by)"
+        " SELECT claimed_by, count(*) AS attempts, sum(refused) AS refused, max(at) AS at,"
+        " sum(refused AND leaf_index > coalesce(passed.leaf, -1)) AS streak, max(last.reason) AS reason,"
+        " coalesce(sum(seconds), 0.0) AS seconds"
+        " FROM day LEFT JOIN passed USING (claimed_by) LEFT JOIN last USING (claimed_by) GROUP BY claimed_by",
+        [stamp(since)],
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.core.call_words import Committed, PauseAsked, Policy
+from gate.core.call_words import Committed, HangUpAsked, PauseAsked, Policy
 from gate.core.rules import AttemptLimits
 from gate.errors import StoreError
 from gate.ports import Fact
@@ -215,6 +215,22 @@ def test_pause_and_resume_are_the_agents_and_are_kept(play: Play) -> None:
     play.settle()
     assert play.told() == ["pause", "resume"]
     assert play.kinds()[-2:] == ["recording_paused", "recording_resumed"]
+
+
+def test_who_hung_up_a_call_and_why_is_kept_before_its_end(play: Play) -> None:
+    asked = HangUpAsked("user:mo(1004)", "the customer is shouted at")
+    assert play.call_manager.hang_up("call", asked) == "it is not in hand"
+    play.talk()
+    play.told()
+    assert play.call_manager.hang_up("call", asked) == ""
+    play.settle()
+    assert play.told() == ["stop playing", "hang up hang_up_asked", "close recording", "forget"]
+    assert play.call_manager.hang_up("call", asked) == "it is not in hand"
+    rows = play.store.call(lambda tx: tx.query("SELECT kind, actor, body FROM facts ORDER BY leaf_index"))
+    (kept,) = [row for row in rows if row["kind"] == "hang_up_asked"]
+    assert (kept["actor"], json.loads(kept["body"])) == (asked.by, {"why": asked.why})
+    assert play.kinds().index("hang_up_asked") < play.kinds().index("ended")
+    assert (play.call()["ended_by"], play.call()["cause"]) == ("gate", "hang_up_asked")
 
 
 def test_a_pause_that_was_asked_for_is_kept_with_who_and_why(play: Play) -> None:

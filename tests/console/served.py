@@ -28,7 +28,7 @@ from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
 from gate.converting import convert
-from gate.core.call_words import PauseAsked
+from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.rows.calls import CallInHand
 from gate.daemon.opening import open_folder
 from gate.operations.contacts.rescreening import Contacts
@@ -76,6 +76,8 @@ class Served:
         """Called with each operation's name before it is carried out: a test may wait in it."""
         self.pause: Callable[[str, PauseAsked], str] = lambda call_id, asked: "no call is real"
         """What is made of a wish to pause a recording."""
+        self.hang_up: Callable[[str, HangUpAsked], str] = lambda call_id, asked: "no call is real"
+        """What is made of a wish to end a call."""
         self.not_ready: Sequence[str] = ()
         """Why marketing calls are refused."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -97,7 +99,12 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        data = open_folder(self.config, self._stack, self.clock, RunningGate(calls=self._live, pause=self._pause))
+        running = RunningGate(
+            calls=self._live,
+            pause=self._pause,
+            hang_up=self._hang_up,
+        )
+        data = open_folder(self.config, self._stack, self.clock, running)
         if self._salts is not None:
             data.store._salts = self._salts
         data.one(Contacts).background = True
@@ -152,6 +159,9 @@ class Served:
 
     def _pause(self, call_id: str, asked: PauseAsked) -> str:
         return self.pause(call_id, asked)
+
+    def _hang_up(self, call_id: str, asked: HangUpAsked) -> str:
+        return self.hang_up(call_id, asked)
 
     def rows(self, op: str, **wanted: Any) -> list[Mapping[str, Any]]:
         """What an operation was asked with; where values are named, by the questions that have them: two questions

@@ -21,7 +21,7 @@ from console.theme import THEMES
 from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
 from gate import manual
-from gate.core.call_words import PauseAsked
+from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.rows.calls import TrunkHealth
 from gate.showing import grouped
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, undone, until
@@ -102,6 +102,35 @@ async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: S
     assert [(call_id == served.calls[0]["call_id"], each.pause, each.why) for call_id, each in asked] == [
         (True, True, "a card"),
         (True, False, "paid"),
+    ]
+
+
+async def test_a_call_is_hung_up_for_a_reason_and_by_who_may(served: Served) -> None:
+    asked: list[tuple[str, HangUpAsked]] = []
+
+    def hang_up(call_id: str, wanted: HangUpAsked) -> str:
+        asked.append((call_id, wanted))
+        return "a call for help is ended by its parties alone" if len(asked) > 1 else ""
+
+    served.hang_up = hang_up
+    app = app_of(served)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, shows(pilot, "4 calls in hand", "alice", "H hang up"))
+        await pilot.press("H")
+        await until(pilot, shows(pilot, "Hang up this call?", "It ends now, for both parties."))
+        await typed(pilot, "shouted at")
+        await until(pilot, shows(pilot, "Hung up: alice"))
+        await pilot.press("H")
+        await until(pilot, shows(pilot, "Hang up this call?"))
+        await typed(pilot, "again")
+        await until(pilot, shows(pilot, "ended by its parties alone"))
+        await pilot.press("escape")
+        app.feed.session = Session("user:vic(1004)", "viewer", frozenset({"status", "watch"}))
+        await pilot.press("H")
+        await until(pilot, shows(pilot, "An account that is viewer may not"))
+    assert [(call_id == served.calls[0]["call_id"], each.why) for call_id, each in asked] == [
+        (True, "shouted at"),
+        (True, "again"),
     ]
 
 

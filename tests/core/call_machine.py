@@ -67,7 +67,7 @@ EVENTS: tuple[Event, ...] = (
     *(Digit("caller", key) for key in "*569"),
     *(PauseAsked(pause, "user:mo(1004)", "card") for pause in (True, False)),
     GoodbyeOver(),
-    *(Stop(cause) for cause in ("gate_stopping", "time_limit", "internal_error")),
+    *(Stop(cause) for cause in ("gate_stopping", "time_limit", "hang_up_asked", "internal_error")),
     RecordingDone(),
 )
 POLICIES: tuple[dict[str, Any], ...] = (

@@ -37,7 +37,7 @@ from gate.core.call_words import (
     StillAllowed,
     Stop,
 )
-from gate.core.calls import TABLE, UnexpectedEvent, handle
+from gate.core.calls import HANG_UP_ASKED, TABLE, UnexpectedEvent, handle, why_not_hung_up
 from tests.core.call_machine import machine, walk
 from tests.core.call_promises import Edge
 from tests.support.examples import examples
@@ -70,6 +70,7 @@ EVENTS = [
     PauseAsked(False, "user:mo(1004)", "paid"),
     GoodbyeOver(),
     Stop("time_limit"),
+    Stop("hang_up_asked"),
     Stop("internal_error"),
     RecordingDone(),
 ]
@@ -188,6 +189,19 @@ def test_no_pause_hides_the_announcement() -> None:
         call, done = converse(*way[:steps], PAUSE)
         assert not call.paused and Do.PAUSE not in done
     assert Do.START_RECORDING in converse(*way, PAUSE, Committed())[1]
+
+
+def test_an_account_hangs_up_whatever_goes_on_but_no_call_for_help() -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    for steps in range(1, len(talk) + 1):
+        call, _ = converse(*talk[:steps])
+        assert why_not_hung_up(call) == ""
+        call, done = converse(*talk[:steps], Stop(HANG_UP_ASKED))
+        assert (call.ended_by, call.cause, Do.HANG_UP in done) == ("gate", HANG_UP_ASKED, True)
+        assert "over already" in why_not_hung_up(call)
+    call, done = converse(Emergency(), Answered(), Stop(HANG_UP_ASKED))
+    assert call.state is State.TALKING and Do.HANG_UP not in done
+    assert "its parties alone" in why_not_hung_up(call)
 
 
 def test_another_invite_leaves_once_the_lists_are_looked_at_again() -> None:

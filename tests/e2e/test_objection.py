@@ -20,7 +20,7 @@ from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
-EARLY, LATE, PAUSED, BY_COMMAND = "01134960500", "01134960501", "01134960502", "01134960503"
+EARLY, LATE, PAUSED, BY_COMMAND, CUT = (f"0113496050{last}" for last in range(5))
 """A number for each test: a call that was answered and not bridged may not be made again for three days."""
 
 
@@ -209,6 +209,26 @@ def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
         assert gate.stop() == 0
     finally:
         gate.stop()
+
+
+def test_the_floor_manager_hangs_up_a_call_for_both_and_the_log_says_why(gate: RunningGate) -> None:
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+        talk = near.dial(CUT)
+        near.wait([talk], "up", PATIENCE)
+        (call,) = gate.wait(lambda: in_state(gate, "talking"), PATIENCE, "they do not talk")
+        with pytest.raises(UsageError, match="for a reason only"):
+            gate.client.call("calls_hang_up", call_id=call["call_id"], why="  ")
+        command = ("calls", "hang-up", call["call_id"], "--reason", "the wrong customer")
+        assert dialgate(*command, config=gate.config) == {"call_id": call["call_id"]}
+        near.wait([talk], "over", PATIENCE)
+        far.wait(far.all()[-1:], "over", PATIENCE)
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+        with pytest.raises(UsageError, match="not in hand"):
+            gate.client.call("calls_hang_up", call_id=call["call_id"], why="again")
+    (kept,) = gate.rows("SELECT actor, body FROM facts WHERE kind = 'hang_up_asked'")
+    assert kept["actor"].startswith("user:") and json.loads(kept["body"])["why"] == "the wrong customer"
+    (row,) = gate.rows("SELECT ended_by, cause FROM calls WHERE call_id = ?", call["call_id"])
+    assert (row["ended_by"], row["cause"]) == ("gate", "hang_up_asked")
 
 
 def tone_of(hertz: float) -> Audio:

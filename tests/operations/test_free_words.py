@@ -32,7 +32,14 @@ SEARCHED = "words alone: searched for name and number"
 NOTES: dict[str, str] = {
     **dict.fromkeys(
         (
-            *("calls_acknowledge.why", "calls_pause.why", "calls_resume.why", "reveal.why", "recording_take.purpose"),
+            *(
+                "calls_acknowledge.why",
+                "calls_pause.why",
+                "calls_resume.why",
+                "calls_hang_up.why",
+                "reveal.why",
+                "recording_take.purpose",
+            ),
             *("consent_add.wording", "consent_add.evidence", "consent_withdraw.reason"),
             *("objection_add.note", "objection_remove.reason", "objection_undo.reason"),
             *("hold_add.reason", "hold_add.law", "hold_ground.law", "hold_release.reason"),

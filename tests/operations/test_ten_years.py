@@ -101,6 +101,7 @@ def noted(year: Year) -> None:
                                 "made_by": {}, "object": {}}),
             ("recording_paused", "rec", {"call_id": "call-rec", "why": f"{NAME} read a card"}),
             ("recording_resumed", "rec", {"call_id": "call-rec", "why": f"{NAME} was done"}),
+            ("hang_up_asked", "call-rec", {"why": f"{NAME} shouted"}),
             ("copy_destroyed", copies[0], {"how": f"{NAME} saw it shredded", "on": "2027-11-02"}),
             ("copy_failed", copies[-1], {"why": f"{NAME} pulled the plug"}),
             ("rectification", "call-rec", {"request": requests[0], "record": "call", "statement": f"{NAME} spoke",

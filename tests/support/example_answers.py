@@ -65,7 +65,9 @@ class ExampleAnswers:
         """As ``gate.control.messages.carry_out``."""
         operation = operation_of(request)
         if operation.running:  # it asks nothing of a data folder
-            idle = SimpleNamespace(operations=lambda: OPERATIONS, gate=SimpleNamespace(pause=lambda call_id, asked: ""))
+            idle = SimpleNamespace(
+                operations=lambda: OPERATIONS, gate=SimpleNamespace(pause=lambda *_: "", hang_up=lambda *_: "")
+            )
             return to_builtins(operation.handler(idle, request, caller))
         fields: dict[str, Any] = {**structs.asdict(request), "actor": caller.actor}
         hide = fields.pop("masked", False)

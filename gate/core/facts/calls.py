@@ -201,6 +201,13 @@ class Transferred(Body, frozen=True, kw_only=True):
     to: Annotated[Id, Column("transferred_to")]
 
 
+@fact("hang_up_asked", Subject.CALL, term=Term.CALLS)
+class HangUp(Body, frozen=True, kw_only=True):
+    """An account that takes no part in the call ends it."""
+
+    why: Words
+
+
 @fact("ended", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_bridged)})
 class Ended(Body, frozen=True, kw_only=True):
     """The call is over."""

@@ -139,6 +139,37 @@ class ReasonCount(Row, frozen=True, kw_only=True):
     attempts: int
 
 
+class TrendHour(Row, frozen=True, kw_only=True):
+    """Attempts in an hour of UTC that have one thing in common."""
+
+    hour: str
+    """``2026-03-02T10``."""
+    name: Annotated[str | None, Heading("Of")]
+    """Who asked (``account:alice``), or a reason code; None where it was erased."""
+    attempts: int
+    refused: int
+
+
+class AgentRow(Row, frozen=True, kw_only=True):
+    """An account or a PBX today."""
+
+    claimed_by: Annotated[str, Heading("Agent")]
+    """``account:alice``, ``trunk:office``."""
+    attempts: int = 0
+    refused: int = 0
+    streak: Annotated[int, Heading("In a row")] = 0
+    """Refusals since the last attempt that was let through."""
+    reason: Annotated[str | None, Heading("Why")] = None
+    """Of the last refusal."""
+    at: Annotated[str | None, Heading("Last")] = None
+    """When it asked last."""
+    seconds: Annotated[float, Heading("Talk")] = 0.0
+    """Of talk, in calls that are over."""
+    calls_now: Annotated[int, Heading("In hand")] = 0
+    next: Annotated[str | None, Heading("Next")] = None
+    """Why its next marketing call would be refused whoever is called; None: it may dial."""
+
+
 class CallInHand(Row, frozen=True, kw_only=True):
     """A call that goes on."""
 

@@ -4,22 +4,30 @@ recording of a call that goes on, paused and resumed by somebody who does not ta
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from gate.core.call_words import PauseAsked
+from gate.core.call_words import HangUpAsked, PauseAsked
+from gate.core.days import LONDON, midnight
 from gate.core.evidence import stamp
 from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
-from gate.core.rows.calls import CallRow, CallShown, ReasonCount
+from gate.core.rows.calls import AgentRow, CallRow, CallShown, ReasonCount, TrendHour
+from gate.core.rows.lists import RegisterInForce
+from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.contacts.pages import find_contact
+from gate.operations.data_folder import rules_of
 from gate.operations.operation import (
     EVERYBODY,
     FLOOR,
+    LEADERS,
     READERS,
     Back,
     Caller,
@@ -37,8 +45,9 @@ from gate.operations.operation import (
     sorted_by,
 )
 from gate.operations.parsing import number_of
+from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.showing import local
-from gate.store import queries, search
+from gate.store import figures, queries, search
 from gate.store.queries import IS_ATTEMPT
 
 if TYPE_CHECKING:
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
     from gate.store.transaction import StoreTransaction
 
 
+TREND_DAYS: Final = 31
 _MANY: Final = """
 SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
 WHERE kind = ? AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
@@ -150,14 +160,100 @@ class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
     ] = None
 
 
-@operation(CallsReasons, "calls_reasons", roles=READERS)
+@operation(CallsReasons, "calls_reasons", roles=LEADERS)
 def calls_reasons(folder: DataFolder, asked: CallsReasons, caller: Caller) -> ReasonCounts:
     """Count attempts by caller and reason. No number is shown."""
-    until = asked.until or folder.clock.now()
-    if asked.since >= until:
-        raise UsageError("the period ends before it begins", hint="--since is earlier than --until")
-    values = [stamp(asked.since.astimezone(UTC)), stamp(until.astimezone(UTC)), asked.claimed_by, asked.claimed_by]
+    since, until = _period(folder, asked.since, asked.until)
+    values = [stamp(since), stamp(until), asked.claimed_by, asked.claimed_by]
     return ReasonCounts(folder.read(lambda tx: tx.rows(ReasonCount, _BY_REASON, values)))
+
+
+class By(StrEnum):
+    """What attempts are counted by."""
+
+    AGENT = "agent"
+    REASON = "reason"
+
+
+class Trend(Response, frozen=True):
+    """Attempts by hour, the oldest first."""
+
+    items: list[TrendHour]
+
+
+class CallsTrend(Request[Trend], frozen=True, kw_only=True):
+    """Attempts and refusals hour by hour."""
+
+    since: Annotated[Moment, about("From this time on, e.g. monday; 31 days at most.")]
+    until: Annotated[Moment | None, about("Before this time, or before this day began.", absent="now")] = None
+    by: Annotated[By, about("Count by who asked, or by why it was decided so.")] = By.AGENT
+
+
+@operation(CallsTrend, "calls_trend", roles=LEADERS)
+def calls_trend(folder: DataFolder, asked: CallsTrend, caller: Caller) -> Trend:
+    """Count attempts and refusals by hour of UTC, and by agent or reason. No number is shown."""
+    since, until = _period(folder, asked.since, asked.until)
+    if until - since > timedelta(days=TREND_DAYS):
+        raise UsageError(f"that is more than {TREND_DAYS} days", hint="ask for a month at most")
+    of: Literal["claimed_by", "reason"] = "claimed_by" if asked.by is By.AGENT else "reason"
+    return Trend(folder.read(lambda tx: figures.trend(tx, of, since, until)))
+
+
+def _period(folder: DataFolder, since: datetime, until: datetime | None) -> tuple[datetime, datetime]:
+    end = until or folder.clock.now()
+    if since >= end:
+        raise UsageError("the period ends before it begins", hint="--since is earlier than --until")
+    return since.astimezone(UTC), end.astimezone(UTC)
+
+
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+
+class AgentsNow(Response, frozen=True):
+    """Every account and PBX, those that asked most first."""
+
+    items: list[AgentRow]
+
+
+class CallsAgents(Request[AgentsNow], frozen=True):
+    """How each agent is doing today."""
+
+
+@operation(CallsAgents, "calls_agents", roles=EVERYBODY)
+def calls_agents(folder: DataFolder, asked: CallsAgents, caller: Caller) -> AgentsNow:
+    """Show who calls today: attempts, refusals, how many in a row and why, and whether the next call may be made."""
+    now, config = folder.clock.now(), folder.config
+    asking = {row.claimed_by: row for row in folder.read(lambda tx: figures.agents(tx, midnight(folder.today())))}
+    used = {each.claimed_by: each for each in folder.gate.counts().usage}
+    in_hand = Counter(each.claimed_by for each in folder.gate.calls())
+    shut = next(iter(not_ready(folder)), None)
+    if shut is None and not rules_of(config).hours.open_at(now.astimezone(LONDON)):
+        shut = Reason.OUTSIDE_HOURS.value
+    names = [*(f"account:{each.username}" for each in config.account), *(f"trunk:{each.name}" for each in config.pbx)]
+    rows = [
+        replace(
+            asking.get(name) or AgentRow(claimed_by=name),
+            calls_now=in_hand[name],
+            next=used[name].refused or shut if name in used else shut,
+        )
+        for name in dict.fromkeys((*names, *asking))
+    ]
+    return AgentsNow(sorted(rows, key=lambda row: (-row.attempts, row.claimed_by)))
+
+
+def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce] | None = None) -> tuple[str, ...]:
+    """Why marketing calls are refused now, whoever makes them and whatever number it is: reason codes, each once."""
+    found = [*folder.gate.unready()]
+    if registers is None:
+        registers = register_status(folder, RegisterStatus(), Caller("gate")).registers
+    if wrong := folder.trust.reason:
+        found.append(wrong.value)
+    for each in registers:
+        if each.state != "ok":
+            found.append(f"register_{each.state}")
+        elif each.days_left is None or each.days_left < 0:
+            found.append(Reason.REGISTER_STALE.value)
+    return tuple(dict.fromkeys(found))
 
 
 # --- a number in full ----------------------------------------------------------------------------------------------
@@ -259,22 +355,51 @@ class CallsResume(Request[Kept], frozen=True, kw_only=True):
 @operation(CallsPause, "calls_pause", roles=FLOOR, running=True)
 def calls_pause(folder: DataFolder, asked: CallsPause, caller: Caller) -> Kept:
     """Pause the recording of a call in hand: silence in its place, and a leaf that says who and why."""
-    return _asked(folder, asked.call_id, PauseAsked(True, caller.actor, asked.why.strip()))
+    return _asked(folder, asked.call_id, True, caller, asked.why)
 
 
 @operation(CallsResume, "calls_resume", roles=FLOOR, running=True)
 def calls_resume(folder: DataFolder, asked: CallsResume, caller: Caller) -> Kept:
     """Resume a recording that was paused so. What the agent has paused by keys, the agent alone resumes."""
-    return _asked(folder, asked.call_id, PauseAsked(False, caller.actor, asked.why.strip()))
+    return _asked(folder, asked.call_id, False, caller, asked.why)
 
 
-def _asked(folder: DataFolder, call_id: str, asked: PauseAsked) -> Kept:
-    if not asked.why:
-        raise UsageError("a recording is paused and resumed for a reason only", hint="Say why: the log keeps it.")
-    if why_not := folder.gate.pause(call_id, asked):
-        word = "paused" if asked.pause else "resumed"
+class HungUp(Response, frozen=True, kw_only=True):
+    """What has been told to end."""
+
+    call_id: str
+
+
+class CallsHangUp(Request[HungUp], frozen=True, kw_only=True):
+    """End a call that goes on."""
+
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    why: Annotated[Note, about("Why; kept in the log.", "Why, kept in the log", eg=("the customer is shouted at",))]
+
+
+@operation(CallsHangUp, "calls_hang_up", roles=FLOOR, running=True)
+def calls_hang_up(folder: DataFolder, asked: CallsHangUp, caller: Caller) -> HungUp:
+    """Hang up a call in hand, for both parties; a leaf says who and why. Never a call for help."""
+    why = _reason(asked.why, "a call is hung up")
+    _done(asked.call_id, "hung up", folder.gate.hang_up(asked.call_id, HangUpAsked(caller.actor, why)))
+    return HungUp(call_id=asked.call_id)
+
+
+def _asked(folder: DataFolder, call_id: str, pause: bool, caller: Caller, why: str) -> Kept:
+    asked = PauseAsked(pause, caller.actor, _reason(why, "a recording is paused and resumed"))
+    _done(call_id, "paused" if pause else "resumed", folder.gate.pause(call_id, asked))
+    return Kept(call_id=call_id, paused=pause)
+
+
+def _reason(why: str, act: str) -> str:
+    if not why.strip():
+        raise UsageError(f"{act} for a reason only", hint="Say why: the log keeps it.")
+    return why.strip()
+
+
+def _done(call_id: str, word: str, why_not: str) -> None:
+    if why_not:
         raise UsageError(
             f"call {call_id} is not {word}: {why_not}",
             hint="See the calls in hand: dialgate status --json, or Live in the console",
         )
-    return Kept(call_id=call_id, paused=asked.pause)

@@ -27,7 +27,7 @@ from gate.log import Logger
 from gate.operations.operation import (
     ADMINS,
     KEEPERS,
-    READERS,
+    LEADERS,
     Caller,
     Line,
     Moment,
@@ -103,7 +103,7 @@ class Check(Request[Checked], frozen=True, kw_only=True):
     at: Annotated[Moment | None, about("As if it were called then.", absent="now")] = None
 
 
-@operation(Check, "check", roles=READERS)
+@operation(Check, "check", roles=LEADERS)
 def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     """May this number be dialled? Nothing is dialled and nothing is logged."""
     now = asked.at.astimezone(UTC) if asked.at else folder.clock.now()

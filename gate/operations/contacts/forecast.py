@@ -12,7 +12,7 @@ from gate.operations.contacts.bulk_screener import Outcome, bulk_screener
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.contacts.states import AT_ONCE, States
 from gate.operations.data_folder import rules_of
-from gate.operations.operation import READERS, Caller, Request, Response, about, operation
+from gate.operations.operation import LEADERS, Caller, Request, Response, about, operation
 from gate.operations.registers.in_force import states
 from gate.store import contacts as rows
 
@@ -59,7 +59,7 @@ class ContactsForecast(Request[ContactsThen], frozen=True):
     day: Annotated[date | None, about("A day to come.", "Day", absent="tomorrow")] = None
 
 
-@operation(ContactsForecast, "contacts_forecast", roles=READERS)
+@operation(ContactsForecast, "contacts_forecast", roles=LEADERS)
 def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Caller) -> ContactsThen:
     """Who will be closed, stale or listed: all contacts screened as of the moment at which that day's calling begins.
     Nothing is kept of it."""

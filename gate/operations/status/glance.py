@@ -3,7 +3,7 @@ each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -15,11 +15,10 @@ from gate.core.rows.audit import LogNow
 from gate.core.rows.calls import CallInHand, TrunkHealth, UsageRow
 from gate.core.rows.lists import RegisterInForce
 from gate.core.rows.month import CampaignRate
-from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
 from gate.operations.breaches import breach_warnings
-from gate.operations.calls.calls import lookup_warnings
+from gate.operations.calls.calls import lookup_warnings, not_ready
 from gate.operations.calls.campaigns import campaign_warnings, rates_of_day
 from gate.operations.calls.warnings import acknowledged, alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
@@ -134,21 +133,6 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         ],
         recording_sessions=counts.recording_sessions,
     )
-
-
-def not_ready(folder: DataFolder, registers: Sequence[RegisterInForce] | None = None) -> tuple[str, ...]:
-    """Why marketing calls are refused now, whoever makes them and whatever number it is: reason codes, each once."""
-    found = [*folder.gate.unready()]
-    if registers is None:
-        registers = register_status(folder, RegisterStatus(), Caller("gate")).registers
-    if wrong := folder.trust.reason:
-        found.append(wrong.value)
-    for each in registers:
-        if each.state != "ok":
-            found.append(f"register_{each.state}")
-        elif each.days_left is None or each.days_left < 0:
-            found.append(Reason.REGISTER_STALE.value)
-    return tuple(dict.fromkeys(found))
 
 
 def _lost_by_restore(folder: DataFolder) -> list[str]:
