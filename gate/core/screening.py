@@ -290,9 +290,12 @@ def _answer(
     consent = last_consent(live)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
-        # What is lost with the evidence may have stopped it: an objection where the firm says so, or a stop.
-        lost = rules.objection_stops_service or bool(attempt.campaign and rules.abandoned.stop_percent)
-        return _service(objections, live, tried, rules, now, _rolled_back(rules) if lost else None)
+        # Who names a campaign dials by a machine, and is held back after an abandoned call on service calls too.
+        # What is lost with the evidence may have stopped it: an objection where the firm says so, a stop, such a call.
+        of_campaign = attempt.campaign and (rules.redial or rules.abandoned.stop_percent)
+        lost = _rolled_back(rules) if rules.objection_stops_service or of_campaign else None
+        held_back = _redial(attempt, last_unattended, rules, now) if attempt.campaign else None
+        return _service(objections, live, tried, rules, now, lost or held_back)
     blocked = (
         _kind(number, rules)
         or _objection(objections, live)
@@ -370,15 +373,16 @@ def _service(
     tried: Tried,
     rules: Rules,
     now: datetime,
-    lost: _Answer | None,
+    held_back: _Answer | None,
 ) -> _Answer:
     """LAW 1.7a: who wants no calls at all gets no service call either, whatever they consented to: a consent is to
-    marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too. An
-    objection to marketing that stands is named with the call, which it does not stop: such calls are counted."""
+    marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too, and
+    ``held_back`` is what else stands against the call. An objection to marketing that stands is named with the call,
+    which it does not stop: such calls are counted."""
     stopping = [each for each in objections if rules.objection_stops_service or each.scope is Scope.ALL]
     if stopped := _objection(stopping, ()):
         return stopped
-    blocked = lost or _attempts(tried, rules, now)
+    blocked = held_back or _attempts(tried, rules, now)
     standing = standing_objection(objections, live)
     return blocked or _Answer(Reason.SERVICE_CALL, objection_id=standing.id if standing else None)
 
@@ -536,7 +540,8 @@ def _rolled_back(rules: Rules) -> _Answer | None:
 
 def _redial(attempt: Attempt, last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:
     """LAW 3.4, 7.8: no redial for 72 hours after an answered call that found no agent, on consented calls neither,
-    unless an agent is at hand for the next one. By a clock that was set back it is too soon as well."""
+    unless an agent is at hand for the next one. Misuse of a network is no matter of what a call is for (Communications
+    Act 2003 s.128): on service calls of a campaign neither. By a clock that was set back it is too soon as well."""
     if last_unattended is None or now - last_unattended >= rules.redial:
         return None
     if attempt.dedicated_agent or caller_of(attempt.claimed_by) in rules.dedicated_agents:

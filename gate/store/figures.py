@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 
-from gate.core.abandoned import SERVICE, Tally, Why
+from gate.core.abandoned import Tally
 from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
-from gate.core.facts.gate import AbandonedReplayed, ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
+from gate.core.facts.gate import ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
 from gate.core.rows.calls import AgentRow, TrendHour
 from gate.core.rows.month import (
@@ -38,7 +38,19 @@ from gate.core.rows.month import (
     ServiceClaimed,
     Verification,
 )
-from gate.store.queries import IS_ATTEMPT, Source, marks
+from gate.store.queries import (
+    ABANDONED,
+    CALLER,
+    CAMPAIGN,
+    COUNTED,
+    IS_ATTEMPT,
+    LEFT,
+    LIVE,
+    REPLAYED,
+    UNKNOWN,
+    Source,
+    marks,
+)
 from gate.store.requests import LAST_ENTERED
 from gate.store.schema import IS_OPEN
 
@@ -159,46 +171,19 @@ def service_calls(tx: Source, since: datetime, until: datetime) -> list[ServiceC
     )
 
 
-_CALLER: Final = (
-    "CASE WHEN claimed_by LIKE 'http:%@%' THEN substr(claimed_by, 1, instr(claimed_by, '@') - 1) ELSE claimed_by END"
-)
-"""As ``core.abandoned.caller_of``."""
-_CAMPAIGN: Final = f"coalesce(calls.campaign, CASE purpose WHEN '{SERVICE}' THEN purpose ELSE topic END, '')"
-"""As ``core.abandoned.campaign_of``."""
-_FOUND_NOBODY: Final = (
-    f"(abandoned_why IS NOT NULL AND NOT (abandoned_why = '{Why.ANSWERED_LATE.value}' AND bridged IS 1))"
-)
-"""Where two phones of one line pick up, the one that is put through counts."""
-_ABANDONED: Final = f"({_FOUND_NOBODY} OR ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS NOT 'callee')"
-"""Of a call from before there was a fact of it, as far as its end shows it."""
-_LIVE: Final = f"(NOT {_FOUND_NOBODY} AND ended_at IS NOT NULL AND bridged IS 1)"
-_LEFT: Final = "(abandoned_why IS NULL AND ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS 'callee')"
-_UNKNOWN: Final = (
-    "answered_at IS NULL AND (source = 'ask' AND ended_at IS NULL OR cause = 'redirected' AND bridged = 0)"
-)
-"""The phone system dials it itself, and has not reported its outcome."""
-_COUNTED: Final = "reason NOT IN ('call_in', 'emergency_call')"
-_REPLAYED: Final = (
-    "SELECT json_extract(body, '$.answered_at') AS answered_at, json_extract(body, '$.claimed_by') AS claimed_by,"  # noqa: S608
-    " json_extract(body, '$.campaign') AS campaign, json_extract(body, '$.informed') AS informed, leaf_index"
-    f" FROM facts WHERE kind = '{AbandonedReplayed.kind}'"
-)
-"""Abandoned calls that a restore had lost."""
-
-
 def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour]:
     """What became of answered calls, by hour and campaign, and how many nothing is known of."""
     return tx.rows(
         CampaignHour,
-        f"SELECT substr(answered_at, 1, 13) AS hour, {_CALLER} AS claimed_by, {_CAMPAIGN} AS campaign,"  # noqa: S608
-        f" sum({_ABANDONED}) AS abandoned, coalesce(sum(informed), 0) AS informed, sum({_LIVE}) AS live,"
-        f" sum({_LEFT}) AS left, 0 AS unknown FROM calls INDEXED BY calls_answered"
-        f" WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED} GROUP BY 1, 2, 3"
-        f" UNION ALL SELECT substr(at, 1, 13), {_CALLER}, {_CAMPAIGN}, 0, 0, 0, 0, count(*)"
-        f" FROM calls INDEXED BY calls_unknown WHERE verdict = 'allow' AND {_UNKNOWN}"
-        f" AND at >= :since AND at < :until AND {IS_ATTEMPT} AND {_COUNTED} GROUP BY 1, 2, 3"
-        f" UNION ALL SELECT substr(answered_at, 1, 13), claimed_by, campaign, count(*), sum(informed), 0, 0, 0"
-        f" FROM ({_REPLAYED}) WHERE answered_at >= :since AND answered_at < :until GROUP BY 1, 2, 3",
+        f"SELECT substr(answered_at, 1, 13) AS hour, {CALLER} AS claimed_by, {CAMPAIGN} AS campaign,"  # noqa: S608
+        f" sum({ABANDONED}) AS abandoned, coalesce(sum(informed), 0) AS informed, sum({LIVE}) AS live,"
+        f" sum({LEFT}) AS left, 0 AS unknown FROM calls INDEXED BY calls_answered"
+        f" WHERE answered_at >= :since AND answered_at < :until AND {COUNTED} GROUP BY 1, 2, 3"
+        f" UNION ALL SELECT substr(at, 1, 13), {CALLER}, {CAMPAIGN}, 0, 0, 0, 0, count(*)"
+        f" FROM calls INDEXED BY calls_unknown WHERE verdict = 'allow' AND {UNKNOWN}"
+        f" AND at >= :since AND at < :until AND {IS_ATTEMPT} AND {COUNTED} GROUP BY 1, 2, 3"
+        f" UNION ALL SELECT substr(answered_at, 1, 13), claimed_by, campaign, count(*), sum(informed), sum(live), 0, 0"
+        f" FROM ({REPLAYED}) WHERE answered_at >= :since AND answered_at < :until GROUP BY 1, 2, 3",
         {"since": stamp(since), "until": stamp(until)},
     )
 
@@ -208,21 +193,22 @@ def tally(tx: Source, caller: str, campaign: str, since: datetime, until: dateti
     yet."""
     span = {"since": stamp(since), "until": stamp(until), "caller": caller, "campaign": campaign}
     row = tx.query(
-        f"SELECT coalesce(sum({_ABANDONED}), 0) AS abandoned, coalesce(sum({_LIVE}), 0) AS live"  # noqa: S608
-        f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {_COUNTED}"
-        f" AND {_CALLER} = :caller AND (:campaign = '' OR {_CAMPAIGN} = :campaign)"
+        f"SELECT coalesce(sum({ABANDONED}), 0) AS abandoned, coalesce(sum({LIVE}), 0) AS live"  # noqa: S608
+        f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {COUNTED}"
+        f" AND {CALLER} = :caller AND (:campaign = '' OR {CAMPAIGN} = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
-        f" AND stops.campaign IN ('', {_CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
+        f" AND stops.campaign IN ('', {CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
         span,
     )[0]
     lost = tx.query(
-        f"SELECT count(*) AS abandoned FROM ({_REPLAYED}) AS calls WHERE answered_at >= :since"  # noqa: S608 - ours
-        " AND answered_at < :until AND claimed_by = :caller AND (:campaign = '' OR campaign = :campaign)"
+        f"SELECT count(*) AS abandoned, coalesce(sum(live), 0) AS live FROM ({REPLAYED}) AS calls"  # noqa: S608 - ours
+        " WHERE answered_at >= :since AND answered_at < :until AND claimed_by = :caller"
+        " AND (:campaign = '' OR campaign = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
         " AND stops.campaign IN ('', calls.campaign) AND stops.leaf_index > calls.leaf_index)",
         span,
     )[0]
-    return Tally(row["abandoned"] + lost["abandoned"], row["live"])
+    return Tally(row["abandoned"] + lost["abandoned"], row["live"] + lost["live"])
 
 
 class Answered(NamedTuple):
@@ -236,8 +222,8 @@ class Answered(NamedTuple):
 def campaign_of_call(tx: Source, call_id: str) -> Answered | None:
     """Whose campaign a call is of, and when it was answered; None where it does not count."""
     rows = tx.query(
-        f"SELECT {_CALLER} AS caller, {_CAMPAIGN} AS campaign, answered_at AS at FROM calls"  # noqa: S608
-        f" WHERE call_id = ? AND answered_at IS NOT NULL AND {_COUNTED}",
+        f"SELECT {CALLER} AS caller, {CAMPAIGN} AS campaign, answered_at AS at FROM calls"  # noqa: S608
+        f" WHERE call_id = ? AND answered_at IS NOT NULL AND {COUNTED}",
         [call_id],
     )
     return next(
@@ -258,7 +244,7 @@ def reportable(tx: Source, call_id: str) -> Reportable | None:
     rows = tx.query(
         "SELECT calls.at AS at, json_extract(body, '$.asked_by') AS asked_by FROM calls"  # noqa: S608 - the code's own
         " JOIN facts ON facts.leaf_index = calls.leaf_index WHERE calls.call_id = ?"
-        f" AND calls.verdict = 'allow' AND {_COUNTED} AND {_UNKNOWN} AND {IS_ATTEMPT} AND body IS NOT NULL",
+        f" AND calls.verdict = 'allow' AND {COUNTED} AND {UNKNOWN} AND {IS_ATTEMPT} AND body IS NOT NULL",
         [call_id],
     )
     return next((Reportable(datetime.fromisoformat(row["at"]), row["asked_by"]) for row in rows), None)

@@ -41,7 +41,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from gate.converting import convert
-from gate.core.abandoned import SERVICE, caller_of
 from gate.core.breaches import restorable
 from gate.core.deadlines import Clock
 from gate.core.facts.calls import Abandoned
@@ -56,6 +55,7 @@ from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
 from gate.handed_over_file import kind_of
 from gate.log import Logger
+from gate.store import queries
 from gate.store.projections import number_hash
 from gate.types import batched
 
@@ -317,8 +317,8 @@ _OWED = (
 )
 
 _ABANDONED: Final = (
-    "SELECT number, answered_at, claimed_by, campaign, purpose, topic, informed FROM calls"
-    " WHERE call_id = ? AND answered_at IS NOT NULL AND reason NOT IN ('call_in', 'emergency_call')"
+    f"SELECT number, answered_at, coalesce({queries.CALLER}, '') AS caller, {queries.CAMPAIGN} AS campaign, informed"  # noqa: S608
+    f" FROM calls WHERE call_id = ? AND answered_at IS NOT NULL AND {queries.COUNTED}"
 )
 
 
@@ -409,12 +409,13 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
         yield from _carried(connection, subject, at, pepper)
     elif kind == Abandoned.kind:
         for row in _rows(connection, _ABANDONED, subject):
-            service = row["purpose"] == SERVICE
+            day = queries.of_day(row["answered_at"], row["caller"], row["campaign"])
             said = {
                 "answered_at": row["answered_at"],
-                "claimed_by": caller_of(row["claimed_by"] or ""),
-                "campaign": row["campaign"] or (SERVICE if service else row["topic"]) or "",
+                "claimed_by": row["caller"],
+                "campaign": row["campaign"],
                 "informed": bool(row["informed"]),
+                "live": _rows(connection, queries.LIVE_OF_DAY, *day)[0]["live"],
             }
             digest = number_hash(pepper, row["number"]).hex() if row["number"] else ""
             yield Act(act=kind, id=subject, at=at, hash=digest, said=said)

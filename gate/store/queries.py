@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from gate.core.abandoned import SERVICE, Why
 from gate.core.allowances import Used
+from gate.core.days import london_day, midnight
 from gate.core.evidence import stamp
 from gate.core.facts.calls import Decision
+from gate.core.facts.gate import AbandonedReplayed
 from gate.core.numbers import beginning_of
 from gate.core.rows import Page
 from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
@@ -52,6 +55,44 @@ ASKED: Final = "CREATE INDEX calls_asked ON calls (number, claimed_by, at, call_
 same number was dialled in that minute."""
 TRIED: Final = "CREATE INDEX calls_tried ON calls (number, at, call_id) WHERE verdict = 'allow'"
 """Of a third: each decision counts what was let through, and refused attempts may be many."""
+CALLER: Final = (
+    "CASE WHEN claimed_by LIKE 'http:%@%' THEN substr(claimed_by, 1, instr(claimed_by, '@') - 1) ELSE claimed_by END"
+)
+"""As ``core.abandoned.caller_of``."""
+CAMPAIGN: Final = f"coalesce(calls.campaign, CASE purpose WHEN '{SERVICE}' THEN purpose ELSE topic END, '')"
+"""As ``core.abandoned.campaign_of``."""
+_FOUND_NOBODY: Final = (
+    f"(abandoned_why IS NOT NULL AND NOT (abandoned_why = '{Why.ANSWERED_LATE.value}' AND bridged IS 1))"
+)
+"""Where two phones of one line pick up, the one that is put through counts."""
+ABANDONED: Final = f"({_FOUND_NOBODY} OR ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS NOT 'callee')"
+"""Of a call from before there was a fact of it, as far as its end shows it."""
+LIVE: Final = f"(NOT {_FOUND_NOBODY} AND ended_at IS NOT NULL AND bridged IS 1)"
+LEFT: Final = "(abandoned_why IS NULL AND ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS 'callee')"
+UNKNOWN: Final = "answered_at IS NULL AND (source = 'ask' AND ended_at IS NULL OR cause = 'redirected' AND bridged = 0)"
+"""The phone system dials it itself, and has not reported its outcome."""
+COUNTED: Final = "reason NOT IN ('call_in', 'emergency_call')"
+REPLAYED: Final = (
+    "SELECT json_extract(body, '$.answered_at') AS answered_at, json_extract(body, '$.claimed_by') AS claimed_by,"  # noqa: S608
+    " json_extract(body, '$.campaign') AS campaign, json_extract(body, '$.informed') AS informed,"
+    f" coalesce(json_extract(body, '$.live'), 0) AS live, leaf_index FROM facts WHERE kind = '{AbandonedReplayed.kind}'"
+)
+"""Abandoned calls that a restore had lost, and how many live ones with each."""
+LIVE_OF_DAY: Final = (
+    f"SELECT (SELECT coalesce(sum({LIVE}), 0) FROM calls INDEXED BY calls_answered WHERE answered_at >= ?1"  # noqa: S608
+    f" AND answered_at < ?2 AND {COUNTED} AND {CALLER} = ?3 AND {CAMPAIGN} = ?4)"
+    f" + (SELECT coalesce(sum(live), 0) FROM ({REPLAYED}) WHERE answered_at >= ?1 AND answered_at < ?2"
+    " AND claimed_by = ?3 AND campaign = ?4) AS live"
+)
+"""Live calls of a campaign on a day; its values are those of ``of_day``."""
+
+
+def of_day(answered_at: str, caller: str, campaign: str) -> tuple[str, str, str, str]:
+    """The London day of an answer, and the campaign, as the values of ``LIVE_OF_DAY``."""
+    day = london_day(answered_at)
+    return stamp(midnight(day)), stamp(midnight(day + timedelta(days=1))), caller, campaign
+
+
 _QUESTION = (
     "SELECT call_id FROM calls AS asked INDEXED BY calls_asked WHERE number = ? AND claimed_by = ? AND at >= ?"
     " AND source = 'ask' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"

@@ -100,14 +100,16 @@ def test_calls_count_for_the_london_day_on_which_they_were_answered(firm: Moved,
     """Also where it has 23 or 25 hours."""
     begins = datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=LONDON)
     ends = datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=LONDON)
-    for at, outcome in (
-        (begins - timedelta(seconds=1), CallOutcome.ABANDONED),
-        (begins, CallOutcome.LIVE),
-        (ends, CallOutcome.ABANDONED),
-        (ends + timedelta(seconds=1), CallOutcome.LIVE),
+    for number, (at, outcome) in enumerate(
+        (
+            (begins - timedelta(seconds=1), CallOutcome.ABANDONED),
+            (begins, CallOutcome.LIVE),
+            (ends, CallOutcome.ABANDONED),
+            (ends + timedelta(seconds=1), CallOutcome.LIVE),
+        )
     ):
         firm.time = at
-        dial(firm, "night", [outcome], at.hour)
+        dial(firm, "night", [outcome], number)
     (row,) = firm("campaign", "list", "--day", day, "--json").json["items"]
     assert (row["abandoned"], row["live"]) == (1, 1)
 
@@ -125,13 +127,18 @@ def test_a_number_that_found_nobody_is_left_alone_for_72_hours_unless_an_agent_i
     dial(firm, "spring", of(0, 1), 123)
     firm.time += timedelta(hours=71, minutes=59)
 
-    def marketing(account: str, campaign: str = "") -> str:
+    def marketing(account: str, campaign: str = "", purpose: Purpose = Purpose.MARKETING) -> str:
         with opened(firm.folder) as folder:
-            asked = Decide(number="02079460123", account=account, campaign=campaign)
+            asked = Decide(number="02079460123", account=account, campaign=campaign, purpose=purpose)
             return decide(folder, asked, DIALLER).reason
+
+    def service(account: str, campaign: str) -> str:
+        return marketing(account, campaign, Purpose.SERVICE)
 
     assert firm("check", "0207 946 0123", "--json", code=3).json["reason"] == "redial_too_soon"
     assert marketing("alice") == marketing("alice", "spring") == "redial_too_soon"
+    assert service("alice", "spring") == service("alice", "autumn") == "redial_too_soon", "no marketing either"
+    assert service("alice", "") == service("alice", "spring;agent=dedicated") == "service_call"
     assert marketing("bob") == marketing("alice", "spring;agent=dedicated") == "not_listed"
     amend(firm.config, {"calling": {"agent_claims": []}})
     assert marketing("alice", "spring;agent=dedicated") == "redial_too_soon"
@@ -220,6 +227,34 @@ def test_a_restore_undoes_no_stop_and_forgets_no_abandoned_call(firm: Moved, tmp
     assert firm("audit", "verify", "--json").json["ok"]
     firm.time += timedelta(days=3)
     assert firm("check", "0207 946 0123", "--json", code=None).json["reason"] != "redial_too_soon"
+
+
+def test_a_restore_loses_the_live_calls_of_no_campaign_either(firm: Moved, tmp_path: Path) -> None:
+    """Whom nobody spoke to comes back with as many live calls as there were, so that the rate is not too high."""
+    (second := tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(second)}, "calling": {"abandoned_stop_percent": 0}})
+    firm.time = datetime.now(LONDON).replace(hour=10) + timedelta(days=1)
+    dial(firm, "autumn", of(10, 1))
+    data, backup = firm.folder / "data", tmp_path / "backup"
+    shutil.copytree(data, backup)
+    firm.time += timedelta(hours=1)
+    dial(firm, "autumn", [*of(20, 1), *of(30, 1)], 100)
+    dial(firm, "spring", of(7, 1), 200)
+
+    def restored() -> dict[str, tuple[int, int]]:
+        shutil.rmtree(data)
+        shutil.copytree(backup, data)
+        firm.time += timedelta(hours=1)
+        rows = firm("campaign", "list", "--json").json["items"]
+        return {row["campaign"]: (row["abandoned"], row["live"]) for row in rows}
+
+    assert restored() == {"": (4, 67), "autumn": (3, 60), "spring": (1, 7)}
+    dial(firm, "autumn", of(5, 1), 300)
+    assert restored() == {"": (5, 72), "autumn": (4, 65), "spring": (1, 7)}, "after one restore as after another"
+    dial(firm, "autumn", of(0, 1), 310)
+    (row,) = [each for each in firm("campaign", "list", "--json").json["items"] if each["campaign"] == "autumn"]
+    assert (row["abandoned"], row["live"], row["percent"]) == (5, 65, 7.14)
+    assert firm("audit", "verify", "--json").json["ok"]
 
 
 def test_a_stop_that_somebody_has_taken_out_of_the_store_is_in_force_again(firm: Moved, tmp_path: Path) -> None:

@@ -492,6 +492,14 @@ def test_law_3_4_no_redial_for_72_hours_after_a_call_without_an_agent() -> None:
     assert "6 March 2026 11:00" in blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - HOUR)
 
 
+def test_law_7_8_a_service_call_of_a_campaign_waits_72_hours_too_unless_an_agent_is_at_hand() -> None:
+    service = {"purpose": Purpose.SERVICE, "last_unattended": NOON - HOUR}
+    blocked(Reason.REDIAL_TOO_SOON, campaign="spring", **service)
+    allowed(Reason.SERVICE_CALL, campaign="spring", dedicated_agent=True, **service)
+    allowed(Reason.SERVICE_CALL, campaign="spring", **{**service, "last_unattended": NOON - timedelta(hours=72)})
+    allowed(Reason.SERVICE_CALL, **service)
+
+
 MINUTE = timedelta(minutes=1)
 
 

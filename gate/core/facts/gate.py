@@ -260,3 +260,5 @@ class AbandonedReplayed(Body, frozen=True, kw_only=True):
     """As in ``CampaignStopped``."""
     campaign: Firm
     informed: bool
+    live: Maybe[int] = UNSET
+    """Live calls of its campaign and London day that the store lacks, too, and that no fact before it counts."""

@@ -38,7 +38,7 @@ from gate.log import Logger
 from gate.operations.breaches import course_of, id_of, next_reference
 from gate.operations.erasure.recordings import BATCH
 from gate.ports import Fact
-from gate.store import kept, requests
+from gate.store import kept, queries, requests
 from gate.store.memory import REPLAYED_BY, Act, Read
 from gate.store.projections import NUMBERS
 from gate.store.queries import Source, facts_of, marks
@@ -456,7 +456,7 @@ def _campaigns(folder: DataFolder, of: Acts) -> tuple[int, int]:
     def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
         for act in part:
             wrong = act.act == CampaignStopped.kind and _over(tx, "campaign_stops", CampaignReleased.kind, [act.id])
-            body, key = _campaign_fact(act), _again("stop", act.id) if wrong else act.id
+            body, key = _campaign_fact(tx, act), _again("stop", act.id) if wrong else act.id
             if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind IN (?, ?)", [key, act.act, body.kind]):
                 continue
             tx.append(folder.fact(body, key, REPLAYED_BY))
@@ -469,9 +469,14 @@ def _campaigns(folder: DataFolder, of: Acts) -> tuple[int, int]:
     return len(found) - abandoned, abandoned
 
 
-def _campaign_fact(act: Act) -> Body:
+def _campaign_fact(tx: StoreTransaction, act: Act) -> Body:
     if act.act == Abandoned.kind:
-        return AbandonedReplayed.read({**(act.said or {}), **({"number_hash": act.hash} if act.hash else {})})
+        body = AbandonedReplayed.read({**(act.said or {}), **({"number_hash": act.hash} if act.hash else {})})
+        if body.live is UNSET:  # of a journal that did not count them
+            return body
+        day = queries.of_day(body.answered_at, body.claimed_by, body.campaign)
+        there = tx.query(queries.LIVE_OF_DAY, day)[0]["live"]
+        return structs.replace(body, live=max(body.live - there, 0))
     return CampaignReleased(why=_WHY) if act.act == CampaignReleased.kind else CampaignStopped.read(act.said or {})
 
 
