@@ -80,9 +80,10 @@ class Checkpointer:
             size, root = tx.head()
             for place, known in newest:
                 _require_extended(tx, size, place, known)
-            kept = tx.query("SELECT root, note FROM checkpoints WHERE size = ?", (size,))
-            if kept and kept[0]["root"] == root:
-                return size, root, kept[0]["note"]
+            sql = "SELECT root, note FROM checkpoints WHERE size = ?"
+            for known_root, known_note in tx.values(tuple[bytes, str], sql, (size,)):
+                if known_root == root:
+                    return size, root, known_note
             tx.append(_first(tx).fact("log", now, "gate"))
             size, root = tx.head()
             note = self._sign_note(format_checkpoint(self._origin, size, root))
@@ -128,24 +129,22 @@ class Checkpointer:
         known = self._remembered.pop(folder, None)
         there = {path.name for path in folder.iterdir()} if known is None else set()
         beyond = -1 if known is None else known[1].size
-        sizes = self._store.call(
-            lambda tx: tx.query("SELECT size FROM checkpoints WHERE size > ? ORDER BY size", (beyond,))
-        )
-        for size in (row["size"] for row in sizes):
+        sql = "SELECT size FROM checkpoints WHERE size > ? ORDER BY size"
+        sizes = self._store.call(lambda tx: tx.values(int, sql, (beyond,)))
+        for size in sizes:
             if file_name(size) not in there:
                 note = self._kept(size)
                 with whole_file(folder / free_name(folder, size, note)) as file:
                     file.write(note.encode())
         if sizes:
-            last = sizes[-1]["size"]
+            last = sizes[-1]
             note = self._kept(last)
             known = str(folder / free_name(folder, last, note)), parse_checkpoint(note_text(note))
         if known is not None:
             self._remembered[folder] = known
 
     def _kept(self, size: int) -> str:
-        rows = self._store.call(lambda tx: tx.query("SELECT note FROM checkpoints WHERE size = ?", (size,)))
-        return str(rows[0]["note"])
+        return self._store.call(lambda tx: tx.values(str, "SELECT note FROM checkpoints WHERE size = ?", (size,)))[0]
 
     def _fill_second(self) -> tuple[str, ...]:
         try:
@@ -158,10 +157,10 @@ class Checkpointer:
 
 def _first(tx: StoreTransaction) -> LogSigned:
     """The body of the leaf: empty, but where checkpoints were kept before there was one."""
-    if tx.query("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [LogSigned.kind]):
+    if tx.values(int, "SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [LogSigned.kind]):
         return LogSigned()
-    rows = tx.query("SELECT size, root, note, at FROM checkpoints ORDER BY size")
-    return LogSigned(earlier=earlier(Kept(**row) for row in rows)) if rows else LogSigned()
+    rows = tx.values(Kept, "SELECT size, root, note, at FROM checkpoints ORDER BY size")
+    return LogSigned(earlier=earlier(rows)) if rows else LogSigned()
 
 
 def newest_file(folder: Path, passed_over: Callable[[Checkpoint], bool] = lambda _: False) -> Newest | None:

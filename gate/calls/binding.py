@@ -17,12 +17,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from gate.core import numbers
 from gate.core.evidence import stamp
 from gate.core.facts.calls import CalledAgainstRefusal
+from gate.core.rows import Row
 from gate.core.terms import Attempt, Purpose, Reason, Topic
-from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.calls.screener import Screener
@@ -51,11 +52,16 @@ _BY_NUMBER = (
 )
 
 
-class Bound(NamedTuple):
+class Bound(Row, frozen=True):
     """A decision, and how it was found."""
 
-    row: Row
-    by: str
+    call_id: str
+    at: str
+    number: str | None
+    verdict: str
+    reason: str
+    recording_id: str | None
+    by: str = ""
     """``call_id``, ``decision`` or ``number``."""
 
 
@@ -63,18 +69,19 @@ def bound_to(tx: Source, call_id: str, number: str, at: datetime | None) -> Boun
     """The decision that a recording belongs to; ``number`` in E.164. None where the gate made none."""
     if call_id:
         for sql, by in ((_BY_SIP, "call_id"), (_BY_ID, "decision")):
-            if rows := tx.query(sql, [call_id]):
-                return Bound(rows[0], by)
+            if rows := tx.rows(Bound, sql, [call_id]):
+                return replace(rows[0], by=by)
         return None
-    if number and at is not None and (rows := tx.query(_BY_NUMBER, [number, stamp(at - WITHIN), stamp(at + AHEAD)])):
-        return Bound(rows[0], "number")
-    return None
+    if not number or at is None:
+        return None
+    rows = tx.rows(Bound, _BY_NUMBER, [number, stamp(at - WITHIN), stamp(at + AHEAD)])
+    return replace(rows[0], by="number") if rows else None
 
 
 def why_refused(tx: Source, call_id: str) -> str:
     """The reason why this call was refused; empty where it was not."""
-    rows = tx.query("SELECT verdict, reason FROM calls WHERE call_id = ?", [call_id])
-    return str(rows[0]["reason"]) if rows and rows[0]["verdict"] != "allow" else ""
+    sql = "SELECT reason FROM calls WHERE call_id = ? AND verdict <> 'allow'"
+    return next(iter(tx.values(str, sql, [call_id])), "")
 
 
 def note_against_refusal(tx: StoreTransaction, call_id: str, recording_id: str, actor: str, now: datetime) -> str:
@@ -118,17 +125,18 @@ def look(tx: Source, asked: SessionAsked, keep_unbound: bool, own: Collection[st
     if bound is None:
         kept = keep_unbound and customers
         return Found(None, customers[0] if kept else "", "" if kept else "no_such_call")
-    number = str(bound.row["number"] or "")
+    number = bound.number or ""
     return Found(bound, number, "recorded_already" if _recorded(tx, bound) else "")
 
 
 def _recorded(tx: Source, bound: Bound) -> bool:
     """The call has a recording that stands in the way of another one: any but what is left of a session before, which
     its client begins anew. One that is found by number could be of another call: there only a crash counts."""
-    rows = tx.query(
+    rows = tx.values(
+        int,
         "SELECT 1 FROM recordings WHERE call_id = ? AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL"
         " AND closed_at IS NOT NULL AND (interrupted OR ? <> 'number'))",
-        [bound.row["call_id"], bound.by],
+        [bound.call_id, bound.by],
     )
     return bool(rows)
 

@@ -231,7 +231,7 @@ class RecordingSessions:
             return found.why_not or "internal_error"
         now, opened, asked, actor = self._clock.now(), session.opened, session.asked, _actor(session)
         if found.bound is not None:
-            call_id, by = str(found.bound.row["call_id"]), found.bound.by
+            call_id, by = found.bound.call_id, found.bound.by
         else:
             call_id, by = self._new_id(), "nothing"
             note_not_asked(tx, self._screener, found.number, actor, self._own[0], now, now, call_id, FROM)

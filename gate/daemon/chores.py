@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -225,35 +225,36 @@ class CheckpointPost:
         head = self._store.call(lambda tx: _due(tx, now))
         if head is None:
             return False
-        self._send(head, now)
+        self._send(*head, now)
         return True
 
-    def _send(self, head: dict[str, Any], now: datetime) -> None:
-        to, note = self._config.storage.checkpoints_mail, str(head["note"])
+    def _send(self, size: int, note: str, now: datetime) -> None:
+        to = self._config.storage.checkpoints_mail
         name = note.partition("\n")[0]
-        mail = checkpoint_mail(note, log=name, size=head["size"], sender=self._config.mail_sender, to=to, now=now)
+        mail = checkpoint_mail(note, log=name, size=size, sender=self._config.mail_sender, to=to, now=now)
         try:
             said = send(to, mail, self._config).said
         except MailError as error:
             if not error.uncertain:
                 raise
             said = error.message  # it may have arrived; another one comes tomorrow
-        body = CheckpointMailed(size=head["size"], to=to, said=said)
+        body = CheckpointMailed(size=size, to=to, said=said)
         self._store.call(lambda tx: tx.append(body.fact("log", now, "gate")))
 
 
-def _due(tx: StoreTransaction, now: datetime) -> dict[str, Any] | None:
-    """The newest checkpoint, where none was mailed today. One that was mailed on a day to come holds none back: the
-    clock was ahead."""
-    last = tx.query(
+def _due(tx: StoreTransaction, now: datetime) -> tuple[int, str] | None:
+    """Size and note of the newest checkpoint, where none was mailed today. One that was mailed on a day to come holds
+    none back: the clock was ahead."""
+    last = tx.values(
+        datetime,
         "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
         " ORDER BY leaf_index DESC LIMIT 1",
         [CheckpointMailed.kind],
     )
-    if last and datetime.fromisoformat(last[0]["at"]).date() == now.date():
+    if last and last[0].date() == now.date():
         return None
-    heads = tx.query("SELECT size, note FROM checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1")
-    return heads[0] if heads else None
+    sql = "SELECT size, note FROM checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1"
+    return next(iter(tx.values(tuple[int, str], sql)), None)
 
 
 class Signer:

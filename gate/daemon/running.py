@@ -86,7 +86,6 @@ from gate.vault.keyring import sealable, warnings
 if TYPE_CHECKING:
     from gate.calls.call_session import CallSession
     from gate.operations.data_folder import DataFolder
-    from gate.types import Row
 
 
 def tell(state: str) -> None:
@@ -116,13 +115,13 @@ def used_today(folder: DataFolder) -> dict[str, Used]:
     return folder.read(read)
 
 
-def _days(hours: list[Row]) -> tuple[tuple[date, Before], ...]:
+def _days(hours: list[tuple[str, int, int]]) -> tuple[tuple[date, Before], ...]:
     """In days of London, whose clock is ahead by whole hours only."""
     days: dict[date, Before] = {}
-    for hour in hours:
-        day = london_day(f"{hour['hour']}:00Z")
+    for hour, calls, listed in hours:
+        day = london_day(f"{hour}:00Z")
         held = days.get(day, Before())
-        days[day] = Before(held.calls + hour["calls"], held.listed + hour["listed"])
+        days[day] = Before(held.calls + calls, held.listed + listed)
     return tuple(days.items())
 
 

@@ -290,15 +290,14 @@ _BEGINS: Final = f"kind IN ('{BreachAdded.kind}', '{BreachReplayed.kind}')"
 
 def rows_of(tx: Source, now: datetime) -> list[BreachRow]:
     """Every breach as it stands, oldest first."""
-    found = tx.query(f"SELECT subject FROM facts WHERE {_BEGINS} GROUP BY subject ORDER BY min(leaf_index)")  # noqa: S608
-    return [_row(facts_of(tx, row["subject"]), now) for row in found]
+    sql = f"SELECT subject FROM facts WHERE {_BEGINS} GROUP BY subject ORDER BY min(leaf_index)"  # noqa: S608 - ours
+    return [_row(facts_of(tx, each), now) for each in tx.values(str, sql)]
 
 
 def id_of(tx: Source, reference: str) -> str | None:
     """The breach that a reference was given to."""
     sql = f"SELECT subject FROM facts WHERE {_BEGINS} AND json_extract(body, '$.reference') = ?"  # noqa: S608 - ours
-    found = tx.query(sql, [reference.strip().upper()])
-    return str(found[0]["subject"]) if found else None
+    return next(iter(tx.values(str, sql, [reference.strip().upper()])), None)
 
 
 def _id_of(tx: Source, reference: str) -> str:
@@ -309,12 +308,13 @@ def _id_of(tx: Source, reference: str) -> str:
 
 def next_reference(tx: Source, year: int) -> str:
     """The first of a year that was given to none."""
-    (row,) = tx.query(
-        "SELECT max(CAST(substr(json_extract(body, '$.reference'), 9) AS INTEGER)) AS last FROM facts"  # noqa: S608
+    (last,) = tx.values(
+        int,
+        "SELECT coalesce(max(CAST(substr(json_extract(body, '$.reference'), 9) AS INTEGER)), 0) FROM facts"  # noqa: S608
         f" WHERE {_BEGINS} AND json_extract(body, '$.reference') LIKE ?",
         [f"BR-{year}-%"],
     )
-    return f"BR-{year}-{(row['last'] or 0) + 1:04}"
+    return f"BR-{year}-{last + 1:04}"
 
 
 def _open(tx: Source, reference: str) -> tuple[str, Breach]:

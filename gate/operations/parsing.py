@@ -125,9 +125,9 @@ def id_find(folder: DataFolder, asked: IdFind, caller: Caller) -> IdsFound:
         ids = [row.id for row in folder.proposals.waiting() if row.id.startswith(asked.beginning)]
         return IdsFound(ids[:MOST])
     column, table = _WHERE[asked.kind]
-    sql = f"SELECT {column} AS id FROM {table} WHERE {column} >= ? AND {column} < ? LIMIT ?"  # noqa: S608 - names of ours
+    sql = f"SELECT {column} FROM {table} WHERE {column} >= ? AND {column} < ? LIMIT ?"  # noqa: S608 - names of ours
     span = (asked.beginning, asked.beginning + "g", MOST)  # g follows the last of the signs
-    return IdsFound([str(row["id"]) for row in folder.read(lambda tx: tx.query(sql, span))])
+    return IdsFound(folder.read(lambda tx: tx.values(str, sql, span)))
 
 
 # --- a line that finds ---------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import base64
 import hashlib
 import heapq
 import hmac
-import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +26,7 @@ from gate.config import Webhook, read_secret
 from gate.core.facts.calls import CalledAgainstRefusal, Decision, OneSided
 from gate.core.facts.gate import CampaignStopped, ManyAbandoned, WebhookDropped
 from gate.core.facts.lists import Objection
+from gate.core.rows.calls import FactRow
 from gate.core.terms import Verdict
 from gate.durable import whole_file
 from gate.errors import ConfigError, StoreError, UsageError
@@ -65,7 +65,7 @@ NEWLY_BLOCKED: Final = "contact.newly_blocked"
 CONTACTS_AT_ONCE: Final = 5000
 """Newly blocked contacts that are read at once: the rest waits in the list of contacts."""
 _NEXT: Final = (
-    "SELECT leaf_index, kind, subject, at, body FROM facts INDEXED BY facts_kind"  # noqa: S608 - the code's own
+    "SELECT leaf_index, kind, subject, at, actor, body FROM facts INDEXED BY facts_kind"  # noqa: S608 - the code's own
     f" WHERE kind IN ({', '.join('?' for _ in OF_FACTS)}) AND leaf_index > ? ORDER BY leaf_index LIMIT {AT_A_GO}"
 )
 
@@ -256,13 +256,13 @@ class WebhookPost:
 
     def _leaves(self, after: int) -> Iterator[Event]:
         values = [*OF_FACTS, after]
-        for row in self._folder.read(lambda tx: tx.query(_NEXT, values)):
-            name, fields = OF_FACTS[row["kind"]]
-            body = json.loads(row["body"]) if row["body"] else {"erased": True}
-            if row["kind"] == Decision.kind and body.get("verdict", Verdict.BLOCK) != Verdict.BLOCK:
+        for row in self._folder.read(lambda tx: tx.rows(FactRow, _NEXT, values)):
+            name, fields = OF_FACTS[row.kind]
+            body = {"erased": True} if row.body is None else row.body
+            if row.kind == Decision.kind and body.get("verdict", Verdict.BLOCK) != Verdict.BLOCK:
                 name = ""
-            data = {"subject": row["subject"]} | {each: body[each] for each in (*fields, "erased") if each in body}
-            yield Event(f"leaf-{row['leaf_index']}", name, row["at"], data, leaf=row["leaf_index"])
+            data = {"subject": row.subject} | {each: body[each] for each in (*fields, "erased") if each in body}
+            yield Event(f"leaf-{row.leaf_index}", name, row.at, data, leaf=row.leaf_index)
 
     def _newly_blocked(self) -> Iterator[Event]:
         """Contacts whose verdict was allow and became block, in the order in which that happened.

@@ -9,7 +9,6 @@ killed in between leaves the old one in force, whole. Rows of one number agree i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +29,16 @@ _CHANGE = "UPDATE contacts SET outcome = ?, since = ?, was = ? WHERE list = ? AN
 _FAULT = "INSERT OR REPLACE INTO contact_faults (list, line, field, reference, fault) VALUES (?, ?, ?, ?, ?)"
 _ROW = """SELECT number, reference, verdict, reason, since, was
     FROM contacts CROSS JOIN contact_outcomes USING (outcome) WHERE list = ?"""
+
+
+class _Row(NamedTuple):
+    number: int
+    reference: str
+    outcome: int
+    since: int
+    was: str | None
+
+
 _OLD = "SELECT number, reference, outcome, since, was FROM contacts WHERE list = ? AND (number, reference) > (?, ?)"
 
 LONGEST: Final = 15
@@ -70,14 +79,14 @@ def in_force(tx: Source) -> ContactList | None:
 
 def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, topic: str) -> int:
     """Begin a list beside the one in force."""
-    (row,) = tx.query("SELECT coalesce(max(list), 0) + 1 AS list FROM contact_lists")
-    values = (row["list"], "loading", at, actor, source_name, "", topic)
+    (new,) = tx.values(int, "SELECT coalesce(max(list), 0) + 1 FROM contact_lists")
+    values = (new, "loading", at, actor, source_name, "", topic)
     tx.write(
         "INSERT INTO contact_lists (list, state, imported_at, actor, source_name, sha256, topic)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         values,
     )
-    return int(row["list"])
+    return new
 
 
 def put_in_force(
@@ -114,14 +123,13 @@ def followed(tx: StoreTransaction, list_id: int, leaf: int) -> None:
 
 def leftovers(tx: Source) -> list[int]:
     """Lists that were replaced, or whose import was cut off."""
-    return [row["list"] for row in tx.query("SELECT list FROM contact_lists WHERE state <> 'in_force'")]
+    return tx.values(int, "SELECT list FROM contact_lists WHERE state <> 'in_force'")
 
 
 def drop_some(tx: StoreTransaction, list_id: int, limit: int) -> bool:
     """Delete so many rows of a list that is not in force; the list itself with the last. True where there are more."""
-    rows = tx.query("SELECT number, reference FROM contacts WHERE list = ? LIMIT 1 OFFSET ?", (list_id, limit))
-    if rows:
-        last = (rows[0]["number"], rows[0]["reference"])
+    sql = "SELECT number, reference FROM contacts WHERE list = ? LIMIT 1 OFFSET ?"
+    for last in tx.values(tuple[int, str], sql, (list_id, limit)):
         tx.write("DELETE FROM contacts WHERE list = ? AND (number, reference) < (?, ?)", (list_id, *last))
         return True
     for table in ("contacts", "contact_faults", "contact_forgotten", "contact_lists"):
@@ -135,8 +143,8 @@ def drop_some(tx: StoreTransaction, list_id: int, limit: int) -> bool:
 def outcome_of(tx: StoreTransaction, verdict: str, reason: str) -> int:
     """The number that stands for a verdict and its reason."""
     tx.write("INSERT OR IGNORE INTO contact_outcomes (verdict, reason) VALUES (?, ?)", (verdict, reason))
-    rows = tx.query("SELECT outcome FROM contact_outcomes WHERE verdict = ? AND reason = ?", (verdict, reason))
-    return int(rows[0]["outcome"])
+    sql = "SELECT outcome FROM contact_outcomes WHERE verdict = ? AND reason = ?"
+    return tx.values(int, sql, (verdict, reason))[0]
 
 
 def add(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, str, int, int, str | None]]) -> int:
@@ -153,10 +161,10 @@ def carry_over(
     tx: StoreTransaction, old: int, new: int, after: Key, limit: int, without: Container[str]
 ) -> tuple[int, Key | None]:
     """Copy a piece of one list into another, but for these references: how many came, and where to go on."""
-    rows = tx.query(f"{_OLD} ORDER BY number, reference LIMIT ?", (old, *after, limit))
-    kept = (tuple(row.values()) for row in rows if not row["reference"] or row["reference"] not in without)
+    rows = tx.values(_Row, f"{_OLD} ORDER BY number, reference LIMIT ?", (old, *after, limit))
+    kept = (row for row in rows if not row.reference or row.reference not in without)
     added = tx.write_many(_ADD, ((new, *row) for row in kept))
-    return added, (rows[-1]["number"], rows[-1]["reference"]) if len(rows) == limit else None
+    return added, rows[-1][:2] if len(rows) == limit else None
 
 
 def change(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, int, int, str | None]]) -> None:
@@ -210,30 +218,30 @@ def states(reader: Reader, list_id: int) -> Iterator[tuple[int, int, int, int]]:
 def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
     """Numbers whose own entries changed from this leaf on, the leaf up to which they are looked through, and whether
     there are more behind it."""
-    rows = tx.query(
-        "SELECT f.leaf_index, coalesce(o.number, c.number, h.number) AS number, r.numbers"  # noqa: S608 - only marks
+    rows = tx.values(
+        tuple[int, str | None, list[str] | None],
+        "SELECT f.leaf_index, coalesce(o.number, c.number, h.number), r.numbers"  # noqa: S608 - only marks
         " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
         " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
         f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(DECIDING)}) ORDER BY f.leaf_index LIMIT ?",
         (leaf, *DECIDING, limit),
     )
-    of_requests = (number for row in rows for number in json.loads(row["numbers"] or "[]"))
-    numbers = list(dict.fromkeys([*(row["number"] for row in rows if row["number"]), *of_requests]))
+    of_requests = (number for _, _, several in rows for number in several or ())
+    numbers = list(dict.fromkeys([*(number for _, number, _ in rows if number), *of_requests]))
     if len(rows) == limit:
-        return numbers, int(rows[-1]["leaf_index"]) + 1, True
+        return numbers, rows[-1][0] + 1, True
     return numbers, head(tx), False
 
 
 def head(tx: Source) -> int:
     """How many leaves the log has."""
-    (row,) = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM facts")
-    return int(row["size"])
+    return tx.values(int, "SELECT coalesce(max(leaf_index) + 1, 0) FROM facts")[0]
 
 
 def outcomes(tx: Source) -> dict[int, tuple[str, str]]:
     """What the numbers in ``outcome`` stand for: verdict and reason."""
-    rows = tx.query("SELECT outcome, verdict, reason FROM contact_outcomes")
-    return {row["outcome"]: (row["verdict"], row["reason"]) for row in rows}
+    rows = tx.values(tuple[int, str, str], "SELECT outcome, verdict, reason FROM contact_outcomes")
+    return {outcome: (verdict, reason) for outcome, verdict, reason in rows}
 
 
 def counts(tx: Source, list_id: int) -> list[ContactCount]:
@@ -310,11 +318,11 @@ def page(
 
 def _value(tx: Source, list_id: int, key: Key, column: str) -> str | int:
     """What the column holds of a contact: a cursor names it alone. Raises ``UsageError`` where it has gone."""
-    found = tx.query(f"{_ROW} AND number = ? AND reference = ?", [list_id, *key])
+    sql = f"SELECT {column} FROM ({_ROW} AND number = ? AND reference = ?)"  # noqa: S608 - the code's own
+    found = tx.values(tuple[str | int], sql, [list_id, *key])
     if not found:
         raise UsageError("the contact at the end of the page before is there no more", hint="begin the list anew")
-    value: str | int = found[0][column]
-    return value
+    return found[0][0]
 
 
 def contacts_meant(text: str) -> list[Term]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from gate.core.evidence import remnant, stamp
 from gate.core.facts import derived
@@ -25,7 +25,7 @@ from gate.core.facts.derived import AGEING, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL
 from gate.core.facts.lists import ConsentWithdrawn, Objection, RegisterImported
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import Rectification
-from gate.core.facts.retention import FactsErased, Hold, NumberShown
+from gate.core.facts.retention import FactsErased, Hold, NumberShown, TermsSwept
 from gate.core.rows.lists import ContactList
 from gate.core.rows.retention import CallPast, RecordKept
 from gate.store import contacts
@@ -33,7 +33,6 @@ from gate.store.projections import HOLDS, REQUESTS, TOUCHED, Table
 from gate.store.queries import Source, facts_of, marks, slices
 from gate.store.requests import LAST_ENTERED, ending_in
 from gate.store.transaction import StoreTransaction
-from gate.types import Row
 
 # --- emptied ------------------------------------------------------------------------------------------------------
 
@@ -46,7 +45,7 @@ def empty(
     there: list[int] = []
     for part in slices(sorted(set(leaves))):
         sql = f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({marks(part)})"  # noqa: S608
-        there += [row["leaf_index"] for row in tx.query(sql, part)]
+        there += tx.values(int, sql, part)
     if there:
         erase_facts(tx, there, subject=subject, at=at, actor=actor, basis=basis, what=what)
     return len(there)
@@ -65,32 +64,39 @@ def erase_facts(
     filed: dict[str, str] = {}
     rests: dict[tuple[str, str], tuple[Table, set[str], set[str]]] = {}
     for leaf in sorted(set(leaves)):
-        for row in tx.query(
-            "SELECT kind, subject, call_id FROM facts WHERE leaf_index = ? AND body IS NOT NULL", [leaf]
-        ):
+        sql = "SELECT kind, subject, call_id FROM facts WHERE leaf_index = ? AND body IS NOT NULL"
+        for kind, about, call_id in tx.values(tuple[str, str, str | None], sql, [leaf]):
             erased.append(leaf)
-            if row["call_id"] is not None and row["kind"] not in OF_CALL:
-                filed[str(leaf)] = row["call_id"]
+            if call_id is not None and kind not in OF_CALL:
+                filed[str(leaf)] = call_id
             tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE leaf_index = ?", [leaf])
-            for table, _ in TOUCHED.get(row["kind"], ()):
-                key = row["call_id"] if table.by_call else row["subject"]
+            for table, _ in TOUCHED.get(kind, ()):
+                key = call_id if table.by_call else about
                 if key is not None:
                     _, columns, left = rests.setdefault((table.name, key), (table, set(), set()))
-                    columns.update(table.sets(row["kind"]))
-                    left.update(table.remaining(row["kind"]))
+                    columns.update(table.sets(kind))
+                    left.update(table.remaining(kind))
     stays: dict[str, dict[str, str]] = {}
     for (name, key), (table, columns, left) in rests.items():
         if changes := ", ".join(f"{each} = NULL" for each in sorted(columns.intersection(table.personal))):
             tx.write(f"UPDATE {name} SET {changes} WHERE {table.key} = ?", [key])  # noqa: S608 - names are code's
         if left:
-            sql = f"SELECT {', '.join(sorted(left))} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
-            for row in tx.query(sql, [key]):
-                stays.setdefault(name, {})[key] = remnant(row)
+            names = sorted(left)
+            sql = f"SELECT {', '.join(names)} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
+            for values in tx.values(tuple[Any, ...], sql, [key]):
+                stays.setdefault(name, {})[key] = remnant(dict(zip(names, values, strict=True)))
     body = FactsErased(basis=basis, what=what, stays=stays, filed=filed, leaves=erased)
     return tx.append(body.fact(subject, at, actor))
 
 
 # --- with a call --------------------------------------------------------------------------------------------------
+
+
+class _Words(NamedTuple):
+    leaf: int
+    body: dict[str, Any]
+    """Of its fact."""
+
 
 _ABOUT_CALLS: Final = (
     f"SELECT leaf_index FROM facts WHERE kind = '{NumberShown.kind}' AND body IS NOT NULL AND subject IN ({{marks}})"  # noqa: S608
@@ -111,17 +117,18 @@ def call_leaves(
     what the person put right who was transferred to them. Objections keep the person uncallable and are left out."""
     written, own, leaves = ending_in(numbers), {*call_ids}.difference(others), []
     for part in slices(call_ids):
-        rows = tx.query(
+        rows = tx.values(
+            tuple[int, str, str, str],
             "SELECT leaf_index, kind, call_id, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
             f" AND call_id IN ({marks(part)}) AND kind NOT IN (?, ?)",
             [*part, Objection.kind, Hold.kind],
         )
         leaves += [
-            row["leaf_index"]
-            for row in rows
-            if (row["kind"] in WITH_CALL and row["call_id"] not in others)
-            or written.search(row["body"])
-            or (row["kind"] == Rectification.kind and json.loads(row["body"]).get("talk") in own)
+            leaf
+            for leaf, kind, call_id, body in rows
+            if (kind in WITH_CALL and call_id not in others)
+            or written.search(body)
+            or (kind == Rectification.kind and json.loads(body).get("talk") in own)
         ]
     return leaves
 
@@ -131,10 +138,10 @@ def words_about_calls(tx: Source, call_ids: Collection[str], named: Callable[[st
     leaves: list[int] = []
     for part in slices(call_ids):
         for sql in _ABOUT_CALLS:
-            leaves += [row["leaf_index"] for row in tx.query(sql.format(marks=marks(part)), part)]
+            leaves += tx.values(int, sql.format(marks=marks(part)), part)
         if named is not None:
-            taken = tx.query(_TAKEN.format(marks=marks(part)), part)
-            leaves += [row["leaf_index"] for row in taken if named(str(json.loads(row["body"]).get("purpose") or ""))]
+            taken = tx.values(_Words, _TAKEN.format(marks=marks(part)), part)
+            leaves += [leaf for leaf, body in taken if named(str(body.get("purpose") or ""))]
     return leaves
 
 
@@ -167,17 +174,16 @@ def personal_leaves(tx: Source, request_id: str) -> list[int]:
 
 def words_about_contacts(tx: Source, references: Collection[str]) -> list[int]:
     """The leaves of what was written about contacts with these ids of the CRM's own."""
-    rows = tx.query(_ABOUT_CONTACTS) if references else []
-    return [row["leaf_index"] for row in rows if json.loads(row["body"]).get("reference") in references]
+    rows = tx.values(_Words, _ABOUT_CONTACTS) if references else []
+    return [leaf for leaf, body in rows if body.get("reference") in references]
 
 
 def words_about_gone_contacts(tx: Source) -> list[int]:
     """The leaves of what was written about contacts that are kept no more: forgotten, idle, or gone from the list."""
-    shown = {row["leaf_index"]: json.loads(row["body"]).get("reference") for row in tx.query(_ABOUT_CONTACTS)}
+    shown = {leaf: body.get("reference") for leaf, body in tx.values(_Words, _ABOUT_CONTACTS)}
     there: set[str] = set()
     for part in slices({each for each in shown.values() if each}):
-        rows = tx.query(_LISTED.format(marks=marks(part)), part)
-        there.update(row["reference"] for row in rows)
+        there.update(tx.values(str, _LISTED.format(marks=marks(part)), part))
     return [leaf for leaf, reference in shown.items() if reference not in there]
 
 
@@ -188,7 +194,8 @@ def mentions(
     (leaf, kind, subject, call), and the leaf to go on from (0 at the end). Decisions are found by their calls."""
     patterns = [number.removeprefix("+44") for number in numbers]
     asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
-    rows = tx.query(
+    rows = tx.values(
+        tuple[int, str, str, str | None, str],
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
         f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({marks(ONLY_CALL)})"
         f" AND body IS NOT NULL AND ({asked})",
@@ -196,53 +203,41 @@ def mentions(
     )
     # not at the end of another number: +44169772345 is no part of +447169772345
     written = ending_in(numbers, rf"(?:(?<![0-9])|(?<=\\u[0-9a-f]{{4}}))(?:{_BEFORE}{_APART}*)?")
-    found = [
-        (row["leaf_index"], row["kind"], row["subject"], row["call_id"]) for row in rows if written.search(row["body"])
-    ]
-    (head,) = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM facts")
-    return found, first + count if first + count <= head["last"] else 0
+    found = [(leaf, kind, subject, call_id) for leaf, kind, subject, call_id, body in rows if written.search(body)]
+    (last,) = tx.values(int, "SELECT coalesce(max(leaf_index), -1) FROM facts")
+    return found, first + count if first + count <= last else 0
 
 
 def words_naming(tx: Source, kinds: Mapping[str, str], named: Callable[[str], bool]) -> list[tuple[int, str]]:
     """(leaf, kind) of facts of these kinds, each with the field of its words, in which they name somebody."""
-    rows = tx.query(
+    rows = tx.values(
+        tuple[int, str, dict[str, Any]],
         f"SELECT leaf_index, kind, body FROM facts WHERE kind IN ({marks(kinds)}) AND body IS NOT NULL",  # noqa: S608
         list(kinds),
     )
-    return [
-        (row["leaf_index"], row["kind"])
-        for row in rows
-        if named(str(json.loads(row["body"]).get(kinds[row["kind"]]) or ""))
-    ]
+    return [(leaf, kind) for leaf, kind, body in rows if named(str(body.get(kinds[kind]) or ""))]
+
+
+_NUMBER: Final = "CASE WHEN number IS NULL THEN NULL ELSE json_array(number) END"
+_RECORDS: Final = {
+    "request": "SELECT 'request' AS record, id, reference AS name, NULL AS kind, numbers, NULL AS call_id,"
+    " state NOT IN ('done', 'closed') AS in_force, coalesce(name, '') AS person, opened_at AS at"
+    " FROM requests WHERE id = ?",
+    "hold": "SELECT 'hold' AS record, id, id AS name, kind, call_id,"  # noqa: S608 - the code's own
+    f" CASE WHEN target = 'number' THEN {_NUMBER} ELSE '[]' END AS numbers,"
+    f" {ENDS['hold']} IS NULL AS in_force, '' AS person, made_at AS at FROM holds WHERE id = ?",
+    "objection": f"SELECT 'objection' AS record, id, id AS name, NULL AS kind, {_NUMBER} AS numbers, call_id,"  # noqa: S608
+    f" {ENDS['objection']} IS NULL AS in_force, '' AS person, made_at AS at FROM objections WHERE id = ?",
+    "consent": f"SELECT 'consent' AS record, id, id AS name, NULL AS kind, {_NUMBER} AS numbers, NULL AS call_id,"  # noqa: S608
+    f" {ENDS['consent']} IS NULL AS in_force, coalesce(who, '') AS person, given_at AS at FROM consents WHERE id = ?",
+}
 
 
 def record_of(tx: Source, kind: str, subject: str) -> RecordKept | None:
     """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
     request."""
-    record = derived.record(kind)
-    rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject]) if record else []  # noqa: S608 - one of four
-    if not rows:
-        return None
-    (row,) = rows
-    if record == "request":
-        name, in_force = row["reference"], row["state"] not in ("done", "closed")
-        numbers = None if row["numbers"] is None else json.loads(row["numbers"])
-    else:
-        name, in_force = subject, row[ENDS[record]] is None
-        numbers = None if row["number"] is None else [row["number"]]
-    if record == "hold" and row["target"] != "number":
-        numbers = []
-    return RecordKept(
-        record=record,
-        id=subject,
-        name=name,
-        kind=row.get("kind"),
-        numbers=numbers,
-        call_id=row.get("call_id"),
-        in_force=in_force,
-        person=(row["name"] if record == "request" else row["who"] if record == "consent" else "") or "",
-        at=row["given_at"] if record == "consent" else row["opened_at"] if record == "request" else row["made_at"],
-    )
+    sql = _RECORDS.get(derived.record(kind))
+    return next(iter(tx.rows(RecordKept, sql, [subject])), None) if sql else None
 
 
 # --- past a term --------------------------------------------------------------------------------------------------
@@ -302,29 +297,28 @@ def records_over(tx: Source, day: date) -> list[list[int]]:
     """Of each request that was over by a day, and each hold that was released by then, and that still name somebody:
     the leaves that do. The course of a request, without a name, stays."""
     on = [day.isoformat()]
-    of_requests = [personal_leaves(tx, row["id"]) for row in tx.query(f"SELECT id {_CLOSED} ORDER BY id", on)]
-    return of_requests + [leaves_of(tx, [row["id"]]) for row in tx.query(f"SELECT id {_RELEASED} ORDER BY id", on)]
+    of_requests = [personal_leaves(tx, each) for each in tx.values(str, f"SELECT id {_CLOSED} ORDER BY id", on)]
+    return of_requests + [leaves_of(tx, [each]) for each in tx.values(str, f"SELECT id {_RELEASED} ORDER BY id", on)]
 
 
 def old_words(tx: Source, day: date) -> list[int]:
     """The leaves of reasons, purposes and proposals from before a day on which nothing rests any more: of no record,
     of a recording that is erased, of a register's edition that is long out of force."""
-    return [row["leaf_index"] for row in tx.query(_OLD_WORDS, [day.isoformat(), *AGEING])]
+    return tx.values(int, _OLD_WORDS, [day.isoformat(), *AGEING])
 
 
 def entries_over(tx: Source, day: date, months: int) -> list[str]:
     """Numbers of objections that were taken back by a day, and those all of whose consents had ended by then;
     ``months``: how long a consent holds."""
-    rows = tx.query(f"SELECT number {_REMOVED}", [day.isoformat()])
-    rows += tx.query(f"SELECT number {_ENDED}", [months, day.isoformat()])
-    return sorted({row["number"] for row in rows})
+    removed = tx.values(str, f"SELECT number {_REMOVED}", [day.isoformat()])
+    return sorted({*removed, *tx.values(str, f"SELECT number {_ENDED}", [months, day.isoformat()])})
 
 
 def entries_of(tx: StoreTransaction, number: str, day: date, months: int) -> tuple[list[str], list[str]]:
     """The ids of those of a number: objections, consents."""
-    removed = tx.query(f"SELECT id {_REMOVED} AND number = ?", [day.isoformat(), number])
-    ended = tx.query(f"SELECT number {_ENDED} AND number = ?", [months, day.isoformat(), number])
-    return [row["id"] for row in removed], [each.id for each in tx.consents(number)] if ended else []
+    removed = tx.values(str, f"SELECT id {_REMOVED} AND number = ?", [day.isoformat(), number])
+    ended = tx.values(str, f"SELECT number {_ENDED} AND number = ?", [months, day.isoformat(), number])
+    return removed, [each.id for each in tx.consents(number)] if ended else []
 
 
 def forget_faults(tx: StoreTransaction, before: datetime) -> int:
@@ -337,8 +331,8 @@ def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
     found = _list_from_before(tx, before)
     if found is None:
         return 0
-    rows = tx.query(f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found.list, stamp(before), limit])
-    return sum(contacts.forget_number(tx, f"+{row['number']}") for row in rows)
+    numbers = tx.values(int, f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found.list, stamp(before), limit])
+    return sum(contacts.forget_number(tx, f"+{number}") for number in numbers)
 
 
 def _list_from_before(tx: Source, before: datetime) -> ContactList | None:
@@ -351,7 +345,7 @@ def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], mo
     long a consent holds."""
 
     def count(sql: str, values: Mapping[str, object] | Sequence[object]) -> int:
-        return int(tx.query(f"SELECT count(*) AS n {sql}", values)[0]["n"])
+        return tx.values(int, f"SELECT count(*) {sql}", values)[0]
 
     found = _list_from_before(tx, before["contacts"])
     return {
@@ -364,11 +358,11 @@ def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], mo
     }
 
 
-def last(tx: Source, kind: str) -> Row | None:
-    """The body of the newest fact of a kind about retention, that is not erased."""
-    rows = tx.query(
+def last_swept(tx: Source) -> TermsSwept | None:
+    """The newest sweep of terms."""
+    rows = tx.values(
+        str,
         "SELECT body FROM facts WHERE kind = ? AND subject = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT 1",
-        [kind, TERMS],
+        [TermsSwept.kind, TERMS],
     )
-    body: Row | None = json.loads(rows[0]["body"]) if rows else None
-    return body
+    return TermsSwept.read(json.loads(rows[0])) if rows else None

@@ -108,8 +108,7 @@ def month(tx: Source, last: date, span: tuple[datetime, datetime], kinds: Sequen
 
 def began(tx: Source) -> str | None:
     """When the log begins; None where it is empty."""
-    rows = tx.query("SELECT at FROM facts ORDER BY leaf_index LIMIT 1")
-    return rows[0]["at"] if rows else None
+    return next(iter(tx.values(str, "SELECT at FROM facts ORDER BY leaf_index LIMIT 1")), None)
 
 
 def attempts(tx: Source, since: datetime, until: datetime) -> list[AttemptsOfHour]:
@@ -192,23 +191,25 @@ def tally(tx: Source, caller: str, campaign: str, since: datetime, until: dateti
     """The answered calls of a campaign, or of all of a caller (empty), in a time: those for which no stop has answered
     yet."""
     span = {"since": stamp(since), "until": stamp(until), "caller": caller, "campaign": campaign}
-    row = tx.query(
-        f"SELECT coalesce(sum({ABANDONED}), 0) AS abandoned, coalesce(sum({LIVE}), 0) AS live"  # noqa: S608
+    ((abandoned, live),) = tx.values(
+        tuple[int, int],
+        f"SELECT coalesce(sum({ABANDONED}), 0), coalesce(sum({LIVE}), 0)"  # noqa: S608
         f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {COUNTED}"
         f" AND {CALLER} = :caller AND (:campaign = '' OR {CAMPAIGN} = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
         f" AND stops.campaign IN ('', {CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
         span,
-    )[0]
-    lost = tx.query(
-        f"SELECT count(*) AS abandoned, coalesce(sum(live), 0) AS live FROM ({REPLAYED}) AS calls"  # noqa: S608 - ours
+    )
+    ((lost, kept_live),) = tx.values(
+        tuple[int, int],
+        f"SELECT count(*), coalesce(sum(live), 0) FROM ({REPLAYED}) AS calls"  # noqa: S608 - ours
         " WHERE answered_at >= :since AND answered_at < :until AND claimed_by = :caller"
         " AND (:campaign = '' OR campaign = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
         " AND stops.campaign IN ('', calls.campaign) AND stops.leaf_index > calls.leaf_index)",
         span,
-    )[0]
-    return Tally(row["abandoned"] + lost["abandoned"], row["live"] + lost["live"])
+    )
+    return Tally(abandoned + lost, live + kept_live)
 
 
 class Answered(NamedTuple):
@@ -221,14 +222,13 @@ class Answered(NamedTuple):
 
 def campaign_of_call(tx: Source, call_id: str) -> Answered | None:
     """Whose campaign a call is of, and when it was answered; None where it does not count."""
-    rows = tx.query(
-        f"SELECT {CALLER} AS caller, {CAMPAIGN} AS campaign, answered_at AS at FROM calls"  # noqa: S608
+    rows = tx.values(
+        tuple[str | None, str, datetime],
+        f"SELECT {CALLER}, {CAMPAIGN}, answered_at FROM calls"  # noqa: S608
         f" WHERE call_id = ? AND answered_at IS NOT NULL AND {COUNTED}",
         [call_id],
     )
-    return next(
-        (Answered(row["caller"] or "", row["campaign"], datetime.fromisoformat(row["at"])) for row in rows), None
-    )
+    return next((Answered(caller or "", campaign, at) for caller, campaign, at in rows), None)
 
 
 class Reportable(NamedTuple):
@@ -241,13 +241,14 @@ class Reportable(NamedTuple):
 
 def reportable(tx: Source, call_id: str) -> Reportable | None:
     """It, where nothing is known of its outcome; None for every other call."""
-    rows = tx.query(
-        "SELECT calls.at AS at, json_extract(body, '$.asked_by') AS asked_by FROM calls"  # noqa: S608 - the code's own
+    rows = tx.values(
+        Reportable,
+        "SELECT calls.at, json_extract(body, '$.asked_by') FROM calls"  # noqa: S608 - the code's own
         " JOIN facts ON facts.leaf_index = calls.leaf_index WHERE calls.call_id = ?"
         f" AND calls.verdict = 'allow' AND {COUNTED} AND {UNKNOWN} AND {IS_ATTEMPT} AND body IS NOT NULL",
         [call_id],
     )
-    return next((Reportable(datetime.fromisoformat(row["at"]), row["asked_by"]) for row in rows), None)
+    return next(iter(rows), None)
 
 
 def campaign_stops(tx: Source) -> list[CampaignStop]:
@@ -263,7 +264,8 @@ def campaign_stops(tx: Source) -> list[CampaignStop]:
 def alarmed(tx: Source, day: date, *, claimed_by: str, campaign: str) -> bool:
     """Whether an alarm of that day is kept of this campaign, or of any of this caller (empty)."""
     return bool(
-        tx.query(
+        tx.values(
+            int,
             "SELECT 1 FROM facts INDEXED BY facts_kind WHERE kind = ? AND json_extract(body, '$.day') = ?"
             " AND json_extract(body, '$.claimed_by') = ? AND ? IN ('', json_extract(body, '$.campaign')) LIMIT 1",
             [ManyAbandoned.kind, day.isoformat(), claimed_by, campaign],
@@ -323,22 +325,24 @@ def recordings_kept(tx: Source, at: datetime) -> RecordingsKept:
 
 def facts_by_kind(tx: Source, kinds: Sequence[str], since: datetime, until: datetime) -> dict[str, int]:
     """How often each of these happened; 0 where never."""
-    rows = tx.query(
-        f"SELECT kind, count(*) AS facts FROM facts WHERE kind IN ({marks(kinds)})"  # noqa: S608 - marks alone
+    rows = tx.values(
+        tuple[str, int],
+        f"SELECT kind, count(*) FROM facts WHERE kind IN ({marks(kinds)})"  # noqa: S608 - marks alone
         " AND at >= ? AND at < ? GROUP BY kind",
         [*kinds, stamp(since), stamp(until)],
     )
-    return dict.fromkeys(kinds, 0) | {row["kind"]: row["facts"] for row in rows}
+    return dict.fromkeys(kinds, 0) | dict(rows)
 
 
 def counted_in(tx: Source, kind: str, since: datetime, until: datetime) -> int:
     """The sum of ``count`` in the bodies of a kind of fact: what has one leaf for many."""
-    rows = tx.query(
-        "SELECT coalesce(sum(json_extract(body, '$.count')), 0) AS total FROM facts"
+    (total,) = tx.values(
+        int,
+        "SELECT coalesce(sum(json_extract(body, '$.count')), 0) FROM facts"
         " WHERE kind = ? AND at >= ? AND at < ? AND body IS NOT NULL",
         [kind, stamp(since), stamp(until)],
     )
-    return int(rows[0]["total"])
+    return total
 
 
 def verifications(tx: Source, since: datetime, until: datetime) -> list[Verification]:
@@ -394,7 +398,7 @@ Counts = dict[tuple[str, str], int]
 """(minute as ``2026-03-02T10:00``, reason) -> attempts."""
 
 _BEYOND: Final = (
-    "SELECT calls.leaf_index, calls.at, calls.reason, asked.at AS asked_at, asked.reason AS asked_reason"
+    "SELECT calls.leaf_index, calls.at, calls.reason, asked.at, asked.reason"
     " FROM calls LEFT JOIN calls AS asked ON asked.call_id = calls.question"
     " WHERE calls.leaf_index > ? ORDER BY calls.leaf_index"
 )
@@ -402,27 +406,28 @@ _BEYOND: Final = (
 
 def attempts_since(tx: Source, since: datetime) -> tuple[int, Counts]:
     """The last leaf of a decision, and the attempts from ``since`` on. Reads an index alone."""
-    last = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM calls")[0]["last"]
-    rows = tx.query(
-        "SELECT substr(at, 1, 16) AS minute, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
+    (last,) = tx.values(int, "SELECT coalesce(max(leaf_index), -1) FROM calls")
+    rows = tx.values(
+        tuple[str, str, int],
+        "SELECT substr(at, 1, 16) AS minute, reason, count(*) FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
         f" WHERE at >= ? AND {IS_ATTEMPT} GROUP BY minute, reason",
         [stamp(since)],
     )
-    return last, {(row["minute"], row["reason"]): row["attempts"] for row in rows}
+    return last, {(minute, reason): attempts for minute, reason, attempts in rows}
 
 
 def attempts_beyond(tx: Source, leaf: int) -> tuple[int, Counts]:
     """The same of the decisions after this leaf; a question of which one of them came is taken off."""
-    last, counts = leaf, Counts()
+    counts = Counts()
 
     def count(at: str, reason: str, by: int) -> None:
         key = (at[:16], reason)
         counts[key] = counts.get(key, 0) + by
 
-    for row in tx.query(_BEYOND, [leaf]):
-        last = row["leaf_index"]
-        if row["reason"] != "call_in":
-            count(row["at"], row["reason"], 1)
-        if row["asked_at"] is not None:
-            count(row["asked_at"], row["asked_reason"], -1)
-    return last, counts
+    rows = tx.values(tuple[int, str, str, str | None, str | None], _BEYOND, [leaf])
+    for _, at, reason, asked_at, asked_reason in rows:
+        if reason != "call_in":
+            count(at, reason, 1)
+        if asked_at is not None and asked_reason is not None:
+            count(asked_at, asked_reason, -1)
+    return rows[-1][0] if rows else leaf, counts

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from gate.core.facts.derived import OF_RECIPIENT, record
 from gate.core.facts.recordings import Exported
 from gate.core.facts.requests import PackMade, Rectification
 from gate.core.facts.retention import FactsErased
-from gate.core.rows import Page
+from gate.core.rows import Page, Row
 from gate.core.rows.audit import CopyRow
 from gate.core.rows.calls import FactRow
 from gate.core.rows.requests import Handed, HeldStatement, Taken
@@ -21,7 +20,6 @@ from gate.store import erasure, requests
 from gate.store.queries import Source, facts_of, marks, rows_page, slices
 from gate.store.transaction import StoreTransaction
 from gate.store.transfers import of_others
-from gate.types import Row
 
 
 def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Sequence[str]) -> list[Handed]:
@@ -60,23 +58,45 @@ _LEAVES: Final = (
 )
 
 
+class _Bundle(NamedTuple):
+    bundle: str
+    day: str
+    begun: dict[str, Any]
+    """The body of the fact that began it."""
+    made: dict[str, Any]
+    """The body of the one that signed it."""
+
+
+class FactInBundle(Row, frozen=True):
+    """A fact, and when the call that it speaks of was decided."""
+
+    leaf_index: int
+    kind: str
+    subject: str
+    at: str
+    call_id: str | None
+    called: str | None
+    """When; None where it speaks of no call."""
+    decided: int | None
+    """The leaf of that decision."""
+
+
 def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
     """In which bundles of evidence the facts of these leaves went out, and to whom.
 
     A bundle has every fact of the calls of its period, and every other one of the period itself, up to the checkpoint
     that it was made with (``gate.store.slices``): also of calls that were refused, or not recorded.
     """
-    facts: list[Row] = []
+    facts: list[FactInBundle] = []
     for part in slices(sorted(set(leaves))):
-        facts += tx.query(_LEAVES.format(marks(part)), part)
+        facts += tx.rows(FactInBundle, _LEAVES.format(marks(part)), part)
     found = []
-    for bundle in tx.query(_BUNDLES) if facts else []:
-        begun, size = json.loads(bundle["begun"]), json.loads(bundle["made"])["checkpoint"]
-        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], size)]
-        calls = dict.fromkeys(fact["call_id"] for fact in inside if fact["called"])
-        entries = dict.fromkeys(_named(fact) for fact in inside if not fact["called"])
+    for bundle, day, begun, made in tx.values(_Bundle, _BUNDLES) if facts else []:
+        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], made["checkpoint"])]
+        calls = dict.fromkeys(fact.call_id for fact in inside if fact.call_id and fact.called)
+        entries = dict.fromkeys(f"{record(each.kind) or 'entry'} {each.subject}" for each in inside if not each.called)
         if inside:
-            handed = Handed(what="bundle", bundle=bundle["bundle"], recipient=begun["recipient"], on=bundle["day"])
+            handed = Handed(what="bundle", bundle=bundle, recipient=begun["recipient"], on=day)
             found.append(replace(handed, calls=[*calls], entries=[*entries]))
     return found
 
@@ -84,21 +104,15 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
 def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Collection[str]) -> list[HeldStatement]:
     """What was put right of these calls and entries of the lists, oldest first. What somebody put right who was
     transferred to a call (``talk``: from which) is beside theirs, and not beside the call of whoever was called."""
-    rows = tx.query(
+    rows = tx.values(
+        tuple[str, str, str | None, dict[str, str]],
         "SELECT at, subject, call_id, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index",
         [Rectification.kind],
     )
-    told = [(row, json.loads(row["body"])) for row in rows]
     return [
-        HeldStatement(
-            at=row["at"],
-            record=body["record"],
-            id=row["subject"],
-            request=body["request"],
-            statement=body["statement"],
-        )
-        for row, body in told
-        if (body.get("talk") or row["call_id"]) in calls or row["subject"] in entries
+        HeldStatement(at=at, record=body["record"], id=subject, request=body["request"], statement=body["statement"])
+        for at, subject, call_id, body in rows
+        if (body.get("talk") or call_id) in calls or subject in entries
     ]
 
 
@@ -128,13 +142,9 @@ def leaves_about(
     return leaves
 
 
-def _goes_with(fact: Row, since: str, until: str, size: int) -> bool:
-    of_call = fact["called"] is not None and since <= fact["called"] < until and fact["decided"] < size
-    return bool(fact["leaf_index"] < size and (of_call or since <= fact["at"] < until))
-
-
-def _named(fact: Row) -> str:
-    return f"{record(fact['kind']) or 'entry'} {fact['subject']}"
+def _goes_with(fact: FactInBundle, since: str, until: str, size: int) -> bool:
+    of_call = fact.called is not None and since <= fact.called < until and (fact.decided or 0) < size
+    return fact.leaf_index < size and (of_call or since <= fact.at < until)
 
 
 # --- copies in clear ----------------------------------------------------------------------------------------------

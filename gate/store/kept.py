@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -87,11 +87,8 @@ def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Tombstone]:
 
 def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
     """Those of these recordings that the log knows."""
-    rows = tx.query(
-        f"SELECT recording_id FROM recordings WHERE recording_id IN ({marks(recording_ids)})",  # noqa: S608 - marks
-        [*recording_ids],
-    )
-    return {row["recording_id"] for row in rows}
+    sql = f"SELECT recording_id FROM recordings WHERE recording_id IN ({marks(recording_ids)})"  # noqa: S608 - marks
+    return {*tx.values(str, sql, [*recording_ids])}
 
 
 def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[HoldRow]:
@@ -106,11 +103,12 @@ def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[HoldRow]:
             " JOIN holds AS h ON h.number = c.number AND h.target = 'number' AND h.released_at IS NULL",
         )
     ]
-    calls = tx.query(
+    calls = tx.values(
+        str,
         f"SELECT call_id FROM recordings WHERE call_id IS NOT NULL AND recording_id IN ({marks(recording_ids)})",  # noqa: S608
         [*recording_ids],
     )
-    came = transfers.before(tx, {row["call_id"] for row in calls}).values()
+    came = transfers.before(tx, {*calls}).values()
     joined = json.dumps(sorted({talk.number for talks in came for talk in talks if talk.number}))
     parts.append(
         "SELECT * FROM holds WHERE target = 'number' AND released_at IS NULL"
@@ -150,31 +148,30 @@ def covered(tx: Source, target: str, value: str) -> tuple[list[str], int]:
         "call": "r.call_id = ?",
         "number": "r.call_id IN (SELECT call_id FROM calls WHERE number = ? UNION SELECT value FROM json_each(?))",
     }[target]
-    rows = tx.query(
-        "SELECT r.recording_id, coalesce(r.erasing_at, r.erased_at) AS gone"  # noqa: S608 - the code's own
+    rows = tx.values(
+        tuple[str, str | None],
+        "SELECT r.recording_id, coalesce(r.erasing_at, r.erased_at)"  # noqa: S608 - the code's own
         f" FROM recordings AS r WHERE {where} ORDER BY r.recording_id",
         [value, json.dumps(joined)] if target == "number" else [value],
     )
-    return [row["recording_id"] for row in rows if not row["gone"]], sum(bool(row["gone"]) for row in rows)
+    return [each for each, gone in rows if not gone], sum(bool(gone) for _, gone in rows)
 
 
 def last_sweep(tx: Source) -> LastSweep | None:
     """The newest sweep that the log has, with the reason that was given for it where that is not erased."""
-    rows = tx.query(f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY leaf_index DESC LIMIT 1")
+    rows = tx.values(
+        tuple[int, str, str, dict[str, Any]],
+        f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY leaf_index DESC LIMIT 1",
+    )
     if not rows:
         return None
-    (found,) = rows
-    said = tx.query(
-        "SELECT body FROM facts WHERE leaf_index = ? AND kind = ?", [found.pop("leaf_index") + 1, RetentionReason.kind]
-    )
-    reason = json.loads(said[0]["body"] or "{}") if said else {}
-    return convert({**json.loads(found.pop("body")), **reason, **found}, LastSweep)
+    ((leaf, at, actor, body),) = rows
+    sql = "SELECT body FROM facts WHERE leaf_index = ? AND kind = ? AND body IS NOT NULL"
+    reasons = tx.values(tuple[dict[str, Any]], sql, [leaf + 1, RetentionReason.kind])
+    return convert({**body, **(reasons[0][0] if reasons else {}), "at": at, "actor": actor}, LastSweep)
 
 
 def swept_until(tx: Source, day: str) -> str | None:
     """The newest day, as ISO text and not after ``day``, on which there was a sweep."""
-    (row,) = tx.query(
-        f"SELECT max(json_extract(body, '$.day')) AS day {_SWEPT} AND json_extract(body, '$.day') <= ?", [day]
-    )
-    found: str | None = row["day"]
-    return found
+    sql = f"SELECT max(json_extract(body, '$.day')) {_SWEPT} AND json_extract(body, '$.day') <= ?"
+    return tx.values(tuple[str | None], sql, [day])[0][0]

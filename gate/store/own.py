@@ -6,11 +6,9 @@ person is found by the keyed hash of the number, as there.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gate.core.terms import Consent, Objection, Stop
 from gate.errors import StoreError
@@ -18,11 +16,10 @@ from gate.store.projections import number_hash
 from gate.store.reader import Reader
 from gate.store.transaction import CONSENT, OBJECTION, OPEN_REQUESTS, RESTRICTIONS, consent_of, objection_of, stop_of
 
-_PAGE = 20_000
 _OBJECTIONS = f"""SELECT number, number_hash, {OBJECTION} FROM objections
-    WHERE removed_at IS NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""  # noqa: S608 - the code's own
+    WHERE removed_at IS NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
 _CONSENTS = f"""SELECT number, {CONSENT} FROM consents
-    WHERE number IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""  # noqa: S608 - the code's own
+    WHERE number IS NOT NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
 _REQUESTS = f"SELECT numbers, reference {OPEN_REQUESTS}"
 _RESTRICTED = f"SELECT number, coalesce(reference, '') AS reference {RESTRICTIONS} AND number IS NOT NULL"
 _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls
@@ -48,8 +45,7 @@ class OwnLists:
 
     def __init__(self, reader: Reader, pepper: bytes) -> None:
         """Read them all. Raises ``StoreError``, also where the key of the number hashes is another one."""
-        proof = [row["proof"] for row in reader.query("SELECT proof FROM number_key")]
-        if proof != [number_hash(pepper, "")]:
+        if reader.values(bytes, "SELECT proof FROM number_key") != [number_hash(pepper, "")]:
             raise StoreError(
                 "the key of the number hashes is not the one that this evidence was kept with",
                 hint="restore the key that belongs to this database: without it nobody can tell who objected",
@@ -58,21 +54,20 @@ class OwnLists:
         objections: defaultdict[str, list[Objection]] = defaultdict(list)
         erased: defaultdict[bytes, list[Objection]] = defaultdict(list)
         consents: defaultdict[str, list[Consent]] = defaultdict(list)
-        for row in _rows(reader, _OBJECTIONS):
-            number, digest = row.pop("number"), row.pop("number_hash")
+        for number, digest, *columns in reader.each(_OBJECTIONS):
             if number is None:
-                erased[digest].append(objection_of(*row.values()))
+                erased[digest].append(objection_of(*columns))
             else:
-                objections[number].append(objection_of(*row.values()))
-        for row in _rows(reader, _CONSENTS):
-            consents[row.pop("number")].append(consent_of(*row.values()))
+                objections[number].append(objection_of(*columns))
+        for number, *columns in reader.each(_CONSENTS):
+            consents[number].append(consent_of(*columns))
         stops: defaultdict[str, list[Stop]] = defaultdict(list)
-        for row in reader.query(_REQUESTS):
-            for number in json.loads(row["numbers"]):
-                stops[number].append(stop_of(1, row["reference"]))
-        for row in reader.query(_RESTRICTED):
-            stops[row["number"]].append(stop_of(0, row["reference"]))
-        unattended = {row["number"]: datetime.fromisoformat(row["at"]) for row in reader.query(_UNATTENDED)}
+        for numbers, reference in reader.values(tuple[list[str], str], _REQUESTS):
+            for number in numbers:
+                stops[number].append(stop_of(1, reference))
+        for number, reference in reader.values(tuple[str, str], _RESTRICTED):
+            stops[number].append(stop_of(0, reference))
+        unattended = dict(reader.values(tuple[str, datetime], _UNATTENDED))
         self._objections, self._erased, self._consents = dict(objections), dict(erased), dict(consents)
         self._unattended, self._stops = unattended, dict(stops)
         self.numbers: set[str] = self._objections.keys() | self._consents.keys() | stops.keys() | unattended.keys()
@@ -92,13 +87,3 @@ class OwnLists:
     def is_erased(self, number: str) -> bool:
         """True where this is the number of an erased person who objected."""
         return number_hash(self._pepper, number) in self._erased
-
-
-def _rows(reader: Reader, sql: str) -> Iterator[dict[str, Any]]:
-    last = -1
-    while True:
-        rows = reader.query(sql, (last, _PAGE))
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        last = rows[-1]["leaf_index"]

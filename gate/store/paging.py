@@ -177,8 +177,8 @@ def sorted_window(
 
 
 def _value(tx: Source, table: str, ident: str, column: str, key: str) -> Any:
-    found = tx.query(f"SELECT {column} AS value FROM {table} WHERE {ident} = ?", [key])  # noqa: S608 - the code's own
-    return found[0]["value"] if found else None
+    found = tx.values(tuple[Any], f"SELECT {column} FROM {table} WHERE {ident} = ?", [key])  # noqa: S608 - the code's own
+    return found[0][0] if found else None
 
 
 # --- filtered, and counted ----------------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ def counted(tx: Source, table: str, words: Sequence[Term], span: Sequence[Kept],
 
     def many(kept: Sequence[Kept]) -> int:
         where, values = where_of(kept)
-        sql = f"SELECT count(*) AS many FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"  # noqa: S608 - the code's own
-        return int(tx.query(sql, [*values, MOST_COUNTED + 1])[0]["many"])
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"  # noqa: S608 - the code's own
+        return tx.values(int, sql, [*values, MOST_COUNTED + 1])[0]
 
     alone = [(word, many([*span, one]) if word.known else 0) for word, one in zip(words, each, strict=True)]
     return [*alone, (None, many([*span, *each]) if all(word.known for word in words) else 0)]

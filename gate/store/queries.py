@@ -1,6 +1,6 @@
 """What the lists show: pages by key (never by offset), newest first, and counts.
 
-Every function takes what has ``query``: a transaction (``store.call(lambda tx: recordings_page(tx))``) or a ``Reader``.
+Every function takes a ``Source``: a transaction (``store.call(lambda tx: recordings_page(tx))``) or a ``Reader``.
 
 A phone system's question and the call that came of it are two decisions and one attempt. The call's decision names the
 question (``calls.question``). Where attempts are counted, a question that a call names is not: what became of the call
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -28,8 +28,8 @@ from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
 from gate.core.rows.lists import ConsentRow, ObjectionRow, RegisterImportRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
-from gate.store.rows import R, Values
-from gate.types import Row, batched
+from gate.store.rows import R, V, Values
+from gate.types import batched
 
 if TYPE_CHECKING:
     from gate.ports import Fact
@@ -103,8 +103,7 @@ _QUESTION = (
 def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str | None:
     """The newest question of an account or PBX about this number (E.164) that no call has come of yet; None where there
     is none in ``ONE_ATTEMPT``."""
-    rows = tx.query(_QUESTION, [number, claimed_by, stamp(now - ONE_ATTEMPT)])
-    return rows[0]["call_id"] if rows else None
+    return next(iter(tx.values(str, _QUESTION, [number, claimed_by, stamp(now - ONE_ATTEMPT)])), None)
 
 
 def of_help(tx: Source, fact: Fact) -> Fact:
@@ -133,8 +132,8 @@ class Rows(Protocol):
 class Source(Rows, Protocol):
     """What can be asked."""
 
-    def query(self, sql: str, parameters: Values = ()) -> list[Row]:
-        """Rows of a SELECT as dictionaries."""
+    def values(self, kind: type[V], sql: str, parameters: Values = ()) -> list[V]:
+        """Rows of a SELECT as tuples (``tuple[str, int | None]``), or as the values of their only column (``str``)."""
         ...
 
 
@@ -185,11 +184,12 @@ MOST_ASKED = 500
 
 def with_kept(tx: Source, calls: list[CallRow]) -> list[CallRow]:
     """Calls, each with how much of the talk its recording has kept: ``kept`` and ``silent``."""
-    by_call: dict[str, Row] = {}
+    by_call: dict[str, RecordingRow] = {}
     for some in batched([row.call_id for row in calls if row.recording_id], MOST_ASKED):
-        found = tx.query(f"SELECT call_id, kept, silent FROM recordings WHERE call_id IN ({marks(some)})", some)  # noqa: S608
-        by_call |= {row.pop("call_id"): row for row in found}
-    return [replace(row, **by_call[row.call_id]) if row.call_id in by_call else row for row in calls]
+        found = tx.rows(RecordingRow, f"SELECT * FROM recordings WHERE call_id IN ({marks(some)})", some)  # noqa: S608
+        by_call |= {each.call_id: each for each in found if each.call_id}
+    kept = [(row, by_call.get(row.call_id)) for row in calls]
+    return [replace(row, kept=its.kept, silent=its.silent) if its else row for row, its in kept]
 
 
 def call(tx: Source, call_id: str) -> CallShown | None:
@@ -226,51 +226,58 @@ def open_calls(tx: Source) -> list[CallRow]:
 
 def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
     """Attempts from ``since`` on, by reason code, without calls in."""
-    rows = tx.query(
-        f"SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? AND {IS_ATTEMPT}"  # noqa: S608
-        " GROUP BY reason",
-        [stamp(since)],
+    sql = (
+        f"SELECT reason, count(*) FROM calls INDEXED BY calls_at WHERE at >= ? AND {IS_ATTEMPT}"  # noqa: S608
+        " GROUP BY reason"
     )
-    return {row["reason"]: row["attempts"] for row in rows}
+    return dict(tx.values(tuple[str, int], sql, [stamp(since)]))
 
 
 _ASKED_SINCE: Final = (
-    "SELECT substr(asked_by, 1, instr(asked_by || '@', '@') - 1) AS claimed_by, count(*) AS calls,"
-    " sum(reason = 'service_call') AS service, coalesce(sum(listed_service), 0) AS listed, 0.0 AS seconds"
+    "SELECT substr(asked_by, 1, instr(asked_by || '@', '@') - 1) AS claimed_by, 0.0 AS seconds_today,"
+    " count(*) AS calls_today, sum(reason = 'service_call') AS service_today,"
+    " coalesce(sum(listed_service), 0) AS listed_today"
     " FROM (SELECT json_extract(facts.body, '$.asked_by') AS asked_by, calls.reason, listed_service"
     " FROM calls INDEXED BY calls_at JOIN facts USING (leaf_index) WHERE calls.at >= :since AND verdict = 'allow'"
     " AND source = 'ask' AND reason IS NOT 'emergency_call') GROUP BY 1"
 )
 
 
+class _UsedBy(NamedTuple):
+    who: str | None
+    seconds: float
+    calls: int
+    service: int
+    listed: int
+    """Of the service calls, those to numbers that are listed or have objected."""
+
+
 def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
     """What each account, PBX and token has used from ``since`` on, by the calls that were let through and began
     since. A call that a crash cut counts from its connection to the start that closed it, ``longest`` seconds."""
-    rows = tx.query(
-        "SELECT claimed_by, count(*) AS calls, sum(reason = 'service_call') AS service,"
-        " coalesce(sum(listed_service), 0) AS listed, sum(coalesce(seconds,"
-        " min((julianday(ended_at) - julianday(connected_at)) * 86400, :longest), 0.0)) AS seconds"
+    rows = tx.values(
+        _UsedBy,
+        "SELECT claimed_by, sum(coalesce(seconds,"
+        " min((julianday(ended_at) - julianday(connected_at)) * 86400, :longest), 0.0)) AS seconds_today,"
+        " count(*) AS calls_today, sum(reason = 'service_call') AS service_today,"
+        " coalesce(sum(listed_service), 0) AS listed_today"
         " FROM calls INDEXED BY calls_at WHERE at >= :since AND verdict = 'allow' AND source IS NOT 'ask'"
         " AND reason IS NOT 'emergency_call' GROUP BY claimed_by",
         {"since": stamp(since), "longest": longest},
     )
-    rows += tx.query(_ASKED_SINCE, {"since": stamp(since)})
+    rows += tx.values(_UsedBy, _ASKED_SINCE, {"since": stamp(since)})
     return {
-        row["claimed_by"]: Used(
-            seconds_today=row["seconds"],
-            calls_today=row["calls"],
-            service_today=row["service"],
-            listed_today=row["listed"],
-        )
-        for row in rows
-        if row["claimed_by"]
+        who: Used(seconds_today=seconds, calls_today=calls, service_today=service, listed_today=listed)
+        for who, seconds, calls, service, listed in rows
+        if who
     }
 
 
-def let_through_by_hour(tx: Source, claimed_by: str, since: datetime, until: datetime) -> list[Row]:
-    """Calls of one account or PBX that were let through: ``hour`` of UTC (``2026-03-02T10``), ``calls``, and of them
-    the service calls to numbers that are ``listed`` or have objected. Reads an index alone."""
-    return tx.query(
+def let_through_by_hour(tx: Source, claimed_by: str, since: datetime, until: datetime) -> list[tuple[str, int, int]]:
+    """Calls of one account or PBX that were let through: the hour of UTC (``2026-03-02T10``), how many, and of them
+    the service calls to numbers that are listed or have objected. Reads an index alone."""
+    return tx.values(
+        tuple[str, int, int],
         "SELECT substr(at, 1, 13) AS hour, count(*) AS calls, coalesce(sum(listed_service), 0) AS listed"
         " FROM calls INDEXED BY calls_let_through WHERE claimed_by = ? AND at >= ? AND at < ? AND verdict = 'allow'"
         " AND source IS NOT 'ask' AND reason IS NOT 'emergency_call' GROUP BY hour",
@@ -280,13 +287,13 @@ def let_through_by_hour(tx: Source, claimed_by: str, since: datetime, until: dat
 
 def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
     """Accounts that have asked for calls from ``since`` on, and the addresses where they did, oldest first."""
-    rows = tx.query(
-        "SELECT claimed_by, source, max(at) AS last FROM calls INDEXED BY calls_at"
+    return tx.values(
+        tuple[str, str],
+        "SELECT claimed_by, source FROM calls INDEXED BY calls_at"
         " WHERE at >= ? AND claimed_by GLOB 'account:*' AND source GLOB '*:*'"
-        " GROUP BY claimed_by, source ORDER BY last",
+        " GROUP BY claimed_by, source ORDER BY max(at)",
         [stamp(since)],
     )
-    return [(row["claimed_by"], row["source"]) for row in rows]
 
 
 # --- recordings ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from gate.errors import StoreError
 from gate.store.projections import number_hash
-from gate.store.rows import R, Values, dicts_of, structs_of
+from gate.store.rows import R, V, Values, structs_of, values_of
 from gate.store.schema import bring_up_to_date, refuse_newer
 from gate.store.transaction import require_select
 from gate.store.tree import load_frontier
@@ -145,17 +145,17 @@ class Reader:
         """For what reads the tree."""
         return self._connection
 
-    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT as dictionaries. Raises ``StoreError``."""
-        require_select(sql)
-        with _failing():
-            return dicts_of(self._connection, sql, parameters)
-
     def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
         """Rows of a SELECT as Structs. Raises ``StoreError``."""
         require_select(sql)
         with _failing():
             return structs_of(self._connection, kind, sql, parameters)
+
+    def values(self, kind: type[V], sql: str, parameters: Values = ()) -> list[V]:
+        """Rows of a SELECT as tuples, or as the values of their only column. Raises ``StoreError``."""
+        require_select(sql)
+        with _failing():
+            return values_of(self._connection, kind, sql, parameters)
 
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of a SELECT as tuples, one by one: for a million of them. Raises ``StoreError``."""

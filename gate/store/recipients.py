@@ -6,11 +6,10 @@ counts on the terms of its newest fact alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired, RecipientTerms
@@ -23,7 +22,7 @@ TERMS: Final = RecipientTerms.__struct_fields__
 _SOON: Final = timedelta(seconds=5)
 """Other terms are in the log before they are in the register: for so long the earlier ones count too."""
 _FACTS: Final = """
-SELECT leaf_index, kind, subject, at, body FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
+SELECT kind, subject, at, body FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
     AND kind IN (?, ?, ?) ORDER BY leaf_index
 """
 
@@ -34,14 +33,13 @@ Terms = Mapping[str, Sequence[Mapping[str, str | bool]]]
 def logged(source: Source, now: datetime) -> Terms:
     """The recipients in force by the log."""
     found: dict[str, list[Mapping[str, str | bool]]] = {}
-    for row in source.query(_FACTS, OF_RECIPIENT):
-        body = json.loads(row["body"])
-        if row["kind"] == RecipientRetired.kind:
-            found.pop(row["subject"], None)
+    for kind, subject, at, body in source.values(tuple[str, str, datetime, dict[str, Any]], _FACTS, OF_RECIPIENT):
+        if kind == RecipientRetired.kind:
+            found.pop(subject, None)
             continue
-        found[row["subject"]] = [body]
-        if "before" in body and now - datetime.fromisoformat(row["at"]) < _SOON:
-            found[row["subject"]].append(body["before"])
+        found[subject] = [body]
+        if "before" in body and now - at < _SOON:
+            found[subject].append(body["before"])
     return found
 
 

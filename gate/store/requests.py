@@ -90,12 +90,13 @@ def course(tx: Source, request_id: str) -> list[FactRow]:
 
 def of_letter(tx: Source, digest: str) -> str:
     """The id of the request, or consent, of a letter, by the SHA-256 of one of its forms; empty where there is none."""
-    rows = tx.query(
+    found = tx.values(
+        str,
         "SELECT subject FROM facts WHERE kind IN (?, ?) AND ? IN (json_extract(body, '$.sha256'),"
         " json_extract(body, '$.text_sha256'), json_extract(body, '$.html_sha256')) LIMIT 1",
         (LetterMade.kind, ConsentLetterMade.kind, digest),
     )
-    return str(rows[0]["subject"]) if rows else ""
+    return found[0] if found else ""
 
 
 def leaves_at(tx: Source, indexes: Collection[int]) -> dict[int, Leaf]:
@@ -103,28 +104,28 @@ def leaves_at(tx: Source, indexes: Collection[int]) -> dict[int, Leaf]:
     found: dict[int, Leaf] = {}
     for part in slices(sorted(indexes)):
         sql = f"SELECT leaf_index, kind, at FROM facts WHERE leaf_index IN ({marks(part)})"  # noqa: S608 - question marks
-        rows = tx.query(sql, part)
-        found |= {row["leaf_index"]: Leaf(row["leaf_index"], row["kind"], row["at"]) for row in rows}
+        found |= {index: Leaf(index, kind, at) for index, kind, at in tx.values(tuple[int, str, str], sql, part)}
     return found
 
 
 def next_reference(tx: StoreTransaction, year: int) -> str:
     """The reference of the next request of a year: one that no request has or had, also not one that a restore lost."""
-    (row,) = tx.query(
-        "SELECT max(CAST(substr(reference, 10) AS INTEGER)) AS last FROM (SELECT reference FROM requests"
+    (last,) = tx.values(
+        int,
+        "SELECT coalesce(max(CAST(substr(reference, 10) AS INTEGER)), 0) FROM (SELECT reference FROM requests"
         " UNION ALL SELECT value FROM facts, json_each(facts.body, '$.gone') WHERE kind = ?) WHERE reference LIKE ?",
         (MemoryReplayed.kind, f"DSR-{year}-%"),
     )
-    return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
+    return f"DSR-{year}-{last + 1:04}"
 
 
 def nameless(tx: Source) -> list[str]:
     """References of open requests of which a restore lost who asked."""
-    rows = tx.query(
+    return tx.values(
+        str,
         f"SELECT reference FROM requests WHERE channel = 'memory' AND numbers = '[]' AND name = '' AND {IS_OPEN}"  # noqa: S608 - the code's own
-        " ORDER BY received, reference"
+        " ORDER BY received, reference",
     )
-    return [row["reference"] for row in rows]
 
 
 def open_ones(
@@ -194,8 +195,7 @@ def _typed(text: str) -> str:
 
 def unfinished(tx: StoreTransaction) -> list[str]:
     """Ids of the requests whose erasure has begun and not ended."""
-    rows = tx.query("SELECT id FROM requests WHERE carrying_at IS NOT NULL AND carried_at IS NULL ORDER BY id")
-    return [row["id"] for row in rows]
+    return tx.values(str, "SELECT id FROM requests WHERE carrying_at IS NOT NULL AND carried_at IS NULL ORDER BY id")
 
 
 def outlived(tx: StoreTransaction, reference: str) -> bool:
@@ -204,7 +204,7 @@ def outlived(tx: StoreTransaction, reference: str) -> bool:
         f"SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = '{Carried.kind}',"  # noqa: S608 - a name
         " json_each(body, '$.open_requests') AS still WHERE carried_at IS NOT NULL AND still.value = ? LIMIT 1"
     )
-    return bool(tx.query(receipts, [reference]))
+    return bool(tx.values(int, receipts, [reference]))
 
 
 def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[RequestRow]:
@@ -240,8 +240,8 @@ def calls_of(
     of_them = f"{_CALL} WHERE c.number IN ({marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
     found = tx.rows(HeldAttempt, of_them, [*numbers, *span, limit])
     written = ending_in(numbers)
-    raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
-    refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
+    sql = f"SELECT c.call_id, coalesce(c.raw, '') FROM calls AS c WHERE c.number = ''{rest}"  # noqa: S608 - marks
+    refused = [call_id for call_id, raw in tx.values(tuple[str, str], sql, span) if written.search(raw)]
     more = {*refused, *transfers.joined_by(tx, numbers)}.difference(row.call_id for row in found)
     first, last = (stamp(at) if at is not None else "" for at in (since, until))
     found += [row for row in calls(tx, more) if first <= row.at and (not last or row.at < last)]
@@ -337,7 +337,7 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
 def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     """Those of these holds that have been released."""
     sql = "SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))"
-    return [row["id"] for row in tx.query(sql, [json.dumps([*ids])])]
+    return tx.values(str, sql, [json.dumps([*ids])])
 
 
 def receipts_of(tx: Source, call_ids: Collection[str]) -> list[HeldReceipt]:
@@ -360,11 +360,8 @@ def looked_at(tx: Source, call_ids: Collection[str], subjects: Collection[str]) 
     for kind, column, values in ((Exported, "call_id", call_ids), (NumberShown, "subject", subjects)):
         other = "" if column == "call_id" else " AND (call_id IS NULL OR call_id <> subject)"
         for part in slices(values):
-            rows = tx.query(
-                f"SELECT at, kind FROM facts WHERE kind = '{kind.kind}' AND {column} IN ({marks(part)}){other}",  # noqa: S608
-                part,
-            )
-            found += [(row["at"], row["kind"]) for row in rows]
+            sql = f"SELECT at, kind FROM facts WHERE kind = '{kind.kind}' AND {column} IN ({marks(part)}){other}"  # noqa: S608
+            found += tx.values(tuple[str, str], sql, part)
     return sorted(found, key=itemgetter(0))
 
 

@@ -221,7 +221,7 @@ def _call_arms(tx: Source, asked: Condition) -> list[Arm]:
 
 def callers(tx: Source) -> list[str]:
     """Who has called, as the log has them."""
-    return [row["name"] for row in tx.query(_WHO, [ACTORS])]
+    return tx.values(str, _WHO, [ACTORS])
 
 
 def named(tx: Source, part: str) -> list[Arm]:
@@ -240,10 +240,8 @@ def number_arms(tx: Source, typed: str) -> list[Arm]:
     if not beginning:
         return []
     between, values = "number >= ? AND number < ?", (beginning, beginning + ":")
-    few = tx.query(
-        f"SELECT count(*) AS calls FROM (SELECT 1 FROM calls INDEXED BY calls_number WHERE {between} LIMIT ?)",  # noqa: S608
-        [*values, FEW + 1],
-    )[0]["calls"]
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM calls INDEXED BY calls_number WHERE {between} LIMIT ?)"  # noqa: S608
+    (few,) = tx.values(int, sql, [*values, FEW + 1])
     if few <= FEW:
         return [Arm(between, values, "calls_number", sort=True)]
     return [Arm(between, values, "calls_at")]
@@ -304,8 +302,7 @@ def _leaf_arms(tx: Source, typed: str) -> list[Arm]:
         other = "subject >= ? AND subject < ? AND (call_id IS NULL OR call_id <> subject)"
         arms.append(Arm(other, between, "facts_subject"))
     for column, part in (("kind", re.sub(r"[ -]+", "_", word)), ("actor", word)):
-        names = [row["name"] for row in tx.query(_EACH.format(column=column), [ACTORS])]
-        fit = [name for name in names if part in name.casefold()]
+        fit = [name for name in tx.values(str, _EACH.format(column=column), [ACTORS]) if part in name.casefold()]
         arms += [Arm(f"{column} = ?", (name,), f"facts_{column}") for name in fit[: ACTORS // 50]]
     return arms
 
@@ -330,29 +327,33 @@ def checkpoints_window(
 
     def read(way: Way) -> list[CheckpointRow]:
         clauses, values = _beyond("size", way)
-        rows = tx.query(
+        rows = tx.values(
+            tuple[int, bytes, str, str],
             f"SELECT size, root, at, note FROM checkpoints {_where(clauses)} ORDER BY size {way.direction} LIMIT ?",  # noqa: S608
             [*values, way.most],
         )
-        return [CheckpointRow(**row | {"root": base64.b64encode(row["root"]).decode(), "copies": []}) for row in rows]
+        return [
+            CheckpointRow(size=size, root=base64.b64encode(root).decode(), at=at, note=note, copies=[])
+            for size, root, at, note in rows
+        ]
 
     return window(read, ("size",), after, before, limit)
 
 
 def log_now(tx: Source) -> LogNow:
     """How the log stands."""
-    size: int = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM leaves")[0]["size"]
-    heads = tx.query("SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1")
-    newest = "SELECT at, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
-    verified = [
-        convert({"at": each["at"], "actor": each["actor"], **json.loads(each["body"] or "{}")}, LastVerification)
-        for each in tx.query(newest, [LogVerified.kind])
+    (size,) = tx.values(int, "SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves")
+    newest_head = "SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1"
+    heads = [
+        LogHead(size=signed, root=base64.b64encode(root).decode(), at=at)
+        for signed, root, at in tx.values(tuple[int, bytes, str], newest_head)
     ]
-    return LogNow(
-        size=size,
-        checkpoint=LogHead(**heads[0] | {"root": base64.b64encode(heads[0]["root"]).decode()}) if heads else None,
-        verified=verified[0] if verified else None,
-    )
+    newest = "SELECT at, actor, coalesce(body, '{}') FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
+    verified = [
+        convert({"at": at, "actor": actor, **body}, LastVerification)
+        for at, actor, body in tx.values(tuple[str, str, dict[str, Any]], newest, [LogVerified.kind])
+    ]
+    return LogNow(size=size, checkpoint=next(iter(heads), None), verified=next(iter(verified), None))
 
 
 def _beyond(key: str, way: Way) -> tuple[list[str], list[Any]]:
@@ -373,14 +374,15 @@ def taken_by(
 ) -> bool:
     """True where the log says that this account has taken the recording; ``body``: for this and in this way; ``since``:
     then or later."""
-    found = tx.query(
-        "SELECT body FROM facts WHERE subject = ? AND kind = ? AND actor = ? AND at >= ?"
+    found = tx.values(
+        str,
+        "SELECT coalesce(body, '') FROM facts WHERE subject = ? AND kind = ? AND actor = ? AND at >= ?"
         " AND (call_id IS NULL OR call_id <> subject)",
         [recording_id, Exported.kind, actor, stamp(since) if since else ""],
     )
     if body is None:
         return bool(found)
-    return any(Exported.read(json.loads(row["body"])) == body for row in found if row["body"])
+    return any(Exported.read(json.loads(each)) == body for each in found if each)
 
 
 # --- a number in full -----------------------------------------------------------------------------------------------
@@ -400,8 +402,8 @@ _CONTACT = """SELECT '+' || number AS number FROM contacts
 def number_of(tx: Source, kind: str, key: str) -> str | None:
     """The number of one row; empty where it has none any more, None where there is no such row."""
     sql = _CONTACT if kind == "contact" else _NUMBERS.get(kind)
-    rows = tx.query(sql, [key]) if sql else []
-    return (rows[0]["number"] or "") if rows else None
+    rows = tx.values(tuple[str | None], sql, [key]) if sql else []
+    return next((number or "" for (number,) in rows), None)
 
 
 RECORDING_SORTS: Final = {"at": "opened_at", "seconds": "seconds"}
@@ -447,14 +449,17 @@ def recordings_window(
 
 def _with_calls(tx: Source, rows: list[RecordingRow]) -> list[ListedRecording]:
     """With whom the call of each was."""
-    calls = tx.query(
-        "SELECT call_id, number, claimed_by, state AS call_state FROM calls"
-        " WHERE call_id IN (SELECT value FROM json_each(?))",
+    calls = tx.values(
+        tuple[str, str | None, str | None, str | None],
+        "SELECT call_id, number, claimed_by, state FROM calls WHERE call_id IN (SELECT value FROM json_each(?))",
         [json.dumps([row.call_id for row in rows])],
     )
-    of = {call.pop("call_id"): call for call in calls}
-    nobody = {"number": None, "claimed_by": None, "call_state": None}
-    return [ListedRecording(**asdict(row), **of.get(row.call_id, nobody)) for row in rows]
+    of = {call_id: its for call_id, *its in calls}
+    each = [(row, of.get(row.call_id or "", [None, None, None])) for row in rows]
+    return [
+        ListedRecording(**asdict(row), number=number, claimed_by=claimed_by, call_state=state)
+        for row, (number, claimed_by, state) in each
+    ]
 
 
 def _recordings_kept(tx: Source, text: str, since: datetime | None, until: datetime | None) -> list[Kept]:

@@ -9,7 +9,6 @@ Facts as they lie in the tree (leaf, salt and the text of the value) are for who
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
@@ -292,7 +291,5 @@ def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size
 
 def bodies(reader: Reader, subject: str, kind: str) -> list[dict[str, Any]]:
     """Values of the facts of a kind about a subject that are not erased."""
-    rows = reader.query(
-        f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind = ? AND f.body IS NOT NULL", [subject, kind]
-    )
-    return [json.loads(row["body"]) for row in rows]
+    sql = f"SELECT f.body FROM facts AS f WHERE f.subject = ? AND {_OWN} AND f.kind = ? AND f.body IS NOT NULL"  # noqa: S608
+    return [body for (body,) in reader.values(tuple[dict[str, Any]], sql, [subject, kind])]

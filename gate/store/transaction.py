@@ -24,7 +24,7 @@ from gate.ports import Fact
 from gate.store import memory
 from gate.store.projections import TOUCHED, Columns, LogEntry, Table, call_of, hash_in, number_hash, utf8
 from gate.store.queries import IS_ATTEMPT
-from gate.store.rows import R, Values, dicts_of, structs_of
+from gate.store.rows import R, V, Values, structs_of, values_of
 from gate.store.schema import IS_OPEN
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 
@@ -236,17 +236,17 @@ class StoreTransaction:
             rows = connection.execute(_TRIED, (number, stamp(since), besides)).fetchall()
         return Tried(sum(open_ for _, open_ in rows), tuple(datetime.fromisoformat(at) for at, _ in rows))
 
-    def query(self, sql: str, parameters: Values = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT as dictionaries. Raises ``StoreError`` for any other statement."""
-        require_select(sql)
-        with self._guarded() as connection:
-            return dicts_of(connection, sql, parameters)
-
     def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
         """Rows of a SELECT as Structs. Raises ``StoreError`` for any other statement."""
         require_select(sql)
         with self._guarded() as connection:
             return structs_of(connection, kind, sql, parameters)
+
+    def values(self, kind: type[V], sql: str, parameters: Values = ()) -> list[V]:
+        """Rows of a SELECT as tuples, or the values of its only column. Raises ``StoreError`` as ``rows``."""
+        require_select(sql)
+        with self._guarded() as connection:
+            return values_of(connection, kind, sql, parameters)
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """A statement of this package's own (erasure); evidence itself goes through ``append`` alone. Returns how many

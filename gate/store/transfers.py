@@ -42,11 +42,8 @@ def joined_by(tx: Source, numbers: Collection[str]) -> set[str]:
     """Calls to which somebody with one of these numbers was transferred."""
     talks: list[str] = []
     for part in slices(numbers):
-        rows = tx.query(
-            f"SELECT call_id FROM calls WHERE number IN ({marks(part)}) AND transferred_to IS NOT NULL",  # noqa: S608
-            part,
-        )
-        talks += [row["call_id"] for row in rows]
+        sql = f"SELECT call_id FROM calls WHERE number IN ({marks(part)}) AND transferred_to IS NOT NULL"  # noqa: S608
+        talks += tx.values(str, sql, part)
     return {talk.call_id for found in after(tx, talks).values() for talk in found}
 
 
@@ -57,8 +54,8 @@ def of_others(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -
     came = before(tx, ids)
     called: dict[str, str | None] = {}
     for part in slices(came):
-        rows = tx.query(f"SELECT call_id, number FROM calls WHERE call_id IN ({marks(part)})", part)  # noqa: S608
-        called |= {row["call_id"]: row["number"] for row in rows}
+        sql = f"SELECT call_id, number FROM calls WHERE call_id IN ({marks(part)})"  # noqa: S608
+        called |= dict(tx.values(tuple[str, str | None], sql, part))
     return {
         call
         for call, talks in came.items()
@@ -80,14 +77,16 @@ def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Talk]]:
     found: dict[str, list[Talk]] = {}
     places = set(ways)
     while places:
-        rows = [row for part in slices(sorted(places)) for row in tx.query(sql.format(marks(part)), part)]
+        rows: list[tuple[str, str, str | None]] = []
+        for part in slices(sorted(places)):
+            rows += tx.values(tuple[str, str, str | None], sql.format(marks(part)), part)
         places = set()
-        for row in rows:
-            known = ways.setdefault(row["call_id"], set())
-            fresh = ways[row["place"]] - known
+        for place, call_id, number in rows:
+            known = ways.setdefault(call_id, set())
+            fresh = ways[place] - known
             for start in fresh:
-                found.setdefault(start, []).append(Talk(call_id=row["call_id"], number=row["number"]))
+                found.setdefault(start, []).append(Talk(call_id=call_id, number=number))
             if fresh:
                 known |= fresh
-                places.add(row["call_id"])
+                places.add(call_id)
     return found

@@ -22,6 +22,7 @@ from gate.operations.retention.holds import HoldAdd, HoldList
 from gate.operations.status.glance import Status
 from gate.store.memory import NAME
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.requesting import ANN, OTHER, opened, prepared
 from tests.support.running_gate import UNLISTED, RunningGate
 
@@ -76,7 +77,7 @@ def test_a_leaf_beyond_the_log_is_a_fault_and_switches_nothing_off(folder: Path,
         assert faults(data) == []
         ask(data, ObjectionAdd(number="02079460125"), ANN)
         assert data.hash_of("+442079460125") in journal(place)
-        kinds = data.read(lambda tx: tx.query("SELECT kind FROM facts"))
+        kinds = data.read(lambda tx: query(tx, "SELECT kind FROM facts"))
         assert [row["kind"] for row in kinds].count("memory_completed") == 1
 
 
@@ -109,9 +110,9 @@ def test_an_objection_whose_row_was_changed_blocks_again(folder: Path, change: s
         assert any("objection" in each for each in faults(data))
         data.one(SecondPlace).look(whole=True)
         assert verdict(data, UNLISTED) == "objected"
-        rows = data.read(lambda tx: tx.query("SELECT 1 FROM objections"))
+        rows = data.read(lambda tx: query(tx, "SELECT 1 FROM objections"))
         data.one(SecondPlace).look(whole=True)
-        assert len(data.read(lambda tx: tx.query("SELECT 1 FROM objections"))) == len(rows), "once is enough"
+        assert len(data.read(lambda tx: query(tx, "SELECT 1 FROM objections"))) == len(rows), "once is enough"
 
 
 def test_an_objection_that_was_taken_back_stays_so(folder: Path, place: Path) -> None:

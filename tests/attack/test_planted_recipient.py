@@ -27,6 +27,7 @@ from gate.vault.errors import NoRecipients
 from gate.vault.keyring import sealable
 from gate.vault.sealer import sealer
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.phones import Phones
 from tests.support.requesting import ANN, key_of, prepared
 from tests.support.running_gate import RunningGate, dialgate
@@ -89,7 +90,7 @@ def test_terms_that_the_log_does_not_have_count_for_nothing(data: DataFolder) ->
     with pytest.raises(RefusedError) as caught:
         ask(data, KeyWraps(source=first.id, target=EVE.id), ANN)
     assert caught.value.reason == "recipient_not_in_the_log"
-    assert data.read(lambda tx: tx.query("SELECT 1 FROM facts WHERE kind = 'keys_given_out'")) == []
+    assert data.read(lambda tx: query(tx, "SELECT 1 FROM facts WHERE kind = 'keys_given_out'")) == []
 
 
 def test_no_bundle_goes_to_a_planted_recipient(data: DataFolder) -> None:

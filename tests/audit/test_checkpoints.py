@@ -12,6 +12,7 @@ from gate.audit.checkpoints import Checkpointer, newest_file
 from gate.audit.heads import file_name
 from gate.core.evidence import format_checkpoint, parse_checkpoint
 from gate.errors import AuditError, StoreError
+from tests.support.databases import query
 from tests.support.evidence import START, decision, open_store, put
 from tests.support.notes import NoteKey
 
@@ -42,7 +43,7 @@ def test_it_is_kept_in_the_database_and_in_both_folders(store, tmp_path):
         assert [path.name for path in folder.iterdir()] == ["000000000300.txt"]
         assert (folder / "000000000300.txt").read_text() == written.note
     assert (tmp_path / "checkpoints" / file_name(300)).stat().st_mode & 0o777 == 0o600
-    rows = store.call(lambda tx: tx.query("SELECT size, note, at FROM checkpoints"))
+    rows = store.call(lambda tx: query(tx, "SELECT size, note, at FROM checkpoints"))
     assert rows == [{"size": 300, "note": written.note, "at": "2026-03-02T09:00:00.000000Z"}]
 
 
@@ -120,7 +121,7 @@ def test_a_signer_that_fails_leaves_no_checkpoint(store, tmp_path):
 
     with pytest.raises(RuntimeError):
         pointer(store, sign=fails).write(START)
-    assert store.call(lambda tx: tx.query("SELECT * FROM checkpoints")) == []
+    assert store.call(lambda tx: query(tx, "SELECT * FROM checkpoints")) == []
 
 
 def test_a_folder_that_cannot_be_written(store, tmp_path):

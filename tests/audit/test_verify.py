@@ -19,6 +19,7 @@ from gate.audit.verify import verify
 from gate.errors import AuditError, StoppedError
 from gate.ports import Fact
 from gate.store.projections import TABLES
+from tests.support.databases import query
 from tests.support.evidence import START, a_call, open_store, put
 from tests.support.examples import examples
 from tests.support.tamper import CALLS, KEY, audit, change, erase, found
@@ -187,7 +188,7 @@ def test_what_was_erased_or_is_not_signed_yet_is_not_proven(data):
 
 def test_a_clock_that_was_set_back_shows_and_what_waited_a_few_hours_does_not(data):
     store = open_store(data)
-    latest = datetime.fromisoformat(store.call(lambda tx: tx.query("SELECT max(at) AS at FROM facts")[0]["at"]))
+    latest = datetime.fromisoformat(store.call(lambda tx: query(tx, "SELECT max(at) AS at FROM facts")[0]["at"]))
     for hours, expected in ((20, []), (24 * 9, ["When"]), (24 * 3, ["When"])):
         (leaf,) = put(store, Fact("exported", "rec-000000", latest - timedelta(hours=hours), "gate", {}))
         said = [each for each in audit(data).not_proven if each.startswith("When things happened")]

@@ -43,6 +43,7 @@ from gate.vault.signing import CheckpointKey, public_pem
 from tests.bench.bench_store import Row, keep, pump, row
 from tests.support.audio import tone
 from tests.support.bundles import PAYLOADS
+from tests.support.databases import query
 from tests.support.evidence import START, a_call, decision, open_store
 from tests.support.vault import NOW, PASSPHRASE
 
@@ -161,7 +162,7 @@ def _rows(folder: Path, recording_id: str) -> list[dict[str, Any]]:
     from gate.store.reader import Reader
 
     with Reader(folder / "gate.db") as reader:
-        rows = reader.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
+        rows = query(reader, "SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
     return [found | {"path": str(folder / "recordings" / found["path"])} for found in rows]
 
 

@@ -15,6 +15,7 @@ from gate.core.call_words import Committed, HangUpAsked, PauseAsked, Policy
 from gate.core.rules import AttemptLimits
 from gate.errors import StoreError
 from gate.ports import Fact
+from tests.support.databases import query
 from tests.support.logs import logged
 from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 from tests.support.waiting import PATIENCE
@@ -22,7 +23,7 @@ from tests.support.waiting import PATIENCE
 
 def announced(play: Play) -> dict[str, Any]:
     """The body of the one fact of an announcement."""
-    (row,) = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'announced'"))
+    (row,) = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'announced'"))
     return dict(json.loads(row["body"]))
 
 
@@ -226,7 +227,7 @@ def test_who_hung_up_a_call_and_why_is_kept_before_its_end(play: Play) -> None:
     play.settle()
     assert play.told() == ["stop playing", "hang up hang_up_asked", "close recording", "forget"]
     assert play.call_manager.hang_up("call", asked) == "it is not in hand"
-    rows = play.store.call(lambda tx: tx.query("SELECT kind, actor, body FROM facts ORDER BY leaf_index"))
+    rows = play.store.call(lambda tx: query(tx, "SELECT kind, actor, body FROM facts ORDER BY leaf_index"))
     (kept,) = [row for row in rows if row["kind"] == "hang_up_asked"]
     assert (kept["actor"], json.loads(kept["body"])) == (asked.by, {"why": asked.why})
     assert play.kinds().index("hang_up_asked") < play.kinds().index("ended")
@@ -248,7 +249,7 @@ def test_a_pause_that_was_asked_for_is_kept_with_who_and_why(play: Play) -> None
     assert "the agent has paused it" in manager.pause("call", PauseAsked(False, mo, "go on"))
     play.settle()
     assert play.told() == ["pause", "resume", "pause"]
-    rows = play.store.call(lambda tx: tx.query("SELECT kind, actor, body FROM facts ORDER BY leaf_index"))[-3:]
+    rows = play.store.call(lambda tx: query(tx, "SELECT kind, actor, body FROM facts ORDER BY leaf_index"))[-3:]
     assert [(row["kind"], row["actor"], json.loads(row["body"]).get("why")) for row in rows] == [
         ("recording_paused", mo, "card"),
         ("recording_resumed", mo, "paid"),
@@ -398,7 +399,7 @@ def test_a_fault_before_the_decision_is_the_gates_own_and_says_so(play: Play) ->
 
 def looked_again(play: Play) -> list[dict[str, Any]]:
     """The bodies of the facts of a call that was dialled again, or was not."""
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'looked_again'"))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'looked_again'"))
     return [json.loads(row["body"]) for row in rows]
 
 

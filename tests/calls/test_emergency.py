@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gate.errors import StoreError
+from tests.support.databases import query
 from tests.support.playbook import NUMBER, OWN, Play
 
 ROUTED = frozenset({"999", "112"})
@@ -87,7 +88,7 @@ def test_on_a_full_disk_it_goes_out_and_is_written_down_when_there_is_room(play:
     play.pass_time(1.1)
     assert play.kinds("call") == ["decision", "answered", "connected", "ended"]
     assert play.retry_queue.behind == 0
-    (fact,) = play.store.call(lambda tx: tx.query("SELECT at, body FROM facts WHERE subject = 'call' LIMIT 1"))
+    (fact,) = play.store.call(lambda tx: query(tx, "SELECT at, body FROM facts WHERE subject = 'call' LIMIT 1"))
     assert fact["at"].startswith("2026-03-03T11:00:00")  # when it was asked for, not when it found room
     assert json.loads(fact["body"])["source"] == "127.0.0.1:5062"
 

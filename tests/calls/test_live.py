@@ -153,7 +153,7 @@ def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_n
     assert beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
     beside.close()
     with monkeypatch.context() as patch:
-        patch.setattr(figures, "attempts_beyond", lambda tx, leaf: tx.query("SELECT nothing FROM calls"))
+        patch.setattr(figures, "attempts_beyond", lambda tx, leaf: tx.values(int, "SELECT nothing FROM calls"))
         with pytest.raises(StoreError, match="nothing"):
             watched.view.look()
     watched.decide(0)

@@ -22,6 +22,7 @@ from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
 from gate.ports import Fact, Played
+from tests.support.databases import query
 from tests.support.disks import no_file_longer_than
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 from tests.support.waiting import PATIENCE, until
@@ -270,7 +271,7 @@ def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Pla
     ask = asking(play, RunningGate(lambda number: next(seen)))
     answer = ask(NUMBER)
     assert (answer.verdict, answer.reason) == ("block", "evidence_unavailable")
-    kept = [json.loads(row["body"]) for row in play.store.call(lambda tx: tx.query("SELECT body FROM facts"))]
+    kept = [json.loads(row["body"]) for row in play.store.call(lambda tx: query(tx, "SELECT body FROM facts"))]
     assert [body["verdict"] for body in kept] == ["allow", "block"]
     assert answer.decision_id == "asked1"
 
@@ -315,7 +316,7 @@ def test_law_3_5_questions_for_help_without_end_are_all_answered_and_fill_no_log
     play.settle()
     assert play.kinds() == ["decision"] * LEAVES_OF_HELP
     play.pass_time(61)
-    facts = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'help_asked_often'"))
+    facts = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'help_asked_often'"))
     assert [json.loads(row["body"]) for row in facts] == [{"claimed_by": "uid:0", "count": 500 - LEAVES_OF_HELP}]
     play.store.close()
 
@@ -429,7 +430,7 @@ def test_a_call_that_waits_for_a_stalled_disk_is_refused_and_the_next_at_once(pl
     assert (play.call("first")["state"], play.call("first")["cause"]) == ("ended", "evidence_unavailable")
     play.attempt(call_id="third")
     assert any(each.startswith("invite") for each in play.told())
-    (gap,) = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'refused_without_evidence'"))
+    (gap,) = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'refused_without_evidence'"))
     assert json.loads(gap["body"])["count"] == 2
 
 

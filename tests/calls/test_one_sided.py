@@ -8,6 +8,7 @@ from typing import Any
 
 from gate.operations.calls.warnings import count_one_sided, one_sided_warnings
 from gate.ports import RecordingClosed
+from tests.support.databases import query
 from tests.support.playbook import Play
 
 
@@ -21,7 +22,7 @@ def closed(play: Play, **packets: int) -> dict[str, Any]:
     play.stage.close = lambda call_id, done: done(ended, None)  # type: ignore[method-assign]
     play.call_manager.hung_up("call", "caller")
     play.settle()
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'recording_closed'"))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'recording_closed'"))
     return dict(json.loads(rows[-1]["body"]))
 
 
@@ -34,7 +35,7 @@ def test_it_is_a_leaf_a_line_of_status_and_a_mark_on_the_recording(play: Play) -
     (told,) = one_sided_warnings(folder(play))
     assert "the callee" in told and "calls show call" in told and count_one_sided(folder(play)) == 1
     assert closed(play, caller=100, callee=0)["silent"] == "callee"
-    row = play.store.call(lambda tx: tx.query("SELECT silent, kept FROM recordings"))[0]
+    row = play.store.call(lambda tx: query(tx, "SELECT silent, kept FROM recordings"))[0]
     assert (row["silent"], row["kept"]) == ("callee", 0.0)
     play.pass_time(25 * 3600)
     assert one_sided_warnings(folder(play)) == []

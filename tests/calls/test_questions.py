@@ -22,6 +22,7 @@ from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
 from gate.ports import Fact
 from gate.store import figures, queries
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.playbook import LISTED, NUMBER, OWN, Play
 
@@ -154,7 +155,7 @@ def test_over_its_limit_it_is_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(RefusedError) as refused:
             carry_out(folder, Decide(number="020 7946 0123"), caller)
         assert refused.value.reason == "too_many_calls_a_minute"
-        rows = folder.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'decision'"))
+        rows = folder.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'decision'"))
         assert len(rows) == 1
         assert '"asked_by":"http:dialler@127.0.0.1"' in rows[0]["body"]
     assert asked_by == ["http:dialler"] * 2

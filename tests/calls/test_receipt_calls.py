@@ -13,6 +13,7 @@ import pytest
 from gate.calls.receipts import ReceiptSettings
 from gate.core.allowances import Allowance
 from gate.store.transaction import StoreTransaction
+from tests.support.databases import query
 from tests.support.playbook import Play
 from tests.support.receipts import CALLER
 from tests.support.waiting import until
@@ -27,7 +28,7 @@ def play(tmp_path: Path) -> Play:
 
 def facts(play: Play, kind: str) -> list[dict[str, Any]]:
     def read(tx: StoreTransaction) -> list[dict[str, Any]]:
-        rows = tx.query("SELECT leaf_index, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
+        rows = query(tx, "SELECT leaf_index, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
         return [{**json.loads(row["body"]), "leaf": row["leaf_index"], "subject": row["subject"]} for row in rows]
 
     found: list[dict[str, Any]] = play.store.call(read)

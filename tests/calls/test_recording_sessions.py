@@ -21,6 +21,7 @@ from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import StoreError
 from gate.ports import RecordingClosed
 from gate.ports.recording_sessions import HeardIn, SessionAsked
+from tests.support.databases import query
 from tests.support.playbook import LISTED, NUMBER, OWN, Play, Registers
 
 AGENT, CUSTOMER = "sip:1001@pbx", f"sip:{NUMBER}@pbx"
@@ -77,7 +78,7 @@ class Sessions(Play):
 
     def facts(self, subject: str) -> list[tuple[str, dict[str, Any]]]:
         sql = "SELECT kind, body FROM facts WHERE subject = ? ORDER BY leaf_index"
-        rows = self.store.call(lambda tx: tx.query(sql, [subject]))
+        rows = self.store.call(lambda tx: query(tx, sql, [subject]))
         return [(row["kind"], json.loads(row["body"])) for row in rows]
 
 

@@ -11,6 +11,7 @@ import pytest
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.ports import Fact, Incoming
 from gate.store import requests
+from tests.support.databases import query
 from tests.support.playbook import LISTED, NOW, NUMBER, OWN, Play
 
 OTHER = "+442079460124"
@@ -25,7 +26,7 @@ def transfer(play: Play, raw: str, call_id: str = "next", codecs: tuple[str, ...
 
 def body(play: Play, kind: str, subject: str) -> dict[str, Any]:
     """What is kept of a fact."""
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind=? AND subject=?", (kind, subject)))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind=? AND subject=?", (kind, subject)))
     return dict(json.loads(rows[0]["body"]))
 
 
@@ -116,7 +117,7 @@ def test_after_a_transfer_either_of_the_called_may_object_and_no_code_of_the_age
         play.call_manager.digit("next", side, "9")
     play.settle()
     assert "pause" not in play.told()
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind='objection' ORDER BY leaf_index"))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind='objection' ORDER BY leaf_index"))
     assert [json.loads(row["body"])["number"] for row in rows] == [NUMBER, OTHER]
 
 
@@ -141,7 +142,7 @@ def test_two_talks_are_joined_once_that_is_kept_and_a_pause_is_over(play: Play) 
     assert play.kinds()[-1] == "recording_resumed"
     play.call_manager.digit("next", "caller", "9")
     play.settle()
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind='objection'"))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind='objection'"))
     assert [json.loads(row["body"])["number"] for row in rows] == [NUMBER]
 
 

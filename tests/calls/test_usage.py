@@ -22,13 +22,14 @@ from gate.ports import Fact
 from gate.store.queries import used_since
 from gate.store.transaction import StoreTransaction
 from gate.vault.signing import CheckpointKey
+from tests.support.databases import query
 from tests.support.evidence import decision
 from tests.support.playbook import LISTED, Clock, Play
 from tests.support.settings import write
 
 
 def bodies(play: Play, kind: str) -> list[dict[str, Any]]:
-    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", (kind,)))
+    rows = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", (kind,)))
     return [json.loads(row["body"]) for row in rows]
 
 

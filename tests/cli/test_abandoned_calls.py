@@ -19,6 +19,7 @@ from gate.operations.calls.campaigns import CallOutcome, CallsOutcome, calls_out
 from gate.operations.calls.screening import Decide, decide
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import Caller
+from tests.support.databases import query
 from tests.support.moved import Moved
 from tests.support.requesting import opened
 
@@ -183,7 +184,7 @@ def test_the_months_report_has_every_campaign_and_outlives_the_persons(firm: Mov
     firm.on("2031-01-01")
     firm("retention", "terms", "--execute")
     with opened(firm.folder) as folder:
-        assert folder.store.call(lambda tx: tx.query("SELECT 1 FROM calls WHERE number IS NOT NULL")) == []
+        assert folder.store.call(lambda tx: query(tx, "SELECT 1 FROM calls WHERE number IS NOT NULL")) == []
     assert report() == before
 
 

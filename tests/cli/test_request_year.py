@@ -16,6 +16,7 @@ import pytest
 
 from gate.operations.erasure.terms import TermSweep
 from tests.support.commands import dialgate
+from tests.support.databases import query
 from tests.support.firm_year import Story, Year
 from tests.support.plain import sentences
 from tests.support.requesting import spelled_in
@@ -51,7 +52,7 @@ def test_every_letter_of_the_year_reads_as_it_was_approved(year: tuple[Year, lis
 def test_every_sentence_of_every_letter_of_the_year_is_explained(year: tuple[Year, list[Story]]) -> None:
     firm, stories = year
     with firm.opened() as data:
-        rows = data.store.call(lambda tx: tx.query("SELECT leaf_index, kind, at FROM facts"))
+        rows = data.store.call(lambda tx: query(tx, "SELECT leaf_index, kind, at FROM facts"))
     leaves = {row["leaf_index"]: (row["kind"], row["at"]) for row in rows}
     read = 0
     for letter in (letter for story in stories for letter in story.letters):

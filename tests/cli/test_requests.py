@@ -24,6 +24,7 @@ from gate.exports.pack import checked
 from gate.ports import Fact
 from gate.showing import spoken_day
 from tests.support.commands import PROGRAM, Done, dialgate
+from tests.support.databases import query
 from tests.support.example_answers import ExampleAnswers
 from tests.support.packs import OpenedPack
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
@@ -120,7 +121,7 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
     assert "access, done" in officer("told", reference).out
     with opened(folder) as data:
-        taken = data.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'exported'"))
+        taken = data.store.call(lambda tx: query(tx, "SELECT subject FROM facts WHERE kind = 'exported'"))
         assert sorted(row["subject"] for row in taken) == ["rec0", "rec1", "rec2"]
         assert data.log.verify().ok
 

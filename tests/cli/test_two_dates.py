@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gate.config import load
 from gate.daemon.opening import open_data_folder
+from tests.support.databases import query
 from tests.support.moved import Moved
 
 
@@ -141,7 +142,7 @@ def test_that_somebody_was_told_before_a_restriction_ended_needs_a_proof_of_an_e
     assert len(firm("hold", "list", "--json").json["items"]) == 1, "nothing is released"
     firm(*release, "--told", "2027-01-10", *proof)
     with open_data_folder(load(firm.config)) as house:
-        (fact,) = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'hold_released'"))
+        (fact,) = house.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'hold_released'"))
     told = {"told_on": "2027-01-10", "evidence": "RN 1234 5678 9GB", "evidence_kind": "reference"}
     assert told.items() <= json.loads(fact["body"]).items()
 

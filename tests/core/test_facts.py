@@ -59,8 +59,8 @@ def test_no_kind_is_written_out_but_in_the_catalogue():
 @pytest.mark.parametrize(
     "source",
     [
-        "tx.query(\"SELECT 1 FROM facts WHERE kind = 'hold'\")",
-        "tx.query(f\"SELECT 1 FROM facts WHERE kind IN ('hold', ?) AND {x}\")",
+        "query(tx, \"SELECT 1 FROM facts WHERE kind = 'hold'\")",
+        "query(tx, f\"SELECT 1 FROM facts WHERE kind IN ('hold', ?) AND {x}\")",
         'row["kind"] == "hold"',
         'row.get("kind") == "hold"',
         'fact.kind in ("hold", "objection")',

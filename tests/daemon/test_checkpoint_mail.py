@@ -19,6 +19,7 @@ from gate.daemon.chores import CheckpointPost
 from gate.errors import ConfigError
 from gate.exports.mail import MailError
 from gate.store.store import EvidenceStore
+from tests.support.databases import query
 from tests.support.evidence import START, a_call, fill, open_store, put
 from tests.support.keeping import SetClock
 from tests.support.notes import NoteKey
@@ -55,7 +56,7 @@ def config_of(folder: Path, port: int, **mail: Any) -> Config:
 
 
 def mailed(store: EvidenceStore) -> list[dict[str, Any]]:
-    rows = store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'checkpoint_mailed' ORDER BY 1"))
+    rows = store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'checkpoint_mailed' ORDER BY 1"))
     return [json.loads(row["body"]) for row in rows]
 
 

@@ -16,6 +16,7 @@ from gate.config import load
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.daemon.opening import open_folder
 from gate.vault.reader import scan
+from tests.support.databases import query
 from tests.support.example import ROOT, make_example
 from tests.support.wavs import wav
 
@@ -94,7 +95,7 @@ def test_killed_between_its_steps(place: Path, start: Callable[[str], str]) -> N
         assert list((place / "drop").iterdir()) == [], step
     with ExitStack() as stack:
         folder = open_folder(load(place / "gate" / "config.toml"), stack)
-        rows = folder.store.call(lambda tx: tx.query("SELECT * FROM recordings"))
+        rows = folder.store.call(lambda tx: query(tx, "SELECT * FROM recordings"))
         assert sorted(row["call_id"] for row in rows) == sorted(f"call-{n}" for n in range(len(kills) + 1))
         recordings = folder.config.data / "recordings"
         for row in rows:

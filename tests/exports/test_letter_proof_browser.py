@@ -23,6 +23,7 @@ from gate.vault.signing import CheckpointKey
 from tests.support.asking import Asking, ask
 from tests.support.browser import chromium, console_of, one, requests_of, until
 from tests.support.commands import dialgate
+from tests.support.databases import query
 from tests.support.evidence import root_of
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, asked, opened, prepared
 
@@ -144,7 +145,7 @@ def test_an_erasure_shows_each_recording_that_went_and_names_nobody(browser: Any
     receipt = next(each for each in erasure.evidence["leaves"] if '"request_carried"' in each["leaf"])
     assert "body" not in receipt and "salt" not in receipt, "it names somebody else's consent"
     with opened(erasure.folder) as data:
-        rows = data.store.call(lambda tx: tx.query("SELECT leaf_index, lower(hex(salt)) AS salt FROM facts"))
+        rows = data.store.call(lambda tx: query(tx, "SELECT leaf_index, lower(hex(salt)) AS salt FROM facts"))
     travels = {each["index"] for each in erasure.evidence["leaves"] if "salt" in each}
     assert [row["leaf_index"] for row in rows if row["salt"] and row["salt"] in page] == sorted(travels)
 

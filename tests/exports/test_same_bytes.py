@@ -24,6 +24,7 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.operation import Caller, Request
 from gate.store.reader import Reader
 from gate.store.schema import bring_up_to_date
+from tests.support.databases import query
 
 DATA = Path(__file__).parents[1] / "data"
 WRITTEN = [json.loads(line) for line in (DATA / "facts" / "as_written.jsonl").read_text().splitlines()]
@@ -98,7 +99,7 @@ def test_answers_about_the_first_release(database: Path, name: str) -> None:
     asked, wanted = ASKED[name]
     with Reader(database) as reader:
         if isinstance(asked, CallsShow):
-            asked = CallsShow(call_id=reader.query("SELECT call_id FROM recordings ORDER BY leaf_index")[0]["call_id"])
+            asked = CallsShow(call_id=query(reader, "SELECT call_id FROM recordings ORDER BY leaf_index")[0]["call_id"])
         store = SimpleNamespace(call=lambda work: work(reader), take_owed=lambda: "")
         folder = SimpleNamespace(read=lambda work: work(reader), store=store)
         answer = carry_out(cast(DataFolder, folder), asked, Caller("user:ann(1)"))

@@ -16,6 +16,7 @@ from gate.operations.lists.consents import ConsentAdd, ConsentExport, ConsentImp
 from gate.operations.lists.entries import BatchKept
 from gate.operations.lists.objections import ObjectionAdd, ObjectionExport, ObjectionImport
 from tests.support.asking import ask
+from tests.support.databases import query
 
 ACTOR = "user:ann(1000)"
 LISTED = "+442079460101"
@@ -47,7 +48,7 @@ def test_an_imported_objection_keeps_its_own_date_and_its_file(data: DataFolder)
     kept = ask(data, ObjectionExport(), ACTOR).items
     made = next(row.made_at for row in kept if row.number == "+447700900301")
     assert datetime.fromisoformat(made) == day(9)
-    facts = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE body LIKE '%old.csv%'"))
+    facts = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE body LIKE '%old.csv%'"))
     assert '"line":7' in facts[-1]["body"] and '"sha256":"ab"' in facts[-1]["body"]
     assert reason(data, "07700900301") == "objected"
 
@@ -124,6 +125,6 @@ def test_a_single_objection_may_have_its_own_date_too(data: DataFolder) -> None:
 
 def test_the_log_holds_after_imports_and_an_export_is_a_leaf(data: DataFolder) -> None:
     ask(data, ConsentExport(), ACTOR)
-    last = data.store.call(lambda tx: tx.query("SELECT kind, body FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]
+    last = data.store.call(lambda tx: query(tx, "SELECT kind, body FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]
     assert (last["kind"], last["body"]) == ("list_exported", '{"list":"consents"}')
     assert ask(data, AuditVerify(), ACTOR).ok

@@ -36,6 +36,7 @@ from gate.operations.parsing import Findable, FindMeant, find_meant
 from gate.operations.registers.importing import ContactsListed, RegisterImport, RegisterImported, RegisterName
 from gate.types import Progress
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -82,7 +83,9 @@ def changes(data: DataFolder, since: datetime = BEGINNING) -> dict[str, str]:
 
 
 def kinds(data: DataFolder) -> list[str]:
-    rows = data.store.call(lambda tx: tx.query("SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index"))
+    rows = data.store.call(
+        lambda tx: query(tx, "SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index")
+    )
     return [row["kind"] for row in rows]
 
 
@@ -113,7 +116,7 @@ def test_no_number_is_in_the_log(data: DataFolder, tmp_path: Path) -> None:
     load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
     ask(data, ContactsForget(number="07700 900417"), ACTOR)
     put(data, tmp_path, [*TPS, "07700900999"])
-    rows = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = 'contacts'"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE subject = 'contacts'"))
     assert len(rows) == 3
     assert not any("7700900417" in row["body"] or "2079460101" in row["body"] for row in rows)
 
@@ -135,8 +138,8 @@ def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(data: Dat
     since = {row.reference: row.since[:4] for row in ask(data, ContactsList(), ACTOR).items}
     assert (since["a"], since["b2"]) == ("2001", "2001")
     assert since["d"] > "2001"
-    assert len(data.store.call(lambda tx: tx.query("SELECT * FROM contact_lists"))) == 1, "the old one is gone"
-    assert len(data.store.call(lambda tx: tx.query("SELECT * FROM contacts"))) == 3
+    assert len(data.store.call(lambda tx: query(tx, "SELECT * FROM contact_lists"))) == 1, "the old one is gone"
+    assert len(data.store.call(lambda tx: query(tx, "SELECT * FROM contacts"))) == 3
 
 
 def test_add_merges_by_reference(data: DataFolder, tmp_path: Path) -> None:
@@ -171,7 +174,7 @@ def test_a_register_that_changes_is_followed_and_told_of(data: DataFolder, tmp_p
     report = put(data, tmp_path, ["07700900417", "01632960202"])
     assert report.contacts == ContactsListed(newly_listed=2, no_longer_listed=1)
     fact = data.store.call(
-        lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported' ORDER BY leaf_index DESC LIMIT 1")
+        lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'register_imported' ORDER BY leaf_index DESC LIMIT 1")
     )
     assert '"newly_listed":2' in fact[0]["body"]
     assert changes(data, started) == {"a": "newly_allowed", "b": "newly_blocked", "c": "newly_blocked"}
@@ -286,7 +289,7 @@ def test_a_call_is_never_decided_by_what_is_kept(data: DataFolder, tmp_path: Pat
     load_list(data, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
 
     def turn(tx: Any) -> None:
-        outcomes = {row["verdict"]: row["outcome"] for row in tx.query("SELECT * FROM contact_outcomes")}
+        outcomes = {row["verdict"]: row["outcome"] for row in query(tx, "SELECT * FROM contact_outcomes")}
         tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'a'", (outcomes["allow"],))
         tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'b'", (outcomes["block"],))
 
@@ -329,7 +332,7 @@ def test_taking_the_changes_out_leaves_a_leaf(data: DataFolder, tmp_path: Path) 
     page = ask(data, ContactsChanges(since=BEGINNING, limit=2, export=True), ACTOR)
     again = ask(data, ContactsChanges(since=BEGINNING, limit=2, export=True, after=page.next), ACTOR)
     assert len(again.items) == 2
-    facts = data.store.call(lambda tx: tx.query("SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
+    facts = data.store.call(lambda tx: query(tx, "SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
     assert [(fact["actor"], '"list":"contacts"' in fact["body"]) for fact in facts] == [(ACTOR, True)]
 
 

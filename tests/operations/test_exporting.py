@@ -26,6 +26,7 @@ from gate.vault.keyring import Keyring
 from gate.vault.signing import verify_signature
 from tests.support.asking import ask
 from tests.support.bundles import BEGAN, Made, make
+from tests.support.databases import query
 
 ANN, BOB = "user:ann(1000)", "user:bob(1001)"
 DAY = {"since": BEGAN.replace(hour=0), "until": BEGAN.replace(hour=0) + timedelta(days=1)}
@@ -54,7 +55,7 @@ def begin(data: DataFolder, opener: str, **more: Any) -> ExportBegun:
 
 def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
     rows = data.store.call(
-        lambda tx: tx.query("SELECT leaf_index, subject, actor, body FROM facts WHERE kind = ? ORDER BY 1", [kind])
+        lambda tx: query(tx, "SELECT leaf_index, subject, actor, body FROM facts WHERE kind = ? ORDER BY 1", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 

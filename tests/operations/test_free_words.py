@@ -23,6 +23,7 @@ from gate.operations.operation import Note
 from gate.operations.requests.course import AnswerSent, Decide, Open, Rectify, VerifyIdentity
 from gate.operations.requests.searching import Search
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, granted, key_of, opened, prepared, spelled_in
 from tests.support.written import written
 
@@ -91,7 +92,7 @@ def erased(data: DataFolder) -> Carried:
 
 
 def bodies(data: DataFolder, kind: str) -> list[str | None]:
-    rows = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+    rows = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
     return [row["body"] for row in rows]
 
 

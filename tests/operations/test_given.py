@@ -14,6 +14,7 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.registers.importing import RegisterImport
 from gate.operations.registers.in_force import RegisterStatus
 from tests.support.asking import ask
+from tests.support.databases import query
 
 COLE = "user:cole(1001)"
 PASSWORD = "s3cret word"
@@ -44,7 +45,7 @@ def test_the_path_is_kept_as_what_was_said(data: DataFolder, tmp_path: Path) -> 
     path = tmp_path / "crm.csv"
     path.write_text("id,phone\n17,07700 900123\n")
     assert ask(data, ContactsImport(path=str(path)), COLE).contacts == 1
-    (fact,) = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'contacts_imported'"))
+    (fact,) = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'contacts_imported'"))
     assert f'"path_said":"{path}"' in fact["body"]
     with pytest.raises(UsageError, match="not there") as refused:
         ask(data, ContactsImport(path=str(path), columns=("fax",)), COLE)

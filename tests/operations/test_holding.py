@@ -21,6 +21,7 @@ from gate.operations.status.glance import Status
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.reader import open_recording
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.keeping import SOUND, plant
 
 ANN = "user:ann(1000)"
@@ -39,7 +40,7 @@ def record(data: DataFolder, private: PrivateKey) -> Any:
     """Makes an old recording under a name of the test's own."""
 
     def made(number: str = "+442079460123") -> str:
-        count = data.store.call(lambda tx: tx.query("SELECT count(*) AS n FROM recordings"))[0]["n"]
+        count = data.store.call(lambda tx: query(tx, "SELECT count(*) AS n FROM recordings"))[0]["n"]
         name = f"rec{count:029}"
         recordings = data.config.data / "recordings"
         plant(data.store, data.keys, recordings, private.recipient, name, OLD + timedelta(minutes=count), number)

@@ -33,6 +33,7 @@ from gate.store import queries
 from tests.support.asking import Asking, ask
 from tests.support.audio import tone
 from tests.support.commands import dialgate
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.wavs import wav
 
@@ -76,7 +77,7 @@ class IngestCase:
         return list(self.watched.look(time.monotonic(), self.ask, settle=0.0))
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        return list(self.folder.store.call(lambda tx: tx.query(sql)))
+        return list(self.folder.store.call(lambda tx: query(tx, sql)))
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ from gate.vault.proof import rewrapped
 from gate.vault.recipients import change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
 from tests.support.asking import Asking, ask
+from tests.support.databases import query
 from tests.support.example import without_recipients
 from tests.support.keeping import plant
 from tests.support.vault import add_recipient, private_key
@@ -78,7 +79,7 @@ _OWN = "SELECT kind, subject, actor, body FROM facts WHERE actor <> 'user:test(0
 
 
 def facts(data: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
-    rows = data.store.call(lambda tx: tx.query(_OWN))
+    rows = data.store.call(lambda tx: query(tx, _OWN))
     return [
         (row["kind"], row["subject"], row["actor"], json.loads(row["body"])) for row in rows if row["kind"] in kinds
     ]

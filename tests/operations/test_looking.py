@@ -21,6 +21,7 @@ from gate.operations.lists.consents import ConsentAdd
 from gate.operations.lists.objections import ObjectionAdd
 from gate.operations.retention.holds import HoldAdd
 from tests.support.asking import ask
+from tests.support.databases import query
 
 ACTOR = "user:ann(1000)"
 NUMBER = "+442079460123"
@@ -28,7 +29,7 @@ NUMBER = "+442079460123"
 
 def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
     rows = data.store.call(
-        lambda tx: tx.query("SELECT subject, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
+        lambda tx: query(tx, "SELECT subject, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 

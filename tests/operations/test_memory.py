@@ -31,6 +31,7 @@ from gate.operations.status.glance import Status
 from gate.store.memory import NAME, Journal, Memory, Signer
 from gate.store.projections import number_hash
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
 from tests.support.running_gate import UNLISTED, dialgate
@@ -70,7 +71,7 @@ def verdict(data: DataFolder, number: str, **more: Any) -> str:
 
 
 def bodies(data: DataFolder, kind: str) -> list[Any]:
-    rows = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+    rows = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
     return [json.loads(row["body"]) for row in rows]
 
 
@@ -114,13 +115,13 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
         for n in range(3):
             assert data.keys.wraps(f"rec{n}") == []
         assert sorted(path.stem for path in (folder / "data" / "recordings").rglob("*.dgr")) == ["other"]
-        assert [row["id"] for row in data.read(lambda tx: tx.query("SELECT id FROM holds"))] != []
+        assert [row["id"] for row in data.read(lambda tx: query(tx, "SELECT id FROM holds"))] != []
         (said,) = bodies(data, "memory_replayed")
         assert (said["objections"] >= 1, said["recordings"], said["holds"], said["withdrawals"]) == (True, 3, 1, 1)
         assert objection in {each.id for each in ask(data, ObjectionList(), ANN).items}
         assert ask(data, AuditVerify(), ANN).ok, "the log holds with what was replayed"
         assert ask(data, MemoryStatus(), ANN).warnings == []
-        found = data.read(lambda tx: tx.query("SELECT number FROM calls WHERE number = ?", [PERSON]))
+        found = data.read(lambda tx: query(tx, "SELECT number FROM calls WHERE number = ?", [PERSON]))
         assert found == [], "the person's calls are erased again"
     assert not any("7700900123" in text for text in spelled_in(folder / "data", "7700900123"))
     with opened(folder) as data:
@@ -149,7 +150,7 @@ def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path)
     backup.put_back()
     with opened(folder) as data:
         assert data.keys.wraps("rec0") == [] and data.keys.wraps("rec1") != []
-        (row,) = data.read(lambda tx: tx.query("SELECT state FROM recordings WHERE recording_id = 'rec0'"))
+        (row,) = data.read(lambda tx: query(tx, "SELECT state FROM recordings WHERE recording_id = 'rec0'"))
         assert row["state"] == "erased"
 
 
@@ -325,15 +326,15 @@ def test_what_is_anothers_on_the_line_is_not_erased_after_a_restore_either(folde
     with opened(folder) as data:
         reference = granted(data, line_since=since)
         ask(data, CarryOut(request=reference, execute=True), ANN)
-        left = data.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
-        consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+        left = data.read(lambda tx: query(tx, "SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = data.read(lambda tx: query(tx, "SELECT who FROM consents WHERE number = ?", [PERSON]))
     assert [row["call_id"] for row in left] == ["call-rec0", "refused", "call-rec1"], "of the subscriber before"
     assert [row["who"] for row in consents] == ["Samira Otherwise"]
 
     backup.put_back()
     with opened(folder) as data:
-        calls = data.read(lambda tx: tx.query("SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
-        consents = data.read(lambda tx: tx.query("SELECT who FROM consents WHERE number = ?", [PERSON]))
+        calls = data.read(lambda tx: query(tx, "SELECT call_id FROM calls WHERE number = ? ORDER BY at", [PERSON]))
+        consents = data.read(lambda tx: query(tx, "SELECT who FROM consents WHERE number = ?", [PERSON]))
         assert calls == left
         assert [row["who"] for row in consents] == ["Samira Otherwise"]
         assert ask(data, AuditVerify(), ANN).ok

@@ -23,6 +23,7 @@ from gate.operations.lists.objections import ObjectionAdd, ObjectionList, Object
 from gate.operations.proposals import ProposalConfirm
 from gate.operations.status.glance import Status
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.keeping import SetClock
 from tests.support.requesting import prepared
 from tests.support.written import written
@@ -100,7 +101,7 @@ def test_what_was_made_up_is_taken_back_by_two_and_what_the_firm_called_stands(
     assert (answer["undone"], answer["spared"]) == (59, 1)
     assert stand(data) == {"+442079462222", "+442079463333", CALLED}
     assert ask(data, Check(number="020 7946 1030"), ANN).reason != "objected"
-    removed = data.store.call(lambda tx: tx.query("SELECT actor FROM facts WHERE kind = 'objection_removed'"))
+    removed = data.store.call(lambda tx: query(tx, "SELECT actor FROM facts WHERE kind = 'objection_removed'"))
     assert [row["actor"] for row in removed] == [ANN] * 59
     (told,) = [each for each in ask(data, Status(), BEN).warnings if "by key" in each]
     assert "1 number held" in told

@@ -31,6 +31,7 @@ from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionSweep
 from gate.vault.reader import open_recording
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.keeping import SetClock
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.vault import private_key
@@ -49,7 +50,7 @@ def data(tmp_path: Path) -> Any:
 
 def audio(data: DataFolder) -> dict[str, bytes]:
     """Every recording, as the holder of the first key hears it."""
-    rows = data.read(lambda tx: tx.query("SELECT recording_id, path FROM recordings ORDER BY recording_id"))
+    rows = data.read(lambda tx: query(tx, "SELECT recording_id, path FROM recordings ORDER BY recording_id"))
     private = key_of(Path(data.config.base))
     found = {}
     for row in rows:

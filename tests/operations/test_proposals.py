@@ -38,6 +38,7 @@ from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 from gate.operations.status.glance import Status
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.asking import Asking, ask
+from tests.support.databases import query
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.running_gate import RunningGate, dialgate
@@ -81,7 +82,7 @@ def asked_release(data: DataFolder, hold_id: str) -> str:
 
 
 def facts(data: DataFolder, *kinds: str) -> list[tuple[str, str, str]]:
-    rows = data.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
     return [(row["kind"], row["subject"], row["actor"]) for row in rows if row["kind"] in kinds]
 
 
@@ -264,7 +265,7 @@ def plant_more(data: DataFolder, name: str) -> None:
 
 def closed(data: DataFolder, how: str) -> list[Any]:
     sql = "SELECT subject FROM facts WHERE kind = 'proposal_closed' AND json_extract(body, '$.how') = ?"
-    return list(data.store.call(lambda tx: tx.query(sql, [how])))
+    return list(data.store.call(lambda tx: query(tx, sql, [how])))
 
 
 def granted_by_two(data: DataFolder) -> str:

@@ -18,6 +18,7 @@ from gate.registers.importer import import_file
 from tests.operations.test_contacts import ACTOR, TPS, put
 from tests.operations.test_contacts import original as original
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.registers import write
 
 
@@ -52,7 +53,7 @@ def test_an_older_day_is_taken_by_name_only(data: DataFolder, tmp_path: Path) ->
 
 
 def imported(data: DataFolder) -> list[dict[str, Any]]:
-    rows = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported'"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'register_imported'"))
     return [json.loads(row["body"]) for row in rows]
 
 

@@ -18,6 +18,7 @@ from gate.core.rows.month import Import
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.operations.reports.month import day_of_hour, registers_of, span_of
+from tests.support.databases import query
 from tests.support.month import Month, filled
 
 LONDON = ZoneInfo("Europe/London")
@@ -38,7 +39,7 @@ def report(month: Month) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def facts(month: Month) -> list[dict[str, Any]]:
     """Every fact of the log, with the day in London on which it happened."""
-    rows = month.folder.read(lambda tx: tx.query("SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
+    rows = month.folder.read(lambda tx: query(tx, "SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
     for row in rows:
         row["body"] = json.loads(row["body"])
         row["day"] = datetime.fromisoformat(row["at"]).astimezone(LONDON).date().isoformat()

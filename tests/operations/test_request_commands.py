@@ -51,6 +51,7 @@ from gate.operations.requests.searching import PackMade, Search, request_pack_ma
 from gate.operations.requests.standing import replay
 from gate.store import requests as book
 from tests.core.test_requests import EVENTS, everything
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.requesting import key_of
@@ -86,7 +87,7 @@ def proven(folder: DataFolder, asks: Asks) -> str:
 
 def searched(folder: DataFolder, asks: Asks) -> str:
     """In hand, with something found."""
-    count = folder.store.call(lambda tx: tx.query("SELECT count(*) AS n FROM recordings"))[0]["n"]
+    count = folder.store.call(lambda tx: query(tx, "SELECT count(*) AS n FROM recordings"))[0]["n"]
     recipient, recordings = key_of(folder.config.data.parent).recipient, folder.config.data / "recordings"
     plant(folder.store, folder.keys, recordings, recipient, f"rec{count:029}", AGO + timedelta(minutes=count), NUMBER)
     reference = proven(folder, asks)
@@ -171,7 +172,7 @@ def carried_out(folder: DataFolder, command: Do, reference: str) -> int:
             row.id,
         ),
     }[command]
-    return int(folder.store.call(lambda tx: tx.query(sql, (value,)))[0]["n"])
+    return int(folder.store.call(lambda tx: query(tx, sql, (value,)))[0]["n"])
 
 
 @pytest.mark.parametrize("command", sorted(AT_ONCE))
@@ -233,9 +234,9 @@ def test_what_is_there_already_is_not_made_again(folder: DataFolder) -> None:
             assert row is not None
             request = replay(book.course(tx, row.id))
             count = f"SELECT count(*) AS n FROM {table}"  # noqa: S608 - one of two
-            there = tx.query(count)[0]["n"]
+            there = query(tx, count)[0]["n"]
             steps.carry_out(folder, tx, row, request, [command], ANN.actor)
-            return there, tx.query(count)[0]["n"]
+            return there, query(tx, count)[0]["n"]
 
         there, after = folder.store.call(again)
         assert there == after
@@ -360,7 +361,7 @@ def test_commands_are_carried_out_in_their_order(folder: DataFolder) -> None:
 
     def first(kind: str, subject: str) -> int:
         sql = "SELECT min(leaf_index) AS n FROM facts WHERE kind = ? AND subject LIKE ?"
-        return int(folder.store.call(lambda tx: tx.query(sql, (kind, subject)))[0]["n"])
+        return int(folder.store.call(lambda tx: query(tx, sql, (kind, subject)))[0]["n"])
 
     of = row.id
     places = [

@@ -29,6 +29,7 @@ from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.reader import open_recording
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.requesting import (
     ANN,
     OTHER,
@@ -57,12 +58,12 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:
-    rows = data.store.call(lambda tx: tx.query("SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
+    rows = data.store.call(lambda tx: query(tx, "SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
     return [row | {"body": json.loads(row["body"]) if row["body"] else None} for row in rows]
 
 
 def states(data: DataFolder) -> dict[str, str]:
-    rows = data.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT recording_id, state FROM recordings"))
     return {row["recording_id"]: row["state"] for row in rows}
 
 
@@ -302,7 +303,7 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(data: DataFo
     assert (gone.state, gone.name) == ("closed", None)  # it outlived the erasure
     assert kept.name == "Pat Person"  # it came later
     subjects = [gone.id, hold.id]
-    bodies = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject IN (?, ?)", subjects))
+    bodies = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE subject IN (?, ?)", subjects))
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
     (released,) = ask(data, HoldList(released=True), ANN).items
     assert (released.number, released.reason, released.reference, released.released_why) == (None,) * 4
@@ -318,7 +319,7 @@ def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> No
         entries = facts(data, "request_searched")[-1]["body"]["entries"]
         assert entries == 2, "a consent and a contact"
         carry_out(data, reference)
-        left = data.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
+        left = data.store.call(lambda tx: query(tx, "SELECT number, reference FROM contacts"))
         assert [row["reference"] for row in left] == ["18"]
         ask(data, AnswerSent(request=reference), ANN)
         assert spelled_in(data.config.data, *SAID) == []

@@ -33,6 +33,7 @@ from gate.store import kept
 from gate.store.reader import Reader
 from gate.store.store import IDLE_SECONDS
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
 from tests.support.waiting import until
@@ -54,7 +55,7 @@ def carry_out(data: DataFolder, reference: str) -> Carried:
 
 
 def rows(data: DataFolder, sql: str, *values: str) -> list[dict[str, Any]]:
-    return list(data.store.call(lambda tx: tx.query(sql, values)))
+    return list(data.store.call(lambda tx: query(tx, sql, values)))
 
 
 @pytest.mark.parametrize("restriction", [False, True], ids=["hold", "restriction"])

@@ -29,6 +29,7 @@ from gate.ports import Fact
 from gate.store import kept, queries, transfers
 from tests.support.asking import ask
 from tests.support.commands import dialgate
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.requesting import ANN, OTHER, PERSON, START, key_of, opened
@@ -79,12 +80,12 @@ def erased(data: DataFolder, number: str) -> Carried:
 
 
 def states(data: DataFolder) -> dict[str, str]:
-    rows = data.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT recording_id, state FROM recordings"))
     return {row["recording_id"]: row["state"] for row in rows}
 
 
 def numbers(data: DataFolder) -> dict[str, str | None]:
-    rows = data.store.call(lambda tx: tx.query("SELECT call_id, number FROM calls"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT call_id, number FROM calls"))
     return {row["call_id"].removeprefix("call-"): row["number"] for row in rows}
 
 
@@ -146,7 +147,7 @@ def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(data: Da
 def test_whoever_was_transferred_puts_right_what_both_are_heard_in(data: DataFolder) -> None:
     reference = granted(data, PERSON, Asks.RECTIFICATION)
     ask(data, Rectify(request=reference, records=("first", "next", "call-last"), statement=RIGHT), ANN)
-    facts = data.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'rectification'"))
+    facts = data.store.call(lambda tx: query(tx, "SELECT subject FROM facts WHERE kind = 'rectification'"))
     assert [row["subject"] for row in facts] == ["first", "next", "call-last"]
     with pytest.raises(UsageError, match="recording alone is of another number"):
         ask(data, Rectify(request=reference, records=("alone",), statement=RIGHT), ANN)
@@ -162,7 +163,7 @@ def test_what_the_transferred_put_right_is_theirs_alone(data: DataFolder) -> Non
         held = ask(data, ContentsOf(request=granted(data, number, Asks.ACCESS)), ANN)
         assert (RIGHT in repr(held)) is said
     erased(data, PERSON)
-    left = data.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'rectification'"))
+    left = data.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'rectification'"))
     assert [row["body"] for row in left] == [None]
 
 

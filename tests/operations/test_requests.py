@@ -47,6 +47,7 @@ from gate.operations.requests.steps import load as load_request
 from gate.operations.retention.holds import HoldList
 from gate.operations.status.glance import Status
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
 from tests.support.written import written
@@ -86,7 +87,7 @@ def opened(data: DataFolder, asks: Asks = Asks.ACCESS, **more: Any) -> str:
 def state(data: DataFolder, reference: str) -> str:
     """As the rules have it, and as the table has it: they agree."""
     shown = ask(data, Show(request=reference), ANN)
-    (row,) = data.store.call(lambda tx: tx.query("SELECT state FROM requests WHERE reference = ?", (reference,)))
+    (row,) = data.store.call(lambda tx: query(tx, "SELECT state FROM requests WHERE reference = ?", (reference,)))
     assert row["state"] == shown.state
     return str(shown.state)
 

@@ -12,6 +12,7 @@ from gate.core.evidence import stamp
 from gate.operations.requests.searching import ContentsOf
 from tests.support.asking import ask
 from tests.support.commands import Done, dialgate
+from tests.support.databases import query
 from tests.support.firm_year import Year, _london
 from tests.support.requesting import ANN
 from tests.support.written import written
@@ -83,7 +84,7 @@ def test_an_erasure_leaves_the_consent_of_another_on_the_line(year: Year) -> Non
     run("request", "decide", reference, "--grant")
     run("request", "fulfil", reference, "--yes")
     with year.opened() as data:
-        rows = data.read(lambda tx: tx.query("SELECT who, number, evidence FROM consents ORDER BY given_at"))
+        rows = data.read(lambda tx: query(tx, "SELECT who, number, evidence FROM consents ORDER BY given_at"))
     assert [(row["who"], row["number"]) for row in rows] == [(None, None), (SAM, NUMBER)]
     assert rows[1]["evidence"] == f"form 17 of {SAM}"
     receipt = run("request", "show", reference, "--json").json["carried_out"]
@@ -129,10 +130,10 @@ def test_an_erasure_for_a_new_subscriber_leaves_what_was_of_the_one_before(year:
     run("request", "decide", reference, "--grant")
     run("request", "fulfil", reference, "--yes")
     with year.opened() as data:
-        calls = data.read(lambda tx: tx.query("SELECT call_id, number FROM calls ORDER BY at"))
-        notes = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'note'"))
-        states = data.read(lambda tx: tx.query("SELECT recording_id, state FROM recordings ORDER BY opened_at"))
-        (kept,) = data.read(lambda tx: tx.query("SELECT who, number FROM consents"))
+        calls = data.read(lambda tx: query(tx, "SELECT call_id, number FROM calls ORDER BY at"))
+        notes = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'note'"))
+        states = data.read(lambda tx: query(tx, "SELECT recording_id, state FROM recordings ORDER BY opened_at"))
+        (kept,) = data.read(lambda tx: query(tx, "SELECT who, number FROM consents"))
     assert [(row["call_id"], row["number"]) for row in calls] == [("call-hers", NUMBER), ("call-mine", None)]
     assert [row["state"] for row in states] == ["closed", "erased"]
     assert (kept["who"], kept["number"]) == (SAM, NUMBER)

@@ -14,6 +14,7 @@ from gate.core.facts.derived import personal
 from gate.core.facts.fact import CATALOGUE, Term
 from gate.store.projections import number_hash
 from tests.support.commands import Done, dialgate
+from tests.support.databases import query
 from tests.support.firm_year import Year
 from tests.support.requesting import ANN
 from tests.support.vault import private_key
@@ -88,7 +89,7 @@ def noted(year: Year) -> None:
     at: dict[str, object] = {"verdict": "allow", "presentation": "+442079460000", "source": "192.0.2.10:5060"}
     with year.opened() as house:
         copies, holds, requests = (
-            [row["id"] for row in house.read(lambda tx, name=name: tx.query("SELECT id FROM " + name))]  # noqa: S608
+            [row["id"] for row in house.read(lambda tx, name=name: query(tx, "SELECT id FROM " + name))]  # noqa: S608
             for name in ("copies", "holds", "requests")
         )
         bodies: list[tuple[str, str, dict[str, object]]] = [
@@ -121,7 +122,7 @@ def noted(year: Year) -> None:
 def unused(year: Year) -> set[str]:
     """Kinds in which a person may be named, and for a term, of which the log has none."""
     with year.opened() as house:
-        kinds = {row["kind"] for row in house.read(lambda tx: tx.query("SELECT DISTINCT kind FROM facts"))}
+        kinds = {row["kind"] for row in house.read(lambda tx: query(tx, "SELECT DISTINCT kind FROM facts"))}
     marked = {kind for kind, body in CATALOGUE.items() if personal(kind) and body.marks.term is not Term.STAYS}
     return marked - kinds
 
@@ -191,7 +192,7 @@ def test_who_took_a_consent_back_stays_uncallable_when_it_is_forgotten(year: Yea
     assert verdict(MOBILE) == ("block", "objected")
     with year.opened() as data:
         (row,) = data.read(
-            lambda tx: tx.query("SELECT number, number_hash FROM objections WHERE source = 'withdrawal'")
+            lambda tx: query(tx, "SELECT number, number_hash FROM objections WHERE source = 'withdrawal'")
         )
         assert (row["number"], row["number_hash"]) == (None, number_hash(data.pepper, LINES[MOBILE]))
 
@@ -207,10 +208,10 @@ def test_a_consent_that_has_not_ended_is_kept_and_one_under_a_hold_too(year: Yea
     year.move("2032-06-01")  # the second one ended in December 2031, the first two long before
     swept("too early")
     with year.opened() as data:
-        rows = data.read(lambda tx: tx.query("SELECT number, who FROM consents ORDER BY number, given_at"))
+        rows = data.read(lambda tx: query(tx, "SELECT number, who FROM consents ORDER BY number, given_at"))
     assert [row["who"] for row in rows] == [NAME, "Somebody Else", NAME]
     year.move("2034-12-12")
     swept("in time")
     with year.opened() as data:
-        rows = data.read(lambda tx: tx.query("SELECT number, who FROM consents WHERE number IS NOT NULL"))
+        rows = data.read(lambda tx: query(tx, "SELECT number, who FROM consents WHERE number IS NOT NULL"))
     assert [(row["number"], row["who"]) for row in rows] == [(LINES[MOBILE], NAME)]

@@ -33,6 +33,7 @@ from gate.operations.status.glance import Status
 from gate.ports import Fact
 from gate.store import contacts
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.evidence import decision
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import ANN, PERSON, asked, key_of, opened
@@ -60,7 +61,7 @@ def call(data: DataFolder, name: str, number: str, at: datetime, **said: Any) ->
 
 
 def numbers(data: DataFolder) -> dict[str, str | None]:
-    rows = data.read(lambda tx: tx.query("SELECT call_id, number FROM calls"))
+    rows = data.read(lambda tx: query(tx, "SELECT call_id, number FROM calls"))
     return {row["call_id"]: row["number"] for row in rows}
 
 
@@ -94,7 +95,9 @@ def test_call_records_go_at_the_end_of_their_term_and_the_log_holds(data: DataFo
         *(None, NUMBERS[1], None),
         NUMBERS[3],
     )
-    (fact,) = data.read(lambda tx: tx.query("SELECT salt, body FROM facts WHERE subject = 'due' AND kind = 'decision'"))
+    (fact,) = data.read(
+        lambda tx: query(tx, "SELECT salt, body FROM facts WHERE subject = 'due' AND kind = 'decision'")
+    )
     assert (fact["salt"], fact["body"]) == (None, None), "value and salt are gone"
     assert data.store.call(lambda tx: tx.head()[0]) > size, "no leaf has gone"
     assert NUMBERS[0][3:].encode() not in (data.config.data / "gate.db").read_bytes()
@@ -132,16 +135,16 @@ def test_a_request_that_is_over_forgets_who_asked(data: DataFolder) -> None:
     ask(data, Withdraw(request=reference, reason="not needed"), ANN)
     data.clock = SetClock(NOW - timedelta(days=1))
     ask(data, RetentionTermsSweep(), ANN)
-    (row,) = data.read(lambda tx: tx.query("SELECT name, numbers, state FROM requests"))
+    (row,) = data.read(lambda tx: query(tx, "SELECT name, numbers, state FROM requests"))
     assert row["name"] is not None, "a day too early"
     data.clock = SetClock(NOW)
     assert counts(data)["requests"] == 1
     ask(data, RetentionTermsSweep(), ANN)
-    (row,) = data.read(lambda tx: tx.query("SELECT name, contact, numbers, state FROM requests"))
+    (row,) = data.read(lambda tx: query(tx, "SELECT name, contact, numbers, state FROM requests"))
     assert (row["name"], row["contact"], row["numbers"], row["state"]) == (None, None, None, "closed")
     assert b"Pat Person" not in b"".join(
         body["body"].encode()
-        for body in data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind LIKE 'request%' AND body <> ''"))
+        for body in data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind LIKE 'request%' AND body <> ''"))
     )
     assert holds(data)
 
@@ -160,7 +163,7 @@ def test_contacts_neither_imported_nor_called_go(data: DataFolder) -> None:
     call(data, "lately", NUMBERS[1], months_ago(1))
     assert counts(data)["contacts"] == 2
     ask(data, RetentionTermsSweep(), ANN)
-    assert [row["number"] for row in data.read(lambda tx: tx.query("SELECT number FROM contacts"))] == [
+    assert [row["number"] for row in data.read(lambda tx: query(tx, "SELECT number FROM contacts"))] == [
         int(NUMBERS[1][1:])
     ]
 
@@ -237,7 +240,7 @@ def test_what_was_written_about_a_call_goes_at_its_end(data: DataFolder) -> None
         ).id
         ask(data, HoldRelease(hold_id=hold, reason="settled"), ANN)
     ask(data, RetentionTermsSweep(), ANN)
-    left = data.read(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
+    left = data.read(lambda tx: query(tx, "SELECT subject FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
     assert [row["subject"] for row in left] == ["young"]
     reasons = {each.call_id: each.reason for each in ask(data, HoldList(released=True), ANN).items}
     assert reasons == {"due": None, "young": "the Quill claim"}
@@ -252,7 +255,7 @@ def test_why_a_contacts_number_was_shown_goes_with_the_contact(data: DataFolder,
         ask(data, Reveal(kind=Kind.CONTACT, id=reference, why=f"a callback, {reference}"), ANN)
     ask(data, ContactsForget(number=NUMBERS[0]), ANN)
     ask(data, RetentionTermsSweep(), ANN)
-    shown = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
+    shown = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'number_shown' AND body IS NOT NULL"))
     assert [json.loads(row["body"])["reference"] for row in shown] == ["B-1"]
     assert holds(data)
 
@@ -300,13 +303,13 @@ def test_a_released_hold_and_reasons_go_at_the_end_of_the_term_of_requests(data:
     assert counts(data)["requests"] == 1
     ask(data, RetentionTermsSweep(), ANN)
     assert counts(data)["requests"] == 0
-    left = data.read(lambda tx: tx.query("SELECT id, number, reason, released_at FROM holds ORDER BY number"))
+    left = data.read(lambda tx: query(tx, "SELECT id, number, reason, released_at FROM holds ORDER BY number"))
     assert [(row["id"], row["number"], row["reason"]) for row in left] == [
         (released, None, None),
         (standing, NUMBERS[1], "the claim of Mrs Old"),
     ]
     assert left[0]["released_at"]
-    bodies = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE body LIKE '%Mrs Old%'"))
+    bodies = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE body LIKE '%Mrs Old%'"))
     assert len(bodies) == 1
     assert holds(data)
 
@@ -338,10 +341,10 @@ def test_of_every_table_it_is_known_what_becomes_of_a_number_in_it(data: DataFol
     ask(data, ConsentAdd(number=NUMBERS[2], **words), ANN)
     data.clock = SetClock(NOW)
     ask(data, RetentionTermsSweep(), ANN)
-    tables = data.read(lambda tx: tx.query("SELECT name FROM sqlite_schema WHERE type = 'table'"))
+    tables = data.read(lambda tx: query(tx, "SELECT name FROM sqlite_schema WHERE type = 'table'"))
     shown = set()
     for table in (row["name"] for row in tables):
-        for row in data.read(lambda tx, table=table: tx.query(f"SELECT * FROM {table}")):  # noqa: S608
+        for row in data.read(lambda tx, table=table: query(tx, f"SELECT * FROM {table}")):  # noqa: S608
             text = repr([value for value in row.values() if isinstance(value, str)])
             shown |= {(table, row.get("kind")) for number in NUMBERS if number.removeprefix("+44") in text}
             assert "Zeb Quill" not in text, table

@@ -24,6 +24,7 @@ from gate.operations.registers.importing import RegisterImport
 from gate.operations.registers.in_force import RegisterStatus
 from gate.operations.status.glance import Status
 from tests.support.asking import ask
+from tests.support.databases import query
 
 ACTOR = "user:ann(1000)"
 FREE = "020 7946 0123"
@@ -31,7 +32,7 @@ LISTED = "020 7946 0101"
 
 
 def facts(data: DataFolder) -> list[dict[str, Any]]:
-    rows = data.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
+    rows = data.store.call(lambda tx: query(tx, "SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
     return list(rows)
 
 

@@ -9,6 +9,7 @@ import pytest
 from gate.ports import Fact
 from gate.store import figures, own, queries
 from gate.store.store import EvidenceStore
+from tests.support.databases import query
 from tests.support.evidence import NUMBER, START, decision, put
 
 END = START + timedelta(days=1)
@@ -50,4 +51,4 @@ def test_counts_of_attempts_leave_it_out(calls: EvidenceStore) -> None:
 
 def test_who_called_us_and_reached_nobody_may_be_called(calls: EvidenceStore) -> None:
     assert calls.call(lambda tx: tx.last_unattended(NUMBER)) is None
-    assert calls.call(lambda tx: tx.query(own._UNATTENDED)) == []
+    assert calls.call(lambda tx: query(tx, own._UNATTENDED)) == []

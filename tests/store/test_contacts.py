@@ -6,6 +6,7 @@ from gate.core.rows.lists import ContactChanges, ContactCount, ContactFault
 from gate.ports import Fact
 from gate.store import contacts
 from gate.store.reader import Reader
+from tests.support.databases import query
 from tests.support.evidence import START, open_store
 
 AT = "2026-03-02T09:00:00.000000Z"
@@ -58,7 +59,7 @@ def test_a_list_takes_the_place_of_the_one_before_and_that_one_goes_piece_by_pie
     assert numbers(store) == [(THREE, "c", "allow")]
     assert store.call(contacts.leftovers) == [first]
     drop_all(store)
-    left = store.call(lambda tx: tx.query("SELECT list, number FROM contacts"))
+    left = store.call(lambda tx: query(tx, "SELECT list, number FROM contacts"))
     assert [row["number"] for row in left] == [THREE]
     assert store.call(contacts.leftovers) == []
 
@@ -75,7 +76,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
     loading = store.call(begin)
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 2
     assert store.call(contacts.in_force).contacts == 1
-    assert [row["line"] for row in store.call(lambda tx: tx.query("SELECT line FROM contact_faults"))] == [8, 9]
+    assert [row["line"] for row in store.call(lambda tx: query(tx, "SELECT line FROM contact_faults"))] == [8, 9]
     store.call(lambda tx: contacts.add(tx, loading, [(ONE, "a", 1, 1, None)]))  # the file is read on, and holds it
 
     def swap(tx):
@@ -83,7 +84,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
 
     assert store.call(swap) == 1
     assert [number for number, _, _ in numbers(store)] == [TWO]
-    assert store.call(lambda tx: tx.query("SELECT * FROM contact_forgotten")) == []
+    assert store.call(lambda tx: query(tx, "SELECT * FROM contact_forgotten")) == []
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 0
 
 
@@ -197,6 +198,6 @@ def test_a_list_that_was_cut_off_leaves_the_one_before(store, tmp_path):
     try:
         assert numbers(again) == [(ONE, "a", "allow")]
         drop_all(again)
-        assert again.call(lambda tx: tx.query("SELECT count(*) AS n FROM contacts")) == [{"n": 1}]
+        assert again.call(lambda tx: query(tx, "SELECT count(*) AS n FROM contacts")) == [{"n": 1}]
     finally:
         again.close()

@@ -15,6 +15,7 @@ import pytest
 from gate.audit.verify import verify
 from gate.errors import StoreError
 from gate.store.projections import TABLES
+from tests.support.databases import query
 from tests.support.evidence import PEPPER, decision, open_store, put
 from tests.support.waiting import PATIENCE
 
@@ -57,7 +58,7 @@ def check_full(store, folder, make_room):
     with pytest.raises(StoreError):
         for n in range(50):
             put(store, decision(f"more-{n}", explanation="x" * 100_000))
-    rows = store.call(lambda tx: tx.query("SELECT call_id FROM calls"))
+    rows = store.call(lambda tx: query(tx, "SELECT call_id FROM calls"))
     assert set(kept) <= {row["call_id"] for row in rows}, "still readable, and all that was answered for is there"
     make_room()
     leaf = put(store, decision("there-is-room-again"))[0]
@@ -67,7 +68,7 @@ def check_full(store, folder, make_room):
     assert verified(folder) == size
     again = open_store(folder)
     assert again.call(lambda tx: tx.head()) == (size, root)
-    calls = {row["call_id"] for row in again.call(lambda tx: tx.query("SELECT call_id FROM calls"))}
+    calls = {row["call_id"] for row in again.call(lambda tx: query(tx, "SELECT call_id FROM calls"))}
     assert calls >= {*kept, "there-is-room-again"}
     assert len(calls) == size
     again.close()
@@ -162,10 +163,10 @@ def test_a_question_does_not_share_the_failure_of_the_commit_that_it_fell_into(s
 
     store.submit(waits, tell("first"))
     started.wait(PATIENCE)
-    store.submit(lambda tx: tx.query("SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
+    store.submit(lambda tx: query(tx, "SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
     for number in range(200):
         store.submit(lambda tx, number=number: tx.append(decision(f"late{number}", note="x" * 2000)), tell("fact"))
-    store.submit(lambda tx: tx.query("SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
+    store.submit(lambda tx: query(tx, "SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
     go_on.set()
     told = [answers.get(timeout=PATIENCE) for _ in range(203)]
     assert next(each for each in told if each[0] == "question") == ("question", 1, None)

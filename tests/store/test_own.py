@@ -8,7 +8,6 @@ import pytest
 
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store import own
 from gate.store.erasure import erase_facts
 from gate.store.own import OwnLists
 from gate.store.reader import Reader
@@ -42,9 +41,7 @@ def fill(store):
     )
 
 
-@pytest.mark.parametrize("page", [3, 20_000])
-def test_every_number_is_answered_as_in_a_transaction(store, monkeypatch, page):
-    monkeypatch.setattr(own, "_PAGE", page)
+def test_every_number_is_answered_as_in_a_transaction(store):
     fill(store)
     with Reader(store.path) as reader:
         lists = OwnLists(reader, PEPPER)

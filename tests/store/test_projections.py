@@ -15,13 +15,14 @@ from gate.core.facts.derived import OF_CALL
 from gate.core.terms import Consent, Objection
 from gate.ports import Fact
 from gate.store.projections import TABLES, TOUCHED, LogEntry, call_of, number_hash
+from tests.support.databases import query
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, open_store, own_lists, put
 from tests.support.examples import examples
 
 
 def row(store, table, **key):
     ((name, value),) = key.items()
-    rows = store.call(lambda tx: tx.query(f"SELECT * FROM {table} WHERE {name} = ?", [value]))  # noqa: S608
+    rows = store.call(lambda tx: query(tx, f"SELECT * FROM {table} WHERE {name} = ?", [value]))  # noqa: S608
     return rows[0] if rows else None
 
 
@@ -112,7 +113,7 @@ def test_the_life_of_a_recording(store, interrupted, expected):
 def test_facts_about_what_was_never_opened_are_kept_without_a_row(store):
     put(store, Fact("ended", "ghost", START, "gate", {}), Fact("of_the_future", "x", START, "gate", {"call_id": 7}))
     assert row(store, "calls", call_id="ghost") is None
-    assert store.call(lambda tx: tx.query("SELECT kind, call_id FROM facts")) == [
+    assert store.call(lambda tx: query(tx, "SELECT kind, call_id FROM facts")) == [
         {"kind": "ended", "call_id": "ghost"},
         {"kind": "of_the_future", "call_id": None},
     ]
@@ -199,7 +200,7 @@ def test_a_function_gives_the_same_columns_whatever_the_body(kind):
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_column_is_there_and_personal_ones_may_be_empty(store, table):
     columns = {
-        c["name"]: c for c in store.call(lambda tx: tx.query("SELECT * FROM pragma_table_xinfo(?)", [table.name]))
+        c["name"]: c for c in store.call(lambda tx: query(tx, "SELECT * FROM pragma_table_xinfo(?)", [table.name]))
     }
     entry = LogEntry(1, "k", "s", "2026-03-02T09:00:00.000000Z", "a", {})
     derived = set().union(*(derive(entry) for derive in table.derive.values()))
@@ -276,7 +277,8 @@ def check_folds(store, table):
     key = "call_id" if table.by_call else "subject"
     for subject in "ab":
         raw = store.call(
-            lambda tx, subject=subject: tx.query(
+            lambda tx, subject=subject: query(
+                tx,
                 f"SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE {key} = ? ORDER BY leaf_index",  # noqa: S608
                 [subject],
             )

@@ -19,9 +19,9 @@ def test_a_reader_sees_one_state_while_the_store_writes(store):
         put(store, decision("b"))
         assert [call.call_id for call in search.calls_window(reader).items] == ["a"]
         with pytest.raises(StoreError, match="only SELECT"):
-            reader.query("DELETE FROM calls")
+            reader.values(int, "DELETE FROM calls")
         with pytest.raises(StoreError, match="no such table"):
-            reader.query("SELECT * FROM no_such")
+            reader.values(int, "SELECT * FROM no_such")
     with Reader(store.path) as reader:
         assert len(search.calls_window(reader).items) == 2
 

@@ -20,6 +20,7 @@ from gate.operations.requests.standing import KINDS, body_of, replay
 from gate.ports import Fact
 from gate.store import erasure, transfers
 from gate.store import requests as book
+from tests.support.databases import query
 from tests.support.evidence import START, a_call, decision, put
 from tests.support.examples import examples
 
@@ -66,7 +67,7 @@ steps = st.lists(st.tuples(st.sampled_from(sorted(KINDS, key=lambda each: each._
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(Asks), steps)
 def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
-    (row,) = store.call(lambda tx: tx.query("SELECT count(*) AS n FROM requests"))
+    (row,) = store.call(lambda tx: query(tx, "SELECT count(*) AS n FROM requests"))
     request_id = f"r{row['n']}"
     put(store, *open_facts(request_id, asks, f"DSR-2026-{row['n'] + 1:04}"))
     request, _ = opened(asks, DAY)
@@ -79,7 +80,7 @@ def test_the_state_of_the_table_is_that_of_the_rules(store, asks, walk):
         put(store, fact)
         found = store.call(lambda tx: book.find(tx, request_id))
         assert found.state == request.state
-        (kept,) = store.call(lambda tx: tx.query(DAYS, (request_id,)))
+        (kept,) = store.call(lambda tx: query(tx, DAYS, (request_id,)))
         assert (kept["paused_on"] is None) == (request.paused_on is None)
         assert (kept["searched_on"] is not None) == request.searched
         assert replay(store.call(lambda tx: book.course(tx, request_id))) == request
@@ -224,14 +225,17 @@ def test_searches_use_indexes(store):
         def hash_of(self, number):
             return self.tx.hash_of(number)
 
-        def query(self, sql, values=()):
+        def plan(self, sql, values):
             with self.tx._guarded() as connection:
                 plans.append("; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)))
-            return self.tx.query(sql, values)
 
         def rows(self, kind, sql, values=()):
-            self.query(sql, values)
+            self.plan(sql, values)
             return self.tx.rows(kind, sql, values)
+
+        def values(self, kind, sql, values=()):
+            self.plan(sql, values)
+            return self.tx.values(kind, sql, values)
 
     def work(tx):
         planned = Planned(tx)

@@ -6,8 +6,9 @@ import ast
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import pytest
 
@@ -15,7 +16,7 @@ from gate.core.rows import Heading, Row, heading
 from gate.core.rows.calls import CallRow, ReceiptRow, RecordingRow
 from gate.errors import StoreError
 from gate.store import schema
-from gate.store.rows import structs_of
+from gate.store.rows import structs_of, values_of
 
 TABLES: dict[type[Row], tuple[str, frozenset[str]]] = {
     CallRow: ("calls", frozenset({"kept", "silent"})),
@@ -61,19 +62,44 @@ class Thing(Row, frozen=True):
     heard: bool | None
 
 
-ROW = "SELECT 'a' AS id, '2026-03-02' AS made_at, 3 AS days_left, '[[1, 2.5]]' AS lost, NULL AS more, 1 AS heard"
+ROW = (
+    "SELECT 'a' AS id, '2026-03-02T10:00:00Z' AS made_at, 3 AS days_left,"
+    " '[[1, 2.5]]' AS lost, NULL AS more, 1 AS heard"
+)
 
 
 def test_what_a_column_keeps_is_decoded_by_the_type_of_the_field() -> None:
     with closing(database()) as connection:
         (found,) = structs_of(connection, Thing, f"{ROW}, 7 AS another", ())
-    assert found == Thing("a", "2026-03-02", 3, [(1.0, 2.5)], None, True)
+    assert found == Thing("a", "2026-03-02T10:00:00Z", 3, [(1.0, 2.5)], None, True)
 
 
 @pytest.mark.parametrize("bad", ["'x' AS days_left", "'{' AS more", "NULL AS id", "2 AS heard", "'[1]' AS lost"])
 def test_a_row_that_is_not_as_promised_is_an_error_of_the_store(bad: str) -> None:
     with closing(database()) as connection, pytest.raises(StoreError, match="is no Thing"):
         structs_of(connection, Thing, f"SELECT *, {bad} FROM ({ROW})", ())  # noqa: S608
+
+
+def test_values_are_those_of_the_only_column_or_tuples() -> None:
+    with closing(database()) as connection:
+        assert values_of(connection, str, f"SELECT id FROM ({ROW})", ()) == ["a"]  # noqa: S608
+        assert values_of(connection, tuple[str, bool | None], f"SELECT id, heard FROM ({ROW})", ()) == [("a", True)]  # noqa: S608
+        (named,) = values_of(connection, Pair, f"SELECT lost, made_at FROM ({ROW})", ())  # noqa: S608
+    assert named == Pair([(1.0, 2.5)], datetime(2026, 3, 2, 10, tzinfo=UTC))
+
+
+class Pair(NamedTuple):
+    lost: list[tuple[float, float]]
+    at: datetime
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [(int, "id"), (str, "more"), (tuple[str, int], "id, more"), (tuple[str], "id, heard"), (tuple[dict], "id")],
+)  # type: ignore[type-arg]
+def test_a_value_that_is_not_as_promised_is_an_error_of_the_store(kind: type[object], columns: str) -> None:
+    with closing(database()) as connection, pytest.raises(StoreError, match="is no "):
+        values_of(connection, kind, f"SELECT {columns} FROM ({ROW})", ())  # noqa: S608
 
 
 def test_what_stands_above_a_field() -> None:

@@ -17,6 +17,7 @@ from gate.store.erasure import erase_facts
 from gate.store.projections import CALLS, CONSENTS, HOLDS, OBJECTIONS, RECORDINGS, TOUCHED
 from gate.store.reader import open_reader, open_writer
 from gate.store.schema import STEPS, Step, bring_up_to_date, migrations
+from tests.support.databases import query
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
 
@@ -78,7 +79,7 @@ def test_calls_kept_before_that_were_made_against_a_refusal_are_told_apart(tmp_p
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
-    found = store.call(lambda tx: tx.query("SELECT call_id, state FROM calls ORDER BY leaf_index"))
+    found = store.call(lambda tx: query(tx, "SELECT call_id, state FROM calls ORDER BY leaf_index"))
     assert [each["state"] for each in found] == ["called_against_refusal", "refused"]
     store.close()
     findings = Findings()
@@ -105,7 +106,7 @@ def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp
     monkeypatch.undo()
     store = open_store(tmp_path)
     put(store, decision("objected", reason="service_call", objection_id="obj-1"))
-    rows = store.call(lambda tx: tx.query("SELECT call_id, listed_service FROM calls"))
+    rows = store.call(lambda tx: query(tx, "SELECT call_id, listed_service FROM calls"))
     assert {row["call_id"]: row["listed_service"] for row in rows} == {
         "marketing": None, "free": 0, "listed": 1, "erased": None, "objected": 1,
     }  # fmt: skip
@@ -127,7 +128,7 @@ def test_transfers_kept_before_are_known_by_their_calls(tmp_path, monkeypatch):
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
-    rows = store.call(lambda tx: tx.query("SELECT call_id, transferred_to FROM calls ORDER BY call_id"))
+    rows = store.call(lambda tx: query(tx, "SELECT call_id, transferred_to FROM calls ORDER BY call_id"))
     assert [tuple(row.values()) for row in rows] == [("a", "b"), ("b", None)]
     store.close()
     findings = Findings()
@@ -144,11 +145,11 @@ def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypa
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
-    (row,) = store.call(lambda tx: tx.query("SELECT * FROM recordings"))
+    (row,) = store.call(lambda tx: query(tx, "SELECT * FROM recordings"))
     assert (row["recording_id"], row["state"], row["erasing_at"]) == ("rec-000000", "closed", None)
     put(store, Fact("recording_erasing", "rec-000000", START, "gate", {"call_id": "call-000000"}))
-    assert store.call(lambda tx: tx.query("SELECT state FROM recordings")) == [{"state": "erasing"}]
-    assert store.call(lambda tx: tx.query("SELECT * FROM holds")) == []
+    assert store.call(lambda tx: query(tx, "SELECT state FROM recordings")) == [{"state": "erasing"}]
+    assert store.call(lambda tx: query(tx, "SELECT * FROM holds")) == []
     store.close()
 
 
@@ -172,7 +173,7 @@ def test_the_reference_of_a_hold_erased_before_goes(tmp_path, monkeypatch):
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
-    found = store.call(lambda tx: tx.query("SELECT id, reference FROM holds ORDER BY id"))
+    found = store.call(lambda tx: query(tx, "SELECT id, reference FROM holds ORDER BY id"))
     assert found == [{"id": "gone", "reference": None}, {"id": "kept", "reference": "Pat kept"}]
     store.close()
     assert b"Pat gone" not in (tmp_path / "gate.db").read_bytes()
@@ -311,7 +312,7 @@ def test_calls_kept_before_are_found_by_their_call_id(tmp_path, monkeypatch):
     store.close()
     monkeypatch.undo()
     store = open_store(tmp_path)
-    rows = store.call(lambda tx: tx.query("SELECT call_id, sip_call_id FROM calls"))
+    rows = store.call(lambda tx: query(tx, "SELECT call_id, sip_call_id FROM calls"))
     assert {row["call_id"]: row["sip_call_id"] for row in rows} == {"a": "a@pbx", "gone": None, "none": None}
     store.close()
 

@@ -15,6 +15,7 @@ from gate.store import slices
 from gate.store.erasure import erase_facts
 from gate.store.slices import LogSlice
 from gate.store.store import EvidenceStore
+from tests.support.databases import query
 from tests.support.evidence import START, a_call, fill, open_store, put, root_of
 
 CALLS = 90
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def leaves_of(store: EvidenceStore, subject: str, kind: str) -> list[int]:
     rows = store.call(
-        lambda tx: tx.query("SELECT leaf_index FROM facts WHERE subject = ? AND kind = ?", [subject, kind])
+        lambda tx: query(tx, "SELECT leaf_index FROM facts WHERE subject = ? AND kind = ?", [subject, kind])
     )
     return [row["leaf_index"] for row in rows]
 

@@ -7,6 +7,7 @@ import pytest
 from gate.core.evidence import EMPTY_ROOT, EvidenceError, leaf_hash
 from gate.errors import StoreError
 from gate.ports import Fact
+from tests.support.databases import query
 from tests.support.evidence import NUMBER, START, a_call, decision, put, root_of, rows
 
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_evidence_is_refused_whole(store, fact, error):
 def test_bytes_of_a_header_that_are_not_utf8_do_not_lose_the_evidence(store):
     raw = b"\xff\x00\xe9".decode("utf-8", "surrogateescape")
     put(store, Fact("decision", "c1", START, f"account:{raw}", {"raw": raw, "verdict": "block", "number": raw}))
-    assert store.call(lambda tx: tx.query("SELECT actor, raw FROM calls JOIN facts USING (leaf_index)")) == [
+    assert store.call(lambda tx: query(tx, "SELECT actor, raw FROM calls JOIN facts USING (leaf_index)")) == [
         {"actor": "account:?\x00?", "raw": "?\x00?"}
     ]
 
@@ -80,5 +81,5 @@ def test_bytes_of_a_header_that_are_not_utf8_do_not_lose_the_evidence(store):
 def test_only_select_may_be_asked(store):
     for sql in ("DELETE FROM facts", " update facts SET kind = 1", "PRAGMA user_version = 3"):
         with pytest.raises(StoreError, match="only SELECT"):
-            store.call(lambda tx, sql=sql: tx.query(sql))
-    assert store.call(lambda tx: tx.query("WITH x(a) AS (SELECT ?) SELECT a FROM x", [1])) == [{"a": 1}]
+            store.call(lambda tx, sql=sql: tx.values(int, sql))
+    assert store.call(lambda tx: tx.values(int, "WITH x(a) AS (SELECT ?) SELECT a FROM x", [1])) == [1]

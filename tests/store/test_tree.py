@@ -14,6 +14,7 @@ from gate.core.evidence import (
 from gate.errors import AuditError
 from gate.ports import Fact
 from gate.store.tree import TILE
+from tests.support.databases import query
 from tests.support.evidence import START, open_store, put, root_of
 
 SIZE = 3 * TILE + 37
@@ -23,14 +24,14 @@ SIZE = 3 * TILE + 37
 def log(tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("log"))
     put(store, *(Fact("note", f"n{n}", START, "x", {"n": n}) for n in range(SIZE)))
-    rows = store.call(lambda tx: tx.query("SELECT hash FROM leaves ORDER BY leaf_index"))
+    rows = store.call(lambda tx: query(tx, "SELECT hash FROM leaves ORDER BY leaf_index"))
     yield store, [row["hash"] for row in rows]
     store.close()
 
 
 def test_tiles_are_the_roots_of_their_leaves(log):
     store, hashes = log
-    tiles = store.call(lambda tx: tx.query("SELECT * FROM tiles ORDER BY tile"))
+    tiles = store.call(lambda tx: query(tx, "SELECT * FROM tiles ORDER BY tile"))
     assert tiles == [{"tile": n, "hash": root_of(hashes[n * TILE : (n + 1) * TILE])} for n in range(3)]
 
 

@@ -28,6 +28,7 @@ from gate.vault.sealer import Seal, sealer
 from gate.vault.signing import CheckpointKey
 from tests.support.audio import tone
 from tests.support.commands import Done, dialgate
+from tests.support.databases import query
 from tests.support.evidence import decision
 from tests.support.settings import secret
 from tests.support.vault import PASSPHRASE, close_again, new_key
@@ -157,7 +158,7 @@ def _restrict_and_erase(data: DataFolder) -> None:
     later = BEGAN + timedelta(days=30)
     put(data, Fact("hold", "hold-1", later, "test", hold | {"number": None, "reason": "a claim", "reference": "1/26"}))
     (row,) = data.store.call(
-        lambda tx: tx.query("SELECT path, key_id FROM recordings WHERE recording_id = 'rec-erased'")
+        lambda tx: query(tx, "SELECT path, key_id FROM recordings WHERE recording_id = 'rec-erased'")
     )
     gone = {"call_id": "call-erased", "key_id": row["key_id"], "basis": "request"}
     put(data, Fact("recording_erasing", "rec-erased", later, "test", gone))
@@ -165,7 +166,7 @@ def _restrict_and_erase(data: DataFolder) -> None:
     (data.config.data / "recordings" / row["path"]).unlink()
     put(data, Fact("recording_erased", "rec-erased", later, "test", gone | {"backups_until": "2026-05-01"}))
     (leaf,) = data.store.call(
-        lambda tx: tx.query("SELECT leaf_index FROM facts WHERE subject = 'call-erased' AND kind = 'decision'")
+        lambda tx: query(tx, "SELECT leaf_index FROM facts WHERE subject = 'call-erased' AND kind = 'decision'")
     )
     data.store.call(
         lambda tx: erase_facts(

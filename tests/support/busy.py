@@ -20,6 +20,7 @@ from gate.store.schema import differences
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.vault.signing import CheckpointKey, verify_note
+from tests.support.databases import query
 from tests.support.evidence import PEPPER, START, decision, fill, open_store, put
 
 CALLS = 35
@@ -134,7 +135,7 @@ def _erase(store: EvidenceStore) -> None:
     at = START + timedelta(days=2, hours=1)
 
     def forget(tx: StoreTransaction) -> None:
-        rows = tx.query("SELECT leaf_index FROM facts WHERE subject IN ('obj-1', 'con-2', 'call-000003')")
+        rows = query(tx, "SELECT leaf_index FROM facts WHERE subject IN ('obj-1', 'con-2', 'call-000003')")
         erase_facts(
             tx, [row["leaf_index"] for row in rows], subject="req-1", at=at, actor="gate", basis="request", what="facts"
         )

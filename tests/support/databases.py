@@ -10,12 +10,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from gate.store import schema, store
-from gate.store.reader import open_writer
+from gate.store.reader import Reader, open_writer
+from gate.store.transaction import StoreTransaction
+
+
+def query(source: StoreTransaction | Reader, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Rows of any statement, by name of column."""
+    cursor = source._connection.execute(sql, values)
+    return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in cursor]
 
 
 @cache

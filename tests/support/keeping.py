@@ -20,6 +20,7 @@ from gate.vault.keystore import KeyStoreDb
 from gate.vault.publickey import Recipient
 from gate.vault.reader import open_recording
 from gate.vault.sealer import Seal
+from tests.support.databases import query
 from tests.support.evidence import PEPPER, decision, open_store
 from tests.support.vault import private_key
 
@@ -133,7 +134,7 @@ class Keeping:
         return self.recordings / row["path"]
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-        return self.store.call(lambda tx: tx.query(sql, parameters))
+        return self.store.call(lambda tx: query(tx, sql, parameters))
 
     def facts(self, kind: str) -> list[dict[str, Any]]:
         return self.rows("SELECT subject, at, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)

@@ -22,6 +22,7 @@ from gate.operations.requests.course import Open, Withdraw
 from gate.ports import Fact
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ask
+from tests.support.databases import query
 from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import write
@@ -140,7 +141,7 @@ def _service_calls(month: Month) -> None:
 
 def _rest(month: Month) -> None:
     """Erasures, holds, exports, lists, and what became of the log."""
-    kept = month.folder.read(lambda tx: tx.query("SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
+    kept = month.folder.read(lambda tx: query(tx, "SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
     for n, row in enumerate(kept):
         at = datetime(2026, 10, 20 + n % 9, 1, 30, tzinfo=UTC)
         basis = "retention, swept 2026-10-20" if n % 8 else "request DSR-2026-0001"

@@ -30,6 +30,7 @@ from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
+from tests.support.databases import query
 
 NOW = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
 OWN = "+442079460000"
@@ -361,11 +362,11 @@ class Play:
         """Facts in the log, in order."""
 
         def read(tx: StoreTransaction) -> list[str]:
-            rows = tx.query("SELECT kind, subject FROM facts ORDER BY leaf_index")
+            rows = query(tx, "SELECT kind, subject FROM facts ORDER BY leaf_index")
             return [row["kind"] for row in rows if subject is None or row["subject"] == subject]
 
         return list(self.store.call(read))
 
     def call(self, call_id: str = "call") -> dict[str, Any]:
         """The row of a call."""
-        return dict(self.store.call(lambda tx: tx.query("SELECT * FROM calls WHERE call_id = ?", (call_id,)))[0])
+        return dict(self.store.call(lambda tx: query(tx, "SELECT * FROM calls WHERE call_id = ?", (call_id,)))[0])

@@ -309,7 +309,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     )
 
     def keep(tx: StoreTransaction) -> None:
-        if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [asked.bundle, BundleSigned.kind]):
+        if tx.values(int, "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [asked.bundle, BundleSigned.kind]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
         body = BundleSigned(manifest_sha256=made.sha256, manifest_size=made.size, checkpoint=signed.size)
         tx.append(folder.fact(body, asked.bundle, caller.actor))
@@ -345,12 +345,13 @@ def _taken_and_restricted(
     tx: StoreTransaction, bundle: str, ids: Sequence[str]
 ) -> tuple[set[str], dict[str, list[Hold]]]:
     """Those of these recordings that have gone out with this bundle, and the restrictions that bear on any."""
-    rows = tx.query(
+    gone = tx.values(
+        str,
         f"SELECT subject FROM facts WHERE subject IN ({marks(ids)}) AND kind = ?"  # noqa: S608 - marks alone
         " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
         [*ids, Exported.kind, bundle],
     )
-    return {row["subject"] for row in rows}, _restrictions(tx, ids)
+    return {*gone}, _restrictions(tx, ids)
 
 
 # --- shared --------------------------------------------------------------------------------------------------------
@@ -381,14 +382,15 @@ class Begun(NamedTuple):
 
 def begun_export(folder: DataFolder, bundle: str, actor: str) -> Begun:
     """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
-    sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = ?"
-    rows = folder.read(lambda reader: reader.query(sql, [bundle, BundleExported.kind]))
-    if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
+    sql = "SELECT at, body FROM facts WHERE subject = ? AND kind = ? AND actor = ? AND body IS NOT NULL"
+    rows = folder.read(lambda reader: reader.values(tuple[str, str], sql, [bundle, BundleExported.kind, actor]))
+    if not rows:
         raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
-    begun = BundleExported.read(json.loads(rows[0]["body"]))
+    ((at, body),) = rows
+    begun = BundleExported.read(json.loads(body))
     # still: it may have changed since
     must_be_logged(folder, _allowed(folder.keyring().recipients(), begun.recipient))
-    return Begun(rows[0]["at"], begun.since, begun.to, begun.recipient)
+    return Begun(at, begun.since, begun.to, begun.recipient)
 
 
 def _allowed(register: Sequence[keys.Recipient], named: str) -> keys.Recipient:
@@ -478,7 +480,7 @@ def audit_export_part(folder: DataFolder, asked: AuditExportPart, caller: Caller
         text = bundle_contents.registered(data, begun.recipient).to_text().encode()
         return ExportPiece(data=base64.b64encode(text[asked.offset :]).decode())
     sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = ?"
-    if not folder.read(lambda reader: reader.query(sql, [asked.bundle, BundleSigned.kind])):
+    if not folder.read(lambda reader: reader.values(int, sql, [asked.bundle, BundleSigned.kind])):
         raise UsageError(f"bundle {asked.bundle} is not signed yet", hint="take every page, then have it made")
     parts = data / "exports" / asked.bundle
     try:

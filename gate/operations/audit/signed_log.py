@@ -114,11 +114,12 @@ def _vkey(config: Config) -> str:
 
 def unsigned_since(reader: Source) -> datetime | None:
     """When the oldest entry was kept over which no checkpoint is signed; None where there is none."""
-    rows = reader.query(
+    rows = reader.values(
+        datetime,
         "SELECT at FROM facts WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM checkpoints)"
-        " ORDER BY leaf_index LIMIT 1"
+        " ORDER BY leaf_index LIMIT 1",
     )
-    return datetime.fromisoformat(rows[0]["at"]) if rows else None
+    return rows[0] if rows else None
 
 
 _NEWEST: Final = """
@@ -132,11 +133,9 @@ SELECT max(at) AS at FROM (
 
 def newest_entry(reader: Source) -> datetime | None:
     """The latest time that an entry of the log bears, since the clock was accepted last; None where there is none."""
-    (accepted,) = reader.query(
-        "SELECT coalesce(max(leaf_index), 0) AS leaf FROM facts WHERE kind = ?", [ClockAccepted.kind]
-    )
-    (row,) = reader.query(_NEWEST, {"since": accepted["leaf"]})
-    return datetime.fromisoformat(row["at"]) if row["at"] else None
+    sql = "SELECT coalesce(max(leaf_index), 0) FROM facts WHERE kind = ?"
+    (accepted,) = reader.values(int, sql, [ClockAccepted.kind])
+    return reader.values(tuple[datetime | None], _NEWEST, {"since": accepted})[0][0]
 
 
 class SignedCheckpoint(Response, frozen=True):
@@ -177,9 +176,10 @@ class SignedLog:
         if not path.exists():
             raise VaultError(f"{path} is missing", hint=hint)
         key = signing_key(path)
-        for row in self._store.call(lambda tx: tx.query("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")):
+        sql = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        for note in self._store.call(lambda tx: tx.values(str, sql)):
             try:
-                key.verify_note(row["note"])
+                key.verify_note(note)
             except NoteInvalid as error:
                 raise VaultError(f"{path} is not the key that has signed this log: {error}", hint=hint) from error
 

@@ -326,8 +326,10 @@ def lookup_warnings(folder: DataFolder) -> list[str]:
     """Who looked up many numbers within an hour, told for a day after: a sentence each."""
     since = stamp(folder.clock.now() - timedelta(days=1))
     return [
-        f"{row['actor']} looked up {row['count']:,} numbers within an hour, at {local(row['at'])}. Ask why."
-        for row in folder.read(lambda tx: tx.query(_MANY, [ManyLookups.kind, since]))
+        f"{actor} looked up {count:,} numbers within an hour, at {local(at)}. Ask why."
+        for actor, count, at in folder.read(
+            lambda tx: tx.values(tuple[str, int, str], _MANY, [ManyLookups.kind, since])
+        )
     ]
 
 

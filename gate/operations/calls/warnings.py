@@ -92,7 +92,8 @@ def calls_acknowledge(folder: DataFolder, asked: CallsAcknowledge, caller: Calle
         raise UsageError("an alarm is acknowledged for a reason only", hint="Say what was found, and what was done.")
 
     def work(tx: StoreTransaction) -> str:
-        if not tx.query("SELECT 1 FROM calls WHERE call_id = ? AND against_at IS NOT NULL", [asked.call_id]):
+        sql = "SELECT 1 FROM calls WHERE call_id = ? AND against_at IS NOT NULL"
+        if not tx.values(int, sql, [asked.call_id]):
             raise UsageError(
                 f"no call {asked.call_id} was made against a refusal", hint="See the first lines of dialgate status."
             )

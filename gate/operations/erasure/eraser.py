@@ -223,7 +223,7 @@ class Eraser:
             yield self._store.call(partial(self._empty_calls, plan=plan, call_ids=part, actor=actor))
             if progress is not None:
                 progress(0.5 * (start + len(part)) / len(going), "calls")
-        place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
+        place, size = 0, self._store.call(lambda tx: tx.values(int, "SELECT max(leaf_index) FROM facts"))[0]
         while free := plan.free_lines:
             found, place = self._read(partial(erasure.mentions, numbers=free, first=place, count=LEAVES))
             if found:

@@ -75,10 +75,9 @@ class TermSweep:
 
     def waits(self, due: Mapping[str, int] | None = None) -> str:
         """What keeps the daily one from running until somebody has looked; empty where nothing does."""
-        last = self._folder.read(lambda tx: erasure.last(tx, TermsSwept.kind))
+        last = self._folder.read(erasure.last_swept)
         if last is not None:
-            before = last["months"]
-            shorter = [name for name in SORTS if self.months[name] < before.get(name, self.months[name])]
+            shorter = [name for name in SORTS if self.months[name] < last.months.get(name, self.months[name])]
             return f"the terms of {', '.join(shorter)} have become shorter: {_LOOK}" if shorter else ""
         if any((self.due() if due is None else due).values()):
             return f"personal data are past their term, and were never swept: {_LOOK}"
@@ -87,8 +86,8 @@ class TermSweep:
     def daily(self) -> TermsSwept | None:
         """Once a day, after the sweep of recordings. Raises ``RefusedError`` (``retention_waits``) where somebody has
         to look first."""
-        last = self._folder.read(lambda tx: erasure.last(tx, TermsSwept.kind))
-        if last is not None and last["day"] >= self._folder.today().isoformat():
+        last = self._folder.read(erasure.last_swept)
+        if last is not None and last.day >= self._folder.today().isoformat():
             return None
         now = self._folder.clock.now().astimezone(LONDON)
         if now.time() < time.fromisoformat(self._folder.config.retention.sweep_at):

@@ -42,6 +42,7 @@ from gate.calls.reconcile import closing
 from gate.core import rtp
 from gate.core.evidence import stamp
 from gate.core.facts.recordings import RecordingOpened
+from gate.core.rows.calls import RecordingRow
 from gate.core.rtp import SIDES
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
@@ -386,23 +387,23 @@ class Ingests:
         """The recording that these bytes are already, or the decision that they belong to. Raises ``RefusedError``."""
         asked, sound = given.asked, given.sound
         bound = bound_to(tx, asked.call_id, given.number, asked.at)
-        if bound is not None and given.number and bound.row["number"] not in (None, given.number):
+        if bound is not None and given.number and bound.number not in (None, given.number):
             raise RefusedError(
                 "the call with this Call-ID went to another number", reason="other_number",
                 hint="the voices of one person must not come to another: see which of the two is right",
             )  # fmt: skip
-        for row in tx.query("SELECT * FROM recordings WHERE source_sha256 = ?", [sound.sha256]):
+        for row in tx.rows(RecordingRow, "SELECT * FROM recordings WHERE source_sha256 = ?", [sound.sha256]):
             if bound is not None and bound.by != "number":
-                same = row["call_id"] == bound.row["call_id"]
+                same = row.call_id == bound.call_id
             else:
-                same = asked.at is not None and row["opened_at"] == stamp(asked.at)
+                same = asked.at is not None and row.opened_at == stamp(asked.at)
             if same:
                 return RecordingIngested(
-                    recording_id=row["recording_id"], call_id=row["call_id"], already=True,
-                    bound_by=row["bound_by"] or "", refused=why_refused(tx, row["call_id"]),
-                    seconds=row["seconds"] or 0.0,
+                    recording_id=row.recording_id, call_id=row.call_id or "", already=True,
+                    bound_by=row.bound_by or "", refused=why_refused(tx, row.call_id or ""),
+                    seconds=row.seconds or 0.0,
                 )  # fmt: skip
-        if bound is not None and bound.row["recording_id"]:
+        if bound is not None and bound.recording_id:
             raise RefusedError(
                 "this call has another recording already", reason="recorded_already",
                 hint="dialgate calls show ID; a call has one recording",
@@ -423,7 +424,7 @@ class Ingests:
         if isinstance(found, RecordingIngested):
             return found
         now, recording_id = folder.clock.now(), closed.recording_id
-        call_id, by = (found.row["call_id"], found.by) if found else (self._not_asked(tx, given, now), "nothing")
+        call_id, by = (found.call_id, found.by) if found else (self._not_asked(tx, given, now), "nothing")
         began = _began(given.asked.at, found) or now
         opened = RecordingOpened(
             call_id=call_id, key_id=seal.key_id, path=path,
@@ -464,7 +465,7 @@ class Ingests:
         """The mark goes; before it, what it stands for, unless the log knows that recording."""
         recording_id = mark.name[len(MARK) + _DAY + 1 :]
         known = self._folder.store.call(
-            lambda tx: tx.query("SELECT 1 FROM recordings WHERE recording_id = ?", [recording_id])
+            lambda tx: tx.values(int, "SELECT 1 FROM recordings WHERE recording_id = ?", [recording_id])
         )
         if not known:
             (self._recordings / _path(mark)).unlink(missing_ok=True)
@@ -477,7 +478,7 @@ def _began(at: datetime | None, bound: Bound | None) -> datetime | None:
     and one that was said to be years old would be erased tonight."""
     if bound is None or (at and bound.by == "number"):
         return at
-    decided = datetime.fromisoformat(bound.row["at"])
+    decided = datetime.fromisoformat(bound.at)
     return max(at, decided) if at else decided
 
 

@@ -276,8 +276,9 @@ def in_force(folder: DataFolder, source: str, target: str) -> Recipient:
 
 def _commitments(folder: DataFolder, recording_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """What was committed to when these recordings were sealed; a recording without any is left out."""
-    rows = folder.store.call(lambda tx: tx.query(_COMMITTED, [RecordingOpened.kind, json.dumps(recording_ids)]))
-    return {row["subject"]: json.loads(row["known"]) for row in rows if row["known"] not in (None, "{}")}
+    kind, values = tuple[str, dict[str, str] | None], [RecordingOpened.kind, json.dumps(recording_ids)]
+    rows = folder.store.call(lambda tx: tx.values(kind, _COMMITTED, values))
+    return {recording: known for recording, known in rows if known}
 
 
 def _text(data: bytes) -> str:
@@ -297,7 +298,7 @@ PAGE: Final = 200
 """Recordings of one transaction and one shredding: what a call's decision may have to wait for."""
 _KINDS = f"kind IN ('{facts.KeysRewrapped.kind}', '{facts.KeysDropped.kind}')"
 _SOURCES = f"""
-SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts
+SELECT DISTINCT coalesce(json_extract(body, '$.from'), '') FROM facts
 WHERE {_KINDS} AND body IS NOT NULL
 """  # noqa: S608 - names of the code
 _MOVED = f"""
@@ -399,7 +400,7 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
 
     Costs a look where there is nothing to do. Raises ``StoreError``, ``VaultError``.
     """
-    sources = {row["source"] for row in store.call(lambda tx: tx.query(_SOURCES))}
+    sources = {*store.call(lambda tx: tx.values(str, _SOURCES))}
     back = {source for source in sources if source and keys.held(source, "", limit=1)}
     if not back:
         return 0

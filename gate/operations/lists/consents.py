@@ -247,8 +247,8 @@ def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller)
     """End a consent by its id, or every live one of a number; it holds from the next call."""
 
     def work(tx: StoreTransaction) -> list[str]:
-        rows = tx.query("SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", (asked.target,))
-        ids = [row["id"] for row in rows] or [
+        sql = "SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL"
+        ids = tx.values(str, sql, (asked.target,)) or [
             each.id for each in tx.consents(number_or_id(asked.target, "consent")) if each.withdrawn_at is None
         ]
         now = folder.clock.now().isoformat()

@@ -252,7 +252,8 @@ def checked_scope(folder: DataFolder, tx: StoreTransaction, entry: ConsentEntry)
                 hint=f"Say what authorises it in firm.{row.key}, or leave the topic out.",
             )
     if scope.evidence_kind == "recording":
-        calls = tx.query(
+        calls = tx.values(
+            tuple[str | None],
             "SELECT c.number FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
             " WHERE r.recording_id = ? AND r.erased_at IS NULL",
             (entry.evidence.strip(),),
@@ -262,7 +263,7 @@ def checked_scope(folder: DataFolder, tx: StoreTransaction, entry: ConsentEntry)
                 f"there is no recording {entry.evidence}",
                 hint="Give the id of one that is kept: dialgate recording list",
             )
-        if calls[0]["number"] != number_of(entry.number):
+        if calls[0][0] != number_of(entry.number):
             raise UsageError(
                 f"recording {entry.evidence} is of a call with another number",
                 hint="Give the recording in which this line's subscriber agreed.",

@@ -174,8 +174,8 @@ def objection_remove(folder: DataFolder, asked: ObjectionRemove, caller: Caller)
         raise UsageError("an objection is removed for a reason only", hint="Say why: --reason 'typing mistake'.")
 
     def work(tx: StoreTransaction) -> list[str]:
-        rows = tx.query("SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", (asked.target,))
-        ids = [row["id"] for row in rows] or [
+        sql = "SELECT id FROM objections WHERE id = ? AND removed_at IS NULL"
+        ids = tx.values(str, sql, (asked.target,)) or [
             each.id for each in tx.objections(number_or_id(asked.target, "objection"))
         ]
         for each in ids:
@@ -226,12 +226,13 @@ class ObjectionUndo(Request[ObjectionsUndone], frozen=True, kw_only=True):
 def _undo_plan(tx: StoreTransaction, asked: ObjectionUndo, now: datetime) -> tuple[list[str], int]:
     """The ids of those to be taken back, and how many are spared."""
     span = [stamp(asked.since.astimezone(UTC)), stamp((asked.until or now).astimezone(UTC)), f"carrier:{asked.trunk}"]
-    rows = tx.query(
-        f"SELECT made.id AS id, {_CALLED} AS called {_BY_KEY} AND told.claimed_by = ?"
+    rows = tx.values(
+        tuple[str, int],
+        f"SELECT made.id, {_CALLED} {_BY_KEY} AND told.claimed_by = ?"
         f" ORDER BY made.made_at, made.id LIMIT {AT_ONCE_UNDONE}",
         span,
     )
-    return [row["id"] for row in rows if not row["called"]], sum(row["called"] for row in rows)
+    return [each for each, called in rows if not called], sum(called for _, called in rows)
 
 
 def _checked_undo(folder: DataFolder, asked: ObjectionUndo) -> ObjectionUndo:
@@ -283,13 +284,14 @@ def held(folder: DataFolder) -> dict[str, int]:
     now = folder.clock.now()
     span = [stamp(now - timedelta(days=1)), stamp(now + timedelta(days=1))]
     rows = folder.read(
-        lambda tx: tx.query(
-            f"SELECT told.claimed_by AS who, count(*) AS count {_BY_KEY} AND made.source = '{HELD}'"
+        lambda tx: tx.values(
+            tuple[str, int],
+            f"SELECT told.claimed_by, count(*) {_BY_KEY} AND made.source = '{HELD}'"
             " GROUP BY told.claimed_by ORDER BY told.claimed_by",
             span,
         )
     )
-    return {row["who"].removeprefix("carrier:"): row["count"] for row in rows}
+    return {who.removeprefix("carrier:"): count for who, count in rows}
 
 
 def held_warnings(folder: DataFolder) -> list[str]:

@@ -128,11 +128,9 @@ def contradicted(source: Source, acts: Sequence[Act]) -> Iterator[str]:
     for done, table, column, what in _DONE:
         for ids in batched(sorted(of.get(done, {})), _PART):
             name = "recording_id" if table == "recordings" else "id"
-            rows = source.query(
-                f"SELECT {name} AS id FROM {table} WHERE {name} IN ({marks(ids)}) AND {column} IS NULL",  # noqa: S608
-                [*ids],
-            )
-            yield from (f"{what.format(row['id'])}, and the store does not know it" for row in rows)
+            sql = f"SELECT {name} FROM {table} WHERE {name} IN ({marks(ids)}) AND {column} IS NULL"  # noqa: S608
+            for each in source.values(str, sql, [*ids]):
+                yield f"{what.format(each)}, and the store does not know it"
 
 
 class _Known:
@@ -157,7 +155,7 @@ def _sorted(acts: Sequence[Act]) -> Acts:
 
 
 def _numbers(source: Source) -> set[str]:
-    return {row["number"] for sql in (*NUMBERS, _CONTACTS) for row in source.query(sql)}
+    return {number for sql in (*NUMBERS, _CONTACTS) for number in source.values(str, sql)}
 
 
 def _standing(of: Acts, kind: str, ended: str) -> list[Act]:
@@ -173,8 +171,7 @@ def _in_parts(folder: DataFolder, work: Callable[..., int], values: Iterable[obj
 
 def _ids(tx: Source, table: str, ids: Collection[str], more: str = "") -> set[str]:
     """Those of these ids that a table has."""
-    rows = tx.query(f"SELECT id FROM {table} WHERE id IN ({marks(ids)}){more}", [*ids])  # noqa: S608 - the code's names
-    return {row["id"] for row in rows}
+    return {*tx.values(str, f"SELECT id FROM {table} WHERE id IN ({marks(ids)}){more}", [*ids])}  # noqa: S608 - the code's names
 
 
 # --- holds ---------------------------------------------------------------------------------------------------------
@@ -248,12 +245,13 @@ def _objections(folder: DataFolder, objections: list[Act]) -> int:
 def _changed_objections(tx: Source, acts: Sequence[Act]) -> set[str]:
     """Ids of objections whose rows name another number than their acts, or are removed and the log does not say so."""
     hashes = {act.id: act.hash for act in acts}
-    rows = tx.query(
-        f"SELECT id, number_hash, {_OVER.format('removed', ObjectionRemoved.kind)} AS over"  # noqa: S608 - the code's own
+    rows = tx.values(
+        tuple[str, bytes, bool],
+        f"SELECT id, number_hash, {_OVER.format('removed', ObjectionRemoved.kind)}"  # noqa: S608 - the code's own
         f" FROM objections AS row WHERE id IN ({marks(hashes)})",
         [*hashes],
     )
-    return {row["id"] for row in rows if row["over"] or row["number_hash"].hex() != hashes[row["id"]]}
+    return {each for each, digest, over in rows if over or digest.hex() != hashes[each]}
 
 
 def _changed_holds(tx: Source, ids: Collection[str]) -> set[str]:
@@ -264,8 +262,7 @@ def _changed_holds(tx: Source, ids: Collection[str]) -> set[str]:
 def _over(tx: Source, table: str, kind: str, ids: Collection[str]) -> set[str]:
     """Ids of rows that are released though the log has no fact of this kind."""
     over = _OVER.format("released", kind)
-    rows = tx.query(f"SELECT id FROM {table} AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])  # noqa: S608 - ours
-    return {row["id"] for row in rows}
+    return {*tx.values(str, f"SELECT id FROM {table} AS row WHERE id IN ({marks(ids)}) AND {over}", [*ids])}  # noqa: S608 - ours
 
 
 def _again(what: str, key: str) -> str:
@@ -327,7 +324,7 @@ def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
 def _blocked(tx: Source, key: str, digest: str) -> bool:
     """Whether a number is blocked, or was blocked under this id."""
     sql = "SELECT 1 FROM objections WHERE id = ? OR (number_hash = ? AND removed_at IS NULL)"
-    return bool(tx.query(sql, [key, bytes.fromhex(digest)]))
+    return bool(tx.values(int, sql, [key, bytes.fromhex(digest)]))
 
 
 # --- recordings and people -----------------------------------------------------------------------------------------
@@ -366,7 +363,7 @@ def _reopen(folder: DataFolder, pending: list[Act]) -> list[str]:
         for act in part:
             if act.id in there:
                 continue
-            taken = tx.query("SELECT 1 FROM requests WHERE reference = ?", [act.reference])
+            taken = tx.values(int, "SELECT 1 FROM requests WHERE reference = ?", [act.reference])
             reference = requests.next_reference(tx, int(act.received[:4])) if taken else act.reference
             came = Opened(reference=reference, asks=act.asks, channel="memory", received=act.received, written=True)
             about = f"{_WHY}, and with it who asked was lost" + (f" ({act.reference})" if taken else "")
@@ -384,10 +381,8 @@ def _gone(folder: DataFolder, over: list[Act]) -> list[str]:
     """References of requests that were over, that the store lacks and no leaf has named yet."""
 
     def read(source: Source) -> list[str]:
-        named = source.query(
-            "SELECT value FROM facts, json_each(facts.body, '$.gone') WHERE kind = ?", [MemoryReplayed.kind]
-        )
-        known = {row["value"] for row in named}
+        sql = "SELECT value FROM facts, json_each(facts.body, '$.gone') WHERE kind = ?"
+        known = {*source.values(str, sql, [MemoryReplayed.kind])}
         there: set[str] = set()
         for part in batched(over, _PART):
             there |= _ids(source, "requests", [act.id for act in part])
@@ -403,7 +398,7 @@ def _mark(folder: DataFolder, erased: list[Act]) -> int:
         count = 0
         for act in part:
             row = requests.find(tx, act.id)
-            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act.id, RequestReplayed.kind])
+            done = tx.values(int, "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act.id, RequestReplayed.kind])
             if row is not None and row.carried_at is None and not done:
                 body = RequestReplayed(carried_at=act.at, whole=bool(act.whole))
                 tx.append(folder.fact(body, act.id, REPLAYED_BY))
@@ -457,7 +452,7 @@ def _campaigns(folder: DataFolder, of: Acts) -> tuple[int, int]:
         for act in part:
             wrong = act.act == CampaignStopped.kind and _over(tx, "campaign_stops", CampaignReleased.kind, [act.id])
             body, key = _campaign_fact(tx, act), _again("stop", act.id) if wrong else act.id
-            if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind IN (?, ?)", [key, act.act, body.kind]):
+            if tx.values(int, "SELECT 1 FROM facts WHERE subject = ? AND kind IN (?, ?)", [key, act.act, body.kind]):
                 continue
             tx.append(folder.fact(body, key, REPLAYED_BY))
             found.append(act.act)
@@ -475,7 +470,7 @@ def _campaign_fact(tx: StoreTransaction, act: Act) -> Body:
         if body.live is UNSET:  # of a journal that did not count them
             return body
         day = queries.of_day(body.answered_at, body.claimed_by, body.campaign)
-        there = tx.query(queries.LIVE_OF_DAY, day)[0]["live"]
+        (there,) = tx.values(int, queries.LIVE_OF_DAY, day)
         return structs.replace(body, live=max(body.live - there, 0))
     return CampaignReleased(why=_WHY) if act.act == CampaignReleased.kind else CampaignStopped.read(act.said or {})
 

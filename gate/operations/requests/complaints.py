@@ -76,7 +76,7 @@ def complaint_enter(folder: DataFolder, asked: ComplaintEnter, caller: Caller) -
         for again in range(1000):
             sent = asked.once or json.dumps([*person.values().values(), again])
             request_id = tx.hash_of("\0".join((ComplaintEnter.__name__, asker, asked.once and "key", sent))).hex()[:32]
-            if not tx.query("SELECT 1 FROM requests WHERE id = ?", [request_id]):
+            if not tx.values(int, "SELECT 1 FROM requests WHERE id = ?", [request_id]):
                 break
             row, _, before = load(tx, request_id)
             if asked.once and row.about is not None and row.about != person.about:
@@ -115,12 +115,13 @@ def _person(asked: ComplaintEnter) -> AskedBy:
 def _not_too_many(folder: DataFolder, tx: StoreTransaction, person: AskedBy) -> None:
     """Raise ``RefusedError`` where a form is flooded: by all, or by one person alone."""
     today = stamp(midnight(folder.clock.now().astimezone(LONDON).date()))
-    (row,) = tx.query(
-        "SELECT count(*) AS every, coalesce(sum((? <> '' AND contact = ?) OR (? <> '[]' AND numbers = ?)), 0) AS theirs"
+    ((every, theirs),) = tx.values(
+        tuple[int, int],
+        "SELECT count(*), coalesce(sum((? <> '' AND contact = ?) OR (? <> '[]' AND numbers = ?)), 0)"
         " FROM requests WHERE asks = ? AND channel = 'web' AND opened_at >= ?",
         [person.contact, person.contact, *[json.dumps(person.lines, separators=(",", ":"))] * 2, Asks.COMPLAINT, today],
     )
-    if row["every"] >= MOST_A_DAY or row["theirs"] >= MOST_OF_ONE:
+    if every >= MOST_A_DAY or theirs >= MOST_OF_ONE:
         raise RefusedError(
             "more complaints came through this form today than it takes",
             reason="too_many_complaints",

@@ -224,16 +224,17 @@ def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller
     """
 
     def facts(tx: StoreTransaction) -> LetterFacts:
-        found = tx.query("SELECT number, who, given_at FROM consents WHERE id = ?", (asked.consent,))
+        sql = "SELECT number, coalesce(who, ''), given_at FROM consents WHERE id = ? AND number IS NOT NULL"
+        found = tx.values(tuple[str, str, str], sql, (asked.consent,))
         course = facts_of(tx, asked.consent)
         ended = next((each for each in course if each.kind == ConsentWithdrawn.kind and each.body), None)
-        if not found or found[0]["number"] is None or ended is None:
+        if not found or ended is None:
             raise UsageError(
                 f"no consent {asked.consent} was withdrawn",
                 hint="See: dialgate consent list, dialgate consent withdraw",
             )
-        (row,) = found
-        now, number = folder.clock.now(), str(row["number"])
+        ((number, who, given_at),) = found
+        now = folder.clock.now()
         told, stopped = london_day((ended.body or {})["at"]), london_day(ended.at)
         consents = tx.consents(number)
         if standing_withdrawal(consents, live_consents(consents, now)) is None:
@@ -249,10 +250,10 @@ def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller
             received=told,
             today=folder.today(),
             leaves=_leaves([given, ended]),
-            name=row["who"] or "",
+            name=who,
             contact=asked.to,
             numbers=(number,),
-            given_on=london_day(row["given_at"]),
+            given_on=london_day(given_at),
             told_on=told if told < stopped else None,
             stopped_on=stopped,
             all_calls=any(each.scope is Scope.ALL for each in tx.objections(number)),

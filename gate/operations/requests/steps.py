@@ -70,7 +70,7 @@ def keep_objections(
     scope = opened.scope if opened else UNSET
     for place, number in enumerate(row.lines):
         objection_id = f"{row.id}-o{place}"
-        if not tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
+        if not tx.values(str, "SELECT id FROM objections WHERE id = ?", (objection_id,)):
             body = Objection(number=number, source="request", note="", call_id=None, scope=scope)
             tx.append(last_word(tx, folder.fact(body, objection_id, actor)))
     return False
@@ -81,7 +81,7 @@ def _restrict(folder: DataFolder, tx: StoreTransaction, row: RequestRow, _reques
     _named(row)
     for place, number in enumerate(row.lines):
         hold_id = f"{row.id}{OWN_RESTRICTION}{place}"
-        if not tx.query("SELECT id FROM holds WHERE id = ?", (hold_id,)):
+        if not tx.values(str, "SELECT id FROM holds WHERE id = ?", (hold_id,)):
             body = Hold(
                 sort=Kind.RESTRICTION.value,
                 target=Target.NUMBER.value,

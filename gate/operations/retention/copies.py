@@ -95,10 +95,10 @@ def _calls_in(tx: StoreTransaction, asked: CopiesAdd) -> list[str]:
     """The calls that a copy is of. Raises ``UsageError``."""
     name, calls = asked.of.strip(), []
     for each in asked.recordings:
-        rows = tx.query("SELECT call_id FROM recordings WHERE recording_id = ?", [each])
+        rows = tx.values(tuple[str | None], "SELECT call_id FROM recordings WHERE recording_id = ?", [each])
         if not rows:
             raise UsageError(f"there is no recording {each}", hint="See: dialgate recording list")
-        calls += [row["call_id"] for row in rows if row["call_id"]]
+        calls += [call_id for (call_id,) in rows if call_id]
     if asked.what is CopyKind.LIST and name not in LISTS:
         raise UsageError(f"{name or 'no name'} is no list", hint=f"Give one of {', '.join(LISTS)} with --of.")
     if asked.what is CopyKind.PACK:
@@ -107,8 +107,8 @@ def _calls_in(tx: StoreTransaction, asked: CopiesAdd) -> list[str]:
             raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
         scope = last(book.course(tx, row.id), Searched)
         calls += (scope.calls or []) if scope else []
-    if asked.what is CopyKind.BUNDLE and not tx.query(
-        "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [name, BundleExported.kind]
+    if asked.what is CopyKind.BUNDLE and not tx.values(
+        int, "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [name, BundleExported.kind]
     ):
         raise UsageError(f"{name or 'no id'} is no bundle of this gate", hint="Give its id with --of BUNDLE.")
     if asked.what in (CopyKind.RECORDING, CopyKind.DATA) and not calls:

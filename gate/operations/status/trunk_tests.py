@@ -6,7 +6,6 @@ of the command that listens in its place (``dialgate trunk-test``).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -129,9 +128,9 @@ def _outcome(own: list[_Attempt], calls: list[_Attempt], *, rung: bool) -> Outco
 def tested(folder: DataFolder) -> list[TrunkTested]:
     """The last test of each phone system."""
     last: dict[str, tuple[str, str]] = {}
-    for row in folder.read(lambda tx: tx.query(_LAST, [facts.TrunkTested.kind])):
-        body: Mapping[str, Any] = json.loads(row["body"])
-        last.setdefault(body["claimed_by"], (row["at"], body["outcome"]))
+    rows = folder.read(lambda tx: tx.values(tuple[str, dict[str, Any]], _LAST, [facts.TrunkTested.kind]))
+    for at, body in rows:
+        last.setdefault(body["claimed_by"], (at, body["outcome"]))
     return [
         TrunkTested(claimed_by=name, outcome=Outcome(last[name][1]), at=last[name][0])
         if name in last
