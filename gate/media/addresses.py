@@ -10,6 +10,8 @@ from gate.config import Config
 from gate.core.sdp import Audio, UnusableSdpError
 from gate.errors import ConfigError
 
+DISCARD = 9
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -56,6 +58,10 @@ class Addresses:
             raise UnusableSdpError(f"no {_SPOKEN.get(family, family)} media address is configured")
         return Facing(family, address, self.listen[1] if self.translated and address == self.named else address)
 
+    def nobody(self, audio: Audio) -> bool:
+        """True for the gate's own answer to a call in: its address, and the port of discard. No phone is rung yet."""
+        return audio.port == DISCARD and audio.address in self.by_family.values()
+
 
 @dataclass(frozen=True, slots=True)
 class Facing:
@@ -86,20 +92,20 @@ def expected(audio: Audio, signalled: str, *, phone: bool) -> tuple[str, bool]:
 
 
 def beside(audio: Audio, signalled: str, facing: Facing) -> tuple[str, ...]:
-    """The addresses that audio is taken from where the caller is on this machine: what it signals from and what its SDP
-    says are both this machine's, and are not the same, or not the gate's own. Empty where that is not so.
+    """The addresses that audio of a party on this machine may come from, beside that of its SDP. Empty where what it
+    signals from and what its SDP names are not both this machine's, or are the gate's own.
 
-    Such a phone names the address of an interface, signals from loopback, and its audio comes from neither but from the
-    gate's own address: what is sent to an address of the same machine comes from that address, unless its sender has
-    bound itself to another (Linux, ``ip route get``).
+    Such a phone names the address of an interface, signals from it or from loopback, and its audio comes from neither
+    but from the gate's own address: what is sent to an address of the same machine comes from that address, unless its
+    sender has bound itself to another (Linux, ``ip route get``).
     """
     signalled = signalled.strip("[]")
-    known = tuple(dict.fromkeys((audio.address, signalled, facing.bound)))
-    if audio.nowhere or not signalled or len(known) == 1 or len({":" in each for each in known}) > 1:
+    others = tuple(dict.fromkeys(each for each in (signalled, facing.bound) if each != audio.address))
+    if audio.nowhere or not signalled or any((":" in each) != (":" in audio.address) for each in others):
         return ()
-    if not (_is_ours(audio.address) and _is_ours(signalled)):
+    if not (others and _is_ours(audio.address) and _is_ours(signalled)):
         return ()
-    return tuple(each for each in known if not ipaddress.ip_address(each).is_unspecified)
+    return tuple(each for each in others if not ipaddress.ip_address(each).is_unspecified)
 
 
 _SPOKEN = {"IP4": "IPv4", "IP6": "IPv6"}

@@ -112,15 +112,11 @@ class PacketFilter:
                     if _kernel.recv(number, None, 0, socket.MSG_DONTWAIT) < 0:
                         break
 
-    def only(self, address: str, *ports: int) -> None:
-        """Let in what comes from this address, and where ``ports`` are named from one of these (RTCP from the one above
-        it); nothing else."""
-        self._put([_program(address, [port + above for port in ports]) for above in (0, 1)])
-
-    def only_from(self, *addresses: str) -> None:
-        """Let in what comes from one of these addresses, whatever its port; nothing else."""
-        program = _addresses_program(addresses)
-        self._put([program, program])
+    def only(self, address: str, *ports: int, also: tuple[str, ...] = ()) -> None:
+        """Let in what comes from this address or one of ``also``, and where ``ports`` are named from one of these (RTCP
+        from the one above it); nothing else."""
+        addresses = (address, *also)
+        self._put([_program(addresses, [port + above for port in ports]) for above in (0, 1)])
 
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
@@ -140,7 +136,7 @@ class PacketFilter:
         made = socket.socket(socket.AF_INET6 if ":" in self._bound[0] else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             made.setblocking(False)
-            _attach(made.fileno(), port, _program(address, ()))
+            _attach(made.fileno(), port, _program((address,), ()))
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if not _is_bound(number, name):
                 raise MediaError(f"the socket of port {port} is gone")
@@ -184,39 +180,24 @@ def _null() -> int:
     return os.open(os.devnull, os.O_RDONLY)
 
 
-def _program(address: str, ports: Sequence[int]) -> bytes:
+def _program(addresses: Sequence[str], ports: Sequence[int]) -> bytes:
+    """A block for each address, which takes or refuses what comes from it; what comes from none is refused."""
     tests = (_step(_IF_EQUAL, len(ports) - place, 0, port) for place, port in enumerate(ports))
-    return b"".join((_address_test(address, len(ports)), *tests, _REFUSE, _TAKE))
-
-
-@lru_cache(maxsize=64)
-def _addresses_program(addresses: tuple[str, ...]) -> bytes:
-    """One block for each address: where a word of it differs, on to the next block."""
-    steps = b""
-    for address in addresses:
-        source = ip_address(address)
-        offsets = _SOURCE[source.version]
-        for place, offset in enumerate(offsets):
-            word = int.from_bytes(source.packed[4 * place : 4 * place + 4], "big")
-            steps += _step(_LOAD_WORD, 0, 0, _IP_HEADER + offset)
-            steps += _step(_IF_EQUAL, 0, 2 * (len(offsets) - place) - 1, word)
-        steps += _TAKE
-    return steps + _REFUSE
+    block = b"".join((_step(_LOAD_HALF, 0, 0, 0), *tests, _REFUSE, _TAKE)) if ports else _TAKE
+    return b"".join((*(_address_test(each, len(block) // _INSTRUCTION.size) + block for each in addresses), _REFUSE))
 
 
 @lru_cache(maxsize=1024)
-def _address_test(address: str, ports: int) -> bytes:
-    """Goes on to as many tests of the source port; to what follows where there is none."""
+def _address_test(address: str, block: int) -> bytes:
+    """Goes on to the steps of its block, or past so many of them where a word of the address differs."""
     source = ip_address(address)
-    packed = source.packed
-    words = [int.from_bytes(packed[at : at + 4], "big") for at in range(0, len(packed), 4)]
+    offsets = _SOURCE[source.version]
     steps = b""
-    left = 2 * len(words) + (1 + ports if ports else 0)  # up to the two returns: refuse, then take
-    for offset, word in zip(_SOURCE[source.version], words, strict=True):
+    for place, offset in enumerate(offsets):
+        word = int.from_bytes(source.packed[4 * place : 4 * place + 4], "big")
         steps += _step(_LOAD_WORD, 0, 0, _IP_HEADER + offset)
-        left -= 2
-        steps += _step(_IF_EQUAL, 0 if left else 1, left, word)
-    return steps + _step(_LOAD_HALF, 0, 0, 0) if ports else steps
+        steps += _step(_IF_EQUAL, 0, 2 * (len(offsets) - place - 1) + block, word)
+    return steps
 
 
 def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -> list[int]:

@@ -16,7 +16,8 @@ Facts of RTPProxy that shape this file (each has its test):
   put before each port can take anything.
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
-- Such a leg follows the same stream (SSRC, and a sequence number near the last) to another port at once.
+- ``A`` stays: a leg that was updated with it once never learns from its first packet again.
+- A leg that learns follows the same stream (SSRC, and a sequence number near the last) to another port at once.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
 - A prompt is sent in packets of 10 ms, and in others only as ``session``: in the codec that an update named for the leg
   that it is played to (``c``), in packets as long as another update asked of the other leg (``z``); that one puts what
@@ -94,8 +95,10 @@ class Party(Session):
         self._faced = "", 0, 0
         self._received = 0
         """From this party, when that was last asked for."""
-        self._told: tuple[str, int, bool] = "", 0, False
-        """Address, port and ``learns`` of its last SDP."""
+        self._told: tuple[str, int, bool, tuple[str, ...]] = "", 0, False, ()
+        """Address, port, ``learns`` and ``beside`` of its last SDP."""
+        self.as_told = True
+        """What is sent to it goes to the port of its SDP, at the address there or another of this machine's."""
         self._exact, self._moved_to = False, 0
         """Where one port's audio alone is taken; the port that it has moved to since."""
         self._refused = 0
@@ -110,27 +113,25 @@ class Party(Session):
         self._within = PacketFilter(INNER, self.inner, leg.likely)
         self.filters.append(self._within)
 
-    def face(self, address: str, port: int, *, learns: bool = False, sources: tuple[str, ...] = ()) -> Job[None]:
+    def face(self, address: str, port: int, *, learns: bool = False, beside: tuple[str, ...] = ()) -> Job[None]:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
-        packet comes from, of this address or of one of ``sources``. What is told again moves nothing: a refresh says
-        where audio was to come from at first."""
-        told, self._told = self._told, (address, port, learns)
+        packet comes from. ``beside``: other addresses of this machine, which its first packet may come from. What is
+        told again moves nothing: a refresh says where audio was to come from at first."""
+        told, self._told = self._told, (address, port, learns, beside)
         if self._moved_to and told == self._told:
             return
         self._close_stand_in()
-        update = self._update(address, port, learns=learns)
+        update = self._update(address, port, learns=learns or bool(beside))
         if self._faced[0]:
             self._outer.shut()
             _, answer = yield from asked(update, self.count())
             self.counted(answer)
         else:
             yield from asked(update)
-        if learns:
-            self._outer.only_from(*(sources or (address,)))
-        else:
-            self._outer.only(address, port)
+        self._outer.only(address, *([] if learns else [port]), also=beside)
         self._faced = address, self._received, self._outer.refused()
-        self._exact, self._moved_to, self._refused = not learns, 0, self._faced[2]
+        self._exact, self._moved_to, self._refused = not (learns or beside), 0, self._faced[2]
+        self.as_told = not learns
 
     @property
     def settled(self) -> bool:
@@ -147,8 +148,9 @@ class Party(Session):
         has come from it and something from elsewhere, every port of the address is."""
         received, _ = yield from self.counts()
         if received <= self._faced[1]:
-            self._outer.only(self._faced[0])
-            self._exact = False
+            beside = self._told[3]
+            self._outer.only(self._faced[0], also=beside)
+            self._exact, self.as_told = False, not beside
 
     def astray(self) -> bool:
         """True where something has come from elsewhere since this was asked last, which may be this party by another
@@ -176,7 +178,7 @@ class Party(Session):
             return False
         sources = _rtp_sources(self._stand_in)
         self._close_stand_in()
-        address, told, _ = self._told
+        address, told, *_ = self._told
         found = next((port for port in reversed(sources) if sources.count(port) >= _ENOUGH), 0)
         if not found or not {told, self._moved_to}.isdisjoint(sources):
             return False

@@ -36,8 +36,6 @@ class Side:
     party: Party
     facing: Facing
     audio: sdp.Audio | None = None
-    learns: bool = False
-    """Its audio is taken from where it signals from, and sent to where that comes from: its SDP is a NAT's inside."""
     origin: sdp.Origin | None = None
     """The gate's own in what this side's bodies become, and the endpoint's last one."""
     told: sdp.Origin | None = None
@@ -277,33 +275,33 @@ class RtpIoMedia:
             sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
             address, learns = expected(audio, signalled, phone=phone)
-            sources = beside(audio, signalled, sides[name].facing) if name == "caller" else ()
-            if sources:
-                address, learns = audio.address, True
+            others = beside(audio, signalled, sides[name].facing)
+            if others:
+                address, learns = audio.address, False
         except sdp.UnusableSdpError as error:
             done(None, error)
             return
         call.sides = sides
         side, other = sides[name], sides["callee" if name == "caller" else "caller"]
-        before = side.audio, side.learns
-        side.audio, side.learns = audio, learns
+        before, side.audio = side.audio, audio
         borrowed = call.lender is not None and name == "caller"
+        faced = not (audio.nowhere or borrowed or self._addresses.nobody(audio))
 
         def job() -> Job[int]:
             if missing := [each for each in (side.party, other.party) if not each.made]:
                 yield from make(*missing)
             if borrowed:
                 other.party.hear(side.party.inner)
-            elif not audio.nowhere:
-                yield from side.party.face(address, audio.port, learns=learns, sources=sources)
+            elif faced:
+                yield from side.party.face(address, audio.port, learns=learns, beside=others)
             return other.party.port
 
         def anchored(port: int | None) -> None:
             if port is None or self._calls.get(call_id) is not call:
-                side.audio, side.learns = before
+                side.audio = before
                 done(None, MediaError("no media ports"))
                 return
-            if not (audio.nowhere or learns or borrowed):
+            if faced and not learns:
                 self._settle(call_id, call, side)
             if name == call.played_to and call.playing:
                 (call.playing.resume if audio.hears else call.playing.hold)()
@@ -486,7 +484,7 @@ class RtpIoMedia:
             prompt,
             done,
             patience=self._hold_seconds,
-            told=lambda: not side.learns,
+            told=lambda: side.party.as_told,
         )
         playing.start(hears=audio.hears)
         return seconds

@@ -50,9 +50,10 @@ def test_whom_audio_is_taken_from(told: str, signalled: str, phone: bool, found:
     ("told", "signalled", "bound", "sources"),
     [
         # A phone on this machine that names an interface, signals from loopback, and is sent to from either.
-        ("127.0.0.2", "127.0.0.1", "127.0.0.1", ("127.0.0.2", "127.0.0.1")),
-        ("127.0.0.2", "127.0.0.2", "127.0.0.1", ("127.0.0.2", "127.0.0.1")),
-        ("127.0.0.2", "127.0.0.3", "0.0.0.0", ("127.0.0.2", "127.0.0.3")),  # noqa: S104 - behind a NAT
+        ("127.0.0.2", "127.0.0.1", "127.0.0.1", ("127.0.0.1",)),
+        ("127.0.0.2", "127.0.0.2", "127.0.0.1", ("127.0.0.1",)),
+        ("127.0.0.2", "127.0.0.3", "127.0.0.4", ("127.0.0.3", "127.0.0.4")),
+        ("127.0.0.2", "127.0.0.3", "0.0.0.0", ("127.0.0.3",)),  # noqa: S104 - behind a NAT
         # It is exactly where it says.
         ("127.0.0.1", "127.0.0.1", "127.0.0.1", ()),
         # Elsewhere, whatever it says; or a phone system here whose phone is elsewhere.

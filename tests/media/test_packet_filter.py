@@ -81,15 +81,21 @@ def test_several_addresses_are_let_in_and_no_other(pair: tuple[str, socket.socke
     elsewhere = ("192.0.2.1", "198.51.100.1") if "." in host else ("2001:db8::1", "::2")
     with bound(host) as friend:
         for place in range(3):
-            packet_filter.only_from(*elsewhere[:place], host, *elsewhere[place:])
+            first, *others = (*elsewhere[:place], host, *elsewhere[place:])
+            packet_filter.only(first, also=tuple(others))
             friend.sendto(b"friend", rtp.getsockname())
             friend.sendto(b"its RTCP", rtcp.getsockname())
             assert (heard(rtp), heard(rtcp)) == ([b"friend"], [b"its RTCP"])
-        packet_filter.only_from(*elsewhere)
+            for port, comes in ((friend.getsockname()[1], [b"by port"]), (9, [])):
+                packet_filter.only(first, 9 + 1, port, also=tuple(others))
+                friend.sendto(b"by port", rtp.getsockname())
+                friend.sendto(b"not from the port above", rtcp.getsockname())
+                assert (heard(rtp), heard(rtcp)) == (comes, [])
+        packet_filter.only(elsewhere[0], also=elsewhere[1:])
         friend.sendto(b"stranger", rtp.getsockname())
         assert heard(rtp) == []
     if host == "127.0.0.1":
-        packet_filter.only_from(host, "127.0.0.9")
+        packet_filter.only(host, also=("127.0.0.9",))
         for own, comes in (("127.0.0.8", []), ("127.0.0.9", [b"x"])):
             with bound(own) as sender:
                 sender.sendto(b"x", rtp.getsockname())

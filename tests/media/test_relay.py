@@ -735,6 +735,69 @@ def test_a_phone_behind_a_nat_is_known_by_its_signalling_address_and_its_first_p
         assert 0xBAD not in {packet.ssrc for packet in callee.heard}
 
 
+def rung(line: Line, call_id: str, caller: Party, signalled: str, body: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """A call in that the gate has answered itself, and that a phone answers then: where the phone and where the caller
+    is to send."""
+    line.call("open", call_id, caller.host)
+    to_phone = ports_of(line.sdp("caller", call_id, sdp(caller.host, caller.port)))
+    to_caller = ports_of(line.sdp("callee", call_id, sdp("127.0.0.1", 9)))
+    line.call("rings", call_id, signalled, phone=True)
+    line.sdp("callee", call_id, body)
+    return to_phone, to_caller
+
+
+def test_a_phone_that_is_rung_behind_a_nat_is_known_by_its_first_packets_port_too(line: Line) -> None:
+    with Party(1000) as caller, Party(600, host="127.0.0.7") as phone:
+        to_phone, to_caller = rung(line, "c1", caller, "127.0.0.7", sdp("192.168.1.20", 40000))
+        phone.talk_to(to_phone)
+        caller.talk_to(to_caller)
+        assert line.done("join", "c1") is True
+        phone.speaks(0.4)
+        line.call("close", "c1")
+        assert share(phone.samples(), 1000) > 0.9
+        assert share(caller.samples(), 600) > 0.9
+
+
+def test_a_phone_on_this_machine_that_is_rung_may_send_from_the_gates_address_and_its_own_port_alone(
+    line: Line,
+) -> None:
+    """Its SDP names another address of the machine; strangers on the machine come first, and are nobody."""
+    with Party(1000) as caller, Party(600) as phone, Party(0) as neighbour, Party(0, host="127.0.0.9") as stranger:
+        to_phone, to_caller = rung(line, "c1", caller, "127.0.0.8", sdp("127.0.0.8", phone.port))
+        for number in range(20):
+            neighbour.socket.sendto(rtp(number), to_phone)
+            stranger.socket.sendto(rtp(number), to_phone)
+        phone.talk_to(to_phone)
+        caller.talk_to(to_caller)
+        assert line.done("join", "c1") is True
+        phone.speaks(0.4)
+        for number in range(20):
+            neighbour.socket.sendto(rtp(number), to_phone)
+        phone.speaks(0.2)
+        line.call("close", "c1")
+        assert stranger.heard == neighbour.heard == []
+        assert share(phone.samples(), 1000) > 0.9
+        assert share(caller.samples(0x1234 + phone.port), 600) > 0.9
+        assert 0xBAD not in {packet.ssrc for packet in caller.heard}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_is_played_to_the_port_of_an_sdp_counts_and_what_goes_to_another_port_does_not(
+    line: Line, beside: bool
+) -> None:
+    """On this machine at whichever of its addresses; behind a NAT it is anybody's port."""
+    with Party(1000) as caller, Party(600) as phone:
+        told = sdp("127.0.0.8", phone.port) if beside else sdp("192.168.1.20", phone.port)
+        to_phone, _ = rung(line, "c1", caller, "127.0.0.8" if beside else phone.host, told)
+        phone.talk_to(to_phone)
+        phone.speaks(0.1)
+        line.begin("play_announcement", "c1", "PCMU")
+        played = line.finished()
+        line.call("close", "c1")
+        assert (played.completed, played.as_told) == (True, beside)
+        assert share(phone.samples(), NOTICE) > 0.9
+
+
 def test_a_partys_new_address_in_a_reinvite_moves_its_audio_both_ways(line: Line) -> None:
     with Party(1000) as caller, Party(600) as callee, Party(800, host="127.0.0.8") as moved:
         bridge(line, "c1", caller, callee)

@@ -12,6 +12,8 @@ from gate.core.numbers import parse
 from tests.support import baresip
 from tests.support.audio import read_wav, runs
 from tests.support.baresip import Baresip
+from tests.support.calls_in import CALLER, taking_calls
+from tests.support.phones import Phones, heard, speaking
 from tests.support.running_gate import LISTED, UNLISTED, RunningGate
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -63,13 +65,18 @@ def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tm
     gate.verified()
 
 
-@pytest.mark.parametrize(("signals", "media"), [("loopback", "loopback"), ("other", "loopback"), ("loopback", "other")])
-def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, signals: str, media: str) -> None:
-    """It names the address of another interface than the one that its audio comes from."""
+def other_address() -> str:
+    """Of this machine, beside loopback's: workers have a network of their own with a second interface."""
     baresip.registering()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way_out:
         way_out.connect(("192.0.2.2", 9))
-        own = {"loopback": "127.0.0.1", "other": str(way_out.getsockname()[0])}
+        return str(way_out.getsockname()[0])
+
+
+@pytest.mark.parametrize(("signals", "media"), [("loopback", "loopback"), ("other", "loopback"), ("loopback", "other")])
+def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, signals: str, media: str) -> None:
+    """It names the address of another interface than the one that its audio comes from."""
+    own = {"loopback": "127.0.0.1", "other": other_address()}
     gate = RunningGate(tmp_path / "gate", announcement=1.0)
     gate.set("sip", listen=f"{own[signals]}:{gate.port}")
     gate.set("media", address=own[media])
@@ -90,6 +97,43 @@ def test_on_the_gates_own_machine_it_is_heard_with_its_defaults(tmp_path: Path, 
     assert len(agent) >= 8
     assert len(runs(phone.heard(), CUSTOMER)) >= 8
     assert (rows[0]["silent"], json.loads(rows[0]["packets"])["caller"] > 100) == (None, True)
+
+
+@pytest.mark.parametrize("signals", ["loopback", "other"])
+@pytest.mark.parametrize("media", ["loopback", "other"])
+def test_on_the_gates_own_machine_it_is_rung_and_heard_with_its_defaults(
+    tmp_path: Path, signals: str, media: str
+) -> None:
+    """It registers and answers with the address of another interface than the one that its audio comes from; or the
+    carrier does, where the gate's media have that one."""
+    own = {"loopback": "127.0.0.1", "other": other_address()}
+    gate = taking_calls(tmp_path / "gate", to=["account:alice"])
+    gate.set("sip", listen=f"{'127.0.0.1' if signals == 'loopback' else '0.0.0.0'}:{gate.port}")  # noqa: S104
+    gate.set("media", address=own[media])
+    phone = Baresip(
+        tmp_path / "phone", (own[signals], gate.port), "alice", gate.password(), AGENT, answers=True, listen=""
+    )
+    carrier = Phones(to=gate.address, port=gate.trunk_port, audio=lambda _: speaking(CUSTOMER), keep=True, name=CALLER)
+    gate.start()
+    try:
+        with carrier:
+            phone.serve(300)
+            phone.wait("200 OK.*binding")
+            talk = carrier.dial("02079460000")
+            gate.wait(lambda: heard(talk, AGENT) > 1, PATIENCE, "the phone is not heard")
+            carrier.hang_up(talk)
+            phone.wait("session closed|terminated")
+            rows = gate.wait(
+                lambda: gate.rows("SELECT packets, silent FROM recordings WHERE closed_at IS NOT NULL"),
+                PATIENCE,
+                "no recording",
+            )
+        assert gate.stop() == 0
+    finally:
+        phone.end()
+        gate.kill()
+    assert len(runs(phone.heard(), CUSTOMER)) >= 4
+    assert (rows[0]["silent"], json.loads(rows[0]["packets"])["callee"] > 50) == (None, True)
 
 
 def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:
