@@ -12,9 +12,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.errors import GateError
 from gate.log import Logger
@@ -32,6 +32,57 @@ BATCH_SECONDS = 0.05
 """No more work joins a commit once it has taken this long."""
 STALLED_SECONDS = 3.0
 """Who comes to a thread that has been at one piece of work for longer need not wait for an answer."""
+
+
+class Cursor(Protocol):
+    """What a statement found."""
+
+    @property
+    def description(self) -> Any:
+        """A tuple for each column, its name first."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row as a tuple; None after the last."""
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """What the store needs of a database: that of ``sqlite3``, and ``gate.store.postgresql``'s. Failures of either are
+    a ``sqlite3.Error``."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        """Do a statement with its values, in order (``?``) or by name (``:name``)."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        """Do it once for each of these."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """False where the database has given it up."""
+        ...
+
+    @property
+    def total_changes(self) -> int:
+        """Rows that were changed, in all."""
+        ...
+
+    def rollback(self) -> None:
+        """Give up the transaction."""
+
+    def close(self) -> None:
+        """Let go of the database; harmless twice."""
 
 
 class Piece(NamedTuple):
@@ -62,7 +113,7 @@ class SqliteThread:
         self._put_back: Piece | None = None
         self._since: float | None = None
         """When the work under way began, monotonic seconds."""
-        self._connection: sqlite3.Connection
+        self._connection: Connection
         """Set by ``_open``."""
         ready: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(ready,), name=name, daemon=True)
@@ -128,11 +179,13 @@ class SqliteThread:
     def _committed(self) -> None:
         """After a commit, before its pieces are answered. Raises nothing."""
 
-    def _recover(self) -> None:
-        """After a commit that failed: nothing of it may stay."""
+    def _recover(self, *, whole: bool = False) -> bool:
+        """After a commit that failed: nothing of it may stay. ``whole``: it was lost while it was being made durable,
+        with all of its pieces in it. True where it turns out to be there, whole, all the same."""
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.rollback()
+        return False
 
     def _idle(self) -> None:
         """After ``_idle_seconds`` without work."""
@@ -198,7 +251,7 @@ class SqliteThread:
         pieces = [first]
         answers: list[Answer] = []
         written: list[bool] = []
-        last = False
+        last = whole = False
         try:
             self._begin()
             self._connection.execute("BEGIN IMMEDIATE")
@@ -217,17 +270,20 @@ class SqliteThread:
                     last, self._put_back = piece is None, piece
                     break
                 pieces.append(piece)
+            whole = True
             self._connection.execute("COMMIT")
             self._committed()
         except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever it was, nobody is left without answer
             log.error("not_committed", owner=self._called, pieces=len(pieces), error=str(error))
             failure = self._error(f"{self._called} could not commit: {error}", hint=self._hint)
-            self._recover()
             written += [True] * (len(pieces) - len(written))
-            answers = [
-                (None, failure) if wrote else self._read_again(piece.work, failure)
-                for piece, wrote in zip(pieces, written, strict=True)
-            ]
+            if self._recover(whole=whole):
+                self._committed()
+            else:
+                answers = [
+                    (None, failure) if wrote else self._read_again(piece.work, failure)
+                    for piece, wrote in zip(pieces, written, strict=True)
+                ]
         for piece, (result, refusal) in zip(pieces, answers, strict=True):
             self._answer(piece.done, result, refusal)
         return last

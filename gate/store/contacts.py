@@ -24,9 +24,15 @@ from gate.store.queries import Source, marks
 from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
 
-_ADD = "INSERT OR IGNORE INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD = (
+    "INSERT INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
 _CHANGE = "UPDATE contacts SET outcome = ?, since = ?, was = ? WHERE list = ? AND number = ?"
-_FAULT = "INSERT OR REPLACE INTO contact_faults (list, line, field, reference, fault) VALUES (?, ?, ?, ?, ?)"
+_FAULT = (
+    "INSERT INTO contact_faults (list, line, field, reference, fault) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (list, line, field) DO UPDATE SET reference = excluded.reference, fault = excluded.fault"
+)
 _ROW = """SELECT number, reference, verdict, reason, since, was
     FROM contacts CROSS JOIN contact_outcomes USING (outcome) WHERE list = ?"""
 
@@ -142,7 +148,7 @@ def drop_some(tx: StoreTransaction, list_id: int, limit: int) -> bool:
 
 def outcome_of(tx: StoreTransaction, verdict: str, reason: str) -> int:
     """The number that stands for a verdict and its reason."""
-    tx.write("INSERT OR IGNORE INTO contact_outcomes (verdict, reason) VALUES (?, ?)", (verdict, reason))
+    tx.write("INSERT INTO contact_outcomes (verdict, reason) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict, reason))
     sql = "SELECT outcome FROM contact_outcomes WHERE verdict = ? AND reason = ?"
     return tx.values(int, sql, (verdict, reason))[0]
 
@@ -181,7 +187,9 @@ def forget_number(tx: StoreTransaction, number: str) -> int:
     """
     key = int(number.removeprefix("+"))
     tx.write(
-        "INSERT OR IGNORE INTO contact_forgotten SELECT list, ? FROM contact_lists WHERE state = 'loading'", (key,)
+        "INSERT INTO contact_forgotten (list, number) SELECT list, CAST(? AS INTEGER) FROM contact_lists"
+        " WHERE state = 'loading' ON CONFLICT DO NOTHING",
+        (key,),
     )
     tx.write(
         "DELETE FROM contact_faults WHERE reference <> ''"
@@ -339,7 +347,7 @@ def _condition(asked: Condition) -> Kept:
     if column == "number":
         beginning = beginning_of(value)
         if not 1 < len(beginning) <= 1 + LONGEST or beginning[1] == "0":
-            return Kept("0", ())
+            return Kept("FALSE", ())
         digits = int(beginning[1:])
         spans = [(digits * 10**more, (digits + 1) * 10**more - 1) for more in range(1 + LONGEST - len(str(digits)))]
         return Kept(" OR ".join(["number BETWEEN ? AND ?"] * len(spans)), tuple(end for span in spans for end in span))

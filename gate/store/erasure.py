@@ -193,7 +193,7 @@ def mentions(
     """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
     (leaf, kind, subject, call), and the leaf to go on from (0 at the end). Decisions are found by their calls."""
     patterns = [number.removeprefix("+44") for number in numbers]
-    asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
+    asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "FALSE"
     rows = tx.values(
         tuple[int, str, str, str | None, str],
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
@@ -271,7 +271,7 @@ _ENTERED: Final = (
 _ENDED: Final = (
     "FROM (SELECT number, max(CASE"  # noqa: S608 - the code's own
     f" WHEN withdrawn_at IS NOT NULL THEN substr(max(withdrawn_at, coalesce({_ENTERED}, '')), 1, 10)"
-    " WHEN holds_longer AND holds_until <> '' THEN holds_until"
+    " WHEN holds_longer = 1 AND holds_until <> '' THEN holds_until"
     " ELSE min(coalesce(nullif(holds_until, ''), '9999'), date(substr(given_at, 1, 10), ? || ' months')) END) AS ended"
     " FROM consents WHERE number IS NOT NULL GROUP BY number) WHERE ended <= ?"
 )

@@ -165,7 +165,7 @@ def service_calls(tx: Source, since: datetime, until: datetime) -> list[ServiceC
         ServiceClaimed,
         "SELECT claimed_by, count(*) AS calls, coalesce(sum(listed_service), 0) AS listed"  # noqa: S608 - the code's own
         f" FROM calls INDEXED BY calls_reason WHERE reason = 'service_call' AND at >= ? AND at < ? AND {IS_ATTEMPT}"
-        " GROUP BY claimed_by ORDER BY listed DESC, claimed_by",
+        " GROUP BY claimed_by ORDER BY listed DESC, claimed_by NULLS FIRST",
         [stamp(since), stamp(until)],
     )
 
@@ -338,7 +338,7 @@ def counted_in(tx: Source, kind: str, since: datetime, until: datetime) -> int:
     """The sum of ``count`` in the bodies of a kind of fact: what has one leaf for many."""
     (total,) = tx.values(
         int,
-        "SELECT coalesce(sum(json_extract(body, '$.count')), 0) FROM facts"
+        "SELECT coalesce(sum(CAST(json_extract(body, '$.count') AS INTEGER)), 0) FROM facts"
         " WHERE kind = ? AND at >= ? AND at < ? AND body IS NOT NULL",
         [kind, stamp(since), stamp(until)],
     )

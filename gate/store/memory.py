@@ -30,6 +30,7 @@ import os
 import queue
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
 from gate.handed_over_file import kind_of
 from gate.log import Logger
+from gate.sqlite_thread import Connection
 from gate.store import queries
 from gate.store.projections import number_hash
 from gate.types import batched
@@ -342,7 +344,7 @@ class Owed(NamedTuple):
     more: bool
 
 
-def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
+def owed(connection: Connection, after: int, pepper: bytes) -> Owed:
     """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``BeyondLog``, ``sqlite3.Error``."""
     last = last_leaf(connection)
     if after > last:
@@ -359,18 +361,18 @@ def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
     return Owed(made, facts[-1][0] if more else last, more)
 
 
-def last_leaf(connection: sqlite3.Connection) -> int:
+def last_leaf(connection: Connection) -> int:
     """That of the newest fact; -1 where there is none."""
     (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
     return int(last)
 
 
-def lacking(connection: sqlite3.Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Act]:
+def lacking(connection: Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Act]:
     """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
     ``sqlite3.Error``."""
     found = []
     for kind in ACTS:
-        for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, -1)):
+        for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, sys.maxsize)):
             if actor != REPLAYED_BY and (act_of(kind), subject) not in held:
                 found += list(_acts(connection, kind, subject, at, pepper))
     return found
@@ -383,7 +385,7 @@ def act_of(kind: str) -> str:
     return "request_pending" if record(kind) == Subject.REQUEST.record and kind != Carried.kind else kind
 
 
-def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Act]:
+def _acts(connection: Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Act]:
     if kind == Objection.kind:
         for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
             digest, to = row["number_hash"].hex(), row["on_behalf_of"] or ""
@@ -431,7 +433,7 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
         yield Act(act=kind, id=subject, at=at)
 
 
-def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
+def _carried(connection: Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
     for row in _rows(connection, "SELECT numbers FROM requests WHERE id = ?", request):
         bodies = {
             fact["kind"]: json.loads(fact["body"])
@@ -456,7 +458,7 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
         yield Act(act=Carried.kind, id=request, at=at, whole=whole, hashes=hashes, calls=calls, **theirs)
 
 
-def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
+def _pending(connection: Connection, request: str, at: str, pepper: bytes) -> Iterator[Act]:
     """A request as the store has it now: its reference, what it asks for, when it was received and is due, and the
     numbers to which it stops marketing while it is open (LAW 1.7a). Who asks is not in it."""
     named = "reference, asks, received, numbers, state"
@@ -476,7 +478,7 @@ def _course(rows: list[dict[str, Any]]) -> list[tuple[datetime, Body | None]]:
     ]
 
 
-def _rows(connection: sqlite3.Connection, sql: str, *keys: str) -> list[dict[str, Any]]:
+def _rows(connection: Connection, sql: str, *keys: str) -> list[dict[str, Any]]:
     cursor = connection.execute(sql, keys)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -509,7 +511,7 @@ class Debt(NamedTuple):
     why: str
 
 
-def kept(connection: sqlite3.Connection) -> Kept | None:
+def kept(connection: Connection) -> Kept | None:
     """What the store knows of its journal; None where it never had one."""
     row = connection.execute("SELECT number, digest, size, leaf FROM memory").fetchone()
     return None if row is None else Kept(Head(row[0], row[1], row[2]), row[3])
@@ -567,7 +569,7 @@ class Memory:
         self.wrong = ""
         """The journal was cut or changed beside the gate, as a sentence."""
 
-    def pay(self, connection: sqlite3.Connection) -> bool:
+    def pay(self, connection: Connection) -> bool:
         """Write what is owed; False where it could not be, which ``debt`` then says. Raises nothing."""
         try:
             for _ in range(AT_ONCE):
@@ -588,7 +590,7 @@ class Memory:
         self.debt, self.beyond = None, False
         return True
 
-    def complete(self, connection: sqlite3.Connection, held: Collection[tuple[str, str]], upto: int) -> int:
+    def complete(self, connection: Connection, held: Collection[tuple[str, str]], upto: int) -> int:
         """Write the acts up to a leaf that are not among those that the journal holds, as (act, id); how many. A leaf
         beyond the log is put right.
 
@@ -607,7 +609,7 @@ class Memory:
         _keep(connection, known)
         return len(found)
 
-    def _pay_some(self, connection: sqlite3.Connection) -> bool:
+    def _pay_some(self, connection: Connection) -> bool:
         known = kept(connection)
         if known is None:
             raise StoreError("the store has no memory journal yet")
@@ -626,7 +628,7 @@ class Memory:
         return head
 
 
-def keep_head(connection: sqlite3.Connection, head: Head, leaf: int | None = None) -> None:
+def keep_head(connection: Connection, head: Head, leaf: int | None = None) -> None:
     """Note how far the journal goes, in a transaction that is under way; ``leaf`` as it was where None."""
     known = kept(connection)
     upto = leaf if leaf is not None else (known.leaf if known is not None else -1)
@@ -634,7 +636,7 @@ def keep_head(connection: sqlite3.Connection, head: Head, leaf: int | None = Non
     connection.execute("INSERT INTO memory (number, digest, size, leaf) VALUES (?, ?, ?, ?)", (*head, upto))
 
 
-def _keep(connection: sqlite3.Connection, known: Kept) -> None:
+def _keep(connection: Connection, known: Kept) -> None:
     """In a transaction of its own. Raises ``sqlite3.Error``: then the same acts are written once more, harmlessly."""
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -193,14 +193,14 @@ class Kept(NamedTuple):
 
 def any_of(each: Sequence[Kept], *, denied: bool = False) -> Kept:
     """The condition that one of these holds (where there is none, nothing fits), or with ``denied`` that none does."""
-    condition = " OR ".join(f"({one.condition})" for one in each) or "0"
+    condition = " OR ".join(f"({one.condition})" for one in each) or "FALSE"
     values = tuple(value for one in each for value in one.values)
-    return Kept(f"NOT coalesce({condition}, 0)" if denied and each else f"({condition})", values)
+    return Kept(f"NOT coalesce({condition}, FALSE)" if denied and each else f"({condition})", values)
 
 
 def where_of(kept: Sequence[Kept]) -> tuple[str, list[Any]]:
     """All of them as one condition, with its values."""
-    return " AND ".join(each.condition for each in kept) or "1", [value for each in kept for value in each.values]
+    return " AND ".join(each.condition for each in kept) or "TRUE", [value for each in kept for value in each.values]
 
 
 MOST_COUNTED: Final = 10_000

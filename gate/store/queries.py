@@ -138,8 +138,8 @@ class Source(Rows, Protocol):
 
 
 def marks(values: Collection[Any]) -> str:
-    """As many question marks."""
-    return ", ".join("?" * len(values))
+    """As many question marks, for IN; NULL, which is in no list, where there is none."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 def slices(values: Iterable[T]) -> Iterator[list[T]]:
@@ -290,7 +290,7 @@ def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
     return tx.values(
         tuple[str, str],
         "SELECT claimed_by, source FROM calls INDEXED BY calls_at"
-        " WHERE at >= ? AND claimed_by GLOB 'account:*' AND source GLOB '*:*'"
+        " WHERE at >= ? AND claimed_by LIKE 'account:%' AND source LIKE '%:%'"
         " GROUP BY claimed_by, source ORDER BY max(at)",
         [stamp(since)],
     )

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from gate.errors import StoreError
+from gate.sqlite_thread import Connection
 from gate.store.projections import number_hash
 from gate.store.rows import R, V, Values, structs_of, values_of
 from gate.store.schema import bring_up_to_date, refuse_newer
@@ -53,12 +54,32 @@ _trim: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """Of the GNU C library (malloc_trim(3))."""
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+class Database(Protocol):
+    """A database that is no file: ``gate.store.postgresql``."""
+
+    def open_writer(self) -> Connection:
+        """A connection whose tables are up to date. Raises ``StoreError``."""
+        ...
+
+    def open_reader(self) -> Connection:
+        """A connection that only reads, and sees one state in each transaction. Raises ``StoreError``."""
+        ...
+
+
+Place = Path | Database
+"""Where a store is: the file of SQLite's, or another database."""
+
+
+def open_writer(place: Place) -> Connection:
     """Open (or make) the database and bring its tables up to date. The connection belongs to the calling thread.
 
-    No transaction begins by itself: the store says BEGIN. The file is readable by its owner only, and so are those
+    No transaction begins by itself: the store says BEGIN. SQLite's file is readable by its owner only, and so are those
     SQLite puts beside it. Raises ``StoreError``.
     """
+    return _make_file(place) if isinstance(place, Path) else place.open_writer()
+
+
+def _make_file(path: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -79,8 +100,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(place: Place) -> Connection:
     """Open the database to read only, beside a gate that writes to it. Raises ``StoreError``."""
+    return _open_file(place) if isinstance(place, Path) else place.open_reader()
+
+
+def _open_file(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
@@ -93,7 +118,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def check_pepper(connection: sqlite3.Connection, pepper: bytes) -> None:
+def check_pepper(connection: Connection, pepper: bytes) -> None:
     """With another key no objection would be found, and whoever objected would be called. Raises ``StoreError``."""
     proof = number_hash(pepper, "")
     if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
@@ -106,7 +131,7 @@ def check_pepper(connection: sqlite3.Connection, pepper: bytes) -> None:
         )
 
 
-def forget(connection: sqlite3.Connection) -> None:
+def forget(connection: Connection) -> None:
     """Let go of what a connection has in memory: the statements that it keeps hold what was bound to them last, and its
     pages what stood in them. What this process has freed goes back to the system, so that no answer that was given is
     left there; a few that share a page with something in use stay until that is written over. Raises
@@ -130,18 +155,18 @@ class Reader:
     """One state of the database, read only, whatever is committed meanwhile. A context manager for the thread it was
     made on; short-lived, or at ``rest``: else the write-ahead log cannot be cut."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         """Open it. Raises ``StoreError``."""
-        self._connection = open_reader(path)
+        self._connection = open_reader(place)
         try:
             self._connection.execute("BEGIN")
-            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it is one state
+            self._connection.execute("SELECT count(*) FROM number_key").fetchone()  # from here on it is one state
         except UNREADABLE as error:
             self._connection.close()
-            raise StoreError(f"cannot read {path}: {error}") from error
+            raise StoreError(f"cannot read {place}: {error}") from error
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """For what reads the tree."""
         return self._connection
 
@@ -160,8 +185,9 @@ class Reader:
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of a SELECT as tuples, one by one: for a million of them. Raises ``StoreError``."""
         require_select(sql)
+        each = getattr(self._connection, "each", self._connection.execute)
         with _failing():
-            yield from self._connection.execute(sql, parameters)
+            yield from each(sql, parameters)
 
     def head(self) -> tuple[int, bytes]:
         """Size and root of the log."""

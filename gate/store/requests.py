@@ -209,7 +209,7 @@ def outlived(tx: StoreTransaction, reference: str) -> bool:
 
 def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[RequestRow]:
     """Requests by or about these numbers, oldest first."""
-    asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "0"
+    asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "FALSE"
     return tx.rows(
         RequestRow,
         f"SELECT * FROM requests WHERE numbers IS NOT NULL AND ({asked}) ORDER BY opened_at, id",  # noqa: S608 - marks

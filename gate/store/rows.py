@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import UnionType
@@ -12,6 +11,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.errors import StoreError
+from gate.sqlite_thread import Connection
 
 R = TypeVar("R", bound=msgspec.Struct)
 V = TypeVar("V")
@@ -21,7 +21,7 @@ _JSON: Final = (list, tuple, dict)
 """Fields of these types, and Structs, stand in their column as JSON."""
 
 
-def structs_of(connection: sqlite3.Connection, kind: type[R], sql: str, values: Values) -> list[R]:
+def structs_of(connection: Connection, kind: type[R], sql: str, values: Values) -> list[R]:
     """Rows by name of field; a column that the Struct has not is passed over. Raises ``StoreError`` for a row that is
     not as its Struct promises."""
     cursor = connection.execute(sql, values)
@@ -39,7 +39,7 @@ def structs_of(connection: sqlite3.Connection, kind: type[R], sql: str, values: 
     return found
 
 
-def values_of(connection: sqlite3.Connection, kind: type[V], sql: str, values: Values) -> list[V]:
+def values_of(connection: Connection, kind: type[V], sql: str, values: Values) -> list[V]:
     """Each row as a tuple, ``tuple[str, int | None]`` or a named one; the value of its only column for any other type.
     Raises ``StoreError`` for a row that is none."""
     wanted: Any = kind

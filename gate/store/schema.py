@@ -27,6 +27,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gate.errors import StoreError
+from gate.sqlite_thread import Connection
 from gate.store.paging import LENGTHS
 from gate.store.queries import ASKED, TRIED
 from gate.store.queries import SCHEMA as QUESTIONS
@@ -498,10 +499,14 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     migrations().apply(Database(connection))
 
 
-def refuse_newer(connection: sqlite3.Connection) -> set[str]:
+def refuse_newer(connection: Connection) -> set[str]:
     """The names of the changes that a database has had. Raises ``StoreError`` where one of them is not known here: what
     the rows mean then is not known either, and what is written beside them may be lost to the version that knows."""
-    applied = _applied(connection)
+    return unknown(_applied(connection))
+
+
+def unknown(applied: set[str]) -> set[str]:
+    """These changes. Raises ``StoreError`` where one of them is not known here."""
     if newer := sorted(applied - {step.name for step in STEPS}):
         raise StoreError(
             f"the database is of a newer version of Dialgate: it has had {', '.join(newer)}",
@@ -510,7 +515,7 @@ def refuse_newer(connection: sqlite3.Connection) -> set[str]:
     return applied
 
 
-def _applied(connection: sqlite3.Connection) -> set[str]:
+def _applied(connection: Connection) -> set[str]:
     kept = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlite_migrations'")
     if kept.fetchone() is None:
         return set()
@@ -526,10 +531,10 @@ Difference = tuple[str, str]
 """What it is, in a word of ``gate.audit``, and a sentence."""
 
 
-def differences(connection: sqlite3.Connection, number_proof: bytes | None = None) -> Iterator[Difference]:
+def differences(connection: Connection, number_proof: bytes | None = None) -> Iterator[Difference]:
     """Everything that is not as a gate of this version makes it. ``number_proof``: what ``number_key`` must hold; None
     where the key of the number hashes is not known. Raises ``sqlite3.Error`` for a damaged file."""
-    wanted, found = _wanted(STEPS), _objects(connection)
+    wanted, found = made_by(STEPS), _objects(connection)
     steps = {(MIGRATION_SET, step.name) for step in STEPS}
     for name, (kind, *_) in found.items():
         if kind in ("trigger", "view") or (name not in wanted and MIGRATIONS not in name):
@@ -553,14 +558,15 @@ def differences(connection: sqlite3.Connection, number_proof: bytes | None = Non
 
 
 @lru_cache(maxsize=1)
-def _wanted(steps: tuple[Step, ...]) -> Mapping[str, Made]:
+def made_by(steps: tuple[Step, ...]) -> Mapping[str, Made]:
+    """What these changes make, by name."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for step in steps:
             connection.executescript(step.sql)
         return _objects(connection)
 
 
-def _objects(connection: sqlite3.Connection) -> dict[str, Made]:
+def _objects(connection: Connection) -> dict[str, Made]:
     """All that lies in a database, by name. The SQL is without comments, and each run of spaces is one:
     what SQLite keeps of an ALTER TABLE depends on its version. It is empty for an index that a constraint made."""
     rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_schema").fetchall()

@@ -29,6 +29,7 @@ from gate.core.rows import Page
 from gate.core.rows.audit import CheckpointRow, LastVerification, Leaf, LeafShown, LogHead, LogNow
 from gate.core.rows.calls import CallRow, ListedRecording, RecordingRow
 from gate.core.terms import Verdict
+from gate.errors import StoreError
 from gate.store.paging import Counts, Kept, Way, any_of, counted, no_place, order_of, sorted_window, where_of, window
 from gate.store.projections import NUMBER_OF
 from gate.store.queries import Source, with_kept
@@ -154,7 +155,7 @@ def _read_as(tx: Source, text: str) -> tuple[list[Arm] | None, list[Kept]]:
     driven = [arms for word, arms in each if not word.denied and all(arm.by != UNINDEXED for arm in arms)]
     best = min(driven, key=_reads, default=None)
     kept = [_any_of(arms, denied=word.denied) for word, arms in each if arms is not best]
-    return best or (None if best is None else [Arm("0", ())]), kept
+    return best or (None if best is None else [Arm("FALSE", ())]), kept
 
 
 def _united(arms: Sequence[Arm], kept: Sequence[Kept], way: Way) -> tuple[str, list[Any]]:
@@ -215,7 +216,7 @@ def _call_arms(tx: Source, asked: Condition) -> list[Arm]:
     if asked == ("state", "called_against_refusal"):
         return [Arm("against_at IS NOT NULL", (), "calls_against", sort=True)]
     if column in _FACT:
-        return [Arm(_FACT[column] if value == "yes" else f"NOT coalesce({_FACT[column]}, 0)", (), UNINDEXED)]
+        return [Arm(_FACT[column] if value == "yes" else f"NOT coalesce({_FACT[column]}, FALSE)", (), UNINDEXED)]
     return [Arm(f"{column} = ?", (value,), UNINDEXED)]
 
 
@@ -261,7 +262,7 @@ def leaves_window(
     """Leaves, newest first, of one kind of fact where named. ``text`` is what was typed: part of a kind or of an actor,
     the beginning of an id, a leaf's number."""
     typed = (text or "").strip()
-    arms = _leaf_arms(tx, typed) if typed else [Arm("1", ())]
+    arms = _leaf_arms(tx, typed) if typed else [Arm("TRUE", ())]
 
     def read(way: Way) -> list[Leaf]:
         clauses, given = _beyond("leaf_index", way)
@@ -280,7 +281,7 @@ def leaves_window(
             return []
         return tx.rows(
             Leaf,
-            "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, lower(hex(hash)) AS hash"  # noqa: S608
+            'SELECT facts.leaf_index AS "index", kind, subject, at, actor, lower(hex(hash)) AS hash'  # noqa: S608
             f" FROM (SELECT leaf_index FROM ({' UNION '.join(pieces)}) ORDER BY leaf_index {way.direction} LIMIT ?)"
             " CROSS JOIN facts USING (leaf_index) JOIN leaves USING (leaf_index)"
             f" ORDER BY facts.leaf_index {way.direction}",
@@ -309,15 +310,39 @@ def _leaf_arms(tx: Source, typed: str) -> list[Arm]:
 
 def leaf(tx: Source, index: int) -> LeafShown | None:
     """One leaf with what it commits to; None where there is none."""
-    rows = tx.rows(
-        LeafShown,
-        "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, call_id, body, CAST(leaf AS TEXT) AS leaf,"
-        " lower(hex(hash)) AS hash, json_extract(CAST(leaf AS TEXT), '$.commit') AS 'commit', body IS NULL AS erased,"
-        " (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index) AS signed"
+    rows = tx.values(
+        tuple[str, str, str, str, str | None, dict[str, object] | None, bytes, bytes, int | None],
+        "SELECT kind, subject, at, actor, call_id, body, leaf, hash,"
+        " (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index)"
         " FROM facts JOIN leaves USING (leaf_index) WHERE facts.leaf_index = ?",
         [index],
     )
-    return rows[0] if rows else None
+    for kind, subject, at, actor, call_id, body, kept, digest, signed in rows:
+        text = kept.decode(errors="replace")
+        return LeafShown(
+            index=index,
+            kind=kind,
+            subject=subject,
+            at=at,
+            actor=actor,
+            call_id=call_id,
+            leaf=text,
+            hash=digest.hex(),
+            commit=_commit(text),
+            erased=body is None,
+            body=body,
+            signed=signed,
+        )
+    return None
+
+
+def _commit(leaf: str) -> str | None:
+    """The salted hash that a leaf names. Raises ``StoreError`` for one that is no leaf."""
+    try:
+        found: str | None = json.loads(leaf).get("commit")
+    except (ValueError, AttributeError) as error:
+        raise StoreError(f"a leaf of the database is not readable: {error}") from error
+    return found
 
 
 def checkpoints_window(

@@ -9,7 +9,6 @@ Facts as they lie in the tree (leaf, salt and the text of the value) are for who
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -23,6 +22,7 @@ from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.retention import FactsErased
 from gate.core.rows.audit import ProvenFact
 from gate.errors import StoreError
+from gate.sqlite_thread import Connection
 from gate.store.queries import marks, slices
 from gate.store.reader import Reader, open_reader
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
@@ -82,7 +82,7 @@ class LogSlice:
             return range(max(gap - 1, 0), min(gap + 1, self.size))
         return range(max(first - 1, 0), min(last + 2, self.size))
 
-    def _open(self) -> closing[sqlite3.Connection]:
+    def _open(self) -> closing[Connection]:
         connection = open_reader(self._path)
         connection.execute("BEGIN")
         return closing(connection)
@@ -111,7 +111,7 @@ class LogSlice:
                 return
             after = page[-1]
 
-    def _facts_of(self, call_ids: Sequence[str], db: sqlite3.Connection) -> dict[str, list[Fact]]:
+    def _facts_of(self, call_ids: Sequence[str], db: Connection) -> dict[str, list[Fact]]:
         cursor = db.execute(
             f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({marks(call_ids)}) AND leaf_index < ?"  # noqa: S608 - marks
             " ORDER BY call_id, leaf_index",
@@ -145,7 +145,7 @@ class LogSlice:
             after = page[-1][0]
         yield from self._these([index for index in extra if index > last])
 
-    def _extra(self, db: sqlite3.Connection, subject: str) -> list[int]:
+    def _extra(self, db: Connection, subject: str) -> list[int]:
         begun = db.execute(
             "SELECT max(leaf_index) FROM register_imports WHERE at < :since AND leaf_index < :size GROUP BY name",
             self._period,
@@ -228,7 +228,8 @@ class LogSlice:
     def bundle_sizes(self) -> list[int]:
         """Sizes of the checkpoints that earlier bundles were made with."""
         with self._open() as db:
-            sql = "SELECT json_extract(body, '$.checkpoint') FROM facts WHERE kind = ? AND leaf_index < ?"
+            sql = "SELECT CAST(json_extract(body, '$.checkpoint') AS INTEGER) FROM facts"
+            sql += " WHERE kind = ? AND leaf_index < ?"
             rows = db.execute(sql, [BundleSigned.kind, self.size]).fetchall()
         return sorted({size for (size,) in rows if isinstance(size, int)})
 

@@ -9,14 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from gate.errors import AuditError, StoreError
 from gate.log import Logger
-from gate.sqlite_thread import Done, Piece, SqliteThread, Work
+from gate.sqlite_thread import Connection, Done, Piece, SqliteThread, Work
 from gate.store.memory import Memory
-from gate.store.reader import BUSY_SECONDS, UNREADABLE, check_pepper, forget, open_writer
+from gate.store.reader import BUSY_SECONDS, UNREADABLE, Place, check_pepper, forget, open_writer
+from gate.store.schema import differences
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -55,7 +55,7 @@ class EvidenceStore(SqliteThread):
     is on the disk, and the store goes on: it works again as soon as there is room.
     """
 
-    def __init__(self, path: Path, *, pepper: bytes, salts: Salts = _fresh_salt) -> None:
+    def __init__(self, path: Place, *, pepper: bytes, salts: Salts = _fresh_salt) -> None:
         """Open the database in a thread of its own and compare the log with its last checkpoint.
 
         ``pepper`` is the key of the numbers' hashes: losing it loses who objected. The caller holds the ``DataLock``.
@@ -147,7 +147,7 @@ class EvidenceStore(SqliteThread):
         why, self._mine.owes = getattr(self._mine, "owes", ""), ""
         return str(why)
 
-    def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def alone(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection itself, in a transaction of its own making: what is no evidence. Raises
         ``StoreError``."""
         return self._wait(work, 30.0, alone=True)
@@ -178,7 +178,7 @@ class EvidenceStore(SqliteThread):
         """A connection, and the tree as the disk has it. Raises ``StoreError`` or ``AuditError``."""
         connection = open_writer(self.path)
         try:
-            self._frontier = check_start(connection)
+            self._frontier = check_start(connection, differences(connection))
             check_pepper(connection, self._pepper)
         except (AuditError, StoreError):
             connection.close()
@@ -214,10 +214,10 @@ class EvidenceStore(SqliteThread):
             self._acted = False
             self._pay(self._connection)
 
-    def _pay(self, connection: sqlite3.Connection) -> bool:
+    def _pay(self, connection: Connection) -> bool:
         return self.memory is None or self.memory.pay(connection)
 
-    def _recover(self) -> None:
+    def _recover(self, *, whole: bool = False) -> bool:
         """After a failure of the database: nothing of the commit is kept, and the tree is what the disk says.
 
         Where that cannot be made sure, the connection is doubtful and the next commit begins with a new one.
@@ -231,6 +231,7 @@ class EvidenceStore(SqliteThread):
         except (sqlite3.Error, AuditError) as error:
             log.error("evidence_not_readable", error=str(error))
             self._doubtful = True
+        return False
 
     @property
     def _idle_seconds(self) -> float:
@@ -257,7 +258,7 @@ class EvidenceStore(SqliteThread):
         except sqlite3.Error as error:
             log.warning("write_ahead_log_waits", error=str(error))
 
-    def _cut(self, connection: sqlite3.Connection) -> bool:
+    def _cut(self, connection: Connection) -> bool:
         """Cut the write-ahead log to nothing; False where it is in use. Waits for nobody: decisions would wait too."""
         self._cut_due = time.monotonic() + CUT_SECONDS
         connection.execute("PRAGMA busy_timeout = 0")

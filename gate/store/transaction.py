@@ -21,6 +21,7 @@ from gate.core.facts.gate import AbandonedReplayed
 from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
 from gate.errors import StoreError
 from gate.ports import Fact
+from gate.sqlite_thread import Connection
 from gate.store import memory
 from gate.store.projections import TOUCHED, Columns, LogEntry, Table, call_of, hash_in, number_hash, utf8
 from gate.store.queries import IS_ATTEMPT
@@ -32,6 +33,10 @@ Salts = Callable[[], bytes]
 
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
+_CHECKPOINT = (
+    "INSERT INTO checkpoints (size, root, note, at) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (size) DO UPDATE SET root = excluded.root, note = excluded.note, at = excluded.at"
+)
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
 OBJECTION = "id, made_at, leaf_index, scope, on_behalf_of"
 """Columns of ``objection_of``."""
@@ -97,10 +102,10 @@ class _Guard:
 
     __slots__ = ("_connection", "_tx")
 
-    def __init__(self, tx: StoreTransaction, connection: sqlite3.Connection) -> None:
+    def __init__(self, tx: StoreTransaction, connection: Connection) -> None:
         self._tx, self._connection = tx, connection
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> Connection:
         tx = self._tx
         if tx.over or tx.failure is not None or not self._connection.in_transaction:
             raise StoreError("this transaction has failed or is over") from tx.failure
@@ -119,7 +124,7 @@ class StoreTransaction:
     neither keep half of its evidence nor write outside of the transaction.
     """
 
-    def __init__(self, connection: sqlite3.Connection, frontier: Frontier, salts: Salts, pepper: bytes) -> None:
+    def __init__(self, connection: Connection, frontier: Frontier, salts: Salts, pepper: bytes) -> None:
         self._connection = connection
         self._salts = salts
         self._pepper = pepper
@@ -165,7 +170,7 @@ class StoreTransaction:
         self.acted = self.acted or entry.kind in ACTS
         return index
 
-    def _tile_root(self, connection: sqlite3.Connection, last: int, digest: bytes) -> bytes:
+    def _tile_root(self, connection: Connection, last: int, digest: bytes) -> bytes:
         """Root of the tile that the leaf ``last`` completes."""
         first = last + 1 - TILE
         tile = Frontier()
@@ -177,7 +182,7 @@ class StoreTransaction:
 
     def _derive(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         table: Table,
         kind: str,
         columns: Columns,
@@ -277,7 +282,7 @@ class StoreTransaction:
     def keep_checkpoint(self, size: int, root: bytes, note: str, at: datetime) -> None:
         """Keep a signed checkpoint; the same size again replaces it."""
         with self._guarded() as connection:
-            connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
+            connection.execute(_CHECKPOINT, (size, root, note, stamp(at)))
 
 
 def last_word(tx: StoreTransaction, fact: Fact) -> Fact:

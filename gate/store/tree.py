@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gate.core.evidence import Frontier, Node, nodes_of
 from gate.errors import AuditError
-from gate.store.schema import differences
+from gate.sqlite_thread import Connection
+from gate.store.schema import Difference
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
 """Leaves in a tile."""
 
 
-def size_of(connection: sqlite3.Connection) -> int:
+def size_of(connection: Connection) -> int:
     """How many leaves there are."""
     (last,) = connection.execute("SELECT max(leaf_index) FROM leaves").fetchone()
     return 0 if last is None else int(last) + 1
 
 
-def load_frontier(connection: sqlite3.Connection, size: int | None = None) -> Frontier:
+def load_frontier(connection: Connection, size: int | None = None) -> Frontier:
     """The frontier over the first ``size`` leaves (all of them), from tiles and the leaf hashes after the last one.
 
     Raises ``AuditError`` where a tile or a leaf is not there.
@@ -51,13 +52,13 @@ def load_frontier(connection: sqlite3.Connection, size: int | None = None) -> Fr
 VERIFY_HINT = "run `dialgate audit verify`, and restore the database from a backup that verifies"
 
 
-def check_start(connection: sqlite3.Connection) -> Frontier:
+def check_start(connection: Connection, differences: Iterable[Difference]) -> Frontier:
     """The frontier at the start of the gate, compared with the last checkpoint that the database holds.
 
     Raises ``AuditError`` where the log is shorter than what was signed, or another one; and where the database is not
-    made as the gate makes it (a trigger could change evidence as it is written).
+    made as the gate makes it (``differences``: a trigger could change evidence as it is written).
     """
-    for _, message in differences(connection):
+    for _, message in differences:
         raise AuditError(message, hint=VERIFY_HINT)
     frontier = load_frontier(connection)
     (last,) = connection.execute("SELECT max(leaf_index) FROM facts").fetchone()
@@ -83,7 +84,7 @@ def check_start(connection: sqlite3.Connection) -> Frontier:
     return frontier
 
 
-def node_provider(connection: sqlite3.Connection) -> Node:
+def node_provider(connection: Connection) -> Node:
     """A provider of subtree hashes for the proofs of ``gate.core.evidence``: reads all tiles once, and the leaves of a
     tile when one of them is asked for.
 

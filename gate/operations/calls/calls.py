@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 TREND_DAYS: Final = 31
 _MANY: Final = """
-SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
+SELECT actor, max(CAST(json_extract(body, '$.count') AS INTEGER)) AS count, max(at) AS at FROM facts
 WHERE kind = ? AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
 """
 

@@ -47,9 +47,8 @@ from gate.store.memory import (
 from gate.store.projections import number_hash
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from gate.operations.data_folder import DataFolder
+    from gate.sqlite_thread import Connection
 
 
 log = Logger()
@@ -268,7 +267,7 @@ class SecondPlace:
         self._note_head(head, -1)
 
     def _note_head(self, head: Head, leaf: int | None) -> None:
-        def note(connection: sqlite3.Connection) -> None:
+        def note(connection: Connection) -> None:
             connection.execute("BEGIN IMMEDIATE")
             keep_head(connection, head, leaf)
             connection.execute("COMMIT")
@@ -308,7 +307,7 @@ def _aside(journal: Journal) -> str:
     raise JournalAway(f"{journal.place} is full of old journals", hint="move them away")
 
 
-def behind(config: Config, pepper: bytes, connection: sqlite3.Connection) -> bool:
+def behind(config: Config, pepper: bytes, connection: Connection) -> bool:
     """Whether a store that nobody has opened to write is not known to hold all that its journal does."""
     if not config.storage.memory:
         return False
