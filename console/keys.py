@@ -197,7 +197,7 @@ AUDIT: Final[list[BindingType]] = [
         "reports",
         "reports",
         show=True,
-        more="reports: a month, Article 30, tomorrow, configuration, doctor, webhooks",
+        more="reports: a month, Article 30, tomorrow, campaigns, configuration, doctor, webhooks",
     ),
     bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
     bind("audit.compare", "C", "compare", "compare", more="compare checkpoints that you have kept with the log"),

@@ -20,7 +20,7 @@
   undone), ``request_shown``; ``private_key``: one is opened
 - ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_keys``: the
                  register of recipients, ``audit_shown``: all of it in words, ``audit_detail``: a leaf; ``reports``: a
-                 month, Article 30, tomorrow, configuration, roles
+                 month, Article 30, tomorrow, campaigns, configuration, roles
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What the house is asked for: a month in figures, the record of processing, tomorrow; configuration and roles; what is
-well and what is not, and what other programs did not take."""
+"""What the house is asked for: a month in figures, the record of processing, tomorrow, abandoned calls; configuration
+and roles; what is well and what is not, and what other programs did not take."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,8 +24,10 @@ from console.modes.sure import sure
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
-from gate.core.days import HOW, day_of
+from gate.core.days import HOW, LONDON, day_of
+from gate.core.rows.month import CampaignRate, CampaignStop
 from gate.errors import GateError, UsageError
+from gate.operations.calls.campaigns import Campaigns, CampaignsList, CampaignsRelease, Released
 from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
 from gate.operations.operation import ROLES, Operation, Request, operation_of
 from gate.operations.reports.article30 import ReportArticle30
@@ -37,12 +39,13 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 MONTH, RECORD, FORECAST, CONFIGURATION, ACCOUNT = "month", "record", "forecast", "configuration", "account"
-RECEIPTS, DOCTOR, WEBHOOKS = "receipts", "doctor", "webhooks"
+RECEIPTS, DOCTOR, WEBHOOKS, CAMPAIGNS = "receipts", "doctor", "webhooks", "campaigns"
 PAPERS: Final = {
     MONTH: "the figures of a month, for the firm's management",
     RECORD: "the record of processing (UK GDPR Art 30), as configured",
     FORECAST: "who may be called tomorrow, or on another day to come",
     RECEIPTS: "the page by which callees look receipts up",
+    CAMPAIGNS: "how many who answered found nobody, by campaign and day; what is stopped",
     CONFIGURATION: "every value, with where it comes from",
     ACCOUNT: "who you are to the gate, and what your roles may do",
     DOCTOR: "what is well and what is not, with the command that mends it",
@@ -58,6 +61,8 @@ async def show(screen: GateScreen) -> None:
         await _page(screen, ReportMonth if what == MONTH else ReportArticle30)
     elif what == FORECAST:
         await _forecast(screen)
+    elif what == CAMPAIGNS:
+        await _campaigns(screen)
     elif what == RECEIPTS:
         await receipts.publish(screen)
     elif what == CONFIGURATION:
@@ -175,6 +180,84 @@ async def _forecast(screen: GateScreen) -> None:
     if then is not None:
         title = f"Contacts on {then.day:%A %d %B %Y}"
         screen.app.push_screen(TextDetail("contacts", title, figures(then), "", "nothing"))
+
+
+# --- abandoned calls ------------------------------------------------------------------------------------------------
+
+DAYS: Final = 5
+"""As many as 80 columns have room for beside the name, which is cut at ``LONGEST``."""
+LONGEST: Final = 34
+SHOW: Final = "show"
+
+
+async def _campaigns(screen: GateScreen) -> None:
+    """The abandoned rate of each campaign, by day; a stop that stands can be ended for a reason."""
+    if shut := screen.shut(CampaignsList):
+        screen.notify(shut, severity="warning", timeout=6, markup=False)
+        return
+    days = [screen.feed.now().astimezone(LONDON).date() - timedelta(days=back) for back in range(DAYS)]
+    found = [told for day in days if (told := await screen.ask(CampaignsList(day=day))) is not None]
+    if len(found) < len(days):
+        return
+    stops = {stop.id: f"{_whose(stop)}, stopped {words.moment(stop.stopped_at)[0]}" for stop in found[0].stops}
+    picked: str | None = SHOW
+    if stops and not screen.shut(CampaignsRelease):
+        options = [(SHOW, "the rate of each campaign, by day"), *((id_, f"release {of}") for id_, of in stops.items())]
+        picked = await choose(screen, "Campaigns", "Which", options)
+    if picked == SHOW:
+        shown = TextDetail("audit", "Abandoned calls, by campaign and day", rates(found), "", "nothing")
+        screen.app.push_screen(shown)
+    elif picked is not None:
+        await _release(screen, picked, stops[picked])
+
+
+async def _release(screen: GateScreen, stop: str, of: str) -> None:
+    async def send(told: Mapping[str, str]) -> Released:
+        return await screen.feed.ask(CampaignsRelease(id=stop, why=told["why"]))
+
+    field = Field.from_request(CampaignsRelease, "why", "")
+    if await filled(screen, "Let it go on", (field,), send, said=of, act="Release") is not None:
+        screen.app.done(f"Released: {of}")
+
+
+def rates(found: Sequence[Campaigns]) -> list[Section]:
+    """A line for each campaign with a column for each day, the newest first; ``!``: the alarm was reached. Then what
+    is stopped, and the calls of the newest day."""
+    names = dict.fromkeys(_whose(each) for day in found for each in day.items)
+    width = min(max(map(len, (*names, "Campaign"))), LONGEST) + 2
+    head = "Campaign".ljust(width) + "".join(f"{day.day:%d %b}".rjust(8) for day in found)
+    lines = [(head, DIM)]
+    for name in names:
+        of = [next((each for each in day.items if _whose(each) == name), None) for day in found]
+        cells = [_percent(each).rjust(8) for each in of]
+        reached = any(each is not None and each.worst_day for each in of)
+        lines.append((name[:LONGEST].ljust(width) + "".join(cells), BAD if reached else PLAIN))
+    today = [
+        (
+            f"{_whose(each)}: {each.abandoned:,} abandoned, {each.informed:,} of them were told who called; "
+            f"{each.live:,} live, {each.left:,} left before, {each.unknown:,} unknown",
+            PLAIN,
+        )
+        for each in found[0].items
+    ]
+    stops = [(f"{_whose(stop)}: stopped since {words.moment(stop.stopped_at)[0]}", BAD) for stop in found[0].stops]
+    return [
+        Section(
+            "Abandoned %: abandoned / (abandoned + live)", lines=lines if names else [("nothing was answered", DIM)]
+        ),
+        *([Section("Stopped", lines=stops)] if stops else []),
+        *([Section("Calls of today", lines=today)] if today else []),
+    ]
+
+
+def _whose(each: CampaignRate | CampaignStop) -> str:
+    return clean(f"{each.claimed_by}, {each.campaign or 'all campaigns'}")
+
+
+def _percent(each: CampaignRate | None) -> str:
+    if each is None or each.percent is None:
+        return words.NOTHING[0]
+    return f"{each.percent:.1f}%" + ("!" if each.worst_day else "")
 
 
 # --- how the gate is set up -----------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,3 +95,58 @@ async def test_the_doctors_lines_are_shown_with_what_mends_them(told: tuple[Serv
         assert f"chmod 700 {served.config.data}" in app.clipboard.splitlines()
         await pilot.press("G")
         await until(pilot, shows(pilot, "evidence: the log is signed"))
+
+
+def campaign_facts() -> list[dict[str, Any]]:
+    """Two days of a campaign: yesterday one of four found nobody, today four of four; it is stopped."""
+    facts: list[dict[str, Any]] = []
+    for number, (day, found) in enumerate([("14", "live")] * 3 + [("14", "nobody")] + [("15", "nobody")] * 4):
+        at, subject = f"2026-07-{day}T10:0{number}:00+00:00", f"{number:032x}"
+        body = {"number": f"+44207946090{number}", "raw": f"020 7946 090{number}", "verdict": "allow"}
+        body |= {"reason": "service_call", "claimed_by": "trunk:dialler", "purpose": "service", "campaign": "spring"}
+        lost = {"why": "caller_left", "informed": True, "lacks": ""}
+        over = {"by": "caller", "cause": "hung_up", "code": 200, "seconds": 30.0 if found == "live" else 0.0}
+        bodies: list[tuple[str, dict[str, Any]]] = [("decision", body), ("answered", {"codec": "PCMU"})]
+        bodies += [("abandoned", lost)] if found == "nobody" else []
+        bodies.append(("ended", {**over, "bridged": found == "live"}))
+        facts += [{"kind": kind, "subject": subject, "at": at, "actor": "gate", "body": each} for kind, each in bodies]
+    stop = {"day": "2026-07-15", "abandoned": 4, "live": 0, "least": 4, "claimed_by": "trunk:dialler"}
+    stop |= {"campaign": "spring", "stop_percent": 3.0}
+    at = "2026-07-15T10:09:00+00:00"
+    return [*facts, {"kind": "campaign_stopped", "subject": "5" * 32, "at": at, "actor": "gate", "body": stop}]
+
+
+async def test_the_abandoned_rate_has_a_column_for_each_day_and_a_stop_is_released(tmp_path: Path) -> None:
+    served = Served(tmp_path, campaign_facts()).start()
+    app = app_of(served, mode="audit")
+    try:
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await until(pilot, shows(pilot, "[leaves]", "rows"))
+
+            async def pick() -> None:
+                await pilot.press("R")
+                await until(pilot, shows(pilot, "by campaign and day"))
+                await pilot.press(*"jjjj", "enter")
+
+            await pick()
+            await until(pilot, shows(pilot, "trunk:dialler, spring, stopped", "the rate of each campaign, by day"))
+            await pilot.press("enter")
+            await until(pilot, shows(pilot, "Abandoned calls, by campaign and day", "trunk:dialler, spring"))
+            (line,) = re.findall(r"trunk:dialler, spring +(.*?)\s*\n", screen_text(app))[:1]
+            assert line.split() == ["100.0%!", "25.0%", "-", "-", "-"]
+            (head,) = re.findall(r"Campaign +(\d\d .*?)\s*\n", screen_text(app))
+            assert head.startswith("15 Jul  14 Jul  13 Jul")
+            await pilot.press("G")
+            await until(pilot, shows(pilot, "trunk:dialler, spring: 4 abandoned, 4 of them were told who"))
+            await pilot.press("escape")
+            await pick()
+            await until(pilot, shows(pilot, "the rate of each campaign, by day"))
+            await pilot.press("j", "enter")
+            await until(pilot, shows(pilot, "Let it go on"))
+            await pilot.press(*"two agents more", "enter")
+            await until(pilot, shows(pilot, "Released: trunk:dialler, spring"))
+            await pick()
+            await until(pilot, shows(pilot, "Abandoned calls, by campaign and day"))
+            assert "Stopped" not in screen_text(app)
+    finally:
+        served.stop()
