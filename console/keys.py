@@ -212,6 +212,10 @@ CALL: Final[list[BindingType]] = [
     bind("call.recording", "o", "recording", "recording", show=True, more="to its recording"),
     bind("call.related", "t", "related", "go to", show=True, more="its recording, holds, requests, contact"),
 ]
+TILES: Final[list[BindingType]] = [
+    bind("tiles.right", "l,right", "step(1)", "next tile"),
+    bind("tiles.left", "h,left", "step(-1)", "tile before"),
+]
 LIVE: Final[list[BindingType]] = [
     bind("live.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     bind("live.pause", "p", "pause", "hold display", show=True),

@@ -85,10 +85,14 @@ JOBS: Final = (
     Job(
         "A month in figures: reports",
         Place("audit", 0, "reports"),
-        "statistics numbers how many print article 30 trend trends curve development",
+        "statistics numbers how many print article 30 development",
     ),
     Job("What is erased on the days to come: the calendar", Place("retention"), "forecast future tomorrow next week"),
-    Job("Who speaks now, and for how long", Place("live"), "hang up end stop call calls in hand agents floor"),
+    Job("Who may be called tomorrow: the forecast", Place("audit", 0, "reports"), "contacts predict plan"),
+    Job("Who speaks now, and for how long", Place("live"), "calls in hand"),
+    Job("Hang up a call: put the cursor on it, then H", Place("live"), "end stop cut disconnect"),
+    Job("How each agent is doing today", Place("live", 1), "floor team wallboard streak refused agents tiles"),
+    Job("The trend of day and week, by agent and reason", Place("live", 3), "trends curve development statistics"),
 )
 PAGES: Final = {
     "configuration": "hours bank holiday christmas easter sunday closed opening times settings agent account trunk "

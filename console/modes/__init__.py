@@ -7,7 +7,7 @@
 - ``finding``     one line that finds; ``related``: what belongs to a call; ``objecting``: the callee wants no more
 - ``taking_back`` undo of what took something away
 - ``today``       the day of whoever looks; ``today_shown``: its rows
-- ``live``        calls in hand, counts of the last hour
+- ``live``        calls in hand, counts of the last hour; ``floor``: agents, tiles and trend
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words

@@ -1,8 +1,11 @@
-"""Live: the calls in hand, and the last hour by reason."""
+"""Live: the calls in hand, and the last hour by reason; agents, as a table and as tiles; the trend of day and week."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from datetime import time as day_time
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -11,18 +14,25 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from console import keys, words
+from console.attention import Place
 from console.late import open_detail
+from console.modes import floor
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
 from console.widgets.ask import Ask, Entered, Field
 from console.widgets.chart import Hour, meter
 from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
-from console.widgets.rows import Column, LocalTable, RowsTable
-from gate.core.rows.calls import CallWatched, LiveNow
-from gate.operations.calls.calls import CallsHangUp, CallsPause, CallsResume
+from console.widgets.rows import Column, LocalTable, RowsTable, field_of
+from gate.core.days import LONDON
+from gate.core.rows.calls import AgentRow, CallWatched, LiveNow
+from gate.operations.calls.calls import By, CallsAgents, CallsHangUp, CallsPause, CallsResume, CallsTrend
 from gate.showing import clean
 
+CALLS, AGENTS, TILES, TREND = range(4)
+FLOOR_SECONDS = {AGENTS: 2.0, TILES: 2.0, TREND: 15.0}
+"""How often each list is asked for at most."""
+ASKING = "Asking the gate…"
 NO_CALL = "No call at the moment."
 WARNINGS = 2
 """Warnings that are shown in full."""
@@ -57,17 +67,18 @@ class Mode(ModeScreen):
 
     MODE = "live"
     PAGE = "calls"
+    VIEWS = ("calls", "agents", "tiles", "trend")
     BINDINGS: ClassVar[list[BindingType]] = keys.LIVE
     HELP_TEXT = (
-        "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "
-        "customer are (left, right) while the call is recorded. p holds the display still; calls and recordings go on. "
-        "R pauses the recording of a call, or resumes it; H hangs up, for both parties. The log keeps who did so, "
-        "and why. "
-        "Nobody can listen in."
+        "Calls that the gate has in hand now; Tab goes on to each agent today, as a table and as tiles, and to the "
+        "trend of day and week. Numbers are hidden in part. The meters show how loud the agent and the customer are "
+        "(left, right) while the call is recorded. p holds the display still; calls and recordings go on. "
+        "R pauses the recording of a call, or resumes it; H hangs up, for both parties. The log keeps who did so, and "
+        "why. Nobody can listen in."
     )
     DEFAULT_CSS = """
     Mode #live-body { height: 1fr; }
-    Mode .live-heading { height: 1; padding: 0 1; color: $muted; }
+    Mode .live-heading, Mode .live-views { height: 1; padding: 0 1; color: $muted; }
     Mode .live-warnings { height: auto; max-height: 4; padding: 0 1; color: $warning; display: none; }
     Mode .live-warnings.-some { display: block; }
     Mode #live-hour { max-height: 9; }
@@ -84,19 +95,29 @@ class Mode(ModeScreen):
         self._in_hand = 0
         """Calls of the picture."""
         self._text = ""
-        """Only calls that show these words."""
+        """Only what shows these words."""
+        self.at = CALLS
+        self._agents: Sequence[AgentRow] = ()
+        self._trends: Sequence[floor.Trend] = ()
+        self._known = False
+        """The floor was told of."""
+        self._looked = 0.0
 
     def body(self) -> ComposeResult:
         """A line of counts, the calls, the hour."""
+        yield Static("", classes="live-views", markup=False)
         yield Static("Waiting for the gate…", classes="live-heading", markup=False)
         yield Static("", classes="live-warnings", markup=False)
         yield LocalTable(COLUMNS, key_of="call_id", none="Not known yet.", id="live-calls")
+        yield LocalTable(floor.AGENTS, key_of="ident", none=ASKING, id="live-agents")
+        yield floor.Tiles(floor.AGENTS, key_of="ident", none=ASKING, id="live-tiles")
+        yield LocalTable(floor.trend_columns(words.today()), key_of="ident", none=ASKING, id="live-trend")
         yield Hour(id="live-hour")
         yield FilterLine("finds by what stands in a row")
 
     def on_mount(self) -> None:
         """The keys go to the calls."""
-        self.query_one(LocalTable).focus()
+        self.show_view(CALLS)
         if self.feed.snapshot:
             self.show_live(self.feed.snapshot)
 
@@ -108,19 +129,82 @@ class Mode(ModeScreen):
         else:
             self._say()
 
+    # --- the lists ------------------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> LocalTable:
+        """The list that is shown."""
+        return self.query_one(f"#live-{self.VIEWS[self.at]}", LocalTable)
+
+    def action_view(self, by: int) -> None:
+        """Calls, agents, tiles, trend."""
+        self.show_view((self.at + by) % len(self.VIEWS))
+
+    def lead_to(self, view: int, find: str) -> None:
+        """One of the lists."""
+        if view != self.at:
+            self.show_view(view)
+
+    def show_view(self, number: int) -> None:
+        """Show one of the lists, and give it the keys."""
+        self.at, self._looked = number, 0.0
+        for name in self.VIEWS:
+            self.query_one(f"#live-{name}", LocalTable).display = name == self.VIEWS[number]
+        self.query_one(Hour).display = number == CALLS
+        names = (f"[{name}]" if each == number else f" {name} " for each, name in enumerate(self.VIEWS))
+        self.query_one(".live-views", Static).update(" ".join(names).strip(), layout=False)
+        self.table.focus()
+        self.refresh_bindings()
+        self._draw()
+
     def _draw(self) -> None:
         said = self._said
         if said is None:
             return
         self._drawn_at = said.at
-        table = self.query_one(LocalTable)
-        calls = self._calls = said.calls
-        self._in_hand = len(calls)
-        table.none = f"Nothing fits “{self._text}”: Esc shows all." if self._text and calls else NO_CALL
-        table.set_rows([row for row in calls if fits(row, COLUMNS, self._text.casefold().split())])
-        table.old = self.feed.link.up is False
+        self._calls = said.calls
+        self._in_hand = len(said.calls)
         self.query_one(Hour).show(said.counts, said.minutes)
+        if self.at == CALLS:
+            self._fill(said.calls, NO_CALL)
+        elif self.at == TREND:
+            self._fill(self._trends, "Nobody has called in the last seven days." if self._known else ASKING)
+        else:
+            none = "There is no account and no PBX." if self._known else ASKING
+            self._fill(floor.on_floor(self._agents, said.calls), none)
+        if self.at != CALLS and time.monotonic() - self._looked >= FLOOR_SECONDS[self.at]:
+            self._looked = time.monotonic()
+            self._look_at_floor()
         self._say()
+
+    def _fill(self, rows: Sequence[Any], none: str) -> None:
+        table = self.table
+        table.none = f"Nothing fits “{self._text}”: Esc shows all." if self._text and rows else none
+        table.set_rows([row for row in rows if fits(row, table.columns, self._text.casefold().split())])
+        table.old = self.feed.link.up is False
+
+    @work(exclusive=True, group="floor")
+    async def _look_at_floor(self) -> None:
+        """What the list that is shown is made of."""
+        if self.at == TREND:
+            if shut := self.shut(CallsTrend):
+                self.table.none = shut
+                self.table.refresh()
+                return
+            today = words.today()
+            since = datetime.combine(today - timedelta(days=floor.DAYS - 1), day_time(), LONDON)
+            told = [await self.ask(CallsTrend(since=since, by=by)) for by in (By.AGENT, By.REASON)]
+            agents, reasons = told
+            if agents is None or reasons is None:
+                return
+            self._trends = floor.trends(agents.items, reasons.items, today)
+            self.query_one("#live-trend", LocalTable).set_columns(floor.trend_columns(today))
+        elif (now := await self.ask(CallsAgents())) is not None:
+            self._agents = now.items
+        else:
+            return
+        self._known = True
+        self._draw()
 
     def _say(self) -> None:
         said = self._said
@@ -129,7 +213,7 @@ class Mode(ModeScreen):
         text = f"DISPLAY STANDS STILL since {words.clock(self._drawn_at)[0]} (p: go on) · " if self.paused else ""
         text += f"{words.many(self._in_hand, 'call')} in hand"
         if self._text:
-            text += f", {self.query_one(LocalTable).total} shown: {self._text}"
+            text += f", {self.table.total} shown: {self._text}"
         for call in self._calls:
             if call.paused:
                 text += f" · {words.caller(call.claimed_by)[0]} paused by {words.text(call.paused_by)[0]}"
@@ -182,7 +266,7 @@ class Mode(ModeScreen):
 
     @on(FilterLine.Left)
     def _filter_left(self) -> None:
-        self.query_one(LocalTable).focus()
+        self.table.focus()
 
     def action_pause(self) -> None:
         """Stop the picture, or go on."""
@@ -193,12 +277,14 @@ class Mode(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
         needed = {"keep": "calls_pause", "hang_up": "calls_hang_up"}.get(action)
+        if needed and self.at == TREND:
+            return False
         return None if needed and not self.feed.session.may(needed) else True
 
     @work
     async def action_keep(self) -> None:
         """Pause the recording of the call, or resume it."""
-        row = self.query_one(LocalTable).row
+        row = self._call()
         if row is None:
             return
         resume, agent = row.paused, row.paused_by == "agent"
@@ -216,10 +302,19 @@ class Mode(ModeScreen):
     @work
     async def action_hang_up(self) -> None:
         """End the call, for both parties."""
-        row = self.query_one(LocalTable).row
+        row = self._call()
         if row is not None:
             said = "It ends now, for both parties. What is recorded is kept."
             await self._act(row, CallsHangUp, "Hang up", "this call", said, "Hung up")
+
+    def _call(self) -> CallWatched | None:
+        """The call under the cursor; of an agent the one that goes on for longest."""
+        row = self.table.row
+        if not isinstance(row, floor.OnFloor):
+            return row
+        if not row.calls:
+            self.notify(f"{words.caller(row.ident)[0]} has no call in hand.", timeout=4, markup=False)
+        return max(row.calls, key=lambda call: call.seconds, default=None)
 
     async def _act(self, row: CallWatched, request: _OnCall, act: str, what: str, follows: str, done: str) -> None:
         """Ask why, and do it: the log keeps who and why."""
@@ -234,12 +329,15 @@ class Mode(ModeScreen):
             self.app.done(f"{done}: {who}")
 
     def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
-        """The call's details."""
+        """The call's details; an agent's calls of today, or a reason's."""
         row = message.table.row
-        if row is not None:
+        if isinstance(row, CallWatched):
             open_detail(self, "call", self.MODE, row.call_id, row)
+        elif row is not None:
+            found = row.find if isinstance(row, floor.Trend) else words.caller(row.ident)[0]
+            self.run_worker(self.app.go(Place("calls"), f"today {found}"))
 
     def copied(self) -> str:
-        """The call's id."""
-        row = self.query_one(LocalTable).row
-        return row.call_id if row else ""
+        """The call's id, or who it is."""
+        row = self.table.row
+        return str(field_of(row, self.table.key_of)) if row else ""

@@ -70,6 +70,11 @@ def fitting(columns: Sequence[Column[Any]], width: int) -> tuple[list[tuple[Colu
     return sized, [column.heading for column in columns if column not in kept]
 
 
+def sized(text: str, width: int) -> str:
+    """Exactly ``width`` cells; what was cut says so."""
+    return _placed(text, width, False)
+
+
 def said_at(text: str, y: int, width: int) -> str:
     """What is said in place of rows, whole: the line of it that stands at ``y``, from the second below the heading."""
     lines = wrap(text, max(20, width))

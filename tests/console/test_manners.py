@@ -44,7 +44,7 @@ async def test_the_number_keys_go_to_the_modes_each_with_a_page_and_a_footer_tha
             await pilot.pause()
             assert app.screen.MODE == name  # noqa: SIM300
             assert app.screen.PAGE in [each.name for each in manual.pages()]
-            views = len(app.screen.VIEWS) if isinstance(app.screen, ListMode) else 1
+            views = len(getattr(app.screen, "VIEWS", "1"))
             for _ in range(views):
                 await pilot.press("tab")
                 await pilot.pause()
