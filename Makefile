@@ -59,24 +59,26 @@ export OPENBLAS_NUM_THREADS := 1
 ROOMY  := $(shell test -k /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 8000000 && echo /dev/shm)
 PYTEST = $(if $(ROOMY),TMPDIR=$(ROOMY)) $(BIN)/python -m pytest
 APART  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+FEW    := DIALGATE_MOST_EXAMPLES=25
 # What failed beside other tests (exit code 1) is run again by itself, and named.
 ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 
-# Most tests wait for something: several run at once. Those that load the machine run after them, alone.
+# Most tests wait for something: several run at once. Those that load the machine run after them, alone. A property is
+# tried with 25 examples at most, here and in the quick tests; with all of them in the deep ones.
 test: $(READY)
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(PYTEST) $(APART) -m "not load and not deep and not packages" || { $(ALONE); }
+	$(FEW) $(PYTEST) $(APART) -m "not load and not deep and not packages" || { $(ALONE); }
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own. These wait
-# for little: one worker more than there are processors. A property is tried with 25 examples at most.
+# for little: one worker more than there are processors.
 test-quick: $(READY)
-	DIALGATE_MOST_EXAMPLES=25 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep and not packages" $(QUICK)
+	$(FEW) $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(UNUSED) -m "not load and not peer and not deep and not packages" $(QUICK)
 
-# Thousands of cases each, in no other run: CI runs them after make test.
+# Thousands of cases each, in no other run, and every property with all its examples: CI runs them after make test.
 test-deep: $(READY)
-	$(PYTEST) $(APART) $(UNUSED) -m "deep and not load"
+	$(PYTEST) $(APART) $(UNUSED) -m "(deep or hypothesis) and not load"
 
 # Needs root, a network, and mmdebstrap, lintian, buildah, netavark, binutils, python3-venv.
 test-packages: $(READY)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -68,7 +70,12 @@ _LONG = {
 """Files that take longer than their folder and the number of their tests lead one to expect, in seconds."""
 
 
+_ROOM = "DIALGATE_TEST_ROOM"
+"""Environment variable: the folder for temporary files of all processes of a run."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _own_room()
     example.share()
     databases.copy_empty()
     cheap_keys.ask_for_least()
@@ -78,6 +85,16 @@ def pytest_configure(config: pytest.Config) -> None:
         _own_network()
     if hasattr(config, "workerinput"):
         worker_server.tell_less(config)
+
+
+def _own_room() -> None:
+    """Have a run's temporary files go with it, whoever left them: workers and programs that are killed leave theirs.
+    What pytest keeps of the last runs (``tmp_path``) stays where it always is."""
+    if _ROOM not in os.environ:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        os.environ[_ROOM] = os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="dialgate-run-")
+        Path(tempfile.tempdir).chmod(0o1777)  # for all accounts, as the folder that it lies in
+        atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 
 def _own_network() -> None:

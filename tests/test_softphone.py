@@ -219,7 +219,7 @@ class Gate(BaseHTTPRequestHandler):
 def gate() -> Iterator[str]:
     Gate.asked.clear()
     running = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
-    thread = threading.Thread(target=running.serve_forever)
+    thread = threading.Thread(target=running.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{running.server_address[1]}"
     running.shutdown()

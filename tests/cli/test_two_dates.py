@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gate.config import load
 from gate.daemon.opening import open_data_folder
 from tests.support.databases import query
+from tests.support.examples import examples
 from tests.support.moved import Moved
 
 
@@ -188,7 +189,9 @@ def entered(firm: Moved, order: list[str], claims: dict[str, int], day: date) ->
     return shown["due"], shown["late"], shown["warning"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 @given(
     order=st.permutations(["acknowledge", "extend", "ask-identity", "verify-identity"]),
     claims=st.dictionaries(st.sampled_from(["acknowledge", "extend", "ask-identity"]), st.integers(0, 60)),
@@ -209,7 +212,7 @@ def test_in_whatever_order_and_with_whatever_claims_a_complaint_is_as_late(
         assert len(known) == 1, "another order of the same facts came to something else"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(claimed=st.integers(0, 45), asked=st.integers(0, 45), after=st.sampled_from([20, 31, 46]))
 def test_a_claimed_day_of_the_proof_never_makes_an_answer_less_late(
     years: Moved, claimed: int, asked: int, after: int

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.sdp import Origin, UnusableSdpError, anchor, narrow, read
+from tests.support.examples import examples
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n"
 AUDIO = (
@@ -144,7 +145,7 @@ def test_an_address_that_is_not_one_hosts_is_not_sent_to(address: str) -> None:
         narrow(HEAD.replace("192.0.2.7", address) + AUDIO)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gate.core.rtp import SIDES, EventFrame, Frame, MapFrame, PacketFrame, encode
 from gate.errors import ExportError
 from gate.exports.audio import export_wav
+from tests.support.examples import examples
 from tests.support.recorder_room import key, rtp
 from tests.support.recorder_talk import (
     Speaker,
@@ -425,7 +426,7 @@ any_frames = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(any_frames, max_size=40), st.booleans())
 def test_any_frames_give_a_file_of_their_length(tmp_path: Path, run: list[Frame], prompt: bool) -> None:
     report = export_wav(

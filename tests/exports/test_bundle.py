@@ -27,6 +27,7 @@ from gate.exports.bundle_read import Findings, open_bundle
 from gate.vault.signing import verify_note
 from tests.support.audio import dominant
 from tests.support.bundles import KINDS, Made, make, packed, unpacked
+from tests.support.examples import examples
 
 FLIPS = 40
 """Bits of each part of a bundle that are turned over."""
@@ -209,7 +210,7 @@ def test_every_flip_of_a_checkpoint_is_found(bundle: Path, vkey: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_rubbish_is_refused_in_one_way(bundle: Path, data: st.DataObject) -> None:
     whole = bundle.read_bytes()
     place = data.draw(st.integers(0, len(whole)))
@@ -223,7 +224,7 @@ def test_rubbish_is_refused_in_one_way(bundle: Path, data: st.DataObject) -> Non
 
 
 @given(st.binary(max_size=3000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_noise_is_no_bundle(noise: bytes) -> None:
     with pytest.raises(BundleError):
         check(noise)

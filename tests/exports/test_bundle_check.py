@@ -28,6 +28,7 @@ from gate.operations.audit import bundle_contents, exporting
 from gate.store.slices import LogSlice
 from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
 from tests.support.evidence import decision
+from tests.support.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +451,7 @@ def opened(made: Made, data: bytes, folder: Path) -> Findings:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_odd_values_that_are_signed_are_refused_in_one_way(
     made: Made, whole: Whole, tmp_path: Path, data: st.DataObject
 ) -> None:

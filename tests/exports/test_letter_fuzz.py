@@ -15,6 +15,7 @@ from gate.core.letters import Letter, LetterFacts, LetterFirm, one_line, page_of
 from gate.core.request_words import LetterKind
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import LetterError, render
+from tests.support.examples import examples
 from tests.support.packs import AUTHORITY, FIRM
 
 NASTY = (
@@ -60,7 +61,7 @@ def tame(text: str) -> str:
     return "x" if one_line(text) else ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(facts=st.sampled_from(samples()), data=st.data())
 def test_no_text_in_any_field_changes_elements_or_headers(facts: LetterFacts, data: st.DataObject) -> None:
     values = {name: data.draw(TEXT, name) for name in FIELDS}
@@ -87,7 +88,7 @@ def test_no_text_in_any_field_changes_elements_or_headers(facts: LetterFacts, da
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e\u2066\u2028\ud800]", made.text + made.html + made.subject)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(TEXT)
 def test_what_is_quoted_is_one_quotation_of_all_its_words(text: str) -> None:
     refusal = next(facts for facts in samples() if facts.kind is LetterKind.REFUSAL)
@@ -101,7 +102,7 @@ def test_what_is_quoted_is_one_quotation_of_all_its_words(text: str) -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(TEXT)
 def test_one_line_is_one_line_and_stays_as_it_is(text: str) -> None:
     line = one_line(text)

@@ -66,7 +66,7 @@ class Service:
             context.load_cert_chain(pem, key)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"{'https' if pem else 'http'}://127.0.0.1:{self.server.server_port}/v1/screen"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()

@@ -13,7 +13,8 @@ from gate.errors import ConfigError, GateError
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.udp import split_address
-from tests.support.sip_line import PassThrough, RunningLine, a_leg_file, config_for
+from gate.store.legs import LegFile
+from tests.support.sip_line import PassThrough, RunningLine, config_for
 from tests.support.waiting import PATIENCE
 
 
@@ -70,16 +71,17 @@ def test_another_thread_may_run_the_next_line():
             assert running.call(lambda: threading.current_thread().name) == "line"
 
 
-def test_a_taken_address_says_so():
+def test_a_taken_address_says_so(tmp_path):
     with RunningLine(config_for("127.0.0.1:9")) as running:
         host, port = running.address
-        other = SipLine(config_for("127.0.0.1:9", listen=f"{host}:{port}"), PassThrough(), lambda _: "x", a_leg_file())
+        legs = LegFile(tmp_path / "legs.journal")
+        other = SipLine(config_for("127.0.0.1:9", listen=f"{host}:{port}"), PassThrough(), lambda _: "x", legs)
         with pytest.raises(ConfigError, match=f"cannot listen on {host}:{port}"):
             other.open()
 
 
-def test_a_line_without_call_manager_says_so():
-    line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x", a_leg_file())
+def test_a_line_without_call_manager_says_so(tmp_path):
+    line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x", LegFile(tmp_path / "legs.journal"))
     with pytest.raises(GateError, match="no call manager"):
         line.run()
     with pytest.raises(GateError, match="no call manager"):

@@ -13,6 +13,7 @@ from gate.sip import failure_mapping, header_fields, identity, pending, recordin
 from gate.sip.bridge import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 from tests.support.clocks import Clock
+from tests.support.examples import examples
 
 
 def invite(
@@ -63,7 +64,7 @@ def test_users_and_hosts(uri, user, host):
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_fields_never_raise(text):
     latin = text.encode("utf-8").decode("latin-1")
     for read in (

@@ -10,6 +10,7 @@ from gate.sip.admission import invite_fault
 from gate.sip.message import answer, destination, parse
 from gate.sip.overload import LONGEST_UNREAD, plain_invite
 from gate.sip.response_cache import ResponseCache
+from tests.support.examples import examples
 
 SOURCE = ("127.0.0.1", 5062)
 BODY = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"
@@ -107,14 +108,14 @@ def test_what_is_cut_off_or_too_long_is_read_in_full():
 
 
 @given(st.lists(st.sampled_from(HEADERS + OTHER), max_size=3), st.permutations(HEADERS), st.integers(0, 12))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_lines_that_stand_anywhere_are_read_alike(more, headers, kept):
     agrees(message((*headers[:kept], *more, *headers[kept:])))
     agrees(message((*headers[:kept], *more, *headers[kept + 1 :])))
 
 
 @given(st.integers(0, len(message())), st.integers(0, 12), st.text('\r\n\t :;,<>"@=ar9\x00\x85', max_size=4))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @example(0, 0, " ")
 def test_bytes_that_are_nearly_right_are_read_alike(at, cut, new):
     data = message()

@@ -15,6 +15,7 @@ from gate.core.terms import Purpose, Topic
 from gate.sip.admission import PurposeClaim, PurposeClaims
 from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
+from tests.support.examples import examples
 from tests.support.sip_call import Call
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
@@ -98,7 +99,7 @@ def test_law_1_7_whoever_has_proven_nothing_claims_nothing() -> None:
     assert claimed("*7102079460000", None, "service") == PurposeClaim("02079460000")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet="*#7123490+() -;=", max_size=20), st.sampled_from([ALICE, BOB, PBX]))
 def test_law_1_7_no_prefix_makes_a_service_call_of_one_who_may_not(dialled: str, caller: ProvenCaller) -> None:
     claim = claimed(dialled, caller)

@@ -10,6 +10,7 @@ from sippy.SipResponse import SipResponse
 
 from gate.sip.message import parse
 from gate.sip.sippy_adapter import patches, rewriting
+from tests.support.examples import examples
 
 RESPONSE = (
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\n"
@@ -40,7 +41,7 @@ def test_a_rejection_redirects_nobody():
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_what_is_tamed_decodes_and_has_no_stray_line_ends(rubbish):
     """Where it stands among the headers, in a name, in a parameter: sippy sees as many lines as were written."""
     rubbish = rubbish.replace(b"\r", b"").replace(b"\n", b"")
@@ -130,7 +131,7 @@ def test_import_environment(monkeypatch, name):
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_sippy_reads_every_address_that_is_called_readable(data):
     """Wherever odd characters stand: what sippy is shown must be what was looked at."""
     uri = data.draw(st.sampled_from([b"<sip:a@b>", b"sip:c@d:5062", b"<sips:e@[::1]:5061;x=1>;y", b"<tel:+4420;z=1>"]))

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gate.sip.message import BadMessage, parse
+from tests.support.examples import examples
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Callee, Peer, sdp
 
@@ -29,14 +30,14 @@ GOOD = (
 @example(b"INVITE sip:a SIP/2.0\r\nVia:\r\n\r\n")
 @example(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP [:::;branch=\r\n\r\n")
 @example(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a:99999999999\r\n\r\n")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_parser_leaks_one_exception(rubbish):
     with contextlib.suppress(BadMessage):
         parse(rubbish)
 
 
 @given(st.integers(0, len(GOOD)), st.integers(0, 40), st.binary(max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_parser_leaks_one_exception_of_what_is_nearly_right(at, cut, new):
     try:
         parse(GOOD[:at] + new + GOOD[at + cut :])

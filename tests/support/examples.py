@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: as many as its test says, in ``make test-quick`` 25 at most."""
+"""How many examples a property is tried with: as many as its test says in ``make test-deep``, else 25 at most."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@ of SDP."""
 
 from __future__ import annotations
 
-import atexit
 import tempfile
 import threading
 import time
@@ -264,13 +263,6 @@ def config_for(
     )  # fmt: skip
 
 
-def a_leg_file() -> LegFile:
-    """A file of legs in a folder of its own, which goes with the process that made it."""
-    folder = tempfile.TemporaryDirectory(prefix="dialgate-legs-")
-    atexit.register(folder.cleanup)
-    return LegFile(Path(folder.name) / "legs.journal")
-
-
 class RunningLine:
     """A line that runs; a context manager."""
 
@@ -283,7 +275,9 @@ class RunningLine:
     ) -> None:
         self.relay = PassThrough()
         self.call_manager = call_manager or ScriptedCallManager()
-        self.line = SipLine(config, self.relay, lambda file: (passwords or {}).get(file, "secret"), a_leg_file())
+        self._folder = tempfile.TemporaryDirectory(prefix="dialgate-legs-")
+        legs = LegFile(Path(self._folder.name) / "legs.journal")
+        self.line = SipLine(config, self.relay, lambda file: (passwords or {}).get(file, "secret"), legs)
         self.call_manager.line = self.line
         self.line.bind(self.call_manager, sessions)
         self.relay.later = self.line.post
@@ -298,6 +292,7 @@ class RunningLine:
         self.line.stop()
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive(), "the line did not stop"
+        self._folder.cleanup()
 
     @property
     def address(self) -> tuple[str, int]:
