@@ -77,6 +77,10 @@ class Metrics:
         self.checkpoint_age = gauge(
             "checkpoint_age_seconds", "Age of the newest signed checkpoint; the log is signed while it grows"
         )
+        self.unwitnessed = gauge(
+            "unwitnessed_seconds",
+            "For how long the log lacks signatures of its witnesses; 0: it has them, or no witness",
+        )
         self.disk_free = gauge("disk_free_bytes", "Room for the data folder that is left")
         self.disk = gauge("disk_bytes", "Size of the disk of the data folder")
         self._asked = counter(

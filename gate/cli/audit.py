@@ -27,6 +27,7 @@ from gate.operations.audit.checkpoints import (
     CheckpointsList,
 )
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
+from gate.operations.audit.witnesses import AuditWitnesses, WitnessRow
 
 MAX_NOTE = 8000
 CHECKPOINTS = click.option(
@@ -54,8 +55,8 @@ def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
     return notes
 
 
-def read_vkey(given: str) -> str:
-    """A verifier key as it is, or in a file. Raises ``UsageError``."""
+def read_vkey(given: str, *, witness: bool = False) -> str:
+    """A verifier key of a log, or of a witness, as it is or in a file. Raises ``UsageError``."""
     path = Path(given)
     if "+" not in given or path.is_file():
         try:
@@ -65,7 +66,7 @@ def read_vkey(given: str) -> str:
             raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
     from gate.vault.signing import check_vkey  # with cryptography: where a key is given
 
-    return check_vkey(given)
+    return check_vkey(given, witness=witness)
 
 
 @click.group("audit", cls=Group, later={"gate.cli.audit_bundles": ("export", "open")})
@@ -123,6 +124,13 @@ def checkpoint(view: View, output: Path | None) -> None:
         say(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
         view.data(signed, text=lambda shown: shown["note"].splitlines())
+
+
+@make("witnesses", group=command, example="dialgate audit witnesses --json")
+def witnesses(view: View) -> None:
+    """What each witness ([[witness]]) has seen of the log and signed, and why one does not sign."""
+    now = ask(view, AuditWitnesses())
+    view.rows(now, "witnesses", columns(WitnessRow, "name", "size", "at", "fault"), none="There is no [[witness]].")
 
 
 only_asks(

@@ -125,12 +125,14 @@ def _named(recipient: str) -> str:
     numbers=False,
     example="dialgate audit open march.bundle --key auditor.key --vkey gate.vkey -o march\n"
     "dialgate audit open march.bundle --key auditor.key -o march --database\n"
-    "dialgate audit open march.bundle --checkpoint february.checkpoint --json",
+    "dialgate audit open march.bundle --checkpoint february.checkpoint --witness witness.vkey --json",
 )
 @click.argument("file", type=FILE)
 @click.option("-k", "--key", type=FILE, metavar="FILE", help="The recipient's private key.")
 @VKEY
 @CHECKPOINTS
+@click.option("--witness", "witnesses", multiple=True, metavar="KEY|FILE",
+              help="The verifier key of a witness that must have signed the checkpoint; may be repeated.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Where logs and WAV files go; must not exist.")  # fmt: skip
 @click.option("--database", is_flag=True, help="With -o: the logs as an SQLite database too, log.db, a table for each.")
@@ -141,6 +143,7 @@ def open_(
     key: Path | None,
     vkey: str | None,
     kept: tuple[Path, ...],
+    witnesses: tuple[str, ...],
     output: Path | None,
     database: bool,
     passphrase_file: Path | None,
@@ -156,10 +159,11 @@ def open_(
     if database and output is None:
         raise UsageError("--database goes into the folder of -o", hint="name a new folder with -o")
     trusted = read_vkey(vkey) if vkey else ""
+    seen_by = [read_vkey(each, witness=True) for each in witnesses]
     notes = checkpoint_notes(kept)
     private = None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
 
-    result = open_into(file, private, trusted, notes, output, view.progress, database=database)
+    result = open_into(file, private, trusted, notes, output, view.progress, database=database, witnesses=seen_by)
     if result.get("opened") is False:
         say("No key was given: logs and recordings were compared with the manifest, and not opened.")
     if output is not None:

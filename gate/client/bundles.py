@@ -182,18 +182,20 @@ def open_into(
     progress: Callable[[str], AbstractContextManager[Progress | None]],
     *,
     database: bool,
+    witnesses: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Check a bundle, and open it with the key where one is given.
 
     ``vkey``: the gate's verifier key, empty: the bundle's own. ``notes``: (name, signed note) of checkpoints kept
-    elsewhere. ``output``: the folder for logs and recordings, None: they are only checked. ``progress`` makes a bar of
-    a title. Returns what ``dialgate audit open --json`` writes; where the bundle does not hold, ``ok`` is false, there
-    is no folder, and nothing beyond ``checks`` where it could not be read to its end. Raises ``UsageError``.
+    elsewhere; ``witnesses``: verifier keys of those who must have seen the log. ``output``: the folder for logs and
+    recordings, None: they are only checked. ``progress`` makes a bar of a title. Returns what ``dialgate audit open
+    --json`` writes; where the bundle does not hold, ``ok`` is false, there is no folder, and nothing beyond ``checks``
+    where it could not be read to its end. Raises ``UsageError``.
     """
     findings = Findings()
     summary: dict[str, Any] = {}
     try:
-        summary = _opened(path, private, vkey, notes, output, findings, progress, database=database)
+        summary = _opened(path, private, vkey, notes, output, findings, progress, database, witnesses)
     except GateError as error:
         if error.exit_code != 1:
             raise
@@ -209,12 +211,12 @@ def _opened(
     output: Path | None,
     findings: Findings,
     progress: Callable[[str], AbstractContextManager[Progress | None]],
-    *,
     database: bool,
+    witnesses: Sequence[str],
 ) -> dict[str, Any]:
     with path.open("rb") as file:
         with progress("Checking the files") as bar:
-            bundle = open_bundle(file, findings, vkey=vkey, older=notes, progress=bar)
+            bundle = open_bundle(file, findings, vkey=vkey, older=notes, witnesses=witnesses, progress=bar)
         manifest = bundle.manifest
         summary: dict[str, Any] = {
             "bundle": manifest.bundle,

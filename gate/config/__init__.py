@@ -34,6 +34,7 @@ from gate.config.office import Provider as Provider
 from gate.config.office import Requests as Requests
 from gate.config.office import Roles as Roles
 from gate.config.office import Webhook as Webhook
+from gate.config.office import Witness as Witness
 from gate.config.optional import CallIn as CallIn
 from gate.config.optional import CallsIn as CallsIn
 from gate.config.optional import Edge as Edge

@@ -170,6 +170,19 @@ class Webhook(Section, frozen=True):
     """Telephone numbers in full; else they are hidden in part."""
 
 
+class Witness(Section, frozen=True):
+    """A server of somebody else that sees and cosigns each signed head of the log (C2SP tlog-witness)."""
+
+    url: str
+    """Its submission prefix: https, or http on this machine itself."""
+    key: str
+    """Its verifier key, ``name+hash+base64``, as its operator gives it: Ed25519, cosignature/v1."""
+    monitor: str = ""
+    """Its monitoring prefix, where that is another one than ``url``."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's."""
+
+
 class Console(Section, frozen=True):
     """The console (``dialgate console``)."""
 

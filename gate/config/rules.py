@@ -42,6 +42,7 @@ from gate.config.schema import (
 )
 from gate.config.secrets import half_digests, read_secret, token_hash
 from gate.core import numbers
+from gate.core.evidence import EvidenceError, verifier_key
 from gate.core.retention import MONTHS
 from gate.core.rules import BLOCKABLE, LONGEST_CONSENT
 from gate.core.terms import Topic
@@ -156,6 +157,7 @@ def asking(readable: Readable) -> list[Fault]:
     if roles := readable.get("roles", Roles):
         found += _roles(roles)
     found += _webhooks(readable)
+    found += _witnesses(readable)
     if provider := readable.get("provider", Provider):
         found += _provider(provider)
     return found
@@ -171,6 +173,27 @@ def _webhooks(readable: Readable) -> Iterator[Fault]:
             yield Fault(("webhook", index, "name"), f'"{webhook.name}" is there twice, as webhook[{other}] too')
         yield from _url(webhook.url, ("webhook", index, "url"))
         yield from duplicates(webhook.events, ("webhook", index, "events"))
+
+
+def _witnesses(readable: Readable) -> Iterator[Fault]:
+    keys: dict[str, int] = {}
+    witnesses = readable.arrays.get("witness", {})
+    for index, witness in witnesses.items():
+        yield from _url(witness.url, ("witness", index, "url"))
+        if witness.monitor:
+            yield from _url(witness.monitor, ("witness", index, "monitor"))
+        try:
+            _, algorithm, _ = verifier_key(witness.key)
+        except EvidenceError as error:
+            yield Fault(("witness", index, "key"), f"{error}")
+        else:
+            if algorithm != b"\x04":
+                yield Fault(("witness", index, "key"), "is no key of a witness: those have the type cosignature/v1 (4)")
+        if (other := keys.setdefault(witness.key, index)) != index:
+            yield Fault(("witness", index, "key"), f"is there twice, as that of witness[{other}] too")
+    storage = readable.sections.get("storage")
+    if witnesses and storage and not 1 <= storage.witnesses_required <= len(witnesses):
+        yield Fault(("storage", "witnesses_required"), f"is not from 1 to {len(witnesses)}, the number of [[witness]]")
 
 
 def _url(url: str, key: Key) -> Iterator[Fault]:

@@ -16,7 +16,19 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from gate.config.faults import CallPurpose, CallTopic, Section
-from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Provider, Requests, Roles, Webhook
+from gate.config.office import (
+    Authority,
+    Console,
+    Letters,
+    Log,
+    Mail,
+    Privacy,
+    Provider,
+    Requests,
+    Roles,
+    Webhook,
+    Witness,
+)
 from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
 from gate.core.rules import TEST_NUMBER
 
@@ -210,6 +222,8 @@ class Storage(Section, frozen=True):
     checkpoints_mailbox: str = ""
     """Where a copy of that mailbox lies as files, if it does: an mbox file, a Maildir, or a folder of ``.eml`` files;
     20,000 messages at most. The log is compared with the newest checkpoint in it too. Empty: none."""
+    witnesses_required: int = 1
+    """How many ``[[witness]]`` have to sign each head; where fewer do for an hour, that is a warning."""
 
 
 class Sip(Section, frozen=True):
@@ -599,6 +613,7 @@ class Config(Section, frozen=True):
     control: Control = Control()
     token: tuple[Token, ...] = ()
     webhook: tuple[Webhook, ...] = ()
+    witness: tuple[Witness, ...] = ()
     provider: Provider = Provider()
     ingest: Ingest = Ingest()
     siprec: tuple[Siprec, ...] = ()

@@ -319,6 +319,26 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
 # --- checkpoints --------------------------------------------------------------------------------------------------
 
 
+def key_id(name: str, algorithm: bytes, public: bytes) -> bytes:
+    """The first four bytes of a key's hash, by which the lines of a signed note name it (C2SP signed-note)."""
+    return sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
+
+
+def verifier_key(vkey: str) -> tuple[str, bytes, bytes]:
+    """Name, algorithm (a byte) and public key of a verifier key, ``name+hash+base64``. Raises ``EvidenceError``."""
+    name, _, rest = vkey.partition("+")
+    digest, _, encoded = rest.partition("+")
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise EvidenceError(f"not a verifier key: {error}") from error
+    algorithm, public = decoded[:1], decoded[1:]
+    canonical_form = base64.b64encode(decoded).decode() == encoded
+    if not canonical_form or not name or len(public) != 32 or digest != key_id(name, algorithm, public).hex():
+        raise EvidenceError("not a verifier key (name+hash+base64)")
+    return name, algorithm, public
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A tree head: how many leaves, and the root over them."""

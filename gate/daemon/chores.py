@@ -24,6 +24,7 @@ from gate.core.facts.audit import CheckpointMailed
 from gate.core.rows.calls import UsageRow
 from gate.errors import GateError, RefusedError
 from gate.exports.mail import MailError, checkpoint_mail, send
+from gate.operations.audit.witnesses import Witnesses
 from gate.operations.breaches import breach_warnings
 from gate.operations.calls.campaigns import over_alarm, rates_of_day, standing
 from gate.operations.calls.warnings import count_against_refusal, count_one_sided
@@ -99,6 +100,7 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[U
     if checkpoint := folder.read(search.log_now).checkpoint:
         age = folder.clock.now() - datetime.fromisoformat(checkpoint.at)
         metrics.checkpoint_age.set(age.total_seconds())
+    metrics.unwitnessed.set(folder.one(Witnesses).waited().total_seconds())
     metrics.breaches_due.set(len(breach_warnings(folder)))
     metrics.called_against_refusal.set(count_against_refusal(folder))
     metrics.one_sided_talks.set(count_one_sided(folder))

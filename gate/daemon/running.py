@@ -61,6 +61,7 @@ from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
+from gate.operations.audit.witnesses import Witnesses
 from gate.operations.calls.calls import not_ready
 from gate.operations.calls.campaigns import campaign_warnings
 from gate.operations.calls.warnings import alarms, one_sided_warnings
@@ -303,7 +304,8 @@ class GateProcess:
 
     def _warnings(self) -> list[str]:
         told = (each for webhook in self._webhooks for each in webhook.warnings())
-        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told]
+        witnesses = self._folder.one(Witnesses).warnings()
+        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told, *witnesses]
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -446,6 +448,7 @@ class GateProcess:
             chore(self._gauge, "gauges_not_set", every=1.0),
             chore(partial(measure, folder, metrics, self._at_line.usage), "not_measured", every=10.0),
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
+            chore(folder.one(Witnesses).look, "not_witnessed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS / 2),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
             chore(folder.one(SecondPlace).tend, "memory_not_written", every=10.0),

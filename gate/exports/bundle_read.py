@@ -30,8 +30,10 @@ from gate.core.facts.recordings import RecordingClosed, RecordingOpened
 from gate.errors import GateError
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError, Entry, entries
+from gate.showing import local
 from gate.types import Progress
-from gate.vault.signing import public_pem, verify_note, verify_signature
+from gate.vault.errors import NoteInvalid
+from gate.vault.signing import cosigned_at, public_pem, verify_note, verify_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,15 @@ def open_bundle(
     *,
     vkey: str = "",
     older: Sequence[tuple[str, str]] = (),
+    witnesses: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Bundle:
     """The bundle, and in ``findings`` what was looked at.
 
     ``vkey`` is the gate's verifier key as it is known from elsewhere; without it the bundle's own is used, which shows
     only that the bundle was not changed since somebody signed it. ``older`` are checkpoints from elsewhere, as (where,
-    signed note). Raises ``BundleError`` where the file is no bundle, or not the one that was signed: then nothing of
-    it is to be believed.
+    signed note); ``witnesses`` the verifier keys of those who must have seen the log. Raises ``BundleError`` where the
+    file is no bundle, or not the one that was signed: then nothing of it is to be believed.
     """
     found = {entry.name: entry for entry in entries(file)}
     manifest = _manifest(found, findings, vkey)
@@ -117,6 +120,8 @@ def open_bundle(
         heads = _consistency(bundle, findings)
         for where, note in older:
             _older(bundle, heads, where, note, findings)
+        for key in witnesses:
+            _witnessed(bundle, key, findings)
     return bundle
 
 
@@ -201,6 +206,18 @@ def _checkpoint(found: dict[str, Entry], manifest: form.Manifest, findings: Find
         f"The checkpoint is signed with that key: {checkpoint.size:,} entries of the log {checkpoint.origin}.",
     )
     return checkpoint
+
+
+def _witnessed(bundle: Bundle, key: str, findings: Findings) -> None:
+    """Whether this witness has cosigned the checkpoint."""
+    name = key.partition("+")[0]
+    try:
+        at = cosigned_at(bundle.members[form.CHECKPOINT].read(form.MAX_SMALL).decode(), key)
+    except NoteInvalid as error:
+        findings.fails("witness", f"The witness {name} has not signed the checkpoint: {error}.")
+    else:
+        when = local(at.isoformat())
+        findings.holds("witness", f"The witness {name} saw the log at this checkpoint on {when}, and signed that.")
 
 
 def read_note(note: bytes | str, vkey: str, where: str) -> Checkpoint:

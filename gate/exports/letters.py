@@ -43,7 +43,7 @@ from gate.core.letters import (
 from gate.core.request_words import LetterKind
 from gate.durable import whole_file
 from gate.errors import GateError
-from gate.exports.page import FOLDER
+from gate.exports.page import templates
 from gate.showing import spoken_number
 
 WORDING: Final = "wording.toml"
@@ -185,12 +185,10 @@ def _block(block: Block) -> str:
 
 
 def _html(parts: Mapping[str, Any], blocks: Iterable[Block]) -> str:
-    from jinja2 import Environment, FileSystemLoader  # where a letter is made
-
     def strong(text: str) -> Markup:
         return Markup(_STRONG.sub(r"<strong>\1</strong>", str(escape(text))))  # noqa: S704 - escaped in this line
 
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, lstrip_blocks=True)
+    environment = templates(letter=True)
     environment.filters["strong"] = strong
     return environment.get_template("letter.html").render(parts, blocks=list(blocks))
 

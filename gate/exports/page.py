@@ -14,12 +14,15 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from gate.core.evidence import Node, inclusion_proof
 from gate.core.rows.audit import LeafProof, LogProof
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FOLDER: Final = Path(__file__).parent / "templates"
 _POLICY: Final = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
@@ -35,13 +38,18 @@ def policy_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def rendered(template: str, policy: str, *, script: str, style: str, **values: Any) -> str:
-    """The page; ``policy`` has ``{script}`` and ``{style}`` where the hashes go."""
+def templates(*, letter: bool = False) -> Environment:
+    """The templates of pages and letters; what is put into them is escaped."""
     from jinja2 import Environment, FileSystemLoader  # where a page is made
 
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, keep_trailing_newline=True)
+    loader = FileSystemLoader(FOLDER)
+    return Environment(loader=loader, autoescape=True, keep_trailing_newline=not letter, lstrip_blocks=letter)
+
+
+def rendered(template: str, policy: str, *, script: str, style: str, **values: Any) -> str:
+    """The page; ``policy`` has ``{script}`` and ``{style}`` where the hashes go."""
     policy = policy.format(script=policy_hash(script), style=policy_hash(style))
-    return environment.get_template(template).render(policy=policy, script=script, style=style, **values)
+    return templates().get_template(template).render(policy=policy, script=script, style=style, **values)
 
 
 def script() -> str:

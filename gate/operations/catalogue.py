@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.operations import backup, breaches, parsing, proposals, receipts, webhooks
-from gate.operations.audit import checkpoints, exporting, leaves
+from gate.operations.audit import checkpoints, exporting, leaves, witnesses
 from gate.operations.calls import calls, campaigns, recordings, screening, warnings
 from gate.operations.contacts import crm_import, forecast, pages, rescreening
 from gate.operations.erasure import eraser, terms
@@ -22,7 +22,7 @@ from gate.operations.retention import copies, holds, schedule
 from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
-    *(checkpoints, exporting, leaves),
+    *(checkpoints, exporting, leaves, witnesses),
     *(calls, campaigns, recordings, screening, warnings),
     *(crm_import, forecast, pages, rescreening),
     *(eraser, terms, copies, holds, schedule),

@@ -34,7 +34,7 @@ from gate.store.queries import SCHEMA as QUESTIONS
 from gate.store.transfers import SCHEMA as TRANSFERS
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database, Migrations
+    from sqlite_utils import Database
 
 
 CONTACTS: Final = """
@@ -470,16 +470,6 @@ STEPS: Final = (
 """Every change of the tables, in order."""
 
 
-def migrations() -> Migrations:
-    """The changes as sqlite-utils applies them."""
-    from sqlite_utils import Migrations  # see ``bring_up_to_date``
-
-    steps = Migrations(MIGRATION_SET)
-    for step in STEPS:
-        steps(name=step.name)(partial(_carry_out, sql=step.sql))
-    return steps
-
-
 def _carry_out(db: Database, sql: str) -> None:
     for statement in sql.split(";\n"):  # not as one script, which would end the transaction around it
         if statement.strip():
@@ -494,9 +484,12 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     """
     if {step.name for step in STEPS} <= refuse_newer(connection):
         return
-    from sqlite_utils import Database
+    from sqlite_utils import Database, Migrations
 
-    migrations().apply(Database(connection))
+    steps = Migrations(MIGRATION_SET)
+    for step in STEPS:
+        steps(name=step.name)(partial(_carry_out, sql=step.sql))
+    steps.apply(Database(connection))
 
 
 def refuse_newer(connection: Connection) -> set[str]:

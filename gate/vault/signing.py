@@ -8,11 +8,15 @@ A note is text that ends in a newline, an empty line, and signature lines ``— 
 key id is the first four bytes of ``SHA-256(name || 0x0A || 0x01 || public key)``; the verifier key is ``name+key id in
 hexadecimal+base64(0x01 || public key)``. Ed25519 (RFC 8032) signs the text with its last newline; it takes no nonce
 from us.
+
+A cosignature (tlog-cosignature.md) is what a witness adds to the note of a checkpoint. Its signature line holds the
+time in seconds since 1970 (8 bytes, big-endian), and an Ed25519 signature over ``cosignature/v1``, ``time SECONDS`` and
+the text. Its keys have the type 0x04 where a log's have 0x01.
 """
 
 from __future__ import annotations
 
-import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +30,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gate.core.evidence import EvidenceError, key_id, verifier_key
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, NoteInvalid
 from gate.vault.files import from_base64, read_bounded, to_base64, write_whole
 
 ED25519: Final = b"\x01"
+COSIGNATURE: Final = b"\x04"
 MAX_NOTE: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 100
 _MAX_KEY_FILE: Final = 4096
@@ -81,7 +87,7 @@ class CheckpointKey:
     @property
     def vkey(self) -> str:
         """The verifier key to give away: ``name+hash+base64``."""
-        return f"{self.name}+{_key_id(self.name, self._public).hex()}+{to_base64(ED25519 + self._public)}"
+        return f"{self.name}+{key_id(self.name, ED25519, self._public).hex()}+{to_base64(ED25519 + self._public)}"
 
     def sign(self, data: bytes) -> bytes:
         """Ed25519 over ``data``: 64 bytes."""
@@ -100,36 +106,32 @@ class CheckpointKey:
         characters or is too long."""
         if not text.endswith("\n") or not _text_ok(text) or len(text) > MAX_NOTE // 4 - 1024:
             raise NoteInvalid("a note is text that ends in a newline, without control characters")
-        signature = _key_id(self.name, self._public) + self.sign(text.encode())
+        signature = key_id(self.name, ED25519, self._public) + self.sign(text.encode())
         return f"{text}\n{_DASH}{self.name} {to_base64(signature)}\n"
 
 
-def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
-    """Name and public key of a verifier key. Raises ``NoteInvalid``."""
-    name, _, rest = vkey.partition("+")
-    key_id, _, encoded = rest.partition("+")
+def parse_vkey(vkey: str, algorithm: bytes = ED25519) -> tuple[str, Ed25519PublicKey]:
+    """Name and public key of a verifier key of a log, or of a witness (``COSIGNATURE``). Raises ``NoteInvalid``."""
     try:
-        public = from_base64(encoded)
-        if (
-            not _name_ok(name)
-            or len(public) != 33
-            or public[:1] != ED25519
-            or key_id != _key_id(name, public[1:]).hex()
-        ):
-            raise NoteInvalid("not an Ed25519 verifier key (name+hash+base64)")
-        return name, Ed25519PublicKey.from_public_bytes(public[1:])
-    except ValueError as error:
-        raise NoteInvalid(f"not a verifier key: {error}") from error
+        name, found, public = verifier_key(vkey)
+    except EvidenceError as error:
+        raise NoteInvalid(str(error)) from error
+    if found != algorithm or not _name_ok(name):
+        whose = "a witness (cosignature/v1)" if algorithm == COSIGNATURE else "a log"
+        raise NoteInvalid(f"not an Ed25519 verifier key of {whose}: name+hash+base64")
+    return name, Ed25519PublicKey.from_public_bytes(public)
 
 
-def check_vkey(vkey: str) -> str:
-    """A verifier key as somebody gave it, without the space around it. Raises ``UsageError``."""
+def check_vkey(vkey: str, *, witness: bool = False) -> str:
+    """A verifier key of a log, or of a witness, as somebody gave it, without the space around it. Raises
+    ``UsageError``."""
     text = vkey.strip()
     try:
-        parse_vkey(text)
+        parse_vkey(text, COSIGNATURE if witness else ED25519)
     except NoteInvalid as error:
+        made = "its operator gives it" if witness else "dialgate audit key prints it"
         raise UsageError(
-            f"not a verifier key: {text[:100]!r}", hint="One line as dialgate audit key prints it, or a file with it."
+            f"not a verifier key: {text[:100]!r}", hint=f"One line as {made}, or a file with it."
         ) from error
     return text
 
@@ -137,12 +139,7 @@ def check_vkey(vkey: str) -> str:
 def verify_signature(data: bytes, signature: bytes, vkey: str) -> None:
     """A signature that ``CheckpointKey.sign`` made. Raises ``NoteInvalid`` where it does not hold."""
     name, public = parse_vkey(vkey)
-    try:
-        public.verify(signature, data)
-    except InvalidSignature as error:
-        raise NoteInvalid(
-            f"the signature of {name} does not hold: what was signed or the signature was changed"
-        ) from error
+    _verify(name, public, signature, data)
 
 
 def public_pem(vkey: str) -> bytes:
@@ -157,19 +154,43 @@ def verify_note(note: str, vkey: str) -> str:
     Raises ``NoteInvalid`` and nothing else: malformed, not signed by this key, or one signature by it does not hold.
     """
     name, public = parse_vkey(vkey)
+    text, mine = _signed_by(note, name, key_id(name, ED25519, public.public_bytes_raw()))
+    for signature in mine:
+        _verify(name, public, signature, text.encode())
+    return text
+
+
+def cosigned_at(note: str, vkey: str) -> datetime:
+    """When the witness with this key says that it saw the checkpoint of a note: the last time, where there are several.
+
+    Raises ``NoteInvalid`` and nothing else: malformed, no cosignature by this key, or one of them does not hold.
+    """
+    name, public = parse_vkey(vkey, COSIGNATURE)
+    text, mine = _signed_by(note, name, key_id(name, COSIGNATURE, public.public_bytes_raw()))
+    times = []
+    for signature in mine:
+        seconds = int.from_bytes(signature[:8], "big")
+        _verify(name, public, signature[8:], f"cosignature/v1\ntime {seconds}\n{text}".encode())
+        try:
+            times.append(datetime.fromtimestamp(seconds, UTC))
+        except (ValueError, OverflowError, OSError) as error:
+            raise NoteInvalid(f"{name} says that it signed at {seconds} seconds after 1970") from error
+    return max(times)
+
+
+def _signed_by(note: str, name: str, key: bytes) -> tuple[str, list[bytes]]:
     text, signatures = _split(note)
-    key_id = _key_id(name, public.public_bytes_raw())
-    mine = [signature[4:] for signer, signature in signatures if signer == name and signature[:4] == key_id]
+    mine = [signature[4:] for signer, signature in signatures if signer == name and signature[:4] == key]
     if not mine:
         raise NoteInvalid(f"the note is not signed by {name}")
-    for signature in mine:
-        try:
-            public.verify(signature, text.encode())
-        except InvalidSignature as error:
-            raise NoteInvalid(
-                f"the signature of {name} does not hold: the text or the signature was changed"
-            ) from error
-    return text
+    return text, mine
+
+
+def _verify(name: str, public: Ed25519PublicKey, signature: bytes, data: bytes) -> None:
+    try:
+        public.verify(signature, data)
+    except InvalidSignature as error:
+        raise NoteInvalid(f"the signature of {name} does not hold: the text or the signature was changed") from error
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
@@ -205,7 +226,3 @@ def _text_ok(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _key_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]

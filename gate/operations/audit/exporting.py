@@ -38,6 +38,7 @@ from gate.operations.audit import bundle_contents
 from gate.operations.audit.bundle_contents import Wraps
 from gate.operations.audit.bundles import Job
 from gate.operations.audit.checkpoints import Checkpoints
+from gate.operations.audit.witnesses import Witnesses
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import must_be_logged
 from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation
@@ -292,12 +293,13 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     """
     begun = begun_export(folder, asked.bundle, caller.actor)
     signed = folder.log.checkpoint()
+    note = folder.one(Witnesses).cosigned(signed.size, signed.note)
     made = folder.bundles.make(
         Job(
             bundle=asked.bundle,
             made=stamp(folder.clock.now()),
             firm=folder.config.firm.legal_name,
-            checkpoint=signed.note,
+            checkpoint=note,
             size=signed.size,
             since=begun.since,
             until=begun.to,

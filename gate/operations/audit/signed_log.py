@@ -8,13 +8,14 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate.audit.checkpoints import Checkpointer, Newest
 from gate.audit.heads import Log, Place, Standing, compare, file_name, folder_notes, last_fit
 from gate.clock import Clock
-from gate.config import Config
+from gate.config import Config, Witness
 from gate.core.facts.audit import ClockAccepted
 from gate.core.rows.audit import LogBehind, LogVerified, NewestAt
 from gate.errors import GateError, VaultError
@@ -25,7 +26,7 @@ from gate.types import Response
 from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
-    from gate.audit.heads import Standing
+    from gate.outgoing import Answer
     from gate.store.store import EvidenceStore
     from gate.vault.signing import CheckpointKey
 
@@ -65,7 +66,7 @@ def places(config: Config) -> list[Place]:
     if storage.checkpoints_mailbox:
         path = config.path(storage.checkpoints_mailbox)
         found.append(Place(str(path), lambda: _mailed(path)))
-    return found
+    return [*found, *(_witnessed(each, config) for each in config.witness)]
 
 
 def _folder(path: Path) -> Place:
@@ -76,6 +77,47 @@ def _mailed(path: Path) -> Iterator[tuple[str, str]]:
     from gate.exports.mail import mailed_notes  # with `email`: where there is a mailbox
 
     return mailed_notes(path)
+
+
+# --- witnesses -----------------------------------------------------------------------------------------------------
+
+WITNESS_SECONDS: Final = 5.0
+"""How long a witness may take to answer."""
+MOST_ANSWERED: Final = 16_384
+"""Bytes of its answer."""
+
+
+def name_of(witness: Witness) -> str:
+    """Its name, as its key has it."""
+    return witness.key.partition("+")[0]
+
+
+def asked_witness(witness: Witness, config: Config, method: str, prefix: str, place: str, body: bytes = b"") -> Answer:
+    """What a witness answers. Raises ``OSError``."""
+    from gate.outgoing import request  # with `http.client` and `ssl`: where there is a witness
+
+    trusted = str(config.path(witness.ca_file)) if witness.ca_file else None
+    url = f"{prefix.rstrip('/')}/{place}"
+    return request(method, url, body, seconds=WITNESS_SECONDS, most=MOST_ANSWERED, ca_file=trusted)
+
+
+def _witnessed(witness: Witness, config: Config) -> Place:
+    """The newest head of this log that a witness has signed, by its monitoring interface, where it has one."""
+    where = f"the witness {name_of(witness)}"
+
+    def notes() -> Iterator[tuple[str, str]]:
+        origin = _vkey(config).partition("+")[0]
+        place = f"{sha256(origin.encode()).hexdigest()}/checkpoint"
+        answer = asked_witness(witness, config, "GET", witness.monitor or witness.url, place)
+        if answer.status == 200 and answer.whole:
+            yield where, answer.body.decode()
+        elif answer.status != 404:
+            raise OSError(f"it answers {answer.status} {answer.reason}"[:200])
+
+    return Place(where, notes)
+
+
+# --- compared ------------------------------------------------------------------------------------------------------
 
 
 def standing(config: Config, log: Log) -> Standing:

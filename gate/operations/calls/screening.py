@@ -158,6 +158,7 @@ def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
 
 def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     """Raises ``StoreError``, which is a block, where the decision cannot be kept."""
+    folder.screener.prepare()
     now = folder.clock.now()
     purpose, topic = asked.purpose, asked.topic
     if asked.refused_claim:
