@@ -240,6 +240,36 @@ def test_what_the_form_sends_becomes_a_complaint_once(firm: Moved, tmp_path: Pat
         assert again["reference"] != first["reference"], "once it is over the same words are another complaint"
 
 
+def test_a_number_that_somebody_else_typed_waits_until_the_handler_lets_it_go_on(firm: Moved, tmp_path: Path) -> None:
+    firm.on("2027-01-05")
+    before = firm("check", "07700 900301", "--json", code=None).json["reason"]
+    files = []
+    for number in range(50):
+        files.append(tmp_path / f"form-{number}")
+        form = {"name": "A. Nother", "number": f"07700 9003{number:02}", "about": f"You rang me. {number}"}
+        files[-1].write_text(json.dumps(form), encoding="utf-8")
+    references = entered(firm("complaint", "import", *map(str, files[:49]), "--json"))
+    assert "complaints came through the form today" not in firm("status", code=None).out
+    firm("complaint", "import", str(files[49]))
+    told = " ".join(firm("status", code=None).out.split())
+    assert "50 complaints came through the form today (it takes 500), and marketing waits for the numbers of 50" in told
+
+    def reason() -> str:
+        return str(firm("check", "07700 900301", "--json", code=None).json["reason"])
+
+    assert reason() == "request_pending" != before
+    shown = firm("request", "show", references[1]).out
+    assert "marketing waits: until it is decided (a form named it, and nobody has proven whose number it is)" in shown
+    on = ("request", "decide", references[1], "--refuse", "cannot_identify", "--calls", "resume")
+    assert "reasons" in firm(*on, code=2).err
+    firm(*on, "--reasons", "The line is not theirs: its owner told us so by phone.")
+    assert "marketing waits: until the person is told" in firm("request", "show", references[1]).out
+    firm("request", "told", references[1], "person")
+    firm("request", "told", references[1], "authority", "--reference", "IC-301236-X9Y8")
+    assert reason() == before and "marketing waits" not in firm("request", "show", references[1]).out
+    assert "marketing waits for the numbers of 49 of them" in " ".join(firm("status", code=None).out.split())
+
+
 def test_hostile_forms_do_no_harm(firm: Moved, tmp_path: Path) -> None:
     file = tmp_path / "form"
     html = "<script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -22,6 +22,7 @@ from gate.operations.parsing import number_of
 from gate.operations.requests.course import Channel
 from gate.operations.requests.steps import day_of, load
 from gate.store import requests as book
+from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_A_DAY: Final = 500
 """Complaints over HTTP within a day of London: a form on the web is open to anybody who sends a million."""
+MANY_A_DAY: Final = 50
+"""From so many on, status asks somebody to look."""
 MOST_OF_ONE: Final = 10
 """Of these, from one address or about one number."""
 KEPT: Final = "It reached us before: it is one complaint."
@@ -94,6 +97,25 @@ def complaint_enter(folder: DataFolder, asked: ComplaintEnter, caller: Caller) -
         return ComplaintEntered(reference, acknowledge_by(day))
 
     return folder.store.call(work)
+
+
+def complaint_warnings(folder: DataFolder) -> list[str]:
+    """That the form is flooded: each complaint that names a number stops marketing to it, whoever typed it."""
+    today = stamp(midnight(folder.clock.now().astimezone(LONDON).date()))
+    ((came, waits),) = folder.read(
+        lambda tx: tx.values(
+            tuple[int, int],
+            f"SELECT count(*), coalesce(sum(numbers <> '[]' AND {IS_OPEN}), 0) FROM requests"  # noqa: S608 - the code's own
+            " WHERE asks = ? AND channel = 'web' AND opened_at >= ?",
+            [Asks.COMPLAINT, today],
+        )
+    )
+    if came < MANY_A_DAY:
+        return []
+    return [
+        f"{came:,} complaints came through the form today (it takes {MOST_A_DAY:,}), and marketing waits for the "
+        f"numbers of {waits:,} of them: dialgate manual complaints"
+    ]
 
 
 def _person(asked: ComplaintEnter) -> AskedBy:

@@ -254,6 +254,8 @@ class Standing(Row, frozen=True):
     """Kinds of letters that it needs now and that nobody has made."""
     next: list[str]
     """What is to be done now, as commands."""
+    waits: str
+    """Of a complaint that names a number, and is open: until when marketing to it waits, and what ends that."""
 
 
 def standing_of(
@@ -304,7 +306,18 @@ def standing_of(
         pack=convert(pack.values(), Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
         next=command_lines(row.reference, steps, complete=bool(freed)),
+        waits=_waits(row, request),
     )
+
+
+def _waits(row: RequestRow, request: Request) -> str:
+    """LAW 1.7a. A form lets anybody name anybody's number: that blocks, which harms nobody but the firm, until somebody
+    here decides otherwise."""
+    if request.asks is not Asks.COMPLAINT or request.state in OVER or not row.lines:
+        return ""
+    whose = " (a form named it, and nobody has proven whose number it is)" if row.channel == "web" else ""
+    ends = "until the person is told" if request.state in (State.GRANTED, State.REFUSED) else "until it is decided"
+    return f"{ends}{whose}; --calls resume with its reasons lets it go on"
 
 
 def _missing(row: RequestRow, request: Request) -> list[str]:

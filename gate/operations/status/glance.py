@@ -27,6 +27,7 @@ from gate.operations.lists.objections import held_warnings
 from gate.operations.memory.place import SecondPlace
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status, register_warnings
+from gate.operations.requests.complaints import complaint_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
 from gate.operations.retention.copies import copy_warnings
 from gate.operations.retention.holds import hold_warnings
@@ -165,6 +166,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *held_warnings(folder),
         *one_sided_warnings(folder),
         *campaign_warnings(folder),
+        *complaint_warnings(folder),
         *folder.gate.warnings(),
     ]
 
