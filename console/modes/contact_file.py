@@ -17,8 +17,7 @@ from console.widgets.danger import Danger, Plan, danger
 from console.widgets.working import Working
 from gate.core.cells import csv_text
 from gate.errors import GateError, RefusedError
-from gate.operations.contacts.crm_import import ContactsCancel, ContactsImport
-from gate.operations.contacts.list_import import ContactsImported
+from gate.operations.contacts.list_import import ContactsCancel, ContactsImport, ContactsImported
 from gate.operations.contacts.pages import CHANGE_COLUMNS, ContactsChanges
 from gate.types import Progress
 

@@ -17,9 +17,8 @@ from gate.client.files import output_file
 from gate.client.gate import Gate, copy_of, pages, written
 from gate.core.cells import csv_text
 from gate.core.rows.audit import CopyKind
-from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.contacts.forecast import ContactsForecast
-from gate.operations.contacts.list_import import ContactsImported
+from gate.operations.contacts.list_import import ContactsImport, ContactsImported
 from gate.operations.contacts.pages import (
     CHANGE_COLUMNS,
     ContactsChanges,

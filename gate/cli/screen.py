@@ -24,8 +24,8 @@ from gate.handed_over_file import HandedOverFile
 from gate.operations.accounts import user
 from gate.operations.calls.screening import Screened
 from gate.operations.contacts.bulk_screener import bulk_screener
-from gate.operations.contacts.crm_import import ContactsImport
 from gate.operations.contacts.file_screening import FileScreening, evidence, numbers_in
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.registers.importing import RegisterAsk
 from gate.showing import many
 

@@ -15,7 +15,6 @@ The command line and the console import it; it asks a gate, whichever that is, a
   the recipients
 - ``own_list_files``  objections and consents as CSV files
 - ``pages``       the pages that the console makes, and the page of receipts that the firm hosts
-- ``papers``      drafts of the papers that a firm owes: impact assessment, legitimate interests, privacy notice
 - ``complaints``  the page with the procedure and its form, and what the form sends, as files
 - ``doctor``      what is well and what is not, on the machine and in the gate
 """

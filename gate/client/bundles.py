@@ -29,7 +29,7 @@ from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, waiting_room
-from gate.operations.audit.bundle_contents import Wrapped, rewrapped
+from gate.operations.audit.bundles import Wrapped, rewrapped
 from gate.operations.audit.exporting import (
     AuditExport,
     AuditExportMake,

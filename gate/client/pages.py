@@ -7,19 +7,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from gate.client.doctor import Finding, examine
 from gate.client.gate import Gate, pages
 from gate.config import Config, origins
 from gate.control.client import ControlClient
+from gate.core.receipts import GROUNDS, LENGTH, SIGNS
+from gate.core.rows.audit import LogProof
 from gate.core.rows.month import MonthReport
-from gate.exports import receipt_pages
-from gate.exports.page import letter_page
+from gate.errors import UsageError
+from gate.exports.page import letter_page, rendered, script, source
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
 from gate.operations.reports.article30 import ProcessingRecord
@@ -32,11 +40,11 @@ def publish_into(gate: Gate, firm: str, folder: Path) -> dict[str, Any]:
     """Write the page; ``folder``, ``receipts``, ``gone`` (files of receipts that are kept no longer), ``size`` of the
     checkpoint, ``page_sha256``. Raises ``GateError``."""
     first = gate.ask(ReceiptsCodes())
-    page = receipt_pages.index_page(firm, first.vkey)
-    site = receipt_pages.Site(folder)
+    page = index_page(firm, first.vkey)
+    site = Site(folder)
     site.page(page)
     places: dict[str, tuple[str, bytes]] = {}
-    derive = partial(receipt_pages.place_and_key, vkey=first.vkey)
+    derive = partial(place_and_key, vkey=first.vkey)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for codes in _codes(gate, first.items, first.next, first.size):
             places.update(zip(codes, pool.map(derive, codes), strict=True))
@@ -54,12 +62,12 @@ def _codes(gate: Gate, items: list[str], after: str | None, size: int) -> Iterat
         after = more.next
 
 
-def _write(gate: Gate, site: receipt_pages.Site, places: dict[str, tuple[str, bytes]], size: int) -> int:
+def _write(gate: Gate, site: Site, places: dict[str, tuple[str, bytes]], size: int) -> int:
     written = 0
     for each in pages(gate, ReceiptsProofs(size=size)):
         for receipt in each.items:
             name, key = places[receipt.code]  # the same leaves under the same checkpoint
-            site.write(name, receipt_pages.sealed(key, receipt.evidence))
+            site.write(name, sealed(key, receipt.evidence))
             written += 1
     return written
 
@@ -99,3 +107,132 @@ class ReportPages:
         """Every value: its key, the value as it is written, where it comes from. Raises ``OSError``, ``ValueError``."""
         found = origins(self._config, self._path)
         return [(each.key, json.dumps(each.value, ensure_ascii=False), each.origin) for each in found]
+
+
+# --- the page of receipts ---------------------------------------------------------------------------------------------
+# ``index.html``, and one sealed file for each receipt. A file's place and its key are derived from the receipt's code
+# alone (PBKDF2, then AES-256-GCM with a random nonce): whoever has all files but no code reads nothing, and the script
+# does the same in the browser. ``data/ab/abcd….bin`` is the nonce and the sealed JSON that ``Proof.check`` takes; an
+# empty file says that the receipt is no longer kept. The key of the log's signatures stands in the page.
+#
+# Every file is written beside its place and renamed: whatever ends the writing, each is whole. What is no longer kept
+# goes first.
+
+ITERATIONS: Final = 20_000
+"""Some milliseconds a code: for a stranger that guesses, and for each receipt that is published."""
+NONCE: Final = 12
+_MARK: Final = b'<meta name="generator" content="dialgate receipts">'
+_PART: Final = ".dialgate-"
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.bin")
+_POLICY: Final = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""One script, one style sheet; what is fetched lies beside the page, and nothing is sent."""
+
+
+def salt_of(vkey: str) -> str:
+    """Of the derivation: another firm's codes lead elsewhere."""
+    return f"dialgate receipts {vkey.partition('+')[0]}"
+
+
+def place_and_key(code: str, vkey: str) -> tuple[str, bytes]:
+    """Name and key of a receipt's file."""
+    made = hashlib.pbkdf2_hmac("sha256", code.encode(), salt_of(vkey).encode(), ITERATIONS, 48)
+    return f"{made[:16].hex()}.bin", made[16:]
+
+
+def sealed(key: bytes, evidence: LogProof) -> bytes:
+    """A receipt's file, without the key of the log: the page has that."""
+    nonce = secrets.token_bytes(NONCE)
+    shown = msgspec.json.encode({"checkpoint": evidence.checkpoint, "leaves": evidence.leaves}, order="sorted")
+    return nonce + AESGCM(key).encrypt(nonce, shown, None)
+
+
+def index_page(firm: str, vkey: str) -> bytes:
+    """``index.html``. The same firm and key make the same bytes."""
+    facts = {
+        **{"vkey": vkey, "salt": salt_of(vkey), "iterations": ITERATIONS},
+        **{"signs": SIGNS, "length": LENGTH, "grounds": GROUNDS},
+    }
+    text = rendered(
+        "receipts/index.html",
+        _POLICY,
+        script=script() + source("receipts/receipts.js"),
+        style=source("receipts/receipts.css"),
+        firm=firm,
+        facts=json.dumps(facts, sort_keys=True).replace("<", "\\u003c"),
+    )
+    return text.encode("utf-8", "replace")
+
+
+class Site:
+    """The folder that is hosted."""
+
+    def __init__(self, folder: Path) -> None:
+        """Made where it is not there. Raises ``UsageError`` where something else lies in it, and ``OSError``."""
+        self._folder = folder
+        self._data = folder / "data"
+        _hosted(folder)
+        there = [each for each in folder.iterdir() if not each.name.startswith(_PART)]
+        index = folder / "index.html"
+        if there and not (index.is_file() and _MARK in index.read_bytes()):
+            raise UsageError(
+                f"{folder} holds something else than receipts", hint="give a folder of its own, or one that is empty"
+            )
+        for place in (folder, *self._shards()):
+            for left in place.glob(f"{_PART}*"):  # of a run that was ended
+                left.unlink()
+
+    def page(self, content: bytes) -> None:
+        """Write ``index.html``."""
+        self._write(self._folder / "index.html", content)
+
+    def forget(self, kept: Set[str]) -> int:
+        """Empty the file of every receipt that is not among these names; returns how many receipts went."""
+        gone = 0
+        for path in self._files():
+            if path.name not in kept and path.stat().st_size:
+                self._write(path, b"")
+                gone += 1
+        return gone
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one receipt's file."""
+        place = self._data / name[:2]
+        _hosted(self._data)
+        _hosted(place)
+        self._write(place / name, content)
+
+    def _shards(self) -> list[Path]:
+        return [each for each in self._data.iterdir() if each.is_dir()] if self._data.is_dir() else []
+
+    def _files(self) -> Iterator[Path]:
+        for place in self._shards():
+            yield from (each for each in place.iterdir() if _NAME.fullmatch(each.name))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            handle, name = tempfile.mkstemp(prefix=_PART, dir=path.parent)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException as error:
+            part.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno is not None:
+                raise OSError(error.errno, error.strerror, str(path)) from error
+            raise
+
+
+def _hosted(folder: Path) -> None:
+    """A folder that a web server can read, made where it is not there. Raises ``OSError``."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)

@@ -15,7 +15,6 @@
 - ``reader``   the program in each bundle, which opens it with Python and ``cryptography`` alone; nothing imports it
 - ``letters``  letters about data-subject requests as text, HTML and a message, in the firm's own words;
                ``letter_samples``: letters to look at
-- ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS; a signed checkpoint
               as a message
 

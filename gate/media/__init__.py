@@ -10,6 +10,5 @@
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, and what callers
   of the firm's own numbers hear, made at set-up
 - ``spoken_code``  the code of a receipt: every sign made at set-up, put together for a call
-- ``sound``      reading, resampling, levelling and tones for the prompts
 - ``example_notice.wav``, ``example_goodbye.wav``  the example firm's announcement and goodbye
 """

@@ -41,10 +41,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from G722 import G722
 
@@ -53,8 +55,87 @@ from gate.config import Announcement, Config
 from gate.config.schema import announcement_for
 from gate.durable import whole_file
 from gate.errors import ConfigError, MediaError
-from gate.media import sound
-from gate.media.sound import Sound
+
+Sound = npt.NDArray[np.float64]
+"""Mono samples, -1..1."""
+
+_TAPS = 24
+"""Zero crossings of the resampling filter on each side of its centre."""
+_SPEECH = 10 ** (-20 / 20)
+"""Level that speech is brought to: -20 dBFS, RMS over the frames that are not silence."""
+_PEAK = 10 ** (-1 / 20)
+_SILENCE = 10 ** (-55 / 20)
+_INAUDIBLE = 10 ** (-60 / 20)
+"""Of what was brought to the usual level: 40 dB below it."""
+
+
+def read(path: Path) -> tuple[Sound, int]:
+    """The samples of a WAV, FLAC or Ogg file, mixed down to mono, and their rate in Hz; else ``MediaError``."""
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float64", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise MediaError(
+            f"{path}: cannot be read as audio ({error})", hint="give a WAV file, e.g. 16 bit, 8 or 16 kHz, mono"
+        ) from error
+    return samples.mean(axis=1), int(rate)
+
+
+def resample(sound: Sound, rate: int, wanted: int) -> Sound:
+    """The sound at another rate (Hz): windowed sinc, band-limited to the lower of the two rates."""
+    if rate == wanted or not len(sound):
+        return sound
+    divisor = gcd(rate, wanted)
+    up, down = wanted // divisor, rate // divisor
+    cutoff = min(1.0, wanted / rate) * 0.95
+    reach = int(np.ceil(_TAPS / cutoff))
+    offsets = np.arange(-reach, reach + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(sound, (reach, reach + 1)), len(offsets))
+    result = np.empty(int(np.ceil(len(sound) * up / down)))
+    for phase in range(min(up, len(result))):  # samples ``up`` apart lie alike between their neighbours: one filter
+        whole, rest = divmod(phase * down, up)
+        distance = offsets - rest / up
+        window = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance / (reach + 1), -1, 1))
+        weights = cutoff * np.sinc(cutoff * distance) * window
+        wanted_here = len(result[phase::up])
+        result[phase::up] = np.einsum("ij,j->i", windows[whole::down][:wanted_here], weights)
+    return result
+
+
+def speech_level(sound: Sound, rate: int) -> float:
+    """RMS of the 20 ms frames that hold sound, 0..1; 0.0 where all is silence."""
+    frame = max(1, rate // 50)
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
+    levels = np.sqrt(np.mean(frames**2, axis=1)) if len(frames) else np.zeros(0)
+    heard = levels[levels > _SILENCE]
+    return float(np.sqrt(np.mean(heard**2))) if len(heard) else 0.0
+
+
+def level(sound: Sound, rate: int) -> Sound:
+    """The sound brought to the usual level of speech, -20 dBFS, its highest peak at most -1 dBFS."""
+    now = speech_level(sound, rate)
+    if now == 0.0:
+        return sound
+    peak = float(np.max(np.abs(sound)))
+    return sound * min(_SPEECH / now, _PEAK / peak)
+
+
+def heard(sound: Sound) -> int:
+    """How many samples there are up to the last that can be heard, where the sound is at the usual level."""
+    audible = np.flatnonzero(np.abs(sound) > _INAUDIBLE)
+    return int(audible[-1]) + 1 if len(audible) else 0
+
+
+def tone(frequency: float, seconds: float, rate: int, amplitude: float) -> Sound:
+    """A sine with 5 ms of fade at both ends, so that it does not click."""
+    time = np.arange(round(seconds * rate)) / rate
+    fade = np.minimum(1.0, np.minimum(time, seconds - time) / 0.005)
+    return np.asarray(amplitude * fade * np.sin(2 * np.pi * frequency * time))
+
+
+def pcm16(sound: Sound) -> npt.NDArray[np.int16]:
+    """The samples as 16-bit linear PCM."""
+    return np.asarray(np.clip(np.round(sound * 32767), -32768, 32767)).astype(np.int16)
+
 
 PAYLOAD_TYPES: Mapping[str, int] = {"PCMU": 0, "PCMA": 8, "G722": 9}
 """The codecs that prompts are prepared for, with their static RTP payload types (RFC 3551)."""
@@ -184,8 +265,8 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
     if announcement.goodbye_wav or announcement.goodbye_text:
         goodbye = spoken(announcement.goodbye_wav, announcement.goodbye_text, base, "announcement.goodbye_wav")
         sounds["goodbye"] = goodbye
-    sounds["progress"] = (sound.tone(425, PIP_SECONDS, 16000, 0.05), 16000)
-    sounds["cue"] = (sound.tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
+    sounds["progress"] = (tone(425, PIP_SECONDS, 16000, 0.05), 16000)
+    sounds["cue"] = (tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
     with new_set(folder / name) as work:
         for prompt, made in sounds.items():
             write(work, prompt, *made, spoken=prompt in ("announcement", "goodbye"))
@@ -218,8 +299,8 @@ def digests(folder: Path) -> dict[str, str]:
 def write(folder: Path, prompt: str, samples: Sound, rate: int, *, spoken: bool = False) -> None:
     """The prompt in every codec, padded to whole 20 ms, for a player drops what is less."""
     if spoken:
-        samples = sound.level(samples, rate)
-        samples = _fill(samples, max(len(samples), sound.heard(samples) + round(_PAD_SECONDS * rate)))
+        samples = level(samples, rate)
+        samples = _fill(samples, max(len(samples), heard(samples) + round(_PAD_SECONDS * rate)))
     narrow16 = write_payloads(folder, prompt, samples, rate)
     if spoken:
         soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
@@ -227,11 +308,11 @@ def write(folder: Path, prompt: str, samples: Sound, rate: int, *, spoken: bool 
 
 def write_payloads(folder: Path, prompt: str, samples: Sound, rate: int) -> Any:
     """The raw payload in every codec, in whole packets of 20 ms; returns the samples at 8 kHz."""
-    narrow = sound.resample(samples, rate, 8000)
-    wide = sound.resample(samples, rate, 16000)
+    narrow = resample(samples, rate, 8000)
+    wide = resample(samples, rate, 16000)
     frames = -(-len(narrow) // 160)
-    narrow16 = sound.pcm16(_fill(narrow, frames * 160))
-    wide16 = sound.pcm16(_fill(wide, frames * 320))
+    narrow16 = pcm16(_fill(narrow, frames * 160))
+    wide16 = pcm16(_fill(wide, frames * 320))
     payloads = {
         0: g711.ulaw_encode(narrow16),
         8: g711.alaw_encode(narrow16),
@@ -259,9 +340,9 @@ def spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
         raise ConfigError(
             f"{key}: {seconds:.1f} seconds long", hint=f"it must last {SHORTEST:g} to {LONGEST:g} seconds"
         )
-    if sound.speech_level(samples, rate) == 0.0:
+    if speech_level(samples, rate) == 0.0:
         raise ConfigError(f"{key}: it is silent", hint="the callee would be told nothing: give another recording")
-    return samples if wav else samples[: sound.heard(sound.level(samples, rate))], rate
+    return samples if wav else samples[: heard(level(samples, rate))], rate
 
 
 def _wav(path: Path) -> Path:
@@ -274,10 +355,10 @@ def _read_bounded(path: Path, key: str) -> tuple[Sound, int]:
     try:
         length = soundfile.info(str(path)).duration
     except (soundfile.LibsndfileError, OSError):
-        length = 0.0  # ``sound.read`` says what is wrong with it
+        length = 0.0  # ``read`` says what is wrong with it
     if length > LONGEST:
         raise ConfigError(f"{key}: {length:.1f} seconds long", hint=f"it may last {LONGEST:g} seconds at most")
-    return sound.read(path)
+    return read(path)
 
 
 def speak(text: str) -> tuple[Sound, int]:
@@ -294,7 +375,7 @@ def speak(text: str) -> tuple[Sound, int]:
             ) from error
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
             raise MediaError(f"espeak-ng failed: {error}", hint="give a recording as announcement.wav") from error
-        return sound.read(spoken)
+        return read(spoken)
 
 
 def _put_in_force(folder: Path, name: str) -> None:
@@ -425,6 +506,6 @@ def _make_in(place: Path, said: Mapping[str, str], wavs: Mapping[str, Path]) -> 
 
 def _ringing() -> Sound:
     """400 and 450 Hz, twice 0.4 s in 3 s."""
-    burst = sound.tone(400, 0.4, _RATE, 0.08) + sound.tone(450, 0.4, _RATE, 0.08)
+    burst = tone(400, 0.4, _RATE, 0.08) + tone(450, 0.4, _RATE, 0.08)
     quiet = np.zeros(int(0.2 * _RATE))
     return np.concatenate([burst, quiet, burst, quiet, np.zeros(int(1.8 * _RATE))])

@@ -29,7 +29,7 @@ import structlog
 from gate.config import Announcement
 from gate.core.receipts import SIGNS
 from gate.errors import MediaError
-from gate.media import sound
+from gate.media import prompts
 from gate.media.prompts import PAYLOAD_TYPES, digests, new_set, speak, write_payloads
 from gate.media.proxy import speakable
 from gate.ports import Played
@@ -138,7 +138,7 @@ def prepare_code(folder: Path, announcement: Announcement) -> None:
             **{sign: sign for sign in SIGNS},
         }.items():
             samples, rate = speak(said)
-            levelled = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
+            levelled = np.concatenate([prompts.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
             write_payloads(work, name, levelled, rate)
         write_payloads(work, "gap", np.zeros(round(_GAP_SECONDS * _RATE)), _RATE)
         (work / "meta.json").write_text(json.dumps({"files": digests(work)}, indent=1))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gate.operations import backup, breaches, parsing, proposals, receipts, webhooks
 from gate.operations.audit import checkpoints, exporting, leaves, witnesses
 from gate.operations.calls import calls, campaigns, recordings, screening, warnings
-from gate.operations.contacts import crm_import, forecast, pages, rescreening
+from gate.operations.contacts import forecast, list_import, pages, rescreening
 from gate.operations.erasure import eraser, terms
 from gate.operations.ingest import ingesting
 from gate.operations.keys import recipients, wraps
@@ -19,17 +19,17 @@ from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import complaints, course, letters, listing, searching
 from gate.operations.retention import copies, holds, schedule
-from gate.operations.status import glance, session, trunk_tests
+from gate.operations.status import glance, trunk_tests
 
 _MODULES: Final = (
     *(checkpoints, exporting, leaves, witnesses),
     *(calls, campaigns, recordings, screening, warnings),
-    *(crm_import, forecast, pages, rescreening),
+    *(list_import, forecast, pages, rescreening),
     *(eraser, terms, copies, holds, schedule),
     *(ingesting, recipients, wraps, consents, objections, place),
     *(importing, in_force, article30, month),
     *(complaints, course, letters, listing, searching),
-    *(breaches, glance, session, trunk_tests, backup, parsing, proposals, receipts, webhooks),
+    *(breaches, glance, trunk_tests, backup, parsing, proposals, receipts, webhooks),
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {

@@ -30,7 +30,7 @@ from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import Contents, Recorded, assemble, write_parts
-from gate.operations.audit import bundle_contents, bundles
+from gate.operations.audit import bundles
 from gate.ports import Fact
 from gate.store.recipients import TERMS
 from gate.store.slices import LogSlice
@@ -117,12 +117,12 @@ def make(folder: Path) -> dict[str, Any]:
     period = Period("2026-01-01T00:00:00.000000Z", "2126-01-01T00:00:00.000000Z")
     began = time.perf_counter()
     log = LogSlice(folder / "gate.db", size=size, since=period.since, until=period.until)
-    wrapped = bundle_contents.Wrapped(folder / "wraps")
+    wrapped = bundles.Wrapped(folder / "wraps")
     statuses, recorded = {}, []
     for recording_id in _ids(folder):
         (row,) = _rows(folder, recording_id)
         ids = {"recording_id": recording_id, "key_id": row["key_id"]}
-        given = bundle_contents.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
+        given = bundles.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
         wrapped.add(Path(row["path"]), given, auditor.id, **ids)
         recorded.append(Recorded(recording_id, row["key_id"], Path(row["path"]), row["sha256"]))
         statuses[recording_id] = ("included", "")
@@ -141,7 +141,7 @@ def make(folder: Path) -> dict[str, Any]:
         statuses=statuses,
     )
     with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
-        parts = write_parts(head, tail, contents, log, recorded, seal=bundle_contents.sealing(auditor), folder=folder)
+        parts = write_parts(head, tail, contents, log, recorded, seal=bundles.sealing(auditor), folder=folder)
     bundles.Bundles(folder).sign(contents.bundle, parts.sha256, str(folder))
     with (
         (folder / "b.bundle").open("xb") as file,

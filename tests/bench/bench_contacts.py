@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from gate.operations.calls.screening import Check
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsStatus
 from gate.operations.contacts.rescreening import Contacts, ContactsRescreen
 from gate.operations.lists.objections import ObjectionAdd

@@ -21,7 +21,7 @@ from gate.config import load
 from gate.control.messages import carry_out
 from gate.core.days import LONDON
 from gate.daemon.opening import open_folder
-from gate.operations.audit import bundle_contents
+from gate.operations.audit import bundles
 from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
 from gate.vault.signing import CheckpointKey
@@ -229,7 +229,7 @@ def test_a_proof_made_for_a_rewritten_log_says_that_it_was_rewritten(
     size = int(old.read_text().split("\n")[1])
     rewrite_all(made, reason="not_listed", verdict="allow")
     with monkeypatch.context() as patch:
-        patch.setattr(bundle_contents, "older_checkpoints", lambda *_: [size])
+        patch.setattr(bundles, "older_checkpoints", lambda *_: [size])
         assert made.export(tmp_path / "b.bundle").code == 0
     done = made.open(tmp_path / "b.bundle", "--checkpoint", str(old), "--json")
     assert done.code == 1

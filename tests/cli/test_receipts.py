@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gate.client import pages
 from gate.core.receipts import shown
 from gate.core.terms import Decision, Reason, RegisterView, Verdict
-from gate.exports import receipt_pages
 from gate.operations.erasure.terms import RetentionTermsSweep
 from tests.support.asking import ask
 from tests.support.commands import ROOT, dialgate
@@ -92,7 +92,7 @@ def contents(site: Path, codes: list[str], vkey: str) -> dict[str, str]:
     """What each file of these receipts is: ``whole``, ``gone`` or ``absent``; anything else is a failure."""
     found = {}
     for made in codes:
-        name, key = receipt_pages.place_and_key(made, vkey)
+        name, key = pages.place_and_key(made, vkey)
         path = site / "data" / name[:2] / name
         content = path.read_bytes() if path.exists() else None
         if content:

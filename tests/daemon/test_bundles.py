@@ -9,8 +9,7 @@ import pytest
 
 from gate.config import load
 from gate.errors import UsageError, VaultError
-from gate.operations.audit.bundle_contents import announcement, rewrapped
-from gate.operations.audit.bundles import Bundles
+from gate.operations.audit.bundles import Bundles, announcement, rewrapped
 from gate.vault.keyfile import PrivateKey
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey, check_vkey, verify_signature

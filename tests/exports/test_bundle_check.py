@@ -24,7 +24,7 @@ from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, Period, json_line
 from gate.exports.bundle_check import Claims, Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit import bundle_contents, exporting
+from gate.operations.audit import bundles, exporting
 from gate.store.slices import LogSlice
 from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
 from tests.support.evidence import decision
@@ -179,7 +179,7 @@ def test_a_log_that_was_bent_does_not_hold(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: type[LogSlice], check: str, words: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(bundle_contents, "log_slice", _slicer(log))
+        patch.setattr(bundles, "log_slice", _slicer(log))
         done = made.export(tmp_path / "b.bundle")
         assert done.code == 0, done.err
     assert words in _failed(made, tmp_path / "b.bundle")[check]
@@ -188,7 +188,7 @@ def test_a_log_that_was_bent_does_not_hold(
 def test_what_was_erased_without_a_receipt_does_not_go_out(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle_contents, "log_slice", _slicer(NoReceipt))
+    monkeypatch.setattr(bundles, "log_slice", _slicer(NoReceipt))
     done = made.export(tmp_path / "b.bundle")
     assert done.code == 1
     assert "no receipt for it is in the log" in done.err
@@ -373,7 +373,7 @@ def test_a_period_with_entries_is_not_empty(made: Made, tmp_path: Path, monkeypa
             return iter(())
 
     with monkeypatch.context() as patch:
-        patch.setattr(bundle_contents, "log_slice", _slicer(Empty))
+        patch.setattr(bundles, "log_slice", _slicer(Empty))
         assert made.export(tmp_path / "b.bundle").code == 0
     assert "complete" in _failed(made, tmp_path / "b.bundle")
 

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gate.client import pages
 from gate.converting import convert
 from gate.core.evidence import commitment, format_checkpoint, leaf_bytes, leaf_hash, nodes_of
 from gate.core.receipts import shown
 from gate.core.rows.audit import LogProof
 from gate.core.terms import Decision, Reason, Verdict
-from gate.exports import page, receipt_pages
+from gate.exports import page
 from gate.operations.erasure.terms import RetentionTermsSweep
 from gate.vault.signing import CheckpointKey
 from tests.support.asking import ask
@@ -54,22 +55,22 @@ class Firm:
         assert done.code == 0, done.err
 
     def file(self, made: str) -> Path:
-        name, _ = receipt_pages.place_and_key(made, self.vkey)
+        name, _ = pages.place_and_key(made, self.vkey)
         return self.site / "data" / name[:2] / name
 
     def read(self, made: str) -> dict[str, Any]:
         """What is sealed in a receipt's file."""
-        _, key = receipt_pages.place_and_key(made, self.vkey)
+        _, key = pages.place_and_key(made, self.vkey)
         content = self.file(made).read_bytes()
         told: dict[str, Any] = json.loads(AESGCM(key).decrypt(content[:12], content[12:], None))
         return told
 
     def forge(self, made: str, told: dict[str, Any]) -> None:
         """Put something else into it, as only who knows the code can."""
-        _, key = receipt_pages.place_and_key(made, self.vkey)
+        _, key = pages.place_and_key(made, self.vkey)
         path = self.file(made)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(receipt_pages.sealed(key, convert({"vkey": self.vkey} | told, LogProof)))
+        path.write_bytes(pages.sealed(key, convert({"vkey": self.vkey} | told, LogProof)))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_a_code_shows_what_the_call_was_screened_against_and_proves_it(browser: 
         assert told in text, told
     one(browser, "summary").click()
     assert firm.vkey in one(browser, "#proof").text and "The log is signed" in one(browser, "#checked").text
-    name, _ = receipt_pages.place_and_key(made, firm.vkey)
+    name, _ = pages.place_and_key(made, firm.vkey)
     assert set(requests_of(browser)) <= {address, f"{address}favicon.ico", f"{address}data/{name[:2]}/{name}"}, (
         "its own files alone, and the code is in none of the addresses"
     )

@@ -14,7 +14,7 @@ from G722 import G722
 from gate import g711
 from gate.config import Announcement
 from gate.errors import ConfigError, MediaError
-from gate.media import prompts, sound
+from gate.media import prompts
 from gate.media.prompts import PromptSet, prepare
 from tests.support.audio import dominant, read_wav, share, tone, write_wav
 
@@ -54,7 +54,7 @@ def test_what_does_not_fit_into_telephone_audio_is_filtered_and_not_folded(tmp_p
 def test_the_level_is_that_of_speech_whatever_the_source_had(tmp_path: Path, amplitude: float) -> None:
     write_wav(tmp_path / "notice.wav", tone(700, 1.0, amplitude=amplitude))
     heard, _ = read_wav(made(tmp_path, wav="notice.wav").path("announcement.wav"))
-    level = 20 * np.log10(sound.speech_level(heard[:8000, 0] / 32768, 8000))
+    level = 20 * np.log10(prompts.speech_level(heard[:8000, 0] / 32768, 8000))
     assert level == pytest.approx(-20, abs=1)
     assert np.max(np.abs(heard)) < 32000
 
@@ -201,5 +201,5 @@ def test_a_text_is_spoken(tmp_path: Path) -> None:
     assert 1.0 < prepared.seconds < 6.0
     assert 0.4 < prepared.goodbye_seconds < 3.0
     heard = g711.ulaw_decode(prepared.path("announcement.0").read_bytes())
-    assert sound.speech_level(heard / 32768, 8000) > 0.05
-    assert 0.1 <= (len(heard) - sound.heard(heard / 32768)) / 8000 < 0.13, "silence behind the last word"
+    assert prompts.speech_level(heard / 32768, 8000) > 0.05
+    assert 0.1 <= (len(heard) - prompts.heard(heard / 32768)) / 8000 < 0.13, "silence behind the last word"

@@ -16,8 +16,7 @@ from gate.daemon.opening import open_folder
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.calls.calls import Kind, Reveal
 from gate.operations.calls.screening import Check, Decide
-from gate.operations.contacts.crm_import import ContactsCancel, ContactsImport
-from gate.operations.contacts.list_import import ContactsImported
+from gate.operations.contacts.list_import import ContactsCancel, ContactsImport, ContactsImported
 from gate.operations.contacts.pages import (
     ContactsChanges,
     ContactsFaults,

@@ -8,7 +8,7 @@ import pytest
 
 from gate.errors import GateError, UsageError
 from gate.operations.catalogue import OPERATIONS
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsStatus
 from gate.operations.data_folder import DataFolder
 from gate.operations.registers.importing import RegisterImport

@@ -14,7 +14,7 @@ from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, Audi
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
 from gate.operations.calls.calls import CallsList, Kind, Reveal, Revealed
 from gate.operations.calls.screening import Decide
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsList
 from gate.operations.data_folder import DataFolder
 from gate.operations.lists.consents import ConsentAdd

@@ -18,7 +18,7 @@ from gate.errors import StoreError
 from gate.operations.calls.calls import CallsShow, Kind, Reveal
 from gate.operations.calls.recordings import RecordingTake
 from gate.operations.calls.screening import Check
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.data_folder import DataFolder
 from gate.operations.erasure.eraser import CarryOut, Eraser
 from gate.operations.erasure.plan import Carried

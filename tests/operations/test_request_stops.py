@@ -14,7 +14,7 @@ from gate.core.retention import HoldGround
 from gate.errors import RefusedError, UsageError
 from gate.operations.calls.screening import Check
 from gate.operations.calls.screening import Decide as ScreeningDecide
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsList
 from gate.operations.data_folder import DataFolder
 from gate.operations.lists.consents import ConsentAdd

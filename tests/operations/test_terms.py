@@ -20,7 +20,7 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.audit.checkpoints import AuditClock, AuditVerify
 from gate.operations.calls.calls import CallsShow, Kind, Reveal
 from gate.operations.calls.screening import Check
-from gate.operations.contacts.crm_import import ContactsImport
+from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsForget
 from gate.operations.data_folder import DataFolder
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep, TermSweep

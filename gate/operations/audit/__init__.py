@@ -6,5 +6,5 @@
 - ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly; the log verified
 - ``witnesses``    servers of somebody else that sign its heads: shown them, and how far each has seen it
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves, its parts by piece
-- ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own, from ``bundle_contents``
+- ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own
 """

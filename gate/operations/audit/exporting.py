@@ -34,9 +34,8 @@ from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
 from gate.core.rows.keys import Recipient
 from gate.errors import GateError, RefusedError, UsageError
 from gate.exports.bundle import reader_sha256
-from gate.operations.audit import bundle_contents
-from gate.operations.audit.bundle_contents import Wraps
-from gate.operations.audit.bundles import Job
+from gate.operations.audit import bundles
+from gate.operations.audit.bundles import Job, Wraps
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.audit.witnesses import Witnesses
 from gate.operations.erasure.recordings import hold_of
@@ -479,7 +478,7 @@ def audit_export_part(folder: DataFolder, asked: AuditExportPart, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     data = folder.config.data
     if asked.part == RECIPIENT:
-        text = bundle_contents.registered(data, begun.recipient).to_text().encode()
+        text = bundles.registered(data, begun.recipient).to_text().encode()
         return ExportPiece(data=base64.b64encode(text[asked.offset :]).decode())
     sql = "SELECT 1 FROM facts WHERE subject = ? AND kind = ?"
     if not folder.read(lambda reader: reader.values(int, sql, [asked.bundle, BundleSigned.kind])):
