@@ -1,4 +1,9 @@
-"""SQLite through sqlite-utils; one thread owns the connection.
+"""The evidence and what is derived from it, on SQLite or PostgreSQL 17; one thread owns the connection that writes.
+
+The seam is ``gate.sqlite_thread.Connection`` and one SQL text. Everything here asks through it, so that facts, look-ups,
+projections, requests, contacts, receipts and the log are written once for both engines; the tables are made from one
+list of changes. ``dialect`` has what PostgreSQL spells otherwise, ``postgresql`` how it is opened and what a lost
+connection means.
 
 - ``store``        ``EvidenceStore``: the thread that owns the evidence, and its group commit
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
@@ -7,6 +12,8 @@
 - ``paging``       pages by key, that can be turned both ways, in the order of time or of a column
 - ``rows``         rows of a SELECT as the Structs of ``gate.core.rows``
 - ``reader``       how the file is opened, and asked beside a running gate; ``DataLock``: one process owns a data folder
+- ``dialect``      the store's SQL for PostgreSQL: a few rules, and functions with SQLite's names
+- ``postgresql``   ``PostgresqlStore``: the same store on a server; one log per gate, and what fences it
 - ``search``       calls and recordings found by a few typed signs
 - ``figures``      a month counted; attempts by minute and reason
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk

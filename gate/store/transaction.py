@@ -33,10 +33,7 @@ Salts = Callable[[], bytes]
 
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
-_CHECKPOINT = (
-    "INSERT INTO checkpoints (size, root, note, at) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (size) DO UPDATE SET root = excluded.root, note = excluded.note, at = excluded.at"
-)
+_CHECKPOINT = "INSERT INTO checkpoints (size, root, note, at) VALUES (?, ?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
 OBJECTION = "id, made_at, leaf_index, scope, on_behalf_of"
 """Columns of ``objection_of``."""
@@ -282,6 +279,7 @@ class StoreTransaction:
     def keep_checkpoint(self, size: int, root: bytes, note: str, at: datetime) -> None:
         """Keep a signed checkpoint; the same size again replaces it."""
         with self._guarded() as connection:
+            connection.execute("DELETE FROM checkpoints WHERE size = ?", (size,))
             connection.execute(_CHECKPOINT, (size, root, note, stamp(at)))
 
 

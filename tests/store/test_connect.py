@@ -17,6 +17,8 @@ from gate.vault.keystore import KeyStoreDb
 from tests.support.documents import page
 from tests.support.evidence import decision, open_store, put
 
+pytestmark = pytest.mark.engine("sqlite")
+
 
 def test_files_are_for_their_owner_alone(store):
     put(store, decision("c1"))

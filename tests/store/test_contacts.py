@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gate.core.rows.lists import ContactChanges, ContactCount, ContactFault
 from gate.ports import Fact
 from gate.store import contacts
@@ -88,6 +90,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 0
 
 
+@pytest.mark.engine("sqlite")
 def test_nothing_of_a_forgotten_number_stays_in_the_files(store, tmp_path):
     put(store, [(number, f"ref-{number}", False, 1, None) for number in range(442079460000, 442079460500)])
     assert b"ref-442079460123" in (tmp_path / "gate.db").read_bytes() + (tmp_path / "gate.db-wal").read_bytes()
@@ -168,7 +171,7 @@ def test_the_log_tells_whose_entries_have_changed(store):
 
 def test_states_and_changes(store, tmp_path):
     key = put(store, [(ONE, "a", False, 1, None), (ONE, "b", False, 1, None), (TWO, "", True, 2, "allow")])
-    with Reader(tmp_path / "gate.db") as reader:
+    with Reader(store.path) as reader:
         assert list(contacts.states(reader, key)) == [(ONE, 1, 1, 0), (ONE, 1, 1, 0), (TWO, 2, 2, 1)]
     store.call(lambda tx: contacts.change(tx, key, [(ONE, 2, 7, "allow")]))
     assert [verdict for _, _, verdict in numbers(store)] == ["block", "block", "block"]

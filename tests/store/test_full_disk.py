@@ -19,6 +19,8 @@ from tests.support.databases import query
 from tests.support.evidence import PEPPER, decision, open_store, put
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.engine("sqlite")
+
 SMALL = 6 * 1024 * 1024
 
 

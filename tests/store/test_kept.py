@@ -146,6 +146,7 @@ def test_the_newest_day_of_a_sweep(store):
     assert days == [None, "2027-03-04", "2027-03-04"]
 
 
+@pytest.mark.engine("sqlite")
 def test_the_log_holds_with_all_of_it(store):
     calls(store, 2)
     put(
@@ -178,6 +179,7 @@ PLANS = [
 ]
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(("ask", "index"), PLANS)
 def test_every_question_has_its_index(store, ask, index):
     asked = []

@@ -16,6 +16,8 @@ from gate.audit.verify import verify
 from gate.store.projections import TABLES
 from tests.support.evidence import PEPPER, open_store
 
+pytestmark = pytest.mark.engine("sqlite")
+
 WRITER = Path(__file__).parents[1] / "support" / "evidence_writer.py"
 KILLS = 8
 

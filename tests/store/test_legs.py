@@ -11,6 +11,8 @@ from gate.store import legs
 from gate.store.legs import LegFile
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.engine("sqlite")
+
 
 def test_what_a_killed_gate_kept_is_left_to_the_next(tmp_path: Path) -> None:
     path = tmp_path / "legs.journal"

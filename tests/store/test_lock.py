@@ -12,6 +12,8 @@ import pytest
 from gate.errors import StoreError
 from gate.store.reader import DataLock
 
+pytestmark = pytest.mark.engine("sqlite")
+
 HOLDER = """
 import pathlib, sys
 from gate.store.reader import DataLock

@@ -197,11 +197,16 @@ def test_a_function_gives_the_same_columns_whatever_the_body(kind):
         assert list(empty) == list(erased) == list(odd)
 
 
+COLUMNS = {
+    "sqlite": 'SELECT name, hidden, "notnull" FROM pragma_table_xinfo(?)',
+    "postgresql": "SELECT attname AS name, attgenerated <> '' OR attname = 'log' AS hidden, attnotnull AS notnull"
+    " FROM pg_attribute WHERE attrelid = ('dialgate.' || ?)::regclass AND attnum > 0 AND NOT attisdropped",
+}
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_column_is_there_and_personal_ones_may_be_empty(store, table):
-    columns = {
-        c["name"]: c for c in store.call(lambda tx: query(tx, "SELECT * FROM pragma_table_xinfo(?)", [table.name]))
-    }
+def test_every_column_is_there_and_personal_ones_may_be_empty(store, engine, table):
+    columns = {c["name"]: c for c in store.call(lambda tx: query(tx, COLUMNS[engine], [table.name]))}
     entry = LogEntry(1, "k", "s", "2026-03-02T09:00:00.000000Z", "a", {})
     derived = set().union(*(derive(entry) for derive in table.derive.values()))
     stored = {name for name, column in columns.items() if column["hidden"] == 0}

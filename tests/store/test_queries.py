@@ -182,6 +182,7 @@ def test_attempts_at_a_number_are_those_that_were_let_through_and_count_once(sto
     assert besides.times == tuple(minutes[n] for n in (8, 5, 3, 2, 1))
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(
     ("ask", "index"), PLANS, ids=[index.split(" ")[0] + str(n) for n, (_, index) in enumerate(PLANS)]
 )

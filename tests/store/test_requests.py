@@ -215,6 +215,7 @@ def test_nothing_to_erase_leaves_no_fact(store):
     assert store.call(lambda tx: tx.head()[0]) == size
 
 
+@pytest.mark.engine("sqlite")
 def test_searches_use_indexes(store):
     plans = []
 

@@ -18,6 +18,8 @@ from gate.errors import StoreError
 from gate.store import schema
 from gate.store.rows import structs_of, values_of
 
+pytestmark = pytest.mark.engine("sqlite")
+
 TABLES: dict[type[Row], tuple[str, frozenset[str]]] = {
     CallRow: ("calls", frozenset({"kept", "silent"})),
     RecordingRow: ("recordings", frozenset()),

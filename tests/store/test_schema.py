@@ -20,6 +20,8 @@ from gate.store.schema import STEPS, Step, bring_up_to_date, refuse_newer
 from tests.support.databases import query
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
+pytestmark = pytest.mark.engine("sqlite")
+
 
 def test_migrations_are_applied_once(tmp_path):
     open_writer(tmp_path / "gate.db").close()

@@ -12,6 +12,8 @@ from gate.store.reader import Reader
 from tests.support.evidence import START, decision, put
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.engine("sqlite")
+
 PERSON = "+447700900001"
 
 

@@ -350,6 +350,7 @@ PLANS = [
 ]
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(("ask", "steps"), PLANS, ids=range(len(PLANS)))
 def test_every_question_has_its_index(store, ask, steps):
     put(store, decision("a", NUMBER, claimed_by="account:alice"))
@@ -418,6 +419,7 @@ def test_a_column_that_no_list_is_sorted_by_is_refused(store, sort):
         window(store, sort=sort)
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("sort", ["seconds", "-seconds", "agent", "-reason", "at"])
 def test_sorting_all_calls_sorts_nothing_an_index_has_the_order(store, sort):
     lasted(store)

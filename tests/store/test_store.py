@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -61,7 +63,7 @@ def test_done_comes_after_the_commit_on_the_store_thread(store):
     assert {durable for *_, durable, _thread in told} == {5}, "all five were durable before the first was told"
 
 
-def test_one_that_raises_leaves_nothing_and_touches_no_other(store):
+def test_one_that_raises_leaves_nothing_and_touches_no_other(store, tmp_path):
     answers = Answers(store.path)
 
     def fails_late(tx):
@@ -83,10 +85,10 @@ def test_one_that_raises_leaves_nothing_and_touches_no_other(store):
     assert rows(store.path, "SELECT count(*) FROM objections") == [(0,)]
     put(store, decision("three"))
     store.close()
-    open_store(store.path.parent).close()
+    open_store(tmp_path).close()
 
 
-def test_where_the_first_of_a_commit_raises_those_behind_it_are_kept(store):
+def test_where_the_first_of_a_commit_raises_those_behind_it_are_kept(store, tmp_path):
     """The first piece has no savepoint: the transaction begins anew."""
     answers, started, go_on = Answers(store.path), threading.Event(), threading.Event()
 
@@ -109,7 +111,7 @@ def test_where_the_first_of_a_commit_raises_those_behind_it_are_kept(store):
     assert rows(store.path, "SELECT subject FROM facts ORDER BY leaf_index") == [("one",), ("two",)]
     assert rows(store.path, "SELECT count(*) FROM objections") == [(0,)]
     store.close()
-    open_store(store.path.parent).close()
+    open_store(tmp_path).close()
 
 
 def test_work_that_ends_its_thread_does_not_end_the_store(store):
@@ -190,12 +192,10 @@ def test_reopened_it_goes_on_where_it_was(tmp_path):
     store.close()
 
 
-def spoil(folder, *statements):
-    connection = sqlite3.connect(folder / "gate.db")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
+def spoil(place, *statements):
+    with closing(sqlite3.connect(place, isolation_level=None) if isinstance(place, Path) else place.connect()) as other:
+        for statement in statements:
+            other.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -205,16 +205,14 @@ def spoil(folder, *statements):
             ("DELETE FROM leaves WHERE leaf_index > 290", "DELETE FROM facts WHERE leaf_index > 290"),
             "291 to 299 are gone",
         ),
-        (("UPDATE leaves SET hash = zeroblob(32) WHERE leaf_index = 299",), "first 300 leaves .* not those"),
-        (("UPDATE tiles SET hash = zeroblob(32)",), "first 300 leaves .* not those that checkpoint 300"),
+        (("UPDATE leaves SET hash = leaf WHERE leaf_index = 299",), "first 300 leaves .* not those"),
+        (
+            ("UPDATE tiles SET hash = (SELECT hash FROM leaves WHERE leaf_index = 7)",),
+            "first 300 leaves .* not those that checkpoint 300",
+        ),
         (("DELETE FROM tiles",), "no tile 0 of 1"),
         (("DELETE FROM leaves WHERE leaf_index = 298",), "no leaf 298 of 302"),
         (("DELETE FROM facts WHERE leaf_index >= 300",), "302 leaves but 300 facts"),
-        (
-            ("CREATE TRIGGER forget AFTER INSERT ON objections BEGIN DELETE FROM objections; END",),
-            "a trigger .*: forget",
-        ),
-        (("CREATE VIEW v AS SELECT 1",), "a view .*: v"),
     ],
 )
 def test_a_log_that_is_not_what_was_signed_does_not_start(tmp_path, statements, says):
@@ -225,7 +223,22 @@ def test_a_log_that_is_not_what_was_signed_does_not_start(tmp_path, statements, 
     put(store, decision("c300"), decision("c301"))
     store.close()
     open_store(tmp_path).close()
-    spoil(tmp_path, *statements)
+    spoil(store.path, *statements)
+    with pytest.raises(AuditError, match=says):
+        open_store(tmp_path)
+
+
+@pytest.mark.engine("sqlite")
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("CREATE TRIGGER forget AFTER INSERT ON objections BEGIN DELETE FROM objections; END", "a trigger .*: forget"),
+        ("CREATE VIEW v AS SELECT 1", "a view .*: v"),
+    ],
+)
+def test_a_database_with_something_foreign_in_it_does_not_start(store, tmp_path, statement, says):
+    store.close()
+    spoil(store.path, statement)
     with pytest.raises(AuditError, match=says):
         open_store(tmp_path)
 
@@ -237,13 +250,13 @@ def test_a_short_pepper_is_refused(tmp_path):
 
 
 def test_another_pepper_does_not_start(tmp_path):
-    EvidenceStore(tmp_path / "gate.db", pepper=b"q" * 32).close()
+    open_store(tmp_path, pepper=b"q" * 32).close()
     store = open_store(tmp_path)
     put(store, decision("c1"))
     store.close()
     with pytest.raises(StoreError, match="key of the number hashes is not the one"):
-        EvidenceStore(tmp_path / "gate.db", pepper=b"q" * 32)
+        open_store(tmp_path, pepper=b"q" * 32)
     open_store(tmp_path).close()
-    spoil(tmp_path, "DELETE FROM number_key")
+    spoil(store.path, "DELETE FROM number_key")
     with pytest.raises(StoreError, match="key of the number hashes"):
         open_store(tmp_path)

@@ -12,6 +12,7 @@ from typing import Any
 from gate.core.evidence import Frontier
 from gate.core.rows.calls import LiveNow, LogBrief
 from gate.ports import Fact
+from gate.store.reader import Place
 from gate.store.store import EvidenceStore
 
 PEPPER = b"p" * 32
@@ -25,9 +26,9 @@ PICTURE = LiveNow(
 """A snapshot of a gate in which nothing happens."""
 
 
-def rows(path: Path, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+def rows(place: Place, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """What another connection reads of a store."""
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(place) if isinstance(place, Path) else place.open_reader()) as connection:
         return connection.execute(sql, parameters).fetchall()
 
 
@@ -39,8 +40,19 @@ def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
     return frontier.root
 
 
-def open_store(folder: Path) -> EvidenceStore:
-    return EvidenceStore(folder / "gate.db", pepper=PEPPER)
+class Engine:
+    """On what the tests' stores are: ``sqlite`` or ``postgresql``."""
+
+    name = "sqlite"
+
+
+def open_store(folder: Path, pepper: bytes = PEPPER) -> EvidenceStore:
+    """The store of a folder; the database beside it stands for the folder where the engine is PostgreSQL."""
+    if Engine.name == "postgresql":
+        from tests.support import postgresql  # psycopg is an extra
+
+        return postgresql.open_store(folder, pepper)
+    return EvidenceStore(folder / "gate.db", pepper=pepper)
 
 
 def decision(

@@ -1,0 +1,446 @@
+"""The evidence store on PostgreSQL 17, through psycopg: the same thread, group commit, facts, leaves and tables.
+
+Two engines, one store. What is kept and how it is asked is in the other modules of ``gate.store``, for both: they need
+a ``gate.sqlite_thread.Connection``, and their SQL is one text (``gate.store.dialect``). How a database is opened, what
+a lost connection means and how freed room is cleaned are an engine's own: ``store`` and ``reader`` have SQLite's, this
+module PostgreSQL's.
+
+One log per gate. The tables of evidence have a key (log, leaf_index), and a session sees the rows of its own log alone.
+Two gates that write the same log meet at that key: the second is refused by the database, finds a head that is not its
+own, and stops for good. A COMMIT whose answer was lost is looked for by that head, too, before anything is written
+again: what is there is answered as done.
+
+Durability: an answer comes after a COMMIT with ``synchronous_commit`` on, which waits for a synchronous standby where
+the server has one. A server without ``fsync`` or ``full_page_writes`` is refused. Text is in the order of its bytes, as
+in SQLite: a database with another collation is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+from psycopg.adapt import Buffer, Dumper, Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+
+from gate.core.evidence import Frontier
+from gate.errors import AuditError, StoreError
+from gate.log import Logger
+from gate.sqlite_thread import Connection, Cursor, Work
+from gate.store.dialect import FUNCTIONS, OWN, Translated, Values, statements, translated
+from gate.store.reader import check_pepper
+from gate.store.schema import STEPS, Difference, made_by, unknown
+from gate.store.store import EvidenceStore
+from gate.store.transaction import Salts
+from gate.store.tree import check_start, load_frontier
+
+log = Logger()
+
+CONNECT_SECONDS: Final = 3
+"""For each host of the DSN."""
+SILENT_SECONDS: Final = 10
+"""After which a server that does not acknowledge what was sent counts as away."""
+_SESSION: Final = {
+    "connect_timeout": CONNECT_SECONDS,
+    "target_session_attrs": "read-write",
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "application_name": "dialgate",
+}
+"""What a DSN does not say itself."""
+TABLES: Final = "dialgate"
+VIEWS: Final = "dialgate_log"
+"""Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and of its own log's
+evidence alone."""
+FENCE: Final = ("facts_pkey", "leaves_pkey")
+"""Constraints that two writers of one log meet at."""
+_SETTINGS: Final = """SELECT current_setting('server_version_num')::integer >= 170000 AS version,
+    pg_encoding_to_char(encoding) = 'UTF8' AS encoding,
+    coalesce(datlocale, datcollate) IN ('C', 'POSIX') AS collation,
+    current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writes') = 'on' AS full_page_writes
+    FROM pg_database WHERE datname = current_database()"""
+_WANTED: Final = {
+    "version": "the server is older than PostgreSQL 17",
+    "encoding": "the database's encoding is not UTF8",
+    "collation": "the database sorts by a language",
+    "fsync": "the server has fsync = off: evidence would be lost with its power",
+    "full_page_writes": "the server has full_page_writes = off: evidence would be lost with its power",
+}
+_CREATE_HINT: Final = "CREATE DATABASE dialgate OWNER dialgate TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+AWAY_HINT: Final = "is PostgreSQL running and reachable, with a primary among its hosts?"
+
+
+class PostgresqlFailed(sqlite3.OperationalError):
+    """A failure of PostgreSQL, as those who know SQLite's failures meet it."""
+
+    def __init__(self, error: psycopg.Error) -> None:
+        super().__init__(str(error).partition("\n")[0] or type(error).__name__)
+        self.constraint = error.diag.constraint_name or ""
+        """The one that was violated."""
+
+
+# --- a connection -------------------------------------------------------------------------------------------------
+
+
+_ESCAPE: Final = "\ufffe"
+_NUL: Final = _ESCAPE + "0"
+
+
+class _Bare(Dumper):  # type: ignore[misc]  # of an extra, which mypy passes over
+    """A number, or yes and no as 1 and 0, as a literal without a type: PostgreSQL takes the one that fits there."""
+
+    def dump(self, obj: Any) -> Buffer:
+        return (repr(obj) if isinstance(obj, float) else str(int(obj))).encode()
+
+    def quote(self, obj: Any) -> Buffer:
+        return self.dump(obj)
+
+
+def _held(text: str) -> str:
+    """Text as PostgreSQL can hold it: it has no NUL, which a header may have."""
+    return text if text.isascii() and "\0" not in text else text.replace(_ESCAPE, _ESCAPE + "1").replace("\0", _NUL)
+
+
+class _Text(Loader):  # type: ignore[misc]  # of an extra, which mypy passes over
+    """The other way round."""
+
+    def load(self, data: Buffer) -> str:
+        text = str(data, "utf-8")
+        return text if text.isascii() else text.replace(_NUL, "\0").replace(_ESCAPE + "1", _ESCAPE)
+
+
+class _Flag(Loader):  # type: ignore[misc]  # of an extra, which mypy passes over
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _Sum(Loader):  # type: ignore[misc]  # of an extra, which mypy passes over
+    """A sum of whole numbers, which PostgreSQL makes a ``numeric``."""
+
+    def load(self, data: Buffer) -> float:
+        text = bytes(data)
+        return float(text) if b"." in text else int(text)
+
+
+def _values(statement: Translated, given: Values) -> list[Any]:
+    return [_held(value) if type(value) is str else value for value in statement.values(given)]
+
+
+class PostgresqlConnection:
+    """A session that takes the store's SQL. Its failures are ``PostgresqlFailed``."""
+
+    def __init__(self, session: psycopg.Connection[Any]) -> None:
+        self.session = session
+        self.total_changes = 0
+        for kind in (int, float, bool):
+            session.adapters.register_dumper(kind, _Bare)
+        session.adapters.register_loader("bool", _Flag)
+        session.adapters.register_loader("text", _Text)
+        session.adapters.register_loader("numeric", _Sum)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        """As ``sqlite3``'s."""
+        statement = translated(sql)
+        values = _values(statement, parameters)
+        try:
+            cursor = self.session.execute(statement.sql, values or None)
+        except psycopg.Error as error:
+            raise PostgresqlFailed(error) from error
+        if cursor.description is None and cursor.rowcount > 0:
+            self.total_changes += cursor.rowcount
+        found: Cursor = cursor
+        return found
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        """As ``sqlite3``'s."""
+        statement = translated(sql)
+        cursor = self.session.cursor()
+        try:
+            cursor.executemany(statement.sql, [_values(statement, each) for each in parameters])
+        except psycopg.Error as error:
+            raise PostgresqlFailed(error) from error
+        self.total_changes += max(cursor.rowcount, 0)
+        found: Cursor = cursor
+        return found
+
+    def each(self, sql: str, parameters: Any = (), /) -> Iterator[tuple[Any, ...]]:
+        """The rows of a SELECT, some thousands at a time: the whole answer is never in memory. In a transaction."""
+        statement = translated(sql)
+        with psycopg.RawServerCursor(self.session, "each") as cursor:
+            cursor.itersize = 5000
+            try:
+                cursor.execute(statement.sql, _values(statement, parameters) or None)
+                yield from cursor
+            except psycopg.Error as error:
+                raise PostgresqlFailed(error) from error
+
+    @property
+    def in_transaction(self) -> bool:
+        """False also where the connection is lost."""
+        return self.session.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+    def rollback(self) -> None:
+        """Give up the transaction."""
+        self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """End the session."""
+        self.session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Postgresql:
+    """Where a store is, and which log is its gate's: what ``gate.db`` is for SQLite."""
+
+    dsn: str = field(repr=False)
+    """libpq's: a URI, or words ``host=… dbname=…``."""
+    log: int = 0
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        words = conninfo_to_dict(self.dsn)
+        return f"the database {words.get('dbname', '')} on {words.get('host', 'this machine')}"
+
+    def connect(self) -> PostgresqlConnection:
+        """A session. Raises ``StoreError``."""
+        try:
+            given = {name: value for name, value in _SESSION.items() if name not in conninfo_to_dict(self.dsn)}
+            if self.password:
+                given["password"] = self.password
+            session = psycopg.connect(
+                make_conninfo(self.dsn, **given), autocommit=True, cursor_factory=psycopg.RawCursor, prepare_threshold=3
+            )
+        except psycopg.Error as error:
+            raise StoreError(f"cannot reach {self}: {_plain(error)}", hint=AWAY_HINT) from error
+        session.prepared_max = 512
+        connection = PostgresqlConnection(session)
+        try:
+            session.execute(
+                f"SET search_path = {VIEWS}, {TABLES}; SET dialgate.log = {self.log:d}; SET synchronous_commit = on;"
+                " SET DateStyle = ISO; SET TimeZone = UTC; SET default_transaction_isolation = 'read committed'"
+            )
+            self._check(connection)
+        except psycopg.Error as error:
+            session.close()
+            raise StoreError(f"cannot open {self}: {_plain(error)}", hint=AWAY_HINT) from error
+        except StoreError:
+            session.close()
+            raise
+        return connection
+
+    def _check(self, connection: PostgresqlConnection) -> None:
+        cursor = connection.execute(_SETTINGS)
+        found = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+        for name, message in _WANTED.items():
+            if not found[name]:
+                raise StoreError(f"{self} cannot hold evidence: {message}", hint=_CREATE_HINT)
+
+    def open_writer(self) -> PostgresqlConnection:
+        """A session whose tables are up to date. Raises ``StoreError``."""
+        connection = self.connect()
+        try:
+            bring_up_to_date(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreError(f"cannot make the tables of {self}: {error}", hint="may its user make schemas?") from error
+        except StoreError:
+            connection.close()
+            raise
+        return connection
+
+    def open_reader(self) -> PostgresqlConnection:
+        """A session that only reads; each of its transactions sees one state. Raises ``StoreError``."""
+        connection = self.connect()
+        try:
+            connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            refuse_newer(connection)
+        except (sqlite3.Error, StoreError) as error:
+            connection.close()
+            raise StoreError(f"cannot read {self}: {error}", hint=getattr(error, "hint", "")) from error
+        return connection
+
+
+def _plain(error: psycopg.Error) -> str:
+    return str(error).replace("\n", " ").strip()
+
+
+# --- the tables ---------------------------------------------------------------------------------------------------
+
+
+def bring_up_to_date(connection: PostgresqlConnection) -> None:
+    """Make the tables, or apply the changes that they lack: those of ``gate.store.schema``. One gate at a time does.
+
+    Raises ``sqlite3.Error``, or ``StoreError`` as ``refuse_newer`` does.
+    """
+    names = {step.name for step in STEPS}
+    if names <= refuse_newer(connection):
+        return
+    connection.execute("BEGIN")
+    try:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('dialgate'))")
+        applied = refuse_newer(connection)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {TABLES}")
+        connection.execute(f"DROP SCHEMA IF EXISTS {VIEWS} CASCADE")
+        connection.execute(f"CREATE SCHEMA {VIEWS}")
+        connection.execute(f"SET LOCAL search_path = {TABLES}")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLES}.migrations (name text PRIMARY KEY)")
+        for sql in statements(FUNCTIONS):
+            connection.session.execute(sql)  # PostgreSQL's own
+        fresh = [sql for _, _, sql in made_by(STEPS).values() if sql]
+        late = [sql for step in STEPS if step.name not in applied for sql in statements(step.sql)]
+        for sql in late if applied else fresh:
+            connection.execute(sql)
+        for table in [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]:
+            columns = _columns(connection, table)
+            if "log" in columns:
+                columns.remove("log")
+                view = f"CREATE VIEW {VIEWS}.{table} AS SELECT {', '.join(columns)} FROM {TABLES}.{table}"  # noqa: S608
+                own = " WHERE log = current_setting('dialgate.log')::integer" if table in OWN else ""
+                connection.execute(view + own)
+        for name in sorted(names - applied):
+            connection.execute("INSERT INTO migrations (name) VALUES (?)", [name])
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        connection.rollback()
+        raise PostgresqlFailed(error) from error
+    except (sqlite3.Error, StoreError):
+        with suppress(sqlite3.Error):
+            connection.rollback()
+        raise
+
+
+def refuse_newer(connection: PostgresqlConnection) -> set[str]:
+    """The names of the changes that the tables have had. Raises ``StoreError`` where one of them is not known here."""
+    (there,) = connection.execute(f"SELECT to_regclass('{TABLES}.migrations') IS NOT NULL").fetchone()
+    rows = connection.execute(f"SELECT name FROM {TABLES}.migrations").fetchall() if there else []  # noqa: S608
+    return unknown({name for (name,) in rows})
+
+
+def _columns(connection: PostgresqlConnection, table: str) -> list[str]:
+    """The names of a table's columns, in order."""
+    rows = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped"
+        " ORDER BY attnum",
+        [f"{TABLES}.{table}"],
+    )
+    return [name for (name,) in rows]
+
+
+def differences(connection: PostgresqlConnection) -> Iterator[Difference]:
+    """What is not as a gate of this version makes it: triggers, rules, tables and indexes."""
+    wanted = {name: made for name, made in made_by(STEPS).items() if made[2]}
+    relations = dict(
+        connection.execute(
+            "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = ?::regnamespace AND relkind <> 'S'",
+            [TABLES],
+        ).fetchall()
+    )
+    kinds = {"table": "r", "index": "i"}
+    for name, (kind, *_) in wanted.items():
+        if relations.get(name) != kinds[kind]:
+            yield "foreign_object", f"the database has no {kind} {name}"
+    for name, kind in relations.items():
+        if name not in wanted and name != "migrations" and not (kind == "i" and name.endswith(("_pkey", "_key"))):
+            yield "foreign_object", f"the database holds something that is not the gate's: {name}"
+    for sql in (
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN"
+        " (SELECT oid FROM pg_class WHERE relnamespace IN (?::regnamespace, ?::regnamespace))",
+        "SELECT rulename FROM pg_rewrite WHERE rulename <> '_RETURN' AND ev_class IN"
+        " (SELECT oid FROM pg_class WHERE relnamespace IN (?::regnamespace, ?::regnamespace))",
+    ):
+        for (name,) in connection.execute(sql, [TABLES, VIEWS]).fetchall():
+            yield "foreign_object", f"the database holds a trigger that is not the gate's: {name}"
+
+
+# --- the store ----------------------------------------------------------------------------------------------------
+
+
+class PostgresqlStore(EvidenceStore):
+    """``EvidenceStore`` on PostgreSQL; ``path`` is a ``Postgresql``.
+
+    Where the server is away every piece of work gets ``StoreError``, and the next one asks again for a primary.
+    """
+
+    def __init__(self, place: Postgresql, *, pepper: bytes, salts: Salts | None = None) -> None:
+        """As ``EvidenceStore``. Raises ``StoreError`` or ``AuditError``."""
+        self.place = place
+        self._heads: list[Frontier] = []
+        """Heads that the log may have: what was last known to be kept, and what was sent after it and not answered."""
+        self._stopped = ""
+        """Why nothing is written any more."""
+        super().__init__(place, pepper=pepper, **({} if salts is None else {"salts": salts}))
+
+    def scrub(self) -> bool:
+        """Free the room of what was erased, so that it is written over. Raises ``StoreError``."""
+        return self._wait(self._vacuum, 600.0, alone=True)
+
+    def _vacuum(self, connection: Connection) -> bool:
+        connection.execute("VACUUM")
+        return True
+
+    def _open(self) -> None:
+        connection = self.place.open_writer()
+        try:
+            found = check_start(connection, differences(connection)) if not self._heads else load_frontier(connection)
+            check_pepper(connection, self._pepper)
+        except (AuditError, StoreError):
+            connection.close()
+            raise
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreError(f"cannot read {self.place}: {error}", hint=AWAY_HINT) from error
+        self._connection = connection
+        if self._heads and found not in self._heads:
+            self._stopped = f"another gate has written to log {self.place.log} of {self.place}"
+            log.error("log_of_another_gate", log=self.place.log, size=found.size)
+        self._heads = [*self._heads, found] if self._stopped else [found, *self._heads]
+        self._frontier = self._before = found
+        self._doubtful = False
+
+    def _begin(self) -> None:
+        if self._stopped:
+            raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
+        super()._begin()
+        if self._stopped:
+            raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
+
+    def _do(self, work: Work) -> Any:
+        try:
+            return super()._do(work)
+        except StoreError as error:
+            if getattr(error.__cause__, "constraint", "") in FENCE:
+                self._doubtful = True  # somebody was at our place of the log: the head tells who
+            raise
+
+    def _committed(self) -> None:
+        self._heads = [self._frontier]
+        super()._committed()
+
+    def _recover(self, *, whole: bool = False) -> bool:
+        """As ``EvidenceStore``'s; where the connection went while it committed, a new one tells whether it did."""
+        sent, acted = self._frontier, self._acted
+        super()._recover(whole=whole)
+        if not whole or not self._doubtful or sent == self._before:
+            return False
+        self._heads.append(sent)
+        try:
+            self._connection.close()
+            self._open()
+        except (StoreError, AuditError) as error:
+            log.error("commit_not_known", error=str(error))
+            return False
+        self._acted = acted
+        return self._frontier == sent and not self._stopped
+
+    def _carry_over(self, changes: int) -> None:
+        """PostgreSQL does that by itself."""
+
+    def _cut_again(self, *, quiet: bool) -> None:
+        """Likewise."""

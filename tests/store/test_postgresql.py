@@ -1,0 +1,396 @@
+"""What is PostgreSQL's own: how a database is opened, whose log it is, what becomes of a commit whose answer is lost.
+Facts, lists and pages are tested in the other files here, on both engines."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from gate.errors import AuditError, StoreError
+from gate.ports import Fact
+from gate.store.reader import Reader
+from gate.store.schema import STEPS, made_by
+from gate.store.store import EvidenceStore
+from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
+
+pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
+
+from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
+from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore
+from tests.support import postgresql
+
+pytestmark = pytest.mark.engine("postgresql")
+
+
+def place_of(store) -> Postgresql:
+    assert isinstance(store, PostgresqlStore)
+    return store.place
+
+
+# --- one SQL --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT a FROM t WHERE b = ? AND c = ?", "SELECT a FROM t WHERE b = $1 AND c = $2"),
+        ("SELECT :b, :a, :b", "SELECT $1, $2, $1"),
+        ("SELECT '?', ':x', \"a?\", b::text FROM t", "SELECT '?', ':x', \"a?\", b::text FROM t"),
+        ("SELECT 1 FROM calls AS c INDEXED BY calls_at WHERE x", "SELECT 1 FROM calls AS c WHERE x"),
+        ("SELECT 1 FROM a CROSS JOIN b USING (c)", "SELECT 1 FROM a JOIN b USING (c)"),
+        ("a IS NOT 'x' AND b IS ? AND c IS NULL", "a IS DISTINCT FROM 'x' AND b IS NOT DISTINCT FROM $1 AND c IS NULL"),
+        ("a IS NOT NULL AND b IS TRUE", "a IS NOT NULL AND b IS TRUE"),
+        ("SELECT 1 ORDER BY +at DESC, a + b", "SELECT 1 ORDER BY at DESC, a + b"),
+        ("WHERE (+at, call_id) < (?, ?)", "WHERE (at, call_id) < ($1, $2)"),
+        ("BEGIN IMMEDIATE", "BEGIN"),
+        ("CAST(x AS INTEGER) -- so\n AND y", "CAST(x AS bigint) AND y"),
+    ],
+)
+def test_what_the_engines_spell_differently(sql, expected):
+    assert translated(sql).sql == expected
+
+
+def test_values_are_given_by_name_or_in_order():
+    assert translated("SELECT :b, :a, :b").values({"a": 1, "b": 2, "c": 3}) == [2, 1]
+    assert translated("SELECT ?, ?").values([1, 2]) == [1, 2]
+
+
+def test_the_changes_one_by_one_make_what_is_made_at_once(store):
+    """A database that was made by an earlier version has the same columns and indexes as a new one. Changes up to
+    m029 have met no row in PostgreSQL: what they do to rows is left out."""
+    place = place_of(store)
+    one, name = postgresql.server(), f"steps_{next(_numbers)}"
+    one.do(f"CREATE DATABASE {name}")
+    with closing(Postgresql(one.dsn(name)).connect()) as other:
+        for sql in ("CREATE SCHEMA dialgate", "SET search_path = dialgate"):
+            other.execute(sql)
+        with closing(place.connect()) as made:
+            for sql in statements(FUNCTIONS):
+                other.session.execute(sql)
+            for step in STEPS:
+                for statement in statements(step.sql):
+                    if not (step.name < "m030" and statement.startswith("UPDATE")):
+                        other.execute(statement)
+            assert columns_of(other) == columns_of(made)
+            assert indexes_of(other) == indexes_of(made)
+    one.do(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def columns_of(connection):
+    return connection.execute(
+        "SELECT table_name, column_name, data_type, is_nullable, generation_expression FROM information_schema.columns"
+        " WHERE table_schema = 'dialgate' AND table_name <> 'migrations' ORDER BY 1, 2"
+    ).fetchall()
+
+
+def indexes_of(connection):
+    return connection.execute(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'dialgate' AND tablename <> 'migrations' ORDER BY 1"
+    ).fetchall()
+
+
+_numbers = count(1)
+
+
+def test_every_index_that_is_another_one_is_there(store):
+    names = {name for name, (kind, *_) in made_by(STEPS).items() if kind == "index"}
+    assert INSTEAD.keys() <= names
+
+
+# --- the same rows --------------------------------------------------------------------------------------------------
+
+
+def test_rows_leaves_and_tiles_are_those_of_sqlite_byte_for_byte(store, tmp_path):
+    """The same facts with the same salts, in both."""
+    facts = [*own_lists(), *(fact for n in range(60) for fact in a_call(n, f"+44770090{n:04}"))]
+    odd = b"\xff\x00\xe9".decode("utf-8", "surrogateescape") + "\ufffe0 \ufffe1 \0\ufffe"
+    facts.append(Fact("decision", "odd", START, f"account:{odd}", {"raw": odd, "verdict": "block", "number": odd}))
+    store.close()
+    found = []
+    for open_one in (
+        lambda salts: EvidenceStore(tmp_path / "other.db", pepper=PEPPER, salts=salts),
+        lambda salts: PostgresqlStore(place_of(store), pepper=PEPPER, salts=salts),
+    ):
+        numbers = count(1)
+        kept = open_one(lambda numbers=numbers: next(numbers).to_bytes(16))
+        put(kept, *facts)
+        size, root = kept.call(lambda tx: tx.head())
+        kept.call(lambda tx, size=size, root=root: tx.keep_checkpoint(size, root, "note\n", START))
+        tables = [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]
+        found.append({each: sorted(rows(kept.path, f"SELECT * FROM {each}"), key=repr) for each in tables})  # noqa: S608
+        kept.close()
+    assert found[0] == found[1]
+    assert len(found[0]["tiles"]) == 1
+
+
+# --- opened ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("CREATE VIEW dialgate.v AS SELECT 1", "not the gate's: v"),
+        ("CREATE RULE gone AS ON INSERT TO dialgate.objections DO INSTEAD NOTHING", "not the gate's: gone"),
+        ("DROP INDEX dialgate.calls_number", "no index calls_number"),
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            " CREATE TRIGGER forget BEFORE INSERT ON dialgate.facts FOR EACH ROW EXECUTE FUNCTION f()",
+            "not the gate's: forget",
+        ),
+    ],
+)
+def test_a_database_with_something_foreign_in_it_does_not_start(store, sql, says):
+    store.close()
+    with closing(place_of(store).connect()) as other:
+        other.session.execute(sql)
+    with pytest.raises(AuditError, match=says):
+        PostgresqlStore(place_of(store), pepper=PEPPER)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ("ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0", "sorts by a language"),
+        ("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0", "encoding is not UTF8"),
+    ],
+)
+def test_a_database_that_orders_or_spells_otherwise_is_refused(engine, made, says):
+    name = f"odd_{next(_numbers)}"
+    postgresql.server().do(f"CREATE DATABASE {name} {made}")
+    with pytest.raises(StoreError, match=says):
+        PostgresqlStore(Postgresql(postgresql.server().dsn(name)), pepper=PEPPER)
+    postgresql.server().do(f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_server_that_forgets_at_a_power_cut_is_refused(store, setting):
+    server = postgresql.server()
+    put(store, decision("c1"))
+    server.set(setting, "off")
+    try:
+        with pytest.raises(StoreError, match=f"{setting} = off"):
+            place_of(store).connect()
+    finally:
+        server.set(setting, "on")
+
+
+def test_a_commit_is_durable_whatever_the_role_is_set_to(store):
+    name = place_of(store).dsn.split("dbname=")[1].split()[0]
+    postgresql.server().do(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with closing(place_of(store).connect()) as other:
+        assert other.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_a_reader_cannot_write(store):
+    with Reader(store.path) as reader, pytest.raises(sqlite3.Error, match="read-only"):
+        reader.connection.execute("DELETE FROM facts")
+
+
+def test_a_newer_database_is_refused(store):
+    store.close()
+    with closing(place_of(store).connect()) as other:
+        other.execute("INSERT INTO migrations VALUES ('m999_from_the_future')")
+    for opened in (place_of(store).open_writer, place_of(store).open_reader):
+        with pytest.raises(StoreError, match="newer version"):
+            opened()
+
+
+def test_nothing_of_a_password_is_in_an_error(engine):
+    place = Postgresql("host=127.0.0.1 port=1 dbname=none user=x password=secret1", password="secret2")
+    with pytest.raises(StoreError) as raised:
+        place.connect()
+    told = f"{raised.value} {raised.value.hint} {place!r} {place}"
+    assert "secret" not in told
+
+
+# --- one log, one writer --------------------------------------------------------------------------------------------
+
+
+def test_a_second_writer_of_a_log_stops_and_nothing_of_it_is_there(store):
+    put(store, decision("c1"))
+    other = PostgresqlStore(place_of(store), pepper=PEPPER)
+    put(store, decision("c2"))
+    with pytest.raises(StoreError):
+        put(other, decision("x1"))
+    for _ in range(2):
+        with pytest.raises(StoreError, match="another gate has written to log 0"):
+            put(other, decision("x2"))
+    put(store, decision("c3"))
+    assert rows(store.path, "SELECT subject FROM facts ORDER BY leaf_index") == [("c1",), ("c2",), ("c3",)]
+    other.close()
+
+
+def test_each_log_has_its_own_evidence_and_all_have_one_list(store):
+    put(store, decision("c1"), decision("c2"))
+    place = place_of(store)
+    other = PostgresqlStore(Postgresql(place.dsn, log=1), pepper=PEPPER)
+    assert put(other, Fact("objection", "o1", START, "x", {"number": NUMBER})) == [0]
+    assert other.call(lambda tx: tx.head())[0] == 1
+    assert store.call(lambda tx: tx.head())[0] == 2
+    assert [each.id for each in store.call(lambda tx: tx.objections(NUMBER))] == ["o1"]
+    other.close()
+
+
+# --- away -----------------------------------------------------------------------------------------------------------
+
+
+class Cut:
+    """Between a store and its server: cuts the line at a COMMIT, before it is passed on or instead of its answer."""
+
+    def __init__(self, server: postgresql.Server) -> None:
+        self.at = ""
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def dsn(self, dsn: str) -> str:
+        return dsn.replace(
+            f"host={self._server.folder}", f"host=127.0.0.1 port={self.port} sslmode=disable gssencmode=disable"
+        )
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self._server.folder / ".s.PGSQL.5432"))
+                threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._pass, args=(far, near), daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if b"COMMIT" in data and self.at == "before" and one.family == socket.AF_INET:
+                    self.at = ""
+                    break
+                if b"COMMIT" in data and self.at == "after" and one.family == socket.AF_UNIX:
+                    self.at = ""
+                    break
+                other.sendall(data)
+        for each in (one, other):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def cut(store):
+    made = Cut(postgresql.server())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(store, cut):
+    """A store on the other side of the cut."""
+    opened = PostgresqlStore(Postgresql(cut.dsn(place_of(store).dsn)), pepper=PEPPER)
+    yield opened
+    opened.close()
+
+
+def test_a_commit_whose_answer_was_lost_is_looked_for_and_answered_as_done(behind, cut):
+    put(behind, decision("c1"))
+    cut.at = "after"
+    assert put(behind, decision("c2"), decision("c3")) == [1, 2]
+    assert cut.at == "", "it was not cut"
+    assert put(behind, decision("c4")) == [3]
+    assert log_of(behind) == ["c1", "c2", "c3", "c4"]
+
+
+def test_a_commit_that_never_arrived_is_an_error_and_not_there(behind, cut):
+    put(behind, decision("c1"))
+    cut.at = "before"
+    with pytest.raises(StoreError, match="could not commit"):
+        put(behind, decision("c2"))
+    assert put(behind, decision("c3")) == [1]
+    assert log_of(behind) == ["c1", "c3"]
+
+
+def log_of(store) -> list[str]:
+    """The subjects in the log, whose leaves make its root."""
+    size, root = store.call(lambda tx: tx.head())
+    assert root_of(digest for (digest,) in rows(store.path, "SELECT hash FROM leaves ORDER BY leaf_index")) == root
+    found = [subject for (subject,) in rows(store.path, "SELECT subject FROM facts ORDER BY leaf_index")]
+    assert len(found) == size
+    return found
+
+
+def test_a_session_that_was_ended_is_replaced(store):
+    put(store, decision("c1"))
+    with closing(place_of(store).connect()) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+    with pytest.raises(StoreError):
+        put(store, decision("c2"))
+    assert put(store, decision("c3")) == [1]
+    assert log_of(store) == ["c1", "c3"]
+
+
+def test_a_server_killed_under_load_has_all_that_was_acknowledged(engine):
+    """And the store goes on by itself when the server is there again."""
+    server = postgresql.Server(postgresql.folder_of_server())
+    server.do("CREATE DATABASE evidence")
+    store = PostgresqlStore(Postgresql(server.dsn("evidence")), pepper=PEPPER)
+    acknowledged: list[str] = []
+    enough, failed = threading.Event(), threading.Event()
+
+    def done(name):
+        def tell(_result, error):
+            if error is None:
+                acknowledged.append(name)
+                if len(acknowledged) == 300:
+                    enough.set()
+            else:
+                failed.set()
+
+        return tell
+
+    numbers = count()
+
+    def load():
+        while not failed.is_set():
+            n = next(numbers)
+            room.acquire()
+            store.submit(
+                lambda tx, n=n: tx.append(decision(f"c{n}", at=START + timedelta(seconds=n))),
+                lambda *told, n=n: (room.release(), done(f"c{n}")(*told)),
+            )
+
+    room = threading.Semaphore(100)
+    pump = threading.Thread(target=load)
+    pump.start()
+    assert enough.wait(60)
+    server.kill()
+    assert failed.wait(60)
+    pump.join(60)
+    with pytest.raises(StoreError):
+        put(store, decision("away"))
+    server.start()
+    put(store, decision("again"))
+    assert set(acknowledged) <= set(log_of(store))
+    assert log_of(store)[-1] == "again"
+    store.close()
+    server.stop()
+
+
+def test_a_million_rows_are_not_in_memory_at_once(store):
+    """``Reader.each`` takes them from the server some at a time, and nothing is left when it is given up."""
+    put(store, *(decision(f"c{n}") for n in range(20)))
+    with Reader(store.path) as reader:
+        assert isinstance(reader.connection, PostgresqlConnection)
+        for n, (leaf,) in enumerate(reader.each("SELECT leaf_index FROM facts WHERE leaf_index >= ? ORDER BY 1", [5])):
+            assert leaf == n + 5
+            if n == 3:
+                break
+        assert [row for (row,) in reader.each("SELECT count(*) FROM facts")] == [20]

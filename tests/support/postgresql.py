@@ -1,0 +1,152 @@
+"""A PostgreSQL server of the tests' own, started by the first test that needs it, and a database for each folder."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from gate.store.postgresql import Postgresql, PostgresqlStore
+
+PROGRAMS: Final = Path("/usr/lib/postgresql/17/bin")
+_SETTINGS: Final = {"listen_addresses": "", "max_connections": "60", "shared_buffers": "64MB", "autovacuum": "off"}
+"""Durable as in production: fsync stays on."""
+_numbers = count(1)
+
+
+class Server:
+    """A cluster, and its process: it ends with this one."""
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, *, made: bool = False) -> None:
+        """``made``: there is a cluster in the folder already, a standby's copy for instance."""
+        self.folder = folder
+        self.data = folder / "data"
+        self._settings = _SETTINGS | (settings or {})
+        if not made:
+            self.run("initdb", "-D", str(self.data), "-U", "dialgate", "-A", "trust", "-E", "UTF8", "--locale=C")
+        self.start()
+
+    def dsn(self, database: str = "postgres") -> str:
+        """For libpq."""
+        return f"host={self.folder} dbname={database} user=dialgate"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        given = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        command = [*_as_postgres(), str(PROGRAMS / "postgres"), "-D", str(self.data), "-k", str(self.folder), *given]
+        with (self.folder / "log").open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        atexit.register(self.stop)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.dsn()).close()
+                return
+            except psycopg.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it at once; harmless twice."""
+        with suppress(OSError):
+            self.process.send_signal(2)  # SIGINT: sessions are ended
+        self.process.wait()
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        for each in subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid="], capture_output=True, text=True, check=False
+        ).stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(each), 9)
+        self.process.kill()
+        self.process.wait()
+
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's programs."""
+        command = [*_as_postgres(), str(PROGRAMS / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        assert done.returncode == 0, done.stderr
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting of the running server, and wait until it holds."""
+        self.do(f"ALTER SYSTEM SET {name} = {value}")
+        self.do("SELECT pg_reload_conf()")
+        until = time.monotonic() + 30
+        while self.do(f"SHOW {name}") != [(value,)]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    def do(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """A statement in a session of its own."""
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
+            found = connection.execute(sql)  # type: ignore[call-overload]
+            return found.fetchall() if found.description else []
+
+
+def _as_postgres() -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    ends = ["--pdeathsig=INT"]
+    return (
+        ["setpriv", *ends]
+        if os.geteuid()
+        else ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *ends]
+    )
+
+
+def folder_of_server() -> Path:
+    """A new folder that the server may use; its path is short enough for a socket."""
+    made = Path(tempfile.mkdtemp(prefix="pg-"))
+    if not os.geteuid():
+        user = pwd.getpwnam("postgres")
+        os.chown(made, user.pw_uid, user.pw_gid)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+@cache
+def server() -> Server:
+    """The one that tests share."""
+    made = Server(folder_of_server())
+    made.do("CREATE DATABASE empty")
+    PostgresqlStore(Postgresql(made.dsn("empty")), pepper=b"p" * 32).close()
+    made.do("DELETE FROM dialgate.number_key", "empty")
+    return made
+
+
+_places: dict[Path, Postgresql] = {}
+
+
+def place_of(folder: Path) -> Postgresql:
+    """The database that stands for a folder's ``gate.db``."""
+    found = _places.get(folder)
+    if found is None:
+        name = f"store_{next(_numbers)}"
+        server().do(f"CREATE DATABASE {name} TEMPLATE empty")
+        found = _places[folder] = Postgresql(server().dsn(name))
+    return found
+
+
+def drop_all() -> None:
+    """The databases that a test has made."""
+    for place in _places.values():
+        name = place.dsn.split("dbname=")[1].split()[0]
+        server().do(f"DROP DATABASE {name} WITH (FORCE)")
+    _places.clear()
+
+
+def open_store(folder: Path, pepper: bytes) -> PostgresqlStore:
+    """The store that stands for a folder's."""
+    return PostgresqlStore(place_of(folder), pepper=pepper)
