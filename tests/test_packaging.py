@@ -30,8 +30,14 @@ pytestmark = pytest.mark.deep
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-PARTS = {"gate": (), "gate/softphone": ("softphone",), "gate/traces": ("otel",), "console": ("console",)}
-"""Folder -> the extras that may be imported in it."""
+PARTS = {
+    "gate": (),
+    "gate/softphone": ("softphone",),
+    "gate/store/postgresql.py": ("postgresql",),
+    "gate/traces": ("otel",),
+    "console": ("console",),
+}
+"""Folder or file -> the extras that may be imported in it."""
 NOT_IMPORTED = {"tzdata": "data of zoneinfo", "audioop-lts": "the standard library has it before Python 3.13"}
 
 
@@ -49,7 +55,7 @@ def declared(*extras: str) -> set[str]:
 def imported(folder: str) -> Iterator[tuple[str, Path]]:
     """Top packages from outside that the files of a folder import; those of another part are left out."""
     inner = [ROOT / other for other in PARTS if other.startswith(f"{folder}/")]
-    for path in sorted((ROOT / folder).rglob("*.py")):
+    for path in sorted((ROOT / folder).rglob("*.py")) or [ROOT / folder]:
         if not any(path.is_relative_to(each) for each in inner):
             yield from ((top, path) for top in tops(path))
 
@@ -119,7 +125,8 @@ def test_without_extras_the_gate_is_whole(bare: Path) -> None:
     program = (
         "import importlib, pkgutil, gate\n"
         "for each in pkgutil.walk_packages(gate.__path__, 'gate.', onerror=print):\n"
-        "    if not each.name.startswith(('gate.softphone', 'gate.traces', 'gate.cli.console_start')):\n"
+        "    if not each.name.startswith(('gate.softphone', 'gate.store.postgresql', 'gate.traces',"
+        " 'gate.cli.console_start')):\n"
         "        importlib.import_module(each.name)\n"
     )
     done = subprocess.run([bare, "-P", "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
@@ -208,4 +215,4 @@ def test_a_package_index_shows_the_readme_with_links_that_lead_somewhere(metadat
 
 def test_the_metadata_has_addresses_and_extras(metadata: Message) -> None:
     assert {each.partition(",")[0] for each in metadata.get_all("Project-URL", [])} >= {"Repository", "Documentation"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "otel", "softphone"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "otel", "postgresql", "softphone"}

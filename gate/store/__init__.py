@@ -1,9 +1,9 @@
 """The evidence and what is derived from it, on SQLite or PostgreSQL 17; one thread owns the connection that writes.
 
-The seam is ``gate.sqlite_thread.Connection`` and one SQL text. Everything here asks through it, so that facts, look-ups,
-projections, requests, contacts, receipts and the log are written once for both engines; the tables are made from one
-list of changes. ``dialect`` has what PostgreSQL spells otherwise, ``postgresql`` how it is opened and what a lost
-connection means.
+The seam is ``gate.sqlite_thread.Connection`` and one SQL text. Everything here asks through it, so that facts,
+look-ups, projections, requests, contacts, receipts and the log are written once for both engines; the tables are made
+from one list of changes. ``dialect`` has what PostgreSQL spells otherwise, ``postgresql`` how it is opened and what a
+lost connection means.
 
 - ``store``        ``EvidenceStore``: the thread that owns the evidence, and its group commit
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
