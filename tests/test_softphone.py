@@ -326,7 +326,7 @@ def test_a_ringing_call_can_be_given_up(server: Server) -> None:
         server.answers = ["180 Ringing"]
         call = phone.call("020 7946 0000")
         invite = server.wait("INVITE")
-        time.sleep(0.2)
+        until(lambda: call.dialog is not None)
         call.hangup()
         cancel = server.wait("CANCEL")
         assert cancel.get("Via").split(";")[1] == invite.get("Via").split(";")[1]
@@ -340,7 +340,7 @@ def test_an_answer_that_crosses_the_cancel_is_hung_up(server: Server) -> None:
         server.answers = ["180 Ringing"]
         call = phone.call("020 7946 0000")
         invite = server.wait("INVITE")
-        time.sleep(0.2)
+        until(lambda: call.dialog is not None)
         call.hangup()
         body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
         more = "Contact: <sip:x@127.0.0.1>\r\nContent-Type: application/sdp\r\n"

@@ -40,7 +40,7 @@ class Lines:
         with Phone(self.gate.address, host) as phone:
             phone.dial(dialled, headers=headers)
             reason = phone.recv(only="603").get("X-Dialgate-Reason")
-        assert self.carrier.quiet(0.1)
+        assert self.carrier.nothing_from(self.gate.address)
         return reason
 
     def let_through(self, dialled: str, *headers: str) -> str:

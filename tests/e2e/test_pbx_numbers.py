@@ -47,7 +47,7 @@ class Lines:
             far.say(487, "Request Terminated")
             far.recv(only="ACK")
             phone.recv(only="487")
-        assert other.quiet(0.1)
+        assert other.nothing_from(self.gate.address)
         return str(invite.data.decode())
 
     def refused(self, sender: str, *headers: str, dialled: str = UNLISTED, host: str = "127.0.0.1") -> str:
@@ -55,7 +55,7 @@ class Lines:
         with Phone(self.gate.address, host) as phone:
             phone.dial(dialled, headers=headers, sender=sender)
             reason = phone.recv(only="603").get("X-Dialgate-Reason")
-        assert self.carrier.quiet(0.1) and self.help.quiet(0.1)
+        assert self.carrier.nothing_from(self.gate.address) and self.help.quiet(0.0)
         return reason
 
 

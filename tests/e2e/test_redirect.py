@@ -51,7 +51,7 @@ def test_what_may_be_dialled_is_sent_to_the_carrier(lines: Lines) -> None:
         assert (said["verdict"], said["redirect"], said["sip_call_id"]) == ("allow", SAID, phone.dialog.call_id)
         assert answer.get("X-Dialgate-Decision")
         assert said["to_be_shown_by"] == "trunk:pbx"  # what the carrier is shown is in that PBX's hands
-    assert lines.carrier.quiet(0.1)
+    assert lines.carrier.nothing_from(lines.gate.address)
     row = lines.gate.wait(
         lambda: lines.gate.rows("SELECT * FROM calls WHERE ended_at IS NOT NULL"), 5.0, "the call has no end in the log"
     )[0]
@@ -67,7 +67,7 @@ def test_what_may_not_be_dialled_is_refused_as_ever(lines: Lines) -> None:
         answer = phone.recv(only="600")
         phone.ack(answer)
         assert answer.get("X-Dialgate-Reason") == "listed_tps"
-    assert lines.carrier.quiet(0.1)
+    assert lines.carrier.nothing_from(lines.gate.address)
 
 
 def test_a_call_for_help_is_carried(lines: Lines) -> None:
@@ -81,7 +81,7 @@ def test_a_call_for_help_is_carried(lines: Lines) -> None:
         lines.help.say(487, "Request Terminated")
         lines.help.recv(only="ACK")
         phone.recv(only="487")
-    assert lines.carrier.quiet(0.1)
+    assert lines.carrier.nothing_from(lines.gate.address)
 
 
 def test_the_firm_sees_what_it_has_said(lines: Lines) -> None:

@@ -58,7 +58,7 @@ def test_the_caller_hears_ringing_until_connect():
         call.callee.pick_up()  # acknowledged at once
         _, call_id, codec = call_manager.wait("answered")
         assert codec == "PCMU"
-        assert call.phone.quiet(0.4)
+        assert call.phone.nothing_from(call.running.address)
         call.running.call(lambda: call.running.line.early_media(call_id))
         early = call.phone.recv()
         assert (early.code, early.body) == (183, sdp(41000))
@@ -431,7 +431,7 @@ def test_other_requests_inside_a_call():
             call.phone.send(call.phone.next(method, headers=("Refer-To: <sip:09012345678@gate.invalid>",)))
             heard = call.phone.recv()
             assert (method, heard.code) == (method, code)
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
 
 
 def test_bye_with_also_transfers_nobody():
@@ -509,7 +509,7 @@ def test_a_phone_on_mute_that_answers_no_options_and_takes_a_refresh_goes_on():
             call.phone.send(call.phone.answer(asked, 200, "OK", body=sdp(40000)))
             assert call.phone.recv(only="ACK")
         assert "hung_up" not in call.call_manager.kinds()
-        assert call.callee.quiet(0.05)
+        assert call.callee.nothing_from(call.running.address)
 
 
 @pytest.mark.parametrize(("talking", "silent"), [("caller", "callee"), ("callee", "caller"), ("", "both")])
@@ -585,7 +585,7 @@ def test_an_offer_that_the_relay_refuses():
         call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ValueError("no"))
         call.phone.dial()
         assert call.phone.recv(only="488")
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         assert call.call_manager.wait("failed")
 
 

@@ -77,7 +77,7 @@ def test_a_call_in_that_is_not_acknowledged_rings_nobody_and_ends() -> None:
         assert carrier.recv(only="BYE").get("Reason")
         assert running.call_manager.wait("hung_up")[2:] == ("gate", "no_ack")
         assert running.call_manager.kinds() == ["calling_in", "hung_up"]
-        assert phone.quiet()
+        assert phone.nothing_from(running.address)
 
 
 def test_the_journal_of_legs_has_the_invite_before_the_phone_has() -> None:

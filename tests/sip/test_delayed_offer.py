@@ -27,7 +27,7 @@ def test_the_callees_answer_is_the_callers_offer_and_the_ack_answers_it():
         call.call_manager.wait("media_changed", count=2)
         assert call.running.relay.bodies[-1] == ("caller", sdp(45000))
         assert call.call_manager.incomings[0].codecs == ("PCMA", "PCMU", "G722")
-        assert call.callee.quiet()  # nothing is to be told there
+        assert call.callee.nothing_from(call.running.address)  # nothing is to be told there
         call.phone.send(call.phone.next("INVITE", body=sdp(45002, "sendonly")))
         hold = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(hold, 200, "OK", body=sdp(41000, "recvonly")), call.callee.gate)
@@ -88,7 +88,7 @@ def test_a_listed_number_is_refused_without_an_offer():
         call.phone.dial(body="")
         refused = call.phone.recv(only="603")
         assert not refused.body
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
 
 
 def test_a_callee_who_leaves_before_the_caller_is_connected():

@@ -166,7 +166,7 @@ def test_audio_in_clear_is_not_agreed_on_in_a_call_that_began_encrypted(
         encrypted.recv(only=code)
         if method == "INVITE":
             encrypted.send(encrypted.request("ACK", encrypted.dialog, branch=branch, headers=(seen,)))
-    assert behind.carrier.quiet()
+    assert behind.carrier.nothing_from(behind.running.address)
 
 
 def test_what_has_no_audio_in_it_is_taken_in_a_call_that_began_encrypted(encrypted: Phone) -> None:

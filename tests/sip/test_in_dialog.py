@@ -70,7 +70,7 @@ def test_a_method_that_is_not_there_gets_405_with_those_that_are(method):
         call.phone.send(call.phone.next(method, headers=("Require: foo",)))
         allowed = call.phone.recv(only="405").get("Allow")
         assert "UPDATE" in allowed and method not in allowed
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         call.phone.send(call.phone.next("BYE"))
         assert call.callee.recv(only="BYE")
         assert call.call_manager.kinds().count("incoming") == 1
@@ -160,7 +160,7 @@ def test_an_update_without_an_offer_is_a_sign_of_life():
         heard = call.phone.recv(only="200")
         assert not heard.body
         assert heard.contact
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
 
 
 def test_a_refused_update_changes_nothing_and_the_next_one_works():
@@ -319,7 +319,7 @@ def test_a_change_to_a_codec_that_no_recording_is_heard_in_is_488(method):
         call.set_up()
         call.phone.send(call.phone.next(method, body=G729))
         assert call.phone.recv(only="488")
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         assert ("caller", G729) not in call.running.relay.bodies
 
 

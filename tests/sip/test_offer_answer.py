@@ -68,7 +68,7 @@ def test_a_refresh_with_the_same_sdp_stays_between_us():
         answer = call.set_up()
         call.phone.send(call.phone.next("INVITE", body=sdp()))
         assert call.phone.recv(only="200").body == answer.body
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
 
 
 def test_a_refresh_without_sdp_gets_our_offer():
@@ -78,7 +78,7 @@ def test_a_refresh_without_sdp_gets_our_offer():
         heard = call.phone.recv(only="200")
         assert heard.body == answer.body
         call.phone.ack(heard, body=sdp())  # unchanged
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         call.phone.send(call.phone.next("INVITE"))
         call.phone.ack(call.phone.recv(only="200"), body=sdp(45000))
         moved = call.callee.recv(only="INVITE")

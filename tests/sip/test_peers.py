@@ -102,7 +102,7 @@ def test_an_account_at_another_host_proves_itself(call):
             old = credentials(first, "BYE", target)
         old = old.replace('nonce="', 'nonce="AAAA')
         assert hang_up(call, peer, old) == 401
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         assert call.running.line.counts()["foreign"] == 4
         assert hang_up(call, peer, credentials(peer, "BYE", target)) == 200
     assert call.callee.recv(only="BYE")

@@ -159,7 +159,7 @@ def test_the_gate_refreshes_towards_the_callee(brief, allowed):
             call.callee.send(said, call.callee.gate)
             if not allowed:
                 call.callee.recv(only="ACK")
-        assert call.phone.quiet()
+        assert call.phone.nothing_from(call.running.address)
         bye(call)
 
 
@@ -175,7 +175,7 @@ def test_the_gate_refreshes_towards_the_caller_with_the_sdp_of_its_answer(brief)
             call.phone.recv(only="ACK")
         bodies = call.running.call(lambda: [body for side, body in call.running.relay.bodies if side == "caller"])
         assert bodies == [sdp(), sdp(45000)]
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         bye(call)
 
 
@@ -248,7 +248,7 @@ def test_a_peer_that_refreshes_keeps_its_call(method):
             assert heard.get("Require") == "timer"
             if method == "INVITE":
                 call.phone.ack(heard)
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         assert begun == [600, 500]
 
 

@@ -123,7 +123,7 @@ def test_a_refused_call_is_answered_once() -> None:
         assert phone.recv(only="603").get("X-Dialgate-Reason") == "listed_tps"
         phone.send(phone.request("OPTIONS", phone.new_dialog()))
         assert phone.recv().code == 200  # the next thing that comes: nothing was sent twice
-        assert line.callee.quiet()
+        assert line.callee.nothing_from(line.running.address)
 
 
 def test_an_accounts_call_is_ended_over_the_connection_that_it_has_now() -> None:
@@ -225,7 +225,7 @@ def test_a_peer_that_half_closes_gets_its_answer_and_nobody_is_rung_for_it(refus
         phone.closed()
         if not refused:
             assert manager.wait("hung_up", PATIENCE)[2:] == ("caller", "cancelled")
-        assert line.callee.quiet()
+        assert line.callee.nothing_from(line.running.address)
 
 
 def test_what_a_peer_asked_before_it_half_closed_is_answered_to_the_last() -> None:

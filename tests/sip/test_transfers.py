@@ -193,7 +193,7 @@ def test_the_carriers_side_transfers_nobody() -> None:
     with talk() as (call, first):
         ask(call, first, "REFER", headers=("Refer-To: <sip:09098790123@gate.invalid>",))
         assert call.callee.recv(only="403")
-        assert call.callee.quiet()
+        assert call.callee.nothing_from(call.running.address)
         assert "transferring" not in call.call_manager.kinds()
         refer(call.phone)
         call.callee.ring()

@@ -88,7 +88,7 @@ def test_without_a_connection_calls_fail_and_nothing_goes_by_udp(transport: str,
         line.phone.dial()
         assert line.phone.recv(PATIENCE, only="503")
         assert line.call_manager.wait("failed", PATIENCE)[2:] == ("503", "trunk_unreachable")
-        assert udp.quiet()
+        assert udp.nothing_from(line.phone.to)
         line.callee.listen()
         line.up()
         line.phone.dial()

@@ -163,7 +163,7 @@ def test_a_call_without_a_codec_of_the_trunks_is_488_and_another_codec_in_it_too
         call.phone.dial()
         assert call.phone.recv(only="488")
         assert call.call_manager.wait("failed")[3] == "no_codec"
-        assert call.callee.quiet(0.1)
+        assert call.callee.nothing_from(call.running.address)
     with Call(trunk_options={"codecs": ("PCMA",)}) as call:
         call.set_up()
         call.phone.send(call.phone.next("INVITE", body=sdp(43000)))
@@ -174,7 +174,7 @@ def test_a_trunk_without_a_codec_of_the_call_is_passed_over() -> None:
     with TwoTrunks(first={"codecs": ("G722",)}) as two:
         two.phone.dial()
         assert taken(two.b)
-        assert two.a.quiet(0.1)
+        assert two.a.nothing_from(two.running.address)
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(600, "600"), (0, ""), (-1, "1800")])

@@ -122,12 +122,20 @@ class Peer:
                 self._given = {*self._given, key}
                 return heard
 
-    def quiet(self, seconds: float = 0.3) -> bool:
-        """True where nothing comes."""
+    def nothing_from(self, gate: tuple[str, int]) -> bool:
+        """True where the gate has sent nothing here by the time at which it answers a question of somebody else: what
+        came to it before is done with then."""
+        with Peer("::1" if ":" in gate[0] else "127.0.0.1", gate) as other:
+            other.send(other.request("OPTIONS", other.new_dialog()))
+            other.recv()
+        return self.quiet(0.0)
+
+    def quiet(self, seconds: float) -> bool:
+        """True where nothing comes for so long: what a timer would send."""
         self.sock.settimeout(seconds)
         try:
             self.sock.recvfrom(65535)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return True
         return False
 
