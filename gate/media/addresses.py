@@ -119,11 +119,13 @@ def _family(text: str, key: str) -> str:
 
 
 def _is_ours(address: str) -> bool:
+    """False for a name, too, which is not looked up."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
+        ipaddress.ip_address(address)
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 

@@ -66,7 +66,7 @@ class RelayedCall:
     playing: Playing | None = None
     played_to: str = "callee"
     rung: tuple[str, bool] = "", False
-    """Of a call in: where the phone that is rung signals from, and whether it is a phone's own."""
+    """Where the callee is reached, and whether it is a phone of its own."""
     refused: int = 0
     lender: RelayedCall | None = None
     """Of a transfer: the call whose callee is the caller of this one, once they are joined. Until then that party is
@@ -222,7 +222,7 @@ class RtpIoMedia:
             self._loop.after(_WATCH_EVERY, self._watch)
 
     def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
-        """A call in: where its callee is now; see ``ports.MediaRelay``."""
+        """Where the callee is now; see ``ports.MediaRelay``."""
         if call := self._calls.get(call_id):
             call.rung = signalled, phone
 
@@ -274,10 +274,10 @@ class RtpIoMedia:
             audio = sdp.narrow(body)
             sides = call.sides or sides_at(self._addresses, audio.family if name == "caller" else "")
             signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
-            address, learns = expected(audio, signalled, phone=phone)
             others = beside(audio, signalled, sides[name].facing)
-            if others:
-                address, learns = audio.address, False
+            address, learns = audio.address, False
+            if not others and (phone or name == "caller"):  # a carrier is called at its own address: it is believed
+                address, learns = expected(audio, signalled, phone=phone)
         except sdp.UnusableSdpError as error:
             done(None, error)
             return

@@ -358,7 +358,7 @@ class MediaRelay(Protocol):
         ...
 
     def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
-        """A call in: the callee is reached at this address now; ``phone`` as in ``open``."""
+        """The callee is reached at this address now; ``phone`` as in ``open``."""
         ...
 
     def caller_sdp(self, call_id: str, body: str, done: Anchored) -> None:

@@ -308,6 +308,7 @@ class Bridge:
         if self.unrelayed:
             self.safely(ready)(body)
         else:
+            self.engine.relay.rings(self.id, self.route.address[0], phone=False)
             relayed(self.engine.relay.callee_sdp, self.id, body, self.safely(ready))
 
     def _tell_ringing(self, code: int, phrase: str, body: Any) -> None:

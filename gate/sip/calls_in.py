@@ -360,8 +360,7 @@ class CallInBridge(Bridge):
         self._phone = phone
         transport = phone.flow.transport if phone.flow is not None else "udp"
         self.take(Route(phone.address, "", "", name=phone.who, transport=transport))
-        is_phone = phone.who.startswith("account:")
-        self.engine.relay.rings(self.id, phone.address[0] if is_phone else "", phone=is_phone)
+        self.engine.relay.rings(self.id, phone.address[0], phone=phone.who.startswith("account:"))
         leg, sip_call_id, body = self.callee, SipCallId(), self._offer.getCopy()
         body.needs_update = False
         known = self.calling.number and not self.calling.withheld

@@ -15,7 +15,7 @@ import pytest
 
 from gate.config.write import amend
 from tests.support.accounts import NEEDS_ROOT
-from tests.support.phones import Phones, noise
+from tests.support.phones import Phones, heard, speaking
 from tests.support.running_gate import LISTED, UNLISTED, free_port
 from tests.support.systemd import NEEDS_SYSTEMD, Systemd, debian, systemd
 from tests.support.waiting import PATIENCE, until
@@ -23,6 +23,8 @@ from tests.support.waiting import PATIENCE, until
 ROOT = Path(__file__).parents[2]
 MEGABYTES = 150
 EXPOSURE = 2.0
+NEAR, FAR = 1000.0, 600.0
+"""What the two sides of a call say, in Hz."""
 MARK = "usr/lib/dialgate/of_an_older_version"
 PBX = """
 [[pbx]]
@@ -226,15 +228,16 @@ def test_installed_upgraded_removed_and_purged_it_loses_nothing(machine: Machine
 
 def call(machine: Machine, calls: int) -> None:
     """A refused call, and one that is announced and recorded: the ``calls``th that ends."""
-    far = Phones(port=machine.trunk_port, audio=lambda number: noise(("far", number[-4:])))
-    near = Phones(to=("127.0.0.1", machine.port), audio=lambda number: noise(("near", number[-4:])))
+    far = Phones(port=machine.trunk_port, audio=lambda _: speaking(FAR), keep=True)
+    near = Phones(to=("127.0.0.1", machine.port), audio=lambda _: speaking(NEAR), keep=True)
     with far, near:
         refused = near.dial(LISTED)
         near.wait([refused], "over", PATIENCE)
         assert "listed_tps" in refused.reasons[0] and not far.talks
         talk = near.dial(UNLISTED)
         near.wait([talk], "up", PATIENCE)
-        until(lambda: talk.packets_in > 100, "nothing is heard")
+        (answered,) = far.all()
+        until(lambda: heard(talk, FAR) > 1 and heard(answered, NEAR) > 1, "they do not hear each other")
         near.hang_up(talk)
         near.wait([talk], "over", PATIENCE)
     ended = '"state": "ended"'

@@ -61,6 +61,7 @@ def test_whom_audio_is_taken_from(told: str, signalled: str, phone: bool, found:
         ("198.51.100.7", "127.0.0.1", "127.0.0.1", ()),
         # Nothing is known, nothing is to be sent, or it signals by another family.
         ("127.0.0.2", "", "127.0.0.1", ()),
+        ("127.0.0.2", "localhost", "127.0.0.1", ()),
         ("0.0.0.0", "127.0.0.1", "127.0.0.1", ()),  # noqa: S104 - "on hold", not a bind
         ("127.0.0.2", "[::1]", "127.0.0.1", ()),
     ],

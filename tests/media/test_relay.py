@@ -781,6 +781,22 @@ def test_a_phone_on_this_machine_that_is_rung_may_send_from_the_gates_address_an
         assert 0xBAD not in {packet.ssrc for packet in caller.heard}
 
 
+def test_a_carrier_is_believed_unless_it_is_on_this_machine(line: Line) -> None:
+    """Where it is, its audio may come from the gate's own address, at the port of its SDP."""
+    with Party(1000) as caller, Party(600) as callee:
+        for at, heard in (("127.0.0.8", True), ("198.51.100.7", False), ("carrier.example", False)):
+            line.call("open", "c1")
+            to_callee = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
+            line.call("rings", "c1", at, phone=False)
+            caller.talk_to(ports_of(line.sdp("callee", "c1", sdp("127.0.0.8", callee.port, "0 101"))))
+            callee.talk_to(to_callee)
+            assert line.done("join", "c1") is True
+            before = len(caller.heard)
+            callee.speaks(0.3)
+            line.call("close", "c1")
+            assert (len(caller.heard) > before) == heard, at
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_what_is_played_to_the_port_of_an_sdp_counts_and_what_goes_to_another_port_does_not(
     line: Line, beside: bool

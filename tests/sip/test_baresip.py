@@ -136,6 +136,42 @@ def test_on_the_gates_own_machine_it_is_rung_and_heard_with_its_defaults(
     assert (rows[0]["silent"], json.loads(rows[0]["packets"])["callee"] > 50) == (None, True)
 
 
+@pytest.mark.parametrize("media", ["loopback", "other"])
+def test_two_phones_with_their_defaults_on_the_gates_machine_hear_each_other(tmp_path: Path, media: str) -> None:
+    """The second is in the carrier's place."""
+    own = {"loopback": "127.0.0.1", "other": other_address()}
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
+    gate.set("media", address=own[media])
+    gate.set("trunk", address=f"{own['other']}:{gate.trunk_port}")
+    listens = f"sip_listen 0.0.0.0:{gate.trunk_port}"  # to baresip every interface but loopback
+    far = Baresip(tmp_path / "far", ("127.0.0.1", 9), "far", "", CUSTOMER, answers=True, listen=listens)
+    (far.folder / "accounts").write_text(
+        f"<sip:{parse(UNLISTED).e164}@127.0.0.1>;regint=0;answermode=auto;audio_codecs=PCMU\n"
+    )
+    near = Baresip(tmp_path / "near", gate.address, "alice", gate.password(), AGENT, listen="")
+    try:
+        gate.start()
+        far.serve(300)
+        far.wait("baresip is ready")
+        near.call(UNLISTED, 8)
+        near.wait("Call established", PATIENCE)
+        near.finish()
+        far.wait("session closed|terminated")
+        rows = gate.wait(
+            lambda: gate.rows("SELECT packets, silent FROM recordings WHERE closed_at IS NOT NULL"),
+            PATIENCE,
+            "no recording",
+        )
+        assert gate.stop() == 0
+    finally:
+        far.end()
+        near.end()
+        gate.kill()
+    assert len(runs(near.heard(), CUSTOMER)) >= 8
+    assert len(runs(far.heard(), AGENT)) >= 8
+    assert (rows[0]["silent"], min(json.loads(rows[0]["packets"]).values()) > 100) == (None, True)
+
+
 def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:
     baresip.required()
     gate = RunningGate(tmp_path / "gate")

@@ -207,7 +207,7 @@ def test_a_pbx_is_rung_at_its_own_address_by_the_number_called() -> None:
             pbx.pick_up()
             assert running.call_manager.wait("answered")
             assert running.call_manager.trunks == ["trunk:office"]
-            assert running.relay.rung == [("", False)]
+            assert running.relay.rung == [("127.0.0.3", False)]
 
 
 @pytest.mark.parametrize(
